@@ -1,0 +1,112 @@
+"""What a run can say: typed, frozen, and the same words whether they go down a pipe, into the store or to a terminal.
+
+Knows nothing of who listens.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+STAGES = ("data", "teacher", "transfer", "label", "control", "student", "compare")
+STATUSES = ("queued", "running", "stopping", "finished", "stopped", "failed", "interrupted", "diverged")
+ENDED = ("finished", "stopped", "failed", "interrupted", "diverged")
+ROWS = ("floor", "control", "student", "teacher")
+
+
+@dataclass(frozen=True)
+class Event:
+    """The base of all events. `kind` is the name under which the store keeps it."""
+
+    kind: ClassVar[str] = "event"
+
+    def body(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    """A stage of STAGES began."""
+
+    kind: ClassVar[str] = "stage_started"
+    stage: str
+
+
+@dataclass(frozen=True)
+class StageEnded(Event):
+    """A stage ended after `seconds`; `cached` where its result was there already."""
+
+    kind: ClassVar[str] = "stage_ended"
+    stage: str
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """`done` of `total` `unit` ("texts", "steps"); `left` is the stage's estimated seconds to go, None while unknown."""
+
+    kind: ClassVar[str] = "progress"
+    stage: str
+    done: int
+    total: int
+    unit: str
+    left: float | None = None
+
+
+@dataclass(frozen=True)
+class Point(Event):
+    """One point of a curve. Series are "<stage>/<what>": student/loss, student/valid_loss, student/valid_accuracy, …"""
+
+    kind: ClassVar[str] = "point"
+    series: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """A plain sentence for the log. `level` is "info" or "warning"; `about` is a stage, "" where none fits."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+    level: str = "info"
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Fact(Event):
+    """Something settled that later pages show: name "rows", "labels", "teacher", "columns", "vocabulary" or
+    "validation" (the validation score of "floor", "control", "teacher", for the chart's lines); value is JSON."""
+
+    kind: ClassVar[str] = "fact"
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Compared(Event):
+    """The comparison: the whole summary of the run as JSON (see `evaluate.summary`)."""
+
+    kind: ClassVar[str] = "compared"
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """The run's last word. `status` is one of ENDED, `message` one sentence, `trace` a traceback where it was our bug."""
+
+    kind: ClassVar[str] = "ended"
+    status: str
+    message: str = ""
+    trace: str = ""
+
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls for cls in (StageStarted, StageEnded, Progress, Point, Note, Fact, Compared, Ended)
+}
+
+
+def event(kind: str, body: dict[str, Any]) -> Event:
+    """The event that `kind` and `body()` describe. The inverse of an event's `kind` and `body()`."""
+    return KINDS[kind](**body)

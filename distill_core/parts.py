@@ -1,0 +1,62 @@
+"""Shelves of parts: a shelf is a folder of this package, a part is a file on it, and the file's name is the part's name.
+
+Knows nothing of what a part does. Names, help and constants are read from the source text, so that listing a shelf
+imports nothing heavy; only `get` imports the part.
+"""
+
+import ast
+import difflib
+import importlib
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from distill_core.errors import UnknownPart
+
+
+class Shelf:
+    """One folder of parts, `distill_core/<name>/`. `kind` is the word for one part in messages ("student")."""
+
+    def __init__(self, name: str, kind: str):
+        self.name, self.kind = name, kind
+        self.folder = Path(__file__).parent / name
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The parts, in alphabetical order. Files that begin with an underscore are not parts."""
+        return tuple(sorted(file.stem for file in self.folder.glob("*.py") if not file.stem.startswith("_")))
+
+    def check(self, name: str) -> str:
+        """`name` itself, or UnknownPart with the nearest name."""
+        if name in self.names:
+            return name
+        near = difflib.get_close_matches(str(name), self.names, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise UnknownPart(f"There is no {self.kind} called {name!r}. {hint}Choose one of: {', '.join(self.names)}.")
+
+    def get(self, name: str) -> ModuleType:
+        """The part's module. Raises UnknownPart."""
+        return importlib.import_module(f"distill_core.{self.name}.{self.check(name)}")
+
+    def help(self, name: str) -> str:
+        """The first line of the part's docstring."""
+        return (ast.get_docstring(self._source(name)) or "").partition("\n")[0]
+
+    def constant(self, name: str, constant: str, default: Any = None) -> Any:
+        """A literal constant of the part (RATE = 0.1), read without importing it."""
+        for node in self._source(name).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if any(isinstance(target, ast.Name) and target.id == constant for target in targets):
+                return ast.literal_eval(node.value)
+        return default
+
+    def _source(self, name: str) -> ast.Module:
+        return ast.parse((self.folder / f"{self.check(name)}.py").read_text(encoding="utf-8"))
+
+
+TASKS = Shelf("tasks", "task")
+AUGMENT = Shelf("augment", "augmentation rule")
+VECTORS = Shelf("vectors", "source of starting vectors")
+STUDENTS = Shelf("students", "student")
+LOSSES = Shelf("losses", "loss")
