@@ -1,0 +1,84 @@
+"""A content-addressed cache of folders: the key is everything that determines the content.
+
+An entry appears whole or not at all: it is filled beside its place, then moved there with `key.json` written last.
+Knows nothing of what it holds.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+MARKER = "key.json"
+STALE_AFTER = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
+
+
+def digest(value: Any) -> str:
+    """The sha256, in hex, of any JSON value; key order doesn't matter."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Cache:
+    """Folders under `root`, found by kind and key."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+
+    def get(self, kind: str, key: dict[str, Any]) -> Path | None:
+        """The folder that holds the entry, or None."""
+        folder = self._place(kind, key)
+        return folder if (folder / MARKER).is_file() else None
+
+    @contextmanager
+    def put(self, kind: str, key: dict[str, Any]) -> Iterator[Path]:
+        """An empty folder to fill. It becomes the entry when the block ends, and vanishes when the block raises."""
+        place = self._place(kind, key)
+        temporary = place.parent / f".{place.name}.{uuid4().hex}"
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            write_whole(temporary / MARKER, json.dumps(key, ensure_ascii=False, default=str).encode())
+            for file in temporary.iterdir():
+                _sync(file)
+            try:
+                os.replace(temporary, place)
+            except OSError:
+                if not (place / MARKER).is_file():
+                    raise  # else another run made the same entry first, and theirs is as good as ours
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what killed runs left half-filled."""
+        for folder in self.root.glob("*/.*"):
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_AFTER:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _place(self, kind: str, key: dict[str, Any]) -> Path:
+        return self.root / kind / digest(key)[:40]
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write so that a reader, also after a crash, finds the old content or the new, never a part."""
+    temporary = file.with_name(f".{file.name}.{uuid4().hex}")
+    try:
+        with open(temporary, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(file: Path) -> None:
+    if file.is_file():
+        with open(file, "rb") as opened:
+            os.fsync(opened.fileno())
