@@ -1,0 +1,151 @@
+"""What every test stands on: no network, no files of the user's, one torch thread, a toy task and a toy teacher."""
+
+import atexit
+import csv
+import os
+import random
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+SANDBOX = Path(tempfile.mkdtemp(prefix="stillroom-tests-"))
+atexit.register(shutil.rmtree, SANDBOX, ignore_errors=True)
+
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    HUB_PORT = probe.getsockname()[1]  # nobody answers here until a test starts tests/fake_hub.py on it
+
+# Read when huggingface_hub, datasets and torch are imported, so they are set before anything of ours is.
+os.environ.update(
+    STILLROOM_HOME=str(SANDBOX / "home"),
+    HF_HOME=str(SANDBOX / "huggingface"),
+    HF_ENDPOINT=f"http://127.0.0.1:{HUB_PORT}",
+    HF_HUB_DISABLE_XET="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    OMP_NUM_THREADS="1",
+    OMP_WAIT_POLICY="passive",
+    TOKENIZERS_PARALLELISM="false",
+)
+for name in (
+    "HF_HUB_OFFLINE",
+    "HF_DATASETS_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "HF_TOKEN",
+    "SPACE_ID",
+    "STILLROOM_WORKER",
+):
+    os.environ.pop(name, None)
+
+import pytest  # noqa: E402
+
+TOY = {
+    "good": (
+        "a warm and funny film",
+        "the acting is superb throughout",
+        "i loved every minute here",
+        "what a charming little story",
+        "the soup was hot and tasty",
+        "friendly staff and quick service",
+        "not bad at all , quite lovely",
+        "the battery lasts for days",
+        "a quiet room with fresh sheets",
+        "she sings with real feeling",
+    ),
+    "bad": (
+        "a cold and boring evening",
+        "the plot makes no sense",
+        "i hated the long ending",
+        "what an awful waste of time",
+        "the steak was dry and burnt",
+        "rude waiters and slow kitchen",
+        "not good , merely loud",
+        "the screen broke within hours",
+        "a noisy corridor with dirty towels",
+        "he mumbles without any effort",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """STILLROOM_HOME: an empty folder for each test."""
+    folder = tmp_path / "stillroom-home"
+    folder.mkdir()
+    monkeypatch.setenv("STILLROOM_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def toy_rows() -> list[tuple[str, str]]:
+    """Twenty (text, label) rows, labels "good" and "bad", ten each, mixed."""
+    rows = [(text, label) for label, texts in TOY.items() for text in texts]
+    random.Random(0).shuffle(rows)
+    return rows
+
+
+@pytest.fixture
+def toy_csv(tmp_path: Path, toy_rows: list[tuple[str, str]]) -> Path:
+    """`toy_rows` as a file with the columns text and label."""
+    path = tmp_path / "toy.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *toy_rows])
+    return path
+
+
+@pytest.fixture
+def toy_config(toy_csv: Path):
+    """A config that runs the toy file in a blink; the teacher is for the test to name."""
+    from distill_core.config import Config
+
+    return Config.of(task="file", train=str(toy_csv), text="text", label="label", n_iter=1, width=8, hidden=8, fc=8,
+                     batch=8, epochs=2, evaluations=2, max_tokens=16)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random two-layer BERT for "bad" and "good" and a word-piece tokenizer that covers the toy texts."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("tiny-teacher")
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
+    words = sorted({word for texts in TOY.values() for text in texts for word in text.split() if len(word) > 1})
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *letters,
+        *(f"##{letter}" for letter in letters[:36]),
+        *words,
+    ]
+    tokenizer = BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}, model_max_length=64)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = BertForSequenceClassification(
+            BertConfig(
+                vocab_size=len(pieces),
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                intermediate_size=64,
+                max_position_embeddings=64,
+                id2label={0: "bad", 1: "good"},
+                label2id={"bad": 0, "good": 1},
+            )  # fmt: skip
+        )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_torch_thread() -> None:
+    """Two threads on a busy machine spin against each other."""
+    import sys
+
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
