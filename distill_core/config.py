@@ -19,8 +19,12 @@ GROUPS = ("task", "teacher", "transfer", "student", "training")
 
 def knob(default: Any, group: str, label: str, help: str, *, shelf: Shelf | None = None, **limits: Any) -> Any:
     """One knob. `limits` are pydantic's ge, le, gt and lt; a `shelf` gives the choices."""
-    return Field(default, title=label, description=help, json_schema_extra={"group": group}, **limits) if not shelf else Field(
-        default, title=label, description=help, json_schema_extra={"group": group, "shelf": shelf.name}, **limits
+    return (
+        Field(default, title=label, description=help, json_schema_extra={"group": group}, **limits)
+        if not shelf
+        else Field(
+            default, title=label, description=help, json_schema_extra={"group": group, "shelf": shelf.name}, **limits
+        )
     )
 
 
@@ -41,50 +45,105 @@ class Config(BaseModel):
     train: str | None = knob(None, "task", "Training file", "CSV, TSV, JSONL or Parquet, for the task 'file'.")
     valid: str | None = knob(None, "task", "Validation file", "Optional; without it rows are cut from training.")
     test: str | None = knob(None, "task", "Test file", "Optional; without it rows are cut from training.")
-    unlabelled: str | None = knob(None, "task", "Unlabelled texts", "Optional file of more texts for the teacher to label.")
+    unlabelled: str | None = knob(
+        None, "task", "Unlabelled texts", "Optional file of more texts for the teacher to label."
+    )
     text: str | None = knob(None, "task", "Text column", "The column that holds the text; guessed when left out.")
     text2: str | None = knob(None, "task", "Second text column", "The column with the second sentence of a pair.")
     label: str | None = knob(None, "task", "Label column", "The column that holds the label; guessed when left out.")
-    language: str = knob("en", "task", "Language", "Two letters. Decides how words are split and tagged.",
-                         pattern="^[a-z]{2,3}$")
-    limit: int | None = knob(None, "task", "Labelled rows", "How many labelled training rows to keep. Test rows are never cut.", ge=2)
+    language: str = knob(
+        "en", "task", "Language", "Two letters. Decides how words are split and tagged.", pattern="^[a-z]{2,3}$"
+    )
+    limit: int | None = knob(
+        None, "task", "Labelled rows", "How many labelled training rows to keep. Test rows are never cut.", ge=2
+    )
     seed: int = knob(0, "task", "Seed", "Every draw of the run follows from it.", ge=0, lt=2**31)
 
     # teacher
-    teacher: str | None = knob(None, "teacher", "Teacher", "A Hub id, a folder, or 'builtin'. Left out: the task's own, or bert-base-uncased.")
+    teacher: str | None = knob(
+        None, "teacher", "Teacher", "A Hub id, a folder, or 'builtin'. Left out: the task's own, or bert-base-uncased."
+    )
     fine_tune: bool = knob(False, "teacher", "Fine-tune", "Train the teacher on this task's labelled rows first.")
-    teacher_epochs: int = knob(3, "teacher", "Teacher epochs", "Passes over the labelled rows while fine-tuning.", ge=1, le=50)
-    teacher_lr: float = knob(3e-5, "teacher", "Teacher learning rate", "Peak of the schedule while fine-tuning.", gt=0, le=1e-2)
+    teacher_epochs: int = knob(
+        3, "teacher", "Teacher epochs", "Passes over the labelled rows while fine-tuning.", ge=1, le=50
+    )
+    teacher_lr: float = knob(
+        3e-5, "teacher", "Teacher learning rate", "Peak of the schedule while fine-tuning.", gt=0, le=1e-2
+    )
     teacher_batch: int = knob(32, "teacher", "Teacher batch", "Rows in one fine-tuning step.", ge=1, le=512)
-    max_tokens: int = knob(128, "teacher", "Longest text", "In the teacher's tokens; longer texts are cut.", ge=8, le=512)
-    allow_pickle: bool = knob(False, "teacher", "Allow .bin weights", "Consent to weights that exist only as .bin, read with weights_only.")
+    max_tokens: int = knob(
+        128, "teacher", "Longest text", "In the teacher's tokens; longer texts are cut.", ge=8, le=512
+    )
+    allow_pickle: bool = knob(
+        False, "teacher", "Allow .bin weights", "Consent to weights that exist only as .bin, read with weights_only."
+    )
 
     # transfer set
-    rules: dict[str, float] = knob(standard_rules(), "transfer", "Augmentation rules", "Each rule and its rate: mask=0.1,pos=0.1,ngram=0.25.")
-    n_iter: int = knob(10, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100)
-    transfer_limit: int = knob(100_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000)
+    rules: dict[str, float] = knob(
+        standard_rules(), "transfer", "Augmentation rules", "Each rule and its rate: mask=0.1,pos=0.1,ngram=0.25."
+    )
+    n_iter: int = knob(
+        10, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
+    )
+    transfer_limit: int = knob(
+        100_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000
+    )
 
     # student
     student: str = knob("bilstm", "student", "Student", "The network that learns.", shelf=STUDENTS)
-    vocabulary: Literal["pieces", "words"] = knob("pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words.")
-    vectors: str = knob("teacher_static", "student", "Starting vectors", "What the embedding table holds before training.", shelf=VECTORS)
-    vectors_file: str | None = knob(None, "student", "Vectors file", "word2vec or GloVe as text, for the starting vectors 'file'.")
-    channels: Literal["trained", "frozen", "both"] = knob("trained", "student", "Channels", "Whether the starting vectors learn; both is the paper's multichannel.")
+    vocabulary: Literal["pieces", "words"] = knob(
+        "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words."
+    )
+    vectors: str = knob(
+        "teacher_static",
+        "student",
+        "Starting vectors",
+        "What the embedding table holds before training.",
+        shelf=VECTORS,
+    )
+    vectors_file: str | None = knob(
+        None, "student", "Vectors file", "word2vec or GloVe as text, for the starting vectors 'file'."
+    )
+    channels: Literal["trained", "frozen", "both"] = knob(
+        "trained", "student", "Channels", "Whether the starting vectors learn; both is the paper's multichannel."
+    )
     width: int = knob(64, "student", "Vector width", "Numbers in one starting vector.", ge=2, le=1024)
-    hidden: int = knob(64, "student", "Hidden units", "Of the student's reader, in each direction (the paper: 150 or 300).", ge=2, le=2048)
-    fc: int = knob(64, "student", "Fully connected units", "Of the layer before the logits (the paper: 200 or 400).", ge=2, le=4096)
+    hidden: int = knob(
+        64,
+        "student",
+        "Hidden units",
+        "Of the student's reader, in each direction (the paper: 150 or 300).",
+        ge=2,
+        le=2048,
+    )
+    fc: int = knob(
+        64, "student", "Fully connected units", "Of the layer before the logits (the paper: 200 or 400).", ge=2, le=4096
+    )
     dropout: float = knob(0.1, "student", "Dropout", "Share of units silenced in training.", ge=0, lt=1)
 
     # training
     loss: str = knob("logit_mse", "training", "Loss", "What pulls the student towards the teacher.", shelf=LOSSES)
-    alpha: float = knob(0.0, "training", "Alpha", "Share of the hard labels in a mixed loss (the paper: 0).", ge=0, le=1)
-    temperature: float = knob(2.0, "training", "Temperature", "Softens the teacher's probabilities in soft_kl.", gt=0, le=100)
-    optimiser: Literal["adam", "adadelta"] = knob("adam", "training", "Optimiser", "adam, or the paper's adadelta (learning rate 1).")
+    alpha: float = knob(
+        0.0, "training", "Alpha", "Share of the hard labels in a mixed loss (the paper: 0).", ge=0, le=1
+    )
+    temperature: float = knob(
+        2.0, "training", "Temperature", "Softens the teacher's probabilities in soft_kl.", gt=0, le=100
+    )
+    optimiser: Literal["adam", "adadelta"] = knob(
+        "adam", "training", "Optimiser", "adam, or the paper's adadelta (learning rate 1)."
+    )
     lr: float = knob(3e-3, "training", "Learning rate", "Peak of the schedule.", gt=0, le=10)
     batch: int = knob(64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", ge=1, le=4096)
     epochs: int = knob(6, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
-    evaluations: int = knob(20, "training", "Evaluations", "How often the validation rows are scored in a run.", ge=1, le=1000)
-    control: bool = knob(True, "training", "Control run", "Also train the same student without a teacher; else nobody knows what distilling did.")
+    evaluations: int = knob(
+        20, "training", "Evaluations", "How often the validation rows are scored in a run.", ge=1, le=1000
+    )
+    control: bool = knob(
+        True,
+        "training",
+        "Control run",
+        "Also train the same student without a teacher; else nobody knows what distilling did.",
+    )
 
     @classmethod
     def of(cls, **values: Any) -> "Config":
@@ -109,7 +168,9 @@ class Config(BaseModel):
         if not isinstance(value, str):
             return value
         parts = [part.strip() for part in value.split(",") if part.strip()]
-        return dict((part.split("=", 1) if "=" in part else (part, AUGMENT.constant(part, "RATE", 0.1))) for part in parts)
+        return dict(
+            (part.split("=", 1) if "=" in part else (part, AUGMENT.constant(part, "RATE", 0.1))) for part in parts
+        )
 
     @field_validator("rules")
     @classmethod
@@ -151,9 +212,13 @@ def _knob(name: str, field: Any) -> Knob:
     args = get_args(field.annotation)
     literal = get_origin(field.annotation) is Literal
     optional = type(None) in args
-    kind = str if literal else next((arg for arg in args if arg is not type(None)), None) if optional else field.annotation
+    kind = (
+        str if literal else next((arg for arg in args if arg is not type(None)), None) if optional else field.annotation
+    )
     kind = get_origin(kind) or kind
-    limits = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le", "gt", "lt") if hasattr(rule, key)}
+    limits = {
+        key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le", "gt", "lt") if hasattr(rule, key)
+    }
     shelf = SHELVES.get(name)
     return Knob(
         name, field.json_schema_extra["group"], field.title, field.description, kind,

@@ -7,7 +7,7 @@ Knows nothing of texts, vocabularies, teachers or the store.
 import io
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,14 @@ class Tick:
     left: float
 
 
+@dataclass(frozen=True)
+class Best:
+    """The step whose weights the model holds, and their scores. Step 0: nothing was scored."""
+
+    step: int
+    scores: dict[str, float]
+
+
 @dataclass
 class _State:
     """All that a resumed training needs to go on as if nothing had happened."""
@@ -62,6 +70,7 @@ class _State:
     since: int = 0
     total: float = 0.0
     best: dict[str, float] | None = None
+    best_step: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -75,8 +84,8 @@ def fit(
     lengths: Sequence[int] | None = None,
     checkpoint: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Tick]:
-    """Train `model` in place on rows 0..rows-1 and yield a Tick now and then.
+) -> Generator[Tick, None, Best]:
+    """Train `model` in place on rows 0..rows-1, yield a Tick now and then, and return the Best.
 
     `loss` takes row indices (batch,) and returns a scalar; `score` returns the validation scores, `plan.select` and
     "loss" among them. Rows of like `lengths` share a batch. However the generator ends (done, stopped, closed or
@@ -115,7 +124,7 @@ def fit(
                 model.train()
                 best = _better(scores, state.best, plan.select)
                 if best:
-                    state.best, state.weights = scores, _copy(model)
+                    state.best, state.best_step, state.weights = scores, state.step, _copy(model)
             if scores or state.step == 1 or state.step % report_every == 0:
                 pace = (time.monotonic() - started) / (state.step - first)
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
@@ -127,6 +136,7 @@ def fit(
         if state.weights:
             model.load_state_dict(state.weights)
         model.eval()
+    return Best(state.best_step, state.best or {})
 
 
 def batches(rows: int, size: int, seed: int, epoch: int, lengths: Sequence[int] | None = None) -> list[Tensor]:
@@ -139,7 +149,9 @@ def batches(rows: int, size: int, seed: int, epoch: int, lengths: Sequence[int] 
         pools = order.split(size * POOL)
         order = torch.cat([pool[torch.argsort(length[pool], stable=True)] for pool in pools])
     cut = order.split(size)
-    return [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()] if lengths is not None else list(cut)
+    return (
+        [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()] if lengths is not None else list(cut)
+    )
 
 
 def _step(model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tensor, plan: Plan, step: int) -> float:
@@ -191,9 +203,7 @@ def _copy(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def _save(
-    file: Path, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer], state: _State
-) -> None:
+def _save(file: Path, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer], state: _State) -> None:
     """Tensors and plain values only, so that it loads with weights_only."""
     buffer = io.BytesIO()
     everything: dict[str, Any] = {

@@ -1,0 +1,219 @@
+"""A trained student as a folder that predicts from raw text: weights, vocabulary, settings, model card, predict.py.
+
+Knows nothing of teachers, runs or the store. What predict.py holds is the source of the classes used here.
+"""
+
+import inspect
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from distill_core import text
+from distill_core.cache import write_whole
+from distill_core.config import Config
+from distill_core.errors import DataError
+from distill_core.parts import STUDENTS
+from distill_core.students import Student, logits, pad, take
+from distill_core.text import Vocabulary
+
+SETTINGS = "student.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The likeliest label and the probability of each."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+class Predictor:
+    """A student that takes raw texts: strings, or pairs of strings where it was trained on pairs."""
+
+    def __init__(self, model: nn.Module, vocabulary: Vocabulary, settings: dict[str, Any]):
+        self.model, self.vocabulary, self.settings = model.eval(), vocabulary, settings
+        self.labels: list[str] = settings["labels"]
+
+    def __call__(self, texts: Sequence[str | Sequence[str]]) -> list[Prediction]:
+        """One prediction a text. Raises ValueError where a text is not of the kind the student was trained on."""
+        if not texts:
+            return []
+        rows = [(row,) if isinstance(row, str) else tuple(row) for row in texts]
+        wanted = 2 if self.settings["pair"] else 1
+        for i, row in enumerate(rows):
+            if len(row) != wanted or not all(isinstance(side, str) for side in row):
+                kind = "two sentences" if wanted == 2 else "one text"
+                raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
+        found = torch.softmax(self.logits(rows), dim=1).tolist()
+        return [
+            Prediction(self.labels[max(range(len(p)), key=p.__getitem__)], dict(zip(self.labels, p, strict=True)))
+            for p in found
+        ]
+
+    def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
+        """Logits (rows, labels) of rows of one or two sentences."""
+        sides = [pad(self.vocabulary.ids(side, self.settings["max_tokens"])) for side in zip(*rows, strict=True)]
+        return logits(self.model, sides)
+
+    @classmethod
+    def load(cls, folder: Path, encoder: type[nn.Module]) -> "Predictor":
+        """The student in `folder`, whose encoder is of the given class."""
+        settings = json.loads((folder / "student.json").read_text(encoding="utf-8"))
+        shape = {name: settings[name] for name in ("labels", "pair", "hidden", "fc", "dropout", "channels")}
+        empty = torch.zeros(settings["entries"], settings["width"])
+        model = Student(empty, encoder, **{**shape, "labels": len(settings["labels"])})
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+        return cls(model, Vocabulary.load(folder), settings)
+
+
+def settings(config: Config, labels: Sequence[str], pair: bool, vectors: torch.Tensor) -> dict[str, Any]:
+    """What `Predictor.load` needs to know to build the network again."""
+    chosen = {name: getattr(config, name) for name in ("student", "hidden", "fc", "dropout", "channels", "max_tokens")}
+    return {"labels": list(labels), "pair": pair, "entries": len(vectors), "width": vectors.shape[1], **chosen}
+
+
+def save(predictor: Predictor, folder: Path) -> None:
+    """Write the student into `folder`, the settings last: where they are, the rest is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SETTINGS).unlink(missing_ok=True)
+    save_file({k: v.contiguous().cpu() for k, v in predictor.model.state_dict().items()}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)
+    predictor.vocabulary.save(folder)
+    write_whole(folder / SETTINGS, json.dumps(predictor.settings, ensure_ascii=False, indent=1).encode())
+
+
+def load(folder: Path) -> Predictor:
+    """The student in `folder`. Raises DataError where there is none."""
+    folder = Path(folder)
+    if not (folder / SETTINGS).is_file():
+        raise DataError(f"There is no student in {folder}: it has no {SETTINGS}. Give the folder that export wrote.")
+    name = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["student"]
+    return Predictor.load(folder, STUDENTS.get(name).Encoder)
+
+
+def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
+    """Copy the student in `student` to `folder` with a model card made from the run's `report` and a predict.py that
+    needs torch, tokenizers and safetensors only. Raises DataError where `folder` holds something else."""
+    predictor = load(student)
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
+        raise DataError(f"{folder} already holds something else. Name a new or an empty folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in Path(student).iterdir():
+        if file.is_file():
+            shutil.copyfile(file, folder / file.name)
+    (folder / "predict.py").write_text(_program(predictor.settings["student"]), encoding="utf-8")
+    (folder / "README.md").write_text(_card(report, predictor), encoding="utf-8")
+    return folder
+
+
+def _program(student: str) -> str:
+    encoder = STUDENTS.get(student).Encoder
+    network = inspect.getsource(inspect.getmodule(Student))
+    network = network[network.index("class Student") :]
+    body = [inspect.getsource(encoder), network, text.standalone(), inspect.getsource(Prediction)]
+    imports = sorted({*_imports(inspect.getsource(inspect.getmodule(encoder)))})
+    return PROGRAM.format(imports="\n".join(imports), body="\n\n".join(body), predictor=inspect.getsource(Predictor))
+
+
+def _imports(source: str) -> list[str]:
+    return [line for line in source.splitlines() if line.startswith(("import torch.", "from torch."))]
+
+
+PROGRAM = '''"""Predict with this student from raw text.
+
+    python predict.py "a text" "another text"        one JSON line a text
+    python predict.py --pair "one" "other"           for a student of sentence pairs
+    python predict.py < texts.txt                    one text a line (pairs: tab-separated)
+
+Needs torch, tokenizers and safetensors. From Python: `load()(["a text"])`.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+{imports}
+
+
+{body}
+
+{predictor}
+
+def load(folder=Path(__file__).parent):
+    """The student in `folder`."""
+    return Predictor.load(Path(folder), Encoder)
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    if given[:1] == ["--pair"]:
+        texts = [tuple(given[1:3])]
+    else:
+        texts = given or [line.rstrip("\\n") for line in sys.stdin]
+        if load().settings["pair"]:
+            texts = [tuple(line.split("\\t")) for line in texts]
+    for row, prediction in zip(texts, load()(texts)):
+        print(json.dumps({{"text": row, "label": prediction.label, "probabilities": prediction.probabilities}}))
+'''
+
+
+def _card(report: dict[str, Any], predictor: Predictor) -> str:
+    labels = ", ".join(predictor.labels)
+    rows = "\n".join(_card_row(name, score) for name, score in report.get("scores", {}).items())
+    summary = report.get("summary", {})
+    counts = report.get("rows", {})
+    scored = f"Scored once on {counts.get('test', '?')} {report.get('scored_on', 'test')} rows that no training saw."
+    return f"""---
+library_name: stillroom
+tags: [text-classification, knowledge-distillation]
+---
+# A {predictor.settings["student"]} student of {summary.get("teacher", "its teacher")}
+
+Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {labels}.
+
+| | accuracy | 95 % interval | macro-F1 | weights, embeddings included | bytes | one text, ms |
+|---|---|---|---|---|---|---|
+{rows}
+
+{scored} The control is this same student without a teacher; the floor is TF-IDF with logistic regression.
+Share of the gap between control and teacher recovered: {_share(report.get("gap_recovered"))}.
+Kept of the teacher's accuracy: {_share(report.get("kept"))}. Same answer as the teacher: {_share(report.get("agreement"))}.
+
+## Use
+
+    pip install torch tokenizers safetensors
+    python predict.py "a text"
+
+## Limits
+
+It knows the kind of text it was trained on, and repeats its teacher's mistakes and leanings.
+Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows, {counts.get("transfer", "?")} texts labelled by the teacher.
+"""
+
+
+def _card_row(name: str, score: dict[str, Any]) -> str:
+    interval = f"{score['low']:.1%} to {score['high']:.1%}"
+    cells = (f"{score['accuracy']:.1%}", interval, f"{score['macro_f1']:.3f}", f"{score['parameters']:,}",
+             f"{score['bytes']:,}", f"{score['latency_ms']:.2f}")  # fmt: skip
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _share(value: float | None) -> str:
+    return "not defined" if value is None or math.isnan(value) else f"{value:.1%}"
