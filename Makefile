@@ -1,0 +1,13 @@
+.PHONY: app test check fix examples teacher
+app:       ## open the page
+	python app.py
+test:      ## what CI runs
+	python -m pytest
+check:     ## lint and format, without changing anything
+	ruff check . && ruff format --check .
+fix:       ## lint and format
+	ruff check --fix . && ruff format .
+examples:  ## make runs.db.example anew, from real runs
+	python scripts/make_examples.py
+teacher:   ## make the built-in teacher anew
+	python scripts/make_teacher.py

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from distill_core.cache import MARKER, Cache, digest, write_whole
+
+
+def test_what_was_put_is_found_by_its_key(tmp_path):
+    cache = Cache(tmp_path)
+    assert cache.get("logits", {"a": 1, "b": 2}) is None
+    with cache.put("logits", {"a": 1, "b": 2}) as place:
+        (place / "x").write_text("hello")
+    found = cache.get("logits", {"b": 2, "a": 1})
+    assert (found / "x").read_text() == "hello"
+    assert json.loads((found / MARKER).read_text()) == {"a": 1, "b": 2}
+    assert cache.get("logits", {"a": 1, "b": 3}) is None
+    assert cache.get("vectors", {"a": 1, "b": 2}) is None
+
+
+def test_a_broken_block_leaves_nothing(tmp_path):
+    cache = Cache(tmp_path)
+    with pytest.raises(ZeroDivisionError), cache.put("logits", {"a": 1}) as place:
+        (place / "x").write_text("half")
+        raise ZeroDivisionError
+    assert cache.get("logits", {"a": 1}) is None
+    assert list((tmp_path / "logits").iterdir()) == []
+
+
+def test_the_first_of_two_writers_stays(tmp_path):
+    cache = Cache(tmp_path)
+    with cache.put("logits", {"a": 1}) as slow:
+        with cache.put("logits", {"a": 1}) as quick:
+            (quick / "x").write_text("first")
+        (slow / "x").write_text("second")
+    assert (cache.get("logits", {"a": 1}) / "x").read_text() == "first"
+    assert len(list((tmp_path / "logits").iterdir())) == 1
+
+
+def test_an_entry_without_its_marker_is_no_entry(tmp_path):
+    cache = Cache(tmp_path)
+    with cache.put("logits", {"a": 1}):
+        pass
+    (cache.get("logits", {"a": 1}) / MARKER).unlink()
+    assert cache.get("logits", {"a": 1}) is None
+
+
+def test_digest_tells_values_apart():
+    values = [1, "1", [1], {"1": 1}, None, "", "é", [1, 2], [[1], 2]]
+    assert len({digest(value) for value in values}) == len(values)
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
+    file = tmp_path / "folder" / "x"
+    file.parent.mkdir()
+    write_whole(file, b"old")
+
+    def broken(*_):
+        raise OSError(28, "No space left on device")
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch, pytest.raises(OSError):
+            patch.setattr(f"distill_core.cache.os.{name}", broken)
+            write_whole(file, b"new")
+        assert file.read_bytes() == b"old"
+        assert list(file.parent.iterdir()) == [file]
