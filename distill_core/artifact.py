@@ -21,7 +21,7 @@ from distill_core.cache import write_whole
 from distill_core.config import Config
 from distill_core.errors import DataError
 from distill_core.parts import STUDENTS
-from distill_core.students import Student, logits, pad, take
+from distill_core.students import Student, logits, pad
 from distill_core.text import Vocabulary
 
 SETTINGS = "student.json"
@@ -194,7 +194,8 @@ Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {label
 
 {scored} The control is this same student without a teacher; the floor is TF-IDF with logistic regression.
 Share of the gap between control and teacher recovered: {_share(report.get("gap_recovered"))}.
-Kept of the teacher's accuracy: {_share(report.get("kept"))}. Same answer as the teacher: {_share(report.get("agreement"))}.
+Kept of the teacher's accuracy: {_share(report.get("kept"))}.
+Same answer as the teacher: {_share(report.get("agreement"))}.
 
 ## Use
 
@@ -204,7 +205,8 @@ Kept of the teacher's accuracy: {_share(report.get("kept"))}. Same answer as the
 ## Limits
 
 It knows the kind of text it was trained on, and repeats its teacher's mistakes and leanings.
-Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows, {counts.get("transfer", "?")} texts labelled by the teacher.
+Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
+{counts.get("transfer", "?")} texts labelled by the teacher.
 """
 
 

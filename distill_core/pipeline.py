@@ -308,23 +308,12 @@ class _Run:
 
     def _student_key(self) -> dict[str, Any]:
         """All that decides the control's weights, but for the number of steps."""
-        knobs = (
-            "student",
-            "hidden",
-            "fc",
-            "dropout",
-            "channels",
-            "optimiser",
-            "lr",
-            "batch",
-            "evaluations",
-            "seed",
-            "max_tokens",
-        )
+        shape = ("student", "hidden", "fc", "dropout", "channels", "max_tokens")
+        training = ("optimiser", "lr", "batch", "evaluations", "seed")
         vectors = digest(self.vectors.numpy().tobytes().hex())
         return {
             "format": FORMAT, "data": self.rows.fingerprint(), "vectors": vectors, "torch": torch.__version__,
-            "device": self.device, **{knob: getattr(self.config, knob) for knob in knobs},
+            "device": self.device, **{knob: getattr(self.config, knob) for knob in shape + training},
         }  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:

@@ -144,14 +144,12 @@ def batches(rows: int, size: int, seed: int, epoch: int, lengths: Sequence[int] 
     alone, so that training can resume anywhere. Rows of like `lengths` share a batch."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     order = torch.randperm(rows, generator=generator)
-    if lengths is not None:
-        length = torch.as_tensor(lengths)
-        pools = order.split(size * POOL)
-        order = torch.cat([pool[torch.argsort(length[pool], stable=True)] for pool in pools])
-    cut = order.split(size)
-    return (
-        [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()] if lengths is not None else list(cut)
-    )
+    if lengths is None:
+        return list(order.split(size))
+    length = torch.as_tensor(lengths)
+    pools = [pool[torch.argsort(length[pool], stable=True)] for pool in order.split(size * POOL)]
+    cut = torch.cat(pools).split(size)
+    return [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()]
 
 
 def _step(model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tensor, plan: Plan, step: int) -> float:

@@ -30,16 +30,8 @@ class Student(nn.Module):
         sparse: bool = False,
     ):
         super().__init__()
-        table = nn.Embedding.from_pretrained
         kinds = ("frozen", "trained") if channels == "both" else (channels,)
-        self.tables = nn.ModuleDict(
-            {
-                kind: table(
-                    vectors.clone(), freeze=kind == "frozen", padding_idx=0, sparse=sparse and kind == "trained"
-                )
-                for kind in kinds
-            }
-        )
+        self.tables = nn.ModuleDict({kind: _table(vectors, kind == "frozen", sparse) for kind in kinds})
         self.encoder = encoder(vectors.shape[1] * len(kinds), hidden, dropout)
         self.dropout = nn.Dropout(dropout)
         self.pair = pair
@@ -58,6 +50,12 @@ class Student(nn.Module):
         """One vector (batch, outputs) a sentence."""
         vectors = torch.cat([table(ids) for table in self.tables.values()], dim=2)
         return self.encoder(self.dropout(vectors), lengths)
+
+
+def _table(vectors: Tensor, frozen: bool, sparse: bool) -> nn.Embedding:
+    table = nn.Embedding.from_pretrained(vectors.clone(), freeze=frozen, padding_idx=0)
+    table.sparse = sparse and not frozen
+    return table
 
 
 Sides = list[tuple[Tensor, Tensor]]
