@@ -16,7 +16,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from distill_core import text
 from distill_core.cache import write_whole
 from distill_core.config import Config
 from distill_core.errors import DataError
@@ -120,7 +119,7 @@ def _program(student: str) -> str:
     encoder = STUDENTS.get(student).Encoder
     network = inspect.getsource(inspect.getmodule(Student))
     network = network[network.index("class Student") :]
-    body = [inspect.getsource(encoder), network, text.standalone(), inspect.getsource(Prediction)]
+    body = [inspect.getsource(encoder), network, inspect.getsource(Vocabulary), inspect.getsource(Prediction)]
     imports = sorted({*_imports(inspect.getsource(inspect.getmodule(encoder)))})
     return PROGRAM.format(imports="\n".join(imports), body="\n\n".join(body), predictor=inspect.getsource(Predictor))
 

@@ -366,4 +366,4 @@ def _file_key(file: str | None) -> list[Any] | None:
 
 
 def _without_spaces(config: Config) -> bool:
-    return config.language in text.WITHOUT_SPACES
+    return config.language in text.SPACELESS

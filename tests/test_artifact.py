@@ -1,0 +1,116 @@
+"""A student on disk: what was saved predicts the same, and the exported folder needs none of us."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from distill_core import artifact, text
+from distill_core.artifact import Predictor
+from distill_core.config import Config
+from distill_core.errors import DataError
+from distill_core.parts import STUDENTS
+from distill_core.students import Student
+
+REPORT = {
+    "task": "toy",
+    "seed": 3,
+    "rows": {"train": 20, "valid": 5, "test": 5, "transfer": 60},
+    "scored_on": "test",
+    "scores": {
+        row: {"accuracy": 0.9, "macro_f1": 0.89, "low": 0.8, "high": 0.95, "parameters": 1234, "bytes": 5678,
+              "latency_ms": 0.5, "texts_per_s": 100.0}
+        for row in ("floor", "control", "student", "teacher")
+    },
+    "gap_recovered": 0.5,
+    "kept": None,
+    "agreement": 0.97,
+}  # fmt: skip
+TEXTS = ["a warm and funny film", "never seen this wörd before", "", "[MASK] film"]
+
+
+@pytest.fixture(params=STUDENTS.names)
+def student(request):
+    return request.param
+
+
+def predictor(student="bilstm", pair=False, channels="trained"):
+    torch.manual_seed(0)
+    words = text.build("words", [*TEXTS, "good bad plain"])
+    config = Config.of(student=student, hidden=8, fc=6, channels=channels, max_tokens=12)
+    vectors = torch.randn(words.size, 10)
+    labels = ["bad", "good", "it's <b>"]
+    model = Student(vectors, STUDENTS.get(student).Encoder, 3, pair, 8, 6, channels=channels)
+    return Predictor(model, words, artifact.settings(config, labels, pair, vectors))
+
+
+@pytest.mark.parametrize("channels", ["trained", "both"])
+def test_a_saved_student_says_the_same(tmp_path, student, channels):
+    before = predictor(student, channels=channels)
+    artifact.save(before, tmp_path / "student")
+    after = artifact.load(tmp_path / "student")
+    assert after(TEXTS) == before(TEXTS)
+    first = before(TEXTS)[0]
+    assert first.label == max(first.probabilities, key=first.probabilities.get)
+    assert sum(first.probabilities.values()) == pytest.approx(1)
+    assert before([]) == []
+
+
+def test_a_text_of_the_wrong_kind_is_told():
+    with pytest.raises(ValueError, match="Text 2 should be one text"):
+        predictor()(["fine", ("a", "pair")])
+    with pytest.raises(ValueError, match="Text 1 should be two sentences"):
+        predictor(pair=True)(["alone"])
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(DataError, match="There is no student"):
+        artifact.load(tmp_path)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_an_exported_student_predicts_without_this_project(tmp_path, student, pair):
+    """With -I and an import hook that refuses everything of ours and every heavy library but the three promised."""
+    mine = predictor(student, pair=pair)
+    artifact.save(mine, tmp_path / "student")
+    out = artifact.export(tmp_path / "student", tmp_path / "out", REPORT)
+    guard = (
+        "import sys, runpy\n"
+        "class Guard:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        assert name.split('.')[0] not in ('distill_core', 'transformers', 'datasets', 'gradio', 'sklearn',"
+        " 'pydantic', 'pandas'), name\n"
+        "sys.meta_path.insert(0, Guard())\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    row = ("a warm film", "a cold film") if pair else "a warm film"
+    given = ["--pair", *row] if pair else [row]
+    call = [sys.executable, "-c", guard, str(out / "predict.py"), *given]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    expected = mine([row])[0]
+    assert said["label"] == expected.label
+    assert said["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+
+
+def test_the_card_shows_the_four_rows(tmp_path):
+    artifact.save(predictor(), tmp_path / "student")
+    out = artifact.export(tmp_path / "student", tmp_path / "out", REPORT)
+    card = (out / "README.md").read_text()
+    for row in ("floor", "control", "student", "teacher"):
+        assert f"| {row} | 90.0% | 80.0% to 95.0% | 0.890 | 1,234 |" in card
+    assert "recovered: 50.0%" in card and "not defined" in card
+    assert artifact.export(tmp_path / "student", out, REPORT) == out  # again, over itself
+
+
+def test_export_leaves_other_folders_alone(tmp_path):
+    artifact.save(predictor(), tmp_path / "student")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match="already holds something else"):
+        artifact.export(tmp_path / "student", tmp_path / "mine", REPORT)
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
