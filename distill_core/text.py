@@ -1,0 +1,225 @@
+"""Text as words and as ids: how a sentence is cut so that it can be put together again, and the student's vocabulary.
+
+Knows nothing of teachers' networks or of training. `Vocabulary`'s source is also the tokenizer of an exported
+student (predict.py), so its methods use nothing but json, Path, Tokenizer and the class itself.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import NFC, Lowercase
+from tokenizers.normalizers import Sequence as Normalizers
+from tokenizers.pre_tokenizers import Split
+
+MASK = "[MASK]"  # how a masked word stands inside an augmented text, whatever the teacher calls its own mask token
+WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my", "bo")  # languages that put no spaces between words
+
+# One word: what a person would mask or swap as a whole. Contractions are cut as in the Penn Treebank (do|n't), which
+# is how the tagger's lexicon and GLUE know them. Scripts without spaces go character by character.
+_LETTER = r"[\p{L}\p{M}\p{N}_]"
+_CLITIC = rf"['’](?:[sS]|[rR][eE]|[vV][eE]|[lL][lL]|[dD]|[mM])(?!{_LETTER})"
+_NOT = rf"[nN]['’][tT](?!{_LETTER})"
+_WORD = "|".join(
+    (
+        r"\[MASK\]",
+        r"(?:https?://|www\.)\S*[^\s.,;:!?)\]'\"]",
+        r"-[lr][rsc]b-",  # brackets, as treebanks write them
+        r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]\p{M}*",
+        rf"{_LETTER}+(?={_NOT})|{_NOT}|{_CLITIC}",
+        rf"{_LETTER}+(?:[-.,&/]{_LETTER}+|(?!{_CLITIC})['’]{_LETTER}+)*",
+        r"\.{2,}|-{2,}|`{2}|'{2}",
+        "\\S(?:[\\p{M}\U0001f3fb-\U0001f3ff]|\u200d\\S)*",  # one sign, or an emoji with all its joiners
+    )
+)
+_CUT = Split(Regex(_WORD), "removed", invert=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence cut into words. `gaps` are the strings before, between and after them: one more than `tokens`.
+    `spaced` tells of a language that puts spaces between words."""
+
+    tokens: tuple[str, ...]
+    gaps: tuple[str, ...]
+    spaced: bool = True
+
+    def text(self, tokens: Sequence[str] | None = None, kept: Sequence[int] | None = None) -> str:
+        """The sentence with `tokens` in place of its own. Where `kept` is given, only these word positions, in this
+        order: neighbours keep the gap they had, and what stood outside is dropped."""
+        tokens = self.tokens if tokens is None else tokens
+        gaps = self.gaps if not self.spaced or tuple(tokens) == self.tokens else self._apart(tokens)
+        if kept is None:
+            return "".join(part for pair in zip(gaps, tokens, strict=False) for part in pair) + gaps[-1]
+        parts = []
+        for before, word in zip([None, *kept], kept, strict=False):
+            if before is not None:
+                parts.append(gaps[word] if word == before + 1 else gaps[word] or gaps[before + 1])
+            parts.append(tokens[word])
+        return "".join(parts)
+
+    def _apart(self, tokens: Sequence[str]) -> list[str]:
+        """The gaps, with a space where a new word would grow together with its neighbour (do|n't -> do|so)."""
+        gaps = list(self.gaps)
+        for word in range(1, len(tokens)):
+            new = tokens[word] != self.tokens[word] or tokens[word - 1] != self.tokens[word - 1]
+            if new and not gaps[word] and tokens[word - 1][-1:].isalnum() and tokens[word][:1].isalnum():
+                gaps[word] = " "
+        return gaps
+
+
+def words(text: str, language: str = "en", pieces: Tokenizer | None = None) -> Words:
+    """`text` cut into words; `.text()` gives back exactly `text`. In a language without spaces a word is a piece of
+    `pieces` (see `plain`), or a character where there is no tokenizer."""
+    if pieces is not None and language in WITHOUT_SPACES:
+        spans = _merged(text, pieces.encode(_valid(text), add_special_tokens=False).offsets)
+    else:
+        spans = [span for _, span in _CUT.pre_tokenize_str(_valid(text))]
+    cuts = [0, *(edge for span in spans for edge in span), len(text)]
+    parts = [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return Words(tuple(parts[1::2]), tuple(parts[0::2]), language not in WITHOUT_SPACES)
+
+
+def plain(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy that neither cuts nor pads, whatever the original was last told to do."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
+
+
+def _valid(text: str) -> str:
+    """`text` with half surrogates as question marks, one for one: tokenizers refuse them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _merged(text: str, offsets: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Offsets without white space, empty spans or overlaps: several byte-level pieces may share one character."""
+    spans: list[tuple[int, int]] = []
+    for start, end in offsets:
+        start = max(start, spans[-1][1] if spans else 0)
+        while start < end and text[start].isspace():
+            start += 1
+        while start < end and text[end - 1].isspace():
+            end -= 1
+        if start < end:
+            spans.append((start, end))
+    return spans
+
+
+class Vocabulary:
+    """The student's vocabulary: sentences in, ids out. Row 0 pads, 1 is the unknown word, 2 the mask."""
+
+    pad, unk, mask = 0, 1, 2
+
+    def __init__(
+        self,
+        kind: str,
+        tokenizer: Tokenizer,
+        entries: list[str],
+        token_ids: list[int],
+        teacher_ids: list[int],
+        mask_token: str,
+    ):
+        """`token_ids` and `teacher_ids` (-1 for none) are each entry's id in `tokenizer` and in the teacher's table;
+        `mask_token` is what `tokenizer` calls a masked word."""
+        self.kind, self.tokenizer, self.entries = kind, tokenizer, entries
+        self.token_ids, self.teacher_ids, self.mask_token = token_ids, teacher_ids, mask_token
+        self._rows = {token: row for row, token in enumerate(token_ids) if row > 0 and token >= 0}
+
+    @property
+    def size(self) -> int:
+        """Rows of the embedding table, the three special ones included."""
+        return len(self.entries)
+
+    def ids(self, sentences: "Sequence[str]", max_tokens: int) -> list[list[int]]:
+        """At most `max_tokens` ids for each sentence, never none: an empty sentence is one unknown word."""
+        valid = [s.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask_token) for s in sentences]
+        encoded = self.tokenizer.encode_batch_fast(valid, add_special_tokens=False)
+        row = self._rows.get
+        return [[row(token, 1) for token in one.ids[:max_tokens]] or [1] for one in encoded]
+
+    def save(self, folder: "str | Path") -> None:
+        """Write tokenizer.json and vocabulary.json into `folder`, which exists."""
+        self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
+        names = ("kind", "entries", "token_ids", "teacher_ids", "mask_token")
+        state = {name: getattr(self, name) for name in names}
+        (Path(folder) / "vocabulary.json").write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: "str | Path") -> "Vocabulary":
+        """The vocabulary that `save` wrote into `folder`."""
+        state = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
+        return cls(tokenizer=Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
+
+
+def build(
+    kind: str, sentences: Iterable[str], pieces: Tokenizer | None = None, mask_token: str = MASK, min_count: int = 1
+) -> Vocabulary:
+    """The vocabulary of `sentences`. "pieces": those pieces of the teacher's tokenizer that they use, in the order of
+    its table; another piece is the unknown word. "words": their lower-cased words and signs that occur `min_count`
+    times or more, the most frequent first. `mask_token` is the teacher's own ("" where it has none)."""
+    if kind == "words":
+        return _of_words(sentences, min_count)
+    if pieces is None:
+        raise ValueError("a vocabulary of pieces needs the teacher's tokenizer")
+    return _of_pieces(sentences, plain(pieces), mask_token)
+
+
+def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str) -> Vocabulary:
+    unk = _unknown(tokenizer)
+    known = tokenizer.get_vocab_size(with_added_tokens=True)
+    if mask_token:
+        # Some tokenizer files hold the mask as an ordinary piece, and would cut it up.
+        tokenizer.add_special_tokens([AddedToken(mask_token, special=True, normalized=False)])
+    else:
+        mask_token = unk
+    special = [-1 if token is None else token for token in map(tokenizer.token_to_id, ("", unk, mask_token))]
+    used: set[int] = set()
+    for batch in _batches(dict.fromkeys(sentences), 10_000):
+        valid = [_valid(sentence).replace(MASK, mask_token) for sentence in batch]
+        for encoding in tokenizer.encode_batch_fast(valid, add_special_tokens=False):
+            used.update(encoding.ids)
+    ids = special + sorted(used.difference(special))
+    entries = ["[PAD]", "[UNK]", MASK, *(tokenizer.id_to_token(token) for token in ids[3:])]
+    if ids[2] == ids[1]:
+        ids[2] = -1  # no mask of its own: a masked word is the unknown word
+    return Vocabulary("pieces", tokenizer, entries, ids, [token if token < known else -1 for token in ids], mask_token)
+
+
+def _unknown(tokenizer: Tokenizer) -> str:
+    """The tokenizer's name for an unknown piece; "[UNK]" where it has none (byte-level pieces know everything)."""
+    names = (getattr(tokenizer.model, "unk_token", None), "[UNK]", "<unk>")
+    return next((name for name in names if name and tokenizer.token_to_id(name) is not None), "[UNK]")
+
+
+def _of_words(sentences: Iterable[str], min_count: int) -> Vocabulary:
+    tokenizer = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1, MASK: 2}, unk_token="[UNK]"))
+    tokenizer.normalizer = Normalizers([NFC(), Lowercase()])
+    tokenizer.pre_tokenizer = _CUT
+    counts: Counter[str] = Counter()
+    for sentence in sentences:
+        for part in _valid(sentence).split(MASK):
+            normal = tokenizer.normalizer.normalize_str(part)
+            counts.update(word for word, _ in _CUT.pre_tokenize_str(normal))
+    frequent = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
+    entries = ["[PAD]", "[UNK]", MASK, *(word for word in frequent if word not in ("[PAD]", "[UNK]", MASK))]
+    tokenizer.model = WordLevel({word: row for row, word in enumerate(entries)}, unk_token="[UNK]")
+    # As an added token the mask is taken out before lower-casing.
+    tokenizer.add_special_tokens([AddedToken(MASK, special=True, normalized=False)])
+    return Vocabulary("words", tokenizer, entries, list(range(len(entries))), [-1] * len(entries), MASK)
+
+
+def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,299 @@
+"""The transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled by small changes.
+
+Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
+word rule changes it and which; then each text rule acts with its own rate. Pairs rotate: the first sentence changes,
+the second, both. Knows nothing of labels or of what the teacher will say.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+from tokenizers import Tokenizer
+
+from distill_core.config import Config
+from distill_core.errors import KnobError, Stopped
+from distill_core.events import Event, Note, Progress
+from distill_core.parts import AUGMENT
+from distill_core.text import WITHOUT_SPACES, Words, plain, words
+
+if TYPE_CHECKING:
+    from distill_core.data import Data
+
+Text = tuple[str, ...]  # one sentence, or the two of a pair
+
+SIDES = {1: ((0,),), 2: ((0,), (1,), (0, 1))}  # which sentences a pass changes; passes take them in turn
+SECONDS = 0.25  # between two Progress events
+
+
+class Change(NamedTuple):
+    """The word at position `word` of sentence `side` was `before` and became `after`, or was dropped (None)."""
+
+    side: int
+    word: int
+    before: str
+    after: str | None
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offspring:
+    """A text made from text number `origin`. `rules` are those whose work can be seen in it, in the order of the
+    shelf; `changed` is every change, by sentence and word."""
+
+    text: Text
+    origin: int
+    rules: tuple[str, ...]
+    changed: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class TransferSet:
+    """What the student reads. `source` tells of each text "labelled", "unlabelled" or "augmented", in this order;
+    `origin` is the row of the labelled set it is or came from, of the unlabelled pool for an unlabelled one. `counts`
+    is how many augmented texts show each rule; `dropped` counts "duplicates" and "held_out" texts left out."""
+
+    texts: list[Text]
+    source: list[str]
+    origin: list[int]
+    counts: dict[str, int]
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+class Augmenter:
+    """The rules of a config, prepared once on `corpus` (the labelled texts). The same seed, text and turn always give
+    the same offspring, wherever the text stands: a preview shows what a run makes."""
+
+    def __init__(
+        self,
+        corpus: Sequence[Text],
+        config: Config,
+        pieces: Tokenizer | None = None,
+        language: str | None = None,
+        seed: int | None = None,
+    ):
+        """`pieces` is the teacher's tokenizer: it cuts words in languages without spaces. Raises KnobError where the
+        rates of the word rules add up to more than 1. `notes` tells which rules are off, and why."""
+        self.language = config.language if language is None else language
+        self.seed = config.seed if seed is None else seed
+        self.notes: list[str] = []
+        self._pieces = plain(pieces) if pieces is not None and self.language in WITHOUT_SPACES else None
+        self._words: dict[str, Words] = {}
+        rates = {name: config.rules.get(name, 0.0) for name in AUGMENT.names}
+        rates = {name: rate for name, rate in rates.items() if rate > 0}
+        level = {name: AUGMENT.get(name).LEVEL for name in rates}
+        total = sum(rate for name, rate in rates.items() if level[name] == "word")
+        if total > 1 + 1e-9:
+            names = " and ".join(name for name in rates if level[name] == "word")
+            raise KnobError(f"The rates of {names} add up to {total:g}; at most 1 can be shared out. Lower one of them.")
+        sentences = [self._cut(sentence).tokens for text in corpus for sentence in text]
+        rules: dict[str, Callable] = {}
+        for name in rates:
+            rule, reason = AUGMENT.get(name).prepare(sentences, self.language)
+            if rule is None:
+                self.notes.append(f"The rule {name} is off: {reason}")
+            else:
+                rules[name] = rule
+        self.rules = tuple(rules)
+        self._word_rules = [(name, rule) for name, rule in rules.items() if level[name] == "word"]
+        self._limits = list(accumulate(rates[name] for name, _ in self._word_rules))
+        self._text_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"]
+        self._random = random.Random()
+
+    def make(self, text: Text, turn: int, origin: int = 0) -> Offspring:
+        """What pass number `turn` makes of `text`; its `rules` are empty where nothing changed."""
+        # A stream of its own for each text and turn: neither other texts nor a limit or a stop can shift the draws.
+        key = blake2b("\0".join(text).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        self._random.seed(self.seed << 96 | turn << 64 | int.from_bytes(key, "big"))
+        sides = SIDES[len(text)]
+        made, changed = list(text), []
+        for side in sides[turn % len(sides)]:
+            made[side] = self._change(side, self._cut(text[side]), changed)
+        return Offspring(tuple(made), origin, self._visible(changed), tuple(changed))
+
+    def _change(self, side: int, cut: Words, changed: list[Change]) -> str:
+        rng, limits, tokens = self._random, self._limits, list(cut.tokens)
+        reach = limits[-1] if limits else 0.0
+        for position, word in enumerate(cut.tokens):
+            u = rng.random()  # one draw decides among all word rules
+            if u < reach:
+                name, rule = next(rule for limit, rule in zip(limits, self._word_rules, strict=True) if u < limit)
+                tokens[position] = rule(cut.tokens, position, rng)
+                if tokens[position] != word:
+                    changed.append(Change(side, position, word, tokens[position], name))
+        kept = None
+        for name, rate, rule in self._text_rules:
+            if tokens and rng.random() < rate:
+                before = range(len(tokens)) if kept is None else kept
+                after = [before[place] for place in rule([tokens[place] for place in before], rng)]
+                if after != list(before):
+                    gone = set(before).difference(after)
+                    changed += [Change(side, place, cut.tokens[place], None, name) for place in before if place in gone]
+                    kept = after
+        return cut.text(tokens, kept)
+
+    def _visible(self, changed: Sequence[Change]) -> tuple[str, ...]:
+        dropped = {(change.side, change.word) for change in changed if change.after is None}
+        seen = {c.rule for c in changed if c.after is None or (c.side, c.word) not in dropped}
+        return tuple(name for name in self.rules if name in seen)
+
+    def _cut(self, sentence: str) -> Words:
+        cut = self._words.get(sentence)
+        if cut is None:
+            cut = self._words[sentence] = words(sentence, self.language, self._pieces)
+        return cut
+
+
+def augment(
+    texts: Sequence[Text],
+    config: Config,
+    pieces: Tokenizer | None = None,
+    language: str | None = None,
+    seed: int | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[Offspring]:
+    """All distinct offspring of `texts` that are not among `texts`, pass by pass. Raises Stopped."""
+    augmenter = Augmenter(texts, config, pieces, language, seed)
+    seen = set(texts)
+    for child in _passes(augmenter, texts, config.n_iter, stop):
+        if child.text not in seen:
+            seen.add(child.text)
+            yield child
+
+
+def preview(
+    text: Text,
+    corpus: Sequence[Text],
+    config: Config,
+    pieces: Tokenizer | None = None,
+    n: int = 8,
+    seed: int | None = None,
+    language: str | None = None,
+) -> list[Offspring]:
+    """The first `n` distinct offspring of `text` (which need not be in `corpus`), those a run would make first; fewer
+    where so few can be made of it."""
+    augmenter = Augmenter(corpus, config, pieces, language, seed)
+    found: dict[Text, Offspring] = {}
+    for turn in range(50 * n):
+        child = augmenter.make(text, turn)
+        if child.text != text:
+            found.setdefault(child.text, child)
+        if len(found) == n:
+            break
+    return list(found.values())
+
+
+def build(
+    data: "Data", config: Config, pieces: Tokenizer | None = None, stop: Callable[[], bool] | None = None
+) -> Generator[Event, None, TransferSet]:
+    """The transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
+    `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing.
+    Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
+    held_out = {_plain(text) for split in (data.valid, data.test) for text in split.texts}
+    kept = _Kept(held_out)
+    for origin, text in enumerate(data.train.texts):
+        kept.add(text, "labelled", origin)
+    labelled = len(kept.texts)
+    for origin, text in enumerate(data.unlabelled):
+        if len(kept.texts) >= max(config.transfer_limit, labelled):
+            yield _note(f"Of {len(data.unlabelled):,} unlabelled texts {origin:,} were looked at: the limit of "
+                        f"{config.transfer_limit:,} texts (transfer_limit) is reached.", "warning")  # fmt: skip
+            break
+        kept.add(text, "unlabelled", origin)
+    counts: Counter[str] = Counter()
+    made = False
+    if config.n_iter and len(kept.texts) < config.transfer_limit:
+        made = True
+        yield from _augmented(data, config, pieces, stop, kept, counts)
+    elif config.n_iter:
+        yield _note(f"Nothing was augmented: the texts given already reach the limit of {config.transfer_limit:,} "
+                    "(transfer_limit).", "warning")  # fmt: skip
+    if kept.dropped["held_out"]:
+        yield _note(f"{kept.dropped['held_out']:,} texts equal to a validation or test text were left out of the "
+                    "transfer set.")  # fmt: skip
+    if made and counts:
+        shares = ", ".join(f"{name} in {count:,}" for name, count in counts.items())
+        yield _note(f"{kept.source.count('augmented'):,} augmented texts: {shares}; "
+                    f"{kept.dropped['duplicates']:,} duplicates dropped.")  # fmt: skip
+    return TransferSet(kept.texts, kept.source, kept.origin, dict(counts), dict(kept.dropped))
+
+
+def _augmented(
+    data: "Data",
+    config: Config,
+    pieces: Tokenizer | None,
+    stop: Callable[[], bool] | None,
+    kept: "_Kept",
+    counts: Counter[str],
+) -> Iterator[Event]:
+    total = config.n_iter * len(data.train.texts)
+    yield Progress("transfer", 0, total, "texts")
+    augmenter = Augmenter(data.train.texts, config, pieces, getattr(data, "language", None))
+    for sentence in augmenter.notes:
+        yield _note(sentence, "warning")
+    counts.update(dict.fromkeys(augmenter.rules, 0))
+    start = told = time.monotonic()
+    done = 0
+    for child in _passes(augmenter, data.train.texts, config.n_iter, stop):
+        done += 1
+        if child.rules and kept.add(child.text, "augmented", child.origin):
+            counts.update(child.rules)
+            if len(kept.texts) == config.transfer_limit:
+                yield _note(f"Augmentation ended in pass {(done - 1) // len(data.train.texts) + 1} of {config.n_iter}: "
+                            f"the limit of {config.transfer_limit:,} texts (transfer_limit) is reached.")  # fmt: skip
+                break
+        if done % 256 == 0 and (now := time.monotonic()) - told > SECONDS:
+            told = now
+            yield Progress("transfer", done, total, "texts", (now - start) / done * (total - done))
+    yield Progress("transfer", total, total, "texts", 0.0)
+
+
+def _passes(
+    augmenter: Augmenter, texts: Sequence[Text], n_iter: int, stop: Callable[[], bool] | None
+) -> Iterator[Offspring]:
+    """Pass by pass and in mixed order, so that a limit cuts all texts alike, even where rows are sorted by label."""
+    order = list(range(len(texts)))
+    random.Random(augmenter.seed).shuffle(order)
+    for turn in range(n_iter):
+        for place, origin in enumerate(order):
+            if stop is not None and place % 256 == 0 and stop():
+                raise Stopped("The run was stopped while the transfer set was made.")
+            yield augmenter.make(texts[origin], turn, origin)
+
+
+class _Kept:
+    """The texts so far, each once, none of them held out."""
+
+    def __init__(self, held_out: set[Text]):
+        self.texts: list[Text] = []
+        self.source: list[str] = []
+        self.origin: list[int] = []
+        self.dropped: Counter[str] = Counter(duplicates=0, held_out=0)
+        self._held_out, self._seen = held_out, set()
+
+    def add(self, text: Text, source: str, origin: int) -> bool:
+        if text in self._seen:
+            self.dropped["duplicates"] += 1
+            return False
+        self._seen.add(text)
+        if self._held_out and _plain(text) in self._held_out:
+            self.dropped["held_out"] += 1
+            return False
+        self.texts.append(text)
+        self.source.append(source)
+        self.origin.append(origin)
+        return True
+
+
+def _plain(text: Text) -> Text:
+    """`text` without what does not make it another text: case and spacing."""
+    return tuple(" ".join(sentence.split()).casefold() for sentence in text)
+
+
+def _note(text: str, level: str = "info") -> Note:
+    return Note(text, level, "transfer")
