@@ -1,0 +1,37 @@
+"""Stillroom's engine: teach a small, fast model what a big one knows, and see honestly what was gained.
+
+The front door. Names are loaded when they are first used, so that importing this package costs nothing.
+"""
+
+import importlib
+from typing import Any
+
+_DOOR = {
+    "distill_core.api": (
+        "Inspection", "Part", "Run", "Teaching", "ask", "ask_teacher", "close", "columns", "count", "export", "find",
+        "inspect", "losses", "open_app", "predictor", "preview", "rules", "run", "runs", "start", "students",
+        "task_teacher", "tasks", "teachers", "vectors",
+    ),
+    "distill_core.config": ("Config", "Knob", "knobs"),
+    "distill_core.errors": (
+        "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
+        "UnknownRun", "UserError",
+    ),
+    "distill_core.events": (
+        "ENDED", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note", "Point", "Progress",
+        "StageEnded", "StageStarted",
+    ),
+}  # fmt: skip
+_HOME = {name: module for module, names in _DOOR.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"distill_core has no {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

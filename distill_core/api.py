@@ -1,0 +1,565 @@
+"""The facade that the page, notebooks and the command line share. What isn't here is private.
+
+Nothing heavy is imported until a function needs it: listing runs costs no torch.
+"""
+
+import atexit
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_core import jobs, parts
+from distill_core.config import Config
+from distill_core.errors import DataError, UserError
+from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
+from distill_core.store import Row, Store, home
+
+if TYPE_CHECKING:
+    from distill_core.artifact import Predictor
+    from distill_core.data import Data
+    from distill_core.teacher import Teacher
+
+Text = tuple[str, ...]
+FOLLOW_SECONDS = 0.1
+LOADED = 2  # teachers kept in memory
+DEFAULT_TEACHER = "bert-base-uncased"
+SUGGESTIONS = {
+    "bert-base-uncased": "The encoder of the paper's comparison; needs fine-tuning.",
+    "google-bert/bert-base-multilingual-cased": "A hundred languages; needs fine-tuning.",
+    "FacebookAI/roberta-base": "Often a point or two above BERT; needs fine-tuning.",
+    "distilbert-base-uncased-finetuned-sst-2-english": "Fine-tuned on SST-2 already.",
+    "sentence-transformers/all-MiniLM-L6-v2": "Small and quick; needs fine-tuning.",
+}
+
+
+# ---- runs
+
+
+class Run:
+    """A run in the store. Every property reads the store, so it is true also for a run in another process."""
+
+    def __init__(self, run: str, store: Store):
+        self.id, self._store = run, store
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} {self.status}>"
+
+    @property
+    def row(self) -> Row:
+        """All columns at once, as they stand now."""
+        return self._store.run(self.id)
+
+    @property
+    def status(self) -> str:
+        """One of events.STATUSES."""
+        return self.row.status
+
+    @property
+    def name(self) -> str:
+        """What the user called it, or its task and the beginning of its id."""
+        row = self.row
+        return row.name or f"{row.task} {row.id[:6]}"
+
+    @property
+    def config(self) -> Config:
+        """What was asked. Raises UserError where the run was made with parts or knobs that are gone."""
+        return Config.of(**self.row.config)
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The comparison as `evaluate.summary` made it, None before it is there."""
+        return self.row.summary
+
+    @property
+    def place(self) -> int | None:
+        """Its place in the queue from 1 on, None when it isn't queued."""
+        return jobs.place(self._store, self.id)
+
+    @property
+    def folder(self) -> Path:
+        """Its own folder: student/, teacher.json, texts.jsonl, log.txt."""
+        return self._store.folder(self.id)
+
+    def events(self, since: int = 0) -> list[tuple[int, Event]]:
+        """(number, event) said after number `since`; curve points come from `points`. Of Progress only the newest of
+        each stage is there."""
+        return self._store.events(self.id, since)
+
+    def points(self, since: int = 0) -> tuple[list[tuple[str, int, float | None]], int]:
+        """(series, step, value) of the points after cursor `since`, and the next cursor; None for a value that isn't
+        a finite number."""
+        rows, cursor = self._store.points(self.id, since)
+        return [(series, step, v if abs(v) < float("inf") else None) for series, step, v in rows], cursor
+
+    def follow(self, since: int = 0) -> Iterator[Event]:
+        """Every event after number `since`, and every point, to the run's end, waiting for what is to come."""
+        cursor = 0
+        while True:
+            over = self._over()  # asked first: what is said before the end must still be told
+            points, cursor = self._store.points(self.id, cursor)
+            for series, step, value in points:
+                yield Point(series, step, value)
+            for number, said in self.events(since):
+                since = number
+                yield said
+            if over:
+                return
+            time.sleep(FOLLOW_SECONDS)
+
+    def wait(self, seconds: float | None = None) -> str:
+        """Waits for the end, or so many seconds; the status then."""
+        until = time.monotonic() + seconds if seconds is not None else None
+        while not self._over() and (until is None or time.monotonic() < until):
+            time.sleep(FOLLOW_SECONDS)
+        return self.status
+
+    def _over(self) -> bool:
+        row = self.row
+        if row.status not in (*ENDED, "queued") and not row.example and not jobs.is_alive(self._store, row.owner):
+            jobs.sweep(self._store)
+            row = self.row
+        return row.status in ENDED
+
+    def stop(self) -> str:
+        """Asks it to stop, keeping the best student so far; asked again, ends it at once. The status after it."""
+        status = self._store.ask_stop(self.id)
+        if status == "stopping" and not jobs.is_alive(self._store, self.row.owner):
+            jobs.sweep(self._store)
+        return self.status
+
+    def resume(self) -> "Run":
+        """Queues it again after an early end; it goes on from its last checkpoint. Raises UserError."""
+        _jobs().resume(self.id)
+        return self
+
+    def student(self) -> "Predictor":
+        """The distilled student, ready for raw texts. Raises UserError where there is none (yet)."""
+        return predictor(self.id)
+
+    def texts(self) -> Iterator[dict[str, Any]]:
+        """The scored rows: {"text": [side, …], "label": its label, row of the comparison: {label: p}, …}; none before
+        the comparison, nor for an example."""
+        file, labels = self._store.home / "runs" / self.row.id / "texts.jsonl", (self.summary or {}).get("labels")
+        if not labels or not file.is_file():
+            return
+        with file.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                yield row | {name: dict(zip(labels, row[name], strict=True)) for name in ROWS if name in row}
+
+    def rename(self, name: str) -> None:
+        """Gives it a name; "" takes it away."""
+        self._store.update(self.id, name=name.strip()[:200])
+
+    def annotate(self, note: str) -> None:
+        """Sets its note."""
+        self._store.update(self.id, note=note.strip()[:10_000])
+
+    def delete(self) -> None:
+        """Hides it, after stopping it where it runs. `restore` brings it back."""
+        self._store.update(self.id, hidden=1)
+        if self.status not in ENDED:
+            self.stop()
+
+    def restore(self) -> None:
+        """Undoes `delete`."""
+        self._store.update(self.id, hidden=0)
+
+    def report(self) -> dict[str, Any]:
+        """The run in one JSON object, the same fields for every status; null for what isn't there yet."""
+        row, summary = self.row, self.row.summary or {}
+        rows, scores = summary.get("rows") or {}, summary.get("scores") or {}
+        return {
+            "run": row.id,
+            "status": row.status,
+            "task": row.task,
+            "seed": row.config.get("seed", 0),
+            "stages": self.stages(),
+            "rows": {name: rows.get(name) for name in ("train", "valid", "test", "transfer")},
+            "scored_on": summary.get("scored_on"),
+            "scores": {name: _score(scores[name]) for name in ROWS if scores.get(name)},
+            "gap_recovered": summary.get("gap_recovered"),
+            "kept": summary.get("kept"),
+            "agreement": summary.get("agreement"),
+        }
+
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage that ended, in order. A resumed run counts a stage as it last went, unless that was
+        only a look into the cache."""
+        seconds: dict[str, float] = {}
+        for _, said in self.events():
+            if isinstance(said, StageEnded) and not (said.cached and said.stage in seconds):
+                seconds[said.stage] = said.seconds
+        return seconds
+
+
+SCORE = ("accuracy", "macro_f1", "low", "high", "parameters", "bytes", "latency_ms", "texts_per_s")
+
+
+def _score(score: dict[str, Any]) -> dict[str, Any]:
+    return {name: score.get(name) for name in SCORE}
+
+
+def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
+    """Queues a run of `config`, or of `knobs` over the defaults; it starts as soon as a worker is free.
+    Raises KnobError, UnknownPart."""
+    config = Config.of(**(config.model_dump() if config else {}) | knobs)
+    return Run(_jobs().start(config.model_dump(), name), _store())
+
+
+def run(run: str) -> Run:
+    """The run with that id. Raises UnknownRun."""
+    return Run(_store().run(run).id, _store())
+
+
+def find(start: str) -> Run:
+    """The run whose id begins with `start`, or the newest for "last". For the command line: on a public page the whole
+    id is the secret. Raises UnknownRun."""
+    return Run(_store().find(start).id, _store())
+
+
+def runs(
+    limit: int = 50,
+    offset: int = 0,
+    *,
+    status: str | Sequence[str] | None = None,
+    search: str = "",
+    sort: str = "-created",
+    examples: bool = False,
+    hidden: bool = False,
+) -> list[Run]:
+    """One page of runs, newest first. `sort`: created, ended, name, task, status, accuracy or kept, "-" turns it round.
+    `examples` lists the shipped example runs, `hidden` the deleted ones."""
+    store = _store()
+    found = store.runs(limit, offset, status=status, search=search, sort=sort, examples=examples, hidden=hidden)
+    return [Run(row.id, store) for row in found]
+
+
+def count(*, status: str | Sequence[str] | None = None, search: str = "", examples: bool = False) -> int:
+    """How many runs `runs` would page through."""
+    return _store().count(status=status, search=search, examples=examples)
+
+
+def export(run: str, folder: Path | str) -> Path:
+    """Writes the run's student to `folder`, which then predicts from raw text without Stillroom. Raises UserError."""
+    from distill_core import artifact
+
+    report = Run(run, _store()).report() | {"summary": _store().run(run).summary or {}}
+    return artifact.export(_student_folder(run), Path(folder), report)
+
+
+# ---- what may be chosen
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a shelf: its name, and one line that says what it is."""
+
+    name: str
+    help: str
+
+
+def tasks() -> list[Part]:
+    """The tasks on the shelf."""
+    return _shelf(parts.TASKS)
+
+
+def students() -> list[Part]:
+    """The student networks on the shelf."""
+    return _shelf(parts.STUDENTS)
+
+
+def rules() -> list[Part]:
+    """The augmentation rules on the shelf."""
+    return _shelf(parts.AUGMENT)
+
+
+def vectors() -> list[Part]:
+    """The sources of starting vectors on the shelf."""
+    return _shelf(parts.VECTORS)
+
+
+def losses() -> list[Part]:
+    """The losses on the shelf."""
+    return _shelf(parts.LOSSES)
+
+
+def _shelf(shelf: parts.Shelf) -> list[Part]:
+    return [Part(name, shelf.help(name)) for name in shelf.names]
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """A teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"."""
+
+    name: str
+    kind: str
+    help: str
+
+
+def teachers() -> list[Teaching]:
+    """The built-in teacher, those that earlier runs fine-tuned and kept, and some ids on the Hub."""
+    from distill_core import teacher
+
+    kept = [Teaching(str(name), "kept", "Fine-tuned here.") for name in teacher.kept(home())]
+    builtin = Teaching("builtin", "builtin", "A small BERT made for the built-in reviews; ships with Stillroom.")
+    return [builtin, *kept, *(Teaching(name, "suggestion", help) for name, help in SUGGESTIONS.items())]
+
+
+def task_teacher(task: str) -> str | None:
+    """The teacher that a task brings along, None where it brings none. Raises UnknownPart."""
+    return parts.TASKS.constant(task, "TEACHER")
+
+
+# ---- looking before starting
+
+
+def columns(file: Path | str) -> tuple[str, ...]:
+    """The names of a table file's columns. Raises DataError."""
+    from distill_core import table
+
+    return table.read_table(file, 200).columns
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a config's data are. `rows`: train, valid, test, unlabelled; `balance`: training rows of each label;
+    `sample`: the first training rows as {"text", "label"} and "text2" for a pair; `notes`: (level, sentence)."""
+
+    rows: dict[str, int]
+    labels: tuple[str, ...]
+    balance: dict[str, int]
+    sample: list[dict[str, str]]
+    notes: list[tuple[str, str]]
+    columns: dict[str, str]
+    pair: bool
+    language: str
+    scored_on: str
+
+
+def inspect(config: Config, sample: int = 8) -> Inspection:
+    """Reads and checks the config's data as a run would. Raises UserError."""
+    data = _data(config)
+    names = ("text", "text2")
+    return Inspection(
+        rows={"train": len(data.train.texts), "valid": len(data.valid.texts), "test": len(data.test.texts),
+              "unlabelled": len(data.unlabelled)},
+        labels=tuple(data.labels),
+        balance={label: data.train.labels.count(number) for number, label in enumerate(data.labels)},
+        sample=[dict(zip(names, text, strict=False)) | {"label": data.labels[label]}
+                for text, label in list(zip(data.train.texts, data.train.labels, strict=True))[:sample]],
+        notes=[_note(note) for note in data.notes],
+        columns=dict(data.columns), pair=data.pair, language=data.language, scored_on=data.scored_on,
+    )  # fmt: skip
+
+
+def preview(config: Config, text: str | Text | None = None, n: int = 5, *, ask: bool = True) -> dict[str, Any]:
+    """What the augmentation rules make of `text` (a training text where None) and what the teacher says to each.
+
+    {"text": [side, …], "probabilities": {label: p}, "offspring": [{"text", "rules", "changed": [[side, word number,
+    before, after], …], "probabilities"}, …]}; no probabilities where `ask` is False. Raises UserError."""
+    from distill_core import transfer
+
+    data, teacher = _data(config), _teacher(config)
+    if n < 1:
+        raise UserError(f"A preview of {n} texts can't be made. Ask for at least 1.")
+    chosen = _text(text, data.pair) if text else data.train.texts[config.seed % len(data.train.texts)]
+    offspring = transfer.preview(chosen, data.train.texts, config, teacher.pieces(), n, config.seed)
+    said = _probabilities(teacher, [chosen, *(child.text for child in offspring)]) if ask else []
+    told = [
+        {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
+        | ({"probabilities": said[number]} if ask else {})
+        for number, child in enumerate(offspring, 1)
+    ]
+    return {"text": list(chosen), "offspring": told} | ({"probabilities": said[0]} if ask else {})
+
+
+def ask_teacher(config: Config, text: str | Text) -> dict[str, Any]:
+    """The config's teacher on one text: {"labels": […], "logits": […], "probabilities": {label: p}, "ms": float}.
+    A teacher that is yet to be fine-tuned answers as it stands. Raises UserError."""
+    data, teacher = _data(config), _teacher(config)
+    return _ask(teacher, _text(text, data.pair))
+
+
+def ask(run: str, text: str | Text) -> dict[str, Any]:
+    """A finished run's teacher and student on one text: {"teacher": {label: p}, "student": {label: p},
+    "ms": {"teacher": float, "student": float}}. The teacher's part is missing where it can't be loaded any more.
+    Raises UserError."""
+    student = predictor(run)
+    row = _store().run(run)
+    pair = bool(student.settings["pair"])
+    chosen = _text(text, pair)
+    asked = chosen if pair else chosen[0]
+    student([asked])  # the first answer pays for warming up
+    began = time.perf_counter()
+    prediction = student([asked])[0]
+    answers: dict[str, Any] = {"student": dict(prediction.probabilities)}
+    ms = {"student": 1000 * (time.perf_counter() - began)}
+    teacher = _run_teacher(row)
+    if teacher is not None:
+        said = _ask(teacher, chosen)
+        answers["teacher"], ms["teacher"] = said["probabilities"], said["ms"]
+    return answers | {"ms": ms}
+
+
+def predictor(run: str) -> "Predictor":
+    """The student of a run, loaded once. Raises UserError where there is none (yet)."""
+    folder = _student_folder(run)
+    return _kept(_predictors, (str(folder), folder.stat().st_mtime_ns), lambda: _load_predictor(folder))
+
+
+# ---- the app's life
+
+
+def open_app() -> None:
+    """What the app does when it opens: takes over what dead processes left, and warms the workers up."""
+    _jobs(adopt=True)
+
+
+def close() -> None:
+    """Ends the workers of this process and closes the store. Runs that were going on resume when an app next opens."""
+    with _lock:
+        for queue in _queues.values():
+            queue.close()
+        _queues.clear()
+        for store in _stores.values():
+            store.close()
+        _stores.clear()
+
+
+# ---- private
+
+_lock = threading.RLock()
+_stores: dict[Path, Store] = {}
+_queues: dict[Path, jobs.Jobs] = {}
+_teachers: "OrderedDict[Any, Teacher]" = OrderedDict()
+_predictors: "OrderedDict[Any, Predictor]" = OrderedDict()
+_datas: "OrderedDict[Any, Data]" = OrderedDict()
+_loading = threading.RLock()
+_pipeline = jobs.worker.PIPELINE  # what runs run
+atexit.register(close)
+
+
+def _store() -> Store:
+    with _lock:
+        place = home()
+        if place not in _stores:
+            _stores[place] = Store(place)
+        return _stores[place]
+
+
+def _jobs(adopt: bool = False) -> jobs.Jobs:
+    with _lock:
+        store = _store()
+        if store.home not in _queues:
+            _queues[store.home] = jobs.Jobs(store, adopt=adopt, target=_pipeline)
+        elif adopt:
+            _queues[store.home].adopt = True
+        return _queues[store.home]
+
+
+def _kept(kept: "OrderedDict[Any, Any]", key: Any, make: Any) -> Any:
+    """The newest LOADED things under their keys. One loads at a time: memory is what is scarce."""
+    with _loading:
+        if key not in kept:
+            kept[key] = make()
+            while len(kept) > LOADED:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
+
+
+def _data(config: Config) -> "Data":
+    from distill_core import data
+
+    of_data = {name: value for name, value in config.model_dump().items() if _DATA_KNOBS[name]}
+    files = [Path(of_data[name]) for name in ("train", "valid", "test", "unlabelled") if of_data.get(name)]
+    state = [(file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None for file in files]
+    return _kept(_datas, (repr(of_data), repr(state)), lambda: data.load(config))
+
+
+_DATA_KNOBS = {name: field.json_schema_extra["group"] == "task" for name, field in Config.model_fields.items()}
+
+
+def _teacher(config: Config) -> "Teacher":
+    from distill_core import teacher
+
+    data = _data(config)
+    name = config.teacher or parts.TASKS.constant(config.task, "TEACHER") or DEFAULT_TEACHER
+    key = (name, data.labels, data.pair, config.max_tokens, config.allow_pickle)
+    return _kept(_teachers, key, lambda: teacher.load(name, data.labels, data.pair, config))
+
+
+def _run_teacher(row: Row) -> "Teacher | None":
+    """The teacher of a finished run, None where it can't be had any more."""
+    file = _store().folder(row.id) / "teacher.json"
+    if not file.is_file():
+        return None
+    from distill_core import teacher
+
+    name = json.loads(file.read_text(encoding="utf-8"))["name"]
+    settings = predictor(row.id).settings
+    labels, pair = tuple(settings["labels"]), bool(settings["pair"])
+    try:
+        config = Config.of(**row.config)
+        key = (name, labels, pair, config.max_tokens, config.allow_pickle)
+        return _kept(_teachers, key, lambda: teacher.load(name, labels, pair, config))
+    except UserError:
+        return None
+
+
+def _student_folder(run: str) -> Path:
+    row = _store().run(run)
+    folder = _store().home / "runs" / row.id / "student"
+    if row.example:
+        raise UserError(f"Run {run} is an example: its figures are real, its student stayed behind. Start one like it.")
+    if not folder.is_dir():
+        raise UserError(f"Run {run} is {row.status} and has no student yet. Wait for its end, or resume it.")
+    return folder
+
+
+def _load_predictor(folder: Path) -> "Predictor":
+    from distill_core import artifact
+
+    return artifact.load(folder)
+
+
+def _text(text: str | Text, pair: bool) -> Text:
+    sides = (text,) if isinstance(text, str) else tuple(text)
+    if len(sides) != 1 + pair or not all(side.strip() for side in sides):
+        raise DataError("Give two texts: this task is about a pair." if pair else "Give one text that isn't empty.")
+    return sides
+
+
+def _note(note: Any) -> tuple[str, str]:
+    return ("info", note) if isinstance(note, str) else (str(note[0]), str(note[1]))
+
+
+def _ask(teacher: "Teacher", text: Text) -> dict[str, Any]:
+    import torch
+
+    with _loading:
+        began = time.perf_counter()
+        logits = teacher.logits([text])[0]
+        ms = 1000 * (time.perf_counter() - began)
+    shares = torch.softmax(logits.double(), -1).tolist()
+    labels = list(teacher.labels)
+    return {
+        "labels": labels,
+        "logits": logits.tolist(),
+        "probabilities": dict(zip(labels, shares, strict=True)),
+        "ms": ms,
+    }
+
+
+def _probabilities(teacher: "Teacher", texts: Sequence[Text]) -> list[dict[str, float]]:
+    import torch
+
+    with _loading:
+        shares = torch.softmax(teacher.logits(list(texts)).double(), -1).tolist()
+    return [dict(zip(teacher.labels, row, strict=True)) for row in shares]

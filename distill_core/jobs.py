@@ -1,0 +1,253 @@
+"""The queue: a background thread that claims runs, and one light thread a run that starts, hears and ends its worker.
+
+Knows the store and the worker, not what a run does. Runs belong to the process that queued them, its owner; a lock
+that the owner holds for life tells every other process whether it still lives, whatever happened to it.
+"""
+
+import atexit
+import contextlib
+import os
+import secrets
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from distill_core import worker
+from distill_core.errors import UserError
+from distill_core.events import ENDED, Ended, Note
+from distill_core.store import Row, Store
+
+AT_ONCE = 2  # over all processes: more would only share the cores
+TRIES = 3  # automatic resumes of one run
+LOOK_SECONDS = 0.25  # between two looks at whether Stop was asked
+SWEEP_SECONDS = 5.0
+STOP_SECONDS = 20.0  # of silence after a stop before the worker is ended
+
+
+class Jobs:
+    """Runs what this process queues. With `adopt` also what dead processes left: the app's way."""
+
+    def __init__(self, store: Store, *, adopt: bool = False, target: str = worker.PIPELINE, thread: bool | None = None):
+        self.store, self.adopt, self._target = store, adopt, target
+        self._thread_mode = os.environ.get("STILLROOM_WORKER") == "thread" if thread is None else thread
+        self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._life = FileLock(_life_file(store, self.owner), thread_local=False)
+        self._life.acquire(timeout=SWEEP_SECONDS)  # another process may just be looking whether it is free
+        self._closing, self._wake = threading.Event(), threading.Event()
+        self._supervisors: dict[str, threading.Thread] = {}
+        if not self._thread_mode:
+            worker.warm_up()
+        self._tender = threading.Thread(target=self._tend, name="stillroom-jobs", daemon=True)
+        self._tender.start()
+        atexit.register(self.close)
+
+    # ---- what the outside asks
+
+    def start(self, config: dict[str, object], name: str = "") -> str:
+        """Queues a new run; its id."""
+        run = self.store.create(config, self.owner, name)
+        self._wake.set()
+        return run
+
+    def resume(self, run: str) -> None:
+        """Queues a run that ended early again; it goes on from its last checkpoint. Raises UserError."""
+        row = self.store.run(run)
+        if row.status == "finished":
+            raise UserError(f"Run {run} is finished. Start a new run with other settings instead.")
+        self.store.update(run, hidden=0)
+        orphan = not is_alive(self.store, row.owner)
+        before = {*ENDED} - {"finished"} | ({"queued", "running", "stopping"} if orphan else set())
+        fresh = {"owner": self.owner, "tries": 0, "stops": 0, "message": "", "trace": "", "ticket": None}
+        if not self.store.move(run, before, "queued", **fresh):
+            raise UserError(f"Run {run} is {self.store.run(run).status} already. Wait for it, or stop it first.")
+        self._wake.set()
+
+    def close(self) -> None:
+        """Ends the workers. What ran is interrupted and, like what is queued, goes on when an app next opens."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._wake.set()
+        atexit.unregister(self.close)
+        for thread in [self._tender, *self._supervisors.values()]:
+            thread.join(2 * worker.PATIENCE + 2)
+        self._life.release()
+        with contextlib.suppress(OSError):
+            _life_file(self.store, self.owner).unlink()
+
+    # ---- the background thread
+
+    def _tend(self) -> None:
+        swept = 0.0
+        while not self._closing.is_set():
+            self._wake.clear()
+            try:
+                if time.monotonic() - swept > SWEEP_SECONDS:
+                    sweep(self.store, self.owner if self.adopt else None)
+                    swept = time.monotonic()
+                self._claim()
+            except Exception:  # a full disk, say: told on the console, and tried again
+                traceback.print_exc()
+                self._closing.wait(SWEEP_SECONDS)
+            self._wake.wait(2 * LOOK_SECONDS)
+
+    def _claim(self) -> None:
+        self._supervisors = {run: thread for run, thread in self._supervisors.items() if thread.is_alive()}
+        limit = 1 if self._thread_mode else AT_ONCE
+        if len(self._supervisors) >= limit:
+            return
+        for row in _queue(self.store):
+            if row.owner != self.owner or row.id in self._supervisors:
+                continue
+            if len(self._supervisors) >= limit or not (slot := _slot(self.store)):
+                return
+            if not self.store.move(row.id, {"queued"}, "running", owner=self.owner):
+                slot.release()
+                continue
+            thread = threading.Thread(target=self._supervise, args=(row, slot), name=f"run-{row.id}", daemon=True)
+            self._supervisors[row.id] = thread
+            thread.start()
+
+    def _supervise(self, row: Row, slot: FileLock) -> None:
+        try:
+            if row.started:
+                self.store.append(row.id, [Note("Resumed.")])
+            job = worker.Job(row.id, row.config, self.store.folder(row.id), self.store.home / "cache", self._target)
+            self._watch(row, worker.start(job, self._thread_mode))
+        except Exception as error:
+            message = f"Stillroom could not run this ({type(error).__name__}: {error})."
+            with contextlib.suppress(Exception):
+                self.store.append(row.id, [Ended("failed", message, traceback.format_exc())])
+        finally:
+            slot.release()
+            self._wake.set()
+
+    def _watch(self, row: Row, running: worker.Worker) -> None:
+        """Hears the worker to its end, and settles what became of the run."""
+        ended, stops, looked = False, 0, 0.0
+        heard = time.monotonic()
+        try:
+            while (batch := running.receive(LOOK_SECONDS)) is not None:
+                if batch:
+                    self.store.append(row.id, batch)
+                    ended = ended or any(isinstance(event, Ended) for event in batch)
+                    heard = time.monotonic()
+                if self._closing.is_set() and not ended:
+                    running.kill()
+                    break
+                if time.monotonic() - looked < LOOK_SECONDS:
+                    continue
+                looked = time.monotonic()
+                asked = self.store.run(row.id).stops
+                if asked and not stops:
+                    running.ask_stop()
+                    heard = looked
+                stops = asked
+                if stops > 1 or (stops and looked - heard > STOP_SECONDS):
+                    running.kill()
+        except BaseException:
+            running.kill()
+            raise
+        if not ended:
+            self._settle(row, running.how_it_died)
+
+    def _settle(self, row: Row, how: str) -> None:
+        """A worker went without a last word."""
+        now = self.store.run(row.id)
+        where = f" in the stage {now.stage!r}" if now.stage else ""
+        if now.status == "stopping":
+            self.store.append(row.id, [Ended("stopped", f"Ended at once{where}; what was on disk is kept.")])
+        elif self._closing.is_set():
+            self.store.append(row.id, [Note(f"The app was closed{where}; the run is interrupted.", "warning")])
+            # Closing is no fault of the run, so it costs none of its tries.
+            self.store.move(row.id, {"running"}, "interrupted", tries=0, message=f"The app was closed{where}.")
+        else:
+            sentence = f"The worker died{where} ({how}); the run is interrupted."
+            _interrupt(self.store, now, sentence, self.owner)
+
+
+# ---- what any process can tell
+
+
+def sweep(store: Store, adopter: str | None = None) -> None:
+    """Tells the truth about runs whose owner is dead: running becomes interrupted, stopping becomes stopped. With an
+    `adopter` such runs are queued again for it, in their old order, unless they used up their tries."""
+    for row in sorted(store.runs(10_000, status=("running", "stopping", "queued", "interrupted")), key=_ticket):
+        if row.owner == adopter or is_alive(store, row.owner):
+            continue
+        if row.status == "stopping":
+            store.append(
+                row.id, [Ended("stopped", "The app died while the run was stopping; what was on disk is kept.")]
+            )
+        elif row.status == "running":
+            where = f" in the stage {row.stage!r}" if row.stage else ""
+            _interrupt(store, row, f"The app died{where}; the run is interrupted.", adopter)
+        elif adopter and row.status == "queued":
+            store.move(row.id, {"queued"}, "queued", owner=adopter)
+        elif adopter and row.tries < TRIES:
+            store.move(row.id, {"interrupted"}, "queued", owner=adopter, tries=row.tries + 1, message="")
+    for file in (store.home / "locks").glob("owner-*"):
+        is_alive(store, file.name.removeprefix("owner-"))  # removes the files of the dead
+
+
+def _interrupt(store: Store, row: Row, sentence: str, owner: str | None) -> None:
+    """Tells a run as interrupted, and queues it again where there is an owner to run it and it has tries left."""
+    if owner and row.tries < TRIES:
+        if store.move(row.id, {"running"}, "queued", owner=owner, tries=row.tries + 1):
+            store.append(row.id, [Note(f"{sentence} It resumes by itself.", "warning")])
+    elif store.move(row.id, {"running"}, "interrupted", message=sentence):
+        store.append(row.id, [Note(sentence, "warning")])
+
+
+def is_alive(store: Store, owner: str) -> bool:
+    """Whether the process that owns a run lives. Asks the kernel, through a lock, not a pid or a clock."""
+    file = _life_file(store, owner)
+    if not owner or not file.exists():
+        return False
+    lock = FileLock(file, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    with contextlib.suppress(OSError):
+        file.unlink()
+    return False
+
+
+def place(store: Store, run: str) -> int | None:
+    """The run's place in the queue, counted from 1 over all processes; None when it isn't queued."""
+    for number, row in enumerate(_queue(store), 1):
+        if row.id == run:
+            return number
+    return None
+
+
+def _queue(store: Store) -> list[Row]:
+    return sorted(store.runs(10_000, status="queued"), key=_ticket)
+
+
+def _ticket(row: Row) -> int:
+    return row.ticket
+
+
+def _slots(store: Store) -> Iterator[Path]:
+    yield from (store.home / "locks" / f"slot-{number}" for number in range(AT_ONCE))
+
+
+def _slot(store: Store) -> FileLock | None:
+    """One of the slots, held, or None when all runs that may run are running."""
+    for file in _slots(store):
+        lock = FileLock(file, thread_local=False)
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+            return lock
+    return None
+
+
+def _life_file(store: Store, owner: str) -> Path:
+    return store.home / "locks" / f"owner-{owner}"

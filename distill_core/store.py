@@ -1,0 +1,433 @@
+"""The store: every run, what it said and its curves, in one SQLite file under a per-user folder.
+
+The only file that knows SQLite. Knows nothing of workers, models or pages. One writing connection a process, WAL, and
+a file lock around each batch of writes: the SQLite that many Pythons ship (before 3.51.3) can corrupt a file when two
+processes write and checkpoint at once. Reading goes through a second, read-only connection and waits for nobody.
+"""
+
+import json
+import math
+import os
+import secrets
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock
+from sqlite_utils import Database, Migrations
+
+from distill_core.errors import UnknownRun, UserError
+from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted, event
+
+EXAMPLES = "runs.db.example"
+BUSY_SECONDS = 30
+SORTS = {
+    "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
+    "accuracy": "json_extract(summary, '$.scores.student.accuracy')", "kept": "json_extract(summary, '$.kept')",
+}  # fmt: skip
+
+migrations = Migrations("stillroom")
+
+
+# Append only: a migration that was shipped is never edited, because files it made are on people's disks.
+@migrations()
+def m001_runs_events_points(db: Database) -> None:
+    """The first schema."""
+    db["runs"].create(
+        {
+            "id": str, "name": str, "note": str, "task": str, "config": str, "summary": str, "status": str,
+            "stage": str, "message": str, "trace": str, "owner": str, "ticket": int, "tries": int, "stops": int,
+            "hidden": int, "created": float, "started": float, "ended": float,
+        },
+        pk="id",
+        not_null={"name", "note", "task", "config", "status", "stage", "message", "trace", "owner", "ticket", "tries",
+                  "stops", "hidden", "created"},
+        defaults={"name": "", "note": "", "stage": "", "message": "", "trace": "", "tries": 0, "stops": 0, "hidden": 0},
+    )  # fmt: skip
+    db["runs"].create_index(["status"])
+    db["events"].create({"n": int, "run": str, "time": float, "kind": str, "about": str, "body": str}, pk="n")
+    db["events"].create_index(["run"])
+    db["points"].create({"n": int, "run": str, "series": str, "step": int, "value": float}, pk="n")
+    db["points"].create_index(["run", "series", "step"], unique=True)
+    db["points"].create_index(["run"])
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run as it stands in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders
+    the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `example` rows can't be changed."""
+
+    id: str
+    name: str
+    note: str
+    task: str
+    config: dict[str, Any]
+    summary: dict[str, Any] | None
+    status: str
+    stage: str
+    message: str
+    trace: str
+    owner: str
+    ticket: int
+    tries: int
+    stops: int
+    hidden: bool
+    created: float
+    started: float | None
+    ended: float | None
+    example: bool = False
+
+
+def home() -> Path:
+    """Where runs live: STILLROOM_HOME, or the user's data folder on this platform. Never the working directory."""
+    if chosen := os.environ.get("STILLROOM_HOME"):
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Stillroom"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Stillroom"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stillroom"
+
+
+class Store:
+    """All runs of one home folder. Safe to use from many threads; other processes may have the same home open."""
+
+    def __init__(self, home_folder: Path | str | None = None):
+        """Opens or makes the store. Raises UserError where the folder can't be used."""
+        self.home = Path(home_folder).absolute() if home_folder else home()
+        self.path = self.home / "runs.db"
+        self._lock = threading.RLock()
+        try:
+            # Checked before mkdir: a folder that someone made keeps the access they gave it.
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in ("runs", "cache", "locks"):
+                (self.home / folder).mkdir(exist_ok=True, mode=0o700)
+            self._file_lock = FileLock(self.home / "locks" / "write", thread_local=False, poll_interval=0.01)
+            # SQLite gives its -wal and -shm files the mode of the file itself.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._open()
+        except OSError as error:
+            raise UserError(
+                f"The folder {self.home} can't hold the runs ({error.strerror or error}). "
+                "Set STILLROOM_HOME to a folder that you may write to."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise UserError(
+                f"{self.path} can't be read as a store of runs ({error}). Move it away or set STILLROOM_HOME."
+            ) from error
+        self._examples: _Reader | None = None
+
+    def _open(self) -> None:
+        with self._lock, self._file_lock:
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                self._db = Database(connection)
+                migrations.apply(self._db)
+                uri = f"file:{quote(self.path.as_posix())}?mode=ro"
+                self._reader = _Reader(
+                    sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False), example=False
+                )
+            except BaseException:
+                connection.close()
+                raise
+
+    def close(self) -> None:
+        """Closes the connections. The store can't be used afterwards."""
+        self._reader.close()
+        # Closing the last connection checkpoints the WAL, which is a write.
+        with self._lock, self._file_lock:
+            self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        """One transaction, alone among threads and processes."""
+        with self._lock, self._file_lock:
+            self._db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
+
+    # ---- one run
+
+    def create(self, config: dict[str, Any], owner: str = "", name: str = "") -> str:
+        """A new queued run; its id. `config` is Config.model_dump() or what differs from the defaults."""
+        run = secrets.token_urlsafe(16)
+        while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
+            run = secrets.token_urlsafe(16)
+        with self._writing() as db:
+            row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
+            ticket = self._next_ticket()
+            db["runs"].insert({**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()})
+        return run
+
+    def run(self, run: str) -> Row:
+        """The run with that id, an example's included. Raises UnknownRun."""
+        row = self._reader.run(run) or self.examples.run(run)
+        if row is None:
+            raise UnknownRun(f"There is no run {run!r}. `runs` lists those that there are.")
+        return row
+
+    def find(self, start: str) -> Row:
+        """The run whose id begins with `start`; "last" is the newest. Raises UnknownRun, naming those that fit."""
+        if start == "last":
+            newest = self.runs(limit=1)
+            if not newest:
+                raise UnknownRun("There is no run yet. `demo` makes one in a minute.")
+            return newest[0]
+        found = self._reader.starting_with(start) or self.examples.starting_with(start)
+        if len(found) > 1 and start not in (row.id for row in found):
+            names = ", ".join(row.id for row in found[:4])
+            raise UnknownRun(f"Several runs begin with {start!r}: {names}. Give more of the id.")
+        return next((row for row in found if row.id == start), found[0]) if found else self.run(start)
+
+    def update(self, run: str, **columns: Any) -> None:
+        """Sets `name`, `note`, `owner`, `tries`, `stops` or `hidden`. Raises UnknownRun, UserError for an example."""
+        if unknown := set(columns) - {"name", "note", "owner", "tries", "stops", "hidden"}:
+            raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
+        self._own(run)
+        with self._writing() as db:
+            db["runs"].update(run, columns)
+
+    def move(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
+        """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
+        moves besides an Ended event, so that of two who ask at once one wins. A move to "queued" keeps the run's
+        place unless `ticket=None` asks for a new one at the end."""
+        before = tuple(before)
+        if status not in STATUSES or not set(before) <= set(STATUSES):
+            raise ValueError(f"not statuses: {before} -> {status}")
+        with self._writing() as db:
+            if "ticket" in columns and columns["ticket"] is None:
+                columns["ticket"] = self._next_ticket()
+            if status == "running":
+                columns.setdefault("started", time.time())
+            columns.setdefault("ended", time.time() if status in ENDED else None)
+            names = ", ".join(f"{name} = ?" for name in columns)
+            marks = ", ".join("?" * len(before))
+            sql = f"UPDATE runs SET status = ?, {names} WHERE id = ? AND status IN ({marks})"
+            return db.execute(sql, (status, *columns.values(), run, *before)).rowcount == 1
+
+    def ask_stop(self, run: str) -> str:
+        """Asks a run to stop; the status after it. A queued run is stopped at once, a running one is "stopping";
+        asking again raises `stops`, which its supervisor takes as "now". An ended run stays as it is."""
+        self._own(run)
+        with self._writing() as db:
+            db.execute("UPDATE runs SET stops = stops + 1 WHERE id = ? AND status IN ('running', 'stopping')", (run,))
+            db.execute("UPDATE runs SET status = 'stopping' WHERE id = ? AND status = 'running'", (run,))
+            db.execute(
+                "UPDATE runs SET status = 'stopped', ended = ?, message = 'Stopped before it began.' "
+                "WHERE id = ? AND status = 'queued'",
+                (time.time(), run),
+            )
+            return str(next(db.execute("SELECT status FROM runs WHERE id = ?", (run,)))[0])
+
+    def folder(self, run: str) -> Path:
+        """The run's own folder, for checkpoints and artifacts. Made on the way, mode 0700."""
+        folder = self.home / "runs" / run
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    def _own(self, run: str) -> Row:
+        row = self.run(run)
+        if row.example:
+            raise UserError(f"Run {run} is an example and can't be changed. Start a run of your own like it instead.")
+        return row
+
+    def _next_ticket(self) -> int:
+        return int(next(self._db.execute("SELECT coalesce(max(ticket), 0) + 1 FROM runs"))[0])
+
+    # ---- what runs say
+
+    def append(self, run: str, events: Sequence[Event]) -> None:
+        """Keeps `events` in order, in one transaction.
+
+        Points go into their curve, where a repeated (series, step) of a resumed run is dropped. Of Progress only the
+        newest of each stage is kept. Compared also fills the run's summary, StageStarted its stage, and Ended its
+        status, if it was running or stopping."""
+        if not events:
+            return
+        now = time.time()
+        points = [
+            {"run": run, "series": e.series, "step": e.step, "value": _number(e.value)}
+            for e in events
+            if isinstance(e, Point)
+        ]
+        newest = {e.stage: i for i, e in enumerate(events) if isinstance(e, Progress)}
+        kept = [
+            e for i, e in enumerate(events)
+            if not isinstance(e, Point) and not (isinstance(e, Progress) and newest[e.stage] != i)
+        ]  # fmt: skip
+        with self._writing() as db:
+            if points:
+                db["points"].insert_all(points, ignore=True)
+            for said in kept:
+                body, about = said.body(), getattr(said, "stage", "")
+                values = (run, now, said.kind, about, _json(body))
+                sql = "INSERT INTO events (run, time, kind, about, body) VALUES (?, ?, ?, ?, ?)"
+                n = db.execute(sql, values).lastrowid
+                if isinstance(said, Progress):
+                    # Deleted after the insert: the numbers must only grow, or a reader's cursor would miss this one.
+                    db.execute(
+                        "DELETE FROM events WHERE run = ? AND kind = ? AND about = ? AND n < ?",
+                        (run, said.kind, about, n),
+                    )
+                elif isinstance(said, StageStarted):
+                    db.execute("UPDATE runs SET stage = ? WHERE id = ?", (said.stage, run))
+                elif isinstance(said, Compared):
+                    db.execute("UPDATE runs SET summary = ? WHERE id = ?", (_json(said.summary), run))
+                elif isinstance(said, Ended):
+                    db.execute(
+                        "UPDATE runs SET status = ?, message = ?, trace = ?, ended = ? "
+                        "WHERE id = ? AND status IN ('running', 'stopping')",
+                        (said.status, said.message, said.trace, now, run),
+                    )
+
+    def events(self, run: str, since: int = 0) -> list[tuple[int, Event]]:
+        """(number, event) of all that the run said after number `since`, points excepted."""
+        return (self._reader.events(run, since)) or self.examples.events(run, since)
+
+    def points(self, run: str, since: int = 0) -> tuple[list[tuple[str, int, float]], int]:
+        """(series, step, value) of the points after cursor `since`, and the next cursor. NaN comes back as NaN."""
+        rows, cursor = self._reader.points(run, since)
+        return (rows, cursor) if rows else self.examples.points(run, since)
+
+    # ---- lists
+
+    def runs(
+        self,
+        limit: int = 50,
+        offset: int = 0,
+        *,
+        status: str | Iterable[str] | None = None,
+        search: str = "",
+        sort: str = "-created",
+        examples: bool = False,
+        hidden: bool = False,
+    ) -> list[Row]:
+        """One page of runs. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
+        and config; `examples` lists the shipped examples instead, `hidden` the deleted ones. Raises UserError."""
+        reader = self.examples if examples else self._reader
+        return reader.list(limit, offset, status, search, sort, hidden)
+
+    def count(self, *, status: str | Iterable[str] | None = None, search: str = "", examples: bool = False) -> int:
+        """How many runs `runs` would page through."""
+        return (self.examples if examples else self._reader).count(status, search)
+
+    @property
+    def examples(self) -> "_Reader":
+        """The shipped examples, copied into memory and migrated: the file itself is never written."""
+        if self._examples is None:
+            with self._lock:
+                self._examples = self._examples or _load_examples()
+        return self._examples
+
+
+class _Reader:
+    """Queries over one connection, shared by threads under a lock; a query takes a fraction of a millisecond."""
+
+    def __init__(self, connection: sqlite3.Connection, example: bool):
+        self._connection, self._example, self._lock = connection, example, threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()
+
+    def _runs(self, where: str, values: Sequence[Any]) -> list[Row]:
+        columns = [name for name in Row.__dataclass_fields__ if name != "example"]
+        return [self._row(dict(zip(columns, found, strict=True)))
+                for found in self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)]  # fmt: skip
+
+    def _row(self, values: dict[str, Any]) -> Row:
+        summary = values["summary"]
+        values |= {"config": json.loads(values["config"]), "summary": json.loads(summary) if summary else None}
+        return Row(**values | {"hidden": bool(values["hidden"]), "example": self._example})
+
+    def run(self, run: str) -> Row | None:
+        return next(iter(self._runs("WHERE id = ?", (run,))), None)
+
+    def starting_with(self, start: str) -> list[Row]:
+        return self._runs("WHERE substr(id, 1, ?) = ? ORDER BY created DESC", (len(start), start)) if start else []
+
+    def events(self, run: str, since: int) -> list[tuple[int, Event]]:
+        sql = "SELECT n, kind, body FROM events WHERE run = ? AND n > ? ORDER BY n"
+        return [(n, event(kind, json.loads(body))) for n, kind, body in self._rows(sql, (run, since))]
+
+    def points(self, run: str, since: int) -> tuple[list[tuple[str, int, float]], int]:
+        rows = self._rows("SELECT series, step, value, n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, since))
+        return [(s, step, math.nan if v is None else v) for s, step, v, _ in rows], rows[-1][3] if rows else since
+
+    def list(self, limit: int, offset: int, status: Any, search: str, sort: str, hidden: bool) -> list[Row]:
+        where, values = _where(status, search, hidden)
+        key = SORTS.get(sort.removeprefix("-"))
+        if key is None:
+            raise UserError(f"Runs can't be sorted by {sort!r}. Choose one of: {', '.join(SORTS)}.")
+        way = "DESC" if sort.startswith("-") else "ASC"
+        order = f"ORDER BY {key} IS NULL, {key} {way}, rowid {way} LIMIT ? OFFSET ?"
+        return self._runs(f"{where} {order}", [*values, limit, offset])
+
+    def count(self, status: Any, search: str) -> int:
+        where, values = _where(status, search, False)
+        return int(self._rows(f"SELECT count(*) FROM runs {where}", values)[0][0])
+
+
+def _where(status: Any, search: str, hidden: bool) -> tuple[str, list[Any]]:
+    terms, values = ["hidden = ?"], [int(hidden)]
+    if status:
+        statuses = [status] if isinstance(status, str) else list(status)
+        terms.append(f"status IN ({', '.join('?' * len(statuses))})")
+        values += statuses
+    for word in search.split():
+        pattern = "%" + word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        terms.append(r"name || ' ' || note || ' ' || task || ' ' || config || ' ' || id LIKE ? ESCAPE '\'")
+        values.append(pattern)
+    return f"WHERE {' AND '.join(terms)}", values
+
+
+def _load_examples() -> _Reader:
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    root = Path(__file__).parent
+    for file in (root.parent / EXAMPLES, root / EXAMPLES):
+        with suppress(sqlite3.DatabaseError):  # without its examples the store still works
+            if file.is_file():
+                source = sqlite3.connect(f"file:{quote(file.as_posix())}?mode=ro&immutable=1", uri=True)
+                source.backup(memory)
+                source.close()
+                break
+    migrations.apply(Database(memory))
+    return _Reader(memory, example=True)
+
+
+def _number(value: float) -> float | None:
+    """SQLite has no NaN: it is kept as NULL, and read back as NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def _json(value: Any) -> str:
+    """JSON that any reader takes: NaN and infinities, which JSON has no word for, become null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
