@@ -3,7 +3,26 @@
 Knows nothing of models. Files are read by `table`, the Hub by `hub`; here it is decided what their rows mean.
 """
 
+import hashlib
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from distill_core import groups
+from distill_core.config import Config
+from distill_core.errors import DataError, KnobError
+from distill_core.parts import TASKS
+from distill_core.table import Columns, Table, guess_columns, read_table
+
+__all__ = ["Columns", "Data", "Raw", "Rows", "Split", "Table", "Text", "guess_columns", "load", "prepare", "read_table"]
+
+CHARACTERS = 20_000  # of one text
+CLASSES = 200
+VALID_SHARE, VALID_MOST = 0.1, 2_000  # of a validation split cut from training
+TEST_SHARE, TEST_MOST = 0.2, 5_000
 
 Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
 
@@ -11,12 +30,14 @@ Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
 @dataclass(frozen=True)
 class Rows:
     """Texts with their labels, as many of each; None where a row has no label. `name` is what messages call the
-    source ("reviews.csv"), `numbers` its row numbers there; without them rows are counted from 1."""
+    source ("reviews.csv"), `numbers` its row numbers there; without them rows are counted from 1. `lenient`: nobody
+    here can mend the source (a Hub data set), so bad rows are left out and counted instead of refused."""
 
     texts: list[Text]
     labels: list[str | None]
     name: str = ""
     numbers: list[int] | None = None
+    lenient: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,3 +53,396 @@ class Raw:
     notes: list[str] = field(default_factory=list)
     scored_on: str = "test"
     columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Texts and their classes as places in `Data.labels`, as many of each."""
+
+    texts: list[Text]
+    labels: list[int]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run learns and is scored on. No text of `test` stands in another split or in `unlabelled`. `notes` are
+    (level, sentence) with level "info" or "warning"; `columns` says which column was read as what."""
+
+    train: Split
+    valid: Split
+    test: Split
+    unlabelled: list[Text]
+    labels: tuple[str, ...]
+    pair: bool
+    language: str
+    scored_on: str
+    notes: list[tuple[str, str]]
+    columns: dict[str, str]
+
+    @cached_property
+    def _digest(self) -> str:
+        splits = [[split.texts, split.labels] for split in (self.train, self.valid, self.test)]
+        content = json.dumps([splits, self.unlabelled, self.labels, self.language], ensure_ascii=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def fingerprint(self) -> str:
+        """The sha256 of all that training and scoring depend on, as hex."""
+        return self._digest
+
+
+def load(config: Config) -> Data:
+    """The data of a run: the task's rows, checked and split. Raises DataError, HubError, KnobError."""
+    return prepare(TASKS.get(config.task).load(config), config, TASKS.constant(config.task, "LANGUAGE"))
+
+
+def rows_of(table: Table, columns: Columns, lenient: bool = False) -> Rows:
+    """A table's rows as texts and labels. A column that the table lacks raises DataError."""
+    sides = [table.column(name) for name in (columns.text, columns.text2) if name is not None]
+    texts = [tuple(cell or "" for cell in cells) for cells in zip(*sides, strict=True)]
+    labels = table.column(columns.label) if columns.label else [None] * len(texts)
+    return Rows(texts, labels, table.name, table.numbers, lenient)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row on its way through the checks."""
+
+    text: Text
+    label: str | None
+    source: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"Row {self.number:,}{f' of {self.source}' if self.source else ''}"
+
+
+class Notes:
+    """The sentences that the checks leave behind."""
+
+    def __init__(self, first: Iterable[str] = ()):
+        self.all: list[tuple[str, str]] = [("info", note) for note in first]
+
+    def info(self, text: str) -> None:
+        """Something that the person should know."""
+        self.all.append(("info", text))
+
+    def warn(self, text: str) -> None:
+        """Something that the person should look at."""
+        self.all.append(("warning", text))
+
+
+def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
+    """Check `raw`, take duplicates, contradictions and leaks out, cut the missing splits and keep `config.limit` rows.
+
+    Order: every row is checked; test texts are taken out of all else; missing splits are cut from train by group;
+    the limit comes last, so it never touches the test rows. Raises DataError and KnobError."""
+    notes = Notes(raw.notes)
+    train = _checked(raw.train, "train", notes)
+    valid = _labelled(_checked(raw.valid, "validation", notes), "validation", notes) if raw.valid else None
+    test = _labelled(_checked(raw.test, raw.scored_on, notes), raw.scored_on, notes) if raw.test else None
+    pair = _same_width([*train, *(valid or []), *(test or [])])
+    loose = [row.text for row in train if row.label is None]
+    if loose:
+        notes.info(f"{_count(len(loose), 'row')} of train without a label became transfer text.")
+    train = [row for row in train if row.label is not None]
+    labels = _classes(train, [*(valid or []), *(test or [])], raw.labels, notes)
+    train, contradicted = _merged(train, notes)
+    loose += contradicted + [_clean(text) for text in raw.unlabelled] + _extra(config, pair, raw, notes)
+
+    if test is not None:
+        train = _without(train, test, "train", raw.scored_on, notes)
+        valid = valid and _without(valid, test, "validation", raw.scored_on, notes)
+    if valid is not None:
+        train = _without(train, valid, "train", "validation", notes)
+    loose = _left_over(loose, train, [*(valid or []), *(test or [])], raw.scored_on, notes)
+    _check_classes(train, labels)
+    place = {label: number for number, label in enumerate(labels)}
+    if valid is None or test is None:
+        train, valid, test, loose = _cut(train, valid, test, loose, place, config, notes)
+    train = _limited(train, labels, config, notes)
+    sizes = ", ".join(
+        f"{len(rows):,} {name}" for name, rows in (("train", train), ("validation", valid), ("test", test))
+    )
+    notes.info(f"Rows: {sizes}" + (f", {len(loose):,} unlabelled" if loose else "") + f". Scored on {raw.scored_on}.")
+    return Data(
+        *(Split([row.text for row in rows], [place[row.label] for row in rows]) for rows in (train, valid, test)),
+        unlabelled=loose, labels=labels, pair=pair, language=language or config.language, scored_on=raw.scored_on,
+        notes=notes.all, columns=dict(raw.columns),
+    )  # fmt: skip
+
+
+def _clean(text: Text) -> Text:
+    """Stripped, and without the half characters that can be stored nowhere."""
+    return tuple(side.encode("utf-8", "replace").decode("utf-8").strip() for side in text)
+
+
+def _key(text: Text) -> Text:
+    """What makes two texts the same text: case and spaces aside."""
+    return tuple(" ".join(side.casefold().split()) for side in text)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _some(rows: Sequence[Row]) -> str:
+    """The first few row numbers."""
+    word = "row" if len(rows) == 1 else "rows"
+    return f"{word} {', '.join(f'{row.number}' for row in rows[:5])}" + (", …" if len(rows) > 5 else "")
+
+
+def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
+    """The rows of one source, cleaned; raises on the first bad one, or leaves bad ones out where `rows.lenient`."""
+    name = rows.name or split
+    kept, bad = [], Counter()
+    numbers = rows.numbers or range(1, len(rows.texts) + 1)
+    for text, label, number in zip(rows.texts, rows.labels, numbers, strict=True):
+        row = Row(_clean(text), None if label is None else _clean((label,))[0] or None, name, number)
+        trouble = _trouble(row)
+        if trouble is None:
+            kept.append(row)
+        elif rows.lenient:
+            bad[trouble[0]] += 1
+        else:
+            raise DataError(f"{row} {trouble[1]}")
+    for what, count in bad.items():
+        notes.warn(f"{_count(count, 'row')} of {name} left out: {what}.")
+    if not kept:
+        raise DataError(f"{name} holds no rows that can be used. Choose another source for {split}.")
+    return kept
+
+
+def _trouble(row: Row) -> tuple[str, str] | None:
+    """Why a row can't be used, as a reason for many and as the rest of a sentence on this one."""
+    for side, text in enumerate(row.text):
+        which = "text" if len(row.text) == 1 else ("first text", "second text")[side]
+        if not text:
+            return "no text", f"has no {which}. Fill it in or delete the row."
+        if len(text) > CHARACTERS:
+            return (
+                f"more than {CHARACTERS:,} characters",
+                f"has a {which} of {len(text):,} characters; at most {CHARACTERS:,} are read. Shorten or split it.",
+            )
+    if row.label is not None and (len(row.label) > 64 or not row.label.isprintable()):
+        shown = f"{row.label[:40]!r}…"
+        return "a label that is a text", f"has the label {shown}, which looks like a text. Choose another label column."
+    return None
+
+
+def _same_width(rows: Sequence[Row]) -> bool:
+    widths = {len(row.text) for row in rows}
+    if widths - {1, 2} or len(widths) != 1:
+        raise DataError("Some rows hold one text and some two. Give all splits the same columns.")
+    return widths == {2}
+
+
+def _labelled(rows: list[Row], split: str, notes: Notes) -> list[Row]:
+    """The rows of a held-out split that have a label."""
+    kept = [row for row in rows if row.label is not None]
+    if not kept:
+        raise DataError(f"No row of {rows[0].source} has a label, so it can't be the {split} split. Leave it out.")
+    if len(kept) < len(rows):
+        notes.warn(f"{_count(len(rows) - len(kept), 'row')} of {rows[0].source} without a label left out of {split}.")
+    return kept
+
+
+def _classes(
+    train: Sequence[Row], others: Sequence[Row], given: tuple[str, ...] | None, notes: Notes
+) -> tuple[str, ...]:
+    """The classes in order: as given, else by number or alphabet."""
+    counts = Counter(row.label for row in train)
+    if not counts:
+        raise DataError("No row of train has a label. Choose the column that holds the labels with label.")
+    if given is None:
+        number = all(label.lstrip("-").isdecimal() for label in counts)
+        labels = tuple(sorted(counts, key=lambda label: (int(label) if number else 0, label)))
+    else:
+        labels = tuple(label for label in given if label in counts)
+        unknown = next((row for row in train if row.label not in given), None)
+        if unknown:
+            raise DataError(f"{unknown} has the label {unknown.label!r}; this task knows {', '.join(given)}.")
+    if len(labels) > CLASSES:
+        found = (
+            f"The labels of {train[0].source or 'train'} have {len(labels):,} different values in {len(train):,} rows"
+        )
+        raise DataError(f"{found}; at most {CLASSES} classes are learned. Choose another label column.")
+    stranger = next((row for row in others if row.label not in counts), None)
+    if stranger:
+        known = ", ".join(repr(label) for label in labels[:10])
+        raise DataError(
+            f"{stranger} has the label {stranger.label!r}, which no training row has ({known}). Correct it."
+        )
+    alike = defaultdict(list)
+    for label in labels:
+        alike[label.casefold()].append(label)
+    for twins in alike.values():
+        if len(twins) > 1:
+            notes.warn(f"The labels {' and '.join(map(repr, twins))} differ by case alone. They count as two classes.")
+    return labels
+
+
+def _check_classes(train: Sequence[Row], labels: Sequence[str]) -> None:
+    counts = Counter(row.label for row in train)
+    source = train[0].source if train else "train"
+    if len(labels) < 2:
+        only = f"All {len(train):,} labelled rows of {source} have the label {labels[0]!r}"
+        raise DataError(
+            f"{only}; a task needs at least two classes. Add rows of another, or choose another label column."
+        )
+    for label in labels:
+        if counts[label] == 0:
+            raise DataError(
+                f"No usable training row has the label {label!r}: all were duplicates or stand in other splits."
+            )
+        if counts[label] == 1:
+            row = next(row for row in train if row.label == label)
+            raise DataError(f"{row} is the only one with the label {label!r}. Give that class more rows, or delete it.")
+
+
+def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
+    """Each text once, and the texts that stand with two labels, which are kept out of the labelled rows."""
+    seen: dict[Text, list[Row]] = {}
+    for row in rows:
+        seen.setdefault(row.text, []).append(row)
+    kept, contradicted, double = [], [], 0
+    for same in seen.values():
+        if len({row.label for row in same}) > 1:
+            contradicted.append(same)
+        else:
+            kept.append(same[0])
+            double += len(same) - 1
+    if double:
+        notes.info(f"{_count(double, 'row')} of train repeated another with the same label and were merged.")
+    if contradicted:
+        shown = "; ".join(
+            "rows " + " and ".join(f"{row.number} ({row.label})" for row in same[:4]) for same in contradicted[:3]
+        )
+        more = "; …" if len(contradicted) > 3 else ""
+        what = f"{_count(len(contradicted), 'text')} of train with two different labels ({shown}{more})"
+        notes.warn(f"{what}: kept out of the labelled rows, left to the teacher as transfer text.")
+    return kept, [same[0].text for same in contradicted]
+
+
+def _extra(config: Config, pair: bool, raw: Raw, notes: Notes) -> list[Text]:
+    """The texts of the file `unlabelled`; its columns are named as train's, or guessed."""
+    if config.unlabelled is None:
+        return []
+    table = read_table(config.unlabelled)
+    names = [raw.columns.get("text"), raw.columns.get("text2")]
+    same = [name if name in table.columns else None for name in names]
+    columns = guess_columns(table, *same)
+    if pair and columns.text2 is None:
+        raise DataError(f"{table.name} has one text column, but this task needs pairs. Give it two text columns.")
+    if not pair:
+        columns = Columns(columns.text)
+    texts = [_clean(text) for text in rows_of(table, Columns(columns.text, columns.text2)).texts]
+    good = [text for text in texts if all(0 < len(side) <= CHARACTERS for side in text)]
+    left = f", {_count(len(texts) - len(good), 'row')} left out (empty or too long)" if len(good) < len(texts) else ""
+    notes.all.extend(("info", note) for note in table.notes)
+    notes.info(f"{_count(len(good), 'unlabelled text')} read from {table.name}, column {columns.text!r}{left}.")
+    return good
+
+
+def _without(rows: list[Row], held: Iterable[Row], split: str, other: str, notes: Notes) -> list[Row]:
+    """`rows` without the texts of `held`; a pair counts the same either way round."""
+    taken = {key for row in held for key in (_key(row.text), _key(row.text)[::-1])}
+    found = [row for row in rows if _key(row.text) in taken]
+    if found:
+        what = f"{_count(len(found), 'row')} of {split} also stand in {other}" if len(found) > 1 else ""
+        what = what or f"1 row of {split} also stands in {other}"
+        notes.warn(f"{what} and {'were' if len(found) > 1 else 'was'} taken out of {split} ({_some(found)}).")
+        rows = [row for row in rows if _key(row.text) not in taken]
+    if not rows:
+        raise DataError(f"Every row of {split} also stands in {other}. Give {split} rows of its own.")
+    return rows
+
+
+def _left_over(
+    loose: Sequence[Text], train: Sequence[Row], held: Sequence[Row], scored_on: str, notes: Notes
+) -> list[Text]:
+    """The unlabelled texts, each once, without those of the labelled rows."""
+    taken = {key for row in held for key in (_key(row.text), _key(row.text)[::-1])}
+    known = {row.text for row in train}
+    kept = [text for text in dict.fromkeys(loose) if text not in known and all(text)]
+    clean = [text for text in kept if _key(text) not in taken]
+    if len(clean) < len(kept):
+        found = _count(len(kept) - len(clean), "unlabelled text")
+        notes.warn(f"{found} also in validation or {scored_on}: taken out of the transfer set.")
+    return clean
+
+
+def _cut(
+    train: list[Row], valid: list[Row] | None, test: list[Row] | None, loose: list[Text], place: dict[str, int],
+    config: Config, notes: Notes,
+) -> tuple[list[Row], list[Row], list[Row], list[Text]]:  # fmt: skip
+    """Cut the missing splits from train by whole groups; unlabelled texts linked to what was cut are taken out."""
+    texts = [row.text for row in train]
+    edges = groups.links([*texts, *loose])
+    members = groups.gather(len(train), edges)
+    single = all(len(text) == 1 for text in texts[:1])
+    stays = groups.fragments([text[0] for text in texts]) if single else [False] * len(texts)
+    labels = [place[row.label] for row in train]
+    cut: dict[str, list[int]] = {}
+    for name, missing, share, most in (
+        ("test", test is None, TEST_SHARE, TEST_MOST), ("validation", valid is None, VALID_SHARE, VALID_MOST)
+    ):  # fmt: skip
+        if not missing:
+            continue
+        gone = {number for held in cut.values() for number in held}
+        free = [number for number in range(len(train)) if number not in gone]
+        at = {number: position for position, number in enumerate(free)}
+        rest = [[at[number] for number in group] for group in members if group[0] not in gone]
+        held = groups.hold_out(
+            rest, [labels[number] for number in free], [stays[number] for number in free],
+            min(most, max(1, round(share * len(train)))), random.Random(f"{name} {config.seed}"),
+        )  # fmt: skip
+        if not held:
+            files = f"Give more rows, or a file with {'--test' if name == 'test' else '--valid'}."
+            raise DataError(
+                f"{len(train):,} training rows are too few (or too alike) to cut a {name} split from. {files}"
+            )
+        cut[name] = [free[position] for position in held]
+        how = "by group (texts that contain one another stay together)" if single else "by group (shared sentences)"
+        notes.info(f"There was no {name} split: {len(held):,} rows were cut from train {how}, seed {config.seed}.")
+    gone = {number for held in cut.values() for number in held}
+    outside = {number for pair in edges if gone.intersection(pair) for number in pair if number >= len(train)}
+    if outside:
+        what = "containing or contained in" if single else "sharing a sentence with"
+        notes.warn(
+            f"{_count(len(outside), 'unlabelled text')} {what} rows cut from train: taken out of the transfer set."
+        )
+        loose = [text for number, text in enumerate(loose, len(train)) if number not in outside]
+    valid = [train[number] for number in cut["validation"]] if valid is None else valid
+    test = [train[number] for number in cut["test"]] if test is None else test
+    return [row for number, row in enumerate(train) if number not in gone], valid, test, loose
+
+
+def _limited(train: list[Row], labels: Sequence[str], config: Config, notes: Notes) -> list[Row]:
+    """`config.limit` rows of train: every class with its share and at least one row, drawn by the seed, in order."""
+    limit = config.limit
+    if limit is None or limit >= len(train):
+        return train
+    if limit < len(labels):
+        classes = f"the task has {len(labels)} classes"
+        raise KnobError(
+            f"limit can't be {limit}: {classes}, and each needs a labelled row. Set it to {len(labels)} or more."
+        )
+    places = defaultdict(list)
+    for number, row in enumerate(train):
+        places[row.label].append(number)
+    exact = {label: limit * len(places[label]) / len(train) for label in labels}
+    most = {label: max(1, int(share)) for label, share in exact.items()}
+    by_rest = sorted(labels, key=lambda label: most[label] - exact[label])
+    for label in by_rest * 2:  # hand out what rounding left over, the largest rests first
+        if sum(most.values()) < limit and most[label] < len(places[label]):
+            most[label] += 1
+    while sum(most.values()) > limit:
+        most[max(most, key=lambda label: most[label])] -= 1
+    generator = random.Random(f"limit {config.seed}")
+    kept = {number for label in labels for number in generator.sample(places[label], most[label])}
+    dropped = f"the other {len(train) - limit:,} are dropped, not used as transfer text"
+    notes.info(f"Limit: {limit:,} of {len(train):,} labelled training rows kept; {dropped}.")
+    return [row for number, row in enumerate(train) if number in kept]

@@ -104,7 +104,7 @@ def toy_config(toy_csv: Path):
 
 @pytest.fixture(scope="session")
 def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random two-layer BERT for "bad" and "good" and a word-piece tokenizer that covers the toy texts."""
+    """A folder with a random two-layer BERT for "bad" and "good" and a word-piece tokenizer of the toy words."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 

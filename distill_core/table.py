@@ -1,0 +1,414 @@
+"""Strict readers: CSV, TSV, JSON lines, Parquet and plain text become a Table of strings, or a DataError with its row.
+
+Knows nothing of labels or tasks. Nothing is guessed about a broken file: pandas and load_dataset shift the columns of a
+ragged CSV without a word, so neither is used here.
+"""
+
+import csv
+import difflib
+import io
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distill_core.errors import DataError
+
+ROWS = 200_000  # of a file
+BYTES = 200_000_000
+COLUMNS = 50
+NAME = 100  # characters of a column's name; a longer one is a text, so the header is missing
+
+Cell = str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of strings under named columns; None where a cell holds nothing. `numbers` are the rows' numbers as a
+    spreadsheet shows them (a header is row 1). `left_out` are columns of lists or objects."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    numbers: list[int]
+    left_out: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def column(self, name: str) -> list[Cell]:
+        """The cells of one column. Raises DataError when there is none of that name."""
+        place = self.columns.index(self.check(name))
+        return [row[place] for row in self.rows]
+
+    def check(self, name: str, knob: str = "") -> str:
+        """`name` itself, or DataError with the nearest column; `knob` is the setting that asked for it."""
+        if name in self.columns:
+            return name
+        if name in self.left_out:
+            raise DataError(f"Column {name!r} of {self.name} holds lists or objects, not texts. Choose another column.")
+        folded = {column.casefold(): column for column in self.columns}
+        near = folded.get(name.casefold()) or next(iter(difflib.get_close_matches(name, self.columns, 1, 0.5)), None)
+        hint = f" Did you mean {near!r}?" if near else ""
+        asked = f" (asked for by {knob})" if knob else ""
+        names = ", ".join(map(repr, self.columns))
+        raise DataError(f"{self.name} has no column {name!r}{asked}.{hint} Its columns: {names}.")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column holds what. `text2` is None for single sentences, `label` where there are no labels."""
+
+    text: str
+    text2: str | None = None
+    label: str | None = None
+
+    def chosen(self) -> dict[str, str]:
+        """The columns in use by their role."""
+        return {role: name for role, name in vars(self).items() if name is not None}
+
+
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("sentence_1", "sentence_2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+    ("text1", "text2"),
+    ("text_1", "text_2"),
+    ("text_a", "text_b"),
+    ("sentence_a", "sentence_b"),
+    ("query", "passage"),
+    ("query", "document"),
+    ("question", "answer"),
+    ("s1", "s2"),
+)
+TEXTS = (
+    "text", "sentence", "review", "review_text", "content", "body", "comment", "tweet", "message", "utterance",
+    "phrase", "document", "headline", "title", "description", "question", "query", "premise", "sentence1", "text1",
+    "input",
+)  # fmt: skip
+LABELS = (
+    "label", "labels", "gold_label", "target", "class", "category", "sentiment", "polarity", "intent", "topic", "stars",
+    "rating", "emotion", "is_duplicate", "output", "y",
+)  # fmt: skip
+IDS = frozenset(
+    ("id", "idx", "index", "uid", "guid", "uuid", "row", "key", "__index_level_0__", "unnamed: 0", "column 1")
+)
+
+
+def guess_columns(table: Table, text: str | None = None, text2: str | None = None, label: str | None = None) -> Columns:
+    """Which columns hold the text(s) and the label. What is given is kept (and checked), the rest is guessed: by name,
+    then the column of the longest texts, then the column with the fewest distinct values. Raises DataError."""
+    for knob, name in (("text", text), ("text2", text2), ("label", label)):
+        if name is not None:
+            table.check(name, knob)
+    given = [name for name in (text, text2, label) if name is not None]
+    if len(set(given)) < len(given):
+        raise DataError(f"The columns for text, text2 and label must differ; these were chosen: {', '.join(given)}.")
+    folded = {column.strip().casefold(): column for column in reversed(table.columns)}
+    free = [column for column in table.columns if column not in given]
+    if text is None and text2 is None:
+        for first, second in PAIRS:
+            if folded.get(first) in free and folded.get(second) in free:
+                text, text2 = folded[first], folded[second]
+                break
+    if text is None:
+        free = [column for column in free if column not in (label, text2)]
+        text = next((folded[name] for name in TEXTS if folded.get(name) in free), None) or _longest(table, free)
+    if label is None:
+        free = [column for column in table.columns if column not in (text, text2)]
+        label = next((folded[name] for name in LABELS if folded.get(name) in free), None) or _fewest(table, free)
+    return Columns(text, text2, label)
+
+
+def _sample(table: Table, column: str) -> list[str]:
+    place = table.columns.index(column)
+    return [cell for row in table.rows[:2000] if (cell := row[place]) is not None]
+
+
+def _longest(table: Table, columns: Sequence[str]) -> str:
+    if not columns:
+        raise DataError(f"{table.name} has no column left for the text. Name the columns with text and label.")
+    return max(columns, key=lambda name: sum(map(len, cells := _sample(table, name))) / max(1, len(cells)))
+
+
+def _fewest(table: Table, columns: Iterable[str]) -> str | None:
+    """The column that most looks like classes: several values, each often, none long."""
+    best, fewest = None, math.inf
+    for name in columns:
+        cells = _sample(table, name)
+        distinct = set(cells)
+        if name.casefold() in IDS or len(distinct) < 2 or max(map(len, distinct)) > 64:
+            continue
+        if len(distinct) < fewest and 2 * len(distinct) <= len(cells):
+            best, fewest = name, len(distinct)
+    return best
+
+
+def read_table(path: str | Path, rows: int = ROWS) -> Table:
+    """The file as a Table; its ending tells the format. Raises DataError naming the row. At most `rows` rows."""
+    path = Path(path)
+    name = path.name
+    try:
+        path = path.expanduser()
+        if not path.exists():
+            raise DataError(f"There is no file {str(path)!r}. Check the name and the folder.")
+        if not path.is_file():
+            raise DataError(f"{str(path)!r} is not a file. Give one CSV, TSV, JSONL or Parquet file.")
+        size = path.stat().st_size
+        if size > BYTES:
+            raise DataError(
+                f"{name} has {size / 1e6:,.0f} MB; at most {BYTES / 1e6:,.0f} are read. Take a sample of it."
+            )
+        reader = READERS.get(path.suffix.lower())
+        if reader is None:
+            ending = path.suffix or "no ending"
+            raise DataError(f"{name} ({ending}) is not a CSV, TSV, JSONL, Parquet or TXT file. Export it as CSV.")
+        if size == 0:
+            raise DataError(f"{name} is empty. Give a file with a header and rows.")
+        table = reader(path, name, rows)
+    except (OSError, ValueError, RuntimeError) as error:  # a name with NUL is a ValueError, an unknown ~user the last
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{name[:100]!r} can't be read: {reason}. Check the name and its permissions.") from error
+    if not table.rows:
+        raise DataError(f"{name} has a header and no rows. Add rows, or choose another file.")
+    if len(table.columns) > COLUMNS:
+        found = f"{name} has {len(table.columns)} columns; at most {COLUMNS} are read."
+        raise DataError(f"{found} Keep only the columns with texts and labels.")
+    return table
+
+
+MAGIC = (
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "a zip or Excel file"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bzip2"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"\x28\xb5\x2f\xfd", "zstandard"),
+    (b"PAR1", "Parquet"),
+    (b"%PDF", "PDF"),
+    (b"\xd0\xcf\x11\xe0", "an old Office file"),
+    (b"SQLite format 3", "SQLite"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+)
+
+
+def _decode(path: Path, name: str) -> tuple[str, list[str]]:
+    """The file's text, and a note where it isn't UTF-8."""
+    data = path.read_bytes()
+    for magic, what in MAGIC:
+        if data.startswith(magic):
+            raise DataError(f"{name} is {what} inside, not text. Unpack or export it as plain CSV first.")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what Excel calls Unicode text
+        try:
+            text, notes = data.decode("utf-16"), [f"{name} was read as UTF-16."]
+        except UnicodeDecodeError:
+            raise DataError(f"{name} begins like UTF-16 but isn't. Save it again as UTF-8.") from None
+    else:
+        try:
+            text, notes = data.decode("utf-8-sig"), []
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            try:
+                text = data.decode("cp1252")
+            except UnicodeDecodeError:
+                raise DataError(f"Line {line} of {name} is not UTF-8 text. Save the file again as UTF-8.") from None
+            notes = [f"{name} is not UTF-8 (line {line}); it was read as Windows-1252. Check its accents."]
+    place = text.find("\0")
+    if place >= 0:
+        line = text.count("\n", 0, place) + 1
+        raise DataError(f"Line {line} of {name} holds a NUL byte, so the file is damaged or not text. Export it again.")
+    return text, notes
+
+
+def _cell(text: str) -> Cell:
+    return text if text.strip() else None
+
+
+def _header(names: Sequence[str], name: str, first_row: bool = True) -> tuple[str, ...]:
+    """The column names, stripped; a nameless column gets its number. Refuses what can't be a header (`first_row`:
+    the names come from a row, which may be one of data)."""
+    columns = tuple(column.strip() or f"column {place}" for place, column in enumerate(names, 1))
+    if len(columns) > COLUMNS:
+        found = f"{name} has {len(columns):,} columns; at most {COLUMNS} are read."
+        raise DataError(f"{found} Keep only the columns with texts and labels.")
+    if twice := next((column for column in columns if columns.count(column) > 1), None):
+        raise DataError(f"The header of {name} has the column {twice!r} twice. Give each column its own name.")
+    long = next((column for column in columns if len(column) > NAME), None)
+    if first_row and (long is not None or not any(letter.isalpha() for column in names for letter in column)):
+        shown = (long or ", ".join(columns))[:40]
+        way = "Put the columns' names in the first row, for example: text,label."
+        raise DataError(f"The first row of {name} ({shown!r}…) looks like data, not like a header. {way}")
+    return columns
+
+
+def _read_csv(path: Path, name: str, rows: int) -> Table:
+    text, notes = _decode(path, name)
+    head = text.lstrip("\r\n").partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)  # Excel writes semicolons in half of Europe; a tie goes to the comma
+    return _table(text, name, rows, notes, delimiter=delimiter)
+
+
+def _read_tsv(path: Path, name: str, rows: int) -> Table:
+    """Quotes in a TSV may be plain characters (GLUE's files) or may quote (pandas' files): the reading that fits."""
+    text, notes = _decode(path, name)
+    try:
+        table = _table(text, name, rows, notes, delimiter="\t")
+    except DataError as problem:
+        table, trouble = None, problem
+    if table is not None and not any(cell and "\n" in cell for row in table.rows for cell in row):
+        return table
+    try:
+        return _table(text, name, rows, notes, delimiter="\t", quoting=csv.QUOTE_NONE)
+    except DataError:
+        if table is None:
+            raise trouble from None
+        return table
+
+
+def _table(text: str, name: str, rows: int, notes: list[str], **dialect: Any) -> Table:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
+    columns: tuple[str, ...] | None = None
+    kept: list[tuple[Cell, ...]] = []
+    numbers: list[int] = []
+    number, line = 0, 1
+
+    def place() -> str:
+        return f"Row {number} of {name}" + (f" (line {line})" if line != number else "")
+
+    while True:
+        number, line = number + 1, reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            raise DataError(f"{place()} {_csv_trouble(str(error))}") from None
+        if not row or (len(row) == 1 and not row[0].strip()):
+            continue  # a blank line
+        if columns is None:
+            columns = _header(row, name)
+            continue
+        if len(row) != len(columns):
+            found = f"{len(row)} {'columns' if len(row) != 1 else 'column'} where the header has {len(columns)}"
+            raise DataError(f"{place()} has {found}. Put quotes around texts that hold a comma, or fix the row.")
+        if len(kept) == rows:
+            raise DataError(f"{name} has more than {rows:,} rows. Take a sample of it.")
+        kept.append(tuple(map(_cell, row)))
+        numbers.append(number)
+    if columns is None:
+        raise DataError(f"{name} is blank. Give a file with a header and rows.")
+    return Table(name, columns, kept, numbers, notes=notes)
+
+
+def _csv_trouble(message: str) -> str:
+    if "field larger" in message:
+        return "has a cell of more than 131,072 characters; a quote that is never closed is the usual reason."
+    if "unexpected end" in message:
+        return 'opens a quote that is never closed. Close it, or write a quote inside a text twice ("").'
+    return f'has a quote in the wrong place ({message}). Write a quote inside a text twice ("").'
+
+
+def _read_txt(path: Path, name: str, rows: int) -> Table:
+    text, notes = _decode(path, name)
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > rows:
+        raise DataError(f"{name} has more than {rows:,} lines. Take a sample of it.")
+    return Table(name, ("text",), [(line,) for _, line in lines], [number for number, _ in lines], notes=notes)
+
+
+def _read_json(path: Path, name: str, rows: int) -> Table:
+    """One object a line, or one array of objects."""
+    text, notes = _decode(path, name)
+    if text.lstrip().startswith("["):
+        items = _loads(text, f"{name} begins like one JSON array but")
+        pairs, lines = list(enumerate(items, 1)), iter(())
+    else:
+        lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
+        pairs = []
+        for number, line in lines:
+            if len(pairs) == rows:
+                break
+            pairs.append((number, _loads(line, f"Line {number} of {name}")))
+    if len(pairs) >= rows and (len(pairs) > rows or next(lines, None)):
+        raise DataError(f"{name} has more than {rows:,} rows. Take a sample of it.")
+    columns: dict[str, None] = {}
+    for number, item in pairs:
+        if not isinstance(item, dict):
+            what = type(item).__name__ if item is not None else "null"
+            raise DataError(f'Row {number} of {name} is a {what}, not an object like {{"text": "…", "label": "…"}}.')
+        columns.update(dict.fromkeys(item))
+        if len(columns) > COLUMNS:
+            raise DataError(f"{name} has more than {COLUMNS} columns by row {number}. Keep only texts and labels.")
+    nested = {key for _, item in pairs for key, value in item.items() if isinstance(value, dict | list)}
+    kept = _header([_value(column) or "" for column in columns if column not in nested], name, first_row=False)
+    keys = [column for column in columns if column not in nested]
+    cells = [tuple(_value(item.get(key)) for key in keys) for _, item in pairs]
+    return Table(name, kept, cells, [number for number, _ in pairs], tuple(sorted(nested)), notes)
+
+
+def _loads(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = getattr(error, "msg", None) or "it is nested too deep or holds too large a number"
+        raise DataError(f"{where} is not JSON: {reason}. Write one object a line.") from None
+
+
+def _value(value: Any) -> Cell:
+    """A JSON or Arrow value as text; whole floats lose their point, since a column with gaps turns 1 into 1.0."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, str):  # half a character pair can be stored nowhere
+        return _cell(value.encode("utf-8", "replace").decode("utf-8"))
+    return _cell(str(value))
+
+
+def _read_parquet(path: Path, name: str, rows: int) -> Table:
+    import pyarrow
+    from pyarrow import parquet, types
+
+    def readable(kind: Any) -> bool:
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+        return texts or types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows > rows:  # 11 MB can hold 100 million rows; the footer says so beforehand
+                raise DataError(
+                    f"{name} has {file.metadata.num_rows:,} rows; at most {rows:,} are read. Take a sample."
+                )
+            schema = file.schema_arrow
+            if len(schema.names) > COLUMNS:
+                found = f"{name} has {len(schema.names):,} columns; at most {COLUMNS} are read."
+                raise DataError(f"{found} Keep only the columns with texts and labels.")
+            names = [field.name for field in schema if readable(field.type)]
+            if not names:
+                raise DataError(f"No column of {name} holds texts or numbers. Choose another file.")
+            columns = _header(names, name, first_row=False)
+            kept: list[tuple[Cell, ...]] = []
+            size = 0
+            for batch in file.iter_batches(256, columns=names):
+                size += batch.nbytes
+                if size > BYTES:
+                    raise DataError(f"{name} holds more than {BYTES / 1e6:,.0f} MB of text. Take a sample of it.")
+                kept.extend(zip(*(map(_value, column.to_pylist()) for column in batch.columns), strict=True))
+    except (pyarrow.ArrowException, OSError, ValueError, UnicodeError, OverflowError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0][:120]
+        raise DataError(f"{name} is not a Parquet file that can be read: {reason}. Export it again.") from None
+    left_out = tuple(field for field in schema.names if field not in names)
+    return Table(name, columns, kept, list(range(1, len(kept) + 1)), left_out)
+
+
+READERS: dict[str, Callable[[Path, str, int], Table]] = {
+    ".csv": _read_csv, ".tsv": _read_tsv, ".tab": _read_tsv, ".txt": _read_txt, ".jsonl": _read_json,
+    ".ndjson": _read_json, ".json": _read_json, ".parquet": _read_parquet, ".pq": _read_parquet,
+}  # fmt: skip

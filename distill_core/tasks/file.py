@@ -1,0 +1,44 @@
+"""Your own CSV, TSV, JSONL or Parquet: one text or a pair a row, and a label of any kind."""
+
+from distill_core.config import Config
+from distill_core.data import Raw, Rows, rows_of
+from distill_core.errors import DataError, KnobError
+from distill_core.table import Columns, guess_columns, read_table
+
+TEACHER = None
+LABELS = None
+PAIR = None  # the columns decide
+METRIC = "accuracy"
+LANGUAGE = None  # the config decides
+
+
+def load(config: Config) -> Raw:
+    """The rows of config.train and, where given, of config.valid and config.test: those hold the same columns.
+
+    Raises DataError and KnobError."""
+    if config.train is None:
+        raise KnobError("The task 'file' needs a training file. Name one with train, or choose another task.")
+    table = read_table(config.train)
+    columns = guess_columns(table, config.text, config.text2, config.label)
+    if columns.label is None:
+        names = ", ".join(map(repr, table.columns))
+        way = "Name it with label, or give this file as unlabelled texts."
+        raise DataError(f"No column of {table.name} looks like a label. {way} Its columns: {names}.")
+    notes = [*table.notes, shown(table.name, columns, config)]
+    others: dict[str, Rows] = {}
+    for split, path in (("valid", config.valid), ("test", config.test)):
+        if path is not None:
+            other = read_table(path)
+            notes.extend(other.notes)
+            others[split] = rows_of(other, columns)
+    return Raw(rows_of(table, columns), **others, notes=notes, columns=columns.chosen())
+
+
+def shown(name: str, columns: Columns, config: Config) -> str:
+    """A sentence on which column was taken for what, and which of them were guessed."""
+    words = {"text": "text", "text2": "second text", "label": "label"}
+    parts = [
+        f"{words[role]} = {column!r}" + ("" if getattr(config, role) else " (guessed)")
+        for role, column in columns.chosen().items()
+    ]
+    return f"Columns of {name}: {', '.join(parts)}."
