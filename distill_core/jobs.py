@@ -41,6 +41,7 @@ class Jobs:
         self._supervisors: dict[str, threading.Thread] = {}
         if not self._thread_mode:
             worker.warm_up()
+        sweep(store, self.owner if adopt else None)  # before anyone looks, so that nobody sees what isn't so
         self._tender = threading.Thread(target=self._tend, name="stillroom-jobs", daemon=True)
         self._tender.start()
         atexit.register(self.close)
@@ -82,7 +83,7 @@ class Jobs:
     # ---- the background thread
 
     def _tend(self) -> None:
-        swept = 0.0
+        swept = time.monotonic()
         while not self._closing.is_set():
             self._wake.clear()
             try:

@@ -6,6 +6,7 @@ Knows nothing of the store. A worker is made by `start`, heard with `receive`, a
 import contextlib
 import faulthandler
 import importlib
+import json
 import multiprocessing
 import os
 import queue
@@ -21,10 +22,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from distill_core.errors import Diverged, Stopped, UserError
-from distill_core.events import Ended, Event
+from distill_core.events import Ended, Event, Point
 
 PIPELINE = "distill_core.pipeline:distill"
 LOG = "log.txt"
+CURVE = "curve.jsonl"
 NAME = "stillroom-"  # of our processes
 FLUSH_SECONDS = 0.05
 NICE = 10
@@ -73,8 +75,15 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
 
         module, _, function = job.target.partition(":")
         distill = getattr(importlib.import_module(module), function)
-        for event in distill(Config.of(**job.config), job.folder, Cache(job.cache), stop):
-            say(event)
+        config = Config.of(**job.config)
+        curve = job.folder / CURVE
+        for point in _points(curve):
+            say(point)
+        with curve.open("a", encoding="utf-8", buffering=1) as journal:
+            for event in distill(config, job.folder, Cache(job.cache), stop):
+                if isinstance(event, Point):
+                    journal.write(json.dumps([event.series, event.step, event.value]) + "\n")
+                say(event)
         said = Ended("stopped", "Stopped; the best student so far was kept.") if stop() else Ended("finished")
     except UserError as error:
         said = Ended("failed", str(error))
@@ -89,6 +98,14 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
         told = f"{type(error).__name__}: {what}" if what else type(error).__name__
         said = Ended("failed", f"Stillroom made a mistake ({told}). The traceback is in the run's log.", trace)
     say(said)
+
+
+def _points(curve: Path) -> Iterator[Point]:
+    """What an earlier try of this run had drawn. The store may have missed the last of it when the app was killed, and
+    the pipeline, going on from its checkpoint, will not say it again; the store drops what it has."""
+    for line in curve.read_text(encoding="utf-8").splitlines() if curve.is_file() else ():
+        with contextlib.suppress(ValueError, TypeError):  # the last line may be half
+            yield Point(*json.loads(line))
 
 
 # ---- a process
@@ -113,7 +130,9 @@ class _ProcessWorker:
         events: list[Event] = []
         try:
             while self._pipe.poll(0 if events else seconds):
-                events += self._pipe.recv()
+                if not events:
+                    time.sleep(FLUSH_SECONDS)  # so that a batch comes together, and costs one transaction
+                events.append(self._pipe.recv())
         except (EOFError, OSError):
             if events:
                 return events
@@ -206,12 +225,11 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     faulthandler.enable(log)
     stop = threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
-    said: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-    sender = threading.Thread(target=_send, args=(pipe, said), daemon=True)
-    sender.start()
-    perform(job, said.put, stop.is_set)
-    said.put(None)
-    sender.join()
+    try:
+        # Sent one by one and at once: what is in the pipe survives this process, what waits in it would not.
+        perform(job, pipe.send, stop.is_set)
+    except OSError:
+        os._exit(1)  # nobody hears it any more
     # Not through the interpreter's own end: a library's left-over thread could hold it there.
     sys.stdout.flush()
     os._exit(0)
@@ -230,23 +248,6 @@ def _listen(pipe: connection.Connection, stop: threading.Event) -> None:
     with contextlib.suppress(EOFError, OSError):
         while pipe.recv():
             stop.set()
-
-
-def _send(pipe: connection.Connection, said: "queue.SimpleQueue[Event | None]") -> None:
-    """Sends what is said, at most every FLUSH_SECONDS, until None comes."""
-    event: Event | None = said.get()
-    while event is not None:
-        batch = [event]
-        time.sleep(FLUSH_SECONDS)
-        with contextlib.suppress(queue.Empty):
-            while (event := said.get_nowait()) is not None:
-                batch.append(event)
-        try:
-            pipe.send(batch)
-        except OSError:
-            os._exit(1)  # nobody hears it any more
-        if event is not None:
-            event = said.get()
 
 
 # ---- a thread

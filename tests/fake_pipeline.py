@@ -1,0 +1,69 @@
+"""Pipelines that learn nothing, for the tests of what runs them: quick, and ill-behaved when the config asks for it.
+
+The knob `dataset` says how to behave; `epochs` says for how many steps of 20 ms.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from distill_core.cache import Cache
+from distill_core.config import Config
+from distill_core.errors import DataError, Diverged, Stopped
+from distill_core.events import Compared, Event, Note, Point, Progress, StageEnded, StageStarted
+
+SCORE = {"macro_f1": 0.8, "low": 0.7, "high": 0.9, "parameters": 10, "bytes": 40, "latency_ms": 0.1, "texts_per_s": 9.0}
+SUMMARY: dict[str, Any] = {
+    "rows": {"train": 4, "valid": 2, "test": 3, "transfer": 40},
+    "scored_on": "test",
+    "scores": {row: {"accuracy": a, **SCORE} for row, a in zip(("floor", "control", "student", "teacher"),
+                                                              (0.6, 0.7, 0.8, 0.9), strict=True)},
+    "gap_recovered": 0.5, "kept": 0.8 / 0.9, "agreement": 0.95, "split": {"both": 1},
+}  # fmt: skip
+
+
+def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]) -> Iterator[Event]:
+    """Counts to `epochs`, remembering in `folder` how far it came."""
+    how = config.dataset or ""
+    yield StageStarted("data")
+    yield Note("pid " + str(os.getpid()))
+    print("a library prints something")
+    if how == "user error":
+        raise DataError("Row 3 of toy.csv has no text. Remove the row.")
+    if how == "bug":
+        raise RuntimeError("a bug of ours\nwith a second line")
+    if how == "diverged":
+        raise Diverged("The loss left the numbers at step 3.")
+    if how == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if how == "modules":
+        yield Note(" ".join(sorted(name for name in ("gradio", "pytest") if name in sys.modules)) or "clean")
+        yield Note(f"nice {os.nice(0)}")
+        yield Note(" ".join(f"{name}={os.environ.get(name)}" for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")))
+    yield StageEnded("data", 0.5)
+    yield StageStarted("student")
+    done = folder / "step"
+    first = int(done.read_text()) + 1 if done.is_file() else 1
+    for step in range(first, config.epochs + 1):
+        time.sleep(0.02)
+        while how == "deaf":
+            time.sleep(0.1)
+        if stop():
+            break
+        if how == "die once" and step == 5 and first == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "die always" and step % 3 == 0:
+            os._exit(3)
+        yield Point("student/loss", step, 1.0 / step)
+        yield Progress("student", step, config.epochs, "steps", (config.epochs - step) * 0.02)
+        done.write_text(str(step))
+    else:
+        stop = bool  # came to the end by itself
+    if stop() and not done.is_file():
+        raise Stopped("Stopped before there was a student to keep.")
+    yield StageEnded("student", 1.5)
+    yield Compared(SUMMARY)
