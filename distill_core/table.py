@@ -343,9 +343,9 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
         if len(columns) > COLUMNS:
             raise DataError(f"{name} has more than {COLUMNS} columns by row {number}. Keep only texts and labels.")
     nested = {key for _, item in pairs for key, value in item.items() if isinstance(value, dict | list)}
-    kept = _header([_value(column) or "" for column in columns if column not in nested], name, first_row=False)
+    kept = _header([as_cell(column) or "" for column in columns if column not in nested], name, first_row=False)
     keys = [column for column in columns if column not in nested]
-    cells = [tuple(_value(item.get(key)) for key in keys) for _, item in pairs]
+    cells = [tuple(as_cell(item.get(key)) for key in keys) for _, item in pairs]
     return Table(name, kept, cells, [number for number, _ in pairs], tuple(sorted(nested)), notes)
 
 
@@ -357,7 +357,7 @@ def _loads(text: str, where: str) -> Any:
         raise DataError(f"{where} is not JSON: {reason}. Write one object a line.") from None
 
 
-def _value(value: Any) -> Cell:
+def as_cell(value: Any) -> Cell:
     """A JSON or Arrow value as text; whole floats lose their point, since a column with gaps turns 1 into 1.0."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -400,7 +400,7 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
                 size += batch.nbytes
                 if size > BYTES:
                     raise DataError(f"{name} holds more than {BYTES / 1e6:,.0f} MB of text. Take a sample of it.")
-                kept.extend(zip(*(map(_value, column.to_pylist()) for column in batch.columns), strict=True))
+                kept.extend(zip(*(map(as_cell, column.to_pylist()) for column in batch.columns), strict=True))
     except (pyarrow.ArrowException, OSError, ValueError, UnicodeError, OverflowError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0][:120]
         raise DataError(f"{name} is not a Parquet file that can be read: {reason}. Export it again.") from None

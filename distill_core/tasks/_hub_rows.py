@@ -1,0 +1,66 @@
+"""From the splits of a Hub data set to the rows of a task. Shared by the tasks that come from the Hub; not a task."""
+
+from collections.abc import Sequence
+
+from distill_core import hub
+from distill_core.data import Raw, Rows, rows_of
+from distill_core.errors import DataError
+from distill_core.table import Columns, Table, guess_columns
+
+VALID = ("validation", "valid", "dev", "val", "validation_matched", "dev_matched", "eval")
+TEST = ("test", "test_matched")
+
+
+def load(
+    dataset: str, subset: str | None, columns: tuple[str | None, str | None, str | None], labels: Sequence[str] | None
+) -> Raw:
+    """The rows of a data set on the Hub. `columns` name text, text2 and label, None where to guess; `labels` are the
+    words for the classes where the task knows them. Raises HubError and DataError.
+
+    A test split without labels (GLUE) is never scored: then validation is, and selection uses rows cut from train."""
+    name = f"{dataset} {subset}" if subset else dataset
+    splits = hub.dataset_rows(dataset, subset)
+    if "train" not in splits:
+        raise DataError(
+            f"{name} has no split called train, only {', '.join(splits)}. Choose another data set or subset."
+        )
+    used = {"train": "train", "valid": next((split for split in VALID if split in splits), None),
+            "test": next((split for split in TEST if split in splits), None)}  # fmt: skip
+    words = {columns[2]: labels} if columns[2] and labels else None
+    tables = {role: hub.as_table(splits[split], f"{name} {split}", words) for role, split in used.items() if split}
+    chosen = guess_columns(tables["train"], *columns)
+    if chosen.label is None:
+        names = ", ".join(map(repr, tables["train"].columns))
+        raise DataError(f"No column of {name} looks like a label. Name it with label. Its columns: {names}.")
+    order = tuple(labels) if labels else _words(splits["train"], chosen.label)
+    rows = {role: _rows(table, chosen, order is not None) for role, table in tables.items()}
+    notes = []
+    test, valid, scored_on = rows.get("test"), rows.get("valid"), "test"
+    if test is not None and not any(label is not None for label in test.labels):
+        notes.append(f"The test split of {name} carries no labels.")
+        test = None
+    if test is None and valid is not None:
+        notes.append(f"Scored on the split {used['valid']}; the rows that select are cut from train.")
+        test, valid, scored_on = valid, None, "validation"
+    if valid is None and labels is None:
+        notes.append("A teacher that was trained on this data set has seen the rows that select.")
+    unused = [split for split in splits if split not in used.values()]
+    if unused:
+        notes.append(f"Splits of {name} that are not used: {', '.join(unused)}.")
+    return Raw(rows["train"], valid, test, labels=order, notes=notes, scored_on=scored_on, columns=chosen.chosen())
+
+
+def _words(dataset: object, column: str) -> tuple[str, ...] | None:
+    """The class names that the data set itself declares."""
+    names = getattr(dataset.features[column], "names", None)
+    return tuple(names) if names else None
+
+
+def _rows(table: Table, columns: Columns, known: bool) -> Rows:
+    """Rows whose class -1 means "no label". Where the data set declares no classes, -1 beside 0 and 1 alone may be a
+    class of its own (negative, neutral, positive) unless no row has another."""
+    rows = rows_of(table, columns, lenient=True)
+    found = {label for label in rows.labels if label is not None}
+    if known or "-1" not in found or (found <= {"-1", "0", "1"} and len(found) > 1):
+        return rows
+    return Rows(rows.texts, [None if label == "-1" else label for label in rows.labels], rows.name, rows.numbers, True)
