@@ -114,6 +114,7 @@ class Row:
     label: str | None
     source: str
     number: int
+    key: Text  # what makes two texts the same text: case and spaces aside
 
     def __str__(self) -> str:
         return f"Row {self.number:,}{f' of {self.source}' if self.source else ''}"
@@ -180,7 +181,7 @@ def _clean(text: Text) -> Text:
 
 
 def _key(text: Text) -> Text:
-    """What makes two texts the same text: case and spaces aside."""
+    """The text without case and spacing."""
     return tuple(" ".join(side.casefold().split()) for side in text)
 
 
@@ -200,7 +201,8 @@ def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
     kept, bad = [], Counter()
     numbers = rows.numbers or range(1, len(rows.texts) + 1)
     for text, label, number in zip(rows.texts, rows.labels, numbers, strict=True):
-        row = Row(_clean(text), None if label is None else _clean((label,))[0] or None, name, number)
+        text = _clean(text)
+        row = Row(text, None if label is None else _clean((label,))[0] or None, name, number, _key(text))
         trouble = _trouble(row)
         if trouble is None:
             kept.append(row)
@@ -348,13 +350,13 @@ def _extra(config: Config, pair: bool, raw: Raw, notes: Notes) -> list[Text]:
 
 def _without(rows: list[Row], held: Iterable[Row], split: str, other: str, notes: Notes) -> list[Row]:
     """`rows` without the texts of `held`; a pair counts the same either way round."""
-    taken = {key for row in held for key in (_key(row.text), _key(row.text)[::-1])}
-    found = [row for row in rows if _key(row.text) in taken]
+    taken = {key for row in held for key in (row.key, row.key[::-1])}
+    found = [row for row in rows if row.key in taken]
     if found:
         what = f"{_count(len(found), 'row')} of {split} also stand in {other}" if len(found) > 1 else ""
         what = what or f"1 row of {split} also stands in {other}"
         notes.warn(f"{what} and {'were' if len(found) > 1 else 'was'} taken out of {split} ({_some(found)}).")
-        rows = [row for row in rows if _key(row.text) not in taken]
+        rows = [row for row in rows if row.key not in taken]
     if not rows:
         raise DataError(f"Every row of {split} also stands in {other}. Give {split} rows of its own.")
     return rows
@@ -364,7 +366,7 @@ def _left_over(
     loose: Sequence[Text], train: Sequence[Row], held: Sequence[Row], scored_on: str, notes: Notes
 ) -> list[Text]:
     """The unlabelled texts, each once, without those of the labelled rows."""
-    taken = {key for row in held for key in (_key(row.text), _key(row.text)[::-1])}
+    taken = {key for row in held for key in (row.key, row.key[::-1])}
     known = {row.text for row in train}
     kept = [text for text in dict.fromkeys(loose) if text not in known and all(text)]
     clean = [text for text in kept if _key(text) not in taken]
