@@ -1,0 +1,374 @@
+"""What is looked at before a model of unknown origin is built, and how it is then built.
+
+A model is a folder with config.json, weights and a tokenizer. Its config is rebuilt from keys that are known here, its
+weights' shapes are read from their header and compared, and only then is memory taken. No code of the folder runs.
+Knows nothing of labels' meaning, of texts or of the Hub.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from distill_core.errors import TeacherError
+
+# Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own.
+FAMILIES = (
+    "albert", "bert", "camembert", "convbert", "data2vec-text", "deberta", "deberta-v2", "distilbert", "electra",
+    "ernie", "flaubert", "megatron-bert", "mobilebert", "modernbert", "mpnet", "rembert", "roberta",
+    "roberta-prelayernorm", "squeezebert", "xlm", "xlm-roberta", "xlm-roberta-xl",
+)  # fmt: skip
+# Position numbers begin after the padding's own in these, so they take fewer tokens than their table has rows.
+OFFSET = ("camembert", "data2vec-text", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl")
+HEAD = re.compile(r"(^|\.)(classifier|pre_classifier|sequence_summary|score|pooler|head)(\.|$)")
+LAYER = re.compile(r"(?:^|\.)(?:layer|layers|attentions)\.(\d+)\.")
+WORDS = re.compile(r"(^|\.)(word_embeddings|tok_embeddings|embeddings)\.weight$")
+# Read by models through getattr, hence not among their config's declared fields.
+UNDECLARED = (
+    "attention_head_size", "cls_dropout", "conv_act", "conv_groups", "conv_kernel_size", "embedding_size",
+    "norm_rel_ebd", "pooler_hidden_size", "position_buckets", "share_att_key", "talking_head",
+)  # fmt: skip
+NOT_OURS = (
+    "add_cross_attention", "architectures", "chunk_size_feed_forward", "dtype", "id2label", "is_decoder",
+    "is_encoder_decoder", "label2id", "output_hidden_states", "return_dict", "transformers_version", "use_cache",
+)  # fmt: skip
+BOUNDS = {
+    "vocab_size": (1, 2_000_000), "hidden_size": (1, 16_384), "num_hidden_layers": (1, 200),
+    "num_attention_heads": (1, 512), "intermediate_size": (1, 131_072), "max_position_embeddings": (4, 131_072),
+    "type_vocab_size": (0, 64), "embedding_size": (1, 16_384),
+}  # fmt: skip
+LARGEST_NUMBER = 10_000_000
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model", "spiece.model",
+    "sentencepiece.bpe.model", "special_tokens_map.json", "added_tokens.json", "bpe.codes", "dict.txt",
+)  # fmt: skip
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model")
+JSON_LIMIT = 1_000_000  # bytes of a config.json
+TOKENIZER_LIMIT = 64_000_000  # bytes of a tokenizer file; XLM-R's holds 17 MB
+CASED_SHARE = 0.02  # of the entries of a vocabulary with a capital letter; uncased ones have none
+
+
+def public_host() -> bool:
+    """Whether strangers reach this app: what is typed is then never taken for a path, and pickles are never read."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weight files of a model and what their headers say: the shape of each tensor."""
+
+    files: tuple[Path, ...]
+    shapes: dict[str, tuple[int, ...]]
+    state: dict[str, Tensor] | None = None  # where they came from a .bin
+
+    @property
+    def bytes(self) -> int:
+        """Their size on disk."""
+        return sum(file.stat().st_size for file in self.files)
+
+
+def find_weights(folder: Path, name: str, allow_pickle: bool) -> Weights:
+    """The weights in `folder`, their shapes read without reading them. Raises TeacherError: none there, damaged, or
+    only as .bin where that isn't allowed."""
+    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    if single.is_file() or index.is_file():
+        files = (single,) if single.is_file() else _shards(index, folder, name)
+        shapes: dict[str, tuple[int, ...]] = {}
+        for file in files:
+            shapes.update(_header(file, name))
+        return Weights(files, shapes)
+    pickled = folder / "pytorch_model.bin"
+    if not pickled.is_file():
+        raise TeacherError(f"{name} holds no weights: neither model.safetensors nor pytorch_model.bin.")
+    if public_host():
+        raise TeacherError(f"{name} has its weights only as .bin, which isn't read on a public host. "
+                           "Choose a model with safetensors.")  # fmt: skip
+    if not allow_pickle:
+        raise TeacherError(f"{name} has its weights only as .bin, an older format that can carry code. "
+                           "Allow it with allow_pickle if you trust where it comes from.")  # fmt: skip
+    try:
+        state = torch.load(pickled, map_location="cpu", weights_only=True)
+        state = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+    except Exception as error:  # a hostile or damaged pickle may raise anything
+        raise TeacherError(f"The weights of {name} in {pickled.name} can't be read safely "
+                           f"({type(error).__name__}). Choose a model with safetensors.") from error  # fmt: skip
+    return Weights((pickled,), {key: tuple(value.shape) for key, value in state.items()}, state)
+
+
+def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) -> Any:
+    """A transformers config of the folder's config.json, made of known keys with values within bounds.
+
+    `labels` replace its own (for fine-tuning). Raises TeacherError."""
+    from transformers import CONFIG_MAPPING
+
+    given = _read_json(folder / "config.json", name)
+    family = _family(given, name)
+    kind = CONFIG_MAPPING[family]
+    known = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map) | set(UNDECLARED)
+    clean = {key: value for key, value in given.items() if key in known and key not in NOT_OURS and _plain(value)}
+    own = _labels(given, name) if labels is None else list(labels)
+    clean["id2label"] = dict(enumerate(own))
+    clean["label2id"] = {label: i for i, label in enumerate(own)}
+    if labels is not None:
+        clean.pop("problem_type", None)  # the old head's; the new one picks one label of several
+    try:
+        config = kind(**clean)
+    except Exception as error:  # strict dataclasses name the field and the type wanted
+        reason = " ".join(str(error).split())[:200]
+        raise TeacherError(f"config.json of {name} can't be used: {reason}") from error
+    for key, (low, high) in BOUNDS.items():
+        value = getattr(config, key, None)
+        if value is not None and not (isinstance(value, int) and low <= value <= high):
+            raise TeacherError(f"config.json of {name} says {key} = {value!r}; it must lie between {low} and {high}.")
+    for key, value in clean.items():
+        if isinstance(value, (int, float)) and abs(value) > LARGEST_NUMBER:
+            raise TeacherError(f"config.json of {name} says {key} = {value!r}, which no model needs.")
+    if config.hidden_size % config.num_attention_heads:
+        raise TeacherError(f"config.json of {name} has {config.hidden_size} hidden units, which "
+                           f"{config.num_attention_heads} attention heads can't share.")  # fmt: skip
+    return config
+
+
+def compare(config: Any, weights: Weights, name: str) -> None:
+    """Refuse, before any memory is taken, a config that its weights contradict. Raises TeacherError."""
+    tables = [shape for key, shape in weights.shapes.items() if WORDS.search(key) and len(shape) == 2]
+    if not tables:
+        raise TeacherError(f"The weights of {name} hold no table of word pieces, so it is not an encoder of text.")
+    rows, width = max(tables)
+    if rows != config.vocab_size:
+        raise TeacherError(f"config.json of {name} says vocab_size = {config.vocab_size}, but its weights hold {rows} "
+                           "word pieces. The files don't belong together.")  # fmt: skip
+    wanted = (getattr(config, "embedding_size", None) or config.hidden_size, config.hidden_size)
+    if width not in wanted:
+        raise TeacherError(f"config.json of {name} says hidden_size = {config.hidden_size}, but its weights are "
+                           f"{width} wide. The files don't belong together.")  # fmt: skip
+    numbers = [int(found.group(1)) for key in weights.shapes if (found := LAYER.search(key))]
+    if numbers and config.model_type != "albert" and max(numbers) + 1 != config.num_hidden_layers:
+        raise TeacherError(f"config.json of {name} says num_hidden_layers = {config.num_hidden_layers}, but its "
+                           f"weights hold {max(numbers) + 1}. The files don't belong together.")  # fmt: skip
+    hidden, inner = config.hidden_size, getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    layers = 1 if config.model_type == "albert" else config.num_hidden_layers
+    positions = (getattr(config, "max_position_embeddings", None) or 0) * hidden
+    promised = layers * (hidden * hidden + hidden * inner) + rows * width + positions
+    held = sum(_product(shape) for shape in weights.shapes.values())
+    if promised > 4 * held + 10_000_000:
+        raise TeacherError(f"config.json of {name} describes about {promised:,} weights, but its files hold {held:,}. "
+                           "The files don't belong together.")  # fmt: skip
+
+
+def build(folder: Path, config: Any, weights: Weights, name: str, new_head: bool) -> Any:
+    """The model with a classification head, in float32, in eval mode.
+
+    `new_head` allows the head to be missing or of another size, for fine-tuning. Raises TeacherError: a head that was
+    never trained, weights that are missing elsewhere, or numbers that are none."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+    quiet()
+    options: dict[str, Any] = {
+        "config": config, "output_loading_info": True, "ignore_mismatched_sizes": new_head, "local_files_only": True,
+        # Asked for by name: a file in half precision would otherwise be computed in half precision.
+        "dtype": torch.float32, "trust_remote_code": False,
+    }  # fmt: skip
+    try:
+        if weights.state is None:
+            source: dict[str, Any] = {"pretrained_model_name_or_path": str(folder), "use_safetensors": True}
+        else:
+            source = {"pretrained_model_name_or_path": None, "state_dict": weights.state}
+        model, info = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)].from_pretrained(**source, **options)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # whatever transformers makes of a broken file
+        reason = " ".join(str(error).split())[:200]
+        raise TeacherError(f"{name} can't be loaded: {reason}") from error
+    absent = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    body = [key for key in absent if not HEAD.search(key)]
+    if body:
+        raise TeacherError(f"{len(body)} weights that config.json of {name} calls for are not in its files, "
+                           f"{body[0]} among them. The files don't belong together.")  # fmt: skip
+    if absent and not new_head:
+        raise TeacherError(f"{name} was never trained to classify: its head ({absent[0]}) is not in the file. "
+                           "Fine-tune it on your labels (fine_tune), or choose a model that is.")  # fmt: skip
+    for key, value in model.named_parameters():
+        if not torch.isfinite(value).all():
+            raise TeacherError(f"The weights of {name} hold numbers that are not finite, in {key}. Choose another.")
+    return model.eval()
+
+
+def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
+    """The folder's tokenizer, of the class that its files and its family call for. Raises TeacherError."""
+    from transformers import AutoTokenizer
+
+    quiet()
+    if not any((folder / file).is_file() for file in VOCABULARIES):
+        raise TeacherError(f"{name} comes without a tokenizer (tokenizer.json, vocab.txt or the like).")
+    for file in tokenizer_files(folder):
+        if file.stat().st_size > TOKENIZER_LIMIT:
+            raise TeacherError(f"{file.name} of {name} holds more than {TOKENIZER_LIMIT // 1_000_000} MB.")
+    options: dict[str, Any] = {}
+    if not (folder / "tokenizer.json").is_file() and not _has_case_setting(folder) and _cased(folder / "vocab.txt"):
+        # BioBERT, SpanBERT and others ship vocab.txt alone; the default would lower-case every text for them.
+        options["do_lower_case"] = False
+        notes.append("The teacher's vocabulary has capital letters and nothing says otherwise, so texts keep theirs.")
+    try:
+        made = AutoTokenizer.from_pretrained(
+            str(folder), config=config, trust_remote_code=False, local_files_only=True, **options
+        )
+    except ImportError as error:
+        package = next((part for part in ("sacremoses", "sentencepiece", "tiktoken") if part in str(error)), "more")
+        raise TeacherError(f"The tokenizer of {name} needs the package {package}: pip install {package}.") from error
+    except Exception as error:  # tokenizer files are hostile ground: RecursionError and worse
+        reason = " ".join(str(error).split())[:200]
+        raise TeacherError(f"The tokenizer of {name} can't be read ({type(error).__name__}: {reason}).") from error
+    made.padding_side = made.truncation_side = "right"
+    largest = max(made.get_vocab().values(), default=-1)
+    if largest >= config.vocab_size:
+        raise TeacherError(f"The tokenizer of {name} has word pieces up to number {largest}, its model only "
+                           f"{config.vocab_size}. The files don't belong together.")  # fmt: skip
+    return made
+
+
+def longest(config: Any, tokenizer_: Any) -> int:
+    """Tokens that the model takes in one text, special ones included."""
+    rows = getattr(config, "max_position_embeddings", None) or 512
+    if config.model_type in OFFSET:
+        rows -= (config.pad_token_id or 0) + 1
+    stated = tokenizer_.model_max_length
+    return min(rows, stated) if 0 < stated < 1_000_000 else rows
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files that decide how texts are cut."""
+    return [folder / file for file in TOKENIZER_FILES if (folder / file).is_file()]
+
+
+def fingerprint(folder: Path, weights: Weights, labels: Sequence[str]) -> str:
+    """sha256 over everything that decides a teacher's answers: weights, config, tokenizer, the order of the labels."""
+    total = hashlib.sha256(json.dumps(list(labels), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    for file in (*weights.files, folder / "config.json", *tokenizer_files(folder)):
+        with open(file, "rb") as opened:
+            total.update(hashlib.file_digest(opened, "sha256").digest())
+    return total.hexdigest()
+
+
+def quiet() -> None:
+    """Keep transformers' own log and bars off the terminal: what matters of them is said in Notes."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _read_json(file: Path, name: str) -> dict[str, Any]:
+    if not file.is_file():
+        raise TeacherError(f"{name} has no {file.name}, so it is not a model for this app.")
+    try:
+        if file.stat().st_size > JSON_LIMIT:
+            raise ValueError("it is too large")
+        value = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError("it holds no object")
+    except (ValueError, OSError, RecursionError) as error:
+        raise TeacherError(f"{file.name} of {name} can't be read: {error}.") from error
+    return value
+
+
+def _family(given: dict[str, Any], name: str) -> str:
+    family = given.get("model_type")
+    if family is None:
+        # Older files (SpanBERT, BioBERT) name none. Theirs is BERT, told by its keys or its architecture.
+        classes = [str(one).lower() for one in given.get("architectures") or [] if isinstance(one, str)]
+        bert = {"hidden_size", "num_hidden_layers", "type_vocab_size", "vocab_size"} <= given.keys()
+        family = "bert" if bert and (not classes or any(one.startswith("bert") for one in classes)) else ""
+    if isinstance(family, str) and family in FAMILIES:
+        return family
+    near = difflib.get_close_matches(str(family), FAMILIES, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise TeacherError(f"{name} is a model of type {str(family)[:64]!r}, which can't be a teacher here.{hint} "
+                       f"The types that can: {', '.join(FAMILIES)}.")  # fmt: skip
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return len(value) <= 256 and all(isinstance(one, (int, float, str)) for one in value)
+    if isinstance(value, dict):
+        return len(value) <= 16 and all(isinstance(one, (int, float, str, dict)) for one in value.values())
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _labels(given: dict[str, Any], name: str) -> list[str]:
+    """The labels of the head in the order of its outputs, LABEL_0, … where the file names none."""
+    names = given.get("id2label")
+    if names is None:
+        count = given.get("num_labels", 2)
+        names = {i: f"LABEL_{i}" for i in range(count)} if isinstance(count, int) and 0 < count <= 1000 else None
+    try:
+        ordered = [names[key] for key in sorted(names, key=int)]
+        if [int(key) for key in sorted(names, key=int)] != list(range(len(names))) or not 0 < len(names) <= 1000:
+            raise ValueError
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise TeacherError(f"config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …") from None
+    cleaned = ["".join(letter for letter in str(one) if letter.isprintable())[:64] for one in ordered]
+    return cleaned if len(set(cleaned)) == len(cleaned) else [f"LABEL_{i}" for i in range(len(cleaned))]
+
+
+def _shards(index: Path, folder: Path, name: str) -> tuple[Path, ...]:
+    parts = _read_shard_names(index, name)
+    for part in parts:
+        if not re.fullmatch(r"[\w.-]+\.safetensors", part) or not (folder / part).is_file():
+            raise TeacherError(f"{index.name} of {name} names {part[:64]!r}, which is not there.")
+    return tuple(folder / part for part in parts)
+
+
+def _read_shard_names(index: Path, name: str) -> list[str]:
+    try:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return sorted({str(one) for one in names})
+    except (ValueError, OSError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise TeacherError(f"{index.name} of {name} can't be read.") from error
+
+
+def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
+    """The shapes that a safetensors file announces: eight bytes of length, then JSON."""
+    try:
+        with open(file, "rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            if length > min(100_000_000, file.stat().st_size):
+                raise ValueError("its header is longer than the file")
+            header = json.loads(opened.read(length))
+        shapes = {key: tuple(map(int, one["shape"])) for key, one in header.items() if key != "__metadata__"}
+        ends = [int(one["data_offsets"][1]) for key, one in header.items() if key != "__metadata__"]
+        if max(ends, default=0) + length + 8 != file.stat().st_size:
+            raise ValueError("it was cut off or holds more than its header says")
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
+        raise TeacherError(f"{file.name} of {name} is damaged ({error}). Download it again.") from error
+    return shapes
+
+
+def _has_case_setting(folder: Path) -> bool:
+    file = folder / "tokenizer_config.json"
+    return file.is_file() and "do_lower_case" in _read_json(file, str(folder.name))
+
+
+def _cased(vocabulary: Path) -> bool:
+    if not vocabulary.is_file() or vocabulary.stat().st_size > TOKENIZER_LIMIT:
+        return False
+    entries = vocabulary.read_text(encoding="utf-8", errors="replace").splitlines()
+    words = [entry for entry in entries if not (entry.startswith("[") and entry.endswith("]"))]
+    return sum(entry != entry.lower() for entry in words) > CASED_SHARE * max(1, len(words))
+
+
+def _product(shape: Sequence[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
