@@ -31,7 +31,8 @@ _WORD = "|".join(
         r"-[lr][rsc]b-",  # brackets, as treebanks write them
         r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]\p{M}*",
         rf"{_LETTER}+(?={_NOT})|{_NOT}|{_CLITIC}",
-        rf"{_LETTER}+(?:[-.,&/]{_LETTER}+|(?!{_CLITIC})['’]{_LETTER}+)*",
+        rf"(?:\p{{L}}\.){{2,}}(?!{_LETTER})",  # e.g., U.S.
+        rf"{_LETTER}+(?:[-&/]{_LETTER}+|(?<=\p{{N}})[.,]\p{{N}}+|(?!{_CLITIC})['’]{_LETTER}+)*",
         r"\.{2,}|-{2,}|`{2}|'{2}",
         "\\S(?:[\\p{M}\U0001f3fb-\U0001f3ff]|\u200d\\S)*",  # one sign, or an emoji with all its joiners
     )

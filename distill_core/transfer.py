@@ -90,7 +90,9 @@ class Augmenter:
         total = sum(rate for name, rate in rates.items() if level[name] == "word")
         if total > 1 + 1e-9:
             names = " and ".join(name for name in rates if level[name] == "word")
-            raise KnobError(f"The rates of {names} add up to {total:g}; at most 1 can be shared out. Lower one of them.")
+            raise KnobError(
+                f"The rates of {names} add up to {total:g}; at most 1 can be shared out. Lower one of them."
+            )
         sentences = [self._cut(sentence).tokens for text in corpus for sentence in text]
         rules: dict[str, Callable] = {}
         for name in rates:
@@ -112,11 +114,14 @@ class Augmenter:
         self._random.seed(self.seed << 96 | turn << 64 | int.from_bytes(key, "big"))
         sides = SIDES[len(text)]
         made, changed = list(text), []
+        seen: set[str] = set()
         for side in sides[turn % len(sides)]:
-            made[side] = self._change(side, self._cut(text[side]), changed)
-        return Offspring(tuple(made), origin, self._visible(changed), tuple(changed))
+            made[side], rules = self._change(side, self._cut(text[side]), changed)
+            seen |= rules
+        return Offspring(tuple(made), origin, tuple(name for name in self.rules if name in seen), tuple(changed))
 
-    def _change(self, side: int, cut: Words, changed: list[Change]) -> str:
+    def _change(self, side: int, cut: Words, changed: list[Change]) -> tuple[str, set[str]]:
+        """The sentence after all rules, and those whose work can be seen in it; adds to `changed`."""
         rng, limits, tokens = self._random, self._limits, list(cut.tokens)
         reach = limits[-1] if limits else 0.0
         for position, word in enumerate(cut.tokens):
@@ -126,7 +131,8 @@ class Augmenter:
                 tokens[position] = rule(cut.tokens, position, rng)
                 if tokens[position] != word:
                     changed.append(Change(side, position, word, tokens[position], name))
-        kept = None
+        kept, acted = None, set()
+        swapped = {change.word: change.rule for change in changed if change.side == side}
         for name, rate, rule in self._text_rules:
             if tokens and rng.random() < rate:
                 before = range(len(tokens)) if kept is None else kept
@@ -135,12 +141,9 @@ class Augmenter:
                     gone = set(before).difference(after)
                     changed += [Change(side, place, cut.tokens[place], None, name) for place in before if place in gone]
                     kept = after
-        return cut.text(tokens, kept)
-
-    def _visible(self, changed: Sequence[Change]) -> tuple[str, ...]:
-        dropped = {(change.side, change.word) for change in changed if change.after is None}
-        seen = {c.rule for c in changed if c.after is None or (c.side, c.word) not in dropped}
-        return tuple(name for name in self.rules if name in seen)
+                    acted.add(name)
+        here = swapped.values() if kept is None else [swapped[place] for place in kept if place in swapped]
+        return cut.text(tokens, kept), acted.union(here)
 
     def _cut(self, sentence: str) -> Words:
         cut = self._words.get(sentence)
@@ -238,9 +241,7 @@ def _augmented(
         yield _note(sentence, "warning")
     counts.update(dict.fromkeys(augmenter.rules, 0))
     start = told = time.monotonic()
-    done = 0
-    for child in _passes(augmenter, data.train.texts, config.n_iter, stop):
-        done += 1
+    for done, child in enumerate(_passes(augmenter, data.train.texts, config.n_iter, stop), 1):
         if child.rules and kept.add(child.text, "augmented", child.origin):
             counts.update(child.rules)
             if len(kept.texts) == config.transfer_limit:
