@@ -84,12 +84,12 @@ class Data:
 
     @cached_property
     def _digest(self) -> str:
-        splits = [[split.texts, split.labels] for split in (self.train, self.valid, self.test)]
-        content = json.dumps([splits, self.unlabelled, self.labels, self.language], ensure_ascii=True)
+        splits = [[split.texts, split.labels] for split in (self.train, self.valid)]
+        content = json.dumps([splits, self.labels, self.language], ensure_ascii=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def fingerprint(self) -> str:
-        """The sha256 of all that training and scoring depend on, as hex."""
+        """The sha256, as hex, of all that training on the labelled rows depends on. The test rows decide nothing."""
         return self._digest
 
 

@@ -102,7 +102,8 @@ class _Run:
         yield from teachers.check(self.valid_logits, rows.valid.labels, rows.labels, self.validation["floor"])
 
     def transfer(self) -> Steps:
-        pieces = self.teacher_.pieces() if self.config.vocabulary == "pieces" or _without_spaces(self.config) else None
+        needed = self.config.vocabulary == "pieces" or self.rows.language in text.WITHOUT_SPACES
+        pieces = self.teacher_.pieces() if needed else None
         self.set = yield from transfer.build(self.rows, self.config, pieces, self.stop)
         yield Fact("transfer", {"texts": len(self.set.texts), "counts": self.set.counts})
         sentences = [side for row in self.set.texts for side in row]
@@ -363,7 +364,3 @@ def _file_key(file: str | None) -> list[Any] | None:
         return None
     stat = Path(file).stat()
     return [str(Path(file).resolve()), stat.st_size, stat.st_mtime_ns]
-
-
-def _without_spaces(config: Config) -> bool:
-    return config.language in text.SPACELESS

@@ -121,7 +121,6 @@ def fit(
             if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
                 model.eval()
                 scores = score()
-                model.train()
                 best = _better(scores, state.best, plan.select)
                 if best:
                     state.best, state.best_step, state.weights = scores, state.step, _copy(model)
@@ -129,6 +128,7 @@ def fit(
                 pace = (time.monotonic() - started) / (state.step - first)
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
                 yield Tick(state.step, plan.steps, mean, scores, best, pace * (plan.steps - state.step))
+                model.train()  # whoever listens may have asked the model something
             if checkpoint and time.monotonic() - saved > CHECKPOINT_EVERY:
                 _save(checkpoint, identity, model, optimisers, state)
                 saved = time.monotonic()

@@ -176,3 +176,11 @@ def test_the_rate_warms_up_then_falls_to_nothing():
         seen.append(optimisers[-1].param_groups[0]["lr"])
     assert seen[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert all(a >= b for a, b in itertools.pairwise(seen[4:])) and 0 < seen[-1] < 0.1
+
+
+def test_a_listener_that_asks_the_model_changes_nothing():
+    quiet, asked = Toy(), Toy()
+    finish(run(quiet))
+    for _ in run(asked):
+        asked.eval()
+    assert torch.equal(weights(quiet), weights(asked))

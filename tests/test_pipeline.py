@@ -1,0 +1,251 @@
+"""One run, stage by stage, on the toy task and the toy teacher."""
+
+import itertools
+import json
+
+import pytest
+import torch
+
+from distill_core import artifact, data, evaluate, pipeline, train
+from distill_core.cache import Cache
+from distill_core.config import Config
+from distill_core.errors import Stopped, UserError
+from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
+
+
+@pytest.fixture
+def config(toy_config, tiny_teacher):
+    # sparse tables and dropout on, so that a resume has everything to get wrong
+    changed = {"teacher": str(tiny_teacher), "n_iter": 3, "epochs": 8, "evaluations": 4, "dropout": 0.2}
+    return toy_config.model_copy(update=changed)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Speeds are measured in a blink here: what they are is another test's question."""
+    monkeypatch.setattr(evaluate, "PATIENCE", 0.01)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "cache")
+
+
+def run(config, folder, cache, stop=lambda: False):
+    events = []
+    try:
+        for event in pipeline.distill(config, folder, cache, stop):
+            events.append(event)
+    except Stopped as stopped:
+        events.append(stopped)
+    return events
+
+
+def of(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def weights(folder):
+    return artifact.load(folder / "student").model.state_dict()
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def stop_in(stage, after=1):
+    """A stop that is asked for in the middle of a stage's training."""
+    seen = itertools.count()
+    state = {"stage": None}
+
+    def watch(events):
+        for event in events:
+            if isinstance(event, StageStarted):
+                state["stage"] = event.stage
+            yield event
+
+    def stop():
+        return state["stage"] == stage and next(seen) >= after
+
+    return watch, stop
+
+
+def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
+    events = run(config, tmp_path / "run", cache)
+    assert [event.stage for event in of(events, StageStarted)] == list(STAGES)
+    assert [event.stage for event in of(events, StageEnded)] == list(STAGES)
+    [compared] = of(events, Compared)
+    summary = compared.summary
+    assert list(summary["scores"]) == ["floor", "control", "student", "teacher"]
+    for score in summary["scores"].values():
+        assert 0 <= score["low"] <= score["accuracy"] <= score["high"] <= 1
+        assert score["parameters"] > 0 and score["bytes"] > 0 and score["latency_ms"] > 0 and score["texts_per_s"] > 0
+    json.dumps(summary)
+    facts = {event.name: event.value for event in of(events, Fact)}
+    assert set(facts["validation"]) == {"floor", "teacher", "control"}
+    assert facts["rows"]["test"] == summary["rows"]["test"] > 0
+    series = {event.series for event in of(events, Point)}
+    expected = {f"{row}/{what}" for row in ("control", "student") for what in ("loss", "valid_loss", "valid_accuracy")}
+    assert expected <= series
+    assert all(0 <= event.done <= event.total for event in of(events, Progress))
+
+
+def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
+    [compared] = of(run(config, tmp_path / "run", cache), Compared)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]
+    labels = compared.summary["labels"]
+    student = artifact.load(tmp_path / "run" / "student")
+    for row in ("control", "student", "teacher"):
+        right = [labels[max(range(2), key=line[row].__getitem__)] == line["label"] for line in lines]
+        assert sum(right) / len(right) == pytest.approx(compared.summary["scores"][row]["accuracy"])
+    for line, said in zip(lines, student([line["text"][0] for line in lines]), strict=True):
+        assert line["student"] == pytest.approx([said.probabilities[label] for label in labels], abs=1e-3)
+
+
+def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):
+    first = run(config, tmp_path / "one", cache)
+    asked = []
+    monkeypatch.setattr(
+        "distill_core.teacher.Teacher.logits", lambda self, texts, *rest: asked.append(texts) or torch.zeros(len(texts), 2)
+    )
+    second = run(config, tmp_path / "two", cache)
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    speed_alone = all(len(texts) <= 512 for texts in asked)  # evaluate.speed times the teacher; no logits are learned
+    assert speed_alone
+    points = [[(p.series, p.step, p.value) for p in of(events, Point)] for events in (first, second)]
+    assert points[0] == points[1]
+    ended = {event.stage: event.cached for event in of(second, StageEnded)}
+    assert ended["control"]
+    accuracy = [of(events, Compared)[0].summary["scores"]["student"]["accuracy"] for events in (first, second)]
+    assert accuracy[0] == accuracy[1]
+
+
+@pytest.mark.parametrize("stage", ["control", "student"])
+def test_a_killed_run_resumes_bit_for_bit(config, tmp_path, stage, monkeypatch):
+    monkeypatch.setattr(train, "CHECKPOINT_EVERY", 0.0)
+    whole = run(config, tmp_path / "whole", Cache(tmp_path / "cache1"))
+    cache = Cache(tmp_path / "cache2")
+    generator = pipeline.distill(config, tmp_path / "cut", cache)
+    for event in generator:
+        if isinstance(event, Progress) and event.stage == stage and event.done > event.total // 2:
+            # what a kill -9 leaves is what the disk holds now: no close(), no finally
+            break
+    held, generator = generator, None
+    torch.manual_seed(4242)
+    resumed = run(config, tmp_path / "cut", cache)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    a, b = (of(events, Compared)[0].summary for events in (whole, resumed))
+    for row in ("control", "student"):
+        assert a["scores"][row]["accuracy"] == b["scores"][row]["accuracy"]
+    assert a["best_step"] == b["best_step"]
+    held.close()
+
+
+def test_a_stop_keeps_and_compares_the_best_student_and_resumes(config, tmp_path, cache):
+    whole = run(config, tmp_path / "whole", cache)
+    watch, stop = stop_in("student", after=30)
+    events = []
+    with pytest.raises(Stopped, match="best student so far is kept"):
+        for event in watch(pipeline.distill(config, tmp_path / "cut", cache, stop)):
+            events.append(event)
+    [compared] = of(events, Compared)
+    assert compared.summary["best_step"] <= 31
+    assert artifact.load(tmp_path / "cut" / "student")(["a warm film"])
+    again = run(config, tmp_path / "cut", cache)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert of(again, Compared)[0].summary["best_step"] == of(whole, Compared)[0].summary["best_step"]
+
+
+def test_a_stop_before_the_student_keeps_nothing(config, tmp_path, cache):
+    watch, stop = stop_in("control", after=3)
+    with pytest.raises(Stopped, match="before there was a student"):
+        list(watch(pipeline.distill(config, tmp_path / "run", cache, stop)))
+    assert not (tmp_path / "run" / "student").exists()
+
+
+def test_test_labels_are_read_in_the_comparison_alone(config, tmp_path, cache, monkeypatch):
+    """Mistake 5: the reported rows train nothing and pick nothing."""
+    reads = []
+    now = {"stage": "data"}
+
+    class Watched(list):
+        def __iter__(self):
+            reads.append(now["stage"])
+            return super().__iter__()
+
+        def __getitem__(self, item):
+            reads.append(now["stage"])
+            return super().__getitem__(item)
+
+    load = data.load
+
+    def watched(config):
+        rows = load(config)
+        object.__setattr__(rows.test, "labels", Watched(rows.test.labels))
+        return rows
+
+    monkeypatch.setattr(data, "load", watched)
+    for event in pipeline.distill(config, tmp_path / "run", cache):
+        if isinstance(event, StageStarted):
+            now["stage"] = event.stage
+    assert set(reads) == {"compare"}
+
+
+def test_test_texts_reach_neither_the_transfer_set_nor_the_teacher_before_the_end(config, tmp_path, cache, monkeypatch):
+    from distill_core import label
+
+    asked = []
+    ask = label.logits
+
+    def watched(teacher, texts, *rest):
+        asked.append(list(texts))
+        return ask(teacher, texts, *rest)
+
+    monkeypatch.setattr(label, "logits", watched)
+    run(config, tmp_path / "run", cache)
+    test = {tuple(json.loads(line)["text"]) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()}
+    *before, last = asked
+    assert {tuple(text) for text in last} == test
+    assert not test & {tuple(text) for texts in before for text in texts}
+
+
+def test_student_and_control_start_from_the_same_weights(config, tmp_path, cache, monkeypatch):
+    starts = []
+    fit = train.fit
+
+    def watched(model, *rest, **more):
+        starts.append({name: value.clone() for name, value in model.state_dict().items()})
+        return fit(model, *rest, **more)
+
+    monkeypatch.setattr(train, "fit", watched)
+    run(config, tmp_path / "run", cache)
+    assert len(starts) == 2 and same(*starts)
+
+
+def test_without_a_control_nobody_knows(config, tmp_path, cache):
+    events = run(config.model_copy(update={"control": False}), tmp_path / "run", cache)
+    summary = of(events, Compared)[0].summary
+    assert "control" not in summary["scores"] and summary["gap_recovered"] is None
+    assert any(note.level == "warning" and "control" in note.text for note in of(events, Note))
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"loss": "soft_kl", "temperature": 4.0, "alpha": 0.3},
+        {"loss": "ce"},
+        {"loss": "alpha_mix", "alpha": 0.5},
+        {"vocabulary": "words", "vectors": "random"},
+        {"vectors": "teacher_table", "channels": "both"},
+        {"optimiser": "adadelta", "lr": 1.0, "channels": "frozen"},
+    ],
+    ids=lambda knobs: "-".join(map(str, knobs.values())),
+)
+def test_every_choice_runs(config, tmp_path, cache, knobs):
+    chosen = Config.of(**{**config.model_dump(), **knobs})
+    assert of(run(chosen, tmp_path / "run", cache), Compared)
+
+
+def test_a_wider_vector_than_the_teachers_is_told(config, tmp_path, cache):
+    with pytest.raises(UserError, match="width"):
+        list(pipeline.distill(config.model_copy(update={"width": 512}), tmp_path / "run", cache))
