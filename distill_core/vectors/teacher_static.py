@@ -1,1 +1,31 @@
-"""Not there yet."""
+"""Each entry read by the teacher all by itself, reduced by PCA to the wanted width (the idea of Model2Vec)."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.config import Config
+from distill_core.text import Vocabulary
+from distill_core.vectors._rows import Say, reduced, silent, teacher_pieces
+
+if TYPE_CHECKING:
+    from distill_core.teacher import Teacher
+
+
+def make(
+    vocabulary: Vocabulary,
+    teacher: "Teacher",
+    width: int,
+    config: Config,
+    generator: torch.Generator,
+    say: Say = silent,
+) -> Tensor:
+    """A float32 table (vocabulary.size, width); the padding row is zero. Raises KnobError where the teacher's vectors
+    are narrower than `width`."""
+    pieces = teacher_pieces(vocabulary, teacher)
+    known = torch.tensor([bool(ids) for ids in pieces])
+    found = teacher.static_vectors([ids for ids in pieces if ids]).float().cpu()
+    rows = torch.zeros(vocabulary.size, found.shape[1])
+    rows[known] = found
+    return reduced(rows, known, width, "the teacher's static vectors")

@@ -1,0 +1,69 @@
+"""What the sources of starting vectors share: which of the teacher's pieces an entry is, PCA, and the scale.
+
+The scale is one for all sources, so that a learning rate that suits one suits the others: the numbers of a table have
+a root mean square of SCALE over all its rows but the padding. Directions keep their own lengths (no whitening).
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.errors import KnobError
+from distill_core.text import Vocabulary, plain
+
+if TYPE_CHECKING:
+    from distill_core.teacher import Teacher
+
+SCALE = 0.1
+Say = Callable[[str], None]  # takes a sentence for the run's log
+
+
+def silent(sentence: str) -> None:
+    """The Say that says nothing."""
+
+
+def teacher_pieces(vocabulary: Vocabulary, teacher: "Teacher") -> list[list[int]]:
+    """Each row's ids in the teacher's table: one for a piece, several for a word, none for the padding. The mask and
+    unknown rows are the teacher's own mask and unknown pieces where it has them."""
+    pieces = plain(teacher.pieces())
+    found = [[token] if token >= 0 else [] for token in vocabulary.teacher_ids]
+    found[vocabulary.pad] = []
+    unknown = (getattr(pieces.model, "unk_token", None), "[UNK]", "<unk>")
+    for row, names in ((vocabulary.mask, (teacher.mask_token,)), (vocabulary.unk, unknown)):
+        ids = [pieces.token_to_id(name) for name in names if name]
+        found[row] = found[row] or [token for token in ids if token is not None][:1]
+    missing = [row for row in range(vocabulary.size) if not found[row] and row > vocabulary.mask]
+    if missing:
+        # Byte-level pieces hold the space before a word; as it stands in a sentence it has one.
+        space = " " if len(pieces.encode(" a", add_special_tokens=False).ids) == 1 else ""
+        words = [space + vocabulary.entries[row] for row in missing]
+        for row, encoding in zip(missing, pieces.encode_batch_fast(words, add_special_tokens=False), strict=True):
+            found[row] = encoding.ids
+    return found
+
+
+def reduced(rows: Tensor, known: Tensor, width: int, source: str) -> Tensor:
+    """`rows` (n, d) as a float32 table (n, width): centred, PCA of the `known` rows (n booleans), scaled; unknown rows
+    are zero, which after centring is the mean. Raises KnobError where `width` is over d."""
+    if width > rows.shape[1]:
+        raise KnobError(
+            f"width can't be {width}: {source} have {rows.shape[1]} numbers each. Set width to {rows.shape[1]} or less."
+        )
+    sample = rows[known].double()
+    centred = sample - sample.mean(0)
+    # eigh of the small (d, d) matrix: exact, and the same on every run, unlike a randomised decomposition.
+    _, directions = torch.linalg.eigh(centred.T @ centred)
+    directions = directions.flip(1)[:, :width]
+    # An eigenvector's sign is arbitrary; fixing it makes tables equal across machines.
+    largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
+    table = torch.zeros(rows.shape[0], width, dtype=torch.float64)
+    table[known] = centred @ (directions * largest.sign())
+    return scaled(table.float(), known)
+
+
+def scaled(table: Tensor, known: Tensor) -> Tensor:
+    """`table` with a root mean square of SCALE over the `known` rows."""
+    size = table[known].square().mean().sqrt()
+    return table * (SCALE / size) if size > 0 else table

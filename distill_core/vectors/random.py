@@ -1,0 +1,27 @@
+"""Random numbers: nothing is known beforehand, as in a student trained from scratch."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.config import Config
+from distill_core.text import Vocabulary
+from distill_core.vectors._rows import SCALE, Say, silent
+
+if TYPE_CHECKING:
+    from distill_core.teacher import Teacher
+
+
+def make(
+    vocabulary: Vocabulary,
+    teacher: "Teacher",
+    width: int,
+    config: Config,
+    generator: torch.Generator,
+    say: Say = silent,
+) -> Tensor:
+    """A float32 table (vocabulary.size, width), normally distributed; the padding row is zero."""
+    table = torch.randn(vocabulary.size, width, generator=generator) * SCALE
+    table[vocabulary.pad] = 0
+    return table

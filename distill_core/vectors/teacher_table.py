@@ -1,0 +1,33 @@
+"""The teacher's own word-piece table, reduced by PCA to the wanted width."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.config import Config
+from distill_core.text import Vocabulary
+from distill_core.vectors._rows import Say, reduced, silent, teacher_pieces
+
+if TYPE_CHECKING:
+    from distill_core.teacher import Teacher
+
+
+def make(
+    vocabulary: Vocabulary,
+    teacher: "Teacher",
+    width: int,
+    config: Config,
+    generator: torch.Generator,
+    say: Say = silent,
+) -> Tensor:
+    """A float32 table (vocabulary.size, width); a word is the mean of its pieces, the padding row is zero. Raises
+    KnobError where the teacher's table is narrower than `width`."""
+    source = teacher.input_table().detach().float().cpu()
+    pieces = teacher_pieces(vocabulary, teacher)
+    rows = torch.zeros(vocabulary.size, source.shape[1])
+    for row, ids in enumerate(pieces):
+        if ids:
+            rows[row] = source[ids].mean(0)
+    known = torch.tensor([bool(ids) for ids in pieces])
+    return reduced(rows, known, width, "the rows of the teacher's word-piece table")
