@@ -359,8 +359,8 @@ def _unloadable(error: Exception, id: str, subset: str | None) -> HubError:
     kinds = {type(link).__name__ for link in _chain(error)}
     if kinds & {"EmptyDatasetError", "DataFilesNotFoundError"}:
         return HubError(f"{id} holds no files of rows (CSV, JSON, Parquet). Choose another data set.")
-    if "DatasetGenerationError" in kinds and not kinds & _SILENT:
-        cause = str(error.__cause__ or error).partition("\n")[0][:150]
+    if kinds & {"DatasetGenerationError", "ArrowInvalid"} and not kinds & _SILENT:
+        cause = _reason(error.__cause__ or error)
         return HubError(f"The files of {id} can't be read as rows: {cause}. Choose another data set.")
     return _explained(error, id, "data set", started=True)
 
@@ -393,6 +393,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         waiting += [link.__cause__, link.__context__]
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what a library says, without the folders of this machine."""
+    line = re.sub(r"(?:[A-Za-z]:)?[/\\][^\s'\"]+", "…", str(error).partition("\n")[0])
+    return line[:150] or type(error).__name__
 
 
 def _unreachable(error: Exception) -> bool:
@@ -436,5 +442,6 @@ def _explained(error: Exception, id: str, kind: str, started: bool = False) -> H
         return HubError(f"The download of {id} was damaged. Try again.")
     if kinds & _SILENT:
         return HubError((_BROKEN if started and "ConnectError" not in kinds else _DOWN).format(id=id))
-    reason = str(error).partition("\n")[0][:150] or type(error).__name__
-    return HubError(f"The {kind} {id} could not be loaded from the Hub ({reason}). Try again, or choose another one.")
+    return HubError(
+        f"The {kind} {id} could not be loaded from the Hub ({_reason(error)}). Try again, or choose another one."
+    )

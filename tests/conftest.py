@@ -142,6 +142,24 @@ def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _served_hub():
+    """The one server: the Hub's libraries keep their connections, so it outlives every test."""
+    from fake_hub import FakeHub
+
+    hub = FakeHub(HUB_PORT)
+    hub.start()
+    return hub
+
+
+@pytest.fixture
+def fake_hub(_served_hub):
+    """An empty Hub (tests/fake_hub.py) where HF_ENDPOINT points."""
+    _served_hub.reset()
+    yield _served_hub
+    _served_hub.reset()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_torch_thread() -> None:
     """Two threads on a busy machine spin against each other."""
