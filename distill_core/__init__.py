@@ -6,11 +6,15 @@ The front door. Names are loaded when they are first used, so that importing thi
 import importlib
 from typing import Any
 
+from distill_core.hub import environment
+
+environment()  # before anything imports the Hub's libraries, which read it when they load
+
 _DOOR = {
     "distill_core.api": (
         "Inspection", "Part", "Run", "Teaching", "ask", "ask_teacher", "close", "columns", "count", "export", "find",
-        "inspect", "losses", "open_app", "predictor", "preview", "rules", "run", "runs", "start", "students",
-        "task_teacher", "tasks", "teachers", "vectors",
+        "inspect", "keep_file", "losses", "open_app", "predictor", "preview", "rules", "run", "runs", "start",
+        "students", "task_teacher", "tasks", "teachers", "vectors",
     ),
     "distill_core.config": ("Config", "Knob", "knobs"),
     "distill_core.errors": (

@@ -1,0 +1,112 @@
+"""Results on stdout, for people: the comparison, the list of runs, one run, a preview."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from distill_core.api import Run
+from distill_core.errors import UserError
+from distill_core.events import ENDED, Note
+
+WIDTH = 110  # where stdout is no terminal
+
+
+def comparison(run: Run) -> None:
+    """The rows of a compared run, and what they come to."""
+    told = run.report()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "accuracy", "95 % interval", "macro-F1", "weights", "bytes", "one text", "texts/s"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, score in told["scores"].items():
+        table.add_row(
+            name, _share(score["accuracy"]), f"{_share(score['low'])} to {_share(score['high'])}",
+            _number(score["macro_f1"], "{:.3f}"), _number(score["parameters"], "{:,}"), _number(score["bytes"], "{:,}"),
+            _number(score["latency_ms"], "{:.2f} ms"), _number(score["texts_per_s"], "{:,.0f}"),
+        )  # fmt: skip
+    out = _console()
+    out.print(table)
+    rows = told["rows"]
+    out.print(f"Scored on {_number(rows['test'], '{:,}')} rows of {told['scored_on']}; trained on "
+              f"{_number(rows['train'], '{:,}')} labelled rows and {_number(rows['transfer'], '{:,}')} texts that the "
+              "teacher labelled.")  # fmt: skip
+    if told["gap_recovered"] is None:
+        out.print("The gap recovered is not defined: the teacher is not above the control.")
+    else:
+        out.print(f"Of the gap between control and teacher {_share(told['gap_recovered'])} was recovered.")
+    out.print(f"The student keeps {_share(told['kept'])} of the teacher's accuracy and agrees with it on "
+              f"{_share(told['agreement'])} of the rows.")  # fmt: skip
+    out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
+
+
+def runs(found: Sequence[Run]) -> None:
+    """A list of runs."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "started", "task", "seed", "status", "student", "teacher", "kept", "name"):
+        table.add_column(heading, no_wrap=heading != "name")
+    for one in found:
+        told, row = one.report(), one.row
+        scores = told["scores"]
+        status = f"queued, place {one.place}" if row.status == "queued" and not row.example else row.status
+        table.add_row(
+            row.id[:10], time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created)), escape(row.task),
+            str(told["seed"]), status, _share(scores.get("student", {}).get("accuracy")),
+            _share(scores.get("teacher", {}).get("accuracy")), _share(told["kept"]), escape(row.name),
+        )  # fmt: skip
+    _console().print(table)
+
+
+def run(found: Run) -> None:
+    """One run: what was asked, what was noted, what came out."""
+    row, out = found.row, _console()
+    out.print(f"[bold]Run {row.id}[/] {escape(row.name)}")
+    place = f", place {found.place}" if row.status == "queued" else ""
+    stage = f" in the stage {row.stage}" if row.stage and row.status not in ENDED else ""
+    out.print(f"{row.status}{place}{stage}. {escape(row.message)}".rstrip())
+    try:
+        settings = found.config.changed()
+    except UserError:  # made with a part that is gone
+        settings = row.config
+    shown = ", ".join(f"{name} {value}" for name, value in settings.items())
+    out.print(escape(f"Task {row.task}; " + (f"other than the defaults: {shown}." if shown else "all defaults.")))
+    for _, said in found.events():
+        if isinstance(said, Note):
+            out.print(escape(f"· {said.text}"))
+    if seconds := found.stages():
+        out.print("Seconds: " + ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items()))
+    if row.summary:
+        comparison(found)
+
+
+def preview(found: dict[str, Any]) -> None:
+    """A text and its offspring, what changed in bold."""
+    out = _console()
+    out.print(f"{_shares(found.get('probabilities'))}{escape(' | '.join(found['text']))}", soft_wrap=True)
+    for child in found["offspring"]:
+        rules = "+".join(child["rules"]) or "unchanged"
+        out.print(
+            f"{_shares(child.get('probabilities'))}{escape(' | '.join(child['text']))}  ({escape(rules)})",
+            soft_wrap=True,
+        )
+
+
+def _shares(probabilities: dict[str, float] | None) -> str:
+    if not probabilities:
+        return ""
+    return escape(" ".join(f"{label} {share:.2f}" for label, share in probabilities.items())) + "  "
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
+def _share(value: float | None) -> str:
+    return _number(value, "{:.1%}")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
