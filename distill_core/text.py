@@ -31,9 +31,9 @@ _WORD = "|".join(
         r"-[lr][rsc]b-",  # brackets, as treebanks write them
         r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]\p{M}*",
         rf"{_LETTER}+(?={_NOT})|{_NOT}|{_CLITIC}",
-        rf"(?:\p{{L}}\.){{2,}}(?!{_LETTER})",  # e.g., U.S.
+        rf"(?:\p{{L}}\.){{2,}}(?!{_LETTER})|(?:[Mm]rs?|[Mm]s|[Dd]r|St)\.(?!{_LETTER})",  # e.g., U.S., Mr.
         rf"{_LETTER}+(?:[-&/]{_LETTER}+|(?<=\p{{N}})[.,]\p{{N}}+|(?!{_CLITIC})['’]{_LETTER}+)*",
-        r"\.{2,}|-{2,}|`{2}|'{2}",
+        rf"\.{{2,}}|-{{2,}}|[!?]{{2,}}|`{{2}}|'{{2}}|[:;]-?[()DP](?!{_LETTER})",
         "\\S(?:[\\p{M}\U0001f3fb-\U0001f3ff]|\u200d\\S)*",  # one sign, or an emoji with all its joiners
     )
 )

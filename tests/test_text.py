@@ -108,6 +108,7 @@ def test_any_text_is_rebuilt_exactly_from_pieces(family: tuple[Tokenizer, str]) 
         ("DON’T we'll o'clock's", "DO N’T we 'll o'clock 's"),
         ("a well-made $3.50 film...", "a well-made $ 3.50 film ..."),
         ("1,000.5 of them.But e.g. the U.S., well,fine", "1,000.5 of them . But e.g. the U.S. , well , fine"),
+        ("Mr. O'Neil's show was bad!!! :-) :D a:b", "Mr. O'Neil 's show was bad !!! :-) :D a : b"),
         ("see (www.x.org/a?b=1), ok", "see ( www.x.org/a?b=1 ) , ok"),
         ("the [MASK], not[MASK]n't", "the [MASK] , not [MASK] n't"),
         ("-lrb- ``fine'' -rrb-", "-lrb- `` fine '' -rrb-"),

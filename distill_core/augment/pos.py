@@ -66,7 +66,7 @@ def _tagger(language: str) -> tuple[Tagger | None, str]:
         pipeline = spacy.load(name, exclude=["parser", "ner", "lemmatizer", "attribute_ruler"])
         if {"tagger", "morphologizer"} & set(pipeline.pipe_names):
             return _spacy_tagger(pipeline), ""
-    return None, _off(language, "Install one with: python -m spacy download NAME.")
+    return None, _off(language, "Install one with: python -m spacy download NAME (spacy.io/models lists the names).")
 
 
 def _off(language: str, cure: str) -> str:
