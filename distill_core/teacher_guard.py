@@ -315,7 +315,7 @@ def _labels(given: dict[str, Any], name: str) -> list[str]:
         ordered = [names[key] for key in sorted(names, key=int)]
         if [int(key) for key in sorted(names, key=int)] != list(range(len(names))) or not 0 < len(names) <= 1000:
             raise ValueError
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, LookupError, AttributeError):
         raise TeacherError(f"config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …") from None
     cleaned = ["".join(letter for letter in str(one) if letter.isprintable())[:64] for one in ordered]
     return cleaned if len(set(cleaned)) == len(cleaned) else [f"LABEL_{i}" for i in range(len(cleaned))]

@@ -124,7 +124,8 @@ class Teacher:
         """The share of the texts' tokens that its tokenizer doesn't know; masked words don't count."""
         unknown = self.tokenizer.unk_token_id
         bare = [tuple(side.replace(MASK, " ") for side in text) for text in texts]
-        ids = [token for one in self.encode(bare) for token in one["input_ids"][len(self._frame[0]) :]]
+        start, end = map(len, self._frame)
+        ids = [token for one in self.encode(bare) for token in one["input_ids"][start : len(one["input_ids"]) - end]]
         return sum(token == unknown for token in ids) / len(ids) if ids and unknown is not None else 0.0
 
     def check_texts(self, texts: Sequence[Text]) -> None:
@@ -153,7 +154,7 @@ class Teacher:
     def static_vectors(self, words: Sequence[Sequence[int]] | Sequence[str], batch: int = 256) -> Tensor:
         """One vector for each word, given as its piece ids or as text, (n, hidden) float32: it alone, between the
         special tokens, through the encoder; the mean of its pieces' last hidden states. A word of no piece gives
-        zeros."""
+        zeros. [method: Model2Vec]"""
         if not len(words):
             return torch.zeros(0, self.model.config.hidden_size)
         inner = self._words(words) if isinstance(words[0], str) else [[int(piece) for piece in word] for word in words]
