@@ -125,7 +125,9 @@ def _program(student: str) -> str:
 
 
 def _imports(source: str) -> list[str]:
-    return [line for line in source.splitlines() if line.startswith(("import torch.", "from torch."))]
+    """What an encoder's file imports beyond what predict.py does anyway."""
+    lines = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
+    return [line for line in lines if line not in PROGRAM]
 
 
 PROGRAM = '''"""Predict with this student from raw text.
