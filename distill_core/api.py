@@ -27,14 +27,7 @@ if TYPE_CHECKING:
 Text = tuple[str, ...]
 FOLLOW_SECONDS = 0.1
 LOADED = 2  # teachers kept in memory
-DEFAULT_TEACHER = "bert-base-uncased"
-SUGGESTIONS = {
-    "bert-base-uncased": "The encoder of the paper's comparison; needs fine-tuning.",
-    "google-bert/bert-base-multilingual-cased": "A hundred languages; needs fine-tuning.",
-    "FacebookAI/roberta-base": "Often a point or two above BERT; needs fine-tuning.",
-    "distilbert-base-uncased-finetuned-sst-2-english": "Fine-tuned on SST-2 already.",
-    "sentence-transformers/all-MiniLM-L6-v2": "Small and quick; needs fine-tuning.",
-}
+STUDENT = "student.json"  # is written last: where it stands, the student is whole
 
 
 # ---- runs
@@ -304,11 +297,15 @@ class Teaching:
 
 def teachers() -> list[Teaching]:
     """The built-in teacher, those that earlier runs fine-tuned and kept, and some ids on the Hub."""
-    from distill_core import teacher
+    from distill_core import kept
 
-    kept = [Teaching(str(name), "kept", "Fine-tuned here.") for name in teacher.kept(home())]
+    mine = [
+        Teaching(one.name, "kept", f"{one.base}, fine-tuned here on {one.rows:,} rows of {one.task}: "
+                 f"{100 * one.accuracy:.1f} % on its validation rows.")
+        for one in kept.kept(home())
+    ]  # fmt: skip
     builtin = Teaching("builtin", "builtin", "A small BERT made for the built-in reviews; ships with Stillroom.")
-    return [builtin, *kept, *(Teaching(name, "suggestion", help) for name, help in SUGGESTIONS.items())]
+    return [builtin, *mine, *(Teaching(name, "suggestion", help) for name, help in kept.SUGGESTED)]
 
 
 def task_teacher(task: str) -> str | None:
@@ -317,6 +314,24 @@ def task_teacher(task: str) -> str | None:
 
 
 # ---- looking before starting
+
+
+def keep_file(file: Path | str) -> Path:
+    """A copy of an uploaded file in the home folder, under its digest, so that a resumed run still finds it."""
+    import hashlib
+    import shutil
+
+    source = Path(file)
+    with source.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    place = _store().home / "uploads" / digest[:32]
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = place / source.name
+    if not kept.is_file():
+        part = place / f".{source.name}.{threading.get_ident()}"
+        shutil.copyfile(source, part)
+        part.replace(kept)
+    return kept
 
 
 def columns(file: Path | str) -> tuple[str, ...]:
@@ -358,32 +373,42 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
     )  # fmt: skip
 
 
-def preview(config: Config, text: str | Text | None = None, n: int = 5, *, ask: bool = True) -> dict[str, Any]:
+def preview(
+    config: Config, text: str | Text | None = None, n: int = 5, *, ask: bool = True, seed: int | None = None
+) -> dict[str, Any]:
     """What the augmentation rules make of `text` (a training text where None) and what the teacher says to each.
+    `seed` draws other offspring, and another training text, without touching the config's own.
 
     {"text": [side, …], "probabilities": {label: p}, "offspring": [{"text", "rules", "changed": [[side, word number,
-    before, after], …], "probabilities"}, …]}; no probabilities where `ask` is False. Raises UserError."""
+    before, after], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to be
+    fine-tuned. Raises UserError."""
     from distill_core import transfer
 
-    data, teacher = _data(config), _teacher(config)
     if n < 1:
         raise UserError(f"A preview of {n} texts can't be made. Ask for at least 1.")
-    chosen = _text(text, data.pair) if text else data.train.texts[config.seed % len(data.train.texts)]
-    offspring = transfer.preview(chosen, data.train.texts, config, teacher.pieces(), n, config.seed)
-    said = _probabilities(teacher, [chosen, *(child.text for child in offspring)]) if ask else []
+    data = _data(config)
+    teacher = _teacher(config) if ask and not config.fine_tune else None
+    seed = config.seed if seed is None else seed
+    chosen = _text(text, data.pair) if text else data.train.texts[seed % len(data.train.texts)]
+    pieces = teacher.pieces() if teacher else None
+    offspring = transfer.preview(chosen, data.train.texts, config, pieces, n, seed, data.language)
+    said = _probabilities(teacher, [chosen, *(child.text for child in offspring)]) if teacher else []
     told = [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
-        | ({"probabilities": said[number]} if ask else {})
+        | ({"probabilities": said[number]} if said else {})
         for number, child in enumerate(offspring, 1)
     ]
-    return {"text": list(chosen), "offspring": told} | ({"probabilities": said[0]} if ask else {})
+    return {"text": list(chosen), "offspring": told} | ({"probabilities": said[0]} if said else {})
 
 
 def ask_teacher(config: Config, text: str | Text) -> dict[str, Any]:
     """The config's teacher on one text: {"labels": […], "logits": […], "probabilities": {label: p}, "ms": float}.
-    A teacher that is yet to be fine-tuned answers as it stands. Raises UserError."""
-    data, teacher = _data(config), _teacher(config)
-    return _ask(teacher, _text(text, data.pair))
+    Raises UserError, also where the teacher is yet to be fine-tuned."""
+    if config.fine_tune:
+        raise UserError("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run.")
+    data = _data(config)
+    chosen = _text(text, data.pair)
+    return _ask(_teacher(config), chosen)
 
 
 def ask(run: str, text: str | Text) -> dict[str, Any]:
@@ -410,7 +435,8 @@ def ask(run: str, text: str | Text) -> dict[str, Any]:
 def predictor(run: str) -> "Predictor":
     """The student of a run, loaded once. Raises UserError where there is none (yet)."""
     folder = _student_folder(run)
-    return _kept(_predictors, (str(folder), folder.stat().st_mtime_ns), lambda: _load_predictor(folder))
+    # A run that goes on replaces its best student by a better one.
+    return _kept(_predictors, (str(folder), (folder / STUDENT).stat().st_mtime_ns), lambda: _load_predictor(folder))
 
 
 # ---- the app's life
@@ -490,7 +516,7 @@ def _teacher(config: Config) -> "Teacher":
     from distill_core import teacher
 
     data = _data(config)
-    name = config.teacher or parts.TASKS.constant(config.task, "TEACHER") or DEFAULT_TEACHER
+    name = teacher.name_for(config)
     key = (name, data.labels, data.pair, config.max_tokens, config.allow_pickle)
     return _kept(_teachers, key, lambda: teacher.load(name, data.labels, data.pair, config))
 
@@ -518,7 +544,7 @@ def _student_folder(run: str) -> Path:
     folder = _store().home / "runs" / row.id / "student"
     if row.example:
         raise UserError(f"Run {run} is an example: its figures are real, its student stayed behind. Start one like it.")
-    if not folder.is_dir():
+    if not (folder / STUDENT).is_file():
         raise UserError(f"Run {run} is {row.status} and has no student yet. Wait for its end, or resume it.")
     return folder
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from distill_core.cache import Cache
+from distill_core.cache import Cache, write_whole
 from distill_core.config import Config
 from distill_core.errors import DataError, Diverged, Stopped
 from distill_core.events import Compared, Event, Note, Point, Progress, StageEnded, StageStarted
@@ -60,7 +60,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
             os._exit(3)
         yield Point("student/loss", step, 1.0 / step)
         yield Progress("student", step, config.epochs, "steps", (config.epochs - step) * 0.02)
-        done.write_text(str(step))
+        write_whole(done, str(step).encode())
     else:
         stop = bool  # came to the end by itself
     if stop() and not done.is_file():
