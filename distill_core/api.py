@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core import jobs, parts
 from distill_core.config import Config
-from distill_core.errors import DataError, UserError
+from distill_core.errors import DataError, UnknownPart, UserError
 from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
 from distill_core.store import Row, Store, home
 
@@ -248,6 +248,8 @@ def export(run: str, folder: Path | str) -> Path:
 
 # ---- what may be chosen
 
+SHELVES = (parts.TASKS, parts.AUGMENT, parts.VECTORS, parts.STUDENTS, parts.LOSSES)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -257,33 +259,13 @@ class Part:
     help: str
 
 
-def tasks() -> list[Part]:
-    """The tasks on the shelf."""
-    return _shelf(parts.TASKS)
-
-
-def students() -> list[Part]:
-    """The student networks on the shelf."""
-    return _shelf(parts.STUDENTS)
-
-
-def rules() -> list[Part]:
-    """The augmentation rules on the shelf."""
-    return _shelf(parts.AUGMENT)
-
-
-def vectors() -> list[Part]:
-    """The sources of starting vectors on the shelf."""
-    return _shelf(parts.VECTORS)
-
-
-def losses() -> list[Part]:
-    """The losses on the shelf."""
-    return _shelf(parts.LOSSES)
-
-
-def _shelf(shelf: parts.Shelf) -> list[Part]:
-    return [Part(name, shelf.help(name)) for name in shelf.names]
+def shelf(name: str) -> list[Part]:
+    """The parts on a shelf: "tasks", "augment", "vectors", "students" or "losses". One function for all of them, as
+    functions called `tasks` or `students` would be hidden by the packages of that name. Raises UnknownPart."""
+    found = next((shelf for shelf in SHELVES if shelf.name == name), None)
+    if found is None:
+        raise UnknownPart(f"There is no shelf {name!r}. Choose one of: {', '.join(shelf.name for shelf in SHELVES)}.")
+    return [Part(part, found.help(part)) for part in found.names]
 
 
 @dataclass(frozen=True)
