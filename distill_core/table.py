@@ -323,16 +323,13 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
     """One object a line, or one array of objects."""
     text, notes = _decode(path, name)
     if text.lstrip().startswith("["):
-        items = _loads(text, f"{name} begins like one JSON array but")
-        pairs, lines = list(enumerate(items, 1)), iter(())
+        pairs = list(enumerate(_loads(text, f"{name} begins like one JSON array but"), 1))
     else:
-        lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
         pairs = []
-        for number, line in lines:
-            if len(pairs) == rows:
-                break
-            pairs.append((number, _loads(line, f"Line {number} of {name}")))
-    if len(pairs) >= rows and (len(pairs) > rows or next(lines, None)):
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip() and len(pairs) <= rows:
+                pairs.append((number, _loads(line, f"Line {number} of {name}")))
+    if len(pairs) > rows:
         raise DataError(f"{name} has more than {rows:,} rows. Take a sample of it.")
     columns: dict[str, None] = {}
     for number, item in pairs:
@@ -397,10 +394,11 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
             kept: list[tuple[Cell, ...]] = []
             size = 0
             for batch in file.iter_batches(256, columns=names):
-                size += batch.nbytes
+                cells = [[as_cell(value) for value in column.to_pylist()] for column in batch.columns]
+                size += sum(len(cell) for column in cells for cell in column if cell)  # a dictionary hides it in nbytes
                 if size > BYTES:
                     raise DataError(f"{name} holds more than {BYTES / 1e6:,.0f} MB of text. Take a sample of it.")
-                kept.extend(zip(*(map(as_cell, column.to_pylist()) for column in batch.columns), strict=True))
+                kept.extend(zip(*cells, strict=True))
     except (pyarrow.ArrowException, OSError, ValueError, UnicodeError, OverflowError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0][:120]
         raise DataError(f"{name} is not a Parquet file that can be read: {reason}. Export it again.") from None

@@ -42,8 +42,8 @@ def load(
     if test is None and valid is not None:
         notes.append(f"Scored on the split {used['valid']}; the rows that select are cut from train.")
         test, valid, scored_on = valid, None, "validation"
-    if valid is None and labels is None:
-        notes.append("A teacher that was trained on this data set has seen the rows that select.")
+    if valid is None:
+        notes.append("A ready teacher that was trained on all of train has seen the rows that select.")
     unused = [split for split in splits if split not in used.values()]
     if unused:
         notes.append(f"Splits of {name} that are not used: {', '.join(unused)}.")
