@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from distill_core import kept, teacher_guard, teacher_labels, train
 from distill_core.cache import digest
 from distill_core.config import Config
-from distill_core.device import autocast, device, fast_dtype
+from distill_core.device import autocast, device
 from distill_core.errors import Stopped, TeacherError
 from distill_core.events import Event, Note, Point, Progress
 from distill_core.kept import name_for
@@ -107,12 +107,13 @@ def _train(
     model, where = learner.model, device()
     texts, truth = learner.encode(data.train.texts), torch.tensor(data.train.labels)
     valid, valid_truth = learner.encode(data.valid.texts), torch.tensor(data.valid.labels)
-    fast = fast_dtype(where) if torch.device(where).type != "mps" else torch.float32
+    fast, _ = learner.fast(data.train.texts)
+    if fast != torch.bfloat16:
+        fast = torch.float32  # bfloat16 has float32's range, so it needs no loss scaling; float16 would
 
     def loss(index: Tensor) -> Tensor:
         inputs = learner.pad([texts[i] for i in index.tolist()], where)
-        # bfloat16 has float32's range, so it needs no loss scaling; float16 would.
-        with autocast(where, fast if fast == torch.bfloat16 else torch.float32):
+        with autocast(where, fast):
             found = model(**inputs).logits
         return cross_entropy(found.float(), truth[index].to(where))
 

@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from distill_core.errors import TeacherError
 
-# Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own.
+# Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own; and
+# ConvBERT's answer to a text changes with the padding beside it.
 FAMILIES = (
-    "albert", "bert", "camembert", "convbert", "data2vec-text", "deberta", "deberta-v2", "distilbert", "electra",
+    "albert", "bert", "camembert", "data2vec-text", "deberta", "deberta-v2", "distilbert", "electra",
     "ernie", "flaubert", "megatron-bert", "mobilebert", "modernbert", "mpnet", "rembert", "roberta",
     "roberta-prelayernorm", "squeezebert", "xlm", "xlm-roberta", "xlm-roberta-xl",
 )  # fmt: skip
@@ -148,8 +151,8 @@ def compare(config: Any, weights: Weights, name: str) -> None:
     if rows != config.vocab_size:
         raise TeacherError(f"config.json of {name} says vocab_size = {config.vocab_size}, but its weights hold {rows} "
                            "word pieces. The files don't belong together.")  # fmt: skip
-    wanted = (getattr(config, "embedding_size", None) or config.hidden_size, config.hidden_size)
-    if width not in wanted:
+    sizes = ("embedding_size", "input_embedding_size", "hidden_size")
+    if width not in [getattr(config, size, None) for size in sizes]:
         raise TeacherError(f"config.json of {name} says hidden_size = {config.hidden_size}, but its weights are "
                            f"{width} wide. The files don't belong together.")  # fmt: skip
     numbers = [int(found.group(1)) for key in weights.shapes if (found := LAYER.search(key))]
@@ -230,6 +233,14 @@ def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
         reason = " ".join(str(error).split())[:200]
         raise TeacherError(f"The tokenizer of {name} can't be read ({type(error).__name__}: {reason}).") from error
     made.padding_side = made.truncation_side = "right"
+    _take_space_before_mask(made)
+    if config.model_type == "deberta" and made.is_fast:
+        # transformers 5 puts two [SEP] between the sentences of a pair; DeBERTa was trained with one.
+        start, end = f"{made.cls_token} $A {made.sep_token}", f"$B:1 {made.sep_token}:1"
+        marks = [(made.cls_token, made.cls_token_id), (made.sep_token, made.sep_token_id)]
+        made.backend_tokenizer.post_processor = TemplateProcessing(
+            single=start, pair=f"{start} {end}", special_tokens=marks
+        )
     largest = max(made.get_vocab().values(), default=-1)
     if largest >= config.vocab_size:
         raise TeacherError(f"The tokenizer of {name} has word pieces up to number {largest}, its model only "
@@ -352,6 +363,22 @@ def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
     except (ValueError, OSError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
         raise TeacherError(f"{file.name} of {name} is damaged ({error}). Download it again.") from error
     return shapes
+
+
+def _take_space_before_mask(tokenizer_: Any) -> None:
+    """Byte-level pieces hold the space before a word, and the mask stands for such a piece. Made from vocab.json alone,
+    RoBERTa's tokenizer leaves that space behind as a piece of its own, which its model never saw in training."""
+    mask = tokenizer_.mask_token
+    if not mask or not tokenizer_.is_fast:
+        return
+    with_mask = tokenizer_(f"a {mask} a")["input_ids"]
+    if [i for i in with_mask if i != tokenizer_.mask_token_id] == tokenizer_("a a")["input_ids"]:
+        return
+    content = json.loads(tokenizer_.backend_tokenizer.to_str())
+    for token in content["added_tokens"]:
+        if token["content"] == mask:
+            token["lstrip"] = True
+    tokenizer_._tokenizer = Tokenizer.from_str(json.dumps(content))
 
 
 def _has_case_setting(folder: Path) -> bool:

@@ -174,11 +174,12 @@ def build(
 def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str) -> Vocabulary:
     unk = _unknown(tokenizer)
     known = tokenizer.get_vocab_size(with_added_tokens=True)
-    if mask_token:
-        # Some tokenizer files hold the mask as an ordinary piece, and would cut it up.
+    added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    if mask_token and mask_token not in added:
+        # Some tokenizer files hold the mask as an ordinary piece, and would cut it up. Where it is a special token
+        # already it stays as it is: RoBERTa's takes the space before it along.
         tokenizer.add_special_tokens([AddedToken(mask_token, special=True, normalized=False)])
-    else:
-        mask_token = unk
+    mask_token = mask_token or unk
     special = [-1 if token is None else token for token in map(tokenizer.token_to_id, ("", unk, mask_token))]
     used: set[int] = set()
     for batch in _batches(dict.fromkeys(sentences), 10_000):

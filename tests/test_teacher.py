@@ -38,7 +38,6 @@ def texts(toy_rows):
 def exact(monkeypatch):
     """float32 throughout: what follows is about meaning, to the last digits."""
     monkeypatch.setattr("distill_core.teacher_model.fast_dtype", lambda where: torch.float32)
-    monkeypatch.setattr("distill_core.teacher.fast_dtype", lambda where: torch.float32)
 
 
 @pytest.fixture
@@ -152,6 +151,15 @@ def test_bfloat16_is_taken_only_where_every_answer_stays(asked, texts, monkeypat
     monkeypatch.setattr(
         asked, "forward", lambda rows, dtype: exact(rows, dtype) * (-1 if dtype != torch.float32 else 1)
     )
+    asked.settle(texts)
+    assert asked.dtype == torch.float32
+
+    def overflows(rows, dtype):
+        if dtype != torch.float32:
+            raise RuntimeError("value cannot be converted to type c10::BFloat16 without overflow")
+        return exact(rows, dtype)
+
+    monkeypatch.setattr(asked, "forward", overflows)
     asked.settle(texts)
     assert asked.dtype == torch.float32
 
