@@ -430,7 +430,7 @@ def open_app() -> None:
 
 
 def close() -> None:
-    """Ends the workers of this process and closes the store. Runs that were going on resume when an app next opens."""
+    """Ends the workers of this process, closes the store and forgets what was loaded. Runs that were going on resume when an app next opens."""
     with _lock:
         for queue in _queues.values():
             queue.close()
@@ -438,6 +438,9 @@ def close() -> None:
         for store in _stores.values():
             store.close()
         _stores.clear()
+    with _loading:
+        for loaded in (_teachers, _predictors, _datas):
+            loaded.clear()
 
 
 # ---- private
@@ -467,7 +470,7 @@ def _jobs(adopt: bool = False) -> jobs.Jobs:
         if store.home not in _queues:
             _queues[store.home] = jobs.Jobs(store, adopt=adopt, target=_pipeline)
         elif adopt:
-            _queues[store.home].adopt = True
+            _queues[store.home].take_over()
         return _queues[store.home]
 
 

@@ -67,6 +67,12 @@ class Jobs:
             raise UserError(f"Run {run} is {self.store.run(run).status} already. Wait for it, or stop it first.")
         self._wake.set()
 
+    def take_over(self) -> None:
+        """From now on also runs what dead processes left, beginning with what is there now."""
+        self.adopt = True
+        sweep(self.store, self.owner)
+        self._wake.set()
+
     def close(self) -> None:
         """Ends the workers. What ran is interrupted and, like what is queued, goes on when an app next opens."""
         if self._closing.is_set():

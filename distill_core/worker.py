@@ -25,6 +25,7 @@ from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Point
 
 PIPELINE = "distill_core.pipeline:distill"
+PRELOAD = "distill_core.preload"
 LOG = "log.txt"
 CURVE = "curve.jsonl"
 NAME = "stillroom-"  # of our processes
@@ -167,7 +168,7 @@ def warm_up() -> None:
     if _method() != "forkserver":
         return
     with _environment():
-        multiprocessing.get_context("forkserver").set_forkserver_preload(["distill_core.preload"])
+        multiprocessing.get_context("forkserver").set_forkserver_preload([PRELOAD])
         forkserver.ensure_running()
 
 

@@ -242,7 +242,9 @@ import sys, time
 sys.path.insert(0, {tests!r})
 from distill_core.config import Config
 from distill_core.jobs import Jobs
+from distill_core import worker
 from distill_core.store import Store
+worker.PRELOAD = "distill_core.cache"  # the fake pipeline needs no torch
 store = Store({home!r})
 jobs = Jobs(store, target="fake_pipeline:distill")
 run = jobs.start(Config.of(epochs={epochs}, dataset={how!r}).model_dump())

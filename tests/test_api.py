@@ -1,0 +1,200 @@
+"""The facade over a fake pipeline: runs, their following, and what it refuses."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_pipeline import SUMMARY
+
+import distill_core
+from distill_core import api
+from distill_core.config import Config
+from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
+from distill_core.events import Compared, Ended, Note, Point, StageEnded
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(api, "_pipeline", "fake_pipeline:distill")
+    yield
+    api.close()
+
+
+def test_a_run_is_followed_from_its_start_to_its_end() -> None:
+    run = distill_core.start(epochs=30, seed=7)
+    said = list(run.follow())
+    assert [event.step for event in said if isinstance(event, Point)] == list(range(1, 31))
+    assert isinstance(said[-1], Ended) and any(isinstance(event, Compared) for event in said)
+    assert run.status == run.wait() == "finished" and run.config == Config.of(epochs=30, seed=7)
+    assert list(run.follow())[-1] == said[-1], "a late listener hears it all"
+    assert run.summary == SUMMARY and run.place is None
+
+
+def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
+    fields = ["run", "status", "task", "seed", "stages", "rows", "scored_on", "scores", "gap_recovered", "kept",
+              "agreement"]  # fmt: skip
+    done, failed = api.start(epochs=2, seed=5), api.start(dataset="user error")
+    done.wait(), failed.wait()
+    report = done.report()
+    assert list(report) == fields == list(failed.report())
+    assert report["rows"] == {"train": 4, "valid": 2, "test": 3, "transfer": 40} and report["seed"] == 5
+    assert report["stages"] == {"data": 0.5, "student": 1.5} and report["scored_on"] == "test"
+    assert list(report["scores"]) == ["floor", "control", "student", "teacher"]
+    assert set(report["scores"]["student"]) == {"accuracy", "macro_f1", "low", "high", "parameters", "bytes",
+                                                "latency_ms", "texts_per_s"}  # fmt: skip
+    assert failed.report() | {"stages": 0} == {
+        "run": failed.id, "status": "failed", "task": "reviews", "seed": 0, "stages": 0,
+        "rows": dict.fromkeys(("train", "valid", "test", "transfer")), "scored_on": None, "scores": {},
+        "gap_recovered": None, "kept": None, "agreement": None,
+    }  # fmt: skip
+
+
+def test_a_stage_found_in_the_cache_does_not_forget_what_it_took() -> None:
+    run = api.start(epochs=1)
+    run.wait()
+    api._store().append(run.id, [StageEnded("student", 0.01, cached=True), StageEnded("label", 0.2, cached=True)])
+    assert run.stages() == {"data": 0.5, "student": 1.5, "label": 0.2}
+
+
+def test_bad_knobs_make_no_run() -> None:
+    with pytest.raises(KnobError, match="epochs"):
+        api.start(epochs=0)
+    with pytest.raises(UnknownPart, match="Did you mean"):
+        api.start(Config.of(seed=1), student="bilstn")
+    assert api.runs() == [] and api.count() == 0
+
+
+def test_knobs_go_over_a_config() -> None:
+    run = api.start(Config.of(seed=1, epochs=2), epochs=3, name="  two ")
+    assert (run.config.seed, run.config.epochs, run.name) == (1, 3, "  two ")
+    run.rename(" three ")
+    run.annotate("why")
+    assert (run.name, run.row.note) == ("three", "why")
+    run.rename("")
+    assert run.name.startswith("reviews ")
+
+
+def test_stop_keeps_and_resume_goes_on() -> None:
+    run = api.start(epochs=100)
+    next(event for event in run.follow() if isinstance(event, Point))
+    assert run.stop() == "stopping" and run.wait() == "stopped"
+    seen = [step for _, step, _ in run.points()[0]]
+    assert 0 < len(seen) < 100 and run.summary
+    assert run.resume().wait() == "finished"
+    assert [step for _, step, _ in run.points()[0]] == list(range(1, 101))
+    assert any(isinstance(event, Note) and event.text == "Resumed." for _, event in run.events())
+
+
+def test_a_deleted_run_is_stopped_hidden_and_restored() -> None:
+    run = api.start(epochs=1000)
+    run.delete()
+    assert run.wait() == "stopped" and api.runs() == [] and api.runs(hidden=True)[0].id == run.id
+    run.restore()
+    assert api.runs()[0].id == run.id
+
+
+def test_points_are_json() -> None:
+    run = api.start(epochs=1)
+    run.wait()
+    api._store().append(run.id, [Point("a/b", 1, math.nan), Point("a/b", 2, math.inf), Point("a/b", 3, 1.0)])
+    assert [value for series, _, value in run.points()[0] if series == "a/b"] == [None, None, 1.0]
+
+
+def test_a_run_whose_owner_died_is_not_waited_for() -> None:
+    store = api._store()
+    run = store.create(Config().model_dump(), owner="1-dead")
+    store.move(run, {"queued"}, "running")
+    assert api.run(run).wait(10) == "interrupted"
+    other = store.create(Config().model_dump(), owner="1-dead")
+    store.move(other, {"queued"}, "running")
+    assert api.run(other).stop() == "stopped"
+    assert api.run(run).resume().wait() == "finished"
+
+
+def test_opening_the_app_takes_over_what_was_left() -> None:
+    store = api._store()
+    left = [store.create(Config.of(epochs=1).model_dump(), owner="1-dead") for _ in range(2)]
+    store.move(left[0], {"queued"}, "running")
+    api.start(epochs=1).wait()
+    assert [api.run(run).status for run in left] == ["interrupted", "queued"]
+    api.open_app()
+    assert [api.run(run).wait() for run in left] == ["finished"] * 2
+
+
+def test_what_is_not_there_is_told() -> None:
+    with pytest.raises(UnknownRun):
+        api.run("nothing")
+    run = api.start(dataset="user error")
+    run.wait()
+    for ask in (run.student, lambda: api.ask(run.id, "text"), lambda: api.export(run.id, "somewhere")):
+        with pytest.raises(UserError, match="failed and has no student yet"):
+            ask()
+
+
+def test_parts_tell_their_help() -> None:
+    assert {part.name for part in api.shelf("tasks")} >= {"reviews", "file", "hub", "sst2", "mnli", "qqp", "mrpc"}
+    for name in ("tasks", "students", "augment", "vectors", "losses"):
+        assert all(part.help for part in api.shelf(name))
+    with pytest.raises(UnknownPart):
+        api.shelf("errors")
+    assert api.teachers()[0].name == "builtin" and any(one.kind == "suggestion" for one in api.teachers())
+
+
+def test_inspect_shows_the_file(toy_config: Config) -> None:
+    seen = api.inspect(toy_config)
+    assert seen.labels == ("bad", "good") and sum(seen.rows.values()) == 20 and not seen.pair
+    assert set(seen.sample[0]) == {"text", "label"} and seen.sample[0]["label"] in seen.labels
+    assert sum(seen.balance.values()) == seen.rows["train"]
+    assert seen.columns["text"] == "text" and all(level in ("info", "warning") for level, _ in seen.notes)
+    Path(toy_config.train).write_text("text,label\n" + "".join(f"text number {n},{n % 3}\n" for n in range(60)))
+    assert api.inspect(toy_config).labels == ("0", "1", "2"), "a changed file is read again"
+
+
+def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, tiny_teacher: Path) -> None:
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher)})
+    said = api.ask_teacher(config, "a warm and funny film")
+    assert set(said["probabilities"]) == {"bad", "good"} and sum(said["probabilities"].values()) == pytest.approx(1)
+    assert len(said["logits"]) == 2 and said["ms"] > 0
+    shown = api.preview(config, "a warm and funny film with a charming story", n=3)
+    assert shown["text"] == ["a warm and funny film with a charming story"] and len(shown["offspring"]) == 3
+    for child in shown["offspring"]:
+        assert child["text"] != shown["text"] and child["rules"]
+        assert sum(child["probabilities"].values()) == pytest.approx(1)
+    assert len(api._teachers) == 1, "loaded once"
+    without = api.preview(Config.of(**config.model_dump() | {"fine_tune": True}), n=2)
+    assert "probabilities" not in without and len(without["offspring"]) == 2
+    with pytest.raises(DataError, match="isn't empty"):
+        api.ask_teacher(config, " ")
+    with pytest.raises(DataError, match="one text"):
+        api.ask_teacher(config, ("a", "b"))
+    with pytest.raises(UserError, match="after the run"):
+        api.ask_teacher(Config.of(**config.model_dump() | {"fine_tune": True}), "a text")
+
+
+def test_two_teachers_are_kept_and_the_oldest_goes() -> None:
+    made = []
+    for key in ("a", "b", "a", "c", "a", "b"):
+        api._kept(api._predictors, key, lambda key=key: made.append(key) or key)
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_a_notebook_or_script_needs_no_guard(tmp_path: Path) -> None:
+    """Ten lines, straight down, the worker a process."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from distill_core import api, worker, start\n"
+        "worker.PRELOAD = 'distill_core.cache'; api._pipeline = 'fake_pipeline:distill'\n"
+        "run = start(task='reviews', seed=1, epochs=3)\n"
+        "print('started')\n"
+        "for event in run.follow():\n"
+        "    last = event\n"
+        "print(run.status, last)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120,
+                          cwd=Path(__file__).parents[1], env={**os.environ, "PYTHONPATH": "."})  # fmt: skip
+    assert done.stdout == "started\nfinished Ended(status='finished', message='', trace='')\n", done.stderr
