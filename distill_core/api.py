@@ -430,7 +430,8 @@ def open_app() -> None:
 
 
 def close() -> None:
-    """Ends the workers of this process, closes the store and forgets what was loaded. Runs that were going on resume when an app next opens."""
+    """Ends the workers of this process, closes the store and forgets what was loaded. Runs that were going on resume
+    when an app next opens."""
     with _lock:
         for queue in _queues.values():
             queue.close()
