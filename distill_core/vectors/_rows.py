@@ -1,7 +1,7 @@
 """What the sources of starting vectors share: which of the teacher's pieces an entry is, PCA, and the scale.
 
-The scale is one for all sources, so that a learning rate that suits one suits the others: the numbers of a table have
-a root mean square of SCALE over all its rows but the padding. Directions keep their own lengths (no whitening).
+Vectors that know something have a root mean square of SCALE over a table's rows, whatever the source, so that one
+learning rate suits all; directions keep their own lengths (no whitening).
 """
 
 from collections.abc import Callable
@@ -16,7 +16,8 @@ from distill_core.text import Vocabulary, plain
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
 
-SCALE = 0.1
+SCALE = 0.3
+RANDOM = 0.1
 Say = Callable[[str], None]  # takes a sentence for the run's log
 
 

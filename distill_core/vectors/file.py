@@ -11,7 +11,7 @@ from torch import Tensor
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.text import Vocabulary
-from distill_core.vectors._rows import SCALE, Say, reduced, scaled, silent
+from distill_core.vectors._rows import RANDOM, Say, reduced, scaled, silent
 
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
@@ -55,7 +55,7 @@ def make(
     table = scaled(source, known) if length == width else reduced(source, known, width, f"the vectors of {path.name}")
     missing = ~known
     missing[vocabulary.pad] = False
-    table[missing] = torch.randn(int(missing.sum()), width, generator=generator) * SCALE
+    table[missing] = torch.randn(int(missing.sum()), width, generator=generator) * RANDOM
     return table
 
 

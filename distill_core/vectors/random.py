@@ -7,7 +7,7 @@ from torch import Tensor
 
 from distill_core.config import Config
 from distill_core.text import Vocabulary
-from distill_core.vectors._rows import SCALE, Say, silent
+from distill_core.vectors._rows import RANDOM, Say, silent
 
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
@@ -22,6 +22,6 @@ def make(
     say: Say = silent,
 ) -> Tensor:
     """A float32 table (vocabulary.size, width), normally distributed; the padding row is zero."""
-    table = torch.randn(vocabulary.size, width, generator=generator) * SCALE
+    table = torch.randn(vocabulary.size, width, generator=generator) * RANDOM
     table[vocabulary.pad] = 0
     return table

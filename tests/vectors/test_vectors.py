@@ -11,7 +11,7 @@ from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.parts import VECTORS
 from distill_core.text import MASK, Vocabulary, build
-from distill_core.vectors._rows import SCALE, reduced, teacher_pieces
+from distill_core.vectors._rows import RANDOM, SCALE, reduced, teacher_pieces
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "un", "##like", "##ly", "the", "never"]
 SENTENCES = ["the good film", "the bad film", "Unlikely good"]
@@ -79,8 +79,7 @@ def test_contract_of_the_shelf(name: str, kind: str, file: str) -> None:
     assert table[3:].any(1).sum() >= words.size - 4
     assert torch.equal(table, vectors(name, words, vectors_file=file))
     assert VECTORS.help(name)
-    size = float(table[1:].square().mean().sqrt())
-    assert SCALE / 2 < size < 2 * SCALE
+    assert RANDOM / 2 < float(table[1:].square().mean().sqrt()) < 2 * SCALE
 
 
 def test_the_teachers_table_row_by_row() -> None:
