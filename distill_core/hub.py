@@ -32,6 +32,7 @@ DEFAULTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # else every load_dataset calls another host
     "HF_HUB_ETAG_TIMEOUT": "4",
     "HF_HUB_DOWNLOAD_TIMEOUT": "10",
     "DISABLE_SAFETENSORS_CONVERSION": "1",  # else a background thread writes to a conversion bot
