@@ -320,7 +320,7 @@ def columns(file: Path | str) -> tuple[str, ...]:
     """The names of a table file's columns. Raises DataError."""
     from distill_core import table
 
-    return table.read_table(file, 200).columns
+    return table.read_table(file).columns
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,8 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
     train = [row for row in train if row.label is not None]
     labels = _classes(train, [*(valid or []), *(test or [])], raw.labels, notes)
     train, contradicted = _merged(train, notes)
+    if test is not None:
+        _told_twice(test, raw.scored_on, notes)
     loose += contradicted + [_clean(text) for text in raw.unlabelled] + _extra(config, pair, raw, notes)
 
     if test is not None:
@@ -326,6 +328,19 @@ def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
         what = f"{_count(len(contradicted), 'text')} of train with two different labels ({shown}{more})"
         notes.warn(f"{what}: kept out of the labelled rows, left to the teacher as transfer text.")
     return kept, [same[0].text for same in contradicted]
+
+
+def _told_twice(rows: Sequence[Row], split: str, notes: Notes) -> None:
+    """Say which texts of a split that is scored have two labels; its rows are never cut."""
+    labels: dict[Text, set[str]] = defaultdict(set)
+    for row in rows:
+        labels[row.key].add(row.label)
+    found = [row for row in rows if len(labels[row.key]) > 1]
+    if found:
+        what = (
+            f"{_count(len(found), 'row')} of {split} hold a text that also stands with another label ({_some(found)})"
+        )
+        notes.warn(f"{what}: no model can get all of them right.")
 
 
 def _extra(config: Config, pair: bool, raw: Raw, notes: Notes) -> list[Text]:

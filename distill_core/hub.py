@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 ANSWER = 5.0  # seconds for the first answer of the Hub
-SILENCE = 10.0  # seconds without a byte, later on
+SILENCE = 5.0  # seconds without a byte, later on; with the libraries' seven tries a hang ends within a minute
 MODEL_BYTES = 4_000_000_000
 DATASET_BYTES = 5_000_000_000
 ROWS = 2_000_000  # of one split

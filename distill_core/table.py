@@ -147,7 +147,7 @@ def _fewest(table: Table, columns: Iterable[str]) -> str | None:
 
 
 def read_table(path: str | Path, rows: int = ROWS) -> Table:
-    """The file as a Table; its ending tells the format. Raises DataError naming the row. At most `rows` rows."""
+    """The file as a Table; its ending tells the format. Raises DataError naming the row; also for more than `rows`."""
     path = Path(path)
     name = path.name
     try:

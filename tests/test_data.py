@@ -113,6 +113,13 @@ def test_duplicates_are_merged_and_contradictions_left_to_the_teacher() -> None:
     assert "1 text of train with two different labels (rows 23 (class 0) and 24 (class 1))" in said(found, "warning")
 
 
+def test_contradictions_in_what_is_scored_are_told_and_kept() -> None:
+    held = Rows([("odd",), ("Odd",), ("even",)], ["class 0", "class 1", "class 0"])
+    found = made(rows(20), test=held, valid=rows(2, word="v"))
+    assert len(found.test) == 3
+    assert "2 rows of test hold a text that also stands with another label (rows 1, 2)" in said(found, "warning")
+
+
 def test_rows_without_a_label_become_transfer_text() -> None:
     train = rows(40)
     train = Rows([*train.texts, ("no label here",), ("nor here",)], [*train.labels, None, " "])
