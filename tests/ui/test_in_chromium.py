@@ -1,0 +1,158 @@
+"""The guided path in a real browser, over the real engine: an own file from drop to side-by-side answers."""
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill_core import ENDED
+from tests.conftest import TOY
+from tests.ui.conftest import goto
+
+pytestmark = pytest.mark.timeout(280)
+
+
+@pytest.fixture(scope="module")
+def own_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty rows with columns that have to be guessed, and a text that would run if it were taken as HTML."""
+    path = tmp_path_factory.mktemp("own") / "my reviews.csv"
+    rows = [
+        (f"{text} {extra}", label)
+        for label, texts in TOY.items()
+        for text in texts
+        for extra in ("", "indeed", "today")
+    ]
+    rows[0] = ("<img src=x onerror=document.title='pwned'> a warm film", "good")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("id", "review", "opinion"), *((n, *row) for n, row in enumerate(rows))])
+    return path
+
+
+def drop(page: Any, file: Path) -> None:
+    """Chooses "your own file" and drops `file`."""
+    page.locator("#tasks label", has_text="Your own file").click()
+    page.locator("#train-file input[type=file]").set_input_files(str(file))
+
+
+def set_up(page: Any, app: str, file: Path, teacher: Path) -> None:
+    """Opens the page and fills in a run that takes seconds."""
+    page.goto(app)
+    drop(page, file)
+    page.locator("#about-data table").wait_for()
+    goto(page, "Teacher")
+    page.locator("#teachers label", has_text="Another").click()
+    page.locator("#teacher-name input").fill(str(teacher))
+    page.locator("#teacher-name input").press("Enter")
+    page.get_by_label("Fine-tune", exact=True).set_checked(False)
+    goto(page, "Distil")
+    page.get_by_text("Student and training settings").click()
+    page.get_by_label("Vector width", exact=True).fill("16")
+
+
+def ended(page: Any, seconds: float = 150) -> str:
+    """Waits for the run's end; its status line where it did not finish."""
+    over = ",".join(f"#live .live[data-status={status}]" for status in ENDED)
+    page.locator(over).wait_for(timeout=1000 * seconds)
+    status = page.locator("#live .live").get_attribute("data-status")
+    return status if status == "finished" else f"{status}: {page.locator('#live').inner_text()}"
+
+
+def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, tiny_teacher: Path) -> None:
+    set_up(page, app, own_csv, tiny_teacher)
+    goto(page, "Task")
+    about = page.locator("#about-data")
+    assert "good" in about.inner_text() and "bad" in about.inner_text()
+    assert about.locator("tbody tr").count() == 8
+    assert page.locator("#column-text input").input_value() == "review"
+    assert page.locator("#column-label input").input_value() == "opinion"
+
+    goto(page, "Augment")
+    page.locator("#augment-text textarea").fill("a warm and funny film with friendly staff and quick service")
+    page.locator("#preview").click()
+    page.locator("#offspring .child").nth(1).wait_for()
+    assert page.locator("#offspring del").count() + page.locator("#offspring ins").count() > 0
+    assert page.locator("#offspring .bars").count() >= 2
+
+    goto(page, "Distil")
+    page.locator("#start").click()
+    page.wait_for_url(re.compile(r"run="))
+    assert ended(page) == "finished"
+    assert page.locator("#live .stages .done").count() == 7
+    page.locator("#live [data-plot=accuracy] .scatterlayer .trace").first.wait_for()
+    shown = page.locator("#live [data-plot=accuracy]").inner_text()
+    assert "Teacher" in shown and "Control" in shown and "Floor" in shown
+
+    page.reload()
+    comparison = page.locator("#comparison")
+    comparison.locator("tr.teacher").wait_for()
+    assert comparison.locator("tbody tr").count() == 4
+    assert "%" in comparison.locator(".headline").inner_text()
+    page.locator("#try-text textarea").fill("what a charming and warm little film")
+    page.locator("#ask-both").click()
+    page.locator("#both .bars.teacher").wait_for()
+    assert page.locator("#both .bars.student .bar").count() == 2
+    with page.expect_download() as caught:
+        page.locator("#download").click()
+    names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
+    assert any(name.endswith("predict.py") for name in names)
+    assert any(name.endswith("model.safetensors") for name in names)
+    assert page.title() == "Stillroom"
+
+
+def test_a_mistake_is_told_at_the_step_and_nothing_typed_is_lost(page: Any, app: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("text,label\na good one,yes\none,two,three\n", encoding="utf-8")
+    page.goto(app)
+    drop(page, broken)
+    told = page.locator("#about-data .note.error")
+    told.wait_for()
+    assert "3" in told.inner_text() and "broken.csv" in told.inner_text()
+    goto(page, "Distil")
+    page.get_by_text("Student and training settings").click()
+    page.get_by_label("Learning rate", exact=True).fill("99")
+    page.locator("#start").click()
+    page.locator("#distil-message .note.error").wait_for()
+    assert "lr" in page.locator("#distil-message").inner_text()
+    assert page.get_by_label("Learning rate", exact=True).input_value() == "99"
+
+
+def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, tiny_teacher: Path) -> None:
+    set_up(page, app, own_csv, tiny_teacher)
+    page.get_by_label("Epochs", exact=True).fill("1000")
+    page.locator("#start").click()
+    page.wait_for_url(re.compile(r"run="))
+    page.locator("#live .trace").first.wait_for(timeout=120_000)
+    page.reload()  # in mid-run: the same run, the same step
+    page.locator("#stop").click()
+    page.locator("#live .live[data-status=stopped]").wait_for(timeout=120_000)
+    run = page.url.partition("run=")[2]
+    page.goto(f"{app}/history")
+    row = page.locator("#runs tr", has=page.locator(f"a[href*='{run}']"))
+    row.wait_for()
+    assert "Stopped" in row.inner_text()
+    row.get_by_role("button", name="Delete").click()
+    page.locator("#history-message button").click()  # undo
+    row.wait_for()
+
+
+def test_a_phone_scrolls_only_one_way(chromium: Any, app: str) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(app)
+    page.locator("#tasks").wait_for()
+    for step in ("Task", "Teacher", "Augment", "Distil", "Compare"):
+        goto(page, step)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, step
+    page.goto(f"{app}/history")
+    page.locator("#runs").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_an_unknown_run_is_told(page: Any, app: str) -> None:
+    page.goto(f"{app}/?run=nothing<script>")
+    page.locator("#live .now", has_text="no run").wait_for()

@@ -1,0 +1,96 @@
+"""The form: one control for each knob of the config, made from the knob's own declaration.
+
+A step asks for the controls it wants to place; `config` turns what stands in all of them into a Config. Knows nothing
+of layout.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Config, Knob, UserError, knobs
+from ui.words import say
+
+RULE = "rule "  # what the name of a rate's slider begins with
+OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder can be called this
+OTHER_NAME = "teacher by name"
+FILES = ("train", "valid", "test", "unlabelled")
+
+
+class Form:
+    """The controls by knob name, in the order in which they were placed."""
+
+    def __init__(self) -> None:
+        self.controls: dict[str, gr.components.Component] = {}
+        self.knobs: dict[str, Knob] = {knob.name: knob for knob in knobs()}
+
+    def place(self, name: str, control: gr.components.Component | None = None) -> gr.components.Component:
+        """Registers `control`, or the control made from the knob `name`, as that knob's."""
+        self.controls[name] = control if control is not None else made(self.knobs[name])
+        return self.controls[name]
+
+    def part(self, *names: str) -> "Form":
+        """The form of those knobs alone: what a handler does not take, it can't be given stale."""
+        smaller = Form()
+        smaller.controls = {name: control for name, control in self.controls.items() if name in names}
+        return smaller
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """All controls, as the inputs of an event."""
+        return list(self.controls.values())
+
+    def values(self, given: Sequence[Any]) -> dict[str, Any]:
+        """What the controls hold, by knob: empty means the default, rates are gathered into `rules`."""
+        found: dict[str, Any] = {}
+        for name, value in zip(self.controls, given, strict=True):
+            if name.startswith(RULE):
+                found.setdefault("rules", {})[name.removeprefix(RULE)] = value or 0.0
+            elif value is not None and value != "":
+                found[name] = _whole(value) if name in self.knobs and self.knobs[name].type is int else value
+        if found.get("teacher") == OTHER:
+            found["teacher"] = str(found.get(OTHER_NAME, "")).strip()
+            if not found["teacher"]:
+                raise UserError(say("teacher.other.missing"))
+        return found
+
+    def config(self, given: Sequence[Any], keep: bool = False) -> Config:
+        """The config that the controls describe; `keep` copies uploaded files to where a later resume finds them.
+        Raises UserError."""
+        found = {name: value for name, value in self.values(given).items() if name in self.knobs}
+        if found.get("task") != "file":
+            found = {name: value for name, value in found.items() if name not in FILES[:3]}
+        if keep:
+            found |= {name: str(core.keep_file(found[name])) for name in FILES if name in found}
+        return Config.of(**found)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def made(knob: Knob, **more: Any) -> gr.components.Component:
+    """A control for `knob`. Limits are the config's business: a value out of range must come back as its sentence and
+    not be cut in silence."""
+    words: dict[str, Any] = {
+        "label": knob.label,
+        "info": knob.help,
+        "interactive": True,
+        "elem_classes": "knob",
+        **more,
+    }
+    if knob.choices:
+        return gr.Dropdown(list(knob.choices), value=knob.default, **words)
+    if knob.type is bool:
+        return gr.Checkbox(value=knob.default, **words)
+    if knob.type in (int, float):
+        return gr.Number(value=knob.default, precision=0 if knob.type is int else None, **words)
+    return gr.Textbox(value=knob.default or "", max_lines=1, **words)
+
+
+def rate(rule: str, help: str, default: float) -> gr.Slider:
+    """The slider of one augmentation rule's rate."""
+    return gr.Slider(0, 1, value=default, step=0.01, label=say("augment.rate", name=rule), info=help, interactive=True,
+                     elem_classes="rate")  # fmt: skip

@@ -1,0 +1,157 @@
+"""The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import ENDED, UserError
+from ui import endpoints, history
+from ui.form import Form
+from ui.show import DASH, esc
+from ui.steps import augment, compare, distil, task, teacher
+from ui.words import say
+
+STEPS = ("task", "teacher", "augment", "distil", "compare")
+MARK = (
+    '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="10" fill="#4f46e5"/>'
+    '<circle cx="14" cy="17" r="8" fill="#c7d2fe"/><path d="M20 12c5 0 7 3 7 8" stroke="#c7d2fe" stroke-width="2" fill="none"/>'
+    '<circle cx="27" cy="25" r="4" fill="#5eead4"/></svg>'
+)
+THEME_JS = (
+    "onclick=\"document.body.classList.toggle('dark');"
+    "try{localStorage.setItem('stillroom-theme',document.body.classList.contains('dark')?'dark':'light')}catch(e){}\""
+)
+
+
+def head() -> str:
+    """What stands in the page's head: the drawing library is fetched early, and a chosen theme is kept."""
+    return (
+        '<link rel="prefetch" href="assets/plotly.min.js" as="script">'
+        "<script>addEventListener('DOMContentLoaded',()=>{try{const t=localStorage.getItem('stillroom-theme');"
+        "if(t&&!new URL(location).searchParams.has('__theme'))"
+        "document.body.classList.toggle('dark',t==='dark')}catch(e){}})</script>"
+    )
+
+
+def build() -> gr.Blocks:
+    """The whole app, not launched."""
+    with gr.Blocks(title=say("app"), analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+        gr.Navbar(visible=False)
+        alive = gr.HTML(_top("steps"), elem_id="top")
+        form = Form()
+        with gr.Tabs(elem_id="steps", overflow_behavior="wrap") as tabs:
+            with gr.Tab(say("step.task"), id="task", elem_id="step-task"):
+                first = task.build(form)
+                to_teacher = _next("teacher")
+            with gr.Tab(say("step.teacher"), id="teacher", elem_id="step-teacher"):
+                second = teacher.build(form)
+                to_augment = _next("augment")
+            with gr.Tab(say("step.augment"), id="augment", elem_id="step-augment"):
+                third = augment.build(form)
+                to_distil = _next("distil")
+            with gr.Tab(say("step.distil"), id="distil", elem_id="step-distil") as last:
+                recipe = gr.HTML(elem_id="recipe")
+                fourth = distil.build(form)
+            with gr.Tab(say("step.compare"), id="compare", elem_id="step-compare"):
+                fifth = compare.build()
+
+        quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+        for button, step in ((to_teacher, "teacher"), (to_augment, "augment"), (to_distil, "distil")):
+            button.click(_go(step), None, tabs, **quick)
+        task.wire(form, first, teacher.follow, [second.choice, second.other, form.controls["fine_tune"]])
+        teacher.wire(form, second)
+        augment.wire(form, third)
+        distil.wire(form, fourth, tabs)
+        compare.wire(fifth, fourth.live)
+
+        def moved(run: str) -> tuple[Any, ...]:
+            shown = compare.show(run) if _ended(run) else (gr.skip(),) * len(fifth.shown)
+            return *distil.controls(run), gr.Tabs(elem_classes=["ran"] if _compared(run) else []), *shown
+
+        fourth.live.moved(moved, fourth.live, [*fourth.buttons, tabs, *fifth.shown], **quick)
+
+        def told(*given: Any) -> str:
+            return recipe_of(form, given)
+
+        changes = [
+            form.controls[name].change for name, knob in form.knobs.items() if knob.group in ("student", "training")
+        ]
+        gr.on([last.select, *changes], told, form.inputs, recipe, trigger_mode="always_last", **quick)
+
+        def opened(request: gr.Request) -> tuple[Any, ...]:
+            """The run that the address names, at the step that shows it."""
+            run = str(request.query_params.get("run") or "")[:64]
+            step = "task" if not run else "compare" if _compared(run) else "distil"
+            tab = gr.Tabs(selected=step, elem_classes=["ran"] if _compared(run) else [])
+            return _top("steps"), run, tab, *distil.controls(run), *compare.show(run)
+
+        demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.shown], **quick)
+        data = form.part(*task.KNOBS)
+        demo.load(task.inspector(data), data.inputs, first.about, api_visibility="private", show_progress="hidden",
+                  concurrency_id="cpu", concurrency_limit=1)  # fmt: skip
+        endpoints.add()
+    with demo.route(say("history"), "history"):
+        gr.Navbar(visible=False)
+        gr.HTML(_top("history"), elem_id="top")
+        history.build()
+    return demo
+
+
+def recipe_of(form: Form, given: Any) -> str:
+    """The run that Start would begin, in one line."""
+    try:
+        found = form.values(given)
+    except UserError:
+        found = {"teacher": ""}
+    rows = say("labelled", n=f"{found['limit']:,}") if found.get("limit") else say("labelled.all")
+    who = found.get("teacher") or core.task_teacher(found.get("task", "")) if found.get("task") else DASH
+    passes = found.get("n_iter") or 0
+    words = say("recipe", task=task.name(found.get("task", "")), rows=rows, teacher=Path(str(who)).name if who else DASH,
+                student=found.get("student", ""), passes=say("passes", n=int(passes)) if passes else say("passes.none"))  # fmt: skip
+    return f'<p class="recipe"><b>{esc(say("distil.recipe"))}:</b> {esc(words)}</p>'
+
+
+def _next(step: str) -> gr.Button:
+    return gr.Button(say(f"next.{step}"), variant="primary", elem_classes="go", elem_id=f"to-{step}")
+
+
+def _go(step: str) -> Any:
+    def go() -> gr.Tabs:
+        return gr.Tabs(selected=step)
+
+    return go
+
+
+def _top(page: str) -> str:
+    """The frame's header, with a pill for a run that is going on."""
+    try:
+        running = core.runs(1, status=("running", "queued", "stopping"))
+    except UserError:
+        running = []
+    pill = ""
+    if running:
+        state = esc(say(f"status.{running[0].status}"))
+        pill = f'<a class="pill" href="./?run={esc(running[0].id)}">{state} · {esc(say("history.open"))}</a>'
+    mark = ' aria-current="page"' if page == "history" else ""
+    return (
+        f'<header class="top"><a class="brand" href="./">{MARK}<span><h1>{esc(say("app"))}</h1>'
+        f'<p>{esc(say("tagline"))}</p></span></a><nav>{pill}<a href="./">{esc(say("new_run"))}</a>'
+        f'<a href="./history"{mark}>{esc(say("history"))}</a>'
+        f'<button type="button" {THEME_JS} aria-label="{esc(say("theme"))}">◐</button></nav></header>'
+    )
+
+
+def _ended(run: str) -> bool:
+    try:
+        return bool(run) and core.run(run).status in ENDED
+    except UserError:
+        return False
+
+
+def _compared(run: str) -> bool:
+    try:
+        return bool(run) and core.run(run).summary is not None
+    except UserError:
+        return False

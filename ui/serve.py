@@ -1,0 +1,85 @@
+"""Serves the page: environment, middleware, the drawing library's route, Gradio's launch."""
+
+import os
+
+# read when Gradio is imported: no telemetry, no version check, no table of statistics after every event
+os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000")
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import distill_core as core
+from ui.page import build, head
+from ui.theme import theme, variables
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+UPLOAD = "20mb"
+CSP = (
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'self'; "
+    "frame-ancestors 'self' https://huggingface.co"
+)
+HEADERS = ((b"content-security-policy", CSP.encode()), (b"x-content-type-options", b"nosniff"),
+           (b"referrer-policy", b"same-origin"))  # fmt: skip
+
+
+class SafeHeaders:
+    """Adds the security headers that Gradio does not send."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, told if scope["type"] == "http" else send)
+
+
+async def library(request: Request) -> Response:
+    """plotly.min.js out of the plotly package."""
+    package = find_spec("plotly")
+    file = Path(package.origin).parent / "package_data" / "plotly.min.js" if package and package.origin else Path()
+    headers = {"cache-control": "public, max-age=86400"}
+    return (
+        FileResponse(file, media_type="text/javascript", headers=headers)
+        if file.is_file()
+        else Response(status_code=404)
+    )
+
+
+def options(host: str) -> dict[str, Any]:
+    """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
+    points its own name at this machine gets nothing."""
+    middleware = [Middleware(SafeHeaders)]
+    if host in LOOPBACK:
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
+    css = variables() + Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    return {
+        "server_name": host, "theme": theme(), "css": css, "head": head(), "ssr_mode": False, "pwa": False, "show_error": False,
+        "run_history": False, "enable_monitoring": False, "footer_links": ["api"], "max_file_size": UPLOAD,
+        "state_session_capacity": 500, "quiet": False,
+        "app_kwargs": {"routes": [Route("/assets/plotly.min.js", library)], "middleware": middleware},
+    }  # fmt: skip
+
+
+def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> None:
+    """Opens the app and blocks until it is ended."""
+    core.open_app()
+    demo = build().queue(default_concurrency_limit=8, max_size=200)
+    try:
+        demo.launch(server_port=port, inbrowser=browser, **options(host))
+    finally:
+        gr.close_all()
+        core.close()

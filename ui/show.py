@@ -1,0 +1,149 @@
+"""Numbers as people read them and small pieces of HTML. Every text that comes from data passes `esc` first."""
+
+import difflib
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ui.words import say
+
+DASH = "–"
+
+
+def esc(text: Any) -> str:
+    """`text` so that HTML shows it as it stands."""
+    return html.escape(str(text), quote=True)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.913 -> "91.3 %"; None -> a dash."""
+    return DASH if share is None else f"{100 * share:.{digits}f} %"
+
+
+def count(number: float | None) -> str:
+    """12345 -> "12,345"."""
+    return DASH if number is None else f"{number:,.0f}"
+
+
+def size(number: float | None) -> str:
+    """Bytes with a unit of at most three digits before the point."""
+    if number is None:
+        return DASH
+    for unit in ("B", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
+def millions(number: float | None) -> str:
+    """A count of parameters: 4,385 · 0.38 M · 109 M."""
+    if number is None:
+        return DASH
+    if number < 10_000:
+        return count(number)
+    value = number / 1e6
+    return f"{value:.2f} M" if value < 10 else f"{value:.0f} M"
+
+
+def latency(milliseconds: float | None) -> str:
+    """0.31 ms · 12 ms · 1.2 s."""
+    if milliseconds is None:
+        return DASH
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.1f} s"
+    return f"{milliseconds:.2f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"
+
+
+def duration(seconds: float | None) -> str:
+    """7 s · 2 min 5 s · 1 h 12 min."""
+    if seconds is None:
+        return DASH
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def times(ratio: float) -> str:
+    """17.6 -> "18×", 2.34 -> "2.3×"."""
+    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×"
+
+
+def bars(probabilities: Mapping[str, float], who: str) -> str:
+    """One bar a label, the likeliest first in bold. `who` is "teacher" or "student" and gives the colour."""
+    best = max(probabilities, key=lambda label: probabilities[label], default=None)
+    rows = "".join(
+        f'<div class="bar{" best" if label == best else ""}"><span class="name">{esc(label)}</span>'
+        f'<span class="track"><i style="--share:{max(0.0, min(1.0, share)):.4f}"></i></span>'
+        f'<span class="value">{percent(share)}</span></div>'
+        for label, share in probabilities.items()
+    )
+    return f'<div class="bars {who}">{rows}</div>'
+
+
+def balance(counts: Mapping[str, int]) -> str:
+    """One stacked bar with its legend: how many rows each label has."""
+    total = sum(counts.values()) or 1
+    parts = "".join(f'<i style="--share:{n / total:.4f}"></i>' for n in counts.values())
+    names = "".join(
+        f"<li><i></i>{esc(label)} <b>{count(n)}</b> ({percent(n / total, 0)})</li>" for label, n in counts.items()
+    )
+    return f'<div class="balance"><div class="stack" aria-hidden="true">{parts}</div><ul>{names}</ul></div>'
+
+
+def note(text: str, level: str = "info") -> str:
+    """A sentence set off from the text; `level` is info, warning or error."""
+    role = ' role="alert"' if level == "error" else ""
+    return f'<p class="note {esc(level)}"{role}>{esc(text)}</p>'
+
+
+def notes(items: Iterable[tuple[str, str]]) -> str:
+    """Several (level, sentence) notes."""
+    return "".join(note(text, level) for level, text in items)
+
+
+def why(text: str) -> str:
+    """The one sentence with which a step begins."""
+    return f'<p class="why">{esc(text)}</p>'
+
+
+def diff(before: str, after: str) -> str:
+    """`after` with what changed against `before` marked word by word: <del> and <ins>, told apart by more than colour."""
+    old, new = re.findall(r"\s+|\w+|[^\w\s]", before), re.findall(r"\s+|\w+|[^\w\s]", after)
+    found = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, come = "".join(old[a:b]), "".join(new[c:d])
+        if kind == "equal":
+            found.append(esc(come))
+            continue
+        if gone.strip():
+            found.append(f"<del>{esc(gone)}</del>")
+            if come and gone[-1:].strip() and come[:1].strip():
+                found.append(" ")
+        if come:
+            found.append(f"<ins>{esc(come)}</ins>" if come.strip() else esc(come))
+    return "".join(found)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], name: str, classes: Sequence[str] = ()) -> str:
+    """A table of cells that are HTML already. The first cell of a row is its header."""
+    top = "".join(f'<th scope="col">{esc(cell)}</th>' for cell in head)
+    body = ""
+    for index, row in enumerate(rows):
+        first, *rest = row
+        mark = f' class="{esc(classes[index])}"' if index < len(classes) else ""
+        cells = "".join(
+            f'<td data-name="{esc(label)}">{cell}</td>' for label, cell in zip(head[1:], rest, strict=False)
+        )
+        body += f'<tr{mark}><th scope="row">{first}</th>{cells}</tr>'
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(name)}">'
+        f'<table class="plain"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def status(name: str) -> str:
+    """A run's state as a chip."""
+    return f'<span class="chip {esc(name)}">{esc(say(f"status.{name}"))}</span>'

@@ -1,0 +1,1 @@
+"""The five steps of the guided path, one file each."""

@@ -1,0 +1,87 @@
+"""Step three: the augmentation rules, and what they make of a text."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import UserError
+from ui.form import RULE, Form, made, rate
+from ui.show import bars, diff, esc, note, why
+from ui.words import say
+
+OFFSPRING = 5
+SIDES = " ⏐ "  # between the two sentences of a pair
+
+
+@dataclass(frozen=True)
+class Augment:
+    """The preview's parts."""
+
+    text: gr.Textbox
+    show: gr.Button
+    shuffle: gr.Button
+    shown: gr.HTML
+
+
+def build(form: Form) -> Augment:
+    """Lays the step out. Every rule on the shelf gets a slider; its rate and help stand in its own file."""
+    gr.HTML(why(say("augment.why")))
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            with gr.Group():
+                rates = form.knobs["rules"].default
+                for rule in core.shelf("augment"):
+                    form.place(RULE + rule.name, rate(rule.name, rule.help, rates.get(rule.name, 0.0)))
+            form.place("n_iter", gr.Slider(0, 30, value=form.knobs["n_iter"].default, step=1, interactive=True,
+                                           label=form.knobs["n_iter"].label, info=form.knobs["n_iter"].help))  # fmt: skip
+            form.place("transfer_limit", made(form.knobs["transfer_limit"]))
+        with gr.Column(scale=7, min_width=320):
+            text = gr.Textbox(label=say("augment.text"), info=say("augment.text.info"), lines=2, interactive=True,
+                              elem_id="augment-text")  # fmt: skip
+            with gr.Row(elem_classes="actions"):
+                show = gr.Button(say("augment.preview"), variant="secondary", elem_id="preview")
+                shuffle = gr.Button(say("augment.shuffle"), elem_id="shuffle")
+            shown = gr.HTML(f'<div class="card empty">{esc(say("augment.empty"))}</div>', elem_id="offspring")
+
+    return Augment(text, show, shuffle, shown)
+
+
+def wire(form: Form, step: Augment) -> None:
+    """Connects the preview."""
+
+    def preview(text: str, *given: Any) -> str:
+        return offspring(form, given, text)
+
+    def another(text: str, *given: Any) -> str:
+        return offspring(form, given, text, seed=random.randrange(2**31))
+
+    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
+    inputs = [step.text, *form.inputs]
+    gr.on([step.show.click, step.text.submit], preview, inputs, step.shown, show_progress_on=step.show, **heavy)
+    step.shuffle.click(another, inputs, step.shown, show_progress_on=step.shuffle, **heavy)
+
+
+def offspring(form: Form, given: Any, text: str, seed: int | None = None) -> str:
+    """A text's offspring as HTML. `seed` draws others, but of the rows that the form's own seed gives."""
+    try:
+        config = form.config(given)
+        found = core.preview(config, text or None, OFFSPRING, **({} if seed is None else {"seed": seed}))
+    except UserError as error:
+        return note(str(error), "error")
+    before = SIDES.join(found["text"])
+    children = [_child(say("augment.original"), esc(before), found.get("probabilities"))]
+    for child in found["offspring"]:
+        children.append(
+            _child(", ".join(child["rules"]), diff(before, SIDES.join(child["text"])), child.get("probabilities"))
+        )
+    none = note(say("augment.none")) if not found["offspring"] else ""
+    legend = f'<p class="hint">{esc(say("augment.legend"))}</p>'
+    return f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
+
+
+def _child(rule: str, html: str, said: dict[str, float] | None) -> str:
+    answer = bars(said, "teacher") if said else ""
+    return f'<div class="child"><div><p>{html}</p><p class="rule"><span class="chip">{esc(rule)}</span></p></div>{answer}</div>'

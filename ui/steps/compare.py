@@ -1,0 +1,228 @@
+"""Step five: the four rows, both models on a typed text, where they differ, and the student to take away."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import ENDED, ROWS, Run, UserError
+from ui.show import bars, count, esc, latency, millions, note, percent, size, table, times, why
+from ui.words import say
+
+SHOWN = 50  # differing rows shown at once
+WHO = ("any", "only_teacher", "only_student", "neither")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """The parts that change with the run."""
+
+    about: gr.HTML
+    answers: gr.Column
+    text: gr.Textbox
+    text2: gr.Textbox
+    ask: gr.Button
+    answer: gr.HTML
+    who: gr.Radio
+    differ: gr.Dataframe
+    none: gr.HTML
+    download: gr.Button
+    file: gr.DownloadButton
+    message: gr.HTML
+
+    @property
+    def shown(self) -> list[Any]:
+        """What `show` fills, in its order."""
+        return [self.about, self.answers, self.text2, self.answer, self.message, self.differ, self.none, self.who]
+
+
+def build() -> Compare:
+    """Lays the step out."""
+    gr.HTML(why(say("compare.why")))
+    about = gr.HTML(f'<div class="card empty">{esc(say("compare.none"))}</div>', elem_id="comparison")
+    with gr.Column(visible=False, elem_id="try") as answers:
+        with gr.Row():
+            with gr.Column(min_width=300):
+                text = gr.Textbox(label=say("compare.text"), lines=3, interactive=True, elem_id="try-text")
+                text2 = gr.Textbox(label=say("compare.text2"), lines=2, visible=False, interactive=True)
+                ask = gr.Button(say("compare.ask"), variant="primary", elem_id="ask-both", elem_classes="act-here")
+            with gr.Column(min_width=300):
+                answer = gr.HTML(elem_id="both")
+        message = gr.HTML()
+        with gr.Row(elem_classes="actions"):
+            download = gr.Button(say("compare.download"), elem_id="download")
+            gr.HTML(f'<p class="hint">{esc(say("compare.download.info"))}</p>')
+        file = gr.DownloadButton(visible="hidden", elem_id="dl")
+    with gr.Column(elem_id="differ"):
+        who = gr.Radio([(say(f"compare.{name}"), name) for name in WHO], value="any", label=say("compare.differ.who"),
+                       info=say("compare.differ.info"), interactive=True, visible=False)  # fmt: skip
+        none = gr.HTML(visible=False)
+        differ = gr.Dataframe(
+            headers=[say("compare.text"), say("compare.truth"), say("row.student"), say("row.teacher")], type="array",
+            interactive=False, visible=False, wrap=True, max_height=420, show_label=False, buttons=[], datatype="str",
+            label=say("compare.differ"), column_widths=["58%", "14%", "14%", "14%"], elem_id="differ-rows",
+        )  # fmt: skip
+    return Compare(about, answers, text, text2, ask, answer, who, differ, none, download, file, message)
+
+
+def wire(step: Compare, live: gr.HTML) -> None:
+    """Connects the step. Loading and asking models is the heavy part: one at a time."""
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    step.who.input(differing, [live, step.who], [step.differ, step.none], **quick)
+    step.differ.select(_load_row, [live, step.who], [step.text, step.text2], **quick)
+    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
+    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **heavy)
+    step.download.click(export, live, [step.file, step.message], **heavy).success(
+        None, None, None, api_visibility="private",
+        js="() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)",
+    )  # fmt: skip
+
+
+def show(run: str) -> tuple[Any, ...]:
+    """The whole step for a run, in the order of `Compare.shown`."""
+    hidden = (
+        gr.Column(visible=False),
+        gr.skip(),
+        "",
+        "",
+        gr.Dataframe(visible=False),
+        gr.HTML(visible=False),
+        gr.Radio(visible=False),
+    )
+    try:
+        found = core.run(run) if run else None
+    except UserError as error:
+        return note(str(error), "error"), *hidden
+    row = found.row if found else None
+    if row is None or row.summary is None:
+        words = "compare.none" if row is None or row.status in ENDED else "compare.running"
+        return f'<div class="card empty">{esc(say(words))}</div>', *hidden
+    about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}</div>'
+    pair = any(len(row["text"]) == 2 for row in islice(found.texts(), 1))
+    differ, none = differing(run, "any")
+    if row.example:
+        about += note(say("compare.example"))
+    empty = f'<div class="card empty">{esc(say("compare.ask.empty"))}</div>'
+    return (about, gr.Column(visible=not row.example), gr.Textbox(visible=pair), empty, "", differ, none,
+            gr.Radio(visible=not row.example, value="any"))  # fmt: skip
+
+
+def sentence(summary: Mapping[str, Any]) -> str:
+    """The comparison in words, made from the four rows alone."""
+    scores = summary["scores"]
+    student, teacher = scores["student"], scores["teacher"]
+    tested = (summary.get("rows") or {}).get("test")
+    scored = say("compare.scored", n=count(tested), split=summary.get("scored_on", "test")) if tested else ""
+    bytes_, speed = teacher["bytes"] / student["bytes"], teacher["latency_ms"] / student["latency_ms"]
+    kept = f"<b>{percent(summary['kept'])}</b>"
+    if bytes_ >= 1 and speed >= 1:
+        told = say(
+            "compare.smaller",
+            size=f"<b>{times(bytes_)}</b>",
+            speed=f"<b>{times(speed)}</b>",
+            kept=kept,
+            scored=esc(scored),
+        )
+    else:
+        told = say("compare.bigger", size=times(1 / bytes_), speed=times(1 / speed), kept=kept, scored=esc(scored))
+    if "control" in scores:
+        told += " " + say("compare.control", kept=percent(scores["control"]["accuracy"] / teacher["accuracy"]))
+        gap = summary.get("gap_recovered")
+        key = "compare.gap.none" if gap is None else "compare.gap" if gap > 0 else "compare.gap.negative"
+        told += " " + say(key, gap=percent(gap, 0))
+    return f'<p class="headline">{told}</p>'
+
+
+def rows(summary: Mapping[str, Any]) -> str:
+    """The four rows as a table."""
+    head = [say(f"compare.{key}") for key in
+            ("model", "accuracy", "interval", "f1", "parameters", "bytes", "latency", "throughput")]  # fmt: skip
+    there = [row for row in ROWS if row in summary["scores"]]
+    body = []
+    for row in there:
+        s = summary["scores"][row]
+        body.append([
+            f"{esc(say(f'row.{row}'))}<small>{esc(say(f'row.{row}.help'))}</small>", percent(s["accuracy"]),
+            f"{percent(s['low'])} – {percent(s['high'])}", percent(s["macro_f1"]), millions(s["parameters"]),
+            size(s["bytes"]), latency(s["latency_ms"]), count(s["texts_per_s"]),
+        ])  # fmt: skip
+    made = table(head, body, say("step.compare"), there).replace('class="plain"', 'class="plain cards"', 1)
+    return f'{made}<p class="hint">{esc(say("compare.caption"))}</p>'
+
+
+def differing(run: str, who: str) -> tuple[Any, Any]:
+    """The rows on which student and teacher differ, filtered by who is right, and the word for none."""
+    try:
+        found = [_told(row) for row in _differing(core.run(run), who)]
+    except UserError:
+        found = []
+    table_ = [[" ⏐ ".join(row["text"]), row["label"], row["student"], row["teacher"]] for row in found]
+    return gr.Dataframe(table_, visible=bool(table_)), gr.HTML(note(say("compare.differ.none")), visible=not table_)
+
+
+def _differing(run: Run, who: str) -> list[dict[str, Any]]:
+    return list(islice((row for row in run.texts() if _differs(row) and who in ("any", _right(row))), SHOWN))
+
+
+def _said(row: Mapping[str, Any], name: str) -> str:
+    return max(row[name], key=lambda label: row[name][label])
+
+
+def _differs(row: Mapping[str, Any]) -> bool:
+    return _said(row, "student") != _said(row, "teacher")
+
+
+def _right(row: Mapping[str, Any]) -> str:
+    """Which of two that differ is right, as one of WHO."""
+    right = [name for name in ("student", "teacher") if _said(row, name) == row["label"]]
+    return f"only_{right[0]}" if right else "neither"
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A differing row with each model's answer as "label 87 %"."""
+
+    def answer(name: str) -> str:
+        label = _said(row, name)
+        return f"{label} {percent(row[name][label], 0)}"
+
+    return {"text": row["text"], "label": row["label"], "student": answer("student"), "teacher": answer("teacher")}
+
+
+def _load_row(run: str, who: str, event: gr.SelectData) -> tuple[str, str]:
+    index = event.index[0] if isinstance(event.index, list | tuple) else event.index
+    found = _differing(core.run(run), who)
+    text = found[index]["text"] if isinstance(index, int) and 0 <= index < len(found) else [""]
+    return text[0], text[1] if len(text) > 1 else ""
+
+
+def ask(run: str, text: str, text2: str) -> str:
+    """Both models' answers to a typed text, with both latencies."""
+    try:
+        said = core.ask(run, (text, text2) if text2 else text)
+    except UserError as error:
+        return note(str(error), "error")
+    cards = "".join(
+        f'<section><h2>{esc(say(f"row.{who}"))} <span class="chip">{latency(said["ms"][who])}</span></h2>{bars(said[who], who)}</section>'
+        for who in ("student", "teacher")
+        if who in said
+    )
+    return f'<div class="card both" role="status">{cards}</div>'
+
+
+def export(run: str) -> tuple[Any, str]:
+    """The student as a zip, for the hidden download button."""
+    try:
+        place = Path(tempfile.mkdtemp(prefix="stillroom-"))
+        folder = place / "student"
+        core.export(run, folder)
+        name = shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
+        shutil.rmtree(folder)
+        return gr.DownloadButton(value=name), ""
+    except UserError as error:
+        raise gr.Error(esc(error), print_exception=False) from error

@@ -1,0 +1,97 @@
+"""Step four: start the run, watch it, stop it, resume it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import ENDED, UserError
+from ui.form import Form
+from ui.live import live
+from ui.show import esc, note, why
+from ui.words import say
+
+ALIVE = ("queued", "running", "stopping")
+RESUMABLE = ("stopped", "interrupted", "failed", "diverged")
+
+
+@dataclass(frozen=True)
+class Distil:
+    """What other parts of the page need of this step."""
+
+    live: gr.HTML
+    start: gr.Button
+    buttons: list[gr.Button]
+    message: gr.HTML
+
+
+def build(form: Form) -> Distil:
+    """Lays the step out."""
+    gr.HTML(why(say("distil.why")))
+    with gr.Row(elem_classes="actions"):
+        start = gr.Button(say("distil.start"), variant="primary", elem_id="start")
+        stop = gr.Button(say("distil.stop"), variant="stop", visible=False, elem_id="stop")
+        resume = gr.Button(say("distil.resume"), visible=False, elem_id="resume")
+        compare = gr.Button(say("distil.open_compare"), variant="primary", visible=False, elem_id="open-compare")
+    message = gr.HTML(elem_id="distil-message")
+    view = live(elem_id="live")
+    with gr.Accordion(say("distil.knobs"), open=False):
+        for group in ("student", "training"):
+            gr.HTML(f"<h2>{esc(say(f'distil.{group}'))}</h2>")
+            with gr.Row(elem_classes="knobs"):
+                for knob in form.knobs.values():
+                    if knob.group == group:
+                        form.place(knob.name)
+    return Distil(view, start, [start, stop, resume, compare], message)
+
+
+def wire(form: Form, step: Distil, tabs: gr.Tabs) -> None:
+    """Connects the buttons. None of the events waits for the run: they write a row and return."""
+    start, stop, resume, compare = step.buttons
+
+    def begin(*given: Any) -> tuple[Any, str]:
+        try:
+            return core.start(form.config(given, keep=True)).id, ""
+        except UserError as error:
+            return gr.skip(), note(str(error), "error")
+
+    def act(name: str, run: str) -> tuple[Any, ...]:
+        try:
+            getattr(core.run(run), name)()
+        except UserError as error:
+            return *controls(run), note(str(error), "error")
+        return *controls(run), ""
+
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    start.click(begin, form.inputs, [step.live, step.message], scroll_to_output=False, **quick)
+    stop.click(lambda run: act("stop", run), step.live, [*step.buttons, step.message], **quick)
+    # the live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told
+    resume.click(lambda run: act("resume", run), step.live, [*step.buttons, step.message], **quick).then(
+        None, None, None, js="() => document.querySelector('#live .live').dispatchEvent(new Event('wake'))",
+        api_visibility="private",
+    )  # fmt: skip
+    compare.click(lambda: gr.Tabs(selected="compare"), None, tabs, **quick)
+    step.live.change(
+        None, step.live, None, api_visibility="private",
+        js="(run) => { const at = new URL(location); run ? at.searchParams.set('run', run) : at.searchParams.delete('run');"
+        " if (at.href !== location.href) history.pushState(null, '', at) }",
+    )  # fmt: skip
+
+
+def controls(run: str) -> tuple[Any, ...]:
+    """How the four buttons stand for a run with that id: start, stop, resume, open the comparison."""
+    try:
+        found = core.run(run) if run else None
+    except UserError:
+        found = None
+    if found is None:
+        return gr.Button(value=say("distil.start"), visible=True, variant="primary"), *(gr.Button(visible=False),) * 3
+    row = found.row
+    alive, done = row.status in ALIVE, row.status in ENDED and row.summary is not None
+    return (
+        gr.Button(value=say("distil.again"), visible=not alive, variant="secondary" if done else "primary"),
+        gr.Button(visible=row.status in ("queued", "running")),
+        gr.Button(visible=row.status in RESUMABLE and not row.example),
+        gr.Button(visible=done),
+    )

@@ -1,0 +1,171 @@
+"""Step one: what the student shall learn, and the rows it learns from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Inspection, Part, UserError
+from ui.form import Form, made
+from ui.show import balance, count, esc, note, notes, table, why
+from ui.words import WORDS, say
+
+FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
+MORE = ("valid", "test", "unlabelled")
+COLUMNS = ("text", "text2", "label")
+
+
+@dataclass(frozen=True)
+class Task:
+    """The parts that other steps or the page's opening need."""
+
+    choice: gr.Radio
+    own: gr.Column
+    hub: gr.Column
+    columns: gr.Row
+    look: gr.Button
+    about: gr.HTML
+
+
+def name(task: str) -> str:
+    """A task as the page calls it."""
+    return next((_title(part)[0] for part in core.shelf("tasks") if part.name == task), task)
+
+
+def _title(task: Part) -> tuple[str, str]:
+    """A task's name and what it is. A help that begins with the name ("MNLI: does …") names it itself."""
+    title, _, rest = task.help.partition(": ")
+    if title.lower().replace("-", "") == task.name:
+        return title, rest[:1].upper() + rest[1:]
+    return WORDS.get(f"task.{task.name}.name", task.name), task.help
+
+
+def build(form: Form) -> Task:
+    """Lays the step out. Every task on the shelf is offered, by the first line of its own text."""
+    gr.HTML(why(say("task.why")))
+    default = form.knobs["task"].default
+    cards = sorted(
+        core.shelf("tasks"), key=lambda task: (task.name != default, task.name in ("hub", "file"), task.name)
+    )
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            choices = [("\n".join(_title(task)), task.name) for task in cards]
+            choice = form.place("task", gr.Radio(choices, value=default, label=say("task.choose"), interactive=True,
+                                                 elem_classes="choice", elem_id="tasks"))  # fmt: skip
+        with gr.Column(scale=6, min_width=320):
+            with gr.Column(visible=False) as own:
+                form.place("train", gr.File(label=say("task.file.drop"), file_types=FILES, interactive=True, height=132,
+                                            elem_id="train-file"))  # fmt: skip
+                with gr.Accordion(say("task.more_files"), open=False):
+                    for knob in MORE:
+                        form.place(knob, gr.File(label=f"{form.knobs[knob].label}: {form.knobs[knob].help}", interactive=True,
+                                                 file_types=FILES + [".txt"], height=110))  # fmt: skip
+            with gr.Column(visible=False) as hub:
+                form.place("dataset", made(form.knobs["dataset"], elem_id="dataset"))
+                form.place("subset", made(form.knobs["subset"]))
+            with gr.Row(visible=False) as columns:
+                for knob in COLUMNS:
+                    words = say("task.none" if knob == "text2" else "task.guess")
+                    form.place(knob, gr.Dropdown([(words, "")], value="", label=form.knobs[knob].label, interactive=True,
+                                                 allow_custom_value=True, min_width=120, elem_id=f"column-{knob}"))  # fmt: skip
+            look = gr.Button(say("task.look"), visible=False, elem_id="look")
+            about = gr.HTML(f'<div class="card empty">{esc(say("task.reading"))}</div>', elem_id="about-data")
+    with gr.Accordion(say("task.size"), open=False), gr.Row():
+        for knob in ("limit", "seed", "language"):
+            form.place(knob)
+    return Task(choice, own, hub, columns, look, about)
+
+
+KNOBS = ("task", "train", *MORE, "dataset", "subset", *COLUMNS, "limit", "seed", "language")
+
+
+def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], followers: list[Any]) -> None:
+    """Connects the step, once every step has placed its controls. `follow` says what becomes of `followers`, controls
+    of other steps, when another task is chosen: in the same answer, so that no later event meets half of it."""
+    form = form.part(*KNOBS)
+    quick = {"api_visibility": "private", "show_progress": "hidden"}
+    heavy = {**quick, "concurrency_id": "cpu", "concurrency_limit": 1, "trigger_mode": "always_last"}
+    inspect = inspector(form)
+    picks = [form.controls[knob] for knob in COLUMNS]
+
+    def choose(task: str) -> tuple[Any, ...]:
+        given, reading = task in ("file", "hub"), f'<div class="card empty">{esc(say("task.reading"))}</div>'
+        return (gr.Column(visible=task == "file"), gr.Column(visible=task == "hub"), gr.Row(visible=given),
+                gr.Button(visible=given), reading, *follow(task))  # fmt: skip
+
+    step.choice.input(
+        choose, step.choice, [step.own, step.hub, step.columns, step.look, step.about, *followers], queue=False, **quick
+    ).then(inspect, form.inputs, step.about, **heavy)
+
+    def uploaded(*given: Any) -> tuple[Any, ...]:
+        """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
+        values = form.values(given)
+        names: tuple[str, ...] = ()
+        if values.get("train"):
+            try:
+                names = core.columns(values["train"])
+            except UserError as error:
+                return *(gr.skip(),) * len(COLUMNS), note(str(error), "error")
+        chosen = {knob: values.get(knob) if values.get(knob) in names else None for knob in COLUMNS}
+        kept = [chosen.get(control, value) for control, value in zip(form.controls, given, strict=True)]
+        shown, guessed = _inspect(form, kept)
+        found = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
+        return *(_pick(knob, names, found[knob]) for knob in COLUMNS), shown
+
+    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **heavy)
+    for knob in MORE:
+        form.controls[knob].change(inspect, form.inputs, step.about, **heavy)
+    for control in picks:
+        control.input(inspect, form.inputs, step.about, **heavy)
+    for knob in ("limit", "seed"):
+        form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
+        form.controls[knob].blur(inspect, form.inputs, step.about, **heavy)
+    step.look.click(inspect, form.inputs, step.about, **heavy)
+    form.controls["dataset"].submit(inspect, form.inputs, step.about, **heavy)
+
+
+def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:
+    empty = say("task.none" if knob == "text2" else "task.guess")
+    return gr.Dropdown([(empty, ""), *((column, column) for column in names)], value=value)
+
+
+def inspector(form: Form) -> Callable[..., str]:
+    """The handler that shows what the form's data are."""
+
+    def inspect(*given: Any) -> str:
+        return _inspect(form, given)[0]
+
+    return inspect
+
+
+def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
+    """The data as HTML, and the columns that were used or guessed."""
+    values = form.values(given)
+    for task, knob in (("file", "train"), ("hub", "dataset")):
+        if values.get("task") == task and not values.get(knob):
+            words = say("task.own.wait" if task == "file" else "task.hub.wait")
+            return f'<div class="card empty">{esc(words)}</div>', {}
+    try:
+        found = core.inspect(form.config(given))
+    except UserError as error:
+        return note(str(error), "error"), {}
+    return about(found), found.columns
+
+
+def about(found: Inspection) -> str:
+    """Counts, balance, findings and eight rows."""
+    rows = found.rows
+    more = say("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
+    told = say("task.summary", train=count(rows["train"]), valid=count(rows["valid"]), test=count(rows["test"]),
+               unlabelled=more)  # fmt: skip
+    said = [(level, text) for level, text in found.notes if not text.startswith("Rows: ")]  # told in words above
+    names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
+    cells = [[f'<span class="cell">{esc(row.get(key, ""))}</span>' for key in names] for row in found.sample]
+    heads = [say(f"task.{key}") for key in names]
+    return (
+        f'<div class="card"><p>{esc(told)} {esc(say("task.scored_on", split=found.scored_on))}</p>'
+        f"<h2>{esc(say('task.balance'))}</h2>{balance(found.balance)}{notes(said)}"
+        f"<h2>{esc(say('task.rows'))}</h2>{table(heads, cells, say('task.rows')).replace('plain', 'plain texts', 1)}</div>"
+    )
