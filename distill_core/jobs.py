@@ -39,6 +39,7 @@ class Jobs:
         self._life.acquire(timeout=SWEEP_SECONDS)  # another process may just be looking whether it is free
         self._closing, self._wake = threading.Event(), threading.Event()
         self._supervisors: dict[str, threading.Thread] = {}
+        self._workers: dict[str, worker.Worker] = {}
         if not self._thread_mode:
             worker.warm_up()
         sweep(store, self.owner if adopt else None)  # before anyone looks, so that nobody sees what isn't so
@@ -124,12 +125,14 @@ class Jobs:
             if row.started:
                 self.store.append(row.id, [Note("Resumed.")])
             job = worker.Job(row.id, row.config, self.store.folder(row.id), self.store.home / "cache", self._target)
-            self._watch(row, worker.start(job, self._thread_mode))
+            self._workers[row.id] = worker.start(job, self._thread_mode)
+            self._watch(row, self._workers[row.id])
         except Exception as error:
             message = f"Stillroom could not run this ({type(error).__name__}: {error})."
             with contextlib.suppress(Exception):
                 self.store.append(row.id, [Ended("failed", message, traceback.format_exc())])
         finally:
+            self._workers.pop(row.id, None)
             slot.release()
             self._wake.set()
 

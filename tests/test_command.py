@@ -15,7 +15,7 @@ import pytest
 
 from distill_core import api
 from distill_core.command import main
-from distill_core.command.options import config_of, parser
+from distill_core.command.options import config_of, parse
 from distill_core.config import Config, Knob, knobs
 from distill_core.errors import KnobError
 
@@ -100,7 +100,7 @@ def test_every_knob_is_an_option(knob: Knob, command: str) -> None:
         if knob.name == "subset"
         else []
     )
-    config = config_of(parser().parse_args([command, *typed, *beside]))
+    config = config_of(parse([command, *typed, *beside]))
     assert getattr(config, knob.name) == value
     assert set(config.changed()) <= {knob.name, "task", "train", "dataset"}
 
@@ -119,7 +119,7 @@ def test_help_shows_each_knob_with_its_limits(stillroom: Callable[..., Done]) ->
 
 def test_files_and_data_sets_name_their_task() -> None:
     def config(*typed: str) -> Config:
-        return config_of(parser().parse_args(["run", *typed]))
+        return config_of(parse(["run", *typed]))
 
     assert config("--train", "a.csv").task == "file"
     assert config("--dataset", "owner/name", "--subset", "en").task == "hub"
@@ -244,6 +244,7 @@ def test_predict_takes_texts_files_and_stdin(
         "label": "yes",
         "probabilities": {"no": 0.25, "yes": 0.75},
     }
+    assert len(predict("one", "--json", "two").out.splitlines()) == 2
     (tmp_path / "a.txt").write_text("first\nsecond, with a comma\n", encoding="utf-8")
     assert predict("--file", str(tmp_path / "a.txt")).out.endswith("second, with a comma\n")
     assert len(predict("--file", str(toy_csv)).out.splitlines()) == 20

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from distill_core.command.options import parser
+from distill_core.command.options import parse
 from distill_core.errors import Stopped, UserError
 
 DONE, BUG, INPUT, STOPPED = 0, 1, 2, 130
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that lacks a letter must not end a run
     try:
-        given = parser().parse_args(arguments)
+        given = parse(arguments)
     except SystemExit as error:  # argparse has told what is wrong, or printed the help
         return int(error.code or 0)
     try:

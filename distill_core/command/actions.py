@@ -186,7 +186,7 @@ def _checked(text: str | Sequence[str], where: str) -> Any:
 
 def augment(given: argparse.Namespace) -> None:
     """`augment`: a text, its offspring, and what the teacher says to each."""
-    found = api.preview(config_of(given), tuple(given.own) or None, given.n)
+    found = api.preview(config_of(given), tuple(given.texts) or None, given.n)
     if given.json:
         print(json.dumps(found, ensure_ascii=False))
     else:

@@ -1,13 +1,25 @@
 """What can be typed: the commands, and an option for every knob, made from the config. Imports nothing heavy."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from distill_core.config import Config, Knob, knobs
 from distill_core.errors import KnobError
 
 FILES = ("train", "valid", "test")
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The parsed arguments; ends the program as argparse does where they can't be parsed."""
+    top = parser()
+    given, rest = top.parse_known_args(arguments)
+    # argparse takes no more texts once an option came between the run and them.
+    if rest and hasattr(given, "texts") and not any(text.startswith("-") for text in rest):
+        given.texts += rest
+    elif rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    return given
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
     added = command("augment", actions.augment, "Show what the augmentation rules make of a text.",
                     json="print the preview as one JSON object")  # fmt: skip
-    added.add_argument("own", nargs="*", metavar="TEXT", help="a text (two for a pair); none: a training text")
+    added.add_argument("texts", nargs="*", metavar="TEXT", help="a text (two for a pair); none: a training text")
     added.add_argument("-n", type=_positive, default=5, metavar="N", help="how many new texts (5)")
     add_knobs(added, knobs())
 

@@ -1,0 +1,116 @@
+"""The whole way with the real pipeline: through a worker process and through the command line, on a toy task."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import distill_core
+from distill_core import api
+from distill_core.command import main
+from distill_core.config import Config
+from distill_core.events import Note, Point
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    api.close()
+
+
+@pytest.fixture
+def config(toy_config: Config, tiny_teacher: Path) -> Config:
+    return Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "vectors": "random", "seed": 3})
+
+
+def weights(run: api.Run) -> str:
+    return hashlib.sha256((run.folder / "student" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_run_through_a_worker_and_its_student_in_python(config: Config) -> None:
+    run = distill_core.start(config)
+    said = list(run.follow())
+    assert run.status == "finished", run.row.message
+    assert {"control/loss", "student/loss"} <= {event.series for event in said if isinstance(event, Point)}
+    report = run.report()
+    assert list(report["stages"]) == list(distill_core.STAGES)
+    assert list(report["scores"]) == ["floor", "control", "student", "teacher"] and report["scored_on"]
+    assert all(value is not None for score in report["scores"].values() for value in score.values())
+    assert report["rows"]["train"] and report["rows"]["transfer"] >= report["rows"]["train"]
+    json.dumps(report, allow_nan=False)
+    student = run.student()
+    [prediction] = student(["a warm and funny film"])
+    assert sum(prediction.probabilities.values()) == pytest.approx(1) and prediction.label in ("bad", "good")
+    asked = distill_core.ask(run.id, "a warm and funny film")
+    assert asked["student"] == pytest.approx(prediction.probabilities)
+    assert set(asked["teacher"]) == {"bad", "good"} and set(asked["ms"]) == {"student", "teacher"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the worker is killed by signal")
+def test_a_killed_run_ends_as_if_it_had_not_been(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config.of(**config.model_dump() | {"epochs": 100, "evaluations": 100})
+    run, killed = api.start(config), 0
+    for stage in ("control", "student"):
+        end = time.monotonic() + 60
+        while not any(series == f"{stage}/loss" for series, _, _ in run.points()[0]):
+            assert time.monotonic() < end and run.status in ("queued", "running")
+            time.sleep(0.01)
+        worker = api._jobs()._workers.get(run.id)
+        if worker is not None and run.status == "running":
+            os.kill(worker.pid, signal.SIGKILL)
+            killed += 1
+    assert run.wait(120) == "finished", run.row.message
+    told = " ".join(event.text for _, event in run.events() if isinstance(event, Note))
+    assert killed and "SIGKILL" in told and "Resumed." in told
+    ended, points = weights(run), sorted(run.points()[0])
+
+    monkeypatch.setenv("STILLROOM_HOME", str(tmp_path / "other"))  # where no cache knows anything
+    undisturbed = api.start(config)
+    assert undisturbed.wait(120) == "finished", undisturbed.row.message
+    assert (ended, points) == (weights(undisturbed), sorted(undisturbed.points()[0]))
+
+
+def test_the_command_line_from_file_to_prediction(
+    config: Config, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    def stillroom(*arguments: str, code: int = 0) -> tuple[str, str]:
+        assert main(arguments) == code
+        return capfd.readouterr()
+
+    knobs = ["--width=8", "--hidden=8", "--fc=8", "--batch=8", "--epochs=2", "--n-iter=1", "--max-tokens=16"]
+    typed = ["run", "--train", config.train, "--teacher", config.teacher, *knobs, "--json"]
+    command = [sys.executable, "-m", "distill_core", *typed]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["status"] == "finished" and report["task"] == "file" and report["scores"]["student"]["accuracy"] >= 0
+    assert json.loads(stillroom("show", report["run"], "--json")[0]) == report
+    said = json.loads(stillroom("predict", report["run"], "--json", "rude staff")[0])
+    assert said["label"] in ("bad", "good")
+    folder = tmp_path / "exported"
+    assert stillroom("export", report["run"], str(folder))[0].strip() == str(folder)
+    done = subprocess.run([sys.executable, folder / "predict.py", "rude staff"], capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})  # fmt: skip
+    assert json.loads(done.stdout)["probabilities"] == pytest.approx(said["probabilities"]), done.stderr
+    assert "label" in (folder / "README.md").read_text()
+    assert "Name a new or an empty folder" in stillroom("export", report["run"], str(tmp_path), code=2)[1]
+
+    Path(config.train).write_text("text,label\nonly one class,a\nand no other,a\n")
+    out, err = stillroom(*typed, code=2)
+    assert "needs at least two classes" in err and "Traceback" not in err
+    failed = json.loads(out.splitlines()[-1])
+    left = {file.name for file in (home / "runs" / failed["run"]).iterdir()}
+    assert failed["status"] == "failed" and left <= {"log.txt", "curve.jsonl"}, "nothing half-written"
+    typed[2] = str(tmp_path / "none.csv")
+    assert "There is no file" in stillroom(*typed, code=2)[1]
