@@ -94,12 +94,12 @@ def score(model: torch.nn.Module, ids: list[list[int]], labels: torch.Tensor, pa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--texts", type=int, default=30_000, help="labelled texts to learn from (%(default)s)")
+    parser.add_argument("--texts", type=int, default=60_000, help="labelled texts to learn from (%(default)s)")
     parser.add_argument("--held-out", type=int, default=2_000, help="more, to pick the best weights (%(default)s)")
     parser.add_argument("--pieces", type=int, default=4_000, help="size of the vocabulary (%(default)s)")
     parser.add_argument("--layers", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--hidden", type=int, default=128, help="(%(default)s)")
-    parser.add_argument("--epochs", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--lr", type=float, default=5e-4, help="(%(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
