@@ -33,7 +33,7 @@ def start_run(knobs: dict) -> str:
 
 
 def run(run: str) -> dict:
-    """The run as one object: run, status, task, seed, stages, rows, scored_on, scores, gap_recovered, kept, agreement."""
+    """The run as one object: run, status, task, seed, stages, rows, scored_on, scores and the shares made of them."""
     try:
         return core.run(str(run)).report()
     except UserError as error:

@@ -92,5 +92,13 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
 
 def rate(rule: str, help: str, default: float) -> gr.Slider:
     """The slider of one augmentation rule's rate."""
-    return gr.Slider(0, 1, value=default, step=0.01, label=say("augment.rate", name=rule), info=help, interactive=True,
-                     elem_classes="rate")  # fmt: skip
+    return gr.Slider(
+        0,
+        1,
+        value=default,
+        step=0.01,
+        label=say("augment.rate", name=rule),
+        info=help,
+        interactive=True,
+        elem_classes="rate",
+    )

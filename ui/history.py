@@ -38,7 +38,8 @@ def build() -> None:
         refresh = gr.Button(say("history.refresh"), elem_id="refresh")
 
     def act(event: gr.EventData, words: str, wanted: str, size: float) -> tuple[Any, ...]:
-        return *listed(words, wanted, size), acted(getattr(event, "run", ""), getattr(event, "act", ""))
+        told = acted(getattr(event, "run", ""), getattr(event, "act", ""))
+        return *listed(words, wanted, size), told
 
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     view, parts = [search, state, shown], [list_, more]
@@ -82,7 +83,7 @@ def _table(runs: list[Run]) -> str:
     if not runs:
         return ""
     head = [say(f"history.{key}") for key in ("name", "state", "student", "teacher", "gap", "when", "actions")]
-    made = table(head, [_row(run) for run in runs], say("history")).replace('class="plain"', 'class="plain cards"', 1)
+    made = table(head, [_row(run) for run in runs], say("history"), kind="cards")
     return f'<div class="card runs">{made}</div>'
 
 
@@ -97,10 +98,14 @@ def _row(run: Run) -> list[str]:
         acts += [_button(row.id, "resume")] * (row.status in RESUMABLE) + [_button(row.id, "delete")]
     chip = status(row.status) + (f' <span class="chip">{esc(say("history.example"))}</span>' if row.example else "")
     return [
-        f"{esc(run.name)}<small>{esc(changed[:120])}</small>", chip, percent(accuracy["student"]), percent(accuracy["teacher"]),
-        percent(summary["gap_recovered"], 0) if summary.get("gap_recovered") is not None else DASH, esc(when),
+        f"{esc(run.name)}<small>{esc(changed[:120])}</small>",
+        chip,
+        percent(accuracy["student"]),
+        percent(accuracy["teacher"]),
+        percent(summary["gap_recovered"], 0) if summary.get("gap_recovered") is not None else DASH,
+        esc(when),
         f'<span class="row">{"".join(acts)}</span>',
-    ]  # fmt: skip
+    ]
 
 
 def _changed(config: dict[str, Any]) -> dict[str, Any]:
@@ -111,4 +116,5 @@ def _changed(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _button(run: str, act: str) -> str:
-    return f'<button type="button" class="act" data-run="{esc(run)}" data-act="{act}">{esc(say(f"history.{act}"))}</button>'
+    words = esc(say(f"history.{act}"))
+    return f'<button type="button" class="act" data-run="{esc(run)}" data-act="{act}">{words}</button>'

@@ -106,8 +106,15 @@ def now(run: Run, row: Any, seen: Fold) -> str:
         at = seen.now
         left = say("now.left", left=duration(at.left)) if at.left is not None else ""
         best = say("now.best", best=percent(seen.best)) if at.stage == "student" and seen.best is not None else ""
-        return say("now.running", stage=stage_name(at.stage), done=f"{at.done:,}", total=f"{at.total:,}", unit=at.unit,
-                   left=left, best=best)  # fmt: skip
+        return say(
+            "now.running",
+            stage=stage_name(at.stage),
+            done=f"{at.done:,}",
+            total=f"{at.total:,}",
+            unit=at.unit,
+            left=left,
+            best=best,
+        )
     if status == "running":
         return say("now.stage", stage=stage_name(seen.now)) if seen.now else say("now.starting")
     if status == "finished":
@@ -151,8 +158,15 @@ def look(question: Any) -> dict[str, Any]:
     ]
     if status in ENDED and status != "finished":
         stages = [{**stage, "state": "halt"} if stage["state"] == "run" else stage for stage in stages]
-    lines = [{"name": row, "value": seen.lines[row], "text": say("line.at", row=say(f"row.{row}"), value=percent(seen.lines[row]))}
-             for row in ROWS if row in seen.lines]  # fmt: skip
+    lines = [
+        {
+            "name": row,
+            "value": seen.lines[row],
+            "text": say("line.at", row=say(f"row.{row}"), value=percent(seen.lines[row])),
+        }
+        for row in ROWS
+        if row in seen.lines
+    ]
     return {
         "reset": reset,
         "next": [following, len(seen.notes)],
@@ -170,10 +184,12 @@ def look(question: Any) -> dict[str, Any]:
 def words() -> dict[str, Any]:
     """The words that chart.js says."""
     return {
-        "lost": say("live.lost"), "nochart": say("live.nochart"), "steps": say("live.steps"),
+        "lost": say("live.lost"),
+        "nochart": say("live.nochart"),
+        "steps": say("live.steps"),
         "stage": {stage: say(f"stage.{stage}") for stage in STAGES},
         "series": {name: say(f"series.{name}") for name in ("loss", "valid_loss", "valid_accuracy")},
-    }  # fmt: skip
+    }
 
 
 def template() -> str:
@@ -184,10 +200,13 @@ def template() -> str:
         f'<div class="plot" data-plot="{plot}" role="img" aria-label="{say(f"live.{plot}")}"></div></div></figure>'
         for plot, more in (
             ("accuracy", ""),
-            ("loss", f'<span class="tools"><span class="whose" role="group" aria-label="{say("live.whose")}"></span>'
-                     f'<label><input type="checkbox" class="logscale"> {say("live.log")}</label></span>'),
+            (
+                "loss",
+                f'<span class="tools"><span class="whose" role="group" aria-label="{say("live.whose")}"></span>'
+                f'<label><input type="checkbox" class="logscale"> {say("live.log")}</label></span>',
+            ),
         )
-    )  # fmt: skip
+    )
     heads = "".join(
         f'<th scope="col">{say(f"live.{key}")}</th>' for key in ("of", "curve", "points", "last_step", "last", "best")
     )
@@ -195,8 +214,9 @@ def template() -> str:
         f'<section class="live idle"><p class="now" role="status" aria-live="polite">{say("live.idle")}</p>'
         f'<ol class="stages" aria-label="{say("live.stages")}"></ol><div class="figures">{figures}</div>'
         f'<p class="hint">{say("live.accuracy.hint")} {say("live.zoom")}</p>'
-        f'<details class="twin"><summary>{say("live.table")}</summary><div class="scroll"><table class="plain"><thead><tr>'
-        f"{heads}</tr></thead><tbody></tbody></table></div></details>"
+        f'<details class="twin"><summary>{say("live.table")}</summary><div class="scroll">'
+        f'<table class="plain"><thead><tr>{heads}</tr>'
+        "</thead><tbody></tbody></table></div></details>"
         f'<div class="log" hidden><h2>{say("live.notes")}</h2><ol></ol></div></section>'
     )
 

@@ -16,7 +16,8 @@ from ui.words import say
 STEPS = ("task", "teacher", "augment", "distil", "compare")
 MARK = (
     '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="10" fill="#4f46e5"/>'
-    '<circle cx="14" cy="17" r="8" fill="#c7d2fe"/><path d="M20 12c5 0 7 3 7 8" stroke="#c7d2fe" stroke-width="2" fill="none"/>'
+    '<circle cx="14" cy="17" r="8" fill="#c7d2fe"/>'
+    '<path d="M20 12c5 0 7 3 7 8" stroke="#c7d2fe" stroke-width="2" fill="none"/>'
     '<circle cx="27" cy="25" r="4" fill="#5eead4"/></svg>'
 )
 THEME_JS = (
@@ -89,8 +90,15 @@ def build() -> gr.Blocks:
 
         demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.shown], **quick)
         data = form.part(*task.KNOBS)
-        demo.load(task.inspector(data), data.inputs, first.about, api_visibility="private", show_progress="hidden",
-                  concurrency_id="cpu", concurrency_limit=1)  # fmt: skip
+        demo.load(
+            task.inspector(data),
+            data.inputs,
+            first.about,
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_id="cpu",
+            concurrency_limit=1,
+        )
         endpoints.add()
     with demo.route(say("history"), "history"):
         gr.Navbar(visible=False)
@@ -108,8 +116,14 @@ def recipe_of(form: Form, given: Any) -> str:
     rows = say("labelled", n=f"{found['limit']:,}") if found.get("limit") else say("labelled.all")
     who = found.get("teacher") or core.task_teacher(found.get("task", "")) if found.get("task") else DASH
     passes = found.get("n_iter") or 0
-    words = say("recipe", task=task.name(found.get("task", "")), rows=rows, teacher=Path(str(who)).name if who else DASH,
-                student=found.get("student", ""), passes=say("passes", n=int(passes)) if passes else say("passes.none"))  # fmt: skip
+    words = say(
+        "recipe",
+        task=task.name(found.get("task", "")),
+        rows=rows,
+        teacher=Path(str(who)).name if who else DASH,
+        student=found.get("student", ""),
+        passes=say("passes", n=int(passes)) if passes else say("passes.none"),
+    )
     return f'<p class="recipe"><b>{esc(say("distil.recipe"))}:</b> {esc(words)}</p>'
 
 

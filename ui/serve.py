@@ -24,12 +24,16 @@ from ui.theme import theme, variables
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UPLOAD = "20mb"
 CSP = (
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'self'; "
     "frame-ancestors 'self' https://huggingface.co"
 )
-HEADERS = ((b"content-security-policy", CSP.encode()), (b"x-content-type-options", b"nosniff"),
-           (b"referrer-policy", b"same-origin"))  # fmt: skip
+HEADERS = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+)
 
 
 class SafeHeaders:
@@ -67,11 +71,21 @@ def options(host: str) -> dict[str, Any]:
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
     css = variables() + Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return {
-        "server_name": host, "theme": theme(), "css": css, "head": head(), "ssr_mode": False, "pwa": False, "show_error": False,
-        "run_history": False, "enable_monitoring": False, "footer_links": ["api"], "max_file_size": UPLOAD,
-        "state_session_capacity": 500, "quiet": False,
+        "server_name": host,
+        "theme": theme(),
+        "css": css,
+        "head": head(),
+        "ssr_mode": False,
+        "pwa": False,
+        "show_error": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": ["api"],
+        "max_file_size": UPLOAD,
+        "state_session_capacity": 500,
+        "quiet": False,
         "app_kwargs": {"routes": [Route("/assets/plotly.min.js", library)], "middleware": middleware},
-    }  # fmt: skip
+    }
 
 
 def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> None:

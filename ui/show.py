@@ -110,7 +110,7 @@ def why(text: str) -> str:
 
 
 def diff(before: str, after: str) -> str:
-    """`after` with what changed against `before` marked word by word: <del> and <ins>, told apart by more than colour."""
+    """`after` with what changed against `before` marked word by word, as <del> and <ins>."""
     old, new = re.findall(r"\s+|\w+|[^\w\s]", before), re.findall(r"\s+|\w+|[^\w\s]", after)
     found = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -127,8 +127,10 @@ def diff(before: str, after: str) -> str:
     return "".join(found)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], name: str, classes: Sequence[str] = ()) -> str:
-    """A table of cells that are HTML already. The first cell of a row is its header."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], name: str, classes: Sequence[str] = (), kind: str = ""
+) -> str:
+    """A table of cells that are HTML already. The first cell of a row is its header; `kind` is a class of the table."""
     top = "".join(f'<th scope="col">{esc(cell)}</th>' for cell in head)
     body = ""
     for index, row in enumerate(rows):
@@ -140,7 +142,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], name: str, classes
         body += f'<tr{mark}><th scope="row">{first}</th>{cells}</tr>'
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{esc(name)}">'
-        f'<table class="plain"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<table class="plain {kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

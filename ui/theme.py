@@ -27,9 +27,13 @@ def theme() -> gr.themes.Base:
         gr.themes.LocalFont("IBM Plex Mono", (400, 700)),
     )
     look = gr.themes.Base(
-        primary_hue="indigo", secondary_hue="indigo", neutral_hue="slate", radius_size="lg",
-        font=[sans, "ui-sans-serif", "system-ui", "sans-serif"], font_mono=[mono, "ui-monospace", "monospace"],
-    )  # fmt: skip
+        primary_hue="indigo",
+        secondary_hue="indigo",
+        neutral_hue="slate",
+        radius_size="lg",
+        font=[sans, "ui-sans-serif", "system-ui", "sans-serif"],
+        font_mono=[mono, "ui-monospace", "monospace"],
+    )
     both = {
         "body_background_fill": PAGE,
         "body_text_color": INK,
@@ -88,14 +92,32 @@ def theme() -> gr.themes.Base:
         "button_cancel_border_color": STOP,
         "button_cancel_text_color": ("#ffffff", "#ffffff"),
     }
-    values = {"block_shadow": "none", "block_radius": "14px", "input_radius": "10px", "button_large_radius": "10px",
-              "button_small_radius": "8px", "block_border_width": "1px", "layout_gap": "16px", "form_gap_width": "0px",
-              "block_title_text_weight": "700", "block_label_text_weight": "700", "block_info_text_size": "13px",
-              "block_title_text_size": "15px", "checkbox_label_border_width": "1px", "button_transition": "background 120ms",
-              "input_border_width": "1px", "button_border_width": "1px",
-              "checkbox_label_shadow": "none", "button_primary_shadow": "none", "button_secondary_shadow": "none",
-              "button_large_text_weight": "700", "button_medium_text_weight": "700", "button_small_text_weight": "400",
-              "prose_header_text_weight": "700", "table_radius": "10px"}  # fmt: skip
+    values = {
+        "block_shadow": "none",
+        "block_radius": "14px",
+        "input_radius": "10px",
+        "button_large_radius": "10px",
+        "button_small_radius": "8px",
+        "block_border_width": "1px",
+        "layout_gap": "16px",
+        "form_gap_width": "0px",
+        "block_title_text_weight": "700",
+        "block_label_text_weight": "700",
+        "block_info_text_size": "13px",
+        "block_title_text_size": "15px",
+        "checkbox_label_border_width": "1px",
+        "button_transition": "background 120ms",
+        "input_border_width": "1px",
+        "button_border_width": "1px",
+        "checkbox_label_shadow": "none",
+        "button_primary_shadow": "none",
+        "button_secondary_shadow": "none",
+        "button_large_text_weight": "700",
+        "button_medium_text_weight": "700",
+        "button_small_text_weight": "400",
+        "prose_header_text_weight": "700",
+        "table_radius": "10px",
+    }
     for name, (light, dark) in both.items():
         values |= {name: light, f"{name}_dark": dark}
     return look.set(**values)

@@ -14,7 +14,6 @@ WORDS: dict[str, str] = {
     "new_run": "New run",
     "history": "History",
     "theme": "Light or dark",
-    "skip": "Skip to the steps",
     # steps
     "step.task": "Task",
     "step.teacher": "Teacher",
@@ -73,19 +72,14 @@ WORDS: dict[str, str] = {
     # augment
     "augment.why": "The teacher can answer texts that nobody labelled. Three rules make new ones out of yours; a few may be "
     "strange, which is why you can look first.",
-    "augment.rules": "Rules and their rates",
     "augment.rate": "Rate of {name}",
     "augment.text": "A text to try the rules on",
     "augment.text.info": "Leave it empty for one of the rows.",
     "augment.preview": "Preview",
     "augment.shuffle": "Shuffle",
     "augment.original": "Original",
-    "augment.offspring": "Offspring",
-    "augment.teacher": "The teacher says",
     "augment.empty": "Press “Preview”: the original, its offspring with every change marked, and what the teacher makes of each.",
     "augment.none": "Every rule is off or found nothing to change in this text.",
-    "augment.removed": "removed",
-    "augment.added": "added",
     "augment.legend": "Marked: removed words struck through, new words underlined.",
     # distil
     "distil.why": "The student learns the teacher's answers; beside it the same student learns from plain labels, so that you see "
@@ -226,7 +220,6 @@ WORDS: dict[str, str] = {
     "history.refresh": "Refresh",
     # units
     "texts": "texts",
-    "fine_tuned": "fine-tuned here",
     "labelled": "{n} labelled rows",
     "labelled.all": "all labelled rows",
     "recipe": "{task} · {rows} · {teacher} → {student} · {passes}",

@@ -103,6 +103,34 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     assert page.title() == "Stillroom"
 
 
+def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
+    """Open, three times Next, Start. Only the amount of training is turned down, to spare the tests' time."""
+    page.goto(app)
+    about = page.locator("#about-data")
+    about.locator("table").wait_for()
+    assert "synthetic" in about.inner_text() and "synthetic" in page.locator("#tasks label.selected").inner_text()
+    page.locator("#to-teacher").click()
+    assert "far more labelled texts" in page.locator("#teachers label.selected").inner_text()
+    page.locator("#ask-text textarea").fill("The screen is not dull at all.")
+    page.locator("#ask").click()
+    page.locator("#answer .bar").nth(1).wait_for()
+    shares = page.locator("#answer .value").all_inner_texts()
+    page.locator("#answer input[type=range]").fill("10")
+    assert page.locator("#answer .value").all_inner_texts() != shares  # the temperature works without the server
+    page.locator("#to-augment").click()
+    page.get_by_label("number input for Passes").fill("0")
+    page.locator("#to-distil").click()
+    page.get_by_text("Student and training settings").click()
+    page.get_by_label("Epochs", exact=True).fill("1")
+    page.locator("#start").click()
+    assert ended(page) == "finished"
+    page.locator("#open-compare").click()
+    page.locator("#try-text textarea").fill("The screen is not dull at all.")
+    page.locator("#ask-both").click()
+    page.locator("#both .bars.teacher").wait_for()
+    assert page.locator("#comparison tbody tr").count() == 4
+
+
 def test_a_mistake_is_told_at_the_step_and_nothing_typed_is_lost(page: Any, app: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text("text,label\na good one,yes\none,two,three\n", encoding="utf-8")

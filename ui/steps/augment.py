@@ -35,12 +35,27 @@ def build(form: Form) -> Augment:
                 rates = form.knobs["rules"].default
                 for rule in core.shelf("augment"):
                     form.place(RULE + rule.name, rate(rule.name, rule.help, rates.get(rule.name, 0.0)))
-            form.place("n_iter", gr.Slider(0, 30, value=form.knobs["n_iter"].default, step=1, interactive=True,
-                                           label=form.knobs["n_iter"].label, info=form.knobs["n_iter"].help))  # fmt: skip
+            form.place(
+                "n_iter",
+                gr.Slider(
+                    0,
+                    30,
+                    value=form.knobs["n_iter"].default,
+                    step=1,
+                    interactive=True,
+                    label=form.knobs["n_iter"].label,
+                    info=form.knobs["n_iter"].help,
+                ),
+            )
             form.place("transfer_limit", made(form.knobs["transfer_limit"]))
         with gr.Column(scale=7, min_width=320):
-            text = gr.Textbox(label=say("augment.text"), info=say("augment.text.info"), lines=2, interactive=True,
-                              elem_id="augment-text")  # fmt: skip
+            text = gr.Textbox(
+                label=say("augment.text"),
+                info=say("augment.text.info"),
+                lines=2,
+                interactive=True,
+                elem_id="augment-text",
+            )
             with gr.Row(elem_classes="actions"):
                 show = gr.Button(say("augment.preview"), variant="secondary", elem_id="preview")
                 shuffle = gr.Button(say("augment.shuffle"), elem_id="shuffle")
@@ -84,4 +99,5 @@ def offspring(form: Form, given: Any, text: str, seed: int | None = None) -> str
 
 def _child(rule: str, html: str, said: dict[str, float] | None) -> str:
     answer = bars(said, "teacher") if said else ""
-    return f'<div class="child"><div><p>{html}</p><p class="rule"><span class="chip">{esc(rule)}</span></p></div>{answer}</div>'
+    chip = f'<p class="rule"><span class="chip">{esc(rule)}</span></p>'
+    return f'<div class="child"><div><p>{html}</p>{chip}</div>{answer}</div>'

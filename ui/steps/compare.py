@@ -60,14 +60,29 @@ def build() -> Compare:
             gr.HTML(f'<p class="hint">{esc(say("compare.download.info"))}</p>')
         file = gr.DownloadButton(visible="hidden", elem_id="dl")
     with gr.Column(elem_id="differ"):
-        who = gr.Radio([(say(f"compare.{name}"), name) for name in WHO], value="any", label=say("compare.differ.who"),
-                       info=say("compare.differ.info"), interactive=True, visible=False)  # fmt: skip
+        who = gr.Radio(
+            [(say(f"compare.{name}"), name) for name in WHO],
+            value="any",
+            label=say("compare.differ.who"),
+            info=say("compare.differ.info"),
+            interactive=True,
+            visible=False,
+        )
         none = gr.HTML(visible=False)
         differ = gr.Dataframe(
-            headers=[say("compare.text"), say("compare.truth"), say("row.student"), say("row.teacher")], type="array",
-            interactive=False, visible=False, wrap=True, max_height=420, show_label=False, buttons=[], datatype="str",
-            label=say("compare.differ"), column_widths=["58%", "14%", "14%", "14%"], elem_id="differ-rows",
-        )  # fmt: skip
+            headers=[say("task.text"), say("compare.truth"), say("row.student"), say("row.teacher")],
+            type="array",
+            interactive=False,
+            visible=False,
+            wrap=True,
+            max_height=420,
+            show_label=False,
+            buttons=[],
+            datatype="str",
+            label=say("compare.differ"),
+            column_widths=["58%", "14%", "14%", "14%"],
+            elem_id="differ-rows",
+        )
     return Compare(about, answers, text, text2, ask, answer, who, differ, none, download, file, message)
 
 
@@ -79,9 +94,12 @@ def wire(step: Compare, live: gr.HTML) -> None:
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
     gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **heavy)
     step.download.click(export, live, [step.file, step.message], **heavy).success(
-        None, None, None, api_visibility="private",
+        None,
+        None,
+        None,
+        api_visibility="private",
         js="() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)",
-    )  # fmt: skip
+    )
 
 
 def show(run: str) -> tuple[Any, ...]:
@@ -109,8 +127,16 @@ def show(run: str) -> tuple[Any, ...]:
     if row.example:
         about += note(say("compare.example"))
     empty = f'<div class="card empty">{esc(say("compare.ask.empty"))}</div>'
-    return (about, gr.Column(visible=not row.example), gr.Textbox(visible=pair), empty, "", differ, none,
-            gr.Radio(visible=not row.example, value="any"))  # fmt: skip
+    return (
+        about,
+        gr.Column(visible=not row.example),
+        gr.Textbox(visible=pair),
+        empty,
+        "",
+        differ,
+        none,
+        gr.Radio(visible=not row.example, value="any"),
+    )
 
 
 def sentence(summary: Mapping[str, Any]) -> str:
@@ -141,18 +167,27 @@ def sentence(summary: Mapping[str, Any]) -> str:
 
 def rows(summary: Mapping[str, Any]) -> str:
     """The four rows as a table."""
-    head = [say(f"compare.{key}") for key in
-            ("model", "accuracy", "interval", "f1", "parameters", "bytes", "latency", "throughput")]  # fmt: skip
+    head = [
+        say(f"compare.{key}")
+        for key in ("model", "accuracy", "interval", "f1", "parameters", "bytes", "latency", "throughput")
+    ]
     there = [row for row in ROWS if row in summary["scores"]]
     body = []
     for row in there:
         s = summary["scores"][row]
-        body.append([
-            f"{esc(say(f'row.{row}'))}<small>{esc(say(f'row.{row}.help'))}</small>", percent(s["accuracy"]),
-            f"{percent(s['low'])} – {percent(s['high'])}", percent(s["macro_f1"]), millions(s["parameters"]),
-            size(s["bytes"]), latency(s["latency_ms"]), count(s["texts_per_s"]),
-        ])  # fmt: skip
-    made = table(head, body, say("step.compare"), there).replace('class="plain"', 'class="plain cards"', 1)
+        body.append(
+            [
+                f"{esc(say(f'row.{row}'))}<small>{esc(say(f'row.{row}.help'))}</small>",
+                percent(s["accuracy"]),
+                f"{percent(s['low'])} – {percent(s['high'])}",
+                percent(s["macro_f1"]),
+                millions(s["parameters"]),
+                size(s["bytes"]),
+                latency(s["latency_ms"]),
+                count(s["texts_per_s"]),
+            ]
+        )
+    made = table(head, body, say("step.compare"), there, kind="cards")
     return f'{made}<p class="hint">{esc(say("compare.caption"))}</p>'
 
 
@@ -207,12 +242,13 @@ def ask(run: str, text: str, text2: str) -> str:
         said = core.ask(run, (text, text2) if text2 else text)
     except UserError as error:
         return note(str(error), "error")
-    cards = "".join(
-        f'<section><h2>{esc(say(f"row.{who}"))} <span class="chip">{latency(said["ms"][who])}</span></h2>{bars(said[who], who)}</section>'
-        for who in ("student", "teacher")
-        if who in said
-    )
+    cards = "".join(_answer(who, said[who], said["ms"][who]) for who in ("student", "teacher") if who in said)
     return f'<div class="card both" role="status">{cards}</div>'
+
+
+def _answer(who: str, said: Mapping[str, float], milliseconds: float) -> str:
+    chip = f'<span class="chip">{latency(milliseconds)}</span>'
+    return f"<section><h2>{esc(say(f'row.{who}'))} {chip}</h2>{bars(said, who)}</section>"
 
 
 def export(run: str) -> tuple[Any, str]:

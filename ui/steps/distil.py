@@ -15,6 +15,13 @@ from ui.words import say
 ALIVE = ("queued", "running", "stopping")
 RESUMABLE = ("stopped", "interrupted", "failed", "diverged")
 
+# the run's id goes into the address, so that a reload and a shared link show the same run
+ADDRESS_JS = """(run) => {
+  const at = new URL(location)
+  run ? at.searchParams.set('run', run) : at.searchParams.delete('run')
+  if (at.href !== location.href) history.replaceState(null, '', at)
+}"""
+
 
 @dataclass(frozen=True)
 class Distil:
@@ -68,15 +75,20 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs) -> None:
     stop.click(lambda run: act("stop", run), step.live, [*step.buttons, step.message], **quick)
     # the live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told
     resume.click(lambda run: act("resume", run), step.live, [*step.buttons, step.message], **quick).then(
-        None, None, None, js="() => document.querySelector('#live .live').dispatchEvent(new Event('wake'))",
+        None,
+        None,
+        None,
+        js="() => document.querySelector('#live .live').dispatchEvent(new Event('wake'))",
         api_visibility="private",
-    )  # fmt: skip
+    )
     compare.click(lambda: gr.Tabs(selected="compare"), None, tabs, **quick)
     step.live.change(
-        None, step.live, None, api_visibility="private",
-        js="(run) => { const at = new URL(location); run ? at.searchParams.set('run', run) : at.searchParams.delete('run');"
-        " if (at.href !== location.href) history.pushState(null, '', at) }",
-    )  # fmt: skip
+        None,
+        step.live,
+        None,
+        api_visibility="private",
+        js=ADDRESS_JS,
+    )
 
 
 def controls(run: str) -> tuple[Any, ...]:

@@ -52,24 +52,58 @@ def build(form: Form) -> Task:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             choices = [("\n".join(_title(task)), task.name) for task in cards]
-            choice = form.place("task", gr.Radio(choices, value=default, label=say("task.choose"), interactive=True,
-                                                 elem_classes="choice", elem_id="tasks"))  # fmt: skip
+            choice = form.place(
+                "task",
+                gr.Radio(
+                    choices,
+                    value=default,
+                    label=say("task.choose"),
+                    interactive=True,
+                    elem_classes="choice",
+                    elem_id="tasks",
+                ),
+            )
         with gr.Column(scale=6, min_width=320):
             with gr.Column(visible=False) as own:
-                form.place("train", gr.File(label=say("task.file.drop"), file_types=FILES, interactive=True, height=132,
-                                            elem_id="train-file"))  # fmt: skip
+                form.place(
+                    "train",
+                    gr.File(
+                        label=say("task.file.drop"),
+                        file_types=FILES,
+                        interactive=True,
+                        height=132,
+                        elem_id="train-file",
+                    ),
+                )
                 with gr.Accordion(say("task.more_files"), open=False):
                     for knob in MORE:
-                        form.place(knob, gr.File(label=f"{form.knobs[knob].label}: {form.knobs[knob].help}", interactive=True,
-                                                 file_types=FILES + [".txt"], height=110))  # fmt: skip
+                        form.place(
+                            knob,
+                            gr.File(
+                                label=f"{form.knobs[knob].label}: {form.knobs[knob].help}",
+                                interactive=True,
+                                file_types=FILES + [".txt"],
+                                height=110,
+                            ),
+                        )
             with gr.Column(visible=False) as hub:
                 form.place("dataset", made(form.knobs["dataset"], elem_id="dataset"))
                 form.place("subset", made(form.knobs["subset"]))
             with gr.Row(visible=False) as columns:
                 for knob in COLUMNS:
                     words = say("task.none" if knob == "text2" else "task.guess")
-                    form.place(knob, gr.Dropdown([(words, "")], value="", label=form.knobs[knob].label, interactive=True,
-                                                 allow_custom_value=True, min_width=120, elem_id=f"column-{knob}"))  # fmt: skip
+                    form.place(
+                        knob,
+                        gr.Dropdown(
+                            [(words, "")],
+                            value="",
+                            label=form.knobs[knob].label,
+                            interactive=True,
+                            allow_custom_value=True,
+                            min_width=120,
+                            elem_id=f"column-{knob}",
+                        ),
+                    )
             look = gr.Button(say("task.look"), visible=False, elem_id="look")
             about = gr.HTML(f'<div class="card empty">{esc(say("task.reading"))}</div>', elem_id="about-data")
     with gr.Accordion(say("task.size"), open=False), gr.Row():
@@ -92,8 +126,14 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
 
     def choose(task: str) -> tuple[Any, ...]:
         given, reading = task in ("file", "hub"), f'<div class="card empty">{esc(say("task.reading"))}</div>'
-        return (gr.Column(visible=task == "file"), gr.Column(visible=task == "hub"), gr.Row(visible=given),
-                gr.Button(visible=given), reading, *follow(task))  # fmt: skip
+        return (
+            gr.Column(visible=task == "file"),
+            gr.Column(visible=task == "hub"),
+            gr.Row(visible=given),
+            gr.Button(visible=given),
+            reading,
+            *follow(task),
+        )
 
     step.choice.input(
         choose, step.choice, [step.own, step.hub, step.columns, step.look, step.about, *followers], queue=False, **quick
@@ -158,8 +198,13 @@ def about(found: Inspection) -> str:
     """Counts, balance, findings and eight rows."""
     rows = found.rows
     more = say("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
-    told = say("task.summary", train=count(rows["train"]), valid=count(rows["valid"]), test=count(rows["test"]),
-               unlabelled=more)  # fmt: skip
+    told = say(
+        "task.summary",
+        train=count(rows["train"]),
+        valid=count(rows["valid"]),
+        test=count(rows["test"]),
+        unlabelled=more,
+    )
     said = [(level, text) for level, text in found.notes if not text.startswith("Rows: ")]  # told in words above
     names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
     cells = [[f'<span class="cell">{esc(row.get(key, ""))}</span>' for key in names] for row in found.sample]
@@ -167,5 +212,5 @@ def about(found: Inspection) -> str:
     return (
         f'<div class="card"><p>{esc(told)} {esc(say("task.scored_on", split=found.scored_on))}</p>'
         f"<h2>{esc(say('task.balance'))}</h2>{balance(found.balance)}{notes(said)}"
-        f"<h2>{esc(say('task.rows'))}</h2>{table(heads, cells, say('task.rows')).replace('plain', 'plain texts', 1)}</div>"
+        f"<h2>{esc(say('task.rows'))}</h2>{table(heads, cells, say('task.rows'), kind='texts')}</div>"
     )

@@ -83,20 +83,39 @@ def build(form: Form) -> Teacher:
     gr.HTML(why(say("teacher.why")))
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            choice = form.place("teacher", gr.Radio(cards(task), value=default(task), label=say("teacher.choose"),
-                                                    interactive=True, elem_classes="choice", elem_id="teachers"))  # fmt: skip
-            other = form.place(OTHER_NAME, gr.Dropdown(
-                [(f"{one.name} – {one.help}", one.name) for one in core.teachers() if one.kind == "suggestion"], value=None,
-                label=say("teacher.other.label"), info=say("teacher.other.info"), visible=False, interactive=True,
-                allow_custom_value=True, elem_id="teacher-name"))  # fmt: skip
+            choice = form.place(
+                "teacher",
+                gr.Radio(
+                    cards(task),
+                    value=default(task),
+                    label=say("teacher.choose"),
+                    interactive=True,
+                    elem_classes="choice",
+                    elem_id="teachers",
+                ),
+            )
+            other = form.place(
+                OTHER_NAME,
+                gr.Dropdown(
+                    [(f"{one.name} – {one.help}", one.name) for one in core.teachers() if one.kind == "suggestion"],
+                    value=None,
+                    label=say("teacher.other.label"),
+                    info=say("teacher.other.info"),
+                    visible=False,
+                    interactive=True,
+                    allow_custom_value=True,
+                    elem_id="teacher-name",
+                ),
+            )
             form.place("fine_tune")
             with gr.Accordion(say("teacher.more"), open=False):
                 for knob in form.knobs.values():
                     if knob.group == "teacher" and knob.name not in ("teacher", "fine_tune"):
                         form.place(knob.name)
         with gr.Column(scale=6, min_width=320):
-            text = gr.Textbox(label=say("teacher.ask"), info=say("teacher.ask.info"), lines=2, interactive=True,
-                              elem_id="ask-text")  # fmt: skip
+            text = gr.Textbox(
+                label=say("teacher.ask"), info=say("teacher.ask.info"), lines=2, interactive=True, elem_id="ask-text"
+            )
             text2 = gr.Textbox(label=say("teacher.ask.second"), visible=False, interactive=True)
             button = gr.Button(say("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
             message = gr.HTML()
@@ -125,11 +144,21 @@ def wire(form: Form, step: Teacher) -> None:
         return words, "", gr.Textbox(visible=pair)
 
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    gr.on([step.ask.click, step.text.submit, step.text2.submit], ask, [step.text, step.text2, *form.inputs],
-          [step.answer, step.message, step.text2],
-          show_progress_on=step.ask, **heavy)  # fmt: skip
+    gr.on(
+        [step.ask.click, step.text.submit, step.text2.submit],
+        ask,
+        [step.text, step.text2, *form.inputs],
+        [step.answer, step.message, step.text2],
+        show_progress_on=step.ask,
+        **heavy,
+    )
     fine_tune = form.controls["fine_tune"]
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     step.choice.input(lambda chosen: gr.Dropdown(visible=chosen == OTHER), step.choice, step.other, **quick)
-    gr.on([step.choice.input, step.other.input], lambda name, by_name: needs_training(by_name if name == OTHER else name),
-          [step.choice, step.other], fine_tune, **quick)  # fmt: skip
+    gr.on(
+        [step.choice.input, step.other.input],
+        lambda name, by_name: needs_training(by_name if name == OTHER else name),
+        [step.choice, step.other],
+        fine_tune,
+        **quick,
+    )

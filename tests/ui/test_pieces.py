@@ -1,0 +1,118 @@
+"""Numbers, marks, words and controls of the page."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+from distill_core import KnobError, UserError, knobs
+from ui import show
+from ui.form import OTHER, OTHER_NAME, Form
+from ui.words import WORDS
+
+UI = Path(__file__).parents[2] / "ui"
+HOSTILE = "<img src=x onerror=alert(1)> & \"quotes\" 'too'"
+
+
+def test_a_difference_is_marked_and_nothing_else() -> None:
+    assert show.diff("a good film", "a bad film") == "a <del>good</del> <ins>bad</ins> film"
+    assert show.diff("one two three", "two three") == "<del>one </del>two three"
+    assert show.diff("same , here", "same , here") == "same , here"
+
+
+def test_the_unmarked_and_added_words_are_the_new_text() -> None:
+    before, after = (
+        "The soundtrack is dated, and the controls are fine.",
+        "The [MASK] is dated, and controls are so fine.",
+    )
+    kept = re.sub(r"<del>.*?</del>", "", show.diff(before, after)).replace("<ins>", "").replace("</ins>", "")
+    assert kept.split() == after.split()
+
+
+def test_no_text_of_data_becomes_markup() -> None:
+    shown = show.diff(HOSTILE, HOSTILE + " more"), show.bars({HOSTILE: 1.0}, "teacher"), show.balance({HOSTILE: 2})
+    for html in (*shown, show.note(HOSTILE), show.esc(HOSTILE)):
+        assert "<img" not in html and "&lt;img" in html
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (show.percent(0.9132), "91.3 %"),
+        (show.percent(None), "–"),
+        (show.size(931_000), "931 KB"),
+        (show.size(2.3e6), "2.3 MB"),
+        (show.size(999), "999 B"),
+        (show.millions(9_723), "9,723"),
+        (show.millions(109e6), "109 M"),
+        (show.latency(0.314), "0.31 ms"),
+        (show.latency(16.2), "16 ms"),
+        (show.duration(59.7), "1 min 0 s"),
+        (show.duration(7.2), "7 s"),
+        (show.duration(4000), "1 h 6 min"),
+        (show.times(17.6), "18×"),
+        (show.times(2.34), "2.3×"),
+    ],
+)  # fmt: skip
+def test_numbers_read_as_people_write_them(made: str, expected: str) -> None:
+    assert made == expected
+
+
+def test_every_word_that_is_said_is_in_the_table_and_none_is_idle() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in UI.rglob("*.py") if path.name != "words.py")
+    assert set(re.findall(r"""say\(\s*["']([\w.]+)["']""", source)) <= set(WORDS)
+    made = [
+        re.sub(r"\{.*?\}", r"[\\w.]+", text) for text in re.findall(r"""say\(\s*f["']([^"']*\{[^"']*)["']""", source)
+    ]
+    quoted = set(re.findall(r"""["']([\w.]+)["']""", source))
+    idle = {key for key in WORDS if key not in quoted and not any(re.fullmatch(pattern, key) for pattern in made)}
+    assert {key for key in idle if not key.endswith(".name")} == set()
+
+
+def test_every_knob_has_its_control_on_the_page() -> None:
+    from ui import page
+
+    seen: list[Form] = []
+    original = Form.__init__
+
+    def remember(form: Form) -> None:
+        original(form)
+        seen.append(form)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Form, "__init__", remember)
+        page.build()
+    placed = set(seen[0].controls)
+    assert {knob.name for knob in knobs()} - placed == {"rules"}  # has a slider for each rule instead
+    assert {name for name in placed if name.startswith("rule ")}
+
+
+@pytest.fixture
+def form() -> Form:
+    form = Form()
+    form.controls = dict.fromkeys(("task", "limit", "lr", "teacher", OTHER_NAME, "train", "rule mask"))
+    return form
+
+
+def test_what_is_left_empty_is_default_and_what_is_wrong_is_a_sentence(form: Form) -> None:
+    config = form.config(("reviews", None, 0.01, "", None, None, 0.2))
+    assert (config.limit, config.lr, config.teacher, config.rules) == (None, 0.01, None, {"mask": 0.2})
+    assert form.config(("reviews", 50.0, 0.01, "", None, None, 0.2)).limit == 50
+    with pytest.raises(KnobError, match="lr can't be 99"):
+        form.config(("reviews", None, 99, "", None, None, 0.2))
+    with pytest.raises(UserError, match="Hub id"):
+        form.config(("reviews", None, 0.01, OTHER, "  ", None, 0.2))
+    assert form.config(("reviews", None, 0.01, OTHER, " a/b ", None, 0.2)).teacher == "a/b"
+
+
+def test_a_file_that_was_dropped_and_left_for_another_task_is_not_used(form: Form, toy_csv: Path) -> None:
+    assert form.config(("reviews", None, 0.01, "", None, str(toy_csv), 0.2)).train is None
+
+
+def test_an_uploaded_file_is_kept_where_a_resume_finds_it(form: Form, toy_csv: Path, home: Path) -> None:
+    config = form.config(("file", None, 0.01, "", None, str(toy_csv), 0.2), keep=True)
+    assert Path(config.train).is_relative_to(home) and Path(config.train).name == toy_csv.name
+    assert Path(config.train).read_bytes() == toy_csv.read_bytes()
