@@ -109,8 +109,18 @@ def test_the_command_line_from_file_to_prediction(
     Path(config.train).write_text("text,label\nonly one class,a\nand no other,a\n")
     out, err = stillroom(*typed, code=2)
     assert "needs at least two classes" in err and "Traceback" not in err
-    failed = json.loads(out.splitlines()[-1])
-    left = {file.name for file in (home / "runs" / failed["run"]).iterdir()}
-    assert failed["status"] == "failed" and left <= {"log.txt", "curve.jsonl"}, "nothing half-written"
     typed[2] = str(tmp_path / "none.csv")
     assert "There is no file" in stillroom(*typed, code=2)[1]
+    assert api.count() == 1 and len(list((home / "runs").iterdir())) == 1, "no run was made for what can't be run"
+
+
+def test_a_teacher_that_does_not_fit_ends_the_run_with_a_sentence(
+    config: Config, home: Path, capfd: pytest.CaptureFixture
+) -> None:
+    Path(config.train).write_text("text,label\n" + "".join(f"text number {n},{'abc'[n % 3]}\n" for n in range(60)))
+    assert main(["run", "--train", config.train, "--teacher", config.teacher, "--json"]) == 2
+    out, err = capfd.readouterr()
+    failed = json.loads(out.splitlines()[-1])
+    assert failed["status"] == "failed" and "Traceback" not in err and "label" in err
+    left = {file.name for file in (home / "runs" / failed["run"]).iterdir()}
+    assert left <= {"log.txt", "curve.jsonl"}, "nothing half-written"

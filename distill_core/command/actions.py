@@ -23,7 +23,10 @@ BATCH = 256  # texts predicted at once
 
 def run(given: argparse.Namespace) -> int:
     """`run` and `demo`: starts a run and follows it."""
-    return _follow(api.start(config_of(given), name=getattr(given, "name", "")), given.json)
+    config = config_of(given)
+    if config.task == "file":
+        api.inspect(config)  # a fault in a file is told at once, and no run is made for it
+    return _follow(api.start(config, name=getattr(given, "name", "")), given.json)
 
 
 def resume(given: argparse.Namespace) -> int:
