@@ -95,7 +95,7 @@ class Config(BaseModel):
         "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words."
     )
     vectors: str = knob(
-        "teacher_static",
+        "teacher_table",
         "student",
         "Starting vectors",
         "What the embedding table holds before training.",

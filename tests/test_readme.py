@@ -1,0 +1,51 @@
+"""The README tells the truth: its Python runs, its commands parse, its words are the code's."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distill_core.__main__ import parser
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_its_python_runs(number, home, tmp_path):
+    """As a script of its own, with a real worker process."""
+    script = tmp_path / "readme.py"
+    body = "".join(f"    {line}\n" for line in blocks("python")[number].splitlines())
+    script.write_text(f'if __name__ == "__main__":\n{body}')
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=240, cwd=tmp_path,
+        env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "student:" in done.stdout and re.search(r"^0\.\d+", done.stdout, re.MULTILINE)
+    assert set(re.findall(r"^(negative|positive) \{", done.stdout, re.MULTILINE))
+
+
+def commands():
+    return [
+        line for block in blocks("bash") for line in block.splitlines() if line.startswith("python -m distill_core")
+    ]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_its_commands_parse(command):
+    parser().parse_args(shlex.split(command)[3:])
+
+
+def test_it_names_what_is_there():
+    assert len(commands()) > 5
+    for name in re.findall(r"\]\(([\w./-]+\.md)\)", README) + ["requirements.txt", "requirements-dev.txt", "app.py"]:
+        assert (ROOT / name).is_file(), name
+    assert not re.search(r"RESULTS_TABLE|SYSTEMS_312|TODO", README)
