@@ -1,7 +1,9 @@
 """What the sources of starting vectors share: which of the teacher's pieces an entry is, PCA, and the scale.
 
 Vectors that know something have a root mean square of SCALE over a table's rows, whatever the source, so that one
-learning rate suits all; directions keep their own lengths (no whitening).
+learning rate suits all; directions keep their own lengths. Tried with a 64-wide BiLSTM on 12,000 SST-2 phrases, four
+epochs of sparse Adam at 3e-3, two seeds: squared error to the teacher on dev 2.4 at 0.05, 2.1 at 0.1, 2.0 at 0.15 and
+2.1 at 0.3, then rising to 2.8 at 1; halfway to whitening it was worse. Random rows: 3.3 at 0.05 and 0.1, 3.6 at 0.3.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from distill_core.text import Vocabulary, plain
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
 
-SCALE = 0.3
+SCALE = 0.15
 RANDOM = 0.1
 Say = Callable[[str], None]  # takes a sentence for the run's log
 
