@@ -270,6 +270,10 @@ class _ThreadWorker:
         self._thread.start()
 
     def _run(self, job: Job) -> None:
+        with contextlib.suppress(ImportError):  # which the run will tell
+            import torch
+
+            torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or ENVIRONMENT["OMP_NUM_THREADS"]))
         interval = sys.getswitchinterval()
         sys.setswitchinterval(0.0005)  # many tiny operations hold the interpreter otherwise, and the page with it
         try:

@@ -36,7 +36,11 @@ def weights(run: api.Run) -> str:
     return hashlib.sha256((run.folder / "student" / "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_a_run_through_a_worker_and_its_student_in_python(config: Config) -> None:
+@pytest.mark.parametrize("kind", ["process", "thread"])
+def test_a_run_through_a_worker_and_its_student_in_python(
+    config: Config, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STILLROOM_WORKER", kind)
     run = distill_core.start(config)
     said = list(run.follow())
     assert run.status == "finished", run.row.message
