@@ -108,7 +108,10 @@ class _Run:
         yield Fact("transfer", {"texts": len(self.set.texts), "counts": self.set.counts})
         sentences = [side for row in self.set.texts for side in row]
         self.words = text.build(self.config.vocabulary, sentences, pieces, self.teacher_.mask_token)
-        self.vectors, cached = self._starting_vectors()
+        said: list[str] = []
+        self.vectors, cached = self._starting_vectors(said.append)
+        for sentence in said:
+            yield Note(sentence, about="transfer")
         yield Fact("vocabulary", {"size": self.words.size, "width": self.vectors.shape[1], "cached": cached})
 
     def label(self) -> Steps:
@@ -293,7 +296,7 @@ class _Run:
         )  # fmt: skip
         return model.to(self.device)
 
-    def _starting_vectors(self) -> tuple[Tensor, bool]:
+    def _starting_vectors(self, say: Callable[[str], None]) -> tuple[Tensor, bool]:
         config = self.config
         key = {
             "format": FORMAT, "vectors": config.vectors, "file": _file_key(config.vectors_file), "width": config.width,
@@ -302,7 +305,7 @@ class _Run:
         if entry := self.cache.get("vectors", key):
             return load_file(entry / "vectors.safetensors")["vectors"], True
         generator = torch.Generator().manual_seed(config.seed)
-        made = VECTORS.get(config.vectors).make(self.words, self.teacher_, config.width, config, generator)
+        made = VECTORS.get(config.vectors).make(self.words, self.teacher_, config.width, config, generator, say)
         with self.cache.put("vectors", key) as place:
             save_file({"vectors": made.contiguous()}, place / "vectors.safetensors")
         return made, False

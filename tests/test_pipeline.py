@@ -106,7 +106,8 @@ def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_pat
     first = run(config, tmp_path / "one", cache)
     asked = []
     monkeypatch.setattr(
-        "distill_core.teacher.Teacher.logits", lambda self, texts, *rest: asked.append(texts) or torch.zeros(len(texts), 2)
+        "distill_core.teacher.Teacher.logits",
+        lambda self, texts, *rest: asked.append(texts) or torch.zeros(len(texts), 2),
     )
     second = run(config, tmp_path / "two", cache)
     assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
