@@ -11,6 +11,7 @@ from distill_core.cache import Cache
 from distill_core.config import Config
 from distill_core.errors import Stopped, UserError
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.teacher import Teacher
 
 
 @pytest.fixture
@@ -103,16 +104,22 @@ def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
 
 
 def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):
-    first = run(config, tmp_path / "one", cache)
+    monkeypatch.setattr(evaluate, "speed", lambda *_: {"latency_ms": 1.0, "texts_per_s": 1.0})
+    monkeypatch.setattr(Teacher, "settle", lambda self, texts: setattr(self, "dtype", torch.float32))
     asked = []
-    monkeypatch.setattr(
-        "distill_core.teacher.Teacher.logits",
-        lambda self, texts, *rest: asked.append(texts) or torch.zeros(len(texts), 2),
-    )
+    forward = Teacher.forward
+
+    def watched(self, encoded, dtype):
+        asked.append(len(encoded))
+        return forward(self, encoded, dtype)
+
+    monkeypatch.setattr(Teacher, "forward", watched)
+    first = run(config, tmp_path / "one", cache)
+    assert sum(asked) >= of(first, Compared)[0].summary["rows"]["transfer"]
+    asked.clear()
     second = run(config, tmp_path / "two", cache)
+    assert asked == []
     assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
-    speed_alone = all(len(texts) <= 512 for texts in asked)  # evaluate.speed times the teacher; no logits are learned
-    assert speed_alone
     points = [[(p.series, p.step, p.value) for p in of(events, Point)] for events in (first, second)]
     assert points[0] == points[1]
     ended = {event.stage: event.cached for event in of(second, StageEnded)}
