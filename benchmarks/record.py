@@ -51,7 +51,8 @@ def entry(title: str, command: list[str], load: str, report: dict[str, Any] | No
     if report is None or not report["scores"]:
         status = report["status"] if report else "no report"
         return head + f"**Did not finish**: exit code {code}, {status}.\n"
-    columns = "| | accuracy | 95 % interval | macro-F1 | weights | bytes | one text, ms | texts/s |\n" + "|---" * 8 + "|\n"
+    columns = "| | accuracy | 95 % interval | macro-F1 | weights | bytes | one text, ms | texts/s |\n"
+    columns += "|---" * 8 + "|\n"
     rows = "".join(row(name, score) for name, score in report["scores"].items())
     counts = ", ".join(f"{name} {count:,}" for name, count in report["rows"].items())
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report["stages"].items())

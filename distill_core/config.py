@@ -189,7 +189,8 @@ DEFAULTS: dict[str, Any] = Config().model_dump()
 @dataclass(frozen=True)
 class Knob:
     """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict; limits are inclusive
-    and None where there is none; `choices` is empty where anything of the type goes; `optional` where None is a value."""
+    and None where there is none; `choices` is empty where anything of the type goes; `optional` where None is a value.
+    """
 
     name: str
     group: str

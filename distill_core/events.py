@@ -44,7 +44,7 @@ class StageEnded(Event):
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """`done` of `total` `unit` ("texts", "steps"); `left` is the stage's estimated seconds to go, None while unknown."""
+    """`done` of `total` `unit` ("texts", "steps"); `left` is the estimated seconds to go, None while unknown."""
 
     kind: ClassVar[str] = "progress"
     stage: str
@@ -94,7 +94,7 @@ class Compared(Event):
 
 @dataclass(frozen=True)
 class Ended(Event):
-    """The run's last word. `status` is one of ENDED, `message` one sentence, `trace` a traceback where it was our bug."""
+    """The run's last word. `status` is one of ENDED, `message` one sentence, `trace` a traceback if it was our bug."""
 
     kind: ClassVar[str] = "ended"
     status: str

@@ -1,4 +1,4 @@
-"""Shelves of parts: a shelf is a folder of this package, a part is a file on it, and the file's name is the part's name.
+"""Shelves of parts: a shelf is a folder of this package, a part is a file on it, its file's name is its own name.
 
 Knows nothing of what a part does. Names, help and constants are read from the source text, so that listing a shelf
 imports nothing heavy; only `get` imports the part.

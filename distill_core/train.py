@@ -19,7 +19,8 @@ from distill_core.cache import digest, write_whole
 from distill_core.errors import Diverged
 
 POOL = 50  # batches that are sorted by length together: wide enough for even lengths, narrow enough for a fresh order
-CHECKPOINT_EVERY = 10.0  # seconds; a full state of 30 MB takes 60 ms to write
+CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
+SHARE = 30  # times a checkpoint's own cost: a large teacher's state takes seconds, and writing it is not training
 REPORTS = 400  # training-loss points of one curve
 
 
@@ -101,7 +102,7 @@ def fit(
         torch.manual_seed(plan.seed)
     report_every = max(1, plan.steps // REPORTS)
     per_epoch = math.ceil(rows / plan.batch)
-    started, first, saved = time.monotonic(), state.step, time.monotonic()
+    started, first, saved, cost = time.monotonic(), state.step, time.monotonic(), 0.0
     epoch, order = -1, []
     model.train()
     try:
@@ -129,9 +130,11 @@ def fit(
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
                 yield Tick(state.step, plan.steps, mean, scores, best, pace * (plan.steps - state.step))
                 model.train()  # whoever listens may have asked the model something
-            if checkpoint and time.monotonic() - saved > CHECKPOINT_EVERY:
+            if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, SHARE * cost):
+                began = time.monotonic()
                 _save(checkpoint, identity, model, optimisers, state)
                 saved = time.monotonic()
+                cost = saved - began
     finally:
         if state.weights:
             model.load_state_dict(state.weights)
