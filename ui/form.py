@@ -85,9 +85,10 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
         return gr.Dropdown(list(knob.choices), value=knob.default, **words)
     if knob.type is bool:
         return gr.Checkbox(value=knob.default, **words)
-    if knob.type in (int, float):
+    if knob.type in (int, float) and not knob.optional:  # an empty gr.Number shows a 0, which is a value
         return gr.Number(value=knob.default, precision=0 if knob.type is int else None, **words)
-    return gr.Textbox(value=knob.default or "", max_lines=1, **words)
+    empty = say("task.limit.all") if knob.name == "limit" else None
+    return gr.Textbox(value=knob.default or "", max_lines=1, placeholder=empty, **words)
 
 
 def rate(rule: str, help: str, default: float) -> gr.Slider:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import distill_core as core
 from ui.page import build, head
 from ui.theme import theme, variables
+from ui.words import say
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UPLOAD = "20mb"
@@ -83,7 +84,7 @@ def options(host: str) -> dict[str, Any]:
         "footer_links": ["api"],
         "max_file_size": UPLOAD,
         "state_session_capacity": 500,
-        "quiet": False,
+        "quiet": True,
         "app_kwargs": {"routes": [Route("/assets/plotly.min.js", library)], "middleware": middleware},
     }
 
@@ -93,7 +94,9 @@ def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = Fals
     core.open_app()
     demo = build().queue(default_concurrency_limit=8, max_size=200)
     try:
-        demo.launch(server_port=port, inbrowser=browser, **options(host))
+        _, address, _ = demo.launch(server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host))
+        print(say("opened", address=address), flush=True)
+        demo.block_thread()
     finally:
-        gr.close_all()
+        gr.close_all(verbose=False)
         core.close()

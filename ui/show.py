@@ -9,6 +9,7 @@ from typing import Any
 from ui.words import say
 
 DASH = "–"
+NARROW = "\u00a0"  # between a number and its unit: they stay on one line
 
 
 def esc(text: Any) -> str:
@@ -18,7 +19,7 @@ def esc(text: Any) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """0.913 -> "91.3 %"; None -> a dash."""
-    return DASH if share is None else f"{100 * share:.{digits}f} %"
+    return DASH if share is None else f"{100 * share:.{digits}f}{NARROW}%"
 
 
 def count(number: float | None) -> str:
@@ -32,9 +33,9 @@ def size(number: float | None) -> str:
         return DASH
     for unit in ("B", "KB", "MB"):
         if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+            return f"{number:.{int(unit != 'B' and number < 100)}f}{NARROW}{unit}"
         number /= 1000
-    return f"{number:.1f} GB"
+    return f"{number:.1f}{NARROW}GB"
 
 
 def millions(number: float | None) -> str:
@@ -44,7 +45,7 @@ def millions(number: float | None) -> str:
     if number < 10_000:
         return count(number)
     value = number / 1e6
-    return f"{value:.2f} M" if value < 10 else f"{value:.0f} M"
+    return f"{value:.2f}{NARROW}M" if value < 10 else f"{value:.0f}{NARROW}M"
 
 
 def latency(milliseconds: float | None) -> str:
@@ -52,8 +53,8 @@ def latency(milliseconds: float | None) -> str:
     if milliseconds is None:
         return DASH
     if milliseconds >= 1000:
-        return f"{milliseconds / 1000:.1f} s"
-    return f"{milliseconds:.2f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"
+        return f"{milliseconds / 1000:.1f}{NARROW}s"
+    return f"{milliseconds:.2f}{NARROW}ms" if milliseconds < 10 else f"{milliseconds:.0f}{NARROW}ms"
 
 
 def duration(seconds: float | None) -> str:
@@ -62,7 +63,7 @@ def duration(seconds: float | None) -> str:
         return DASH
     whole = max(0, round(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}{NARROW}s"
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 

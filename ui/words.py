@@ -159,6 +159,7 @@ WORDS: dict[str, str] = {
     "now.interrupted": "Interrupted: the app or the worker ended while it ran. Press Resume; it goes on where it was. {message}",
     "now.diverged": "Diverged. {message}",
     "unknown_run": "There is no run with this address.",
+    "opened": "Stillroom is open at {address} (Ctrl-C ends it).",
     # compare
     "compare.why": "Four models on the same held-out rows, measured on this machine, and your own text in front of both.",
     "compare.none": "Nothing to compare yet. Start a run, or open a finished one from the history.",
@@ -185,9 +186,8 @@ WORDS: dict[str, str] = {
     "compare.ask": "Ask both",
     "compare.ask.empty": "Type a text and see both answers.",
     "compare.differ": "Where they differ",
-    "compare.differ.info": "Test rows on which student and teacher give different answers. Click one to try it above.",
+    "compare.differ.info": "Test rows on which student and teacher give different answers. Choose who is right; click a row to try it above.",
     "compare.differ.none": "No such rows.",
-    "compare.differ.who": "Who is right",
     "compare.only_student": "only the student",
     "compare.only_teacher": "only the teacher",
     "compare.neither": "neither",

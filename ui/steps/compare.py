@@ -15,7 +15,15 @@ from distill_core import ENDED, ROWS, Run, UserError
 from ui.show import bars, count, esc, latency, millions, note, percent, size, table, times, why
 from ui.words import say
 
+SIDES = " ⏐ "  # between the two sentences of a pair
 SHOWN = 50  # differing rows shown at once
+# which row was clicked: the rows are HTML made on the server, all of their texts escaped
+PICK_JS = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-row]')
+  if (button) trigger('pick', { row: Number(button.dataset.row) })
+})
+"""
 WHO = ("any", "only_teacher", "only_student", "neither")
 
 
@@ -30,8 +38,7 @@ class Compare:
     ask: gr.Button
     answer: gr.HTML
     who: gr.Radio
-    differ: gr.Dataframe
-    none: gr.HTML
+    differ: gr.HTML
     download: gr.Button
     file: gr.DownloadButton
     message: gr.HTML
@@ -39,7 +46,7 @@ class Compare:
     @property
     def shown(self) -> list[Any]:
         """What `show` fills, in its order."""
-        return [self.about, self.answers, self.text2, self.answer, self.message, self.differ, self.none, self.who]
+        return [self.about, self.answers, self.text2, self.answer, self.message, self.differ, self.who]
 
 
 def build() -> Compare:
@@ -63,34 +70,20 @@ def build() -> Compare:
         who = gr.Radio(
             [(say(f"compare.{name}"), name) for name in WHO],
             value="any",
-            label=say("compare.differ.who"),
+            label=say("compare.differ"),
             info=say("compare.differ.info"),
             interactive=True,
             visible=False,
         )
-        none = gr.HTML(visible=False)
-        differ = gr.Dataframe(
-            headers=[say("task.text"), say("compare.truth"), say("row.student"), say("row.teacher")],
-            type="array",
-            interactive=False,
-            visible=False,
-            wrap=True,
-            max_height=420,
-            show_label=False,
-            buttons=[],
-            datatype="str",
-            label=say("compare.differ"),
-            column_widths=["58%", "14%", "14%", "14%"],
-            elem_id="differ-rows",
-        )
-    return Compare(about, answers, text, text2, ask, answer, who, differ, none, download, file, message)
+        differ = gr.HTML(visible=False, js_on_load=PICK_JS, elem_id="differ-rows")
+    return Compare(about, answers, text, text2, ask, answer, who, differ, download, file, message)
 
 
 def wire(step: Compare, live: gr.HTML) -> None:
     """Connects the step. Loading and asking models is the heavy part: one at a time."""
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    step.who.input(differing, [live, step.who], [step.differ, step.none], **quick)
-    step.differ.select(_load_row, [live, step.who], [step.text, step.text2], **quick)
+    step.who.input(differing, [live, step.who], step.differ, **quick)
+    step.differ.pick(_load_row, [live, step.who], [step.text, step.text2], **quick)
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
     gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **heavy)
     step.download.click(export, live, [step.file, step.message], **heavy).success(
@@ -104,15 +97,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
 
 def show(run: str) -> tuple[Any, ...]:
     """The whole step for a run, in the order of `Compare.shown`."""
-    hidden = (
-        gr.Column(visible=False),
-        gr.skip(),
-        "",
-        "",
-        gr.Dataframe(visible=False),
-        gr.HTML(visible=False),
-        gr.Radio(visible=False),
-    )
+    hidden = gr.Column(visible=False), gr.skip(), "", "", gr.HTML(visible=False), gr.Radio(visible=False)
     try:
         found = core.run(run) if run else None
     except UserError as error:
@@ -123,7 +108,6 @@ def show(run: str) -> tuple[Any, ...]:
         return f'<div class="card empty">{esc(say(words))}</div>', *hidden
     about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}</div>'
     pair = any(len(row["text"]) == 2 for row in islice(found.texts(), 1))
-    differ, none = differing(run, "any")
     if row.example:
         about += note(say("compare.example"))
     empty = f'<div class="card empty">{esc(say("compare.ask.empty"))}</div>'
@@ -133,8 +117,7 @@ def show(run: str) -> tuple[Any, ...]:
         gr.Textbox(visible=pair),
         empty,
         "",
-        differ,
-        none,
+        gr.HTML(differing(run, "any"), visible=not row.example),
         gr.Radio(visible=not row.example, value="any"),
     )
 
@@ -191,14 +174,24 @@ def rows(summary: Mapping[str, Any]) -> str:
     return f'{made}<p class="hint">{esc(say("compare.caption"))}</p>'
 
 
-def differing(run: str, who: str) -> tuple[Any, Any]:
-    """The rows on which student and teacher differ, filtered by who is right, and the word for none."""
+def differing(run: str, who: str) -> str:
+    """The rows on which student and teacher differ, filtered by who is right."""
     try:
-        found = [_told(row) for row in _differing(core.run(run), who)]
-    except UserError:
-        found = []
-    table_ = [[" ⏐ ".join(row["text"]), row["label"], row["student"], row["teacher"]] for row in found]
-    return gr.Dataframe(table_, visible=bool(table_)), gr.HTML(note(say("compare.differ.none")), visible=not table_)
+        found = _differing(core.run(run), who)
+    except UserError as error:
+        return note(str(error), "error")
+    if not found:
+        return note(say("compare.differ.none"))
+    head = [say("task.text"), say("compare.truth"), say("row.student"), say("row.teacher")]
+    body = [
+        [
+            f'<button type="button" data-row="{index}">{esc(SIDES.join(row["text"]))}</button>',
+            esc(row["label"]),
+            *(f"{esc(_said(row, name))} {percent(max(row[name].values()), 0)}" for name in ("student", "teacher")),
+        ]
+        for index, row in enumerate(found)
+    ]
+    return f'<div class="card differ-rows">{table(head, body, say("compare.differ"), kind="texts cards")}</div>'
 
 
 def _differing(run: Run, who: str) -> list[dict[str, Any]]:
@@ -219,20 +212,13 @@ def _right(row: Mapping[str, Any]) -> str:
     return f"only_{right[0]}" if right else "neither"
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A differing row with each model's answer as "label 87 %"."""
-
-    def answer(name: str) -> str:
-        label = _said(row, name)
-        return f"{label} {percent(row[name][label], 0)}"
-
-    return {"text": row["text"], "label": row["label"], "student": answer("student"), "teacher": answer("teacher")}
-
-
-def _load_row(run: str, who: str, event: gr.SelectData) -> tuple[str, str]:
-    index = event.index[0] if isinstance(event.index, list | tuple) else event.index
-    found = _differing(core.run(run), who)
-    text = found[index]["text"] if isinstance(index, int) and 0 <= index < len(found) else [""]
+def _load_row(run: str, who: str, event: gr.EventData) -> tuple[str, str]:
+    index = getattr(event, "row", None)
+    try:
+        found = _differing(core.run(run), who)
+    except UserError:
+        found = []
+    text = found[index]["text"] if type(index) is int and 0 <= index < len(found) else [""]
     return text[0], text[1] if len(text) > 1 else ""
 
 

@@ -45,7 +45,7 @@ def build(form: Form) -> Distil:
     view = live(elem_id="live")
     with gr.Accordion(say("distil.knobs"), open=False):
         for group in ("student", "training"):
-            gr.HTML(f"<h2>{esc(say(f'distil.{group}'))}</h2>")
+            gr.HTML(f'<h2 class="knobs-title">{esc(say(f"distil.{group}"))}</h2>')
             with gr.Row(elem_classes="knobs"):
                 for knob in form.knobs.values():
                     if knob.group == group:

@@ -8,7 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import UserError
-from ui.form import OTHER, OTHER_NAME, Form
+from ui.form import OTHER, OTHER_NAME, Form, made
 from ui.show import esc, note, why
 from ui.words import say
 
@@ -107,7 +107,7 @@ def build(form: Form) -> Teacher:
                     elem_id="teacher-name",
                 ),
             )
-            form.place("fine_tune")
+            form.place("fine_tune", made(form.knobs["fine_tune"], elem_id="fine-tune"))
             with gr.Accordion(say("teacher.more"), open=False):
                 for knob in form.knobs.values():
                     if knob.group == "teacher" and knob.name not in ("teacher", "fine_tune"):

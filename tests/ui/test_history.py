@@ -1,0 +1,97 @@
+"""History and the comparison of runs that others made: examples, hostile names, deleted and back again."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+import distill_core as core
+from distill_core import store as stores
+from distill_core.config import Config
+from distill_core.events import Compared, Ended
+from distill_core.store import Store
+from ui import history
+from ui.steps import compare, distil
+
+SCORE = {"macro_f1": 0.9, "low": 0.8, "high": 0.95, "parameters": 1000, "latency_ms": 2.0, "texts_per_s": 500.0}
+SUMMARY = {
+    "scores": {
+        "control": {**SCORE, "accuracy": 0.8, "bytes": 4000},
+        "student": {**SCORE, "accuracy": 0.9, "bytes": 4000},
+        "teacher": {**SCORE, "accuracy": 1.0, "bytes": 80_000, "latency_ms": 30.0},
+    },
+    "gap_recovered": 0.5, "kept": 0.9, "agreement": 0.9, "rows": {"test": 2000}, "scored_on": "test",
+}  # fmt: skip
+
+
+def finished(store: Store, name: str) -> str:
+    run = store.create(Config().model_dump(), name=name)
+    store.move(run, ["queued"], "running")
+    store.append(run, [Compared(SUMMARY), Ended("finished")])
+    return run
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A shipped example."""
+    made = Store(tmp_path / "elsewhere")
+    run = finished(made, "An example")
+    file = sqlite3.connect(tmp_path / "examples")
+    with sqlite3.connect(made.path) as source:
+        source.backup(file)
+    file.close()
+    made.close()
+    monkeypatch.setattr(stores, "EXAMPLES", str(tmp_path / "examples"))
+    return run
+
+
+def test_a_first_start_shows_the_examples_marked_and_unchangeable(example: str) -> None:
+    html, more = history.listed("", "", history.PAGE)
+    assert "An example" in html and ">example<" in html and f"?run={example}" in html
+    assert "data-act" not in html and not more.visible
+
+
+def test_an_example_can_be_read_but_not_asked(example: str) -> None:
+    about, answers, *_ = compare.show(example)
+    assert "20×" in about and "15×" in about and "90.0" in about and "50" in about
+    assert not answers.visible
+    assert [button.visible for button in distil.controls(example)] == [True, False, False, True]
+
+
+def test_a_deleted_run_goes_and_comes_back(home: Path) -> None:
+    run = finished(Store(home), "<b>Mine</b>")
+    html, _ = history.listed("", "", history.PAGE)
+    assert "&lt;b&gt;Mine&lt;/b&gt;" in html and "<b>Mine" not in html
+    undo = history.acted(run, "delete")
+    assert 'data-act="restore"' in undo and "<b>Mine" not in undo
+    assert run not in history.listed("", "", history.PAGE)[0]
+    assert history.acted(run, "restore") == ""
+    assert run in history.listed("", "", history.PAGE)[0]
+
+
+@pytest.mark.parametrize("act", ["", "rename", "__class__", "stop", "folder"])
+def test_only_what_a_button_does_is_done(act: str, home: Path) -> None:
+    run = finished(Store(home), "Mine")
+    assert history.acted(run, act) == ""
+    assert core.run(run).name == "Mine"
+
+
+def test_search_state_and_more(home: Path) -> None:
+    store = Store(home)
+    for number in range(history.PAGE + 2):
+        finished(store, f"run number {number}" if number else "Zanzibar")
+    html, more = history.listed("", "", history.PAGE)
+    assert html.count("<tr") == history.PAGE + 1 and more.visible
+    assert history.listed("zanzibar", "", history.PAGE)[0].count("<tr") == 2
+    assert "<table" not in history.listed("", "failed", history.PAGE)[0]
+    assert history.listed("", "no such state", 10**9)[0].count("<tr") == history.PAGE + 3
+
+
+def test_a_run_without_a_gap_is_not_praised() -> None:
+    assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": None})
+    assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": -0.2})
+    bigger = SUMMARY["scores"] | {"student": SUMMARY["scores"]["student"] | {"bytes": 160_000}}
+    assert "smaller" not in compare.sentence(SUMMARY | {"scores": bigger})
