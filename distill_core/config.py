@@ -83,7 +83,7 @@ class Config(BaseModel):
         standard_rules(), "transfer", "Augmentation rules", "Each rule and its rate: mask=0.1,pos=0.1,ngram=0.25."
     )
     n_iter: int = knob(
-        10, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
+        4, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
     )
     transfer_limit: int = knob(
         100_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000
@@ -134,7 +134,7 @@ class Config(BaseModel):
     )
     lr: float = knob(3e-3, "training", "Learning rate", "Peak of the schedule.", gt=0, le=10)
     batch: int = knob(64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", ge=1, le=4096)
-    epochs: int = knob(6, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
+    epochs: int = knob(4, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
     evaluations: int = knob(
         20, "training", "Evaluations", "How often the validation rows are scored in a run.", ge=1, le=1000
     )
