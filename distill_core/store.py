@@ -143,6 +143,8 @@ class Store:
     def close(self) -> None:
         """Closes the connections. The store can't be used afterwards."""
         self._reader.close()
+        if self._examples:
+            self._examples.close()
         # Closing the last connection checkpoints the WAL, which is a write.
         with self._lock, self._file_lock:
             self._db.close()
