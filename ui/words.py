@@ -75,6 +75,7 @@ WORDS: dict[str, str] = {
     "augment.rate": "Rate of {name}",
     "augment.text": "A text to try the rules on",
     "augment.text.info": "Leave it empty for one of the rows.",
+    "augment.text2": "Its second sentence",
     "augment.preview": "Preview",
     "augment.shuffle": "Shuffle",
     "augment.original": "Original",

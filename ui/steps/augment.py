@@ -13,7 +13,7 @@ from ui.show import bars, diff, esc, note, why
 from ui.words import say
 
 OFFSPRING = 5
-SIDES = " ⏐ "  # between the two sentences of a pair
+SIDES = " | "  # between the two sentences of a pair
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Augment:
     """The preview's parts."""
 
     text: gr.Textbox
+    text2: gr.Textbox
     show: gr.Button
     shuffle: gr.Button
     shown: gr.HTML
@@ -56,36 +57,42 @@ def build(form: Form) -> Augment:
                 interactive=True,
                 elem_id="augment-text",
             )
+            text2 = gr.Textbox(label=say("augment.text2"), lines=2, visible=False, interactive=True)
             with gr.Row(elem_classes="actions"):
                 show = gr.Button(say("augment.preview"), variant="secondary", elem_id="preview")
                 shuffle = gr.Button(say("augment.shuffle"), elem_id="shuffle")
             shown = gr.HTML(f'<div class="card empty">{esc(say("augment.empty"))}</div>', elem_id="offspring")
 
-    return Augment(text, show, shuffle, shown)
+    return Augment(text, text2, show, shuffle, shown)
 
 
 def wire(form: Form, step: Augment) -> None:
     """Connects the preview."""
 
-    def preview(text: str, *given: Any) -> str:
-        return offspring(form, given, text)
+    def preview(text: str, text2: str, *given: Any) -> tuple[str, Any]:
+        return offspring(form, given, text, text2)
 
-    def another(text: str, *given: Any) -> str:
-        return offspring(form, given, text, seed=random.randrange(2**31))
+    def another(text: str, text2: str, *given: Any) -> tuple[str, Any]:
+        return offspring(form, given, text, text2, seed=random.randrange(2**31))
 
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    inputs = [step.text, *form.inputs]
-    gr.on([step.show.click, step.text.submit], preview, inputs, step.shown, show_progress_on=step.show, **heavy)
-    step.shuffle.click(another, inputs, step.shown, show_progress_on=step.shuffle, **heavy)
+    inputs, shown = [step.text, step.text2, *form.inputs], [step.shown, step.text2]
+    asked = [step.show.click, step.text.submit, step.text2.submit]
+    gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **heavy)
+    step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **heavy)
 
 
-def offspring(form: Form, given: Any, text: str, seed: int | None = None) -> str:
-    """A text's offspring as HTML. `seed` draws others, but of the rows that the form's own seed gives."""
+def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, Any]:
+    """A text's offspring as HTML, and the second sentence's box, shown where the task is about pairs. `seed` draws
+    others, but of the rows that the form's own seed gives."""
+    pair = False
     try:
         config = form.config(given)
-        found = core.preview(config, text or None, OFFSPRING, **({} if seed is None else {"seed": seed}))
+        pair = core.inspect(config).pair
+        chosen = ((text, text2) if pair else text) if text or (pair and text2) else None
+        found = core.preview(config, chosen, OFFSPRING, seed=seed)
     except UserError as error:
-        return note(str(error), "error")
+        return note(str(error), "error"), gr.Textbox(visible=pair)
     before = SIDES.join(found["text"])
     children = [_child(say("augment.original"), esc(before), found.get("probabilities"))]
     for child in found["offspring"]:
@@ -94,7 +101,8 @@ def offspring(form: Form, given: Any, text: str, seed: int | None = None) -> str
         )
     none = note(say("augment.none")) if not found["offspring"] else ""
     legend = f'<p class="hint">{esc(say("augment.legend"))}</p>'
-    return f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
+    html = f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
+    return html, gr.Textbox(visible=pair)
 
 
 def _child(rule: str, html: str, said: dict[str, float] | None) -> str:

@@ -15,7 +15,7 @@ from distill_core import ENDED, ROWS, Run, UserError
 from ui.show import bars, count, esc, latency, millions, note, percent, size, table, times, why
 from ui.words import say
 
-SIDES = " ⏐ "  # between the two sentences of a pair
+SIDES = " | "  # between the two sentences of a pair
 SHOWN = 50  # differing rows shown at once
 # which row was clicked: the rows are HTML made on the server, all of their texts escaped
 PICK_JS = """
