@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.__main__ import parser
+from distill_core.command.options import config_of, parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +41,9 @@ def commands():
 
 @pytest.mark.parametrize("command", commands())
 def test_its_commands_parse(command):
-    parser().parse_args(shlex.split(command)[3:])
+    given = parse(shlex.split(command)[3:])
+    if hasattr(given, "seed") or hasattr(given, "task"):
+        config_of(given)
 
 
 def test_it_names_what_is_there():
