@@ -94,6 +94,10 @@ class Config(BaseModel):
     vocabulary: Literal["pieces", "words"] = knob(
         "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words."
     )
+    unseen: Literal["nearest", "unknown"] = knob(
+        "nearest", "student", "Unseen pieces",
+        "What a word piece that no training text holds is read as: the teacher's nearest kept piece, or unknown.",
+    )  # fmt: skip
     vectors: str = knob(
         "teacher_table",
         "student",

@@ -39,6 +39,7 @@ from distill_core.events import (
 )
 from distill_core.parts import LOSSES, STUDENTS, VECTORS
 from distill_core.teacher import Teacher
+from distill_core.vectors._nearest import aliased
 
 Steps = Generator[Event, None, Any]  # a stage: yields events, returns True where its result was there already
 FORMAT = 1  # raise when what a stage caches changes its meaning
@@ -108,6 +109,8 @@ class _Run:
         yield Fact("transfer", {"texts": len(self.set.texts), "counts": self.set.counts})
         sentences = [side for row in self.set.texts for side in row]
         self.words = text.build(self.config.vocabulary, sentences, pieces, self.teacher_.mask_token)
+        if self.config.unseen == "nearest":
+            self.words = aliased(self.words, self.teacher_)
         said: list[str] = []
         self.vectors, cached = self._starting_vectors(said.append)
         for sentence in said:
@@ -312,7 +315,7 @@ class _Run:
 
     def _student_key(self) -> dict[str, Any]:
         """All that decides the control's weights, but for the number of steps."""
-        shape = ("student", "hidden", "fc", "dropout", "channels", "max_tokens")
+        shape = ("student", "hidden", "fc", "dropout", "channels", "max_tokens", "unseen")
         training = ("optimiser", "lr", "batch", "evaluations", "seed")
         vectors = digest(self.vectors.numpy().tobytes().hex())
         return {

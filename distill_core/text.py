@@ -125,12 +125,16 @@ class Vocabulary:
         token_ids: list[int],
         teacher_ids: list[int],
         mask_token: str,
+        aliases: "Sequence[tuple[int, int]]" = (),
     ):
         """`token_ids` and `teacher_ids` (-1 for none) are each entry's id in `tokenizer` and in the teacher's table;
-        `mask_token` is what `tokenizer` calls a masked word."""
+        `mask_token` is what `tokenizer` calls a masked word; `aliases` are (token id, row) of tokens that have no row
+        of their own and are read as another."""
         self.kind, self.tokenizer, self.entries = kind, tokenizer, entries
         self.token_ids, self.teacher_ids, self.mask_token = token_ids, teacher_ids, mask_token
-        self._rows = {token: row for row, token in enumerate(token_ids) if row > 0 and token >= 0}
+        self.aliases = [(token, row) for token, row in aliases]
+        own = {token: row for row, token in enumerate(token_ids) if row > 0 and token >= 0}
+        self._rows = {**dict(self.aliases), **own}
 
     @property
     def size(self) -> int:
@@ -147,7 +151,7 @@ class Vocabulary:
     def save(self, folder: "str | Path") -> None:
         """Write tokenizer.json and vocabulary.json into `folder`, which exists."""
         self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
-        names = ("kind", "entries", "token_ids", "teacher_ids", "mask_token")
+        names = ("kind", "entries", "token_ids", "teacher_ids", "mask_token", "aliases")
         state = {name: getattr(self, name) for name in names}
         (Path(folder) / "vocabulary.json").write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
 
