@@ -70,20 +70,20 @@ def listed(words: str, state: str, size: float) -> tuple[str, Any]:
     size = max(PAGE, min(1000, int(size or PAGE)))
     wanted = {"status": state if state in STATUSES else None, "search": str(words or "")[:200]}
     found = core.runs(size + 1, **wanted)
-    html = _table(found[:size])
+    html = _table(found[:size], say("history"))
     if not found:
         plain = not (wanted["status"] or wanted["search"])
         html = f'<div class="card empty">{esc(say("history.none" if plain else "history.none.found"))}</div>'
     if len(found) <= size and (examples := core.runs(PAGE, examples=True, **wanted)):
-        html += f'<p class="why">{esc(say("history.examples"))}</p>{_table(examples)}'
+        html += f'<p class="why">{esc(say("history.examples"))}</p>{_table(examples, say("history.examples"))}'
     return html, gr.Button(visible=len(found) > size)
 
 
-def _table(runs: list[Run]) -> str:
+def _table(runs: list[Run], name: str) -> str:
     if not runs:
         return ""
     head = [say(f"history.{key}") for key in ("name", "state", "student", "teacher", "gap", "when", "actions")]
-    made = table(head, [_row(run) for run in runs], say("history"), kind="cards")
+    made = table(head, [_row(run) for run in runs], name, kind="cards")
     return f'<div class="card runs">{made}</div>'
 
 

@@ -214,10 +214,12 @@ def template() -> str:
         f'<section class="live idle"><p class="now" role="status" aria-live="polite">{say("live.idle")}</p>'
         f'<ol class="stages" aria-label="{say("live.stages")}"></ol><div class="figures">{figures}</div>'
         f'<p class="hint">{say("live.accuracy.hint")} {say("live.zoom")}</p>'
-        f'<details class="twin"><summary>{say("live.table")}</summary><div class="scroll">'
+        f'<details class="twin"><summary>{say("live.table")}</summary><div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{say("live.table")}">'
         f'<table class="plain"><thead><tr>{heads}</tr>'
         "</thead><tbody></tbody></table></div></details>"
-        f'<div class="log" hidden><h2>{say("live.notes")}</h2><ol></ol></div></section>'
+        f'<div class="log" hidden><h2>{say("live.notes")}</h2>'
+        f'<ol tabindex="0" aria-label="{say("live.notes")}"></ol></div></section>'
     )
 
 

@@ -1,19 +1,18 @@
 """The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 import distill_core as core
-from distill_core import ENDED, UserError
+from distill_core import ENDED, Config, UserError
 from ui import endpoints, history
 from ui.form import Form
 from ui.show import DASH, esc
 from ui.steps import augment, compare, distil, task, teacher
 from ui.words import say
 
-STEPS = ("task", "teacher", "augment", "distil", "compare")
+TOLD = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")  # what a recipe names where it is changed
 MARK = (
     '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="10" fill="#4f46e5"/>'
     '<circle cx="14" cy="17" r="8" fill="#c7d2fe"/>'
@@ -53,7 +52,7 @@ def build() -> gr.Blocks:
                 third = augment.build(form)
                 to_distil = _next("distil")
             with gr.Tab(say("step.distil"), id="distil", elem_id="step-distil") as last:
-                recipe = gr.HTML(elem_id="recipe")
+                line = gr.HTML(elem_id="recipe")
                 fourth = distil.build(form)
             with gr.Tab(say("step.compare"), id="compare", elem_id="step-compare"):
                 fifth = compare.build()
@@ -73,13 +72,20 @@ def build() -> gr.Blocks:
 
         fourth.live.moved(moved, fourth.live, [*fourth.buttons, tabs, *fifth.shown], **quick)
 
-        def told(*given: Any) -> str:
-            return recipe_of(form, given)
+        def told(run: str, *given: Any) -> str:
+            return recipes(run, form, given)
 
         changes = [
             form.controls[name].change for name, knob in form.knobs.items() if knob.group in ("student", "training")
         ]
-        gr.on([last.select, *changes], told, form.inputs, recipe, trigger_mode="always_last", **quick)
+        gr.on(
+            [last.select, fourth.live.change, *changes],
+            told,
+            [fourth.live, *form.inputs],
+            line,
+            trigger_mode="always_last",
+            **quick,
+        )
 
         def opened(request: gr.Request) -> tuple[Any, ...]:
             """The run that the address names, at the step that shows it."""
@@ -107,24 +113,34 @@ def build() -> gr.Blocks:
     return demo
 
 
-def recipe_of(form: Form, given: Any) -> str:
-    """The run that Start would begin, in one line."""
+def recipes(run: str, form: Form, given: Any) -> str:
+    """The run that is shown and the run that Start would begin, each in one line; one line where they are the same."""
     try:
-        found = form.values(given)
+        shown = recipe(core.run(run).config) if run else ""
     except UserError:
-        found = {"teacher": ""}
-    rows = say("labelled", n=f"{found['limit']:,}") if found.get("limit") else say("labelled.all")
-    who = found.get("teacher") or core.task_teacher(found.get("task", "")) if found.get("task") else DASH
-    passes = found.get("n_iter") or 0
-    words = say(
-        "recipe",
-        task=task.name(found.get("task", "")),
-        rows=rows,
-        teacher=Path(str(who)).name if who else DASH,
-        student=found.get("student", ""),
-        passes=say("passes", n=int(passes)) if passes else say("passes.none"),
-    )
-    return f'<p class="recipe"><b>{esc(say("distil.recipe"))}:</b> {esc(words)}</p>'
+        shown = ""
+    try:
+        coming = recipe(form.config(given))
+    except UserError as error:  # told again, at its step, when Start is pressed
+        coming = str(error)
+    lines = [("recipe.shown", shown)] if shown else []
+    if coming != shown:
+        lines.append(("recipe.coming" if shown else "recipe.this", coming))
+    return "".join(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(words)}</p>' for key, words in lines)
+
+
+def recipe(config: Config) -> str:
+    """A run in one line."""
+    teacher = config.teacher or core.task_teacher(config.task) or DASH
+    words = {
+        "task": task.name(config.task),
+        "rows": say("labelled", n=f"{config.limit:,}") if config.limit else say("labelled.all"),
+        "teacher": teacher.replace("\\", "/").rsplit("/", 1)[-1],
+        "student": config.student,
+        "passes": say("passes", n=config.n_iter) if config.n_iter else say("passes.none"),
+    }
+    changed = {name: value for name, value in config.changed().items() if name in TOLD}
+    return " · ".join([say("recipe", **words), *(f"{name} {value}" for name, value in changed.items())])
 
 
 def _next(step: str) -> gr.Button:

@@ -10,13 +10,13 @@ import gradio as gr
 COLOURS = {
     "teacher": ("#4338ca", "#a5b4fc"),
     "student": ("#0f766e", "#5eead4"),
-    "valid": ("#b45309", "#fbbf24"),
+    "valid": ("#92400e", "#fbbf24"),
     "control": ("#64748b", "#94a3b8"),
 }
 
 PAGE, CARD, SUNK, LINE = ("#f6f7fb", "#0d1117"), ("#ffffff", "#151b23"), ("#f1f3f9", "#1c242e"), ("#dfe3ec", "#2d3743")
 INK, QUIET = ("#1b2333", "#eef1f6"), ("#51607a", "#a3b0c2")
-ACCENT, ACCENT_OVER, ACCENT_SOFT = ("#4f46e5", "#6366f1"), ("#4338ca", "#4f46e5"), ("#eef0fe", "#1f2447")
+ACCENT, ACCENT_OVER, ACCENT_SOFT = ("#4f46e5", "#5558ee"), ("#4338ca", "#4f46e5"), ("#eef0fe", "#1f2447")
 STOP, STOP_OVER = ("#b91c1c", "#b91c1c"), ("#991b1b", "#dc2626")
 
 

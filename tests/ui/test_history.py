@@ -79,7 +79,8 @@ def test_only_what_a_button_does_is_done(act: str, home: Path) -> None:
     assert core.run(run).name == "Mine"
 
 
-def test_search_state_and_more(home: Path) -> None:
+def test_search_state_and_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "EXAMPLES", "none")
     store = Store(home)
     for number in range(history.PAGE + 2):
         finished(store, f"run number {number}" if number else "Zanzibar")

@@ -32,6 +32,10 @@ def own_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+ZOOM = """() => { const plot = document.querySelector('#live [data-plot=loss]')
+  return [plot.layout.xaxis.range, plot.data[0].x.length] }"""
+
+
 def drop(page: Any, file: Path) -> None:
     """Chooses "your own file" and drops `file`."""
     page.locator("#tasks label", has_text="Your own file").click()
@@ -156,6 +160,15 @@ def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, ti
     page.wait_for_url(re.compile(r"run="))
     page.locator("#live .trace").first.wait_for(timeout=120_000)
     page.reload()  # in mid-run: the same run, the same step
+    page.locator("#live .trace").first.wait_for(timeout=60_000)
+    plot = page.locator("#live [data-plot=loss] .nsewdrag").bounding_box()
+    page.mouse.move(plot["x"] + 40, plot["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + 160, plot["y"] + 140, steps=4)
+    page.mouse.up()
+    zoomed, length = page.evaluate(ZOOM)
+    page.wait_for_function(f"() => ({ZOOM})()[1] > {length}")
+    assert page.evaluate(ZOOM)[0] == zoomed  # new points came, what the user looks at stayed
     page.locator("#stop").click()
     page.locator("#live .live[data-status=stopped]").wait_for(timeout=120_000)
     run = page.url.partition("run=")[2]

@@ -36,7 +36,7 @@ def answer_view(**more: Any) -> gr.HTML:
         f'<input type="range" min="0.5" max="10" step="0.1" value="1">'
         f"<small>{esc(say('teacher.temperature.info'))}</small></label></div>"
     )
-    script = Path(__file__).with_name("answer.js").read_text(encoding="utf-8")
+    script = (Path(__file__).parents[1] / "answer.js").read_text(encoding="utf-8")
     return gr.HTML(None, html_template=template, js_on_load=script, **more)
 
 
