@@ -9,9 +9,8 @@ import os
 
 def main() -> None:
     """Reads the options, opens the store and the queue, and serves the page until Ctrl-C."""
-    public = bool(os.environ.get("SPACE_ID"))
     port = os.environ.get("GRADIO_SERVER_PORT")
-    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if public else "127.0.0.1")
+    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
     options = argparse.ArgumentParser(prog="app.py", description="Open Stillroom's page.")
     options.add_argument("--host", default=host, help="address to listen on (default: %(default)s)")
     options.add_argument(

@@ -11,12 +11,13 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Knob, UserError, knobs
+from ui import host
+from ui.host import FILES
 from ui.words import say
 
 RULE = "rule "  # what the name of a rate's slider begins with
 OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder can be called this
 OTHER_NAME = "teacher by name"
-FILES = ("train", "valid", "test", "unlabelled")
 
 
 class Form:
@@ -64,7 +65,7 @@ class Form:
             found = {name: value for name, value in found.items() if name not in FILES[:3]}
         if keep:
             found |= {name: str(core.keep_file(found[name])) for name in FILES if name in found}
-        return Config.of(**found)
+        return host.check(Config.of(**found), uploaded=FILES)
 
 
 def _whole(value: Any) -> Any:

@@ -7,6 +7,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import STATUSES, Run, UserError
+from ui import host
 from ui.show import DASH, esc, note, percent, status, table, why
 from ui.steps.distil import RESUMABLE
 from ui.words import say
@@ -69,9 +70,11 @@ def listed(words: str, state: str, size: float) -> tuple[str, Any]:
     """The table of runs that fit, and whether there are more. Without a run of one's own: the shipped examples."""
     size = max(PAGE, min(1000, int(size or PAGE)))
     wanted = {"status": state if state in STATUSES else None, "search": str(words or "")[:200]}
-    found = core.runs(size + 1, **wanted)
+    found = [] if host.public() else core.runs(size + 1, **wanted)
     html = _table(found[:size], say("history"))
-    if not found:
+    if host.public():
+        html = f'<p class="why">{esc(say("host.private"))}</p>'
+    elif not found:
         plain = not (wanted["status"] or wanted["search"])
         html = f'<div class="card empty">{esc(say("history.none" if plain else "history.none.found"))}</div>'
     if len(found) <= size and (examples := core.runs(PAGE, examples=True, **wanted)):

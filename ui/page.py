@@ -6,7 +6,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, Config, UserError
-from ui import endpoints, history
+from ui import endpoints, history, host
 from ui.form import Form
 from ui.show import DASH, esc
 from ui.steps import augment, compare, distil, task, teacher
@@ -157,7 +157,7 @@ def _go(step: str) -> Any:
 def _top(page: str) -> str:
     """The frame's header, with a pill for a run that is going on."""
     try:
-        running = core.runs(1, status=("running", "queued", "stopping"))
+        running = [] if host.public() else core.runs(1, status=("running", "queued", "stopping"))
     except UserError:
         running = []
     pill = ""

@@ -163,6 +163,8 @@ WORDS: dict[str, str] = {
     "now.diverged": "Diverged. {message}",
     "unknown_run": "There is no run with this address.",
     "opened": "Stillroom is open at {address} (Ctrl-C ends it).",
+    "host.path": "{knob} can't be a path on a public host. Upload the file on the page, or run Stillroom on your own machine.",
+    "host.private": "On a public page a run is known only to those who have its link. Keep yours.",
     # compare
     "compare.why": "Four models on the same held-out rows, measured on this machine, and your own text in front of both.",
     "compare.none": "Nothing to compare yet. Start a run, or open a finished one from the history.",

@@ -13,7 +13,7 @@ from distill_core import store as stores
 from distill_core.config import Config
 from distill_core.events import Compared, Ended
 from distill_core.store import Store
-from ui import history
+from ui import endpoints, history, host
 from ui.steps import compare, distil
 
 SCORE = {"macro_f1": 0.9, "low": 0.8, "high": 0.95, "parameters": 1000, "latency_ms": 2.0, "texts_per_s": 500.0}
@@ -96,3 +96,23 @@ def test_a_run_without_a_gap_is_not_praised() -> None:
     assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": -0.2})
     bigger = SUMMARY["scores"] | {"student": SUMMARY["scores"]["student"] | {"bytes": 160_000}}
     assert "smaller" not in compare.sentence(SUMMARY | {"scores": bigger})
+
+
+def test_on_a_public_host_nobody_lists_others_runs(home: Path, example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished(Store(home), "Mine")
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    html, more = history.listed("", "", history.PAGE)
+    assert run not in html and example in html and not more.visible
+    assert endpoints.runs() == []
+
+
+def test_on_a_public_host_nobody_names_files_of_the_machine(toy_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    knobs = ({"train": str(toy_csv), "task": "file"}, {"vectors_file": "/etc/passwd"}, {"teacher": str(toy_csv.parent)})
+    for named in knobs:
+        host.check(core.Config.of(**named))
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    for named in knobs:
+        with pytest.raises(core.UserError, match="public host"):
+            host.check(core.Config.of(**named))
+    host.check(core.Config.of(**knobs[0]), uploaded=host.FILES)
+    host.check(core.Config.of(teacher="builtin"))

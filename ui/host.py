@@ -1,0 +1,30 @@
+"""Whether strangers use this page, and what they then may not do: name files of the machine, or list others' runs.
+
+On a public host a run's id is the key to it: whoever has the link sees the run, nobody else does.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from distill_core import Config, UserError
+from ui.words import say
+
+FILES = ("train", "valid", "test", "unlabelled")
+
+
+def public() -> bool:
+    """Whether this is a Hugging Face Space."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def check(config: Config, uploaded: Sequence[str] = ()) -> Config:
+    """`config` itself. On a public host UserError where it names a path of the machine, the `uploaded` knobs aside."""
+    if not public():
+        return config
+    named = [knob for knob in (*FILES, "vectors_file") if knob not in uploaded and getattr(config, knob)]
+    if config.teacher and config.teacher != "builtin" and Path(config.teacher).expanduser().exists():
+        named.append("teacher")
+    if named:
+        raise UserError(say("host.path", knob=named[0]))
+    return config
