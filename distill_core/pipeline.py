@@ -42,7 +42,7 @@ from distill_core.teacher import Teacher
 from distill_core.vectors._nearest import aliased
 
 Steps = Generator[Event, None, Any]  # a stage: yields events, returns True where its result was there already
-FORMAT = 1  # raise when what a stage caches changes its meaning
+FORMAT = 2  # raise when what a stage caches changes its meaning
 
 
 def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from distill_core.parts import STUDENTS
 from distill_core.students import Student, logits, pad, take
@@ -54,18 +55,26 @@ def test_a_pairs_sides_share_their_weights(name):
 
 
 def test_reversing_the_input_swaps_the_halves():
-    encoder = build("bilstm").encoder
-    swapped = {
-        key: value
-        for old, value in encoder.state_dict().items()
-        for key in [old.removesuffix("_reverse") if old.endswith("_reverse") else old + "_reverse"]
-    }
-    mirror = build("bilstm").encoder
-    mirror.load_state_dict(swapped)
+    encoder, mirror = build("bilstm").encoder, build("bilstm").encoder
+    mirror.ahead.load_state_dict(encoder.back.state_dict())
+    mirror.back.load_state_dict(encoder.ahead.state_dict())
     vectors, lengths = torch.randn(2, 7, 12), torch.tensor([7, 7])
     forward, backward = encoder(vectors, lengths).chunk(2, dim=1)
     assert torch.allclose(mirror(vectors.flip(1), lengths), torch.cat([backward, forward], dim=1), atol=1e-6)
     assert not torch.allclose(forward, backward, atol=1e-3)
+
+
+def test_the_bilstm_is_torchs_own():
+    """Against the trusted bidirectional LSTM over packed sentences, with the same weights."""
+    encoder = build("bilstm").encoder
+    trusted = torch.nn.LSTM(12, 8, batch_first=True, bidirectional=True)
+    trusted.load_state_dict(
+        encoder.ahead.state_dict() | {f"{name}_reverse": value for name, value in encoder.back.state_dict().items()}
+    )
+    vectors, lengths = torch.randn(4, 9, 12), torch.tensor([3, 9, 1, 6])
+    packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
+    _, (last, _) = trusted(packed)
+    assert torch.allclose(encoder(vectors, lengths), torch.cat([last[0], last[1]], dim=1), atol=1e-6)
 
 
 def test_the_papers_student_has_the_papers_weights():
