@@ -179,8 +179,12 @@ def _card(report: dict[str, Any], predictor: Predictor) -> str:
     labels = ", ".join(predictor.labels)
     rows = "\n".join(_card_row(name, score) for name, score in report.get("scores", {}).items())
     summary = report.get("summary", {})
-    counts = report.get("rows", {})
-    scored = f"Scored once on {counts.get('test', '?')} {report.get('scored_on', 'test')} rows that no training saw."
+    counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
+    scored = (
+        f"Scored once on {counts.get('test', '?')} {report.get('scored_on') or 'test'} rows that no training saw."
+        if rows
+        else "Not scored yet: the run had not come to its comparison."
+    )
     return f"""---
 library_name: stillroom
 tags: [text-classification, knowledge-distillation]

@@ -107,6 +107,13 @@ def test_the_card_shows_the_four_rows(tmp_path):
     assert artifact.export(tmp_path / "student", out, REPORT) == out  # again, over itself
 
 
+def test_the_card_of_an_unscored_student_says_so(tmp_path):
+    artifact.save(predictor(), tmp_path / "student")
+    unscored = REPORT | {"rows": dict.fromkeys(REPORT["rows"]), "scored_on": None, "scores": {}}
+    card = (artifact.export(tmp_path / "student", tmp_path / "out", unscored) / "README.md").read_text()
+    assert "Not scored yet" in card and "None" not in card
+
+
 def test_export_leaves_other_folders_alone(tmp_path):
     artifact.save(predictor(), tmp_path / "student")
     (tmp_path / "mine").mkdir()
