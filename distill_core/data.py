@@ -261,7 +261,7 @@ def _classes(
     if not counts:
         raise DataError("No row of train has a label. Choose the column that holds the labels with label.")
     if given is None:
-        number = all(label.lstrip("-").isdecimal() for label in counts)
+        number = all(label.removeprefix("-").isdecimal() for label in counts)
         labels = tuple(sorted(counts, key=lambda label: (int(label) if number else 0, label)))
     else:
         labels = tuple(label for label in given if label in counts)

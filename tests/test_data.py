@@ -154,6 +154,7 @@ def test_classes_stand_in_a_lasting_order() -> None:
 
     assert order("10", "9", "-1") == ("-1", "9", "10")
     assert order("b", "a", "10") == ("10", "a", "b")
+    assert order("2", "--1") == ("--1", "2"), "no number"
     assert order("b", "a", labels=("b", "never", "a")) == ("b", "a")
 
 
