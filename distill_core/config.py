@@ -19,13 +19,8 @@ GROUPS = ("task", "teacher", "transfer", "student", "training")
 
 def knob(default: Any, group: str, label: str, help: str, *, shelf: Shelf | None = None, **limits: Any) -> Any:
     """One knob. `limits` are pydantic's ge, le, gt and lt; a `shelf` gives the choices."""
-    return (
-        Field(default, title=label, description=help, json_schema_extra={"group": group}, **limits)
-        if not shelf
-        else Field(
-            default, title=label, description=help, json_schema_extra={"group": group, "shelf": shelf.name}, **limits
-        )
-    )
+    extra = {"group": group} | ({"shelf": shelf.name} if shelf else {})
+    return Field(default, title=label, description=help, json_schema_extra=extra, **limits)
 
 
 def standard_rules() -> dict[str, float]:
