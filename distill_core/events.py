@@ -76,7 +76,7 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class Fact(Event):
-    """Something settled that later pages show: name "rows", "labels", "teacher", "columns", "vocabulary" or
+    """Something settled that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary" or
     "validation" (the validation score of "floor", "control", "teacher", for the chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
