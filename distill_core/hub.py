@@ -85,7 +85,8 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
     `allow_pickle` consents to weights that exist only as .bin; on a public host (SPACE_ID is set) it is ignored.
     Raises HubError."""
     id = parse_id(id)
-    pickles = allow_pickle and not os.environ.get("SPACE_ID")
+    public = bool(os.environ.get("SPACE_ID"))
+    pickles = allow_pickle and not public
     hub = _library()
     try:
         info = None if _offline() else hub.HfApi(token=False).model_info(id, timeout=ANSWER, files_metadata=True)
@@ -100,7 +101,7 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
             raise HubError(_OFFLINE.format(id=id))
         return _verified(folder, id, {})
     _open(info, id)
-    files = _wanted(info, id, pickles, allow_pickle)
+    files = _wanted(info, id, pickles, public)
     try:
         folder = hub.snapshot_download(id, revision=info.sha, allow_patterns=files, token=False, max_workers=2)
     except Exception as error:
@@ -194,7 +195,7 @@ def _open(info: Any, id: str) -> None:
         raise HubError(_PORTAL)
 
 
-def _wanted(info: Any, id: str, pickles: bool, asked: bool) -> list[str]:
+def _wanted(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
     """The names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
     if "config.json" not in sizes:
@@ -211,7 +212,7 @@ def _wanted(info: Any, id: str, pickles: bool, asked: bool) -> list[str]:
         if weights:
             break
     if not weights and any(name.endswith(".bin") and "/" not in name for name in sizes):
-        if asked:
+        if public:
             raise HubError(f"{id} has weights only as .bin, which a public host never reads. Choose another model.")
         way = "Choose another model, or consent with allow_pickle"
         raise HubError(f"{id} has weights only as .bin, a format that can carry code. {way} (they are read as data).")

@@ -216,8 +216,9 @@ def test_pickled_weights_need_consent_and_a_machine_of_ones_own(
     with pytest.raises(HubError, match="only as .bin.*consent with allow_pickle"):
         hub.model_folder(id)
     monkeypatch.setenv("SPACE_ID", "someone/space")
-    with pytest.raises(HubError, match="public host never reads"):
-        hub.model_folder(id, allow_pickle=True)
+    for consent in (True, False):
+        with pytest.raises(HubError, match="public host never reads"):
+            hub.model_folder(id, allow_pickle=consent)
     monkeypatch.delenv("SPACE_ID")
     assert (hub.model_folder(id, allow_pickle=True) / "pytorch_model.bin").is_file()
 
