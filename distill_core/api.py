@@ -365,6 +365,7 @@ def preview(
     before, after], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to be
     fine-tuned. Raises UserError."""
     from distill_core import transfer
+    from distill_core.text import WITHOUT_SPACES
 
     if n < 1:
         raise UserError(f"A preview of {n} texts can't be made. Ask for at least 1.")
@@ -372,7 +373,7 @@ def preview(
     teacher = _teacher(config) if ask and not config.fine_tune else None
     seed = config.seed if seed is None else seed
     chosen = _text(text, data.pair) if text else data.train.texts[seed % len(data.train.texts)]
-    pieces = teacher.pieces() if teacher else None
+    pieces = teacher.pieces() if teacher and data.language in WITHOUT_SPACES else None  # else words need none
     offspring = transfer.preview(chosen, data.train.texts, config, pieces, n, seed, data.language)
     said = _probabilities(teacher, [chosen, *(child.text for child in offspring)]) if teacher else []
     told = [
@@ -502,9 +503,14 @@ def _teacher(config: Config) -> "Teacher":
     from distill_core import teacher
 
     data = _data(config)
-    name = teacher.name_for(config)
-    key = (name, data.labels, data.pair, config.max_tokens, config.allow_pickle)
-    return _kept(_teachers, key, lambda: teacher.load(name, data.labels, data.pair, config))
+    return _loaded_teacher(teacher.name_for(config), data.labels, data.pair, config)
+
+
+def _loaded_teacher(name: str, labels: tuple[str, ...], pair: bool, config: Config) -> "Teacher":
+    from distill_core import teacher
+
+    key = (name, labels, pair, config.max_tokens, config.allow_pickle)
+    return _kept(_teachers, key, lambda: teacher.load(name, labels, pair, config))
 
 
 def _run_teacher(row: Row) -> "Teacher | None":
@@ -512,15 +518,10 @@ def _run_teacher(row: Row) -> "Teacher | None":
     file = _store().folder(row.id) / "teacher.json"
     if not file.is_file():
         return None
-    from distill_core import teacher
-
     name = json.loads(file.read_text(encoding="utf-8"))["name"]
     settings = predictor(row.id).settings
-    labels, pair = tuple(settings["labels"]), bool(settings["pair"])
     try:
-        config = Config.of(**row.config)
-        key = (name, labels, pair, config.max_tokens, config.allow_pickle)
-        return _kept(_teachers, key, lambda: teacher.load(name, labels, pair, config))
+        return _loaded_teacher(name, tuple(settings["labels"]), bool(settings["pair"]), Config.of(**row.config))
     except UserError:
         return None
 
@@ -556,6 +557,8 @@ def _ask(teacher: "Teacher", text: Text) -> dict[str, Any]:
     import torch
 
     with _loading:
+        if teacher.dtype is None:
+            teacher.logits([text])  # the first answer pays for settling and warming up, as the student's does
         began = time.perf_counter()
         logits = teacher.logits([text])[0]
         ms = 1000 * (time.perf_counter() - began)
