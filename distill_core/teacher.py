@@ -82,7 +82,7 @@ def fine_tune(
     learner.check_texts(data.train.texts)
     scores = yield from _train(learner, data, config, checkpoint, stop)
     facts = {
-        "base": base, "task": config.task if not config.dataset else config.dataset, "labels": list(data.labels),
+        "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
         "pair": data.pair, "accuracy": scores["accuracy"], "rows": len(data.train.texts),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
@@ -158,7 +158,7 @@ def _locate(name: str, config: Config) -> Path:
     if not hub.is_id(name):
         raise TeacherError(f"There is no folder {name!r}, and a Hub id it can't be either. Give a folder with a "
                            f"model, an id such as {kept.DEFAULT}, or builtin.")  # fmt: skip
-    return hub.model_folder(name, allow_pickle=config.allow_pickle and not teacher_guard.public_host())
+    return hub.model_folder(name, config.allow_pickle)
 
 
 def _kept_teacher(entry: Path, data: "Data", config: Config) -> Teacher:
