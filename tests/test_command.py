@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from distill_core import api
-from distill_core.command import main
+from distill_core.command import main, tables
 from distill_core.command.options import config_of, parse
 from distill_core.config import Config, Knob, knobs
 from distill_core.errors import KnobError
@@ -199,6 +199,20 @@ def test_runs_lists_and_filters(stillroom: Callable[..., Done]) -> None:
     assert stillroom("runs", "-n", "1", "--json").report["seed"] == 9
     assert stillroom("runs", "--status", "failed", "--json").out == ""
     assert stillroom("runs", "--sort=-kept").code == 0
+
+
+def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixture[str]) -> None:
+    class Compared:
+        id = "abcdefgh"
+
+        def report(self) -> dict:
+            scores = {row: dict.fromkeys(api.SCORE, 0.5) for row in ("floor", "student", "teacher")}
+            shares = {"gap_recovered": None, "kept": 1.0, "agreement": 1.0}
+            return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}
+
+    tables.comparison(Compared())
+    told = capsys.readouterr().out
+    assert "control run was switched off" in told and "not above" not in told
 
 
 def test_stop_and_resume(stillroom: Callable[..., Done]) -> None:

@@ -31,11 +31,13 @@ def run(given: argparse.Namespace) -> int:
 
 def resume(given: argparse.Namespace) -> int:
     """`resume`: queues an ended run again and follows it."""
-    return _follow(api.find(given.run).resume(), given.json)
+    found = api.find(given.run)
+    told = max((number for number, _ in found.events()), default=0)
+    return _follow(found.resume(), given.json, told)
 
 
-def _follow(run: Run, as_json: bool) -> int:
-    told = run.events()[-1][0] if run.events() else 0  # a resumed run has told the rest before
+def _follow(run: Run, as_json: bool, told: int = 0) -> int:
+    """Tells what the run says after event number `told`, to its end; the exit code."""
     with teller() as tell, _stopping(run):
         tell.line(f"Run {run.id}")
         place = None

@@ -33,7 +33,9 @@ def comparison(run: Run) -> None:
     out.print(f"Scored on {_number(rows['test'], '{:,}')} rows of {told['scored_on']}; trained on "
               f"{_number(rows['train'], '{:,}')} labelled rows and {_number(rows['transfer'], '{:,}')} texts that the "
               "teacher labelled.")  # fmt: skip
-    if told["gap_recovered"] is None:
+    if "control" not in told["scores"]:
+        out.print("The gap recovered is not known: the control run was switched off.")
+    elif told["gap_recovered"] is None:
         out.print("The gap recovered is not defined: the teacher is not above the control.")
     else:
         out.print(f"Of the gap between control and teacher {_share(told['gap_recovered'])} was recovered.")
