@@ -124,7 +124,8 @@ class Jobs:
         try:
             if row.started:
                 self.store.append(row.id, [Note("Resumed.")])
-            job = worker.Job(row.id, row.config, self.store.folder(row.id), self.store.home / "cache", self._target)
+            folder, home = self.store.folder(row.id), self.store.home
+            job = worker.Job(row.id, row.config, folder, home / "cache", self._target, home)
             self._workers[row.id] = worker.start(job, self._thread_mode)
             self._watch(row, self._workers[row.id])
         except Exception as error:

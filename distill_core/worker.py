@@ -46,6 +46,7 @@ class Job:
     folder: Path
     cache: Path
     target: str = PIPELINE
+    home: Path | None = None  # where kept teachers stand; None: wherever the worker's environment says
 
 
 class Worker(Protocol):
@@ -215,6 +216,8 @@ spawn.get_preparation_data = _preparation
 
 def _main(pipe: connection.Connection, job: Job) -> None:
     """The life of a worker process."""
+    if job.home:
+        os.environ["STILLROOM_HOME"] = str(job.home)  # a fork server's environment is as old as the first run
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with(multiprocessing.parent_process())
     if hasattr(os, "nice"):

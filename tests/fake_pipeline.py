@@ -15,6 +15,7 @@ from distill_core.cache import Cache, write_whole
 from distill_core.config import Config
 from distill_core.errors import DataError, Diverged, Stopped
 from distill_core.events import Compared, Event, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.store import home
 
 SCORE = {"macro_f1": 0.8, "low": 0.7, "high": 0.9, "parameters": 10, "bytes": 40, "latency_ms": 0.1, "texts_per_s": 9.0}
 SUMMARY: dict[str, Any] = {
@@ -43,6 +44,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     if how == "modules":
         yield Note(" ".join(sorted(name for name in ("gradio", "pytest") if name in sys.modules)) or "clean")
         yield Note(f"nice {os.nice(0)}")
+        yield Note(f"home {home()}")
         yield Note(" ".join(f"{name}={os.environ.get(name)}" for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")))
     yield StageEnded("data", 0.5)
     yield StageStarted("student")
