@@ -426,8 +426,13 @@ def predictor(run: str) -> "Predictor":
 
 
 def open_app() -> None:
-    """What the app does when it opens: takes over what dead processes left, and warms the workers up."""
+    """What the app does when it opens: takes over what dead processes left, clears away what they had half written,
+    and warms the workers up."""
+    from distill_core.cache import Cache
+
     _jobs(adopt=True)
+    for root in (_store().home / "cache", _store().home):  # the home itself holds the kept teachers
+        Cache(root).sweep()
 
 
 def close() -> None:

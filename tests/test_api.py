@@ -175,6 +175,17 @@ def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, t
         api.ask_teacher(Config.of(**config.model_dump() | {"fine_tune": True}), "a text")
 
 
+def test_opening_clears_away_what_was_half_written(home: Path) -> None:
+    old, young = (home / "cache" / "logits" / name for name in (".old", ".young"))
+    teacher, whole = home / "teachers" / ".old", home / "cache" / "logits" / "whole"
+    for folder in (old, young, teacher, whole):
+        folder.mkdir(parents=True)
+    for folder in (old, teacher, whole):
+        os.utime(folder, (0, 0))
+    api.open_app()
+    assert [folder.exists() for folder in (old, young, teacher, whole)] == [False, True, False, True]
+
+
 def test_two_teachers_are_kept_and_the_oldest_goes() -> None:
     made = []
     for key in ("a", "b", "a", "c", "a", "b"):
