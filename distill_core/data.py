@@ -17,8 +17,6 @@ from distill_core.errors import DataError, KnobError
 from distill_core.parts import TASKS
 from distill_core.table import Columns, Table, guess_columns, read_table
 
-__all__ = ["Columns", "Data", "Raw", "Rows", "Split", "Table", "Text", "guess_columns", "load", "prepare", "read_table"]
-
 CHARACTERS = 20_000  # of one text
 CLASSES = 200
 VALID_SHARE, VALID_MOST = 0.1, 2_000  # of a validation split cut from training
@@ -93,6 +91,11 @@ class Data:
         return self._digest
 
 
+def bare(text: Text) -> Text:
+    """The text without case and spacing: what makes two texts the same text."""
+    return tuple(" ".join(side.casefold().split()) for side in text)
+
+
 def load(config: Config) -> Data:
     """The data of a run: the task's rows, checked and split. Raises DataError, HubError, KnobError."""
     return prepare(TASKS.get(config.task).load(config), config, TASKS.constant(config.task, "LANGUAGE"))
@@ -114,7 +117,7 @@ class Row:
     label: str | None
     source: str
     number: int
-    key: Text  # what makes two texts the same text: case and spaces aside
+    key: Text  # the text, `bare`
 
     def __str__(self) -> str:
         return f"Row {self.number:,}{f' of {self.source}' if self.source else ''}"
@@ -182,11 +185,6 @@ def _clean(text: Text) -> Text:
     return tuple(side.encode("utf-8", "replace").decode("utf-8").strip() for side in text)
 
 
-def _key(text: Text) -> Text:
-    """The text without case and spacing."""
-    return tuple(" ".join(side.casefold().split()) for side in text)
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
@@ -204,7 +202,7 @@ def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
     numbers = rows.numbers or range(1, len(rows.texts) + 1)
     for text, label, number in zip(rows.texts, rows.labels, numbers, strict=True):
         text = _clean(text)
-        row = Row(text, None if label is None else _clean((label,))[0] or None, name, number, _key(text))
+        row = Row(text, None if label is None else _clean((label,))[0] or None, name, number, bare(text))
         trouble = _trouble(row)
         if trouble is None:
             kept.append(row)
@@ -384,7 +382,7 @@ def _left_over(
     taken = {key for row in held for key in (row.key, row.key[::-1])}
     known = {row.text for row in train}
     kept = [text for text in dict.fromkeys(loose) if text not in known and all(text)]
-    clean = [text for text in kept if _key(text) not in taken]
+    clean = [text for text in kept if bare(text) not in taken]
     if len(clean) < len(kept):
         found = _count(len(kept) - len(clean), "unlabelled text")
         notes.warn(f"{found} also in validation or {scored_on}: taken out of the transfer set.")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tokenizers import Tokenizer
 
 from distill_core.config import Config
+from distill_core.data import bare
 from distill_core.errors import KnobError, Stopped
 from distill_core.events import Event, Note, Progress
 from distill_core.parts import AUGMENT
@@ -197,7 +198,7 @@ def build(
     """The transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
     `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
-    held_out = {_plain(text) for split in (data.valid, data.test) for text in split.texts}
+    held_out = {bare(text) for split in (data.valid, data.test) for text in split.texts}
     kept = _Kept(held_out)
     for origin, text in enumerate(data.train.texts):
         kept.add(text, "labelled", origin)
@@ -282,18 +283,13 @@ class _Kept:
             self.dropped["duplicates"] += 1
             return False
         self._seen.add(text)
-        if self._held_out and _plain(text) in self._held_out:
+        if self._held_out and bare(text) in self._held_out:
             self.dropped["held_out"] += 1
             return False
         self.texts.append(text)
         self.source.append(source)
         self.origin.append(origin)
         return True
-
-
-def _plain(text: Text) -> Text:
-    """`text` without what does not make it another text: case and spacing."""
-    return tuple(" ".join(sentence.split()).casefold() for sentence in text)
 
 
 def _note(text: str, level: str = "info") -> Note:
