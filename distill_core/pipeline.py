@@ -138,7 +138,7 @@ class _Run:
             found = json.loads((entry / "best.json").read_text())
         else:
             curve: list[tuple[str, int, float]] = []
-            rows, labels = self.rows, torch.tensor(self.rows.train.labels)
+            rows, labels = self.rows, self._own_labels()
             own = [(ids[: len(labels)], lengths[: len(labels)]) for ids, lengths in self.sides]
 
             def loss(index: Tensor) -> Tensor:
@@ -174,7 +174,8 @@ class _Run:
         self.student_ = self._untrained()
         soft = self.soft.to(self.device)
         hard = self.soft.argmax(1)
-        hard[: len(self.rows.train.labels)] = torch.tensor(self.rows.train.labels)
+        own = self._own_labels()
+        hard[: len(own)] = own
         hard = hard.to(self.device)
         pull = LOSSES.get(self.config.loss).loss
 
@@ -281,6 +282,11 @@ class _Run:
         if not self.stop():
             checkpoint.unlink(missing_ok=True)
         return ticks.value
+
+    def _own_labels(self) -> Tensor:
+        """The labels of the labelled texts, which come first in the transfer set."""
+        own = self.set.source.count("labelled")
+        return torch.tensor([self.rows.train.labels[row] for row in self.set.origin[:own]])
 
     def _read(self, model: students.Student, sides: students.Sides, index: Tensor) -> Tensor:
         return model(students.take(sides, index, self.device))
