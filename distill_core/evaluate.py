@@ -17,6 +17,9 @@ from distill_core.data import Split
 
 Texts = list[tuple[str, ...]]
 RESAMPLES = 2000
+# Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
+ALONE = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+WORD = rf"[{ALONE}]|[^\W{ALONE}]+|[^\w\s]"  # one-letter words and "!" carry meaning
 PATIENCE = 0.7  # seconds for each of the two speed measurements of a row
 
 
@@ -62,9 +65,8 @@ def floor(train: Split, labels: int, pair: bool) -> Floor:
     from sklearn.pipeline import FeatureUnion, Pipeline
 
     def table(side: int) -> TfidfVectorizer:
-        words = r"(?u)\b\w+\b|[^\w\s]"  # one-letter words and "!" carry meaning, and so does a lone CJK character
         return TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, preprocessor=_Side(side), token_pattern=words, dtype=np.float32
+            ngram_range=(1, 2), sublinear_tf=True, preprocessor=_Side(side), token_pattern=WORD, dtype=np.float32
         )
 
     tables = FeatureUnion([(f"side{side}", table(side)) for side in range(2 if pair else 1)])

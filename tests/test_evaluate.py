@@ -76,6 +76,12 @@ def test_the_floor_learns_words_and_knows_its_size():
     assert floor.parameters > 40 and floor.bytes > 1000
 
 
+def test_the_floor_reads_scripts_without_spaces():
+    texts = [("我喜欢这部电影",), ("这个故事很喜欢",), ("讨厌这部电影",), ("这个故事真讨厌",)]
+    floor = evaluate.floor(Split(texts * 5, [1, 1, 0, 0] * 5), 2, pair=False)
+    assert floor.probabilities([("大家喜欢",), ("大家讨厌",)]).argmax(1).tolist() == [1, 0]
+
+
 def test_the_floor_tells_a_pairs_sides_apart():
     texts = [("cats", "dogs"), ("dogs", "cats")] * 20
     floor = evaluate.floor(Split(texts, [0, 1] * 20), 2, pair=True)
