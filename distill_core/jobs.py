@@ -81,7 +81,8 @@ class Jobs:
         self._closing.set()
         self._wake.set()
         atexit.unregister(self.close)
-        for thread in [self._tender, *self._supervisors.values()]:
+        self._tender.join(2 * worker.PATIENCE + 2)
+        for thread in list(self._supervisors.values()):  # looked at now: the tender may have just begun one more
             thread.join(2 * worker.PATIENCE + 2)
         self._life.release()
         with contextlib.suppress(OSError):
