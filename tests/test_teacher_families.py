@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import TOY
 from safetensors.torch import save_file
+from toy import TOY
 
 from distill_core import teacher, teacher_guard
 from distill_core.config import Config

@@ -75,8 +75,3 @@ def page(chromium: Any, app: str) -> Iterator[Any]:
     yield tab
     context.close()
     assert not faults, faults
-
-
-def goto(page: Any, step: str) -> None:
-    """Opens one of the five steps."""
-    page.get_by_role("tab", name=step).last.click()

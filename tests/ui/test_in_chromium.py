@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toy import TOY
 
 from distill_core import ENDED
-from tests.conftest import TOY
-from tests.ui.conftest import goto
 
 pytestmark = pytest.mark.timeout(280)
+
+
+def goto(page: Any, step: str) -> None:
+    """Opens one of the five steps."""
+    page.get_by_role("tab", name=step).last.click()
 
 
 @pytest.fixture(scope="module")
