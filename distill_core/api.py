@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from distill_core.artifact import Predictor
     from distill_core.data import Data
     from distill_core.teacher import Teacher
+    from distill_core.transfer import Augmenter
 
 Text = tuple[str, ...]
 FOLLOW_SECONDS = 0.1
@@ -362,7 +363,7 @@ def preview(
     `seed` draws other offspring, and another training text, without touching the config's own.
 
     {"text": [side, …], "probabilities": {label: p}, "offspring": [{"text", "rules", "changed": [[side, word number,
-    before, after], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to be
+    before, after, rule], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to be
     fine-tuned. Raises UserError."""
     from distill_core import transfer
     from distill_core.text import WITHOUT_SPACES
@@ -374,7 +375,11 @@ def preview(
     seed = config.seed if seed is None else seed
     chosen = _text(text, data.pair) if text else data.train.texts[seed % len(data.train.texts)]
     pieces = teacher.pieces() if teacher and data.language in WITHOUT_SPACES else None  # else words need none
-    offspring = transfer.preview(chosen, data.train.texts, config, pieces, n, seed, data.language)
+    # Tagging all training texts takes seconds, the offspring of one text nothing.
+    key = (data.fingerprint(), repr(config.rules), teacher.fingerprint if pieces and teacher else "")
+    with _loading:
+        augmenter = _kept(_augmenters, key, lambda: transfer.Augmenter(data.train.texts, config, pieces, data.language))
+        offspring = augmenter.first(chosen, n, seed)
     said = _probabilities(teacher, [chosen, *(child.text for child in offspring)]) if teacher else []
     told = [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
@@ -458,6 +463,7 @@ _queues: dict[Path, jobs.Jobs] = {}
 _teachers: "OrderedDict[Any, Teacher]" = OrderedDict()
 _predictors: "OrderedDict[Any, Predictor]" = OrderedDict()
 _datas: "OrderedDict[Any, Data]" = OrderedDict()
+_augmenters: "OrderedDict[Any, Augmenter]" = OrderedDict()
 _loading = threading.RLock()
 _pipeline = jobs.worker.PIPELINE  # what runs run
 atexit.register(close)

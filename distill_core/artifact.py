@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import nn
 
 from distill_core.cache import write_whole
@@ -81,12 +82,13 @@ def settings(config: Config, labels: Sequence[str], pair: bool, vectors: torch.T
 
 
 def save(predictor: Predictor, folder: Path) -> None:
-    """Write the student into `folder`, the settings last: where they are, the rest is."""
+    """Write the student into `folder`, the settings last: where they are, the rest is. A better student of the same
+    run replaces the weights in one move, so that whoever reads meanwhile finds one student or the other."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SETTINGS).unlink(missing_ok=True)
-    save_file({k: v.contiguous().cpu() for k, v in predictor.model.state_dict().items()}, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod(0o644)
-    predictor.vocabulary.save(folder)
+    weights = {name: value.contiguous().cpu() for name, value in predictor.model.state_dict().items()}
+    write_whole(folder / WEIGHTS, serialised(weights))
+    if not (folder / SETTINGS).is_file():
+        predictor.vocabulary.save(folder)
     write_whole(folder / SETTINGS, json.dumps(predictor.settings, ensure_ascii=False, indent=1).encode())
 
 

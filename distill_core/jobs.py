@@ -60,12 +60,12 @@ class Jobs:
         row = self.store.run(run)
         if row.status == "finished":
             raise UserError(f"Run {run} is finished. Start a new run with other settings instead.")
-        self.store.update(run, hidden=0)
         orphan = not is_alive(self.store, row.owner)
         before = {*ENDED} - {"finished"} | ({"queued", "running", "stopping"} if orphan else set())
         fresh = {"owner": self.owner, "tries": 0, "stops": 0, "message": "", "trace": "", "ticket": None}
         if not self.store.move(run, before, "queued", **fresh):
             raise UserError(f"Run {run} is {self.store.run(run).status} already. Wait for it, or stop it first.")
+        self.store.update(run, hidden=0)
         self._wake.set()
 
     def take_over(self) -> None:

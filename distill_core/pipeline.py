@@ -39,10 +39,10 @@ from distill_core.events import (
 )
 from distill_core.parts import LOSSES, STUDENTS, VECTORS
 from distill_core.teacher import Teacher
-from distill_core.vectors._nearest import aliased
+from distill_core.vectors._nearest import nearest
 
 Steps = Generator[Event, None, Any]  # a stage: yields events, returns True where its result was there already
-FORMAT = 2  # raise when what a stage caches changes its meaning
+FORMAT = 3  # raise when what a stage caches changes its meaning
 
 
 def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -109,10 +109,9 @@ class _Run:
         yield Fact("transfer", {"texts": len(self.set.texts), "counts": self.set.counts})
         sentences = [side for row in self.set.texts for side in row]
         self.words = text.build(self.config.vocabulary, sentences, pieces, self.teacher_.mask_token)
-        if self.config.unseen == "nearest":
-            self.words = aliased(self.words, self.teacher_)
-        said: list[str] = []
-        self.vectors, cached = self._starting_vectors(said.append)
+        if self.config.unseen == "nearest" and self.words.kind == "pieces":
+            self.words = self.words.aliased(self._nearest())
+        self.vectors, said, cached = self._starting_vectors()
         for sentence in said:
             yield Note(sentence, about="transfer")
         yield Fact("vocabulary", {"size": self.words.size, "width": self.vectors.shape[1], "cached": cached})
@@ -213,6 +212,8 @@ class _Run:
         found = {name: predict(test.texts) for name, predict in predictors.items()}
         found["teacher"] = torch.softmax(soft, 1).numpy()
         predictors["teacher"] = teacher.logits
+        if self.device != "cpu":
+            yield Note(f"The teacher was timed on {self.device}, the other rows on the CPU.", "warning", "compare")
         scores: dict[str, dict[str, float]] = {}
         weights = self.folder / "student" / artifact.WEIGHTS
         for name, predict in predictors.items():
@@ -299,33 +300,51 @@ class _Run:
         """The student before training. Control and student start from the very same weights."""
         torch.manual_seed(self.config.seed)
         config = self.config
+        sparse = config.optimiser == "adam" and self.device != "mps"  # which has no sparse tensors
         model = students.Student(
             self.vectors, STUDENTS.get(config.student).Encoder, len(self.rows.labels), self.rows.pair,
-            config.hidden, config.fc, config.dropout, config.channels, sparse=config.optimiser == "adam",
+            config.hidden, config.fc, config.dropout, config.channels, sparse=sparse,
         )  # fmt: skip
         return model.to(self.device)
 
-    def _starting_vectors(self, say: Callable[[str], None]) -> tuple[Tensor, bool]:
+    def _nearest(self) -> list[tuple[int, int]]:
+        """What each piece of the teacher that has no row is read as: comparing all of them takes seconds."""
+        key = {"format": FORMAT, "teacher": self.teacher_.fingerprint, "entries": digest(self.words.entries)}
+        if entry := self.cache.get("nearest", key):
+            return load_file(entry / "nearest.safetensors")["nearest"].tolist()
+        found = nearest(self.words, self.teacher_)
+        with self.cache.put("nearest", key) as place:
+            table = torch.tensor(found, dtype=torch.int32).reshape(-1, 2)
+            save_file({"nearest": table}, place / "nearest.safetensors")
+        return found
+
+    def _starting_vectors(self) -> tuple[Tensor, list[str], bool]:
+        """The table, what its source had to say, and whether it was there already."""
         config = self.config
         key = {
             "format": FORMAT, "vectors": config.vectors, "file": _file_key(config.vectors_file), "width": config.width,
             "seed": config.seed, "teacher": self.teacher_.fingerprint, "entries": digest(self.words.entries),
         }  # fmt: skip
         if entry := self.cache.get("vectors", key):
-            return load_file(entry / "vectors.safetensors")["vectors"], True
+            said = json.loads((entry / "said.json").read_text(encoding="utf-8"))
+            return load_file(entry / "vectors.safetensors")["vectors"], said, True
         generator = torch.Generator().manual_seed(config.seed)
-        made = VECTORS.get(config.vectors).make(self.words, self.teacher_, config.width, config, generator, say)
+        said = []
+        made = VECTORS.get(config.vectors).make(self.words, self.teacher_, config.width, config, generator, said.append)
         with self.cache.put("vectors", key) as place:
             save_file({"vectors": made.contiguous()}, place / "vectors.safetensors")
-        return made, False
+            (place / "said.json").write_text(json.dumps(said), encoding="utf-8")
+        return made, said, False
 
     def _student_key(self) -> dict[str, Any]:
         """All that decides the control's weights, but for the number of steps."""
-        shape = ("student", "hidden", "fc", "dropout", "channels", "max_tokens", "unseen")
+        shape = ("student", "hidden", "fc", "dropout", "channels", "max_tokens")
         training = ("optimiser", "lr", "batch", "evaluations", "seed")
         vectors = digest(self.vectors.numpy().tobytes().hex())
+        words = digest([self.words.entries, self.words.token_ids, self.words.aliases])
         return {
-            "format": FORMAT, "data": self.rows.fingerprint(), "vectors": vectors, "torch": torch.__version__,
+            "format": FORMAT, "data": self.rows.fingerprint(), "vectors": vectors, "words": words,
+            "torch": torch.__version__,
             "device": self.device, **{knob: getattr(self.config, knob) for knob in shape + training},
         }  # fmt: skip
 

@@ -136,6 +136,11 @@ class Vocabulary:
         own = {token: row for row, token in enumerate(token_ids) if row > 0 and token >= 0}
         self._rows = {**dict(self.aliases), **own}
 
+    def aliased(self, aliases: "Sequence[tuple[int, int]]") -> "Vocabulary":
+        """The same vocabulary with these aliases; they cost the student no weights."""
+        kept = (self.kind, self.tokenizer, self.entries, self.token_ids, self.teacher_ids, self.mask_token)
+        return Vocabulary(*kept, aliases)
+
     @property
     def size(self) -> int:
         """Rows of the embedding table, the three special ones included."""

@@ -90,8 +90,9 @@ def fit(
 
     `loss` takes row indices (batch,) and returns a scalar; `score` returns the validation scores, `plan.select` and
     "loss" among them. Rows of like `lengths` share a batch. However the generator ends (done, stopped, closed or
-    broken), the model then holds the best weights scored so far. With a `checkpoint` file it continues from there:
-    the result equals an uninterrupted training bit for bit, on one machine and torch version. Raises Diverged.
+    broken), the model then holds the best weights scored so far. With a `checkpoint` file it continues from there: on
+    the CPU of one machine and with one torch version, the result equals an uninterrupted training bit for bit.
+    Raises Diverged.
     """
     optimisers = _optimisers(model, plan)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]

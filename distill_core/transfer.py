@@ -108,11 +108,25 @@ class Augmenter:
         self._text_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"]
         self._random = random.Random()
 
-    def make(self, text: Text, turn: int, origin: int = 0) -> Offspring:
-        """What pass number `turn` makes of `text`; its `rules` are empty where nothing changed."""
+    def first(self, text: Text, n: int, seed: int | None = None) -> list[Offspring]:
+        """The first `n` distinct offspring of `text`, those that a run of that seed would make first; fewer where so
+        few can be made of it."""
+        found: dict[Text, Offspring] = {}
+        for turn in range(50 * n):
+            child = self.make(text, turn, seed=seed)
+            if child.text != text:
+                found.setdefault(child.text, child)
+            if len(found) == n:
+                break
+        return list(found.values())
+
+    def make(self, text: Text, turn: int, origin: int = 0, seed: int | None = None) -> Offspring:
+        """What pass number `turn` makes of `text`; its `rules` are empty where nothing changed. `seed` overrules the
+        augmenter's own."""
         # A stream of its own for each text and turn: neither other texts nor a limit or a stop can shift the draws.
         key = blake2b("\0".join(text).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        self._random.seed(self.seed << 96 | turn << 64 | int.from_bytes(key, "big"))
+        seed = self.seed if seed is None else seed
+        self._random.seed(seed << 96 | turn << 64 | int.from_bytes(key, "big"))
         sides = SIDES[len(text)]
         made, changed = list(text), []
         seen: set[str] = set()
@@ -179,17 +193,8 @@ def preview(
     seed: int | None = None,
     language: str | None = None,
 ) -> list[Offspring]:
-    """The first `n` distinct offspring of `text` (which need not be in `corpus`), those a run would make first; fewer
-    where so few can be made of it."""
-    augmenter = Augmenter(corpus, config, pieces, language, seed)
-    found: dict[Text, Offspring] = {}
-    for turn in range(50 * n):
-        child = augmenter.make(text, turn)
-        if child.text != text:
-            found.setdefault(child.text, child)
-        if len(found) == n:
-            break
-    return list(found.values())
+    """What `Augmenter.first` says of a text, which need not be in `corpus`."""
+    return Augmenter(corpus, config, pieces, language, seed).first(text, n)
 
 
 def build(
@@ -218,12 +223,12 @@ def build(
         yield _note(f"Nothing was augmented: the texts given already reach the limit of {config.transfer_limit:,} "
                     "(transfer_limit).", "warning")  # fmt: skip
     if kept.dropped["held_out"]:
-        yield _note(f"{kept.dropped['held_out']:,} texts equal to a validation or test text were left out of the "
-                    "transfer set.")  # fmt: skip
+        yield _note("Left out of the transfer set, because they equal a validation or test text: "
+                    f"{kept.dropped['held_out']:,}.")  # fmt: skip
     if made and counts:
         shares = ", ".join(f"{name} in {count:,}" for name, count in counts.items())
         yield _note(f"{kept.source.count('augmented'):,} augmented texts: {shares}; "
-                    f"{kept.dropped['duplicates']:,} duplicates dropped.")  # fmt: skip
+                    f"duplicates dropped: {kept.dropped['duplicates']:,}.")  # fmt: skip
     return TransferSet(kept.texts, kept.source, kept.origin, dict(counts), dict(kept.dropped))
 
 

@@ -189,7 +189,7 @@ def test_held_out_texts_never_enter() -> None:
     after, events = finish(build(data, conf))
     assert not {*wanted, ("A Hidden   text",)} & set(after.texts)
     assert len(after.texts) == len(before.texts) - 3 and after.dropped["held_out"] == 3
-    assert "3 texts equal to a validation or test text" in notes(events)
+    assert "they equal a validation or test text: 3." in notes(events)
 
 
 def test_the_limit_cuts_all_texts_alike() -> None:

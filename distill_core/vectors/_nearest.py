@@ -13,19 +13,15 @@ if TYPE_CHECKING:
 CHUNK = 4096  # pieces compared at once: 4,096 x 12,000 similarities are 200 MB
 
 
-def aliased(vocabulary: Vocabulary, teacher: "Teacher") -> Vocabulary:
-    """`vocabulary` (of pieces) with an alias for each of the teacher's other pieces: the row whose vector in the
-    teacher's table has the highest cosine. It costs the student no weights. A vocabulary of words stays as it is."""
+def nearest(vocabulary: Vocabulary, teacher: "Teacher") -> list[tuple[int, int]]:
+    """(token id, row) for each of the teacher's pieces that `vocabulary` (of pieces) has no row for: the row whose
+    vector in the teacher's table has the highest cosine. Special tokens have none."""
     kept = [(row, token) for row, token in enumerate(vocabulary.teacher_ids) if row > vocabulary.mask and token >= 0]
-    if vocabulary.kind != "pieces" or not kept:
-        return vocabulary
-    rows, ids = (torch.tensor(column) for column in zip(*kept, strict=True))
     table = normalize(teacher.input_table())
-    special = set(teacher.tokenizer.all_special_ids) | set(vocabulary.teacher_ids)
-    others = torch.tensor([token for token in range(len(table)) if token not in special], dtype=torch.long)
-    nearest = [rows[(table[part] @ table[ids].T).argmax(1)] for part in others.split(CHUNK)] if len(others) else []
-    found = zip(others.tolist(), torch.cat(nearest).tolist() if nearest else [], strict=True)
-    return Vocabulary(
-        vocabulary.kind, vocabulary.tokenizer, vocabulary.entries, vocabulary.token_ids, vocabulary.teacher_ids,
-        vocabulary.mask_token, list(found),
-    )  # fmt: skip
+    known = set(teacher.tokenizer.all_special_ids) | set(vocabulary.teacher_ids)
+    others = torch.tensor([token for token in range(len(table)) if token not in known], dtype=torch.long)
+    if not kept or not len(others):
+        return []
+    rows, ids = (torch.tensor(column) for column in zip(*kept, strict=True))
+    found = [rows[(table[part] @ table[ids].T).argmax(1)] for part in others.split(CHUNK)]
+    return list(zip(others.tolist(), torch.cat(found).tolist(), strict=True))

@@ -12,7 +12,7 @@ from distill_core.errors import DataError, KnobError
 from distill_core.parts import VECTORS
 from distill_core.teacher import load
 from distill_core.text import MASK, Vocabulary, build
-from distill_core.vectors._nearest import aliased
+from distill_core.vectors._nearest import nearest
 from distill_core.vectors._rows import RANDOM, SCALE, reduced, teacher_pieces
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "un", "##like", "##ly", "the", "never"]
@@ -214,7 +214,7 @@ def test_an_unseen_piece_is_read_as_its_nearest_kept_one(toy_teacher):
     with torch.no_grad():  # the toy teacher's table is random: make the two neighbours
         table = toy_teacher.model.get_input_embeddings().weight
         table[unseen] = table[kept] * 3
-    words = aliased(plain, toy_teacher)
+    words = plain.aliased(nearest(plain, toy_teacher))
     assert plain.ids(["soup"], 8) == [[plain.unk]]
     assert words.ids(["soup"], 8) == words.ids(["warm"], 8) != [[words.unk]]
     assert words.ids(["a warm film [MASK]"], 8) == plain.ids(["a warm film [MASK]"], 8)
@@ -222,6 +222,7 @@ def test_an_unseen_piece_is_read_as_its_nearest_kept_one(toy_teacher):
 
 
 def test_aliases_survive_saving(toy_teacher, tmp_path):
-    words = aliased(build("pieces", ["a warm film"], toy_teacher.pieces(), toy_teacher.mask_token), toy_teacher)
+    plain = build("pieces", ["a warm film"], toy_teacher.pieces(), toy_teacher.mask_token)
+    words = plain.aliased(nearest(plain, toy_teacher))
     words.save(tmp_path)
     assert Vocabulary.load(tmp_path).ids(["a tasty soup"], 8) == words.ids(["a tasty soup"], 8)
