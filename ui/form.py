@@ -13,11 +13,14 @@ import distill_core as core
 from distill_core import Config, Knob, UserError, knobs
 from ui import host
 from ui.host import FILES
-from ui.words import say
+from ui.words import WORDS, say
 
 RULE = "rule "  # what the name of a rate's slider begins with
 OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder can be called this
 OTHER_NAME = "teacher by name"
+HUB = "hub "  # what the name of a control begins with that holds a Hub data set's column, beside those of a file
+COLUMNS = ("text", "text2", "label")
+OF_FILE, OF_HUB = (*FILES, *COLUMNS), ("dataset", "subset", *COLUMNS)  # knobs that only those two tasks read
 
 
 class Form:
@@ -60,9 +63,13 @@ class Form:
     def config(self, given: Sequence[Any], keep: bool = False) -> Config:
         """The config that the controls describe; `keep` copies uploaded files to where a later resume finds them.
         Raises UserError."""
-        found = {name: value for name, value in self.values(given).items() if name in self.knobs}
-        if found.get("task") != "file":
-            found = {name: value for name, value in found.items() if name not in FILES[:3]}
+        values = self.values(given)
+        task = values.get("task")
+        if task == "hub":
+            values |= {name: values.get(HUB + name) for name in COLUMNS}
+        theirs = {"file": OF_FILE, "hub": OF_HUB}.get(task, ())
+        left = {*OF_FILE, *OF_HUB} - {*theirs}  # filled in for another task, and still there when it is chosen again
+        found = {name: value for name, value in values.items() if name in self.knobs and name not in left}
         if keep:
             found |= {name: str(core.keep_file(found[name])) for name in FILES if name in found}
         return host.check(Config.of(**found), uploaded=FILES)
@@ -92,6 +99,11 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
     return gr.Textbox(value=knob.default or "", max_lines=1, placeholder=empty, **words)
 
 
+def rule_name(rule: str) -> str:
+    """An augmentation rule as the page calls it: by its own name where the page has no other."""
+    return WORDS.get(f"rule.{rule}.name", rule)
+
+
 def rate(rule: str, help: str, default: float) -> gr.Slider:
     """The slider of one augmentation rule's rate."""
     return gr.Slider(
@@ -99,7 +111,7 @@ def rate(rule: str, help: str, default: float) -> gr.Slider:
         1,
         value=default,
         step=0.01,
-        label=say("augment.rate", name=rule),
+        label=" · ".join(dict.fromkeys((rule_name(rule), rule))),
         info=help,
         interactive=True,
         elem_classes="rate",

@@ -120,7 +120,7 @@ def now(run: Run, row: Any, seen: Fold) -> str:
     if status == "finished":
         gap = (row.summary or {}).get("gap_recovered")
         told = say("now.finished.gap", gap=percent(gap, 0)) if gap is not None else ""
-        seconds = row.ended - row.started if row.ended and row.started else None
+        seconds = sum(run.stages().values())  # of all its sessions: the row knows only when the last one began
         return say("now.finished", seconds=duration(seconds), gap=told)
     return say("now.stopping") if status == "stopping" else say(f"now.{status}", message=row.message).strip()
 

@@ -33,7 +33,6 @@ WORDS: dict[str, str] = {
     "task.limit.all": "all",
     "task.file.drop": "Drop a file: CSV, TSV, JSONL or Parquet, first row the column names",
     "task.more_files": "More files: validation, test, unlabelled texts",
-    "task.columns": "Columns",
     "task.none": "(none)",
     "task.guess": "(guess)",
     "task.reading": "Reading…",
@@ -72,7 +71,9 @@ WORDS: dict[str, str] = {
     # augment
     "augment.why": "The teacher can answer texts that nobody labelled. Three rules make new ones out of yours; a few may be "
     "strange, which is why you can look first.",
-    "augment.rate": "Rate of {name}",
+    "rule.mask.name": "Mask words",
+    "rule.pos.name": "Swap words",
+    "rule.ngram.name": "Keep a fragment",
     "augment.text": "A text to try the rules on",
     "augment.text.info": "Leave it empty for one of the rows.",
     "augment.text2": "Its second sentence",

@@ -1,7 +1,9 @@
 """History and the comparison of runs that others made: examples, hostile names, deleted and back again."""
 
+import json
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -27,10 +29,10 @@ SUMMARY = {
 }  # fmt: skip
 
 
-def finished(store: Store, name: str) -> str:
+def finished(store: Store, name: str, **summary: object) -> str:
     run = store.create(Config().model_dump(), name=name)
     store.move(run, ["queued"], "running")
-    store.append(run, [Compared(SUMMARY), Ended("finished")])
+    store.append(run, [Compared(SUMMARY | summary), Ended("finished")])
     return run
 
 
@@ -70,6 +72,45 @@ def test_a_deleted_run_goes_and_comes_back(home: Path) -> None:
     assert run not in history.listed("", "", history.PAGE)[0]
     assert history.acted(run, "restore") == ""
     assert run in history.listed("", "", history.PAGE)[0]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list:
+    """What the engine was asked, in place of the engine."""
+    seen: list = []
+
+    def ask(run: str, text: object) -> dict:
+        seen.append(text)
+        return {"student": {"yes": 1.0}, "teacher": {"yes": 1.0}, "ms": {"student": 1.0, "teacher": 2.0}}
+
+    monkeypatch.setattr(core, "ask", ask)
+    return seen
+
+
+@pytest.mark.parametrize(("text", "sent"), [(["a"], "one"), (["a", "b"], ("one", "left from a pair"))])
+def test_the_second_text_is_sent_only_for_pairs(text: list, sent: object, home: Path, asked: list) -> None:
+    store = Store(home)
+    run = finished(store, "Mine", labels=["yes"])
+    folder = store.folder(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    row = {"text": text, "label": "yes", "student": [1.0], "teacher": [1.0]}
+    (folder / "texts.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert "alert" not in compare.ask(run, "one", "left from a pair")
+    assert asked == [sent]
+
+
+def test_a_download_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(run: str, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "predict.py").write_text("", encoding="utf-8")
+
+    monkeypatch.setattr(core, "export", export)
+    (tmp_path / "temp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    handed = compare.export("abc")
+    button, _ = next(handed)
+    assert Path(button.value["path"] if isinstance(button.value, dict) else button.value).suffix == ".zip"
+    assert list(handed) == [] and list((tmp_path / "temp").iterdir()) == []
 
 
 @pytest.mark.parametrize("act", ["", "rename", "__class__", "stop", "folder"])

@@ -9,10 +9,11 @@ import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
+import distill_core as core
 from distill_core.config import Config
 from distill_core.events import Compared, Ended, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.store import Store
-from ui import live
+from ui import live, show
 
 
 @pytest.fixture
@@ -86,6 +87,15 @@ def test_the_end_is_told_with_its_message(run: str, store: Store) -> None:
     answer = ask(run)
     assert answer["done"] and answer["status"] == "failed" and "The disk is full." in answer["text"]
     assert "halt" in {stage["state"] for stage in answer["stages"]}
+
+
+def test_a_resumed_run_took_as_long_as_all_its_sessions(run: str, store: Store) -> None:
+    store.append(run, [StageEnded("student", 100.0), Ended("interrupted", "")])
+    store.move(run, ["interrupted"], "running")
+    store.append(run, [StageEnded("data", 0.1, True), StageEnded("student", 20.0), StageEnded("compare", 2.0)])
+    store.append(run, [Compared({"gap_recovered": 0.75}), Ended("finished")])
+    took = sum(core.run(run).stages().values())
+    assert took > 20 and f"Finished in {show.duration(took)}" in ask(run)["text"]
 
 
 @pytest.mark.parametrize(

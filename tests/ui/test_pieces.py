@@ -8,9 +8,9 @@ import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
-from distill_core import KnobError, UserError, knobs
+from distill_core import Config, KnobError, UserError, knobs
 from ui import show
-from ui.form import OTHER, OTHER_NAME, Form
+from ui.form import COLUMNS, HUB, OTHER, OTHER_NAME, Form, made, rate, rule_name
 from ui.words import WORDS
 
 UI = Path(__file__).parents[2] / "ui"
@@ -110,6 +110,38 @@ def test_what_is_left_empty_is_default_and_what_is_wrong_is_a_sentence(form: For
 
 def test_a_file_that_was_dropped_and_left_for_another_task_is_not_used(form: Form, toy_csv: Path) -> None:
     assert form.config(("reviews", None, 0.01, "", None, str(toy_csv), 0.2)).train is None
+
+
+def test_what_was_filled_in_for_another_task_stays_and_is_not_sent() -> None:
+    form = Form()
+    names = ("task", "dataset", "subset", "train", "unlabelled", *COLUMNS, *(HUB + name for name in COLUMNS))
+    form.controls = dict.fromkeys(names)
+    typed = ("a/b", "plain", "my.csv", "more.txt", "review", "", "stars", "premise", "hypothesis", "")
+    own, hub, other = (form.config((task, *typed)) for task in ("file", "hub", "sst2"))
+    assert (own.train, own.unlabelled, own.text, own.text2, own.label) == (
+        "my.csv",
+        "more.txt",
+        "review",
+        None,
+        "stars",
+    )
+    assert (own.dataset, own.subset, hub.train, hub.unlabelled) == (None,) * 4
+    assert (hub.dataset, hub.subset, hub.text, hub.text2, hub.label) == ("a/b", "plain", "premise", "hypothesis", None)
+    assert other == Config(task="sst2")
+
+
+def test_an_empty_optional_number_is_all_of_them_and_a_zero_is_refused(form: Form) -> None:
+    control = made(next(knob for knob in knobs() if knob.name == "limit"))
+    assert (control.value, control.placeholder) == ("", "all")
+    assert form.config(("reviews", control.value, 0.01, "", None, None, 0.2)).limit is None
+    for typed in ("0", 0, "many"):
+        with pytest.raises(KnobError, match="limit can't be"):
+            form.config(("reviews", typed, 0.01, "", None, None, 0.2))
+
+
+def test_a_rule_goes_by_a_plain_name_and_a_new_one_by_its_file() -> None:
+    assert rate("ngram", "Helps.", 0.1).label == "Keep a fragment · ngram"
+    assert rate("backwards", "Helps.", 0.1).label == rule_name("backwards") == "backwards"
 
 
 def test_an_uploaded_file_is_kept_where_a_resume_finds_it(form: Form, toy_csv: Path, home: Path) -> None:

@@ -8,7 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import UserError
-from ui.form import RULE, Form, made, rate
+from ui.form import RULE, Form, made, rate, rule_name
 from ui.show import bars, diff, esc, note, why
 from ui.words import say
 
@@ -97,7 +97,11 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
     children = [_child(say("augment.original"), esc(before), found.get("probabilities"))]
     for child in found["offspring"]:
         children.append(
-            _child(", ".join(child["rules"]), diff(before, SIDES.join(child["text"])), child.get("probabilities"))
+            _child(
+                ", ".join(map(rule_name, child["rules"])),
+                diff(before, SIDES.join(child["text"])),
+                child.get("probabilities"),
+            )
         )
     none = note(say("augment.none")) if not found["offspring"] else ""
     legend = f'<p class="hint">{esc(say("augment.legend"))}</p>'

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -107,19 +107,23 @@ def show(run: str) -> tuple[Any, ...]:
         words = "compare.none" if row is None or row.status in ENDED else "compare.running"
         return f'<div class="card empty">{esc(say(words))}</div>', *hidden
     about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}</div>'
-    pair = any(len(row["text"]) == 2 for row in islice(found.texts(), 1))
     if row.example:
         about += note(say("compare.example"))
     empty = f'<div class="card empty">{esc(say("compare.ask.empty"))}</div>'
     return (
         about,
         gr.Column(visible=not row.example),
-        gr.Textbox(visible=pair),
+        gr.Textbox(visible=_pair(found)),
         empty,
         "",
         gr.HTML(differing(run, "any"), visible=not row.example),
         gr.Radio(visible=not row.example, value="any"),
     )
+
+
+def _pair(run: Run) -> bool:
+    """Whether its texts are pairs."""
+    return any(len(row["text"]) == 2 for row in islice(run.texts(), 1))
 
 
 def sentence(summary: Mapping[str, Any]) -> str:
@@ -225,7 +229,7 @@ def _load_row(run: str, who: str, event: gr.EventData) -> tuple[str, str]:
 def ask(run: str, text: str, text2: str) -> str:
     """Both models' answers to a typed text, with both latencies."""
     try:
-        said = core.ask(run, (text, text2) if text2 else text)
+        said = core.ask(run, (text, text2) if _pair(core.run(run)) else text)
     except UserError as error:
         return note(str(error), "error")
     cards = "".join(_answer(who, said[who], said["ms"][who]) for who in ("student", "teacher") if who in said)
@@ -237,14 +241,14 @@ def _answer(who: str, said: Mapping[str, float], milliseconds: float) -> str:
     return f"<section><h2>{esc(say(f'row.{who}'))} {chip}</h2>{bars(said, who)}</section>"
 
 
-def export(run: str) -> tuple[Any, str]:
-    """The student as a zip, for the hidden download button."""
-    try:
-        place = Path(tempfile.mkdtemp(prefix="stillroom-"))
-        folder = place / "student"
-        core.export(run, folder)
-        name = shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
-        shutil.rmtree(folder)
-        return gr.DownloadButton(value=name), ""
-    except UserError as error:
-        raise gr.Error(esc(error), print_exception=False) from error
+def export(run: str) -> Iterator[tuple[Any, str]]:
+    """The student as a zip, for the hidden download button. Gradio copies what is handed out into its own cache, which
+    it sweeps; what was made for it is gone when the handler ends."""
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        try:
+            folder = Path(place) / "student"
+            core.export(run, folder)
+            name = shutil.make_archive(str(Path(place) / f"student-{run[:8]}"), "zip", place, "student")
+        except UserError as error:
+            raise gr.Error(esc(error), print_exception=False) from error
+        yield gr.DownloadButton(value=name), ""

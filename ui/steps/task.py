@@ -8,13 +8,12 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Inspection, Part, UserError
-from ui.form import Form, made
+from ui.form import COLUMNS, HUB, Form, made
 from ui.show import balance, count, esc, note, notes, table, why
 from ui.words import WORDS, say
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
-COLUMNS = ("text", "text2", "label")
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class Task:
     choice: gr.Radio
     own: gr.Column
     hub: gr.Column
-    columns: gr.Row
     look: gr.Button
     about: gr.HTML
 
@@ -86,33 +84,55 @@ def build(form: Form) -> Task:
                                 height=110,
                             ),
                         )
+                with gr.Row():
+                    for knob in COLUMNS:
+                        form.place(
+                            knob,
+                            gr.Dropdown(
+                                [(_unpicked(knob), "")],
+                                value="",
+                                label=form.knobs[knob].label,
+                                interactive=True,
+                                allow_custom_value=True,
+                                min_width=120,
+                                elem_id=f"column-{knob}",
+                            ),
+                        )
             with gr.Column(visible=False) as hub:
                 form.place("dataset", made(form.knobs["dataset"], elem_id="dataset"))
                 form.place("subset", made(form.knobs["subset"]))
-            with gr.Row(visible=False) as columns:
-                for knob in COLUMNS:
-                    words = say("task.none" if knob == "text2" else "task.guess")
-                    form.place(
-                        knob,
-                        gr.Dropdown(
-                            [(words, "")],
-                            value="",
-                            label=form.knobs[knob].label,
-                            interactive=True,
-                            allow_custom_value=True,
-                            min_width=120,
-                            elem_id=f"column-{knob}",
-                        ),
-                    )
+                with gr.Row():
+                    for knob in COLUMNS:
+                        form.place(
+                            HUB + knob,
+                            gr.Textbox(
+                                label=form.knobs[knob].label,
+                                placeholder=_unpicked(knob),
+                                max_lines=1,
+                                interactive=True,
+                                min_width=120,
+                            ),
+                        )
             look = gr.Button(say("task.look"), visible=False, elem_id="look")
             about = gr.HTML(f'<div class="card empty">{esc(say("task.reading"))}</div>', elem_id="about-data")
     with gr.Accordion(say("task.size"), open=False), gr.Row():
         for knob in ("limit", "seed", "language"):
             form.place(knob)
-    return Task(choice, own, hub, columns, look, about)
+    return Task(choice, own, hub, look, about)
 
 
-KNOBS = ("task", "train", *MORE, "dataset", "subset", *COLUMNS, "limit", "seed", "language")
+KNOBS = (
+    "task",
+    "train",
+    *MORE,
+    "dataset",
+    "subset",
+    *COLUMNS,
+    *(HUB + knob for knob in COLUMNS),
+    "limit",
+    "seed",
+    "language",
+)
 
 
 def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], followers: list[Any]) -> None:
@@ -129,14 +149,13 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
         return (
             gr.Column(visible=task == "file"),
             gr.Column(visible=task == "hub"),
-            gr.Row(visible=given),
             gr.Button(visible=given),
             reading,
             *follow(task),
         )
 
     step.choice.input(
-        choose, step.choice, [step.own, step.hub, step.columns, step.look, step.about, *followers], queue=False, **quick
+        choose, step.choice, [step.own, step.hub, step.look, step.about, *followers], queue=False, **quick
     ).then(inspect, form.inputs, step.about, **heavy)
 
     def uploaded(*given: Any) -> tuple[Any, ...]:
@@ -163,12 +182,17 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
         form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
         form.controls[knob].blur(inspect, form.inputs, step.about, **heavy)
     step.look.click(inspect, form.inputs, step.about, **heavy)
-    form.controls["dataset"].submit(inspect, form.inputs, step.about, **heavy)
+    for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS)):
+        form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
 
 
 def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:
-    empty = say("task.none" if knob == "text2" else "task.guess")
-    return gr.Dropdown([(empty, ""), *((column, column) for column in names)], value=value)
+    return gr.Dropdown([(_unpicked(knob), ""), *((column, column) for column in names)], value=value)
+
+
+def _unpicked(knob: str) -> str:
+    """What stands where no column was chosen."""
+    return say("task.none" if knob == "text2" else "task.guess")
 
 
 def inspector(form: Form) -> Callable[..., str]:
