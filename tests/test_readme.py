@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from distill_core.command.options import config_of, parse
+from distill_core.parts import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,6 +45,11 @@ def test_its_commands_parse(command):
     given = parse(shlex.split(command)[3:])
     if hasattr(given, "seed") or hasattr(given, "task"):
         config_of(given)
+
+
+@pytest.mark.parametrize("shelf", [TASKS, AUGMENT, VECTORS, STUDENTS, LOSSES], ids=lambda shelf: shelf.name)
+def test_it_names_every_part(shelf):
+    assert [name for name in shelf.names if f"`{name}`" not in README] == []
 
 
 def test_it_names_what_is_there():
