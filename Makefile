@@ -10,4 +10,4 @@ fix:       ## lint and format
 examples:  ## make runs.db.example anew, from real runs
 	python scripts/make_examples.py
 teacher:   ## make the built-in teacher anew
-	python scripts/make_teacher.py
+	python -m scripts.make_teacher
