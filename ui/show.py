@@ -94,6 +94,37 @@ def balance(counts: Mapping[str, int]) -> str:
     return f'<div class="balance"><div class="stack" aria-hidden="true">{parts}</div><ul>{names}</ul></div>'
 
 
+def split(counts: Mapping[str, int], names: Mapping[str, str]) -> str:
+    """One stacked bar with its legend; the keys of `counts` are classes and give the colours, `names` their words."""
+    total = sum(counts.values()) or 1
+    parts = "".join(f'<i class="{esc(key)}" style="--share:{n / total:.4f}"></i>' for key, n in counts.items() if n)
+    told = "".join(
+        f'<li><i class="{esc(key)}"></i>{esc(names[key])} <b>{count(n)}</b> ({percent(n / total)})</li>'
+        for key, n in counts.items()
+    )
+    return f'<div class="balance split"><div class="stack" aria-hidden="true">{parts}</div><ul>{told}</ul></div>'
+
+
+def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str], who: str, name: str) -> str:
+    """True labels down, answers across: how many rows, and shaded by their share of the label's rows. `who` gives the
+    colour."""
+    rows = []
+    for index, (label, row) in enumerate(zip(labels, counts, strict=True)):
+        total = sum(row) or 1
+        cells = [
+            f'<span class="cell-share{" hit" if index == at else ""}" style="--share:{n / total:.3f}">'
+            f"<b>{count(n)}</b> <small>{percent(n / total, 0)}</small></span>"
+            for at, n in enumerate(row)
+        ]
+        rows.append([esc(label), *cells])
+    return table([say("compare.confusion.corner"), *labels], rows, name, kind=f"confusion {who}")
+
+
+def chance(p: float) -> str:
+    """A p-value as papers write it: "p < 0.001", "p = 0.014", "p = 0.34"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
 def note(text: str, level: str = "info") -> str:
     """A sentence set off from the text; `level` is info, warning or error."""
     role = ' role="alert"' if level == "error" else ""

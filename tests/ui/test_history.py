@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_a_download_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mo
     handed = compare.export("abc")
     button, _ = next(handed)
     assert Path(button.value["path"] if isinstance(button.value, dict) else button.value).suffix == ".zip"
-    assert list(handed) == [] and list((tmp_path / "temp").iterdir()) == []
+    assert list(handed) == [] and list((tmp_path / "temp").glob("stillroom-*")) == []
 
 
 @pytest.mark.parametrize("act", ["", "rename", "__class__", "stop", "folder"])
@@ -137,6 +138,32 @@ def test_a_run_without_a_gap_is_not_praised() -> None:
     assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": -0.2})
     bigger = SUMMARY["scores"] | {"student": SUMMARY["scores"]["student"] | {"bytes": 160_000}}
     assert "smaller" not in compare.sentence(SUMMARY | {"scores": bigger})
+
+
+def test_chance_is_told_in_words() -> None:
+    told = compare.chances({"control": 1e-9, "teacher": 0.014})
+    assert "more than chance explains (McNemar p < 0.001)" in told and "So do student and teacher (p = 0.014)" in told
+    told = compare.chances({"control": 0.336, "teacher": 0.9})
+    assert "could be chance (McNemar p = 0.34)" in told and "more than" not in told
+    told = compare.chances({"teacher": 0.001})  # a run without a control
+    assert told == "Student and teacher differ more than chance explains (McNemar p = 0.001)."
+    assert compare.chances({}) == ""
+
+
+def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_label_stays_text() -> None:
+    more = {
+        "split": {"both": 1861, "only_student": 31, "only_teacher": 54, "neither": 0},
+        "labels": ["<b>no", "yes"],
+        "confusion": {"floor": [[9, 9], [9, 9]], "student": [[933, 56], [52, 959]], "teacher": [[940, 49], [0, 0]]},
+    }
+    html = compare.apart(SUMMARY | more)
+    assert "both right <b>1,861</b>" in html and "only the teacher <b>54</b>" in html and "neither <b>0</b>" in html
+    assert html.count('class="neither"') == 1  # in the legend; a bar of nothing is not drawn
+    student, teacher = html.split("<section>")[1:]
+    assert re.findall(r"<b>([\d,]+)</b>", student) == ["933", "56", "52", "959"] and "5\u00a0%" in student
+    assert re.findall(r"<b>([\d,]+)</b>", teacher) == ["940", "49", "0", "0"]
+    assert "<b>no" not in html and "&lt;b&gt;no" in html
+    assert compare.apart(SUMMARY) == ""  # a run from before these were kept
 
 
 def test_on_a_public_host_nobody_lists_others_runs(home: Path, example: str, monkeypatch: pytest.MonkeyPatch) -> None:

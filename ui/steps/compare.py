@@ -12,7 +12,22 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, ROWS, Run, UserError
-from ui.show import bars, count, esc, latency, millions, note, percent, size, table, times, why
+from ui.show import (
+    bars,
+    chance,
+    confusion,
+    count,
+    esc,
+    latency,
+    millions,
+    note,
+    percent,
+    size,
+    split,
+    table,
+    times,
+    why,
+)
 from ui.words import say
 
 SIDES = " | "  # between the two sentences of a pair
@@ -24,6 +39,8 @@ element.addEventListener('click', (event) => {
   if (button) trigger('pick', { row: Number(button.dataset.row) })
 })
 """
+CHANCE = 0.05  # a p-value below this is called more than chance
+SPLIT = ("both", "only_teacher", "only_student", "neither")
 WHO = ("any", "only_teacher", "only_student", "neither")
 
 
@@ -106,7 +123,7 @@ def show(run: str) -> tuple[Any, ...]:
     if row is None or row.summary is None:
         words = "compare.none" if row is None or row.status in ENDED else "compare.running"
         return f'<div class="card empty">{esc(say(words))}</div>', *hidden
-    about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}</div>'
+    about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}{apart(row.summary)}</div>'
     if row.example:
         about += note(say("compare.example"))
     empty = f'<div class="card empty">{esc(say("compare.ask.empty"))}</div>'
@@ -176,6 +193,41 @@ def rows(summary: Mapping[str, Any]) -> str:
         )
     made = table(head, body, say("step.compare"), there, kind="cards")
     return f'{made}<p class="hint">{esc(say("compare.caption"))}</p>'
+
+
+def apart(summary: Mapping[str, Any]) -> str:
+    """Whether the differences are more than chance, who is right where, and what is mistaken for what. A run from
+    before these were kept shows those it has."""
+    html = f"<p>{esc(told)}</p>" if (told := chances(summary.get("mcnemar") or {})) else ""
+    if found := summary.get("split"):
+        names = {key: say(f"compare.split.{key}") for key in SPLIT}
+        html += f"<h2>{esc(say('compare.split'))}</h2>{split({key: found[key] for key in SPLIT}, names)}"
+    counts, labels = summary.get("confusion") or {}, summary.get("labels")
+    if labels and (there := [row for row in ("student", "teacher") if row in counts]):
+        what = say("compare.confusion")
+        tables = "".join(
+            f"<section><h3>{esc(name)}</h3>{confusion(counts[row], labels, row, f'{what}: {name}')}</section>"
+            for row in there
+            for name in [say(f"row.{row}")]
+        )
+        html += (
+            f'<details class="more"><summary>{esc(what)}</summary>'
+            f'<p class="hint">{esc(say("compare.confusion.caption"))}</p><div class="sides">{tables}</div></details>'
+        )
+    return f'<div class="apart">{html}</div>' if html else ""
+
+
+def chances(p: Mapping[str, float]) -> str:
+    """What McNemar's test says of the student against the control and the teacher, in words."""
+    told, known = [], {row: value < CHANCE for row, value in p.items()}
+    if "control" in known:
+        told.append(
+            say("compare.apart.control" if known["control"] else "compare.alike.control", p=chance(p["control"]))
+        )
+    if "teacher" in known:
+        far = "compare.apart.teacher" if known.get("control") else "compare.apart.only"
+        told.append(say(far if known["teacher"] else "compare.alike.teacher", p=chance(p["teacher"])))
+    return " ".join(told)
 
 
 def differing(run: str, who: str) -> str:
