@@ -33,10 +33,10 @@ def main() -> int:
     parser.add_argument("knob", help="NAME=VALUE,VALUE,…")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "RESULTS.md")
-    parser.add_argument("options", nargs=argparse.REMAINDER)
-    given = parser.parse_args()
+    typed = sys.argv[1:]
+    cut = typed.index("--") if "--" in typed else len(typed)
+    given, options = parser.parse_args(typed[:cut]), typed[cut + 1 :]
     name, _, values = given.knob.partition("=")
-    options = [option for option in given.options if option != "--"]
     config = config_of(parse(["run", *options]))
     git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     lines = [

@@ -22,9 +22,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("title")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "RESULTS.md")
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    given = parser.parse_args()
-    command = [part for part in given.command if part != "--"]
+    typed = sys.argv[1:]
+    cut = typed.index("--") if "--" in typed else len(typed)
+    given, command = parser.parse_args(typed[:cut]), typed[cut + 1 :]
     before = os.getloadavg()[0]
     done = subprocess.run(
         [sys.executable, "-m", "distill_core", *command, "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True
