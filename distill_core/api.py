@@ -5,10 +5,12 @@ Nothing heavy is imported until a function needs it: listing runs costs no torch
 
 import atexit
 import json
+import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,7 +205,22 @@ def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
     """Queues a run of `config`, or of `knobs` over the defaults; it starts as soon as a worker is free.
     Raises KnobError, UnknownPart."""
     config = Config.of(**(config.model_dump() if config else {}) | knobs)
-    return Run(_jobs().start(config.model_dump(), name), _store())
+    return Run(_jobs().start(config.model_dump() | _rooted(config), name), _store())
+
+
+def _rooted(config: Config) -> dict[str, str]:
+    """The config's files and its teacher's folder, named from the root on: the worker, or who resumes the run some
+    day, may stand in another folder."""
+    named = {knob: getattr(config, knob) for knob in ("train", "valid", "test", "unlabelled", "vectors_file")}
+    if not os.environ.get("SPACE_ID") and config.teacher != "builtin":  # there no teacher's name is a path
+        named["teacher"] = config.teacher
+    said = {}
+    for knob, name in named.items():
+        with suppress(OSError, RuntimeError, ValueError):  # no path at all, which reading it will tell
+            path = Path(name or "").expanduser().absolute()
+            if name and (path.is_dir() if knob == "teacher" else path.is_file()):
+                said[knob] = str(path)
+    return said
 
 
 def run(run: str) -> Run:

@@ -78,6 +78,20 @@ def test_knobs_go_over_a_config() -> None:
     assert run.name.startswith("reviews ")
 
 
+def test_a_run_keeps_its_files_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resumed from another working directory it must still find them."""
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("text,label\na,b\n")
+    Path("mine").mkdir()
+    config = api.start(task="file", train="rows.csv", teacher="mine", test="lost.csv", epochs=1).config
+    assert (config.train, config.teacher) == (str(tmp_path / "rows.csv"), str(tmp_path / "mine"))
+    assert config.test == "lost.csv" and config.valid is None, "what isn't there is told as it was typed"
+    Path("builtin").mkdir()
+    assert api.start(teacher="builtin", epochs=1).config.teacher == "builtin"
+    monkeypatch.setenv("SPACE_ID", "a/b")
+    assert api.start(teacher="mine", epochs=1).config.teacher == "mine"
+
+
 def test_stop_keeps_and_resume_goes_on() -> None:
     run = api.start(epochs=100)
     next(event for event in run.follow() if isinstance(event, Point))

@@ -130,6 +130,7 @@ def test_files_and_data_sets_name_their_task() -> None:
         (["--train", "a.csv", "--dataset", "a/b"], "--dataset belongs to the task 'hub', not to 'file'"),
         (["--test", "a.csv"], "--test needs --train"),
         (["--subset", "en"], "--subset needs --dataset"),
+        (["--task", "hub"], "needs a data set: --dataset"),
     ]:
         with pytest.raises(KnobError, match=said):
             config(*typed)
@@ -163,9 +164,12 @@ def test_run_shows_four_rows_to_people(stillroom: Callable[..., Done]) -> None:
         (["run", "--student", "bilstn"], 2, "Did you mean 'bilstm'?"),
         (["run", "--rules", "mask=2"], 2, "the rate of mask must lie between 0 and 1"),
         (["run", "--no-such-knob"], 2, "unrecognized arguments: --no-such-knob"),
+        (["run", "--vectors", "file"], 2, "need one another"),
+        (["run", "--vectors-file", "a.txt"], 2, "need one another"),
         (["run", "--epoch", "3"], 2, "unrecognized arguments: --epoch"),
         (["show", "nothing"], 2, "There is no run 'nothing'"),
         (["runs", "--sort", "beauty"], 2, "can't be sorted by 'beauty'"),
+        (["runs", "--status", "fine"], 2, "invalid choice: 'fine'"),
         (["augment", "-n", "0"], 2, "not a number from 1"),
         (["predict", "last", "hello"], 2, "There is no run yet"),
         ([], 2, "required"),

@@ -16,7 +16,7 @@ from distill_core.api import Run
 from distill_core.command import BUG, DONE, INPUT, STOPPED, tables
 from distill_core.command.options import config_of
 from distill_core.command.progress import teller
-from distill_core.errors import DataError
+from distill_core.errors import DataError, KnobError
 
 BATCH = 256  # texts predicted at once
 
@@ -24,6 +24,8 @@ BATCH = 256  # texts predicted at once
 def run(given: argparse.Namespace) -> int:
     """`run` and `demo`: starts a run and follows it."""
     config = config_of(given)
+    if (config.vectors == "file") != bool(config.vectors_file):
+        raise KnobError("--vectors file and --vectors-file F, a word2vec or GloVe file as text, need one another.")
     if config.task == "file":
         api.inspect(config)  # a fault in a file is told at once, and no run is made for it
     return _follow(api.start(config, name=getattr(given, "name", "")), given.json)

@@ -6,6 +6,7 @@ from typing import Any
 
 from distill_core.config import Config, Knob, knobs
 from distill_core.errors import KnobError
+from distill_core.events import STATUSES
 
 FILES = ("train", "valid", "test")
 
@@ -52,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
 
     added = command("runs", actions.runs, "List the runs, newest first.", json="print one JSON object a run")
     added.add_argument("-n", type=_positive, default=20, metavar="N", help="how many (20)")
-    added.add_argument("--status", help="only runs of this status")
+    added.add_argument(
+        "--status", choices=STATUSES, metavar="STATUS", help=f"only runs of this status: {', '.join(STATUSES)}"
+    )
     added.add_argument("--search", default="", help="only runs with these words in name, note, task or settings")
     added.add_argument("--sort", default="-created", help="created, ended, name, task, status, accuracy or kept; "
                        "a minus before it turns the order round: --sort=-kept")  # fmt: skip
@@ -119,6 +122,8 @@ def config_of(given: argparse.Namespace) -> Config:
             )
     if "task" not in said and (lost := next((name for name in (*FILES, "subset") if said.get(name)), None)):
         raise KnobError(f"--{lost} needs {'--dataset' if lost == 'subset' else '--train'} beside it.")
+    if said.get("task") == "hub" and not said.get("dataset"):
+        raise KnobError("The task 'hub' needs a data set: --dataset owner/name, for example stanfordnlp/imdb.")
     return Config.of(**said)
 
 
