@@ -56,7 +56,7 @@ class Fold:
                 self.stages[stage] = {"state": "run", "share": None, "text": "…"}
                 self.now = stage
             case Progress(stage, done, total, _, left):
-                text = duration(left) if left is not None else f"{done:,} / {total:,}"
+                text = say("stage.left", left=duration(left)) if left is not None else f"{done:,} / {total:,}"
                 self.stages[stage] = {"state": "run", "share": done / total if total else None, "text": text}
                 self.now = event
             case StageEnded(stage, seconds, cached):

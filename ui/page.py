@@ -68,9 +68,10 @@ def build() -> gr.Blocks:
 
         def moved(run: str) -> tuple[Any, ...]:
             shown = compare.show(run) if _ended(run) else (gr.skip(),) * len(fifth.shown)
-            return *distil.controls(run), gr.Tabs(elem_classes=["ran"] if _compared(run) else []), *shown
+            tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
+            return _top("steps", run), *distil.controls(run), tab, *shown
 
-        fourth.live.moved(moved, fourth.live, [*fourth.buttons, tabs, *fifth.shown], **quick)
+        fourth.live.moved(moved, fourth.live, [alive, *fourth.buttons, tabs, *fifth.shown], **quick)
 
         def told(run: str, *given: Any) -> str:
             return recipes(run, form, given)
@@ -92,7 +93,7 @@ def build() -> gr.Blocks:
             run = str(request.query_params.get("run") or "")[:64]
             step = "task" if not run else "compare" if _compared(run) else "distil"
             tab = gr.Tabs(selected=step, elem_classes=["ran"] if _compared(run) else [])
-            return _top("steps"), run, tab, *distil.controls(run), *compare.show(run)
+            return _top("steps", run), run, tab, *distil.controls(run), *compare.show(run)
 
         demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.shown], **quick)
         data = form.part(*task.KNOBS)
@@ -135,7 +136,7 @@ def recipe(config: Config) -> str:
     words = {
         "task": task.name(config.task),
         "rows": say("labelled", n=f"{config.limit:,}") if config.limit else say("labelled.all"),
-        "teacher": teacher.replace("\\", "/").rsplit("/", 1)[-1],
+        "teacher": teacher.replace("\\", "/").rsplit("/", 1)[-1] + (say("fine_tuned") if config.fine_tune else ""),
         "student": config.student,
         "passes": say("passes", n=config.n_iter) if config.n_iter else say("passes.none"),
     }
@@ -154,12 +155,13 @@ def _go(step: str) -> Any:
     return go
 
 
-def _top(page: str) -> str:
-    """The frame's header, with a pill for a run that is going on."""
+def _top(page: str, shown: str = "") -> str:
+    """The frame's header, with a pill for a run that is going on, unless it is the one that is `shown` anyway."""
     try:
-        running = [] if host.public() else core.runs(1, status=("running", "queued", "stopping"))
+        running = [] if host.public() else core.runs(2, status=("running", "queued", "stopping"))
     except UserError:
         running = []
+    running = [run for run in running if run.id != shown]
     pill = ""
     if running:
         state = esc(say(f"status.{running[0].status}"))

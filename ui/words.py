@@ -130,6 +130,7 @@ WORDS: dict[str, str] = {
     "stage.student": "Student",
     "stage.compare": "Compare",
     "stage.wait": "waiting",
+    "stage.left": "{left} left",
     "stage.cached": "from cache",
     "row.floor": "Floor",
     "row.control": "Control",
@@ -242,6 +243,7 @@ WORDS: dict[str, str] = {
     "labelled": "{n} labelled rows",
     "labelled.all": "all labelled rows",
     "recipe": "{task} · {rows} · {teacher} → {student} · {passes}",
+    "fine_tuned": " (fine-tuned first)",
     "passes": "{n} augmentation passes",
     "passes.none": "no augmentation",
 }

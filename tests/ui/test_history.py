@@ -16,7 +16,7 @@ from distill_core import store as stores
 from distill_core.config import Config
 from distill_core.events import Compared, Ended
 from distill_core.store import Store
-from ui import endpoints, history, host
+from ui import endpoints, history, host, page
 from ui.steps import compare, distil
 
 SCORE = {"macro_f1": 0.9, "low": 0.8, "high": 0.95, "parameters": 1000, "latency_ms": 2.0, "texts_per_s": 500.0}
@@ -164,6 +164,15 @@ def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_labe
     assert re.findall(r"<b>([\d,]+)</b>", teacher) == ["940", "49", "0", "0"]
     assert "<b>no" not in html and "&lt;b&gt;no" in html
     assert compare.apart(SUMMARY) == ""  # a run from before these were kept
+
+
+def test_the_pill_names_a_run_that_goes_on_but_not_the_one_shown(home: Path) -> None:
+    store = Store(home)
+    run = store.create(Config().model_dump())
+    assert f"?run={run}" in page._top("steps") and f"?run={run}" not in page._top("steps", run)
+    store.move(run, ["queued"], "running")
+    store.append(run, [Ended("finished")])
+    assert "pill" not in page._top("steps")
 
 
 def test_on_a_public_host_nobody_lists_others_runs(home: Path, example: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def build(form: Form) -> Task:
                         label=say("task.file.drop"),
                         file_types=FILES,
                         interactive=True,
-                        height=132,
+                        height=168,
                         elem_id="train-file",
                     ),
                 )
