@@ -8,6 +8,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import STATUSES, Run, UserError
 from ui import host
+from ui.form import rule_name
 from ui.show import DASH, esc, note, percent, status, table, why
 from ui.steps.distil import RESUMABLE
 from ui.words import say
@@ -95,14 +96,14 @@ def _row(run: Run) -> list[str]:
     scores = summary.get("scores") or {}
     accuracy = {name: (scores.get(name) or {}).get("accuracy") for name in ("student", "teacher")}
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created))
-    changed = ", ".join(f"{name} {value}" for name, value in sorted(_changed(row.config).items()))
+    changed = ", ".join(_changed(row.config))
     acts = [f'<a class="act" href="./?run={esc(row.id)}">{esc(say("history.open"))}</a>']
     if not row.example:
         acts += [_button(row.id, "resume")] * (row.status in RESUMABLE) + [_button(row.id, "delete")]
-    chip = status(row.status) + (f' <span class="chip">{esc(say("history.example"))}</span>' if row.example else "")
+    chip = status(row.status) + (f'<span class="chip">{esc(say("history.example"))}</span>' if row.example else "")
     return [
         f"{esc(run.name)}<small>{esc(changed[:120])}</small>",
-        chip,
+        f'<span class="row">{chip}</span>',
         percent(accuracy["student"]),
         percent(accuracy["teacher"]),
         percent(summary["gap_recovered"], 0) if summary.get("gap_recovered") is not None else DASH,
@@ -111,11 +112,20 @@ def _row(run: Run) -> list[str]:
     ]
 
 
-def _changed(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings that differ from today's defaults, without the paths of files."""
-    defaults = {knob.name: knob.default for knob in core.knobs()}
+def _changed(config: dict[str, Any]) -> list[str]:
+    """The settings that differ from today's defaults in words, without the paths of files."""
     hidden = {"task", "train", "valid", "test", "unlabelled", "vectors_file"}
-    return {k: v for k, v in config.items() if k not in hidden and k in defaults and v != defaults[k] and v is not None}
+    told = []
+    for knob in core.knobs():
+        value = config.get(knob.name)
+        if knob.name in hidden or value is None or value == knob.default:
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(f"{rule_name(name)} {rate}" for name, rate in value.items())
+        elif isinstance(value, bool):
+            value = say("yes" if value else "no")
+        told.append(f"{knob.label}: {value}")
+    return told
 
 
 def _button(run: str, act: str) -> str:

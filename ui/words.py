@@ -240,6 +240,8 @@ WORDS: dict[str, str] = {
     "history.refresh": "Refresh",
     # units
     "texts": "texts",
+    "yes": "yes",
+    "no": "no",
     "labelled": "{n} labelled rows",
     "labelled.all": "all labelled rows",
     "recipe": "{task} · {rows} · {teacher} → {student} · {passes}",

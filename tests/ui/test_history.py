@@ -75,6 +75,15 @@ def test_a_deleted_run_goes_and_comes_back(home: Path) -> None:
     assert run in history.listed("", "", history.PAGE)[0]
 
 
+def test_what_a_run_changed_is_told_in_words_and_without_paths(home: Path) -> None:
+    store = Store(home)
+    knobs = {"task": "file", "train": "/secret/my.csv", "fine_tune": True, "epochs": 7, "rules": {"mask": 0.5}}
+    store.create(Config.of(**knobs).model_dump(), name="Mine")
+    html, _ = history.listed("Mine", "", history.PAGE)
+    assert "Fine-tune: yes, Augmentation rules: Mask words 0.5, Epochs: 7" in html
+    assert "secret" not in html and "fine_tune" not in html and "Batch" not in html
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list:
     """What the engine was asked, in place of the engine."""
