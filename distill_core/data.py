@@ -163,12 +163,16 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
         valid = valid and _without(valid, test, "validation", raw.scored_on, notes)
     if valid is not None:
         train = _without(train, valid, "train", "validation", notes)
-    loose = _left_over(loose, train, [*(valid or []), *(test or [])], raw.scored_on, notes)
+    loose = _left_over(loose, [*(valid or []), *(test or [])], raw.scored_on, notes)
     _check_classes(train, labels)
     place = {label: number for number, label in enumerate(labels)}
     if valid is None or test is None:
         train, valid, test, loose = _cut(train, valid, test, loose, place, config, notes)
     train = _limited(train, labels, config, notes)
+    known = {
+        row.text for row in train
+    }  # a row that the limit drops may come back as an unlabelled text, if it is given
+    loose = [text for text in loose if text not in known]
     sizes = ", ".join(
         f"{len(rows):,} {name}" for name, rows in (("train", train), ("validation", valid), ("test", test))
     )
@@ -375,13 +379,10 @@ def _without(rows: list[Row], held: Iterable[Row], split: str, other: str, notes
     return rows
 
 
-def _left_over(
-    loose: Sequence[Text], train: Sequence[Row], held: Sequence[Row], scored_on: str, notes: Notes
-) -> list[Text]:
-    """The unlabelled texts, each once, without those of the labelled rows."""
+def _left_over(loose: Sequence[Text], held: Sequence[Row], scored_on: str, notes: Notes) -> list[Text]:
+    """The unlabelled texts, each once, without those of the held-out rows."""
     taken = {key for row in held for key in (row.key, row.key[::-1])}
-    known = {row.text for row in train}
-    kept = [text for text in dict.fromkeys(loose) if text not in known and all(text)]
+    kept = [text for text in dict.fromkeys(loose) if all(text)]
     clean = [text for text in kept if bare(text) not in taken]
     if len(clean) < len(kept):
         found = _count(len(kept) - len(clean), "unlabelled text")

@@ -276,3 +276,16 @@ def test_every_task_names_its_constants() -> None:
         assert module.METRIC and all(
             hasattr(module, constant) for constant in ("TEACHER", "LABELS", "PAIR", "LANGUAGE")
         )
+
+
+def test_a_row_that_the_limit_drops_may_come_back_as_an_unlabelled_text() -> None:
+    given = rows(200)
+    pool = [*given.texts, ("one text more",)]
+    fixed = {"valid": rows(10, word="v"), "test": rows(10, word="t")}
+    found = made(given, config={"limit": 20}, unlabelled=pool, **fixed)
+    assert len(found.train) == 20 and len(found.unlabelled) == 181
+    assert not set(found.train.texts) & set(found.unlabelled)
+    assert made(given, unlabelled=pool, **fixed).unlabelled == [("one text more",)]
+    cut = made(given, config={"limit": 20}, unlabelled=pool)
+    held = set(cut.valid.texts) | set(cut.test.texts)
+    assert not held & set(cut.unlabelled) and len(cut.unlabelled) == 201 - 20 - len(held)
