@@ -44,6 +44,8 @@ function layout(plot) {
   const ink = colour('body-text-color-subdued'), line = colour('border-color-primary')
   const axis = { gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, automargin: true }
   const marks = plot === 'accuracy' ? lines : []
+  // two lines at about the same height: the second one's words stand beside the first one's
+  const beside = (mark, index) => marks.slice(0, index).filter((other) => Math.abs(other.value - mark.value) < 0.05).length
   return {
     autosize: true, margin: { l: 44, r: 12, t: 8, b: 36 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
     font: { family: 'IBM Plex Sans, sans-serif', size: 12, color: ink }, showlegend: false, hovermode: 'x unified',
@@ -53,7 +55,7 @@ function layout(plot) {
     yaxis: { ...axis, type: plot === 'loss' && log ? 'log' : 'linear', tickformat: plot === 'accuracy' ? '.0%' : '' },
     shapes: marks.map((mark) => ({ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: mark.value, y1: mark.value,
       line: { color: colour(mark.name === 'floor' ? 'control' : mark.name), width: 1.5, dash: mark.name === 'teacher' ? 'dash' : mark.name === 'floor' ? 'dashdot' : 'dot' } })),
-    annotations: marks.map((mark) => ({ xref: 'paper', x: 1, xanchor: 'right', y: mark.value, yanchor: 'bottom', text: mark.text, showarrow: false,
+    annotations: marks.map((mark, index) => ({ xref: 'paper', x: 1 - 0.33 * beside(mark, index), xanchor: 'right', y: mark.value, yanchor: 'bottom', text: mark.text, showarrow: false,
       font: { size: 11, color: colour(mark.name === 'floor' ? 'control' : mark.name) } })),
   }
 }

@@ -4,13 +4,14 @@ A step asks for the controls it wants to place; `config` turns what stands in al
 of layout.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 import distill_core as core
-from distill_core import Config, Knob, UserError, knobs
+from distill_core import Config, Knob, KnobError, UserError, knobs
 from ui import host
 from ui.host import FILES
 from ui.words import WORDS, say
@@ -20,6 +21,7 @@ OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder c
 OTHER_NAME = "teacher by name"
 HUB = "hub "  # what the name of a control begins with that holds a Hub data set's column, beside those of a file
 COLUMNS = ("text", "text2", "label")
+REFUSED = re.compile(rf"\b({'|'.join(knob.name for knob in knobs())})( can't be )")
 OF_FILE, OF_HUB = (*FILES, *COLUMNS), ("dataset", "subset", *COLUMNS)  # knobs that only those two tasks read
 
 
@@ -72,7 +74,13 @@ class Form:
         found = {name: value for name, value in values.items() if name in self.knobs and name not in left}
         if keep:
             found |= {name: str(core.keep_file(found[name])) for name in FILES if name in found}
-        return host.check(Config.of(**found), uploaded=FILES)
+        try:
+            config = Config.of(**found)
+        except KnobError as error:  # names the knob as an option is called; here it has a label
+            raise KnobError(
+                REFUSED.sub(lambda knob: f"{self.knobs[knob[1]].label} ({knob[1]}){knob[2]}", str(error))
+            ) from None
+        return host.check(config, uploaded=FILES)
 
 
 def _whole(value: Any) -> Any:

@@ -145,6 +145,13 @@ def test_search_state_and_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_run_without_a_gap_is_not_praised() -> None:
     assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": None})
     assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": -0.2})
+    control = SUMMARY["scores"] | {"control": {**SUMMARY["scores"]["control"], "accuracy": 1.2}}
+    assert "would keep" in compare.sentence(SUMMARY)
+    assert "would keep" not in compare.sentence(SUMMARY | {"scores": control, "gap_recovered": None})
+    floor = SUMMARY["scores"] | {"floor": {**SUMMARY["scores"]["control"], "accuracy": 0.95}}
+    assert "floor" in compare.sentence(SUMMARY | {"scores": floor}) and "floor" not in compare.sentence(SUMMARY)
+    few = compare.sentence(SUMMARY | {"rows": {"test": 9}})
+    assert "Only 9 rows" in few and "rough" not in compare.sentence(SUMMARY)
     bigger = SUMMARY["scores"] | {"student": SUMMARY["scores"]["student"] | {"bytes": 160_000}}
     assert "smaller" not in compare.sentence(SUMMARY | {"scores": bigger})
 

@@ -39,6 +39,7 @@ element.addEventListener('click', (event) => {
   if (button) trigger('pick', { row: Number(button.dataset.row) })
 })
 """
+ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance
 SPLIT = ("both", "only_teacher", "only_student", "neither")
 WHO = ("any", "only_teacher", "only_student", "neither")
@@ -162,11 +163,15 @@ def sentence(summary: Mapping[str, Any]) -> str:
     else:
         told = say("compare.bigger", size=times(1 / bytes_), speed=times(1 / speed), kept=kept, scored=esc(scored))
     if "control" in scores:
-        told += " " + say("compare.control", kept=percent(scores["control"]["accuracy"] / teacher["accuracy"]))
+        if scores["control"]["accuracy"] <= teacher["accuracy"]:
+            told += " " + say("compare.control", kept=percent(scores["control"]["accuracy"] / teacher["accuracy"]))
         gap = summary.get("gap_recovered")
         key = "compare.gap.none" if gap is None else "compare.gap" if gap > 0 else "compare.gap.negative"
         told += " " + say(key, gap=percent(gap, 0))
-    return f'<p class="headline">{told}</p>'
+    if "floor" in scores and scores["floor"]["accuracy"] >= student["accuracy"]:
+        told += " " + say("compare.floor")
+    rough = note(say("compare.rough", n=tested), "warning") if tested and tested < ROUGH else ""
+    return f'<p class="headline">{told}</p>{rough}'
 
 
 def rows(summary: Mapping[str, Any]) -> str:
