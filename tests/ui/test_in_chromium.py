@@ -98,7 +98,10 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     page.reload()
     comparison = page.locator("#comparison")
     comparison.locator("tr.teacher").wait_for()
-    assert comparison.locator("tbody tr").count() == 4
+    assert comparison.locator(".cards tbody tr").count() == 4
+    assert comparison.locator(".split li").count() == 4 and comparison.locator(".confusion:visible").count() == 0
+    comparison.locator("summary").click()
+    assert comparison.locator(".confusion:visible").count() == 2
     assert "%" in comparison.locator(".headline").inner_text()
     page.locator("#try-text textarea").fill("what a charming and warm little film")
     page.locator("#ask-both").click()
@@ -137,7 +140,7 @@ def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
     page.locator("#try-text textarea").fill("The screen is not dull at all.")
     page.locator("#ask-both").click()
     page.locator("#both .bars.teacher").wait_for()
-    assert page.locator("#comparison tbody tr").count() == 4
+    assert page.locator("#comparison .cards tbody tr").count() == 4
 
 
 def test_a_mistake_is_told_at_the_step_and_nothing_typed_is_lost(page: Any, app: str, tmp_path: Path) -> None:
@@ -197,6 +200,20 @@ def test_a_phone_scrolls_only_one_way(chromium: Any, app: str) -> None:
     page.locator("#runs").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_what_one_task_was_told_stays_there_when_another_is_chosen(page: Any, app: str, own_csv: Path) -> None:
+    page.goto(app)
+    drop(page, own_csv)
+    page.locator("#about-data table").wait_for()
+    page.locator("#column-label input").fill("nothing")
+    page.locator("#column-label input").press("Enter")
+    page.locator("#about-data .note.error", has_text="nothing").wait_for()
+    page.locator("#tasks label", has_text="Reviews").click()
+    page.locator("#about-data", has_text="synthetic").wait_for()  # and not "has no column"
+    page.locator("#tasks label", has_text="Your own file").click()
+    page.locator("#about-data .note.error", has_text="nothing").wait_for()
+    assert page.locator("#column-label input").input_value() == "nothing"
 
 
 def test_an_unknown_run_is_told(page: Any, app: str) -> None:
