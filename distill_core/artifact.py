@@ -106,14 +106,18 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
     needs torch, tokenizers and safetensors only. Raises DataError where `folder` holds something else."""
     predictor = load(student)
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
-        raise DataError(f"{folder} already holds something else. Name a new or an empty folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in Path(student).iterdir():
-        if file.is_file():
-            shutil.copyfile(file, folder / file.name)
-    (folder / "predict.py").write_text(_program(predictor.settings["student"]), encoding="utf-8")
-    (folder / "README.md").write_text(_card(report, predictor), encoding="utf-8")
+    try:
+        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
+            raise DataError(f"{folder} already holds something else. Name a new or an empty folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in Path(student).iterdir():
+            if file.is_file():
+                shutil.copyfile(file, folder / file.name)
+        (folder / "predict.py").write_text(_program(predictor.settings["student"]), encoding="utf-8")
+        (folder / "README.md").write_text(_card(report, predictor), encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or error
+        raise DataError(f"The student can't be written to {folder} ({why}). Name a folder you may write to.") from error
     return folder
 
 
@@ -181,6 +185,8 @@ def _card(report: dict[str, Any], predictor: Predictor) -> str:
     labels = ", ".join(predictor.labels)
     rows = "\n".join(_card_row(name, score) for name, score in report.get("scores", {}).items())
     summary = report.get("summary", {})
+    teacher = str(summary.get("teacher", "its teacher"))
+    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # not where it stood here
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
     scored = (
         f"Scored once on {counts.get('test', '?')} {report.get('scored_on') or 'test'} rows that no training saw."
@@ -191,7 +197,7 @@ def _card(report: dict[str, Any], predictor: Predictor) -> str:
 library_name: stillroom
 tags: [text-classification, knowledge-distillation]
 ---
-# A {predictor.settings["student"]} student of {summary.get("teacher", "its teacher")}
+# A {predictor.settings["student"]} student of {teacher}
 
 Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {labels}.
 

@@ -114,6 +114,20 @@ def test_the_card_of_an_unscored_student_says_so(tmp_path):
     assert "Not scored yet" in card and "None" not in card
 
 
+def test_the_card_says_nothing_of_where_the_teacher_stood(tmp_path):
+    artifact.save(predictor(), tmp_path / "student")
+    report = REPORT | {"summary": {"teacher": str(tmp_path / "mine")}}
+    card = (artifact.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text()
+    assert "student of mine\n" in card and str(tmp_path) not in card
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_to_change(tmp_path):
+    artifact.save(predictor(), tmp_path / "student")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DataError, match="can't be written to .*file"):
+        artifact.export(tmp_path / "student", tmp_path / "file" / "out", REPORT)
+
+
 def test_export_leaves_other_folders_alone(tmp_path):
     artifact.save(predictor(), tmp_path / "student")
     (tmp_path / "mine").mkdir()
