@@ -6,10 +6,11 @@ Nothing heavy is imported until a function needs it: listing runs costs no torch
 import atexit
 import json
 import os
+import statistics
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
