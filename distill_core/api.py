@@ -233,7 +233,9 @@ def run(run: str) -> Run:
 def find(start: str) -> Run:
     """The run whose id begins with `start`, or the newest for "last". For the command line: on a public page the whole
     id is the secret. Raises UnknownRun."""
-    return Run(_store().find(start).id, _store())
+    store = _store()
+    jobs.sweep(store)  # a run whose process was killed must not be told as running
+    return Run(store.find(start).id, store)
 
 
 def runs(
@@ -249,6 +251,7 @@ def runs(
     """One page of runs, newest first. `sort`: created, ended, name, task, status, accuracy or kept, "-" turns it round.
     `examples` lists the shipped example runs, `hidden` the deleted ones."""
     store = _store()
+    jobs.sweep(store)
     found = store.runs(limit, offset, status=status, search=search, sort=sort, examples=examples, hidden=hidden)
     return [Run(row.id, store) for row in found]
 

@@ -206,7 +206,7 @@ Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {label
 {rows}
 
 {scored} The control is this same student without a teacher; the floor is TF-IDF with logistic regression.
-Share of the gap between control and teacher recovered: {_share(report.get("gap_recovered"))}.
+Share of the gap between control and teacher recovered: {_gap(report.get("gap_recovered"))}.
 Kept of the teacher's accuracy: {_share(report.get("kept"))}.
 Same answer as the teacher: {_share(report.get("agreement"))}.
 
@@ -228,6 +228,10 @@ def _card_row(name: str, score: dict[str, Any]) -> str:
     cells = (f"{score['accuracy']:.1%}", interval, f"{score['macro_f1']:.3f}", f"{score['parameters']:,}",
              f"{score['bytes']:,}", f"{score['latency_ms']:.2f}")  # fmt: skip
     return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _gap(value: float | None) -> str:
+    return "none, the student is below its control" if value is not None and value < 0 else _share(value)
 
 
 def _share(value: float | None) -> str:

@@ -223,3 +223,13 @@ def test_a_notebook_or_script_needs_no_guard(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120,
                           cwd=Path(__file__).parents[1], env={**os.environ, "PYTHONPATH": "."})  # fmt: skip
     assert done.stdout == "started\nfinished Ended(status='finished', message='', trace='')\n", done.stderr
+
+
+def test_a_run_whose_process_was_killed_is_not_told_as_running(home):
+    from distill_core.store import Store
+
+    store = Store(home)
+    run = store.create({"task": "reviews"}, owner="nobody-who-lives")
+    assert store.move(run, {"queued"}, "running")
+    assert [one.status for one in api.runs()] == ["interrupted"]
+    assert api.find(run[:6]).status == "interrupted"

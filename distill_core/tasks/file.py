@@ -24,6 +24,12 @@ def load(config: Config) -> Raw:
         names = ", ".join(map(repr, table.columns))
         way = "Name it with label, or give this file as unlabelled texts."
         raise DataError(f"No column of {table.name} looks like a label. {way} Its columns: {names}.")
+    rows = rows_of(table, columns)
+    if config.label is None and columns.label in rows.labels:
+        raise DataError(
+            f"The first line of {table.name} looks like a row and not like names of columns: {columns.label!r} is also "
+            "one of its labels. Put a line with names above it, such as text,label; or name the column with label."
+        )
     notes = [*table.notes, shown(table.name, columns, config)]
     others: dict[str, Rows] = {}
     for split, path in (("valid", config.valid), ("test", config.test)):
@@ -31,7 +37,7 @@ def load(config: Config) -> Raw:
             other = read_table(path)
             notes.extend(other.notes)
             others[split] = rows_of(other, columns)
-    return Raw(rows_of(table, columns), **others, notes=notes, columns=columns.chosen())
+    return Raw(rows, **others, notes=notes, columns=columns.chosen())
 
 
 def shown(name: str, columns: Columns, config: Config) -> str:

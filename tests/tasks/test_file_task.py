@@ -92,3 +92,10 @@ def test_bad_input_is_one_sentence(knobs: dict, kind: type, words: str, tmp_path
     with pytest.raises(kind, match=words) as caught:
         load(config)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_names_of_columns_is_told(tmp_path: Path) -> None:
+    rows = ["A fine book about trains,pos", "A poor book about ships,neg"] * 5
+    path = lines(tmp_path, "bare.csv", "The book was long and dull,neg", *rows)
+    with pytest.raises(DataError, match="first line of bare.csv looks like a row.*'neg'"):
+        load(Config.of(task="file", train=path))
