@@ -35,6 +35,8 @@ def comparison(run: Run) -> None:
               "teacher labelled.")  # fmt: skip
     if "control" not in told["scores"]:
         out.print("The gap recovered is not known: the control run was switched off.")
+    elif (told["gap_recovered"] or 0) < 0:
+        out.print("Of the gap between control and teacher nothing was recovered: the student is below its control.")
     elif told["gap_recovered"] is None:
         out.print("The gap recovered is not defined: the teacher is not above the control.")
     else:
