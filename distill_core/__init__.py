@@ -21,6 +21,7 @@ _DOOR = {
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
         "UnknownRun", "UserError",
     ),
+    "distill_core.host": ("public_host",),
     "distill_core.events": (
         "ENDED", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note", "Point", "Progress",
         "StageEnded", "StageStarted",

@@ -5,7 +5,6 @@ Nothing heavy is imported until a function needs it: listing runs costs no torch
 
 import atexit
 import json
-import os
 import statistics
 import threading
 import time
@@ -20,6 +19,7 @@ from distill_core import jobs, parts
 from distill_core.config import Config
 from distill_core.errors import DataError, UnknownPart, UserError
 from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
+from distill_core.host import public_host
 from distill_core.store import Row, Store, home
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _rooted(config: Config) -> dict[str, str]:
     """The config's files and its teacher's folder, named from the root on: the worker, or who resumes the run some
     day, may stand in another folder."""
     named = {knob: getattr(config, knob) for knob in ("train", "valid", "test", "unlabelled", "vectors_file")}
-    if not os.environ.get("SPACE_ID") and config.teacher != "builtin":  # there no teacher's name is a path
+    if not public_host() and config.teacher != "builtin":  # there no teacher's name is a path
         named["teacher"] = config.teacher
     said = {}
     for knob, name in named.items():

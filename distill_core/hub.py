@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import HubError
+from distill_core.host import public_host
 from distill_core.table import Table, as_cell
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
     `allow_pickle` consents to weights that exist only as .bin; on a public host (SPACE_ID is set) it is ignored.
     Raises HubError."""
     id = parse_id(id)
-    public = bool(os.environ.get("SPACE_ID"))
+    public = public_host()
     pickles = allow_pickle and not public
     hub = _library()
     try:

@@ -75,8 +75,8 @@ class _Run:
         rows = self.rows
         for level, sentence in rows.notes:
             yield Note(sentence, level, "data")
-        counts = {"train": len(rows.train.texts), "valid": len(rows.valid.texts), "test": len(rows.test.texts)}
-        yield Fact("rows", {**counts, "unlabelled": len(rows.unlabelled)})
+        self.counts = {"train": len(rows.train.texts), "valid": len(rows.valid.texts), "test": len(rows.test.texts)}
+        yield Fact("rows", {**self.counts, "unlabelled": len(rows.unlabelled)})
         yield Fact("labels", list(rows.labels))
         yield Fact("columns", rows.columns)
         self.floor = evaluate.floor(rows.train, len(rows.labels), rows.pair)
@@ -230,12 +230,11 @@ class _Run:
                 )
                 cost = {**size, **evaluate.speed(predict, test.texts)}
             scores[name].update(cost)
-        counts = {"train": len(rows.train.texts), "valid": len(rows.valid.texts), "test": len(test.texts)}
         self._write_texts(found)
         yield Compared(
             {
                 **evaluate.summary(scores, found, test.labels),
-                "rows": {**counts, "transfer": len(self.set.texts)},
+                "rows": {**self.counts, "transfer": len(self.set.texts)},
                 "scored_on": rows.scored_on,
                 "labels": list(rows.labels),
                 "teacher": teacher.name,

@@ -20,6 +20,7 @@ from distill_core.config import Config
 from distill_core.device import autocast, device
 from distill_core.errors import Stopped, TeacherError
 from distill_core.events import Event, Note, Point, Progress
+from distill_core.host import public_host
 from distill_core.kept import name_for
 from distill_core.teacher_labels import check
 from distill_core.teacher_model import Teacher, by_length
@@ -151,7 +152,7 @@ def _locate(name: str, config: Config) -> Path:
     if name.startswith(kept.PREFIX):
         return kept.find(name).folder
     path = Path(name).expanduser()
-    if path.is_dir() and not teacher_guard.public_host():
+    if path.is_dir() and not public_host():
         return path
     from distill_core import hub
 

@@ -9,7 +9,6 @@ import dataclasses
 import difflib
 import hashlib
 import json
-import os
 import re
 import struct
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from distill_core.errors import TeacherError
+from distill_core.host import public_host
 
 # Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own; and
 # ConvBERT's answer to a text changes with the padding beside it.
@@ -59,11 +59,6 @@ VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "spiec
 JSON_LIMIT = 1_000_000  # bytes of a config.json
 TOKENIZER_LIMIT = 64_000_000  # bytes of a tokenizer file; XLM-R's holds 17 MB
 CASED_SHARE = 0.02  # of the entries of a vocabulary with a capital letter; uncased ones have none
-
-
-def public_host() -> bool:
-    """Whether strangers reach this app: what is typed is then never taken for a path, and pickles are never read."""
-    return bool(os.environ.get("SPACE_ID"))
 
 
 @dataclass(frozen=True)

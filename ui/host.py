@@ -3,19 +3,14 @@
 On a public host a run's id is the key to it: whoever has the link sees the run, nobody else does.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from distill_core import Config, UserError
+from distill_core import public_host as public
 from ui.words import say
 
 FILES = ("train", "valid", "test", "unlabelled")
-
-
-def public() -> bool:
-    """Whether this is a Hugging Face Space."""
-    return bool(os.environ.get("SPACE_ID"))
 
 
 def check(config: Config, uploaded: Sequence[str] = ()) -> Config:
