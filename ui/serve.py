@@ -70,7 +70,8 @@ def options(host: str) -> dict[str, Any]:
     middleware = [Middleware(SafeHeaders)]
     if host in LOOPBACK:
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
-    css = variables() + Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    sheets = sorted(Path(__file__).parent.glob("*.css"), key=lambda sheet: (sheet.name != "style.css", sheet.name))
+    css = variables() + "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)  # a screen's own sheet comes last
     return {
         "server_name": host,
         "theme": theme(),
