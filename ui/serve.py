@@ -70,8 +70,9 @@ def options(host: str) -> dict[str, Any]:
     middleware = [Middleware(SafeHeaders)]
     if host in LOOPBACK:
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
+    # the sheet of a screen comes after the one they share
     sheets = sorted(Path(__file__).parent.glob("*.css"), key=lambda sheet: (sheet.name != "style.css", sheet.name))
-    css = variables() + "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)  # a screen's own sheet comes last
+    css = variables() + "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     return {
         "server_name": host,
         "theme": theme(),
