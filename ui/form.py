@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 
 import distill_core as core
-from distill_core import Config, Knob, KnobError, UserError, knobs
+from distill_core import Config, Knob, KnobError, UserError
 from ui import host
 from ui.host import FILES
-from ui.words import WORDS, say
+from ui.words import knobs, say, say_or
 
 RULE = "rule "  # what the name of a rate's slider begins with
 OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder can be called this
@@ -109,7 +109,7 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
 
 def rule_name(rule: str) -> str:
     """An augmentation rule as the page calls it: by its own name where the page has no other."""
-    return WORDS.get(f"rule.{rule}.name", rule)
+    return say_or(rule, f"rule.{rule}.name")
 
 
 def rate(rule: str, help: str, default: float) -> gr.Slider:

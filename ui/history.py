@@ -11,7 +11,7 @@ from ui import host
 from ui.form import rule_name
 from ui.show import DASH, esc, note, percent, status, table, why
 from ui.steps.distil import RESUMABLE
-from ui.words import say
+from ui.words import knobs, say
 
 PAGE = 25
 ACTS = ("resume", "delete", "restore")
@@ -116,7 +116,7 @@ def _changed(config: dict[str, Any]) -> list[str]:
     """The settings that differ from today's defaults in words, without the paths of files."""
     hidden = {"task", "train", "valid", "test", "unlabelled", "vectors_file"}
     told = []
-    for knob in core.knobs():
+    for knob in knobs():
         value = config.get(knob.name)
         if knob.name in hidden or value is None or value == knob.default:
             continue

@@ -15,7 +15,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import ENDED, ROWS, STAGES, Event, Fact, Note, Progress, Run, StageEnded, StageStarted, UnknownRun
 from ui.show import duration, percent
-from ui.words import say
+from ui.words import language, say
 
 KEPT_RUNS = 64  # folds kept in memory
 FIRST_POINTS = 2000  # points per curve in the first answer
@@ -69,15 +69,16 @@ class Fold:
                 self.lines = {name: value for name, value in scores.items() if isinstance(value, int | float)}
 
 
-_folds: OrderedDict[str, Fold] = OrderedDict()
+_folds: OrderedDict[tuple[str, str], Fold] = OrderedDict()  # by language and run: a fold holds words
 _folds_lock = threading.Lock()
 
 
 def fold(run: Run) -> Fold:
     """The fold of that run, up to date."""
     with _folds_lock:
-        found = _folds.setdefault(run.id, Fold())
-        _folds.move_to_end(run.id)
+        key = language(), run.id
+        found = _folds.setdefault(key, Fold())
+        _folds.move_to_end(key)
         while len(_folds) > KEPT_RUNS:
             _folds.popitem(last=False)
     found.update(run)

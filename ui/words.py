@@ -1,14 +1,74 @@
-"""The words of the page, by key: one table a language in `ui/languages/`, a file each, with the same keys.
+"""The words of the page, by key: one table a language in `ui/languages/`, a file each, found by being there.
 
-`say("key", n=3)` fills the braces. Knows nothing of components; words that belong to a knob or to a part on a shelf
-stand where those are declared.
+`say("key", n=3)` fills the braces, in the language that is spoken where it is called. Words that belong to a knob or
+to a part on a shelf are declared in English beside it; a language may overrule them (`knob.<name>.label`,
+`knob.<name>.help`, `part.<shelf>.<name>`). Knows nothing of components.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from ui.languages.en import WORDS
+import distill_core as core
+from distill_core import Knob, Part
+
+ENGLISH = "en"  # what is said where a table lacks a key
+LANGUAGES = tuple(sorted(file.stem for file in (Path(__file__).parent / "languages").glob("[!_]*.py")))
+_asked = os.environ.get("STILLROOM_LANGUAGE", "").lower()
+DEFAULT = _asked if _asked in LANGUAGES else ENGLISH  # of the page at /; the others stand at /<language>/
+_spoken: ContextVar[str] = ContextVar("language", default=DEFAULT)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Everything that is said inside is said in that language, one of LANGUAGES."""
+    before = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
+
+
+def language() -> str:
+    """The language that is spoken here."""
+    return _spoken.get()
+
+
+@cache
+def table(language: str) -> dict[str, str]:
+    """All words of a language."""
+    return import_module(f"ui.languages.{language}").WORDS
 
 
 def say(key: str, **values: Any) -> str:
     """The words under `key`, its braces filled from `values`."""
-    return WORDS[key].format(**values) if values else WORDS[key]
+    words = table(language()).get(key) or table(ENGLISH)[key]
+    return words.format(**values) if values else words
+
+
+def say_or(other: str, key: str) -> str:
+    """The words under `key`, or `other` where no table has it: for names that a shelf may add to."""
+    return table(language()).get(key) or table(ENGLISH).get(key, other)
+
+
+def knobs() -> list[Knob]:
+    """The config's knobs with label and help in the language that is spoken."""
+    return [
+        replace(
+            knob,
+            label=say_or(knob.label, f"knob.{knob.name}.label"),
+            help=say_or(knob.help, f"knob.{knob.name}.help"),
+        )
+        for knob in core.knobs()
+    ]
+
+
+def shelf(name: str) -> list[Part]:
+    """The parts on a shelf with their help in the language that is spoken."""
+    return [replace(part, help=say_or(part.help, f"part.{name}.{part.name}")) for part in core.shelf(name)]

@@ -11,7 +11,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 from distill_core import Config, KnobError, UserError, knobs
 from ui import show
 from ui.form import COLUMNS, HUB, OTHER, OTHER_NAME, Form, made, rate, rule_name
-from ui.words import WORDS
+from ui.languages.en import WORDS
 
 UI = Path(__file__).parents[2] / "ui"
 HOSTILE = "<img src=x onerror=alert(1)> & \"quotes\" 'too'"

@@ -3,6 +3,7 @@
 
 WORDS: dict[str, str] = {
     # frame
+    "language": "English",
     "app": "Stillroom",
     "tagline": "Teach a small, fast model what a big one knows.",
     "new_run": "New run",

@@ -10,7 +10,7 @@ import distill_core as core
 from distill_core import UserError
 from ui.form import RULE, Form, made, rate, rule_name
 from ui.show import bars, diff, esc, note, why
-from ui.words import say
+from ui.words import say, shelf
 
 OFFSPRING = 5
 SIDES = " | "  # between the two sentences of a pair
@@ -34,7 +34,7 @@ def build(form: Form) -> Augment:
         with gr.Column(scale=5, min_width=320):
             with gr.Group():
                 rates = form.knobs["rules"].default
-                for rule in core.shelf("augment"):
+                for rule in shelf("augment"):
                     form.place(RULE + rule.name, rate(rule.name, rule.help, rates.get(rule.name, 0.0)))
             form.place(
                 "n_iter",

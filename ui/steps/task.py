@@ -10,7 +10,7 @@ import distill_core as core
 from distill_core import Inspection, Part, UserError
 from ui.form import COLUMNS, HUB, Form, made
 from ui.show import balance, count, esc, note, notes, table, why
-from ui.words import WORDS, say
+from ui.words import say, say_or, shelf
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
@@ -29,7 +29,7 @@ class Task:
 
 def name(task: str) -> str:
     """A task as the page calls it."""
-    return next((_title(part)[0] for part in core.shelf("tasks") if part.name == task), task)
+    return next((_title(part)[0] for part in shelf("tasks") if part.name == task), task)
 
 
 def _title(task: Part) -> tuple[str, str]:
@@ -37,16 +37,14 @@ def _title(task: Part) -> tuple[str, str]:
     title, _, rest = task.help.partition(": ")
     if title.lower().replace("-", "") == task.name:
         return title, rest[:1].upper() + rest[1:]
-    return WORDS.get(f"task.{task.name}.name", task.name), task.help
+    return say_or(task.name, f"task.{task.name}.name"), task.help
 
 
 def build(form: Form) -> Task:
     """Lays the step out. Every task on the shelf is offered, by the first line of its own text."""
     gr.HTML(why(say("task.why")))
     default = form.knobs["task"].default
-    cards = sorted(
-        core.shelf("tasks"), key=lambda task: (task.name != default, task.name in ("hub", "file"), task.name)
-    )
+    cards = sorted(shelf("tasks"), key=lambda task: (task.name != default, task.name in ("hub", "file"), task.name))
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             choices = [("\n".join(_title(task)), task.name) for task in cards]
