@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-STAGES = ("data", "teacher", "transfer", "label", "control", "student", "compare")
+STAGES = ("data", "teacher", "transfer", "control", "label", "student", "compare")
 STATUSES = ("queued", "running", "stopping", "finished", "stopped", "failed", "interrupted", "diverged")
 ENDED = ("finished", "stopped", "failed", "interrupted", "diverged")
 ROWS = ("floor", "control", "student", "teacher")

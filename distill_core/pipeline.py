@@ -1,7 +1,8 @@
 """One run: the stages in order, as one generator of events. It yields and never stores.
 
-data → teacher → transfer → label → control → student → compare
+data → teacher → transfer → control → label → student → compare
 
+The control asks the teacher nothing, so it learns before the teacher labels: its curve is there within seconds.
 What a stage makes goes into the content-addressed cache or the run's own folder, so that a killed run goes on at the
 last stage or checkpoint, and a second run with the same teacher and texts finds its logits there.
 Knows nothing of the store, of processes or of who asked.
@@ -116,11 +117,7 @@ class _Run:
             yield Note(sentence, about="transfer")
         yield Fact("vocabulary", {"size": self.words.size, "width": self.vectors.shape[1], "cached": cached})
 
-    def label(self) -> Steps:
-        self.soft = yield from self._ask(self.set.texts, "label")
-
     def control(self) -> Steps:
-        self.sides = self._encode(self.set.texts)
         self.valid_sides = self._encode(self.rows.valid.texts)
         self.steps = self.config.epochs * math.ceil(len(self.set.texts) / self.config.batch)
         self.control_ = None
@@ -138,7 +135,7 @@ class _Run:
         else:
             curve: list[tuple[str, int, float]] = []
             rows, labels = self.rows, self._own_labels()
-            own = [(ids[: len(labels)], lengths[: len(labels)]) for ids, lengths in self.sides]
+            own = self._encode(self.set.texts[: len(labels)])
 
             def loss(index: Tensor) -> Tensor:
                 return cross_entropy(self._read(self.control_, own, index), labels[index].to(self.device))
@@ -164,12 +161,16 @@ class _Run:
         yield Fact("validation", dict(self.validation))
         return bool(entry)
 
+    def label(self) -> Steps:
+        self.soft = yield from self._ask(self.set.texts, "label")
+
     def student(self) -> Steps:
         place, done = self.folder / "student", self.folder / "student.done"
         if done.is_file():
             self.student_ = artifact.load(place).model
             self.best_step = json.loads(done.read_text())["best_step"]
             return True
+        sides = self._encode(self.set.texts)
         self.student_ = self._untrained()
         soft = self.soft.to(self.device)
         hard = self.soft.argmax(1)
@@ -180,7 +181,7 @@ class _Run:
 
         def loss(index: Tensor) -> Tensor:
             index_ = index.to(self.device)
-            read = self._read(self.student_, self.sides, index)
+            read = self._read(self.student_, sides, index)
             return pull(read, soft[index_], hard[index_], self.config)
 
         def score() -> dict[str, float]:
@@ -188,7 +189,7 @@ class _Run:
             truth = torch.tensor(self.rows.valid.labels)
             return _scores(found, truth, pull(found, self.valid_logits, truth, self.config))
 
-        best = yield from self._train("student", self.student_, self.sides, loss, score, lambda: self._keep(place))
+        best = yield from self._train("student", self.student_, sides, loss, score, lambda: self._keep(place))
         self.stopped_early = self.stop()
         if not best.step:
             raise Stopped("Stopped before there was a student to keep.")

@@ -93,6 +93,15 @@ def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
     assert all(0 <= event.done <= event.total for event in of(events, Progress))
 
 
+def test_the_control_is_learning_before_the_teacher_labels(config, tmp_path, cache):
+    """It asks the teacher nothing, so nobody need wait for the labels to see a curve."""
+    events = run(config, tmp_path / "run", cache)
+    first = next(i for i, event in enumerate(events) if isinstance(event, Point))
+    assert (events[first].series, events[first].step) == ("control/loss", 1)
+    labelled = [i for i, event in enumerate(events) if isinstance(event, Progress) and event.stage == "label"]
+    assert labelled and first < labelled[0]
+
+
 def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
     [compared] = of(run(config, tmp_path / "run", cache), Compared)
     lines = [json.loads(line) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]

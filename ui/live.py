@@ -51,8 +51,8 @@ class Fold:
     def _take(self, event: Event) -> None:
         match event:
             case StageStarted(stage):
-                for later in STAGES[STAGES.index(stage) :] if stage in STAGES else ():
-                    self.stages.pop(later, None)  # a resumed run goes through its stages again
+                if stage in self.stages:
+                    self.stages.clear()  # a resumed run goes through its stages again
                 self.stages[stage] = {"state": "run", "share": None, "text": "…"}
                 self.now = stage
             case Progress(stage, done, total, _, left):

@@ -56,6 +56,16 @@ def test_a_late_visitor_gets_the_whole_curve_thinned_and_every_sparse_point(run:
     assert [stage["state"] for stage in answer["stages"]] == ["done", "wait", "wait", "wait", "wait", "run", "wait"]
 
 
+def test_a_run_of_the_old_order_of_stages_reads_well_and_a_resumed_one_begins_again(store: Store) -> None:
+    run = store.create(Config().model_dump(), owner="")
+    store.move(run, ["queued"], "running")
+    old = ("data", "teacher", "transfer", "label", "control")  # as runs were before the control came first
+    store.append(run, [said for stage in old for said in (StageStarted(stage), StageEnded(stage, 1.0))])
+    assert [stage["state"] for stage in ask(run)["stages"]] == ["done"] * 5 + ["wait"] * 2
+    store.append(run, [StageStarted("data")])
+    assert [stage["state"] for stage in ask(run)["stages"]] == ["run"] + ["wait"] * 6
+
+
 def test_the_cursor_brings_only_what_is_new(run: str, store: Store) -> None:
     first = ask(run)
     assert ask(run, first["next"])["series"] == {} and ask(run, first["next"])["log"] == []
