@@ -52,6 +52,12 @@ class Config(BaseModel):
     limit: int | None = knob(
         None, "task", "Labelled rows", "How many labelled training rows to keep. Test rows are never cut.", ge=2
     )
+    metric: Literal["auto", "accuracy", "macro_f1", "mcc", "f1"] = knob(
+        "auto", "task", "Metric",
+        "What picks the best weights and what gap and kept are told in. auto: the task's own; for your own rows "
+        "macro_f1 where the commonest label has twice the rarest one's rows or more, else accuracy. f1 is the last "
+        "label's, for two labels.",
+    )  # fmt: skip
     seed: int = knob(0, "task", "Seed", "Every draw of the run follows from it.", ge=0, lt=2**31)
 
     # teacher

@@ -6,17 +6,20 @@ Knows nothing of training. Every figure here is measured in the run that shows i
 import pickle
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_core import calibration, measures
 from distill_core.data import Split
 
 Texts = list[tuple[str, ...]]
-RESAMPLES = 2000
+SAMPLE = 512  # texts on which speed is measured
+COST = ("parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s")  # what a network is the same in
 # Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
 ALONE = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 WORD = rf"[{ALONE}]|[^\W{ALONE}]+|[^\w\s]"  # one-letter words and "!" carry meaning
@@ -35,6 +38,10 @@ class Floor:
         found = np.zeros((len(texts), self.labels))
         found[:, self.model.classes_] = self.model.predict_proba(texts)
         return found
+
+    def logits(self, texts: Texts) -> NDArray[np.float64]:
+        """Log-probabilities (rows, labels); a class that training never showed is merely very unlikely."""
+        return np.log(np.maximum(self.probabilities(texts), 1e-9))
 
     @property
     def parameters(self) -> int:
@@ -74,37 +81,69 @@ def floor(train: Split, labels: int, pair: bool) -> Floor:
     return Floor(model.fit(train.texts, train.labels), labels)
 
 
-def score(probabilities: NDArray[Any], labels: Sequence[int], seed: int = 0) -> dict[str, float]:
-    """Accuracy with its 95 % bootstrap interval (percentiles of 2,000 resamples of the rows) and macro-F1, as
-    fractions. `probabilities` (rows, classes) may be logits."""
-    from sklearn.metrics import f1_score
-
-    truth = np.asarray(labels)
-    right = probabilities.argmax(1) == truth
-    # the mean of a resample of n rights and wrongs is a binomial draw: the same bootstrap, without drawing the rows
-    draws = np.random.default_rng(seed).binomial(len(right), right.mean(), RESAMPLES) / len(right)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    macro = f1_score(truth, probabilities.argmax(1), average="macro", zero_division=0)
-    return {"accuracy": float(right.mean()), "macro_f1": float(macro), "low": float(low), "high": float(high)}
+def score(
+    logits: NDArray[Any],
+    labels: Sequence[int],
+    names: Sequence[str],
+    valid: tuple[NDArray[Any], Sequence[int]],
+    metric: str = "accuracy",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """All that the `logits` (rows, classes) of one row of the comparison say about it, as fractions; log-probabilities
+    are logits too. "low" and "high" are the 95 % interval of the accuracy, "metric_low" and "metric_high" that of
+    `metric`. The temperature is fitted on `valid`, logits and labels of the validation rows, never on these."""
+    answers = logits.argmax(1)
+    spread = measures.intervals(answers, labels, len(names), seed)
+    return {
+        **measures.values(answers, labels, len(names)),
+        "low": spread["accuracy"][0], "high": spread["accuracy"][1],
+        "macro_f1_low": spread["macro_f1"][0], "macro_f1_high": spread["macro_f1"][1],
+        "metric_low": spread[metric][0], "metric_high": spread[metric][1],
+        "per_class": measures.per_class(answers, labels, names),
+        **calibration.described(logits, labels, valid),
+    }  # fmt: skip
 
 
 def speed(predict: Callable[[Texts], Any], texts: Texts) -> dict[str, float]:
-    """Median milliseconds for one text alone and texts a second in one large call, raw text in, after warming up."""
-    sample = texts[:: max(1, len(texts) // 512)][:512]
-    predict(sample[:8])
-    predict(sample[:1])
-    alone, until = [], time.perf_counter() + PATIENCE
-    while len(alone) < 3 or (time.perf_counter() < until and len(alone) < 200):
-        start = time.perf_counter()
-        predict([sample[len(alone) % len(sample)]])
-        alone.append(time.perf_counter() - start)
-    size = min(len(sample), max(16, int(PATIENCE / statistics.median(alone))))
-    start = time.perf_counter()
-    predict(sample[:size])
+    """Median and 95th-percentile milliseconds for one text alone, and texts a second in large calls: raw text in, one
+    thread, after warming up. Every row of the comparison is timed by this, each batching as it does in a run: sorted
+    by length, the teacher in the precision in which it labels."""
+    sample = texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE]
+    with _one_thread():
+        predict(sample[:8])
+        predict(sample[:1])
+        alone, until = [], time.perf_counter() + PATIENCE
+        while len(alone) < 20 or (time.perf_counter() < until and len(alone) < 400):
+            alone.append(_seconds(predict, [sample[len(alone) % len(sample)]]))
+        # so many that a slow teacher is not asked for minutes, and a quick student not about a handful
+        some = sample[: max(16, int(2 * PATIENCE / statistics.median(alone)))]
+        passes, until = [], time.perf_counter() + PATIENCE
+        while not passes or (time.perf_counter() < until and len(passes) < 20):
+            passes.append(_seconds(predict, some))
     return {
-        "latency_ms": statistics.median(alone) * 1000,
-        "texts_per_s": size / max(1e-9, time.perf_counter() - start),
+        "latency_ms": 1000 * statistics.median(alone),
+        "latency_p95_ms": 1000 * float(np.percentile(alone, 95)),
+        "texts_per_s": len(some) / max(1e-9, statistics.median(passes)),
     }
+
+
+def _seconds(predict: Callable[[Texts], Any], texts: Texts) -> float:
+    start = time.perf_counter()
+    predict(texts)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch computes with one thread, whatever the machine offers: figures of two machines can be compared."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def mcnemar(first: NDArray[Any], second: NDArray[Any], labels: Sequence[int]) -> float:
@@ -119,32 +158,43 @@ def mcnemar(first: NDArray[Any], second: NDArray[Any], labels: Sequence[int]) ->
 
 
 def summary(
-    scores: dict[str, dict[str, float]], probabilities: dict[str, NDArray[Any]], labels: Sequence[int]
+    scores: dict[str, dict[str, Any]],
+    logits: dict[str, NDArray[Any]],
+    labels: Sequence[int],
+    metric: str = "accuracy",
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """What the rows say of each other. `gap_recovered`: (student - control) / (teacher - control), None where the
-    teacher is not above the control. `kept`: student / teacher. `agreement`: share of rows with the same answer.
-    `split`: how student and teacher share the rights. `mcnemar`: p-values of student against control and teacher."""
-    accuracy = {row: values["accuracy"] for row, values in scores.items()}
-    student, teacher = probabilities["student"], probabilities["teacher"]
-    gap = accuracy["teacher"] - accuracy["control"] if "control" in accuracy else 0.0
+    """What the rows say of each other. `gap_recovered`: (student - control) / (teacher - control) of `metric`, None
+    where the teacher is not above the control. `kept`: student / teacher, of `metric`. `agreement`: share of rows with
+    the same answer. `split`: how student and teacher share the rights. `mcnemar`: p-values of student against control
+    and teacher. `differences`: of `metric`, paired, with intervals."""
+    value = {row: found[metric] for row, found in scores.items()}
+    answers = {row: found.argmax(1) for row, found in logits.items()}
+    student, teacher = answers["student"], answers["teacher"]
+    gap = value["teacher"] - value["control"] if "control" in value else 0.0
     truth = np.asarray(labels)
-    s, t = student.argmax(1) == truth, teacher.argmax(1) == truth
+    classes = logits["student"].shape[1]
+    s, t = student == truth, teacher == truth
+    others = [row for row in ("control", "teacher") if row in logits]
     return {
+        "metric": metric,
         "scores": scores,
-        "gap_recovered": (accuracy["student"] - accuracy["control"]) / gap if gap > 0 else None,
-        "kept": accuracy["student"] / accuracy["teacher"] if accuracy["teacher"] else None,
-        "agreement": float((student.argmax(1) == teacher.argmax(1)).mean()),
+        "gap_recovered": (value["student"] - value["control"]) / gap if gap > 0 else None,
+        "kept": value["student"] / value["teacher"] if value["teacher"] > 0 else None,
+        "agreement": float((student == teacher).mean()),
         "split": {
             "both": int((s & t).sum()),
             "only_student": int((s & ~t).sum()),
             "only_teacher": int((t & ~s).sum()),
             "neither": int((~s & ~t).sum()),
         },
-        "mcnemar": {
-            row: mcnemar(student, probabilities[row], labels) for row in ("control", "teacher") if row in probabilities
+        "mcnemar": {row: mcnemar(logits["student"], logits[row], labels) for row in others},
+        "differences": {
+            f"student-{row}": measures.difference(student, answers[row], labels, classes, metric, seed)
+            for row in others
         },
         "confusion": {
-            row: np.histogram2d(truth, p.argmax(1), bins=[np.arange(p.shape[1] + 1) - 0.5] * 2)[0].astype(int).tolist()
-            for row, p in probabilities.items()
+            row: np.histogram2d(truth, found, bins=[np.arange(classes + 1) - 0.5] * 2)[0].astype(int).tolist()
+            for row, found in answers.items()
         },
     }

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from distill_core import artifact, data, evaluate, label, students, text, train, transfer
+from distill_core import artifact, calibration, data, evaluate, label, measures, students, text, train, transfer
 from distill_core import teacher as teachers
 from distill_core.artifact import Predictor
 from distill_core.cache import Cache, digest, write_whole
@@ -38,12 +38,12 @@ from distill_core.events import (
     StageEnded,
     StageStarted,
 )
-from distill_core.parts import LOSSES, STUDENTS, VECTORS
+from distill_core.parts import LOSSES, STUDENTS, TASKS, VECTORS
 from distill_core.teacher import Teacher
 from distill_core.vectors._nearest import nearest
 
 Steps = Generator[Event, None, Any]  # a stage: yields events, returns True where its result was there already
-FORMAT = 3  # raise when what a stage caches changes its meaning
+FORMAT = 4  # raise when what a stage caches changes its meaning
 
 
 def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -80,9 +80,12 @@ class _Run:
         yield Fact("rows", {**self.counts, "unlabelled": len(rows.unlabelled)})
         yield Fact("labels", list(rows.labels))
         yield Fact("columns", rows.columns)
+        own = TASKS.constant(self.config.task, "METRIC", "auto")
+        self.metric = measures.chosen(self.config.metric, own, rows.train.labels, len(rows.labels))
+        yield Fact("metric", self.metric)
         self.floor = evaluate.floor(rows.train, len(rows.labels), rows.pair)
-        found = evaluate.score(self.floor.probabilities(rows.valid.texts), rows.valid.labels)
-        self.validation = {"floor": found["accuracy"]}
+        found = self._values(self.floor.logits(rows.valid.texts))
+        self.floor_accuracy, self.validation = found["accuracy"], {"floor": found[self.metric]}
         yield Fact("validation", dict(self.validation))
 
     def teacher(self) -> Steps:
@@ -98,10 +101,9 @@ class _Run:
         write_whole(self.folder / "teacher.json", json.dumps(fact).encode())
         yield Fact("teacher", fact)
         self.valid_logits = yield from self._ask(rows.valid.texts, "teacher")
-        found = evaluate.score(self.valid_logits.numpy(), rows.valid.labels)
-        self.validation["teacher"] = found["accuracy"]
+        self.validation["teacher"] = self._values(self.valid_logits.numpy())[self.metric]
         yield Fact("validation", dict(self.validation))
-        yield from teachers.check(self.valid_logits, rows.valid.labels, rows.labels, self.validation["floor"])
+        yield from teachers.check(self.valid_logits, rows.valid.labels, rows.labels, self.floor_accuracy)
 
     def transfer(self) -> Steps:
         needed = self.config.vocabulary == "pieces" or self.rows.language in text.WITHOUT_SPACES
@@ -143,7 +145,7 @@ class _Run:
             def score() -> dict[str, float]:
                 found = students.logits(self.control_, self.valid_sides, device=self.device)
                 truth = torch.tensor(rows.valid.labels)
-                return _scores(found, truth, cross_entropy(found, truth))
+                return _scores(found, truth, self.metric, cross_entropy(found, truth))
 
             training = _Kept(self._train("control", self.control_, own, loss, score))
             for event in training:
@@ -157,7 +159,7 @@ class _Run:
                 save_file(_weights(self.control_), place / "model.safetensors")
                 (place / "curve.json").write_text(json.dumps(curve))
                 (place / "best.json").write_text(json.dumps(found))
-        self.validation["control"] = found["accuracy"]
+        self.validation["control"] = found[self.metric]
         yield Fact("validation", dict(self.validation))
         return bool(entry)
 
@@ -187,7 +189,7 @@ class _Run:
         def score() -> dict[str, float]:
             found = students.logits(self.student_, self.valid_sides, device=self.device)
             truth = torch.tensor(self.rows.valid.labels)
-            return _scores(found, truth, pull(found, self.valid_logits, truth, self.config))
+            return _scores(found, truth, self.metric, pull(found, self.valid_logits, truth, self.config))
 
         best = yield from self._train("student", self.student_, sides, loss, score, lambda: self._keep(place))
         self.stopped_early = self.stop()
@@ -205,23 +207,25 @@ class _Run:
         test = rows.test
         soft = yield from self._ask(test.texts, "compare", stop=lambda: False)
         student = Predictor(self.student_.cpu(), self.words, self._settings())
-        predictors: dict[str, Callable[[Sequence[tuple[str, ...]]], Any]] = {"floor": self.floor.probabilities}
+        predictors: dict[str, Callable[[Sequence[tuple[str, ...]]], Any]] = {"floor": self.floor.logits}
         if self.control_ is not None:
             control = Predictor(self.control_.cpu(), self.words, self._settings())
-            predictors["control"] = lambda texts: torch.softmax(control.logits(texts), 1).numpy()
-        predictors["student"] = lambda texts: torch.softmax(student.logits(texts), 1).numpy()
-        found = {name: predict(test.texts) for name, predict in predictors.items()}
-        found["teacher"] = torch.softmax(soft, 1).numpy()
+            predictors["control"] = lambda texts: control.logits(texts).numpy()
+        predictors["student"] = lambda texts: student.logits(texts).numpy()
+        found = {name: predict(test.texts) for name, predict in predictors.items()} | {"teacher": soft.numpy()}
+        valid = {name: predict(rows.valid.texts) for name, predict in predictors.items()}
+        valid["teacher"] = self.valid_logits.numpy()
         predictors["teacher"] = teacher.logits
         if self.device != "cpu":
             yield Note(f"The teacher was timed on {self.device}, the other rows on the CPU.", "warning", "compare")
         scores: dict[str, dict[str, float]] = {}
         weights = self.folder / "student" / artifact.WEIGHTS
         for name, predict in predictors.items():
-            scores[name] = evaluate.score(found[name], test.labels, config.seed)
+            checked = (valid[name], rows.valid.labels)
+            scores[name] = evaluate.score(found[name], test.labels, rows.labels, checked, self.metric, config.seed)
             yield Progress("compare", len(scores), len(predictors), "models")
             if name == "student" and "control" in scores:  # the same network: the same size and speed
-                cost = {part: scores["control"][part] for part in ("parameters", "bytes", "latency_ms", "texts_per_s")}
+                cost = {part: scores["control"][part] for part in evaluate.COST}
             else:
                 own = {"floor": self.floor, "teacher": teacher}.get(name)
                 size = (
@@ -231,10 +235,10 @@ class _Run:
                 )
                 cost = {**size, **evaluate.speed(predict, test.texts)}
             scores[name].update(cost)
-        self._write_texts(found)
+        self._write_texts({name: calibration.probabilities(logits) for name, logits in found.items()})
         yield Compared(
             {
-                **evaluate.summary(scores, found, test.labels),
+                **evaluate.summary(scores, found, test.labels, self.metric, config.seed),
                 "rows": {**self.counts, "transfer": len(self.set.texts)},
                 "scored_on": rows.scored_on,
                 "labels": list(rows.labels),
@@ -266,7 +270,7 @@ class _Run:
         config = self.config
         plan = train.Plan(
             self.steps, config.batch, config.lr, config.optimiser, seed=config.seed,
-            evaluate_every=max(1, self.steps // config.evaluations),
+            evaluate_every=max(1, self.steps // config.evaluations), select=self.metric,
         )  # fmt: skip
         lengths = sum(lengths for _, lengths in sides).tolist()
         checkpoint = self.folder / f"{stage}.ckpt"
@@ -283,6 +287,10 @@ class _Run:
         if not self.stop():
             checkpoint.unlink(missing_ok=True)
         return ticks.value
+
+    def _values(self, logits: np.ndarray) -> dict[str, float]:
+        """Every metric of these answers to the validation rows."""
+        return measures.values(logits.argmax(1), self.rows.valid.labels, len(self.rows.labels))
 
     def _own_labels(self) -> Tensor:
         """The labels of the labelled texts, which come first in the transfer set."""
@@ -345,7 +353,8 @@ class _Run:
         return {
             "format": FORMAT, "data": self.rows.fingerprint(), "vectors": vectors, "words": words,
             "torch": torch.__version__,
-            "device": self.device, **{knob: getattr(self.config, knob) for knob in shape + training},
+            "device": self.device, "metric": self.metric,
+            **{knob: getattr(self.config, knob) for knob in shape + training},
         }  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:
@@ -375,11 +384,12 @@ class _Kept:
         self.value = yield from self.generator
 
 
-def _scores(found: Tensor, truth: Tensor, loss: Tensor) -> dict[str, float]:
+def _scores(found: Tensor, truth: Tensor, metric: str, loss: Tensor) -> dict[str, float]:
     value = float(loss)
     if not math.isfinite(value):
         raise Diverged("The validation loss is not a finite number any more. A lower learning rate may help.")
-    return {"accuracy": float((found.argmax(1) == truth).float().mean()), "loss": value}
+    values = measures.values(found.argmax(1).numpy(), truth.numpy(), found.shape[1])
+    return {"accuracy": values["accuracy"], metric: values[metric], "loss": value}
 
 
 def _weights(model: torch.nn.Module) -> dict[str, Tensor]:

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
@@ -10,22 +12,23 @@ def probabilities(answers, classes=2):
     return np.eye(classes)[np.asarray(answers)]
 
 
-def test_accuracy_macro_f1_and_an_interval_that_holds_it():
+def score(found, truth, **more):
+    names = [f"class {i}" for i in range(found.shape[1])]
+    return evaluate.score(found, truth, names, (found, truth), **more)
+
+
+def test_a_score_tells_every_measure_with_its_interval():
     truth, said = [0] * 70 + [1] * 30, [0] * 65 + [1] * 25 + [0] * 10
-    found = evaluate.score(probabilities(said), truth)
+    found = score(probabilities(said), truth, metric="f1")
     assert found["accuracy"] == pytest.approx(np.mean(np.array(truth) == said))
     assert found["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
-    assert found["low"] < found["accuracy"] < found["high"]
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    held = 0
-    for i in range(300):
-        right = rng.random(400) < 0.85
-        found = evaluate.score(probabilities(np.where(right, 0, 1)), [0] * 400, seed=i)
-        held += found["low"] <= 0.85 <= found["high"]
-    assert 0.91 <= held / 300 <= 0.98
+    assert found["f1"] == pytest.approx(f1_score(truth, said))
+    for name, low, high in (("accuracy", "low", "high"), ("macro_f1", "macro_f1_low", "macro_f1_high"),
+                            ("f1", "metric_low", "metric_high")):  # fmt: skip
+        assert found[low] < found[name] < found[high]
+    assert [row["rows"] for row in found["per_class"]] == [70, 30]
+    assert sum(bin["rows"] for bin in found["reliability"]) == 100
+    json.dumps(found)
 
 
 def test_mcnemar_counts_only_the_rows_on_which_one_is_right():
@@ -36,21 +39,31 @@ def test_mcnemar_counts_only_the_rows_on_which_one_is_right():
     assert evaluate.mcnemar(a, a, truth) == 1.0
 
 
-def score_of(accuracy):
-    return {"accuracy": accuracy, "macro_f1": accuracy, "low": accuracy, "high": accuracy}
-
-
 def test_shares_of_gap_and_teacher():
     truth = [0] * 10
     said = {"control": [0] * 6 + [1] * 4, "student": [0] * 8 + [1] * 2, "teacher": [0] * 9 + [1]}
     found = {row: probabilities(answers) for row, answers in said.items()}
-    scores = {row: evaluate.score(p, truth) for row, p in found.items()}
+    scores = {row: score(p, truth) for row, p in found.items()}
     summary = evaluate.summary(scores, found, truth)
     assert summary["gap_recovered"] == pytest.approx(2 / 3)
     assert summary["kept"] == pytest.approx(8 / 9)
     assert summary["agreement"] == pytest.approx(0.9)
     assert summary["split"] == {"both": 8, "only_student": 0, "only_teacher": 1, "neither": 1}
     assert summary["confusion"]["control"] == [[6, 4], [0, 0]]
+    assert summary["differences"]["student-control"]["difference"] == pytest.approx(0.2)
+    assert summary["differences"]["student-teacher"]["difference"] == pytest.approx(-0.1)
+
+
+def test_gap_and_kept_are_told_in_the_metric():
+    truth = [0] * 8 + [1] * 2
+    said = {"control": [0] * 10, "student": [0] * 9 + [1], "teacher": truth}
+    found = {row: probabilities(answers) for row, answers in said.items()}
+    scores = {row: score(p, truth, metric="mcc") for row, p in found.items()}
+    summary = evaluate.summary(scores, found, truth, "mcc")
+    mcc = scores["student"]["mcc"]
+    assert summary["metric"] == "mcc" and scores["control"]["mcc"] == 0 and 0 < mcc < 1
+    assert summary["gap_recovered"] == summary["kept"] == pytest.approx(mcc)
+    assert summary["differences"]["student-control"]["difference"] == pytest.approx(mcc)
 
 
 @pytest.mark.parametrize("teacher", [0.5, 0.6])
@@ -61,7 +74,7 @@ def test_no_share_of_a_gap_that_is_not_there(teacher):
         "student": probabilities([0] * 7 + [1] * 3),
         "teacher": probabilities([0] * right + [1] * (10 - right)),
     }
-    scores = {row: evaluate.score(p, [0] * 10) for row, p in found.items()}
+    scores = {row: score(p, [0] * 10) for row, p in found.items()}
     assert evaluate.summary(scores, found, [0] * 10)["gap_recovered"] is None
     del scores["control"], found["control"]
     assert evaluate.summary(scores, found, [0] * 10)["gap_recovered"] is None
@@ -73,6 +86,8 @@ def test_the_floor_learns_words_and_knows_its_size():
     found = floor.probabilities([("a good one",), ("so bad",)])
     assert found.shape == (2, 3) and found.argmax(1).tolist() == [1, 0]
     assert found[:, 2].tolist() == [0, 0]  # a class that training never showed
+    logits = floor.logits([("a good one",), ("so bad",)])
+    assert np.isfinite(logits).all() and (logits.argmax(1) == found.argmax(1)).all()
     assert floor.parameters > 40 and floor.bytes > 1000
 
 
@@ -91,8 +106,25 @@ def test_the_floor_tells_a_pairs_sides_apart():
 def test_speed_is_measured_not_guessed(monkeypatch):
     import time
 
+    import torch
+
+    threads = []
+
+    def answer(seconds):
+        def predict(texts):
+            threads.append(torch.get_num_threads())
+            slow = "slow" in texts[0]
+            time.sleep(seconds * len(texts) * (10 if slow and len(texts) == 1 else 1))
+
+        return predict
+
     monkeypatch.setattr(evaluate, "PATIENCE", 0.1)
-    quick = evaluate.speed(lambda texts: time.sleep(0.002 * len(texts)), [("a",)] * 64)
-    slow = evaluate.speed(lambda texts: time.sleep(0.02 * len(texts)), [("a",)] * 64)
-    assert 2 <= quick["latency_ms"] < slow["latency_ms"] >= 20
+    torch.set_num_threads(2)
+    quick = evaluate.speed(answer(0.001), [("a",)] * 64)
+    assert torch.get_num_threads() == 2 and set(threads) == {1}
+    torch.set_num_threads(1)
+    slow = evaluate.speed(answer(0.008), [("a",)] * 64)
+    assert 1 <= quick["latency_ms"] < slow["latency_ms"] >= 8
     assert quick["texts_per_s"] > slow["texts_per_s"]
+    now_and_then = evaluate.speed(answer(0.001), [("a",)] * 9 + [("slow",)])
+    assert now_and_then["latency_p95_ms"] >= 10 > now_and_then["latency_ms"]

@@ -83,6 +83,8 @@ def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
     for score in summary["scores"].values():
         assert 0 <= score["low"] <= score["accuracy"] <= score["high"] <= 1
         assert score["parameters"] > 0 and score["bytes"] > 0 and score["latency_ms"] > 0 and score["texts_per_s"] > 0
+        assert score["temperature"] > 0 and 0 <= score["ece"] <= 1 and score["latency_ms"] <= score["latency_p95_ms"]
+    assert set(summary["differences"]) == {"student-control", "student-teacher"}
     json.dumps(summary)
     facts = {event.name: event.value for event in of(events, Fact)}
     assert set(facts["validation"]) == {"floor", "teacher", "control"}
@@ -102,6 +104,21 @@ def test_the_control_is_learning_before_the_teacher_labels(config, tmp_path, cac
     assert labelled and first < labelled[0]
 
 
+def test_the_tasks_metric_picks_the_weights_and_is_named(config, tmp_path, cache, monkeypatch):
+    plans = []
+    fit = train.fit
+    monkeypatch.setattr(train, "fit", lambda *a, **k: plans.append(a[4]) or fit(*a, **k))
+    events = run(config.model_copy(update={"metric": "mcc", "epochs": 2}), tmp_path / "run", cache)
+    assert [plan.select for plan in plans] == ["mcc", "mcc"]  # control and student
+    facts = {event.name: event.value for event in of(events, Fact)}
+    assert facts["metric"] == "mcc"
+    assert {"student/valid_mcc", "student/valid_accuracy"} <= {event.series for event in of(events, Point)}
+    [compared] = of(events, Compared)
+    assert compared.summary["metric"] == "mcc"
+    student = compared.summary["scores"]["student"]
+    assert student["metric_low"] <= student["mcc"] <= student["metric_high"]
+
+
 def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
     [compared] = of(run(config, tmp_path / "run", cache), Compared)
     lines = [json.loads(line) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]
@@ -115,7 +132,7 @@ def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
 
 
 def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(evaluate, "speed", lambda *_: {"latency_ms": 1.0, "texts_per_s": 1.0})
+    monkeypatch.setattr(evaluate, "speed", lambda *_: {"latency_ms": 1.0, "latency_p95_ms": 1.0, "texts_per_s": 1.0})
     monkeypatch.setattr(Teacher, "settle", lambda self, texts: setattr(self, "dtype", torch.float32))
     asked = []
     forward = Teacher.forward

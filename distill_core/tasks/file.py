@@ -8,7 +8,7 @@ from distill_core.table import Columns, guess_columns, read_table
 TEACHER = None
 LABELS = None
 PAIR = None  # the columns decide
-METRIC = "accuracy"
+METRIC = "auto"  # the rows decide
 LANGUAGE = None  # the config decides
 
 

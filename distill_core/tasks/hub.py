@@ -10,7 +10,7 @@ from distill_core.tasks.file import shown
 TEACHER = None
 LABELS = None
 PAIR = None  # the columns decide
-METRIC = "accuracy"
+METRIC = "auto"  # the rows decide
 LANGUAGE = None  # the config decides
 
 

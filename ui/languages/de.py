@@ -267,6 +267,8 @@ WORDS: dict[str, str] = {
     "knob.language.help": "Zwei Buchstaben. Entscheidet, wie Wörter getrennt und bestimmt werden.",
     "knob.limit.label": "Zeilen mit Label",
     "knob.limit.help": "Wie viele Trainingszeilen mit Label bleiben. Testzeilen werden nie gekürzt.",
+    "knob.metric.label": "Maß",
+    "knob.metric.help": "Wonach die besten Gewichte gewählt und worin Abstand und Erhalt gesagt werden. auto: das Maß der Aufgabe; bei eigenen Zeilen macro_f1, wo das häufigste Label mindestens doppelt so viele Zeilen hat wie das seltenste, sonst accuracy. f1 gilt dem letzten von zwei Labels.",
     "knob.seed.label": "Startwert",
     "knob.seed.help": "Jede Ziehung des Laufs folgt aus ihm.",
     "knob.teacher.label": "Lehrer",
