@@ -22,6 +22,7 @@ _DOOR = {
         "UnknownRun", "UserError",
     ),
     "distill_core.host": ("public_host",),
+    "distill_core.presets": ("Setting", "settings"),
     "distill_core.events": (
         "ENDED", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note", "Point", "Progress",
         "StageEnded", "StageStarted",

@@ -95,9 +95,13 @@ class Config(BaseModel):
     vocabulary: Literal["pieces", "words"] = knob(
         "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words."
     )
+    vocabulary_limit: int = knob(
+        12_000, "student", "Largest vocabulary",
+        "Only the pieces or words that the transfer set uses most have vectors of their own.", ge=4, le=1_000_000,
+    )  # fmt: skip
     unseen: Literal["nearest", "unknown"] = knob(
         "nearest", "student", "Unseen pieces",
-        "What a word piece that no training text holds is read as: the teacher's nearest kept piece, or unknown.",
+        "What a word piece without a vector of its own is read as: the teacher's nearest kept piece, or unknown.",
     )  # fmt: skip
     vectors: str = knob(
         "teacher_table",
@@ -152,9 +156,12 @@ class Config(BaseModel):
 
     @classmethod
     def of(cls, **values: Any) -> "Config":
-        """A config of `values`; what is missing is default. Raises KnobError, UnknownPart."""
+        """A config of `values`, in which `preset` and `size` stand for several knobs (presets.py); what is missing is
+        default. Raises KnobError, UnknownPart."""
+        from distill_core.presets import expanded  # which reads the defaults declared here
+
         try:
-            return cls(**values)
+            return cls(**expanded(values))
         except ValidationError as error:
             raise KnobError(" ".join(_sentence(problem) for problem in error.errors())) from None
 

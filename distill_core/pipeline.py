@@ -111,7 +111,8 @@ class _Run:
         self.set = yield from transfer.build(self.rows, self.config, pieces, self.stop)
         yield Fact("transfer", {"texts": len(self.set.texts), "counts": self.set.counts})
         sentences = [side for row in self.set.texts for side in row]
-        self.words = text.build(self.config.vocabulary, sentences, pieces, self.teacher_.mask_token)
+        kind, limit = self.config.vocabulary, self.config.vocabulary_limit
+        self.words = text.build(kind, sentences, pieces, self.teacher_.mask_token, limit=limit)
         if self.config.unseen == "nearest" and self.words.kind == "pieces":
             self.words = self.words.aliased(self._nearest())
         self.vectors, said, cached = self._starting_vectors()

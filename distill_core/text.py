@@ -168,19 +168,25 @@ class Vocabulary:
 
 
 def build(
-    kind: str, sentences: Iterable[str], pieces: Tokenizer | None = None, mask_token: str = MASK, min_count: int = 1
+    kind: str,
+    sentences: Iterable[str],
+    pieces: Tokenizer | None = None,
+    mask_token: str = MASK,
+    min_count: int = 1,
+    limit: int | None = None,
 ) -> Vocabulary:
-    """The vocabulary of `sentences`. "pieces": those pieces of the teacher's tokenizer that they use, in the order of
-    its table; another piece is the unknown word. "words": their lower-cased words and signs that occur `min_count`
-    times or more, the most frequent first. `mask_token` is the teacher's own ("" where it has none)."""
+    """The vocabulary of `sentences`, of `limit` rows at most: what they use most. "pieces": pieces of the teacher's
+    tokenizer, in the order of its table; another piece is the unknown word. "words": their lower-cased words and signs
+    that occur `min_count` times or more, the most frequent first. `mask_token` is the teacher's own ("" where it has
+    none)."""
     if kind == "words":
-        return _of_words(sentences, min_count)
+        return _of_words(sentences, min_count, limit)
     if pieces is None:
         raise ValueError("a vocabulary of pieces needs the teacher's tokenizer")
-    return _of_pieces(sentences, plain(pieces), mask_token)
+    return _of_pieces(sentences, plain(pieces), mask_token, limit)
 
 
-def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str) -> Vocabulary:
+def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str, limit: int | None) -> Vocabulary:
     unk = _unknown(tokenizer)
     known = tokenizer.get_vocab_size(with_added_tokens=True)
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
@@ -190,12 +196,15 @@ def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str) 
         tokenizer.add_special_tokens([AddedToken(mask_token, special=True, normalized=False)])
     mask_token = mask_token or unk
     special = [-1 if token is None else token for token in map(tokenizer.token_to_id, ("", unk, mask_token))]
-    used: set[int] = set()
+    used: Counter[int] = Counter()
     for batch in _batches(dict.fromkeys(sentences), 10_000):
         valid = [_valid(sentence).replace(MASK, mask_token) for sentence in batch]
         for encoding in tokenizer.encode_batch_fast(valid, add_special_tokens=False):
             used.update(encoding.ids)
-    ids = special + sorted(used.difference(special))
+    for token in special:
+        used.pop(token, None)
+    frequent = sorted(used, key=lambda token: (-used[token], token))[: None if limit is None else max(0, limit - 3)]
+    ids = special + sorted(frequent)
     entries = ["[PAD]", "[UNK]", MASK, *(tokenizer.id_to_token(token) for token in ids[3:])]
     if ids[2] == ids[1]:
         ids[2] = -1  # no mask of its own: a masked word is the unknown word
@@ -208,7 +217,7 @@ def _unknown(tokenizer: Tokenizer) -> str:
     return next((name for name in names if name and tokenizer.token_to_id(name) is not None), "[UNK]")
 
 
-def _of_words(sentences: Iterable[str], min_count: int) -> Vocabulary:
+def _of_words(sentences: Iterable[str], min_count: int, limit: int | None) -> Vocabulary:
     tokenizer = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1, MASK: 2}, unk_token="[UNK]"))
     tokenizer.normalizer = Normalizers([NFC(), Lowercase()])
     tokenizer.pre_tokenizer = _CUT
@@ -218,7 +227,7 @@ def _of_words(sentences: Iterable[str], min_count: int) -> Vocabulary:
             normal = tokenizer.normalizer.normalize_str(part)
             counts.update(word for word, _ in _CUT.pre_tokenize_str(normal))
     frequent = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
-    entries = ["[PAD]", "[UNK]", MASK, *(word for word in frequent if word not in ("[PAD]", "[UNK]", MASK))]
+    entries = ["[PAD]", "[UNK]", MASK, *(word for word in frequent if word not in ("[PAD]", "[UNK]", MASK))][:limit]
     tokenizer.model = WordLevel({word: row for row, word in enumerate(entries)}, unk_token="[UNK]")
     # As an added token the mask is taken out before lower-casing.
     tokenizer.add_special_tokens([AddedToken(MASK, special=True, normalized=False)])

@@ -228,3 +228,10 @@ def test_normal_forms_are_one_word() -> None:
     composed, apart = "café", unicodedata.normalize("NFD", "café")
     vocabulary = build("words", [composed])
     assert vocabulary.ids([composed], 9) == vocabulary.ids([apart], 9) == [[3]]
+
+
+@pytest.mark.parametrize("kind", ["words", "pieces"])
+def test_a_limit_keeps_what_is_used_most(kind: str) -> None:
+    limited = build(kind, ["the film the film the plot", "film"], wordpiece(), limit=5)
+    assert limited.size == 5 and set(limited.entries[3:]) == {"the", "film"}
+    assert set(limited.ids(["the plot film"], 9)[0]) == {limited.unk, 3, 4}

@@ -7,6 +7,7 @@ from typing import Any
 from distill_core.config import Config, Knob, knobs
 from distill_core.errors import KnobError
 from distill_core.events import STATUSES
+from distill_core.presets import settings
 
 FILES = ("train", "valid", "test")
 
@@ -47,8 +48,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add_knobs(added, [knob for knob in knobs() if knob.group != "task" or knob.name in ("seed", "limit")])
 
+    _settings(added)
+
     added = command("run", actions.run, "Run a distillation and wait for its end.", json=one)
     added.add_argument("--name", default="", help="what to call the run")
+    _settings(added)
     add_knobs(added, knobs())
 
     added = command("runs", actions.runs, "List the runs, newest first.", json="print one JSON object a run")
@@ -80,12 +84,19 @@ def parser() -> argparse.ArgumentParser:
                     json="print the preview as one JSON object")  # fmt: skip
     added.add_argument("texts", nargs="*", metavar="TEXT", help="a text (two for a pair); none: a training text")
     added.add_argument("-n", type=_positive, default=5, metavar="N", help="how many new texts (5)")
+    _settings(added)
     add_knobs(added, knobs())
 
     added = command("export", actions.export, "Write a run's student as a folder that predicts without Stillroom.")
     _run_argument(added)
     added.add_argument("folder", metavar="FOLDER")
     return top
+
+
+def _settings(added: argparse.ArgumentParser) -> None:
+    for kind in ("preset", "size"):
+        told = " ".join(f"{one.name}: {one.help}" for one in settings(kind))
+        added.add_argument(f"--{kind}", default=argparse.SUPPRESS, metavar="NAME", help=f"{told} Knobs overrule it.")
 
 
 def _run_argument(added: argparse.ArgumentParser) -> None:
@@ -112,7 +123,7 @@ def add_knobs(added: argparse.ArgumentParser, chosen: Iterable[Knob]) -> None:
 def config_of(given: argparse.Namespace) -> Config:
     """The config that the options say. A training file means the task 'file', a data set the task 'hub'.
     Raises KnobError, UnknownPart."""
-    said = {name: value for name, value in vars(given).items() if name in Config.model_fields}
+    said = {name: value for name, value in vars(given).items() if name in (*Config.model_fields, "preset", "size")}
     for name, task in (("train", "file"), ("dataset", "hub")):
         if said.get(name) is None:
             continue
