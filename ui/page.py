@@ -6,40 +6,21 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, Config, UserError
-from ui import endpoints, history, host
+from ui import endpoints, history
 from ui.form import Form
+from ui.frame import header, top
 from ui.show import DASH, esc
 from ui.steps import augment, compare, distil, task, teacher
 from ui.words import say
 
 TOLD = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")  # what a recipe names where it is changed
-MARK = (
-    '<svg class="mark" viewBox="0 0 36 36" aria-hidden="true"><rect width="36" height="36" rx="10" fill="#4f46e5"/>'
-    '<circle cx="14" cy="17" r="8" fill="#c7d2fe"/>'
-    '<path d="M20 12c5 0 7 3 7 8" stroke="#c7d2fe" stroke-width="2" fill="none"/>'
-    '<circle cx="27" cy="25" r="4" fill="#5eead4"/></svg>'
-)
-THEME_JS = (
-    "onclick=\"document.body.classList.toggle('dark');"
-    "try{localStorage.setItem('stillroom-theme',document.body.classList.contains('dark')?'dark':'light')}catch(e){}\""
-)
-
-
-def head() -> str:
-    """What stands in the page's head: the drawing library is fetched early, and a chosen theme is kept."""
-    return (
-        '<link rel="prefetch" href="assets/plotly.min.js" as="script">'
-        "<script>addEventListener('DOMContentLoaded',()=>{try{const t=localStorage.getItem('stillroom-theme');"
-        "if(t&&!new URL(location).searchParams.has('__theme'))"
-        "document.body.classList.toggle('dark',t==='dark')}catch(e){}})</script>"
-    )
 
 
 def build() -> gr.Blocks:
     """The whole app, not launched."""
     with gr.Blocks(title=say("app"), analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.Navbar(visible=False)
-        alive = gr.HTML(_top("steps"), elem_id="top")
+        alive = header("")
         form = Form()
         with gr.Tabs(elem_id="steps", overflow_behavior="wrap") as tabs:
             with gr.Tab(say("step.task"), id="task", elem_id="step-task"):
@@ -69,7 +50,7 @@ def build() -> gr.Blocks:
         def moved(run: str) -> tuple[Any, ...]:
             shown = compare.show(run) if _ended(run) else (gr.skip(),) * len(fifth.shown)
             tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
-            return _top("steps", run), *distil.controls(run), tab, *shown
+            return top("", run), *distil.controls(run), tab, *shown
 
         fourth.live.moved(moved, fourth.live, [alive, *fourth.buttons, tabs, *fifth.shown], **quick)
 
@@ -93,7 +74,7 @@ def build() -> gr.Blocks:
             run = str(request.query_params.get("run") or "")[:64]
             step = "task" if not run else "compare" if _compared(run) else "distil"
             tab = gr.Tabs(selected=step, elem_classes=["ran"] if _compared(run) else [])
-            return _top("steps", run), run, tab, *distil.controls(run), *compare.show(run)
+            return top("", run), run, tab, *distil.controls(run), *compare.show(run)
 
         demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.shown], **quick)
         data = form.part(*task.KNOBS)
@@ -109,7 +90,7 @@ def build() -> gr.Blocks:
         endpoints.add()
     with demo.route(say("history"), "history"):
         gr.Navbar(visible=False)
-        gr.HTML(_top("history"), elem_id="top")
+        header("history")
         history.build()
     return demo
 
@@ -153,26 +134,6 @@ def _go(step: str) -> Any:
         return gr.Tabs(selected=step)
 
     return go
-
-
-def _top(page: str, shown: str = "") -> str:
-    """The frame's header, with a pill for a run that is going on, unless it is the one that is `shown` anyway."""
-    try:
-        running = [] if host.public() else core.runs(2, status=("running", "queued", "stopping"))
-    except UserError:
-        running = []
-    running = [run for run in running if run.id != shown]
-    pill = ""
-    if running:
-        state = esc(say(f"status.{running[0].status}"))
-        pill = f'<a class="pill" href="./?run={esc(running[0].id)}">{state} · {esc(say("history.open"))}</a>'
-    mark = ' aria-current="page"' if page == "history" else ""
-    return (
-        f'<header class="top"><a class="brand" href="./">{MARK}<span><h1>{esc(say("app"))}</h1>'
-        f'<p>{esc(say("tagline"))}</p></span></a><nav>{pill}<a href="./">{esc(say("new_run"))}</a>'
-        f'<a href="./history"{mark}>{esc(say("history"))}</a>'
-        f'<button type="button" {THEME_JS} aria-label="{esc(say("theme"))}">◐</button></nav></header>'
-    )
 
 
 def _ended(run: str) -> bool:

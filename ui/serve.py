@@ -1,4 +1,4 @@
-"""Serves the page: environment, middleware, the drawing library's route, Gradio's launch."""
+"""Serves the pages: environment, middleware, the drawing library's route, Gradio's launch."""
 
 import os
 
@@ -18,7 +18,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import distill_core as core
-from ui.page import build, head
+from ui.frame import Documents
+from ui.page import build
+from ui.speech import Choice, Languages
 from ui.theme import theme, variables
 from ui.words import say
 
@@ -64,20 +66,16 @@ async def library(request: Request) -> Response:
     )
 
 
-def options(host: str) -> dict[str, Any]:
-    """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
-    points its own name at this machine gets nothing."""
-    middleware = [Middleware(SafeHeaders)]
-    if host in LOOPBACK:
-        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
+LIBRARY = Route("/assets/plotly.min.js", library)
+
+
+def look() -> dict[str, Any]:
+    """What makes a page ours, in whatever language."""
     # the sheet of a screen comes after the one they share
     sheets = sorted(Path(__file__).parent.glob("*.css"), key=lambda sheet: (sheet.name != "style.css", sheet.name))
-    css = variables() + "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     return {
-        "server_name": host,
         "theme": theme(),
-        "css": css,
-        "head": head(),
+        "css": variables() + "".join(sheet.read_text(encoding="utf-8") for sheet in sheets),
         "ssr_mode": False,
         "pwa": False,
         "show_error": False,
@@ -85,16 +83,38 @@ def options(host: str) -> dict[str, Any]:
         "enable_monitoring": False,
         "footer_links": ["api"],
         "max_file_size": UPLOAD,
+    }
+
+
+def page() -> gr.Blocks:
+    """The page with its queue."""
+    return build().queue(default_concurrency_limit=8, max_size=200)
+
+
+def options(host: str) -> dict[str, Any]:
+    """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
+    points its own name at this machine gets nothing."""
+    others = Languages(page, look(), [LIBRARY])
+    middleware = [Middleware(SafeHeaders), Middleware(Choice), Middleware(Documents)]
+    if host in LOOPBACK:
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
+    return {
+        **look(),
+        "server_name": host,
         "state_session_capacity": 500,
         "quiet": True,
-        "app_kwargs": {"routes": [Route("/assets/plotly.min.js", library)], "middleware": middleware},
+        "app_kwargs": {
+            "routes": [LIBRARY, *others.routes],
+            "middleware": middleware,
+            "lifespan": others.lifespan,
+        },
     }
 
 
 def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> None:
     """Opens the app and blocks until it is ended."""
     core.open_app()
-    demo = build().queue(default_concurrency_limit=8, max_size=200)
+    demo = page()
     try:
         _, address, _ = demo.launch(server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host))
         print(say("opened", address=address), flush=True)

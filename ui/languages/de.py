@@ -9,6 +9,9 @@ WORDS: dict[str, str] = {
     "new_run": "Neuer Lauf",
     "history": "Verlauf",
     "theme": "Hell oder dunkel",
+    "pages": "Seiten",
+    "missing": "Hier ist keine Seite",
+    "missing.what": "Die Adresse ist vielleicht vertippt, oder die Seite ist umgezogen.",
     # steps
     "step.task": "Aufgabe",
     "step.teacher": "Lehrer",

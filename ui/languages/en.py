@@ -9,6 +9,9 @@ WORDS: dict[str, str] = {
     "new_run": "New run",
     "history": "History",
     "theme": "Light or dark",
+    "pages": "Pages",
+    "missing": "There is no page here",
+    "missing.what": "The address may be mistyped, or the page may have moved.",
     # steps
     "step.task": "Task",
     "step.teacher": "Teacher",
