@@ -8,6 +8,7 @@ import asyncio
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any
@@ -96,6 +97,8 @@ class Languages:
 
     def _built(self, language: str) -> Any:
         parent = FastAPI()
+        # said of every page with more than one address, also where nobody asked for the mode
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")
         gr.mount_gradio_app(parent, spoken(self.make, language), path=f"/{language}", **self.look)
         return parent.routes[-1].app
 
