@@ -14,7 +14,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, ROWS, STAGES, Event, Fact, Note, Progress, Run, StageEnded, StageStarted, UnknownRun
-from ui.show import duration, percent
+from ui.show import count, duration, figure, percent
 from ui.words import language, say
 
 KEPT_RUNS = 64  # folds kept in memory
@@ -56,11 +56,17 @@ class Fold:
                 self.stages[stage] = {"state": "run", "share": None, "text": "…"}
                 self.now = stage
             case Progress(stage, done, total, _, left):
-                text = say("stage.left", left=duration(left)) if left is not None else f"{done:,} / {total:,}"
+                text = say("stage.left", left=duration(left)) if left is not None else f"{count(done)} / {count(total)}"
                 self.stages[stage] = {"state": "run", "share": done / total if total else None, "text": text}
                 self.now = event
             case StageEnded(stage, seconds, cached):
-                text = say("stage.cached") if cached else f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+                text = (
+                    say("stage.cached")
+                    if cached
+                    else f"{figure(seconds, '.1f')} s"
+                    if seconds < 10
+                    else duration(seconds)
+                )
                 self.stages[stage] = {"state": "done", "share": 1, "text": text}
                 self.now = None
             case Note(text, level, _):
@@ -110,8 +116,8 @@ def now(run: Run, row: Any, seen: Fold) -> str:
         return say(
             "now.running",
             stage=stage_name(at.stage),
-            done=f"{at.done:,}",
-            total=f"{at.total:,}",
+            done=count(at.done),
+            total=count(at.total),
             unit=at.unit,
             left=left,
             best=best,

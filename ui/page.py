@@ -9,7 +9,7 @@ from distill_core import ENDED, Config, UserError
 from ui import endpoints, history
 from ui.form import Form
 from ui.frame import header, top
-from ui.show import DASH, esc
+from ui.show import DASH, count, esc
 from ui.steps import augment, compare, distil, task, teacher
 from ui.words import say
 
@@ -116,7 +116,7 @@ def recipe(config: Config) -> str:
     teacher = config.teacher or core.task_teacher(config.task) or DASH
     words = {
         "task": task.name(config.task),
-        "rows": say("labelled", n=f"{config.limit:,}") if config.limit else say("labelled.all"),
+        "rows": say("labelled", n=count(config.limit)) if config.limit else say("labelled.all"),
         "teacher": teacher.replace("\\", "/").rsplit("/", 1)[-1] + (say("fine_tuned") if config.fine_tune else ""),
         "student": config.student,
         "passes": say("passes", n=config.n_iter) if config.n_iter else say("passes.none"),

@@ -17,14 +17,20 @@ def esc(text: Any) -> str:
     return html.escape(str(text), quote=True)
 
 
+def figure(number: float, form: str) -> str:
+    """`number` in that format, with the point and comma of the language that is spoken: 1,234.5 or 1.234,5."""
+    marks = {".": say("number.point"), ",": say("number.comma")}
+    return "".join(marks.get(letter, letter) for letter in f"{number:{form}}")
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """0.913 -> "91.3 %"; None -> a dash."""
-    return DASH if share is None else f"{100 * share:.{digits}f}{NARROW}%"
+    return DASH if share is None else f"{figure(100 * share, f'.{digits}f')}{NARROW}%"
 
 
 def count(number: float | None) -> str:
     """12345 -> "12,345"."""
-    return DASH if number is None else f"{number:,.0f}"
+    return DASH if number is None else figure(number, ",.0f")
 
 
 def size(number: float | None) -> str:
@@ -33,9 +39,9 @@ def size(number: float | None) -> str:
         return DASH
     for unit in ("B", "KB", "MB"):
         if number < 1000:
-            return f"{number:.{int(unit != 'B' and number < 100)}f}{NARROW}{unit}"
+            return f"{figure(number, '.1f' if unit != 'B' and number < 100 else '.0f')}{NARROW}{unit}"
         number /= 1000
-    return f"{number:.1f}{NARROW}GB"
+    return f"{figure(number, '.1f')}{NARROW}GB"
 
 
 def millions(number: float | None) -> str:
@@ -45,7 +51,7 @@ def millions(number: float | None) -> str:
     if number < 10_000:
         return count(number)
     value = number / 1e6
-    return f"{value:.2f}{NARROW}M" if value < 10 else f"{value:.0f}{NARROW}M"
+    return f"{figure(value, '.2f' if value < 10 else '.0f')}{NARROW}M"
 
 
 def latency(milliseconds: float | None) -> str:
@@ -53,8 +59,8 @@ def latency(milliseconds: float | None) -> str:
     if milliseconds is None:
         return DASH
     if milliseconds >= 1000:
-        return f"{milliseconds / 1000:.1f}{NARROW}s"
-    return f"{milliseconds:.2f}{NARROW}ms" if milliseconds < 10 else f"{milliseconds:.0f}{NARROW}ms"
+        return f"{figure(milliseconds / 1000, '.1f')}{NARROW}s"
+    return f"{figure(milliseconds, '.2f' if milliseconds < 10 else '.0f')}{NARROW}ms"
 
 
 def duration(seconds: float | None) -> str:
@@ -69,7 +75,7 @@ def duration(seconds: float | None) -> str:
 
 def times(ratio: float) -> str:
     """17.6 -> "18×", 2.34 -> "2.3×"."""
-    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×"
+    return f"{figure(ratio, '.0f' if ratio >= 10 else '.1f')}×"
 
 
 def bars(probabilities: Mapping[str, float], who: str) -> str:
@@ -122,7 +128,7 @@ def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str], who: str, 
 
 def chance(p: float) -> str:
     """A p-value as papers write it: "p < 0.001", "p = 0.014", "p = 0.34"."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    return f"p < {figure(0.001, '.3f')}" if p < 0.001 else f"p = {figure(p, '.3f' if p < 0.1 else '.2f')}"
 
 
 def note(text: str, level: str = "info") -> str:

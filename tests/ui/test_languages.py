@@ -7,7 +7,7 @@ import pytest
 
 from distill_core import knobs
 from distill_core.api import SHELVES
-from ui import words
+from ui import show, words
 from ui.words import LANGUAGES, say, say_or, speaking, table
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -84,6 +84,14 @@ def test_a_word_that_a_language_lacks_is_said_in_english(monkeypatch: pytest.Mon
     monkeypatch.delitem(table("de"), "history")
     with speaking("de"):
         assert say("history") == "History"
+
+
+def test_numbers_follow_the_language() -> None:
+    with speaking("de"):
+        assert [show.count(12345), show.size(2.3e6), show.times(2.34), show.chance(0.014)] == [
+            "12.345", "2,3\u00a0MB", "2,3×", "p = 0,014"
+        ]  # fmt: skip
+    assert show.figure(1234.5, ",.1f") == "1,234.5"
 
 
 def test_german_addresses_nobody() -> None:

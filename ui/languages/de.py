@@ -236,6 +236,8 @@ WORDS: dict[str, str] = {
     "history.more": "Mehr",
     "history.refresh": "Aktualisieren",
     # units
+    "number.point": ",",
+    "number.comma": ".",
     "texts": "Texte",
     "yes": "ja",
     "no": "nein",

@@ -239,6 +239,8 @@ WORDS: dict[str, str] = {
     "history.more": "More",
     "history.refresh": "Refresh",
     # units
+    "number.point": ".",
+    "number.comma": ",",
     "texts": "texts",
     "yes": "yes",
     "no": "no",
