@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill_core import jobs, parts
+from distill_core import jobs, parts, worker
 from distill_core.config import Config
 from distill_core.errors import DataError, UnknownPart, UserError
-from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
+from distill_core.events import ENDED, ROWS, Ended, Event, Fact, Point, StageEnded
 from distill_core.host import public_host
 from distill_core.store import Row, Store, home
 
 if TYPE_CHECKING:
     from distill_core.artifact import Predictor
+    from distill_core.cost import Earlier, Estimate
     from distill_core.data import Data
     from distill_core.teacher import Teacher
     from distill_core.transfer import Augmenter
@@ -32,6 +33,8 @@ Text = tuple[str, ...]
 FOLLOW_SECONDS = 0.1
 ASKED = 5  # times a typed text is answered, to time it
 LOADED = 2  # teachers kept in memory
+EARLIER = 60  # finished runs that an estimate looks at
+SURVEY = "distill_core.pace:survey"
 STUDENT = "student.json"  # is written last: where it stands, the student is whole
 
 
@@ -293,24 +296,55 @@ def shelf(name: str) -> list[Part]:
 
 @dataclass(frozen=True)
 class Teaching:
-    """A teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"."""
+    """A teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"; `here` whether it
+    is on this machine. `weights` in all, None where unknown; `accuracy` as (fraction, on what, whether it was
+    "measured" here, "declared" by who made it or "published" by its authors), None where nobody told."""
 
     name: str
     kind: str
     help: str
+    here: bool = True
+    weights: float | None = None
+    accuracy: tuple[float, str, str] | None = None
 
 
 def teachers() -> list[Teaching]:
     """The built-in teacher, those that earlier runs fine-tuned and kept, and some ids on the Hub."""
     from distill_core import kept
 
+    seen = {(run.config["task"], run.teacher["name"]): run for run in reversed(_earlier()) if run.teacher}
+    measured = {name: (run, task) for (task, name), run in seen.items()}
+
+    def known(name: str, otherwise: tuple[float, str, str] | None) -> tuple[float, str, str] | None:
+        run, task = measured.get(name, (None, ""))
+        return (run.teacher["accuracy"], task, "measured") if run and "accuracy" in run.teacher else otherwise
+
+    def weights(name: str, otherwise: float | None = None) -> float | None:
+        return measured[name][0].teacher.get("parameters") if name in measured else otherwise
+
     mine = [
         Teaching(one.name, "kept", f"{one.base}, fine-tuned here on {one.rows:,} rows of {one.task}: "
-                 f"{100 * one.accuracy:.1f} % on its validation rows.")
+                 f"{100 * one.accuracy:.1f} % on its validation rows.", True,
+                 weights(one.name, next((base.weights for base in kept.SUGGESTED if base.name == one.base), None)),
+                 (one.accuracy, one.task, "measured"))
         for one in kept.kept(home())
     ]  # fmt: skip
-    builtin = Teaching("builtin", "builtin", "A small BERT made for the built-in reviews; ships with Stillroom.")
-    return [builtin, *mine, *(Teaching(name, "suggestion", help) for name, help in kept.SUGGESTED)]
+    made = kept.made()
+    builtin = Teaching(
+        "builtin", "builtin", "A small BERT made for the built-in reviews; ships with Stillroom.", True,
+        made["weights"], known("builtin", (made["held_out_accuracy"], "reviews", "declared")),
+    )  # fmt: skip
+    named = [
+        Teaching(one.name, "suggestion", one.help, kept.here(one.name), one.weights,
+                 known(one.name, (*one.published, "published") if one.published else None))
+        for one in kept.SUGGESTED
+    ]  # fmt: skip
+    return [builtin, *mine, *named]
+
+
+def task_pair(task: str) -> bool | None:
+    """Whether a task is about pairs of texts, None where its data decide. Raises UnknownPart."""
+    return parts.TASKS.constant(task, "PAIR")
 
 
 def task_teacher(task: str) -> str | None:
@@ -319,6 +353,64 @@ def task_teacher(task: str) -> str | None:
 
 
 # ---- looking before starting
+
+
+def estimate(config: Config) -> "Estimate | None":
+    """What a run of `config` will cost on this machine, at once; None while too little is known, which `survey` mends.
+    Rests on what earlier runs here took for the like, else on what was surveyed."""
+    from distill_core import cost
+    from distill_core.cache import Cache
+
+    return cost.estimate(config, cost.paces(config, Cache(_store().home / "cache")), _earlier())
+
+
+def survey(config: Config) -> "Estimate | None":
+    """The same, after measuring what isn't known yet, in a process such as runs have: some seconds. None where the
+    teacher is not on this machine and of unknown size. Raises UserError where the data can't be had."""
+    from distill_core import cost
+    from distill_core.cache import Cache
+
+    store = _store()
+    if not (known := cost.paces(config, Cache(store.home / "cache"))).whole:
+        with _surveying:
+            folder = store.home / "cache" / "survey"
+            folder.mkdir(exist_ok=True, mode=0o700)
+            asked = config.model_dump() | _rooted(config)
+            job = worker.Job("survey", asked, folder, store.home / "cache", SURVEY, store.home)
+            running = worker.start(job, thread=jobs.threaded())
+            ended = None
+            while (heard := running.receive(1.0)) is not None:
+                ended = next((event for event in heard if isinstance(event, Ended)), ended)
+            if ended and ended.status == "failed" and not known.counts:
+                raise UserError(ended.message)
+    return estimate(config)
+
+
+def _earlier() -> "list[Earlier]":
+    """The newest runs that finished here, as estimates ask for them. A finished run changes no more, so each is read
+    once."""
+    from distill_core.cost import Earlier
+
+    store = _store()
+    found = []
+    for row in store.runs(EARLIER, status="finished"):
+        if row.id not in _told:
+            stages: dict[str, tuple[float, bool]] = {}
+            facts: dict[str, Any] = {}
+            for _, said in store.events(row.id):
+                if isinstance(said, StageEnded):
+                    stages[said.stage] = (said.seconds, said.cached)
+                elif isinstance(said, Fact):
+                    facts[said.name] = said.value
+            summary, teacher = row.summary or {}, dict(facts.get("teacher") or {})
+            if "teacher" in (facts.get("validation") or {}) and facts.get("metric", "accuracy") == "accuracy":
+                teacher["accuracy"] = facts["validation"]["teacher"]
+            texts = int((facts.get("transfer") or {}).get("texts") or 0)
+            _told[row.id] = Earlier(
+                row.config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher
+            )
+        found.append(_told[row.id])
+    return found
 
 
 def keep_file(file: Path | str) -> Path:
@@ -484,7 +576,9 @@ _teachers: "OrderedDict[Any, Teacher]" = OrderedDict()
 _predictors: "OrderedDict[Any, Predictor]" = OrderedDict()
 _datas: "OrderedDict[Any, Data]" = OrderedDict()
 _augmenters: "OrderedDict[Any, Augmenter]" = OrderedDict()
+_told: "dict[str, Earlier]" = {}
 _loading = threading.RLock()
+_surveying = threading.Lock()  # one at a time: two would measure each other
 _pipeline = jobs.worker.PIPELINE  # what runs run
 atexit.register(close)
 

@@ -77,8 +77,8 @@ class Note(Event):
 @dataclass(frozen=True)
 class Fact(Event):
     """Something settled that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary",
-    "metric" (one of measures.METRICS) or "validation" (what the metric says on validation of "floor", "control",
-    "teacher", for the chart's lines); value is JSON."""
+    "memory" (peak bytes of the run's process), "metric" (one of measures.METRICS) or "validation" (what the metric
+    says on validation of "floor", "control", "teacher", for the chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
     name: str

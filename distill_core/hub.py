@@ -110,6 +110,11 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
     return _verified(Path(folder), id, _digests(info))
 
 
+def on_this_machine(id: str, allow_pickle: bool = False) -> bool:
+    """Whether the model `id` was downloaded before, whole."""
+    return is_id(id) and _cached(id, "model", allow_pickle) is not None
+
+
 def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
     """Every split of a data set by its name, through `datasets.load_dataset` at a pinned version, cached where it was
     loaded before. Data set scripts are never run, a folder of that name is never read. Raises HubError."""

@@ -33,7 +33,7 @@ class Jobs:
 
     def __init__(self, store: Store, *, adopt: bool = False, target: str = worker.PIPELINE, thread: bool | None = None):
         self.store, self.adopt, self._target = store, adopt, target
-        self._thread_mode = os.environ.get("STILLROOM_WORKER") == "thread" if thread is None else thread
+        self._thread_mode = threaded() if thread is None else thread
         self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._life = FileLock(_life_file(store, self.owner), thread_local=False)
         self._life.acquire(timeout=SWEEP_SECONDS)  # another process may just be looking whether it is free
@@ -229,6 +229,11 @@ def is_alive(store: Store, owner: str) -> bool:
     with contextlib.suppress(OSError):
         file.unlink()
     return False
+
+
+def threaded() -> bool:
+    """Whether no process can be had here and runs compute in a thread."""
+    return os.environ.get("STILLROOM_WORKER") == "thread"
 
 
 def place(store: Store, run: str) -> int | None:

@@ -9,10 +9,13 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from distill_core import hub
 from distill_core.cache import MARKER, Cache
 from distill_core.config import Config
 from distill_core.errors import TeacherError
+from distill_core.host import public_host
 from distill_core.parts import TASKS
 from distill_core.store import home
 
@@ -21,15 +24,35 @@ KIND = "teachers"
 FACTS = "teacher.json"
 KEY_LENGTH = 12  # of the folder's name, in the name that people see: enough for 100,000 teachers
 DEFAULT = "google-bert/bert-base-uncased"
-SUGGESTED: tuple[tuple[str, str], ...] = (
-    (DEFAULT, "BERT base, 110 M weights: the usual teacher; fine-tune it."),
-    ("google-bert/bert-large-uncased", "BERT large, 340 M weights: the paper's and the book's; three times the cost."),
-    ("FacebookAI/roberta-base", "RoBERTa base, 125 M weights: often a little better than BERT; fine-tune it."),
-    ("distilbert/distilbert-base-uncased", "DistilBERT, 66 M weights: half the cost of BERT base."),
-    ("sentence-transformers/all-MiniLM-L6-v2", "MiniLM with six layers, 22 M weights: the quickest to fine-tune."),
-    ("distilbert/distilbert-base-uncased-finetuned-sst-2-english", "DistilBERT already fine-tuned for SST-2."),
-    ("google-bert/bert-base-multilingual-cased", "Multilingual BERT, 104 languages; fine-tune it."),
-)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A base worth naming. `weights` in all and `layers` the weights besides its tables, which its time goes by;
+    `published`: the accuracy its authors give, and on what."""
+
+    name: str
+    help: str
+    weights: float
+    layers: float
+    published: tuple[float, str] | None = None
+
+
+SUGGESTED = (
+    Suggestion(DEFAULT, "BERT base: the usual teacher; fine-tune it.", 109.5e6, 85.1e6),
+    Suggestion("google-bert/bert-large-uncased", "BERT large: the paper's and the book's; three times the cost of "
+               "BERT base.", 335.1e6, 302.3e6),
+    Suggestion("FacebookAI/roberta-base", "RoBERTa base: often a little better than BERT; fine-tune it.", 124.6e6,
+               85.1e6),
+    Suggestion("distilbert/distilbert-base-uncased", "DistilBERT: half the cost of BERT base; fine-tune it.", 66.4e6,
+               42.5e6),
+    Suggestion("sentence-transformers/all-MiniLM-L6-v2", "MiniLM with six layers: the quickest to fine-tune.", 22.7e6,
+               10.6e6),
+    Suggestion("distilbert/distilbert-base-uncased-finetuned-sst-2-english", "DistilBERT already fine-tuned for SST-2.",
+               67.0e6, 42.5e6, (0.913, "SST-2")),
+    Suggestion("google-bert/bert-base-multilingual-cased", "Multilingual BERT, 104 languages; fine-tune it.", 177.9e6,
+               85.1e6),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,3 +104,17 @@ def find(name: str, folder: Path | None = None) -> Kept:
     raise TeacherError(
         f"No single kept teacher is called {name!r}. " + (f"Kept are: {known}." if known else "None is kept yet.")
     )
+
+
+def made() -> dict[str, Any]:
+    """What the built-in teacher is, as the script that made it wrote it down."""
+    return json.loads((Path(__file__).parent / "builtin" / "MADE.json").read_text(encoding="utf-8"))
+
+
+def here(name: str, allow_pickle: bool = False) -> bool:
+    """Whether the teacher `name` can be loaded without a download."""
+    if name == "builtin":
+        return True
+    if name.startswith(PREFIX):
+        return any(one.name.startswith(name) for one in kept())
+    return (not public_host() and Path(name).expanduser().is_dir()) or hub.on_this_machine(name, allow_pickle)

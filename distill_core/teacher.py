@@ -77,9 +77,7 @@ def fine_tune(
         yield Note("The teacher was fine-tuned before on the same rows with the same knobs; it is used again.",
                    about="teacher")  # fmt: skip
         return _kept_teacher(entry, data, config)
-    torch.manual_seed(config.seed)  # the new head's first weights
-    model = teacher_guard.build(folder, settings, weights, base, new_head=True).to(device())
-    learner = _teacher(folder, model, weights, data.labels, range(len(data.labels)), config, base, [])
+    learner = _begun(folder, settings, weights, data.labels, config)
     learner.check_texts(data.train.texts)
     scores = yield from _train(learner, data, config, checkpoint, stop)
     facts = {
@@ -88,7 +86,7 @@ def fine_tune(
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     with shelf.put(kept.KIND, key) as place:
-        model.save_pretrained(place)
+        learner.model.save_pretrained(place)
         learner.tokenizer.save_pretrained(place)
         (place / kept.FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
     if checkpoint:
@@ -99,6 +97,26 @@ def fine_tune(
     yield Note(f"The fine-tuned teacher is kept as {kept.PREFIX}{entry.name[: kept.KEY_LENGTH]} for other runs.",
                about="teacher")  # fmt: skip
     return _kept_teacher(entry, data, config)
+
+
+def untuned(config: Config, labels: Sequence[str]) -> Teacher:
+    """The base that `config` names with a fresh head for `labels`, as fine-tuning begins. Raises TeacherError,
+    HubError."""
+    base = name_for(config)
+    folder = _locate(base, config)
+    settings = teacher_guard.read_config(folder, base, labels)
+    weights = teacher_guard.find_weights(folder, base, config.allow_pickle)
+    teacher_guard.compare(settings, weights, base)
+    return _begun(folder, settings, weights, labels, config)
+
+
+def _begun(
+    folder: Path, settings: Any, weights: teacher_guard.Weights, labels: Sequence[str], config: Config
+) -> Teacher:
+    torch.manual_seed(config.seed)  # the new head's first weights
+    base = name_for(config)
+    model = teacher_guard.build(folder, settings, weights, base, new_head=True).to(device())
+    return _teacher(folder, model, weights, labels, range(len(labels)), config, base, [])
 
 
 def _train(

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from distill_core.errors import Diverged, Stopped, UserError
-from distill_core.events import Ended, Event, Point
+from distill_core.events import Ended, Event, Fact, Point
+from distill_core.host import peak_memory
 
 PIPELINE = "distill_core.pipeline:distill"
 PRELOAD = "distill_core.preload"
@@ -86,6 +87,8 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
                 if isinstance(event, Point):
                     journal.write(json.dumps([event.series, event.step, event.value]) + "\n")
                 say(event)
+        if peak := peak_memory():
+            say(Fact("memory", peak))
         said = Ended("stopped", "Stopped; the best student so far was kept.") if stop() else Ended("finished")
     except UserError as error:
         said = Ended("failed", str(error))

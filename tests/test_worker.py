@@ -44,7 +44,8 @@ def thread(request: pytest.FixtureRequest) -> bool:
 def test_all_is_heard_in_order_and_the_last_word_is_last(tmp_path: Path, thread: bool) -> None:
     said = hear(worker.start(job(tmp_path, 40), thread))
     assert [event.step for event in said if isinstance(event, Point)] == list(range(1, 41))
-    assert said[-1] == Ended("finished") and isinstance(said[-2], Compared)
+    assert said[-1] == Ended("finished") and isinstance(said[-3], Compared)
+    assert said[-2].name == "memory" and 20e6 < said[-2].value < 64e9
 
 
 def test_stop_is_heard_within_a_step(tmp_path: Path, thread: bool) -> None:
