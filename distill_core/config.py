@@ -58,6 +58,11 @@ class Config(BaseModel):
         "macro_f1 where the commonest label has twice the rarest one's rows or more, else accuracy. f1 is the last "
         "label's, for two labels.",
     )  # fmt: skip
+    leaks: Literal["remove", "keep"] = knob(
+        "remove", "task", "Leaks",
+        "Training texts that contain or stand in a held-out text, and pairs that share a sentence with one: taken out, "
+        "or kept. Equal texts are always taken out.",
+    )  # fmt: skip
     seed: int = knob(0, "task", "Seed", "Every draw of the run follows from it.", ge=0, lt=2**31)
 
     # teacher

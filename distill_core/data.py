@@ -7,22 +7,21 @@ import hashlib
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from distill_core import groups
+from distill_core import groups, leaks
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.parts import TASKS
+from distill_core.rows import Notes, Row, Text, bare, clean, counted
 from distill_core.table import Columns, Table, guess_columns, read_table
 
 CHARACTERS = 20_000  # of one text
 CLASSES = 200
 VALID_SHARE, VALID_MOST = 0.1, 2_000  # of a validation split cut from training
 TEST_SHARE, TEST_MOST = 0.2, 5_000
-
-Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,6 @@ class Data:
         return self._digest
 
 
-def bare(text: Text) -> Text:
-    """The text without case and spacing: what makes two texts the same text."""
-    return tuple(" ".join(side.casefold().split()) for side in text)
-
-
 def load(config: Config) -> Data:
     """The data of a run: the task's rows, checked and split. Raises DataError, HubError, KnobError."""
     return prepare(TASKS.get(config.task).load(config), config, TASKS.constant(config.task, "LANGUAGE"))
@@ -107,35 +101,6 @@ def rows_of(table: Table, columns: Columns, lenient: bool = False) -> Rows:
     texts = [tuple(cell or "" for cell in cells) for cells in zip(*sides, strict=True)]
     labels = table.column(columns.label) if columns.label else [None] * len(texts)
     return Rows(texts, labels, table.name, table.numbers, lenient)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row on its way through the checks."""
-
-    text: Text
-    label: str | None
-    source: str
-    number: int
-    key: Text  # the text, `bare`
-
-    def __str__(self) -> str:
-        return f"Row {self.number:,}{f' of {self.source}' if self.source else ''}"
-
-
-class Notes:
-    """The sentences that the checks leave behind."""
-
-    def __init__(self, first: Iterable[str] = ()):
-        self.all: list[tuple[str, str]] = [("info", note) for note in first]
-
-    def info(self, text: str) -> None:
-        """Something that the person should know."""
-        self.all.append(("info", text))
-
-    def warn(self, text: str) -> None:
-        """Something that the person should look at."""
-        self.all.append(("warning", text))
 
 
 def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
@@ -150,20 +115,23 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
     pair = _same_width([*train, *(valid or []), *(test or [])])
     loose = [row.text for row in train if row.label is None]
     if loose:
-        notes.info(f"{_count(len(loose), 'row')} of train without a label became transfer text.")
+        notes.info(f"{counted(len(loose), 'row')} of train without a label became transfer text.")
     train = [row for row in train if row.label is not None]
     labels = _classes(train, [*(valid or []), *(test or [])], raw.labels, notes)
     train, contradicted = _merged(train, notes)
     if test is not None:
-        _told_twice(test, raw.scored_on, notes)
-    loose += contradicted + [_clean(text) for text in raw.unlabelled] + _extra(config, pair, raw, notes)
+        leaks.told_twice(test, raw.scored_on, notes)
+    loose += contradicted + [clean(text) for text in raw.unlabelled] + _extra(config, pair, raw, notes)
 
     if test is not None:
-        train = _without(train, test, "train", raw.scored_on, notes)
-        valid = valid and _without(valid, test, "validation", raw.scored_on, notes)
+        train = leaks.without(train, test, "train", raw.scored_on, notes)
+        valid = valid and leaks.without(valid, test, "validation", raw.scored_on, notes)
     if valid is not None:
-        train = _without(train, valid, "train", "validation", notes)
-    loose = _left_over(loose, [*(valid or []), *(test or [])], raw.scored_on, notes)
+        train = leaks.without(train, valid, "train", "validation", notes)
+    keep = config.leaks == "keep"
+    held = {"validation": valid or [], raw.scored_on: test or []}
+    train = leaks.apart(train, held, keep, notes)
+    loose = leaks.left_over(loose, [row for rows in held.values() for row in rows], raw.scored_on, keep, notes)
     _check_classes(train, labels)
     place = {label: number for number, label in enumerate(labels)}
     if valid is None or test is None:
@@ -184,29 +152,14 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
     )  # fmt: skip
 
 
-def _clean(text: Text) -> Text:
-    """Stripped, and without the half characters that can be stored nowhere."""
-    return tuple(side.encode("utf-8", "replace").decode("utf-8").strip() for side in text)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _some(rows: Sequence[Row]) -> str:
-    """The first few row numbers."""
-    word = "row" if len(rows) == 1 else "rows"
-    return f"{word} {', '.join(f'{row.number}' for row in rows[:5])}" + (", …" if len(rows) > 5 else "")
-
-
 def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
     """The rows of one source, cleaned; raises on the first bad one, or leaves bad ones out where `rows.lenient`."""
     name = rows.name or split
     kept, bad = [], Counter()
     numbers = rows.numbers or range(1, len(rows.texts) + 1)
     for text, label, number in zip(rows.texts, rows.labels, numbers, strict=True):
-        text = _clean(text)
-        row = Row(text, None if label is None else _clean((label,))[0] or None, name, number, bare(text))
+        text = clean(text)
+        row = Row(text, None if label is None else clean((label,))[0] or None, name, number, bare(text))
         trouble = _trouble(row)
         if trouble is None:
             kept.append(row)
@@ -215,7 +168,7 @@ def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
         else:
             raise DataError(f"{row} {trouble[1]}")
     for what, count in bad.items():
-        notes.warn(f"{_count(count, 'row')} of {name} left out: {what}.")
+        notes.warn(f"{counted(count, 'row')} of {name} left out: {what}.")
     if not kept:
         raise DataError(f"{name} holds no rows that can be used. Choose another source for {split}.")
     return kept
@@ -251,7 +204,7 @@ def _labelled(rows: list[Row], split: str, notes: Notes) -> list[Row]:
     if not kept:
         raise DataError(f"No row of {rows[0].source} has a label, so it can't be the {split} split. Leave it out.")
     if len(kept) < len(rows):
-        notes.warn(f"{_count(len(rows) - len(kept), 'row')} of {rows[0].source} without a label left out of {split}.")
+        notes.warn(f"{counted(len(rows) - len(kept), 'row')} of {rows[0].source} without a label left out of {split}.")
     return kept
 
 
@@ -312,7 +265,7 @@ def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
     """Each text once, and the texts that stand with two labels, which are kept out of the labelled rows."""
     seen: dict[Text, list[Row]] = {}
     for row in rows:
-        seen.setdefault(row.text, []).append(row)
+        seen.setdefault(row.key, []).append(row)
     kept, contradicted, double = [], [], 0
     for same in seen.values():
         if len({row.label for row in same}) > 1:
@@ -321,28 +274,15 @@ def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
             kept.append(same[0])
             double += len(same) - 1
     if double:
-        notes.info(f"{_count(double, 'row')} of train repeated another with the same label and were merged.")
+        notes.info(f"{counted(double, 'row')} of train repeated another with the same label and were merged.")
     if contradicted:
         shown = "; ".join(
             "rows " + " and ".join(f"{row.number} ({row.label})" for row in same[:4]) for same in contradicted[:3]
         )
         more = "; …" if len(contradicted) > 3 else ""
-        what = f"{_count(len(contradicted), 'text')} of train with two different labels ({shown}{more})"
+        what = f"{counted(len(contradicted), 'text')} of train with two different labels ({shown}{more})"
         notes.warn(f"{what}: kept out of the labelled rows, left to the teacher as transfer text.")
     return kept, [same[0].text for same in contradicted]
-
-
-def _told_twice(rows: Sequence[Row], split: str, notes: Notes) -> None:
-    """Say which texts of a split that is scored have two labels; its rows are never cut."""
-    labels: dict[Text, set[str]] = defaultdict(set)
-    for row in rows:
-        labels[row.key].add(row.label)
-    found = [row for row in rows if len(labels[row.key]) > 1]
-    if found:
-        what = (
-            f"{_count(len(found), 'row')} of {split} hold a text that also stands with another label ({_some(found)})"
-        )
-        notes.warn(f"{what}: no model can get all of them right.")
 
 
 def _extra(config: Config, pair: bool, raw: Raw, notes: Notes) -> list[Text]:
@@ -357,37 +297,12 @@ def _extra(config: Config, pair: bool, raw: Raw, notes: Notes) -> list[Text]:
         raise DataError(f"{table.name} has one text column, but this task needs pairs. Give it two text columns.")
     if not pair:
         columns = Columns(columns.text)
-    texts = [_clean(text) for text in rows_of(table, Columns(columns.text, columns.text2)).texts]
+    texts = [clean(text) for text in rows_of(table, Columns(columns.text, columns.text2)).texts]
     good = [text for text in texts if all(0 < len(side) <= CHARACTERS for side in text)]
-    left = f", {_count(len(texts) - len(good), 'row')} left out (empty or too long)" if len(good) < len(texts) else ""
+    left = f", {counted(len(texts) - len(good), 'row')} left out (empty or too long)" if len(good) < len(texts) else ""
     notes.all.extend(("info", note) for note in table.notes)
-    notes.info(f"{_count(len(good), 'unlabelled text')} read from {table.name}, column {columns.text!r}{left}.")
+    notes.info(f"{counted(len(good), 'unlabelled text')} read from {table.name}, column {columns.text!r}{left}.")
     return good
-
-
-def _without(rows: list[Row], held: Iterable[Row], split: str, other: str, notes: Notes) -> list[Row]:
-    """`rows` without the texts of `held`; a pair counts the same either way round."""
-    taken = {key for row in held for key in (row.key, row.key[::-1])}
-    found = [row for row in rows if row.key in taken]
-    if found:
-        what = f"{_count(len(found), 'row')} of {split} also stand in {other}" if len(found) > 1 else ""
-        what = what or f"1 row of {split} also stands in {other}"
-        notes.warn(f"{what} and {'were' if len(found) > 1 else 'was'} taken out of {split} ({_some(found)}).")
-        rows = [row for row in rows if row.key not in taken]
-    if not rows:
-        raise DataError(f"Every row of {split} also stands in {other}. Give {split} rows of its own.")
-    return rows
-
-
-def _left_over(loose: Sequence[Text], held: Sequence[Row], scored_on: str, notes: Notes) -> list[Text]:
-    """The unlabelled texts, each once, without those of the held-out rows."""
-    taken = {key for row in held for key in (row.key, row.key[::-1])}
-    kept = [text for text in dict.fromkeys(loose) if all(text)]
-    clean = [text for text in kept if bare(text) not in taken]
-    if len(clean) < len(kept):
-        found = _count(len(kept) - len(clean), "unlabelled text")
-        notes.warn(f"{found} also in validation or {scored_on}: taken out of the transfer set.")
-    return clean
 
 
 def _cut(
@@ -428,7 +343,7 @@ def _cut(
     if outside:
         what = "containing or contained in" if single else "sharing a sentence with"
         notes.warn(
-            f"{_count(len(outside), 'unlabelled text')} {what} rows cut from train: taken out of the transfer set."
+            f"{counted(len(outside), 'unlabelled text')} {what} rows cut from train: taken out of the transfer set."
         )
         loose = [text for number, text in enumerate(loose, len(train)) if number not in outside]
     valid = [train[number] for number in cut["validation"]] if valid is None else valid

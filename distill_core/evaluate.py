@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from distill_core import calibration, measures
 from distill_core.data import Split
+from distill_core.groups import ALONE
 
 Texts = list[tuple[str, ...]]
 SAMPLE = 512  # texts on which speed is measured
 COST = ("parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s")  # what a network is the same in
-# Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
-ALONE = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 WORD = rf"[{ALONE}]|[^\W{ALONE}]+|[^\w\s]"  # one-letter words and "!" carry meaning
 PATIENCE = 0.7  # seconds for each of the two speed measurements of a row
 

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from tokenizers import Tokenizer
 
 from distill_core.config import Config
-from distill_core.data import bare
 from distill_core.errors import KnobError, Stopped
 from distill_core.events import Event, Note, Progress
+from distill_core.groups import Held
 from distill_core.parts import AUGMENT
+from distill_core.rows import bare
 from distill_core.text import WITHOUT_SPACES, Words, plain, words
 
 if TYPE_CHECKING:
@@ -201,10 +202,11 @@ def build(
     data: "Data", config: Config, pieces: Tokenizer | None = None, stop: Callable[[], bool] | None = None
 ) -> Generator[Event, None, TransferSet]:
     """The transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
-    `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing.
+    `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing, nor an
+    augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
-    held_out = {bare(text) for split in (data.valid, data.test) for text in split.texts}
-    kept = _Kept(held_out)
+    held_out = [text for split in (data.valid, data.test) for text in split.texts]
+    kept = _Kept({bare(text) for text in held_out}, Held(held_out if config.leaks == "remove" else ()))
     for origin, text in enumerate(data.train.texts):
         kept.add(text, "labelled", origin)
     labelled = len(kept.texts)
@@ -223,7 +225,7 @@ def build(
         yield _note(f"Nothing was augmented: the texts given already reach the limit of {config.transfer_limit:,} "
                     "(transfer_limit).", "warning")  # fmt: skip
     if kept.dropped["held_out"]:
-        yield _note("Left out of the transfer set, because they equal a validation or test text: "
+        yield _note("Left out of the transfer set, because they equal or hold a validation or test text: "
                     f"{kept.dropped['held_out']:,}.")  # fmt: skip
     if made and counts:
         shares = ", ".join(f"{name} in {count:,}" for name, count in counts.items())
@@ -248,7 +250,7 @@ def _augmented(
     counts.update(dict.fromkeys(augmenter.rules, 0))
     start = told = time.monotonic()
     for done, child in enumerate(_passes(augmenter, data.train.texts, config.n_iter, stop), 1):
-        if child.rules and kept.add(child.text, "augmented", child.origin):
+        if child.rules and kept.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
             counts.update(child.rules)
             if len(kept.texts) == config.transfer_limit:
                 yield _note(f"Augmentation ended in pass {(done - 1) // len(data.train.texts) + 1} of {config.n_iter}: "
@@ -276,19 +278,22 @@ def _passes(
 class _Kept:
     """The texts so far, each once, none of them held out."""
 
-    def __init__(self, held_out: set[Text]):
+    def __init__(self, held_out: set[Text], holding: Held):
         self.texts: list[Text] = []
         self.source: list[str] = []
         self.origin: list[int] = []
         self.dropped: Counter[str] = Counter(duplicates=0, held_out=0)
-        self._held_out, self._seen = held_out, set()
+        self._held_out, self._holding, self._seen = held_out, holding, set()
 
-    def add(self, text: Text, source: str, origin: int) -> bool:
+    def add(self, text: Text, source: str, origin: int, parent: Text | None = None) -> bool:
+        """Takes the text unless it is known or held out, or holds what is held out and its `parent` does not: what the
+        data's checks let through is not judged again."""
         if text in self._seen:
             self.dropped["duplicates"] += 1
             return False
         self._seen.add(text)
-        if self._held_out and bare(text) in self._held_out:
+        newly = parent is not None and self._holding.inside(text) and not self._holding.inside(parent)
+        if newly or bare(text) in self._held_out:
             self.dropped["held_out"] += 1
             return False
         self.texts.append(text)

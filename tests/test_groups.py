@@ -4,7 +4,7 @@ import random
 import time
 
 from distill_core import groups
-from distill_core.groups import fragments, gather, hold_out, links, words
+from distill_core.groups import Held, crossings, fragments, gather, hold_out, links, words
 
 
 def inside(one: str, other: str) -> bool:
@@ -99,3 +99,40 @@ def test_the_limit_of_three_words_is_the_published_one() -> None:
     assert groups.LEAST == 3
     assert len(gather(2, links([("b c",), ("a b c",)]))) == 2
     assert len(gather(2, links([("a b c",), ("x a b c",)]))) == 1
+
+
+def test_crossings_are_those_that_comparing_everything_finds() -> None:
+    texts = [(text,) for text in phrases(40, random.Random(4))]
+    held, others = [*texts[::3], ("so short",), ("So  good!",)], [*texts[1::3], ("it is so short",), ("so good",)]
+    brute = {
+        (i, j) for i, (one,) in enumerate(held) for j, (other,) in enumerate(others)
+        if (len(words(one)) >= 3 and inside(one, other)) or (len(words(other)) >= 3 and inside(other, one))
+        or words(one) == words(other)
+    }  # fmt: skip
+    assert set(crossings(held, others)) == brute
+    assert (len(held) - 1, len(others) - 1) in brute and (len(held) - 2, len(others) - 2) not in brute
+    assert {j for _, j in brute} >= {j for j, text in enumerate(others) if Held(held).inside(text)} > set()
+
+
+def test_pairs_cross_where_they_share_a_sentence_of_three_words() -> None:
+    held = [("a man is outside", "someone is out"), ("yes", "no")]
+    others = [("someone is out!", "x"), ("yes", "y"), ("z", "A man is  outside.")]
+    assert list(crossings(held, others)) == [(0, 0), (0, 2)]
+    assert [Held(held).inside(pair) for pair in others] == [True, False, True]
+
+
+def test_a_text_gives_a_held_out_text_away_where_it_holds_it_whole() -> None:
+    held = Held([("the long ending was awful",), ("so bad",)])
+    assert held.inside(("i said: The long ending was AWFUL, and left",))
+    assert held.inside(("So bad!",))
+    assert not held.inside(("it was so bad again",))  # two words are anybody's
+    assert not held.inside(("long ending was awful",))
+
+
+def test_scripts_without_spaces_are_read_sign_by_sign() -> None:
+    assert words("我喜欢ABC电影") == ["我", "喜", "欢", "abc", "电", "影"]
+    assert words("หนังดี") == [*"หนังดี"]
+    held, others = [("这部电影很好看",)], [("他说这部电影很好看",), ("电影很好",), ("这是另一部电影",)]
+    assert list(crossings(held, others)) == [(0, 0)]  # four signs are no three words
+    assert [Held(held).inside(text) for text in others] == [True, False, False]
+    assert fragments(["电影", "这部电影很好看"]) == [True, False]

@@ -16,7 +16,7 @@ FLOORS = {
     "errors": 0, "parts": 0, "host": 0,
     "config": 1, "presets": 1, "events": 1,
     "store": 2,
-    "data": 3, "table": 3, "hub": 3, "groups": 3, "text": 3, "device": 3,
+    "data": 3, "rows": 3, "leaks": 3, "table": 3, "hub": 3, "groups": 3, "text": 3, "device": 3,
     "tasks": 3, "augment": 3, "students": 3, "losses": 3, "vectors": 3,
     "cache": 3, "kept": 4, "teacher": 4, "teacher_guard": 4, "teacher_labels": 4, "teacher_model": 4,
     "label": 4, "transfer": 4, "train": 4, "evaluate": 4, "measures": 4, "calibration": 4, "artifact": 4,

@@ -189,7 +189,23 @@ def test_held_out_texts_never_enter() -> None:
     after, events = finish(build(data, conf))
     assert not {*wanted, ("A Hidden   text",)} & set(after.texts)
     assert len(after.texts) == len(before.texts) - 3 and after.dropped["held_out"] == 3
-    assert "they equal a validation or test text: 3." in notes(events)
+    assert "they equal or hold a validation or test text: 3." in notes(events)
+
+
+def test_no_augmented_text_comes_to_hold_a_held_out_one() -> None:
+    """A word is swapped for another, and there stands the test text."""
+    texts = [(f"{first} cat sat on a mat",) for first in NOUNS[:4]] + [("a dog lay there",)]
+    conf = config({"pos": 0.9}, n_iter=40)
+    data = Rows(Part(texts))
+    before = made(data, conf)
+    held = "sat on a film"
+    data.test.texts = [(held,)]
+    wanted = [text for text in before.texts if held in text[0]]
+    after = made(data, conf)
+    assert len(wanted) > 1 and not set(wanted) & set(after.texts)
+    assert len(after.texts) == len(before.texts) - len(wanted)
+    kept = made(data, conf.model_copy(update={"leaks": "keep"}))
+    assert set(wanted) <= set(kept.texts)
 
 
 def test_the_limit_cuts_all_texts_alike() -> None:

@@ -274,6 +274,8 @@ WORDS: dict[str, str] = {
     "knob.limit.help": "Wie viele Trainingszeilen mit Label bleiben. Testzeilen werden nie gekürzt.",
     "knob.metric.label": "Maß",
     "knob.metric.help": "Wonach die besten Gewichte gewählt und worin Abstand und Erhalt gesagt werden. auto: das Maß der Aufgabe; bei eigenen Zeilen macro_f1, wo das häufigste Label mindestens doppelt so viele Zeilen hat wie das seltenste, sonst accuracy. f1 gilt dem letzten von zwei Labels.",
+    "knob.leaks.label": "Undichte Stellen",
+    "knob.leaks.help": "Trainingstexte, die einen zurückgehaltenen Text enthalten oder in einem stehen, und Paare, die einen Satz mit einem teilen: entfernen (remove) oder behalten (keep). Gleiche Texte werden immer entfernt.",
     "knob.seed.label": "Startwert",
     "knob.seed.help": "Jede Ziehung des Laufs folgt aus ihm.",
     "knob.teacher.label": "Lehrer",

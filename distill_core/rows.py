@@ -1,0 +1,59 @@
+"""A row on its way through the checks, and the sentences that the checks leave behind.
+
+Knows nothing of files, splits or models.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
+
+
+def bare(text: Text) -> Text:
+    """The text without case and spacing: what makes two texts the same text."""
+    return tuple(" ".join(side.casefold().split()) for side in text)
+
+
+def clean(text: Text) -> Text:
+    """Stripped, and without the half characters that can be stored nowhere."""
+    return tuple(side.encode("utf-8", "replace").decode("utf-8").strip() for side in text)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row on its way through the checks."""
+
+    text: Text
+    label: str | None
+    source: str
+    number: int
+    key: Text  # the text, `bare`
+
+    def __str__(self) -> str:
+        return f"Row {self.number:,}{f' of {self.source}' if self.source else ''}"
+
+
+class Notes:
+    """The sentences that the checks leave behind."""
+
+    def __init__(self, first: Iterable[str] = ()):
+        self.all: list[tuple[str, str]] = [("info", note) for note in first]
+
+    def info(self, text: str) -> None:
+        """Something that the person should know."""
+        self.all.append(("info", text))
+
+    def warn(self, text: str) -> None:
+        """Something that the person should look at."""
+        self.all.append(("warning", text))
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 row", "1,234 rows"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def some(rows: Sequence[Row]) -> str:
+    """The first few row numbers."""
+    word = "row" if len(rows) == 1 else "rows"
+    return f"{word} {', '.join(f'{row.number}' for row in rows[:5])}" + (", …" if len(rows) > 5 else "")
