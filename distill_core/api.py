@@ -246,22 +246,54 @@ def runs(
     offset: int = 0,
     *,
     status: str | Sequence[str] | None = None,
+    task: str = "",
     search: str = "",
     sort: str = "-created",
     examples: bool = False,
     hidden: bool = False,
+    ids: Sequence[str] | None = None,
 ) -> list[Run]:
-    """One page of runs, newest first. `sort`: created, ended, name, task, status, accuracy or kept, "-" turns it round.
-    `examples` lists the shipped example runs, `hidden` the deleted ones."""
+    """One page of runs, newest first. `sort`: created, ended, name, task, status, accuracy, kept, teacher, gap, bytes
+    or seconds, "-" turns it round. `examples` lists the shipped example runs, `hidden` the deleted ones; `ids` looks
+    only among those."""
     store = _store()
     jobs.sweep(store)
-    found = store.runs(limit, offset, status=status, search=search, sort=sort, examples=examples, hidden=hidden)
+    wanted = {"status": status, "task": task, "search": search, "ids": ids}
+    found = store.runs(limit, offset, sort=sort, examples=examples, hidden=hidden, **wanted)
     return [Run(row.id, store) for row in found]
 
 
-def count(*, status: str | Sequence[str] | None = None, search: str = "", examples: bool = False) -> int:
+def count(
+    *,
+    status: str | Sequence[str] | None = None,
+    task: str = "",
+    search: str = "",
+    examples: bool = False,
+    ids: Sequence[str] | None = None,
+) -> int:
     """How many runs `runs` would page through."""
-    return _store().count(status=status, search=search, examples=examples)
+    return _store().count(status=status, task=task, search=search, examples=examples, ids=ids)
+
+
+def run_tasks() -> list[str]:
+    """The tasks that the runs of this home are about."""
+    return _store().tasks()
+
+
+def pack(run: str, file: Path | str) -> Path:
+    """Writes a whole ended run to one file, for `unpack` on this or another machine. Raises UserError."""
+    from distill_core import bundle
+
+    return bundle.pack(_store(), run, Path(file))
+
+
+def unpack(file: Path | str) -> Run:
+    """Takes a run in that `pack` wrote: it reads as any other, marked as imported. Raises DataError, and nothing is
+    kept, where the file is anything else."""
+    from distill_core import bundle
+
+    store = _store()
+    return Run(bundle.unpack(store, Path(file)), store)
 
 
 def export(run: str, folder: Path | str) -> Path:

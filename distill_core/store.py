@@ -31,6 +31,9 @@ BUSY_SECONDS = 30
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
     "accuracy": "json_extract(summary, '$.scores.student.accuracy')", "kept": "json_extract(summary, '$.kept')",
+    "teacher": "json_extract(summary, '$.scores.teacher.accuracy')",
+    "gap": "json_extract(summary, '$.gap_recovered')", "bytes": "json_extract(summary, '$.scores.student.bytes')",
+    "seconds": "ended - started",
 }  # fmt: skip
 
 migrations = Migrations("stillroom")
@@ -59,10 +62,17 @@ def m001_runs_events_points(db: Database) -> None:
     db["points"].create_index(["run"])
 
 
+@migrations()
+def m002_origin(db: Database) -> None:
+    """Where a run came from, if it wasn't made here."""
+    db["runs"].add_column("origin", str, not_null_default="")
+
+
 @dataclass(frozen=True)
 class Row:
     """One run as it stands in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders
-    the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `example` rows can't be changed."""
+    the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `origin` is "imported" for a run that
+    came as a file; `example` rows can't be changed."""
 
     id: str
     name: str
@@ -82,6 +92,7 @@ class Row:
     created: float
     started: float | None
     ended: float | None
+    origin: str
     example: bool = False
 
 
@@ -165,14 +176,36 @@ class Store:
 
     def create(self, config: dict[str, Any], owner: str = "", name: str = "") -> str:
         """A new queued run; its id. `config` is Config.model_dump() or what differs from the defaults."""
-        run = secrets.token_urlsafe(16)
-        while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
-            run = secrets.token_urlsafe(16)
+        run = new_id()
         with self._writing() as db:
             row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
             ticket = self._next_ticket()
             db["runs"].insert({**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()})
         return run
+
+    def take_in(
+        self,
+        row: dict[str, Any],
+        events: Iterable[tuple[float, Event]],
+        points: Iterable[tuple[str, int, float]],
+    ) -> None:
+        """Keeps a whole run that was made elsewhere: its columns by name (`id`, `config` and an ended `status` among
+        them), (time, event) and (series, step, value). Raises ValueError where its id is taken."""
+        if row["status"] not in ENDED:
+            raise ValueError(f"a run that is {row['status']} can't be taken in")
+        run, summary = row["id"], row.get("summary")
+        kept = {**row, "config": _json(row["config"]), "summary": _json(summary) if summary else None}
+        said = [
+            {"run": run, "time": when, "kind": e.kind, "about": getattr(e, "stage", ""), "body": _json(e.body())}
+            for when, e in events
+        ]
+        drawn = [{"run": run, "series": s, "step": step, "value": _number(value)} for s, step, value in points]
+        with self._writing() as db:
+            if self._reader.run(run) or self.examples.run(run):
+                raise ValueError(f"there is a run {run} already")
+            db["runs"].insert({"owner": "", "ticket": self._next_ticket(), **kept})
+            db["events"].insert_all(said)
+            db["points"].insert_all(drawn, ignore=True)
 
     def run(self, run: str) -> Row:
         """The run with that id, an example's included. Raises UnknownRun."""
@@ -299,6 +332,10 @@ class Store:
         """(number, event) of all that the run said after number `since`, points excepted."""
         return (self._reader.events(run, since)) or self.examples.events(run, since)
 
+    def timed_events(self, run: str) -> list[tuple[float, Event]]:
+        """(seconds since 1970, event) of all that the run said, in order, points excepted."""
+        return self._reader.timed_events(run) or self.examples.timed_events(run)
+
     def points(self, run: str, since: int = 0) -> tuple[list[tuple[str, int, float]], int]:
         """(series, step, value) of the points after cursor `since`, and the next cursor. NaN comes back as NaN."""
         rows, cursor = self._reader.points(run, since)
@@ -312,19 +349,34 @@ class Store:
         offset: int = 0,
         *,
         status: str | Iterable[str] | None = None,
+        task: str = "",
         search: str = "",
         sort: str = "-created",
         examples: bool = False,
         hidden: bool = False,
+        ids: Sequence[str] | None = None,
     ) -> list[Row]:
         """One page of runs. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
-        and config; `examples` lists the shipped examples instead, `hidden` the deleted ones. Raises UserError."""
+        and config; `examples` lists the shipped examples instead, `hidden` the deleted ones; `ids` looks only among
+        those. Raises UserError."""
         reader = self.examples if examples else self._reader
-        return reader.list(limit, offset, status, search, sort, hidden)
+        return reader.list(limit, offset, _where(status, task, search, hidden, ids), sort)
 
-    def count(self, *, status: str | Iterable[str] | None = None, search: str = "", examples: bool = False) -> int:
+    def count(
+        self,
+        *,
+        status: str | Iterable[str] | None = None,
+        task: str = "",
+        search: str = "",
+        examples: bool = False,
+        ids: Sequence[str] | None = None,
+    ) -> int:
         """How many runs `runs` would page through."""
-        return (self.examples if examples else self._reader).count(status, search)
+        return (self.examples if examples else self._reader).count(_where(status, task, search, False, ids))
+
+    def tasks(self) -> list[str]:
+        """The tasks of all runs, in the order of the alphabet."""
+        return self._reader.tasks()
 
     @property
     def examples(self) -> "_Reader":
@@ -373,8 +425,12 @@ class _Reader:
         rows = self._rows("SELECT series, step, value, n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, since))
         return [(s, step, math.nan if v is None else v) for s, step, v, _ in rows], rows[-1][3] if rows else since
 
-    def list(self, limit: int, offset: int, status: Any, search: str, sort: str, hidden: bool) -> list[Row]:
-        where, values = _where(status, search, hidden)
+    def timed_events(self, run: str) -> list[tuple[float, Event]]:
+        rows = self._rows("SELECT time, kind, body FROM events WHERE run = ? ORDER BY n", (run,))
+        return [(when, event(kind, json.loads(body))) for when, kind, body in rows]
+
+    def list(self, limit: int, offset: int, wanted: tuple[str, list[Any]], sort: str) -> list[Row]:
+        where, values = wanted
         key = SORTS.get(sort.removeprefix("-"))
         if key is None:
             raise UserError(f"Runs can't be sorted by {sort!r}. Choose one of: {', '.join(SORTS)}.")
@@ -382,13 +438,32 @@ class _Reader:
         order = f"ORDER BY {key} IS NULL, {key} {way}, rowid {way} LIMIT ? OFFSET ?"
         return self._runs(f"{where} {order}", [*values, limit, offset])
 
-    def count(self, status: Any, search: str) -> int:
-        where, values = _where(status, search, False)
+    def count(self, wanted: tuple[str, Sequence[Any]]) -> int:
+        where, values = wanted
         return int(self._rows(f"SELECT count(*) FROM runs {where}", values)[0][0])
 
+    def tasks(self) -> Any:  # a list of str; `list` is the method above
+        return [task for (task,) in self._rows("SELECT DISTINCT task FROM runs WHERE hidden = 0 ORDER BY task")]
 
-def _where(status: Any, search: str, hidden: bool) -> tuple[str, list[Any]]:
+
+def new_id() -> str:
+    """A run's id: 128 random bits, for on a public host it is the key to the run."""
+    run = secrets.token_urlsafe(16)
+    while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
+        run = secrets.token_urlsafe(16)
+    return run
+
+
+def _where(
+    status: Any, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
+) -> tuple[str, list[Any]]:
     terms, values = ["hidden = ?"], [int(hidden)]
+    if ids is not None:
+        terms.append(f"id IN ({', '.join('?' * len(ids))})")
+        values += ids
+    if task:
+        terms.append("task = ?")
+        values.append(task)
     if status:
         statuses = [status] if isinstance(status, str) else list(status)
         terms.append(f"status IN ({', '.join('?' * len(statuses))})")

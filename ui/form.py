@@ -5,10 +5,12 @@ of layout.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import save_file_to_cache
 
 import distill_core as core
 from distill_core import Config, Knob, KnobError, UserError
@@ -62,6 +64,39 @@ class Form:
                 raise UserError(say("teacher.other.missing"))
         return found
 
+    def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[list[Any], list[str]]:
+        """What becomes of every control, in the order of `inputs`, when the form shall hold a run's `config` as the
+        store has it, and a sentence for each of its settings that can't be had any more. `teachers` are the choices
+        of the knob teacher. The inverse of `config`, but that a task's own teacher stands as the choice ""."""
+        wanted, lost = standing(config)
+        values = wanted.model_dump()
+        values |= {RULE + rule: wanted.rules.get(rule, 0.0) for rule in self.knobs["rules"].default}
+        values |= {HUB + name: values[name] if wanted.task == "hub" else None for name in COLUMNS}
+        if wanted.task == "hub":
+            values |= dict.fromkeys(COLUMNS)
+        offered = [value for _, value in teachers]
+        if wanted.teacher is None:
+            values["teacher"] = offered[0]  # the task's own or the first suggestion, which is what None means
+        elif wanted.teacher not in offered:
+            values |= {"teacher": OTHER, OTHER_NAME: wanted.teacher}
+        updates = []
+        for name, control in self.controls.items():
+            value = values.get(name)
+            if isinstance(control, gr.File) and value:
+                # absolute, for a bare name is what an imported run has of its sender's file
+                found = Path(value).is_absolute() and Path(value).is_file()
+                if not found:
+                    lost.append(say("again.file", name=Path(value).name))
+                value = save_file_to_cache(value, cache_dir=control.GRADIO_CACHE) if found else None
+            elif isinstance(control, gr.Textbox):
+                value = "" if value is None else str(value)
+            elif name in COLUMNS:
+                value = value or ""
+            choices = {"choices": list(teachers)} if name == "teacher" else {}
+            shown = {"visible": bool(value)} if name == OTHER_NAME else {}
+            updates.append(gr.update(value=value, **choices, **shown))
+        return updates, lost
+
     def config(self, given: Sequence[Any], keep: bool = False) -> Config:
         """The config that the controls describe; `keep` copies uploaded files to where a later resume finds them.
         Raises UserError."""
@@ -81,6 +116,30 @@ class Form:
                 REFUSED.sub(lambda knob: f"{self.knobs[knob[1]].label} ({knob[1]}){knob[2]}", str(error))
             ) from None
         return host.check(config, uploaded=FILES)
+
+
+def standing(config: Mapping[str, Any]) -> tuple[Config, list[str]]:
+    """What of a stored config can still be asked, and a sentence for each setting that can't: a run may be older than
+    the knobs and the parts of today. What is missing is default."""
+    values, lost = {}, []
+    for name, value in config.items():
+        if name == "rules" and isinstance(value, dict):
+            known = {rule: rate for rule, rate in value.items() if _stands("rules", {rule: rate})}
+            lost += [say("again.rule", name=rule) for rule in value.keys() - known.keys()]
+            values[name] = known
+        elif _stands(name, value):
+            values[name] = value
+        else:
+            lost.append(say("again.knob", name=name, value=value))
+    return Config.of(**values), lost
+
+
+def _stands(name: str, value: Any) -> bool:
+    try:
+        Config.of(**{name: value})
+    except UserError:
+        return False
+    return True
 
 
 def _whole(value: Any) -> Any:

@@ -7,9 +7,9 @@ import gradio as gr
 import distill_core as core
 from distill_core import ENDED, Config, UserError
 from ui import endpoints, history
-from ui.form import Form
+from ui.form import Form, standing
 from ui.frame import header, top
-from ui.show import DASH, count, esc
+from ui.show import DASH, count, esc, note, notes
 from ui.steps import augment, compare, distil, task, teacher
 from ui.words import say
 
@@ -21,6 +21,7 @@ def build() -> gr.Blocks:
     with gr.Blocks(title=say("app"), analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.Navbar(visible=False)
         alive = header("")
+        again = gr.HTML(elem_id="again")
         form = Form()
         with gr.Tabs(elem_id="steps", overflow_behavior="wrap") as tabs:
             with gr.Tab(say("step.task"), id="task", elem_id="step-task"):
@@ -78,7 +79,16 @@ def build() -> gr.Blocks:
 
         demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.shown], **quick)
         data = form.part(*task.KNOBS)
+
+        def refilled(request: gr.Request) -> tuple[Any, ...]:
+            return refill(form, request)
+
         demo.load(
+            refilled,
+            None,
+            [again, *form.inputs, first.own, first.hub, first.look],
+            **quick,
+        ).then(
             task.inspector(data),
             data.inputs,
             first.about,
@@ -93,6 +103,22 @@ def build() -> gr.Blocks:
         header("history")
         history.build()
     return demo
+
+
+def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
+    """The form as the run had it that the address names with `from`, to start again with changes; what is gone is
+    told."""
+    source, untouched = str(request.query_params.get("from") or "")[:64], (gr.skip(),) * (len(form.inputs) + 3)
+    if not source or request.query_params.get("run"):
+        return "", *untouched
+    try:
+        run = core.run(source)
+    except UserError as error:
+        return note(str(error), "error"), *untouched
+    asked = standing(run.row.config)[0].task
+    updates, lost = form.fill(run.row.config, teacher.cards(asked))
+    told = note(say("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
+    return told, *updates, *task.asked(asked)
 
 
 def recipes(run: str, form: Form, given: Any) -> str:

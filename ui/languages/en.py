@@ -216,6 +216,11 @@ WORDS: dict[str, str] = {
     "compare.download": "Download the student",
     "compare.download.info": "A zip that predicts from raw text with torch, tokenizers and safetensors alone.",
     "compare.example": "This is an example that came with the app: its models are not on this machine, so it can be read but not asked.",
+    # start again with changes
+    "again.filled": "Every step holds the settings of “{name}”. Change what you like, then press Start.",
+    "again.knob": "The run had {name} = {value}, which there is no more: the default stands in its place.",
+    "again.rule": "The run had the augmentation rule {name}, which there is no more.",
+    "again.file": "The file {name} is not on this machine any more. Drop it again.",
     # history
     "history.why": "Every run on this machine. Open one to see its curves and its comparison.",
     "history.search": "Search",

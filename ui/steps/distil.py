@@ -15,10 +15,18 @@ from ui.words import say
 ALIVE = ("queued", "running", "stopping")
 RESUMABLE = ("stopped", "interrupted", "failed", "diverged")
 
-# the run's id goes into the address, so that a reload and a shared link show the same run
+# The run's id goes into the address, so that a reload and a shared link show the same run. The browser remembers it as
+# well: on a public host that is all that History lists.
 ADDRESS_JS = """(run) => {
   const at = new URL(location)
   run ? at.searchParams.set('run', run) : at.searchParams.delete('run')
+  if (run) {
+    at.searchParams.delete('from')
+    try {
+      const seen = JSON.parse(localStorage.getItem('stillroom-runs') || '[]').filter((id) => id !== run)
+      localStorage.setItem('stillroom-runs', JSON.stringify([run, ...seen].slice(0, 200)))
+    } catch (error) {}  // no storage: nothing is remembered
+  }
   if (at.href !== location.href) history.replaceState(null, '', at)
 }"""
 

@@ -143,14 +143,8 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
     picks = [form.controls[knob] for knob in COLUMNS]
 
     def choose(task: str) -> tuple[Any, ...]:
-        given, reading = task in ("file", "hub"), f'<div class="card empty">{esc(say("task.reading"))}</div>'
-        return (
-            gr.Column(visible=task == "file"),
-            gr.Column(visible=task == "hub"),
-            gr.Button(visible=given),
-            reading,
-            *follow(task),
-        )
+        reading = f'<div class="card empty">{esc(say("task.reading"))}</div>'
+        return *asked(task), reading, *follow(task)
 
     step.choice.input(
         choose, step.choice, [step.own, step.hub, step.look, step.about, *followers], queue=False, **quick
@@ -182,6 +176,12 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
     step.look.click(inspect, form.inputs, step.about, **heavy)
     for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS)):
         form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
+
+
+def asked(task: str) -> tuple[Any, ...]:
+    """What of the step is seen for a task: an own file, a data set of the Hub, the button that looks at either."""
+    given = task in ("file", "hub")
+    return gr.Column(visible=task == "file"), gr.Column(visible=task == "hub"), gr.Button(visible=given)
 
 
 def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:
