@@ -675,12 +675,15 @@ def _run_teacher(row: Row) -> "Teacher | None":
     file = _store().folder(row.id) / "teacher.json"
     if not file.is_file():
         return None
-    name = json.loads(file.read_text(encoding="utf-8"))["name"]
+    fact = json.loads(file.read_text(encoding="utf-8"))
     settings = predictor(row.id).settings
+    labels, pair = tuple(settings["labels"]), bool(settings["pair"])
     try:
-        return _loaded_teacher(name, tuple(settings["labels"]), bool(settings["pair"]), Config.of(**row.config))
+        teacher = _loaded_teacher(fact["name"], labels, pair, Config.of(**row.config))
     except UserError:
         return None
+    # elsewhere a name may mean another model, and it must not answer for the one that taught
+    return teacher if not row.origin or teacher.fingerprint == fact["fingerprint"] else None
 
 
 def _student_folder(run: str) -> Path:

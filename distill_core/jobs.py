@@ -60,6 +60,8 @@ class Jobs:
         row = self.store.run(run)
         if row.status == "finished":
             raise UserError(f"Run {run} is finished. Start a new run with other settings instead.")
+        if row.origin:
+            raise UserError(f"Run {run} was imported: what it would go on from stayed behind. Start one like it.")
         orphan = not is_alive(self.store, row.owner)
         before = {*ENDED} - {"finished"} | ({"queued", "running", "stopping"} if orphan else set())
         fresh = {"owner": self.owner, "tries": 0, "stops": 0, "message": "", "trace": "", "ticket": None}
@@ -200,7 +202,7 @@ def sweep(store: Store, adopter: str | None = None) -> None:
             _interrupt(store, row, f"The app died{where}; the run is interrupted.", adopter)
         elif adopter and row.status == "queued":
             store.move(row.id, {"queued"}, "queued", owner=adopter)
-        elif adopter and row.tries < TRIES:
+        elif adopter and row.tries < TRIES and not row.origin:
             store.move(row.id, {"interrupted"}, "queued", owner=adopter, tries=row.tries + 1, message="")
     for file in (store.home / "locks").glob("owner-*"):
         is_alive(store, file.name.removeprefix("owner-"))  # removes the files of the dead

@@ -120,6 +120,16 @@ def export(given: argparse.Namespace) -> None:
     print(api.export(api.find(given.run).id, given.folder))
 
 
+def pack(given: argparse.Namespace) -> None:
+    """`pack`: writes the file, prints its path."""
+    print(api.pack(api.find(given.run).id, given.file))
+
+
+def unpack(given: argparse.Namespace) -> None:
+    """`unpack`: takes the run in, prints its id."""
+    print(api.unpack(given.file).id)
+
+
 def predict(given: argparse.Namespace) -> None:
     """`predict`: one line a text."""
     student = api.find(given.run).student()

@@ -90,6 +90,12 @@ def parser() -> argparse.ArgumentParser:
     added = command("export", actions.export, "Write a run's student as a folder that predicts without Stillroom.")
     _run_argument(added)
     added.add_argument("folder", metavar="FOLDER")
+
+    added = command("pack", actions.pack, "Write a whole run, its student and its curves included, to one file.")
+    _run_argument(added)
+    added.add_argument("file", metavar="FILE")
+    added = command("unpack", actions.unpack, "Take in a run that `pack` wrote; print its id.")
+    added.add_argument("file", metavar="FILE")
     return top
 
 

@@ -1,0 +1,276 @@
+"""What a run that was made elsewhere may say: every value is checked before the store and the page see it.
+
+Raises DataError with one sentence. Knows nothing of zips; texts stay as they are, for the page escapes all of them.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from distill_core.config import Config
+from distill_core.errors import DataError, UserError
+from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Event
+
+DEPTH, LINE = 16, 1 << 20
+EVENTS, POINTS = 20_000, 2_000_000
+FILES = ("train", "valid", "test", "unlabelled", "vectors_file")
+TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
+Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Shares = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
+Label = Annotated[str, Field(max_length=10_000)]
+known = ConfigDict(strict=True, extra="forbid")
+more = ConfigDict(strict=True, extra="allow")  # what a newer version adds travels along
+
+
+class Member(BaseModel):
+    """A line of the manifest."""
+
+    model_config = known
+    bytes: Count
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class About(BaseModel):
+    """run.json."""
+
+    model_config = known
+    id: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{21})?$")]
+    name: Annotated[str, Field(max_length=200)]
+    note: Annotated[str, Field(max_length=10_000)]
+    task: Annotated[str, Field(max_length=100)]
+    status: str
+    stage: Annotated[str, Field(max_length=100)]
+    message: Annotated[str, Field(max_length=10_000)]
+    created: Time
+    started: Time | None
+    ended: Time | None
+
+
+class Score(BaseModel):
+    """One row of the comparison."""
+
+    model_config = more
+    accuracy: Number
+    low: Number | None = None
+    high: Number | None = None
+    macro_f1: Number | None = None
+    parameters: Number | None = None
+    bytes: Number | None = None
+    latency_ms: Number | None = None
+    texts_per_s: Number | None = None
+
+
+class Summary(BaseModel):
+    """summary.json, as far as the page counts on it."""
+
+    model_config = more
+    scores: dict[str, Score | None] = {}
+    gap_recovered: Number | None = None
+    kept: Number | None = None
+    agreement: Number | None = None
+    labels: list[Label] | None = None
+    split: dict[str, Count] | None = None
+    mcnemar: dict[str, Number] | None = None
+    confusion: dict[str, list[list[Count]]] | None = None
+    rows: dict[str, Count] | None = None
+    scored_on: str | None = None
+    teacher: str | None = None
+
+
+class Settings(BaseModel):
+    """student.json, as far as memory depends on it."""
+
+    model_config = more
+    labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)]
+    pair: bool
+    student: Annotated[str, Field(max_length=100)]
+    entries: Annotated[int, Field(ge=1, le=2_000_000)]
+    width: Annotated[int, Field(ge=1, le=1024)]
+
+
+def is_teacher(name: Any) -> bool:
+    """Whether a teacher's name means the same on every machine: no folder."""
+    return isinstance(name, str) and TEACHER.fullmatch(name) is not None and not Path(name).is_dir()
+
+
+def parsed(content: bytes, where: str) -> Any:
+    """The JSON value of `content`."""
+    try:
+        value = json.loads(content.decode("utf-8"), parse_constant=_no_number)
+        _walk(value)
+    except (ValueError, RecursionError) as error:
+        told = "too deep" if isinstance(error, RecursionError) else str(error)[:80]
+        raise DataError(f"{where} can't be read as JSON ({told}).") from None
+    return value
+
+
+def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
+    """The members of a manifest."""
+    members = _fits(TypeAdapter(dict[str, Member]), value, f"the manifest of {where}")
+    return {name: member.model_dump() for name, member in members.items()}
+
+
+def read(folder: Path, where: str) -> tuple[dict[str, Any], list[tuple[float, Event]], list[tuple[str, int, float]]]:
+    """The row, the (time, event)s and the (series, step, value)s of the unpacked members in `folder`; the members that
+    stay files are checked in place."""
+    about = _fits(About, _file(folder / "run.json", where), f"run.json of {where}")
+    if about.status not in ENDED or about.stage not in ("", *STAGES):
+        raise DataError(
+            f"{where} holds a run that is {about.status[:40]!r}. Only a run that has ended can be taken in."
+        )
+    config = _config(_file(folder / "config.json", where), where)
+    summary = _file(folder / "summary.json", where) if (folder / "summary.json").is_file() else None
+    if summary is not None:
+        _summary(summary, where)
+    events = list(_events(folder / "events.jsonl", where))
+    points = list(_points(folder / "points.jsonl", where))
+    _texts(folder / "texts.jsonl", (summary or {}).get("labels") or [], where)
+    _teacher(folder / "teacher.json", where)
+    _student(folder / "student", where)
+    return about.model_dump() | {"config": config, "summary": summary}, events, points
+
+
+def _config(value: Any, where: str) -> dict[str, Any]:
+    """What was asked. Files are known by name alone, and a consent is not taken over from the sender."""
+    config = _fits(TypeAdapter(dict[str, Any]), value, f"config.json of {where}")
+    for knob in FILES:
+        if config.get(knob) is not None:
+            config[knob] = PureWindowsPath(str(config[knob])).name  # knows both kinds of slashes
+    return config | {"allow_pickle": False}
+
+
+def _summary(value: Any, where: str) -> None:
+    found = _fits(Summary, value, f"summary.json of {where}")
+    labels = len(found.labels or [])
+    if unknown := set(found.scores) - set(ROWS):
+        raise DataError(f"summary.json of {where} scores {sorted(unknown)[0][:40]!r}, which is no row of a comparison.")
+    for counts in (found.confusion or {}).values():
+        if len(counts) != labels or any(len(row) != labels for row in counts):
+            raise DataError(f"summary.json of {where} has a confusion matrix that does not fit its labels.")
+
+
+def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
+    line_of_events = TypeAdapter(tuple[Time, str, dict[str, Any]])
+    for number, line in enumerate(_lines(file, where), 1):
+        place = f"line {number} of events.jsonl of {where}"
+        when, kind, body = _fits(line_of_events, line, place, strict=False)  # JSON has no tuples
+        if number > EVENTS:
+            raise DataError(f"{where} holds more than {EVENTS:,} events.")
+        if kind not in KINDS:
+            continue  # of a newer version
+        said = _fits(TypeAdapter(KINDS[kind]), body, place, strict=False)
+        if isinstance(said, Compared):
+            _summary(said.summary, where)
+        yield when, said
+
+
+def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
+    check = TypeAdapter(tuple[Annotated[str, Field(max_length=100)], Count, Number | None])
+    for number, line in enumerate(_lines(file, where), 1):
+        if number > POINTS:
+            raise DataError(f"{where} holds more than {POINTS:,} points.")
+        series, step, value = _fits(check, line, f"line {number} of points.jsonl of {where}", strict=False)
+        yield series, step, float("nan") if value is None else value
+
+
+def _texts(file: Path, labels: list[str], where: str) -> None:
+    sides = TypeAdapter(Annotated[list[str], Field(min_length=1, max_length=2)])
+    for number, line in enumerate(_lines(file, where) if file.is_file() else (), 1):
+        place = f"line {number} of texts.jsonl of {where}"
+        row = _fits(TypeAdapter(dict[str, Any]), line, place)
+        _fits(sides, row.get("text"), place)
+        said = [_fits(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
+        if row.get("label") not in labels or any(len(shares) != len(labels) for shares in said):
+            raise DataError(f"{place} does not fit the run's labels.")
+
+
+def _teacher(file: Path, where: str) -> None:
+    if file.is_file():
+        fact = _file(file, where)
+        if (
+            not isinstance(fact, dict)
+            or not isinstance(fact.get("fingerprint"), str)
+            or not is_teacher(fact.get("name"))
+        ):
+            file.unlink()  # it means nothing here: the run is read without its teacher
+
+
+def _student(folder: Path, where: str) -> None:
+    if not folder.is_dir():
+        return
+    for file in folder.glob("*.json"):
+        parsed(file.read_bytes(), f"{file.name} of {where}")
+    for file in folder.glob("*.safetensors"):
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(file, framework="np"):
+                pass
+        except SafetensorError as error:
+            raise DataError(f"{file.name} of {where} is not a safetensors file ({error}).") from None
+    weights, settings = folder / "model.safetensors", folder / "student.json"
+    if not weights.is_file() or not settings.is_file():
+        raise DataError(f"The student in {where} is not whole: student.json and model.safetensors belong to it.")
+    value = _file(settings, where)
+    found = _fits(Settings, value, f"student.json of {where}")
+    try:
+        Config.of(
+            **{knob: value[knob] for knob in ("hidden", "fc", "dropout", "channels", "max_tokens") if knob in value}
+        )
+    except UserError as error:
+        raise DataError(f"student.json of {where} can't be used: {error}") from None
+    if found.entries * found.width > 8 * weights.stat().st_size:  # memory is taken for what is claimed
+        raise DataError(f"student.json of {where} claims a table that its weights do not hold.")
+
+
+def _file(file: Path, where: str) -> Any:
+    return parsed(file.read_bytes(), f"{file.name} of {where}")
+
+
+def _lines(file: Path, where: str) -> Iterator[Any]:
+    with file.open("rb") as lines:
+        number = 0
+        while line := lines.readline(LINE + 1):
+            number += 1
+            if len(line) > LINE:
+                raise DataError(f"Line {number} of {file.name} of {where} is longer than {LINE:,} bytes.")
+            yield parsed(line, f"line {number} of {file.name} of {where}")
+
+
+def _fits(kind: Any, value: Any, where: str, strict: bool = True) -> Any:
+    try:
+        return (
+            kind.validate_python(value, strict=strict) if isinstance(kind, TypeAdapter) else kind.model_validate(value)
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(str(step) for step in first["loc"])[:80]
+        told = f"{at}: {first['msg']}" if at else first["msg"]
+        raise DataError(f"{where} can't be used ({told}). Give a file that `pack` wrote.") from None
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _walk(value: Any, depth: int = 0) -> None:
+    """Raises RecursionError where it is nested too deep, ValueError for half a character and for a boundless number."""
+    if depth > DEPTH:
+        raise RecursionError
+    if isinstance(value, str):
+        value.encode("utf-8")
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("a number has too many digits")
+    elif isinstance(value, float) and abs(value) == float("inf"):
+        raise ValueError("a number is too large")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _walk(item, depth + 1)
+    for key in value if isinstance(value, dict) else ():
+        key.encode("utf-8")
