@@ -213,6 +213,11 @@ WORDS: dict[str, str] = {
     "compare.download": "Den Schüler herunterladen",
     "compare.download.info": "Ein Zip, das aus rohem Text allein mit torch, tokenizers und safetensors vorhersagt.",
     "compare.example": "Dies ist ein mitgeliefertes Beispiel: Seine Modelle sind nicht auf diesem Rechner, es lässt sich also lesen, aber nicht befragen.",
+    # start again with changes
+    "again.filled": "Alle Schritte zeigen die Einstellungen von „{name}“. Ändern, was anders werden soll, dann auf „Start“ drücken.",
+    "again.knob": "Der Lauf hatte {name} = {value}; das gibt es nicht mehr, hier steht nun der übliche Wert.",
+    "again.rule": "Der Lauf hatte die Erweiterungsregel {name}; die gibt es nicht mehr.",
+    "again.file": "Die Datei {name} ist nicht mehr auf diesem Rechner; bitte noch einmal ablegen.",
     # history
     "history.why": "Alle Läufe auf diesem Rechner. Öffnen zeigt Kurven und Vergleich.",
     "history.search": "Suchen",
