@@ -91,6 +91,10 @@ class Run:
         each stage is there."""
         return self._store.events(self.id, since)
 
+    def told(self, since: int = 0) -> list[tuple[int, float, Event]]:
+        """`events` with the time at which each was said, in seconds since 1970."""
+        return self._store.told(self.id, since)
+
     def points(self, since: int = 0) -> tuple[list[tuple[str, int, float | None]], int]:
         """(series, step, value) of the points after cursor `since`, and the next cursor; None for a value that isn't
         a finite number."""

@@ -330,7 +330,11 @@ class Store:
 
     def events(self, run: str, since: int = 0) -> list[tuple[int, Event]]:
         """(number, event) of all that the run said after number `since`, points excepted."""
-        return (self._reader.events(run, since)) or self.examples.events(run, since)
+        return [(number, event) for number, _, event in self.told(run, since)]
+
+    def told(self, run: str, since: int = 0) -> list[tuple[int, float, Event]]:
+        """`events` with the time at which each was kept, in seconds since 1970."""
+        return self._reader.told(run, since) or self.examples.told(run, since)
 
     def timed_events(self, run: str) -> list[tuple[float, Event]]:
         """(seconds since 1970, event) of all that the run said, in order, points excepted."""
@@ -417,9 +421,9 @@ class _Reader:
     def starting_with(self, start: str) -> list[Row]:
         return self._runs("WHERE substr(id, 1, ?) = ? ORDER BY created DESC", (len(start), start)) if start else []
 
-    def events(self, run: str, since: int) -> list[tuple[int, Event]]:
-        sql = "SELECT n, kind, body FROM events WHERE run = ? AND n > ? ORDER BY n"
-        return [(n, event(kind, json.loads(body))) for n, kind, body in self._rows(sql, (run, since))]
+    def told(self, run: str, since: int) -> list[tuple[int, float, Event]]:
+        sql = "SELECT n, time, kind, body FROM events WHERE run = ? AND n > ? ORDER BY n"
+        return [(n, at, event(kind, json.loads(body))) for n, at, kind, body in self._rows(sql, (run, since))]
 
     def points(self, run: str, since: int) -> tuple[list[tuple[str, int, float]], int]:
         rows = self._rows("SELECT series, step, value, n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, since))

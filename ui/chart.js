@@ -1,8 +1,13 @@
-// The live view of one run. `props.value` is the run's id and nothing else; everything shown is asked of the server by
-// cursor, so that a reload, a second tab or a late visitor sees the same. Text goes in through textContent only.
+// The drawing of the live view: one chart of scores, one of losses. `chart` holds what is drawn and how the visitor
+// looks at it; live.js fills it. Plotly ships inside its Python package and is fetched when there is something to draw.
 const words = props.words, $ = (query) => element.querySelector(query)
-let turn = 0, run = '', cursor = null, series = {}, lines = [], shown = '', pinned = false, log = false, status = ''
-let drawn = { loss: null, accuracy: null }
+const MAIN = '', ALL = '*' // names of a choice of members: the one that is kept, all of them
+const DRAWN = 1500 // points of one line on the screen, of those in sight
+const PLOTS = ['score', 'loss']
+const chart = {
+  series: {}, lines: [], best: null, metric: 'accuracy', stage: '', pinned: false, member: ALL,
+  smoothing: 0.8, log: false, sight: { score: null, loss: null }, key: '', share: 1,
+}
 
 const make = (tag, className, text) => {
   const node = document.createElement(tag)
@@ -11,227 +16,177 @@ const make = (tag, className, text) => {
   return node
 }
 
-// Plotly ships inside its Python package and is fetched once, when a chart first has something to draw.
 const plotly = () => window.stillroomPlotly ||= new Promise((done, fail) => {
   const script = make('script')
   script.src = 'assets/plotly.min.js'
   script.onload = () => done(window.Plotly)
-  script.onerror = () => { window.stillroomPlotly = null; fail(new Error('plotly')) }
+  script.onerror = () => { window.stillroomPlotly = null; script.remove(); fail(new Error('plotly')) }
   document.head.append(script)
 })
 
 const colour = (name) => getComputedStyle(element).getPropertyValue(`--${name}`).trim()
-const still = { loss: ['loss', 'valid_loss'], accuracy: ['valid_accuracy'] }
-const paint = (stage, what, plot) => plot === 'accuracy' ? stage : what === 'valid_loss' ? 'valid' : stage
 
-function wanted(plot) {
-  // the loss of one stage (their scales differ), the accuracy of all
-  const stages = plot === 'loss' ? [shown] : ['teacher', 'control', 'student']
-  return stages.flatMap((stage) => still[plot].map((what) => [stage, what])).filter(([stage, what]) => series[`${stage}/${what}`])
+// "student/valid_accuracy@seed 1" is of the stage student, and of another member than the one that is kept
+function parts(name) {
+  const [stage, rest = ''] = name.split('/'), [what, ...member] = rest.split('@')
+  return { name, stage, what, member: member.join('@') }
 }
 
-function trace([stage, what], plot) {
-  const name = plot === 'accuracy' ? words.stage[stage] : words.series[what], data = series[`${stage}/${what}`]
-  const few = data.x.length < 60
-  return {
-    x: data.x.slice(), y: data.y.slice(), name, type: 'scatter', mode: what === 'loss' ? 'lines' : few ? 'lines+markers' : 'lines',
-    line: { color: colour(paint(stage, what, plot)), width: what === 'loss' ? 1.5 : 2.5, dash: stage === 'control' && plot === 'accuracy' ? 'dot' : 'solid' },
-    marker: { size: 5 }, hovertemplate: `${name} %{y:.3f}<extra></extra>`, meta: `${stage}/${what}`,
+const members = () => [...new Set(Object.keys(chart.series).map((name) => parts(name).member))]
+
+// the loss of one stage (their scales differ), the score of all; another member's lines lie under the kept one's
+function wanted(plot) {
+  const score = [`valid_${chart.metric}`, 'valid_accuracy'].find((what) => Object.keys(chart.series).some((name) => parts(name).what === what))
+  return Object.keys(chart.series).map(parts).filter(({ stage, what, member }) => {
+    if (chart.member !== ALL && member !== chart.member && member !== MAIN) return false
+    return plot === 'score' ? what === score && ['teacher', 'control', 'student'].includes(stage) : stage === chart.stage && ['loss', 'valid_loss'].includes(what)
+  }).sort((a, b) => (a.member === MAIN) - (b.member === MAIN))
+}
+
+const paint = ({ stage, what }, plot) => plot === 'loss' && what === 'valid_loss' ? 'valid' : stage
+const dash = ({ stage, what }, plot) => plot === 'score' ? { control: 'dot', teacher: 'dash' }[stage] ?? 'solid' : what === 'valid_loss' ? 'dash' : 'solid'
+const title = ({ stage, what }, plot) => plot === 'score' ? words.stage[stage] : words.series[what]
+
+// of each bucket the lowest and the highest, which is what the eye sees of a curve; [from, to) of the points
+function thin({ x, y }, from, to, most, into) {
+  const size = Math.max(1, Math.ceil((to - from) / (most / 2)))
+  for (let start = from; start < to; start += size) {
+    const end = Math.min(start + size, to)
+    let low = start, high = start
+    for (let at = start; at < end; at++) {
+      if (y[at] < y[low]) low = at
+      if (y[at] > y[high]) high = at
+    }
+    const kept = size <= 2 ? [...Array(end - start).keys()].map((n) => start + n) : [...new Set([low, high])].sort((a, b) => a - b)
+    for (const at of kept) { into.x.push(x[at]); into.y.push(y[at]) }
   }
+}
+
+// all of the curve coarsely, and finely what is in sight: a zoom shows what the whole had no room for
+function visible(data, sight) {
+  const into = { x: [], y: [] }, all = Math.ceil(data.x.length * chart.share)
+  if (!sight) { thin(data, 0, all, DRAWN, into); return into }
+  const find = (value) => { let low = 0, high = all; while (low < high) { const at = (low + high) >> 1; data.x[at] < value ? low = at + 1 : high = at } return low }
+  const from = Math.max(0, find(sight[0]) - 1), to = Math.min(all, find(sight[1]) + 1)
+  thin(data, 0, from, DRAWN / 5, into); thin(data, from, to, DRAWN, into); thin(data, to, all, DRAWN / 5, into)
+  return into
+}
+
+// an exponential mean that begins at the first value; weighed by the distance, so that thinned curves are smoothed alike
+function smooth({ x, y }) {
+  if (!x.length) return { x, y }
+  const pace = (x.at(-1) - x[0]) / Math.max(1, x.length - 1) || 1, out = [y[0]]
+  for (let at = 1; at < y.length; at++) {
+    const kept = chart.smoothing ** Math.min(50, (x[at] - x[at - 1]) / pace)
+    out.push(kept * out[at - 1] + (1 - kept) * y[at])
+  }
+  return { x, y: out }
+}
+
+function traces(plot) {
+  return wanted(plot).flatMap((key) => {
+    const all = chart.series[key.name], main = key.member === MAIN, seen = visible(all, chart.sight[plot])
+    const few = seen.x.length < 60, name = main ? title(key, plot) : `${title(key, plot)} · ${key.member}`
+    const line = { color: colour(paint(key, plot)), width: !main ? 1 : key.what === 'loss' ? 1.5 : 2.5, dash: dash(key, plot) }
+    const look = {
+      ...seen, name, type: 'scatter', mode: few && main && plot === 'score' ? 'lines+markers' : 'lines', line, marker: { size: 5 },
+      opacity: main ? 1 : 0.45, hovertemplate: `${name} %{y:${plot === 'score' ? '.1%' : '.4f'}}<extra></extra>`, meta: key.name,
+    }
+    if (!chart.smoothing || few || key.what !== 'loss') return [look]
+    const soft = { ...look, ...visible(smooth({ x: all.x, y: all.y }), chart.sight[plot]), hovertemplate: `${words.smoothed} %{y:.4f}<extra></extra>`, meta: `${key.name} smoothed`, line: { ...line, width: main ? 2.5 : 1.5 } }
+    return [{ ...look, opacity: main ? 0.3 : 0.15, line: { ...line, width: 1 } }, soft]
+  }).concat(plot === 'score' && chart.best && chart.share === 1 ? [{
+    x: [chart.best.step], y: [chart.best.value], name: chart.best.text, type: 'scatter', mode: 'markers', meta: 'best', cliponaxis: false,
+    marker: { symbol: 'star', size: 14, color: colour('student'), line: { width: 1.5, color: colour('background-fill-primary') } }, hovertemplate: `★ ${chart.best.text}<extra></extra>`,
+  }] : [])
 }
 
 function layout(plot) {
   const ink = colour('body-text-color-subdued'), line = colour('border-color-primary')
   const axis = { gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, automargin: true }
-  const marks = plot === 'accuracy' ? lines : []
+  const marks = plot === 'score' ? chart.lines : []
+  const tint = (mark) => colour(mark.name === 'floor' ? 'control' : mark.name)
   // two lines at about the same height: the second one's words stand beside the first one's
   const beside = (mark, index) => marks.slice(0, index).filter((other) => Math.abs(other.value - mark.value) < 0.05).length
   return {
-    autosize: true, margin: { l: 44, r: 12, t: 8, b: 36 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
+    autosize: true, margin: { l: 44, r: 12, t: 14, b: 36 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
     font: { family: 'IBM Plex Sans, sans-serif', size: 12, color: ink }, showlegend: false, hovermode: 'x unified',
     hoverlabel: { bgcolor: colour('background-fill-primary'), bordercolor: line, font: { color: colour('body-text-color') } },
-    uirevision: `${run} ${plot} ${log} ${plot === 'loss' ? shown : ''}`, dragmode: 'zoom',
+    // what the visitor zoomed into stays while this stays
+    uirevision: [chart.key, plot, plot === 'loss' && `${chart.log} ${chart.stage}`].join(' '),
+    // a finger on the chart scrolls the page
+    dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
     xaxis: { ...axis, title: { text: words.steps, standoff: 6 }, rangemode: 'tozero' },
-    yaxis: { ...axis, type: plot === 'loss' && log ? 'log' : 'linear', tickformat: plot === 'accuracy' ? '.0%' : '' },
-    shapes: marks.map((mark) => ({ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: mark.value, y1: mark.value,
-      line: { color: colour(mark.name === 'floor' ? 'control' : mark.name), width: 1.5, dash: mark.name === 'teacher' ? 'dash' : mark.name === 'floor' ? 'dashdot' : 'dot' } })),
-    annotations: marks.map((mark, index) => ({ xref: 'paper', x: 1 - 0.33 * beside(mark, index), xanchor: 'right', y: mark.value, yanchor: 'bottom', text: mark.text, showarrow: false,
-      font: { size: 11, color: colour(mark.name === 'floor' ? 'control' : mark.name) } })),
+    yaxis: { ...axis, type: plot === 'loss' && chart.log ? 'log' : 'linear', tickformat: plot === 'score' ? '.0%' : '' },
+    shapes: marks.map((mark) => ({ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: mark.value, y1: mark.value, layer: 'below',
+      line: { color: tint(mark), width: 1.5, dash: { teacher: 'dash', floor: 'dashdot' }[mark.name] ?? 'dot' } })),
+    annotations: marks.map((mark, index) => ({ xref: 'paper', x: 1 - 0.33 * beside(mark, index), xanchor: 'right', y: mark.value,
+      yanchor: 'bottom', text: mark.text, showarrow: false, font: { size: 11, color: tint(mark) } })),
   }
 }
 
-async function draw() {
-  for (const plot of ['loss', 'accuracy']) {
+let asked = false
+function draw() {
+  if (asked) return
+  asked = true
+  requestAnimationFrame(() => { asked = false; paintAll() })
+}
+
+async function paintAll() {
+  for (const plot of PLOTS) {
     const node = $(`[data-plot=${plot}]`)
     if (!node) return
     const keys = wanted(plot)
     $(`[data-empty=${plot}]`).hidden = keys.length > 0
     legend(plot, keys)
-    if (!keys.length && !drawn[plot]) continue
+    if (!keys.length && !node.data) continue
     let library
-    try { library = await plotly() } catch (error) { say(words.nochart); return }
-    if (!node.isConnected || !node.clientWidth) { drawn[plot] = null; continue }
-    const names = wanted(plot).map((key) => key.join('/'))
-    const look = [run, log, shown, document.body.className, JSON.stringify(lines), ...names].join(' ')
-    if (drawn[plot]?.look === look) {
-      // only new points: append, which keeps the zoom and costs next to nothing
-      const { counts } = drawn[plot], fresh = names.map((name, index) => index).filter((index) => series[names[index]].x.length > counts[index])
-      if (!fresh.length) continue
-      const news = (axis) => fresh.map((index) => series[names[index]][axis].slice(counts[index]))
-      const [x, y] = [news('x'), news('y')]
-      drawn[plot].counts = names.map((name) => series[name].x.length)
-      library.extendTraces(node, { x, y }, fresh)
-      continue
-    }
-    drawn[plot] = { look, counts: names.map((name) => series[name].x.length) }
-    library.react(node, wanted(plot).map((key) => trace(key, plot)), layout(plot), { displayModeBar: false, responsive: true, doubleClick: 'reset' })
+    try { library = await plotly() } catch (error) { $('.now').textContent = words.nochart; return }
+    if (!node.isConnected || !node.clientWidth) continue // a hidden step has no width; the observer draws it when it has
+    const first = !node.data
+    await library.react(node, traces(plot), layout(plot), { displayModeBar: false, responsive: true, doubleClick: 'reset' })
+    if (first) node.on('plotly_relayout', () => {
+      const axis = node.layout.xaxis
+      chart.sight[plot] = axis.autorange ? null : [...axis.range]
+      draw()
+    })
   }
 }
 
 function legend(plot, keys) {
-  const box = $(`[data-legend=${plot}]`)
-  const wish = keys.map(([stage, what]) => [paint(stage, what, plot), plot === 'accuracy' ? words.stage[stage] : words.series[what]])
+  const box = $(`[data-legend=${plot}]`), main = keys.filter((key) => key.member === MAIN)
+  const wish = main.map((key) => [paint(key, plot), dash(key, plot), title(key, plot)])
   if (box.dataset.now === JSON.stringify(wish)) return
   box.dataset.now = JSON.stringify(wish)
-  box.replaceChildren(...wish.map(([name, text]) => {
+  box.replaceChildren(...wish.map(([name, style, text]) => {
     const item = make('span', 'key', text), swatch = make('i')
-    swatch.style.background = `var(--${name})`
+    swatch.style.borderTop = `3px ${{ dot: 'dotted', dash: 'dashed' }[style] ?? 'solid'} var(--${name})`
     item.prepend(swatch)
     return item
   }))
 }
 
-function choose() {
-  const stages = ['teacher', 'control', 'student'].filter((stage) => series[`${stage}/loss`])
-  if (!pinned && stages.length) shown = stages.at(-1)
-  const box = $('.whose')
-  if (box.dataset.now === stages + shown) return
-  box.dataset.now = stages + shown
-  box.replaceChildren(...(stages.length > 1 ? stages : []).map((stage) => {
-    const button = make('button', stage === shown ? 'on' : '', words.stage[stage])
-    button.type = 'button'
-    button.setAttribute('aria-pressed', stage === shown)
-    button.onclick = () => { shown = stage; pinned = true; choose(); draw() }
-    return button
-  }))
-}
-
-function thin(data) {
-  // beyond 4,000 points keep each bucket's lowest and highest: what the eye sees of a curve
-  const size = Math.ceil(data.x.length / 1000), x = [], y = []
-  for (let from = 0; from < data.x.length; from += size) {
-    let low = from, high = from
-    for (let at = from; at < Math.min(from + size, data.x.length); at++) {
-      if (data.y[at] < data.y[low]) low = at
-      if (data.y[at] > data.y[high]) high = at
-    }
-    for (const at of low < high ? [low, high] : low === high ? [low] : [high, low]) { x.push(data.x[at]); y.push(data.y[at]) }
+// whose loss is shown, and which members: offered only where there is a choice
+function choices() {
+  const stages = ['teacher', 'control', 'student'].filter((stage) => chart.series[`${stage}/loss`])
+  if (!chart.pinned && stages.length) chart.stage = stages.at(-1)
+  const whose = $('.whose'), now = stages + chart.stage
+  if (whose.dataset.now !== now) {
+    whose.dataset.now = now
+    whose.replaceChildren(...(stages.length > 1 ? stages : []).map((stage) => {
+      const button = make('button', stage === chart.stage ? 'on' : '', words.stage[stage])
+      button.type = 'button'
+      button.setAttribute('aria-pressed', stage === chart.stage)
+      button.onclick = () => { chart.stage = stage; chart.pinned = true; chart.sight.loss = null; choices(); draw() }
+      return button
+    }))
   }
-  return { x, y }
-}
-
-const say = (text) => { const box = $('.now'); if (box && box.textContent !== text) box.textContent = text }
-
-function stages(list) {
-  const box = $('.stages')
-  if (box.children.length !== list.length) box.replaceChildren(...list.map(() => {
-    const item = make('li')
-    item.append(make('b'), make('span'), make('i'))
-    return item
-  }))
-  list.forEach((stage, index) => {
-    const item = box.children[index]
-    item.className = stage.state
-    item.children[0].textContent = stage.name
-    item.children[1].textContent = stage.text
-    item.children[2].style.setProperty('--share', stage.share ?? 0)
-    if (stage.state === 'run') item.setAttribute('aria-current', 'step')
-    else item.removeAttribute('aria-current')
-  })
-}
-
-function notes(list, reset) {
-  const box = $('.log ol')
-  if (reset) box.replaceChildren()
-  for (const [level, text] of list) box.append(make('li', level, text))
-  $('.log').hidden = !box.children.length
-  if (list.length) box.scrollTop = box.scrollHeight
-}
-
-function table() {
-  const body = $('.twin tbody')
-  if (!$('.twin').open) return
-  const rows = Object.entries(series).map(([name, { x, y }]) => {
-    const [stage, what] = name.split('/'), best = what.includes('accuracy') ? Math.max(...y) : Math.min(...y)
-    const number = (value) => what.includes('accuracy') ? `${(100 * value).toFixed(1)} %` : value.toFixed(4)
-    const row = make('tr')
-    for (const text of [words.stage[stage] || stage, words.series[what] || what, x.length, x.at(-1), number(y.at(-1)), number(best)]) row.append(make('td', '', text))
-    return row
-  })
-  body.replaceChildren(...rows)
-}
-
-function forget() {
-  cursor = null; series = {}; lines = []; shown = ''; pinned = false; status = ''; drawn = { loss: null, accuracy: null }
-  for (const node of element.querySelectorAll('[data-plot]')) if (window.Plotly && node.data) window.Plotly.purge(node)
-}
-
-function take(answer) {
-  if (answer.reset) forget()
-  cursor = answer.next
-  for (const [name, [x, y]] of Object.entries(answer.series)) {
-    const all = series[name] ||= { x: [], y: [] }
-    all.x.push(...x); all.y.push(...y)
-    if (all.x.length > 4000) { series[name] = thin(all); drawn = { loss: null, accuracy: null } }
+  const names = members(), select = $('.member select')
+  $('.member').hidden = names.length < 2
+  if (select.dataset.now !== String(names)) {
+    select.dataset.now = String(names)
+    const option = (value, text) => Object.assign(make('option', '', text), { value })
+    select.replaceChildren(option(ALL, words['member.all']), option(MAIN, words['member.main']), ...names.filter(Boolean).map((name) => option(name, name)))
+    select.value = chart.member
   }
-  lines = answer.lines
-  say(answer.text)
-  stages(answer.stages)
-  notes(answer.log, answer.reset)
-  choose()
-  draw()
-  table()
-  element.querySelector('.live').dataset.status = answer.status
 }
-
-async function poll(mine) {
-  if (mine !== turn || !element.isConnected) return
-  let wait = 1000
-  if (run && !document.hidden) {
-    try {
-      const answer = await server.points({ run, cursor })
-      if (mine !== turn) return
-      if (answer.error) { say(answer.error); return }
-      take(answer)
-      wait = answer.poll_ms
-      if (answer.status !== status) { status = answer.status; trigger('moved', { run, status }) }
-      if (answer.done) return
-    } catch (error) {
-      wait = 4000
-      say(words.lost)
-    }
-  }
-  setTimeout(() => poll(mine), wait)
-}
-
-function start() {
-  run = String(props.value || '')
-  turn += 1
-  forget()
-  draw(); notes([], true); choose()
-  $('.live').classList.toggle('idle', !run)
-  if (run) poll(turn)
-}
-
-element.addEventListener('change', (event) => {
-  if (event.target.matches('.logscale')) { log = event.target.checked; draw() }
-})
-element.addEventListener('toggle', (event) => { if (event.target.matches('.twin')) table() }, true)
-document.addEventListener('visibilitychange', () => { if (!document.hidden && run && element.isConnected) { turn += 1; poll(turn) } })
-// a chart that was laid out while its step was hidden has no width until the step is shown
-new ResizeObserver(() => draw()).observe(element)
-new MutationObserver(() => draw()).observe(document.body, { attributes: true, attributeFilter: ['class'] })
-// a resumed run has the same id, so its value does not change: the page says so itself
-$('.live').addEventListener('wake', () => { turn += 1; status = ''; poll(turn) })
-watch('value', start)
-start()

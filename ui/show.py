@@ -28,6 +28,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return DASH if share is None else f"{figure(100 * share, f'.{digits}f')}{NARROW}%"
 
 
+def points(share: float | None) -> str:
+    """A difference of shares in percentage points: 0.037 -> "3.7 points"."""
+    return DASH if share is None else say("points", n=f"{100 * share:.1f}").replace(" ", NARROW, 1)
+
+
 def count(number: float | None) -> str:
     """12345 -> "12,345"."""
     return DASH if number is None else figure(number, ",.0f")

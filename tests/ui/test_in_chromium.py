@@ -37,7 +37,7 @@ def own_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 ZOOM = """() => { const plot = document.querySelector('#live [data-plot=loss]')
-  return [plot.layout.xaxis.range, plot.data[0].x.length] }"""
+  return [plot.layout.xaxis.range, plot.data[0].x.at(-1)] }"""
 
 
 def drop(page: Any, file: Path) -> None:
@@ -91,8 +91,8 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     page.wait_for_url(re.compile(r"run="))
     assert ended(page) == "finished"
     assert page.locator("#live .stages .done").count() == 7
-    page.locator("#live [data-plot=accuracy] .scatterlayer .trace").first.wait_for()
-    shown = page.locator("#live [data-plot=accuracy]").inner_text()
+    page.locator("#live [data-plot=score] .scatterlayer .trace").first.wait_for()
+    shown = page.locator("#live [data-plot=score]").inner_text()
     assert "Teacher" in shown and "Control" in shown and "Floor" in shown
 
     page.reload()
@@ -173,8 +173,8 @@ def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, ti
     page.mouse.down()
     page.mouse.move(plot["x"] + 160, plot["y"] + 140, steps=4)
     page.mouse.up()
-    zoomed, length = page.evaluate(ZOOM)
-    page.wait_for_function(f"() => ({ZOOM})()[1] > {length}")
+    zoomed, newest = page.evaluate(ZOOM)
+    page.wait_for_function(f"() => ({ZOOM})()[1] > {newest}")
     assert page.evaluate(ZOOM)[0] == zoomed  # new points came, what the user looks at stayed
     page.locator("#stop").click()
     page.locator("#live .live[data-status=stopped]").wait_for(timeout=120_000)

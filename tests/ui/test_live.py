@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,23 @@ import pytest
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
 import distill_core as core
+from distill_core import jobs
 from distill_core.config import Config
-from distill_core.events import Compared, Ended, Fact, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.events import STAGES, Compared, Ended, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.store import Store
-from ui import live, show
+from ui import fold, left, live, show
 
 
 @pytest.fixture
 def store(home: Path) -> Store:
     return Store(home)
+
+
+@pytest.fixture(autouse=True)
+def owned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody runs the runs of these tests, and nobody shall sweep them up for it."""
+    monkeypatch.setattr(jobs, "is_alive", lambda store, owner: True)
+    left._found.clear()
 
 
 @pytest.fixture
@@ -51,8 +60,8 @@ def test_a_late_visitor_gets_the_whole_curve_thinned_and_every_sparse_point(run:
     )
     assert len(answer["series"]["student/valid_accuracy"][0]) == 50
     assert answer["lines"] == [{"name": "floor", "value": 0.5, "text": "Floor 50.0\u00a0%"}]
-    told = answer["text"].replace("\u00a0", " ")
-    assert "30 of 100" in told and "7 s" in told and "50.0 %" in told
+    assert "30 of 100" in answer["text"] and answer["stages"][5]["text"].replace("\u00a0", " ") == "7 s left"
+    assert answer["best"] == {"step": 5000, "value": 0.5, "text": "best student: 50.0\u00a0%"}
     assert [stage["state"] for stage in answer["stages"]] == ["done", "wait", "wait", "wait", "wait", "run", "wait"]
 
 
@@ -72,18 +81,20 @@ def test_the_cursor_brings_only_what_is_new(run: str, store: Store) -> None:
     store.append(run, [Point("student/loss", 5001, 0.25), Note("Late.", "warning")])
     answer = ask(run, first["next"])
     assert not answer["reset"]
-    assert answer["series"] == {"student/loss": [(5001,), (0.25,)]}
-    assert answer["log"] == [("warning", "Late.")]
+    assert answer["series"] == {"student/loss": ([5001], [0.25])}
+    assert [line[1:] for line in answer["log"]] == [["warning", "Late."]]
+    assert abs(answer["log"][0][0] - time.time()) < 60
 
 
 def test_two_tabs_see_the_same(run: str) -> None:
-    assert ask(run) == ask(run)
+    first, second = ask(run), ask(run)
+    assert first | {"seconds": 0} == second | {"seconds": 0}
 
 
 def test_a_value_that_is_no_number_is_left_out(run: str, store: Store) -> None:
     cursor = ask(run)["next"]
     store.append(run, [Point("student/loss", 5001, math.nan), Point("student/loss", 5002, 0.5)])
-    assert ask(run, cursor)["series"] == {"student/loss": [(5002,), (0.5,)]}
+    assert ask(run, cursor)["series"] == {"student/loss": ([5002], [0.5])}
 
 
 def test_a_resumed_run_goes_through_its_stages_again(run: str, store: Store) -> None:
@@ -95,7 +106,8 @@ def test_a_resumed_run_goes_through_its_stages_again(run: str, store: Store) -> 
 def test_the_end_is_told_with_its_message(run: str, store: Store) -> None:
     store.append(run, [Compared({"gap_recovered": 0.75}), Ended("failed", "The disk is full.")])
     answer = ask(run)
-    assert answer["done"] and answer["status"] == "failed" and "The disk is full." in answer["text"]
+    assert answer["done"] and answer["status"] == "failed" and answer["trouble"]["what"] == "The disk is full."
+    assert "Student" in answer["trouble"]["where"] and "Resume" in answer["trouble"]["advice"]
     assert "halt" in {stage["state"] for stage in answer["stages"]}
 
 
@@ -121,9 +133,83 @@ def test_a_malformed_cursor_begins_again(run: str, cursor: Any) -> None:
     assert ask(run, cursor)["reset"]
 
 
+def test_a_page_opened_later_gets_what_came_meanwhile(run: str, store: Store) -> None:
+    ask(run)
+    store.append(run, [Point("student/loss", 5001, 9.0)])
+    few = ask(run)
+    assert few["series"]["student/loss"][0][-1] == 5001 and ask(run, few["next"])["series"] == {}
+    store.append(run, [Point("student/loss", step, 0.5) for step in range(5002, 9000)])
+    steps, values = ask(run)["series"]["student/loss"]
+    assert len(steps) <= live.FIRST_POINTS and max(values) == 9.0 and steps == sorted(steps)
+
+
+def test_the_gap_is_a_number(run: str, store: Store) -> None:
+    assert ask(run)["gap"] == "" and ask(run)["figures"][1]["value"] == "–"
+    store.append(run, [Fact("validation", {"floor": 0.5, "teacher": 0.958, "control": 0.678})])
+    store.append(run, [Point("student/valid_accuracy", 5100, 0.921)])
+    told = ask(run)
+    assert told["gap"].replace("\u00a0", " ") == (
+        "On the validation rows: student 92.1 %, teacher 95.8 %, 3.7 points to go; control 67.8 %."
+    )
+    assert [figure["value"].replace("\u00a0", " ") for figure in told["figures"][:2]] == ["92.1 %", "3.7 points"]
+    store.append(run, [Point("student/valid_accuracy", 5200, 0.96)])
+    assert "above" in ask(run)["gap"]
+
+
+def test_the_gap_is_told_in_the_metric_by_which_the_run_chooses(store: Store) -> None:
+    run = store.create(Config().model_dump())
+    store.move(run, ["queued"], "running")
+    store.append(run, [Fact("metric", "macro_f1"), Fact("validation", {"teacher": 0.8}), StageStarted("student")])
+    store.append(run, [Point("student/valid_macro_f1", 10, 0.7), Point("student/valid_macro_f1@seed 1", 10, 0.79)])
+    told = ask(run)
+    assert told["metric"] == "macro_f1" and told["best"]["value"] == 0.7 and "macro-F1" in told["figures"][0]["label"]
+    assert "student/valid_macro_f1@seed 1" in told["series"]
+
+
+def test_the_time_left_of_the_whole_run_counts_the_stages_to_come(store: Store) -> None:
+    run = store.create(Config().model_dump())
+    store.move(run, ["queued"], "running")
+    for stage in STAGES[: STAGES.index("student")]:
+        store.append(run, [StageStarted(stage), StageEnded(stage, 30.0)])
+    store.append(run, [StageStarted("student"), Progress("student", 30, 100, "steps", 7.0)])
+    assert ask(run)["figures"][2]["value"].replace("\u00a0", " ") == "13 s"  # 7, and the comparison's 6
+    again = store.create(Config().model_dump())
+    store.move(again, ["queued"], "running")
+    for stage in STAGES[: STAGES.index("student")]:
+        store.append(again, [StageStarted(stage), StageEnded(stage, 30.0)])
+    store.append(again, [StageStarted("student"), StageEnded("student", 90.0), Ended("finished")])
+    third = store.create(Config().model_dump())
+    store.move(third, ["queued"], "running")
+    store.append(third, [StageStarted("data"), StageEnded("data", 1.0), StageStarted("teacher")])
+    store.append(third, [Progress("teacher", 1, 2, "texts", 5.0)])
+    seconds = 5 + 30 * (STAGES.index("student") - 2) + 90 + 6
+    assert ask(third)["figures"][2]["value"] == show.duration(seconds)
+
+
+def test_who_waits_is_told_for_how_long(store: Store) -> None:
+    for _ in range(2):
+        run = store.create(Config().model_dump())
+        store.move(run, ["queued"], "running", started=time.time() - 100)
+        store.append(run, [Ended("finished")])
+    running, first, second = (store.create(Config().model_dump()) for _ in range(3))
+    store.move(running, ["queued"], "running", started=time.time() - 40)
+    for run, told in ((first, "next"), (second, "number 2")):
+        left._found.clear()
+        answer = ask(run)
+        assert told in answer["text"] and answer["poll_ms"] > 1000
+    assert "2 min 40" in answer["text"] or "2 min 39" in answer["text"]
+
+
+def test_many_tabs_ask_less_often_each(run: str) -> None:
+    live._asked.clear()
+    first, *_, last = (ask(run)["poll_ms"] for _ in range(90))
+    assert first == 500 and last >= 1000
+
+
 def test_thinning_keeps_the_extremes_and_the_order() -> None:
-    points = [(step, math.sin(step)) for step in range(10_000)]
-    points[5_555] = (5_555, 99.0)
-    kept = live.thin(points, 200)
-    assert len(kept) <= 200 and (5_555, 99.0) in kept and kept == sorted(kept)
-    assert live.thin(points[:150], 200) == points[:150]
+    steps = list(range(10_000))
+    values = [math.sin(step) for step in steps]
+    values[5_555] = 99.0
+    kept, seen = fold.thin(steps, values, 200)
+    assert len(kept) <= 200 and seen[kept.index(5_555)] == 99.0 and kept == sorted(kept)
+    assert fold.thin(steps[:150], values[:150], 200) == (steps[:150], values[:150])

@@ -67,7 +67,9 @@ def test_every_word_that_is_said_is_in_the_table_and_none_is_idle() -> None:
     made = [
         re.sub(r"\{.*?\}", r"[\\w.]+", text) for text in re.findall(r"""say\(\s*f["']([^"']*\{[^"']*)["']""", source)
     ]
-    quoted = set(re.findall(r"""["']([\w.]+)["']""", source))
+    filled = {key for path in UI.glob("*.html") for key in re.findall(r"\{([\w.]+)\}", path.read_text("utf-8"))}
+    assert filled <= set(WORDS)
+    quoted = filled | set(re.findall(r"""["']([\w.]+)["']""", source))
     idle = {key for key in WORDS if key not in quoted and not any(re.fullmatch(pattern, key) for pattern in made)}
     assert {key for key in idle if not key.endswith(".name")} == set()
 

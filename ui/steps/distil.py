@@ -31,6 +31,10 @@ ADDRESS_JS = """(run) => {
 }"""
 
 
+# a run that has learnt for a while is not thrown away by one click: the live view asks, and "" stops nothing
+SURE_JS = "async (run) => await (document.querySelector('#live .live')?.sure?.() ?? true) ? run : ''"
+
+
 @dataclass(frozen=True)
 class Distil:
     """What other parts of the page need of this step."""
@@ -78,9 +82,12 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs) -> None:
             return *controls(run), note(str(error), "error")
         return *controls(run), ""
 
+    def halt(run: str) -> tuple[Any, ...]:
+        return act("stop", run) if run else (gr.skip(),) * (len(step.buttons) + 1)
+
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     start.click(begin, form.inputs, [step.live, step.message], scroll_to_output=False, **quick)
-    stop.click(lambda run: act("stop", run), step.live, [*step.buttons, step.message], **quick)
+    stop.click(halt, step.live, [*step.buttons, step.message], js=SURE_JS, **quick)
     # the live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told
     resume.click(lambda run: act("resume", run), step.live, [*step.buttons, step.message], **quick).then(
         None,

@@ -1,0 +1,136 @@
+"""What a run has said so far, folded once a process and shared by all tabs that watch it. Holds no words: they differ
+from page to page.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from distill_core import Ended, Event, Fact, Note, Progress, Run, StageEnded, StageStarted
+
+KEPT_RUNS = 64
+Curve = tuple[list[int], list[float]]  # the steps and the values of a series
+
+
+@dataclass
+class Stage:
+    """How far a stage is. `share` is None while nobody knows, `left` and `seconds` where they aren't known (yet)."""
+
+    state: str = "run"  # or "done"
+    share: float | None = None
+    at: Progress | None = None
+    left: float | None = None
+    seconds: float | None = None
+    cached: bool = False
+
+
+class Fold:
+    """The state of one run as its events tell it. `update` reads only what is new."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.cursor = 0
+        self.stages: dict[str, Stage] = {}
+        self.now = ""  # the stage that is going on
+        self.log: list[tuple[float, Event]] = []  # (when, what) of notes, ended stages and the end
+        self.metric = "accuracy"
+        self.validation: dict[str, float] = {}  # of floor, control and teacher
+        self.facts: dict[str, Any] = {}
+        self.best: tuple[int, float] | None = None  # the step and the score of the best student so far
+        self.latest: tuple[int, float] | None = None
+        self._points = 0
+        self._whole: tuple[int, dict[str, Curve]] = (0, {})
+
+    def update(self, run: Run) -> None:
+        """Takes in what was said after the cursor."""
+        with self.lock:
+            for number, when, event in run.told(self.cursor):
+                self.cursor = number
+                self._take(event)
+                if isinstance(event, Note | StageEnded | Ended):
+                    self.log.append((when, event))
+            rows, self._points = run.points(self._points)
+            for series, step, value in rows:
+                if value is not None and series in (f"student/valid_{self.metric}", "student/valid_accuracy"):
+                    self.latest = (step, value)
+                    if self.best is None or value > self.best[1]:
+                        self.best = (step, value)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case StageStarted(stage):
+                if stage in self.stages:
+                    self.stages.clear()  # a resumed run goes through its stages again
+                self.stages[stage], self.now = Stage(), stage
+            case Progress(stage, done, total, _, left):
+                self.stages[stage] = Stage("run", done / total if total else None, event, left)
+                self.now = stage
+            case StageEnded(stage, seconds, cached):
+                self.stages[stage], self.now = Stage("done", 1.0, None, 0.0, seconds, cached), ""
+            case Fact("validation", dict() as scores):
+                self.validation = {name: value for name, value in scores.items() if isinstance(value, int | float)}
+            case Fact("metric", str() as metric):
+                self.metric = metric
+            case Fact(name, value):
+                self.facts[name] = value
+
+    def whole(self, run: Run, most: int) -> tuple[dict[str, Curve], int]:
+        """Every curve thinned to about `most` points, and the cursor after them. Thinned anew only when much has come
+        since: thirty pages that open at once pay for it once."""
+        with self.lock:
+            cursor, curves = self._whole
+            rows, following = run.points(cursor)
+            if cursor and len(rows) < most // 10:
+                return joined(curves, grouped(rows)), following
+            if cursor:
+                rows, following = run.points(0)
+            curves = {name: thin(*curve, most) for name, curve in grouped(rows).items()}
+            self._whole = (following, curves)
+            return curves, following
+
+
+def grouped(rows: list[tuple[str, int, float | None]]) -> dict[str, Curve]:
+    """The rows by series, without values that are no number."""
+    curves: dict[str, Curve] = {}
+    for name, step, value in rows:
+        if value is not None:
+            steps, values = curves.setdefault(name, ([], []))
+            steps.append(step)
+            values.append(value)
+    return curves
+
+
+def joined(first: dict[str, Curve], second: dict[str, Curve]) -> dict[str, Curve]:
+    """The curves of both, one after the other."""
+    empty: Curve = ([], [])
+    pairs = {name: (first.get(name, empty), second.get(name, empty)) for name in {**first, **second}}
+    return {name: (a[0] + b[0], a[1] + b[1]) for name, (a, b) in pairs.items()}
+
+
+def thin(steps: list[int], values: list[float], most: int) -> Curve:
+    """At most `most` of the points: of each bucket its lowest and its highest, which is what the eye sees of a curve.
+    A curve of fewer points keeps every one."""
+    if len(steps) <= most:
+        return steps, values
+    size = -(-len(steps) // (most // 2))
+    kept: list[int] = []
+    for start in range(0, len(steps), size):
+        bucket = range(start, min(start + size, len(steps)))
+        kept += sorted({min(bucket, key=values.__getitem__), max(bucket, key=values.__getitem__)})
+    return [steps[at] for at in kept], [values[at] for at in kept]
+
+
+_folds: OrderedDict[str, Fold] = OrderedDict()
+_folds_lock = threading.Lock()
+
+
+def fold(run: Run) -> Fold:
+    """The fold of that run, up to date."""
+    with _folds_lock:
+        found = _folds.setdefault(run.id, Fold())
+        _folds.move_to_end(run.id)
+        while len(_folds) > KEPT_RUNS:
+            _folds.popitem(last=False)
+    found.update(run)
+    return found
