@@ -38,7 +38,7 @@ class Fold:
         self.validation: dict[str, float] = {}  # of floor, control and teacher
         self.facts: dict[str, Any] = {}
         self.best: tuple[int, float] | None = None  # the step and the score of the best student so far
-        self.latest: tuple[int, float] | None = None
+        self.pace: float | None = None  # texts that the teacher answers in a second
         self._points = 0
         self._whole: tuple[int, dict[str, Curve]] = (0, {})
 
@@ -52,10 +52,8 @@ class Fold:
                     self.log.append((when, event))
             rows, self._points = run.points(self._points)
             for series, step, value in rows:
-                if value is not None and series in (f"student/valid_{self.metric}", "student/valid_accuracy"):
-                    self.latest = (step, value)
-                    if self.best is None or value > self.best[1]:
-                        self.best = (step, value)
+                if value is not None and series == f"student/valid_{self.metric}":
+                    self.best = (step, value) if self.best is None or value > self.best[1] else self.best
 
     def _take(self, event: Event) -> None:
         match event:
@@ -66,6 +64,8 @@ class Fold:
             case Progress(stage, done, total, _, left):
                 self.stages[stage] = Stage("run", done / total if total else None, event, left)
                 self.now = stage
+                if stage in ("teacher", "label") and event.unit == "texts" and left:
+                    self.pace = (total - done) / left
             case StageEnded(stage, seconds, cached):
                 self.stages[stage], self.now = Stage("done", 1.0, None, 0.0, seconds, cached), ""
             case Fact("validation", dict() as scores):

@@ -186,6 +186,17 @@ def test_the_time_left_of_the_whole_run_counts_the_stages_to_come(store: Store) 
     assert ask(third)["figures"][2]["value"] == show.duration(seconds)
 
 
+def test_labelling_is_guessed_from_what_the_teacher_took_for_validation(store: Store) -> None:
+    run = store.create(Config().model_dump())
+    store.move(run, ["queued"], "running")
+    store.append(run, [StageStarted("teacher")])
+    store.append(run, [Progress("teacher", 100, 400, "texts", 3.0)])
+    ask(run)
+    store.append(run, [StageEnded("teacher", 4.0), Fact("transfer", {"texts": 2000}), StageStarted("control")])
+    store.append(run, [Progress("control", 50, 100, "steps", 10.0)])
+    assert ask(run)["figures"][2]["value"].replace("\u00a0", " ") == "56 s"  # 10, 2,000 / 100, 20 and 6
+
+
 def test_who_waits_is_told_for_how_long(store: Store) -> None:
     for _ in range(2):
         run = store.create(Config().model_dump())
