@@ -1,6 +1,5 @@
 """The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
