@@ -97,6 +97,11 @@ class Config(BaseModel):
 
     # student
     student: str = knob("bilstm", "student", "Student", "The network that learns.", shelf=STUDENTS)
+    students: list[str] = knob(
+        [], "student", "Other students",
+        "More networks to compare with it in the same run, on the same texts, labels and vectors: textcnn,bag.",
+        shelf=STUDENTS,
+    )  # fmt: skip
     vocabulary: Literal["pieces", "words"] = knob(
         "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words."
     )
@@ -158,6 +163,15 @@ class Config(BaseModel):
         "Control run",
         "Also train the same student without a teacher; else nobody knows what distilling did.",
     )
+    seeds: int = knob(
+        1, "training", "Seeds",
+        "Train every student so often, with seed, seed+1, …: mean and interval. A seed decides first weights, order "
+        "of batches and dropout; data, transfer set and starting vectors are the same for all.", ge=1, le=50,
+    )  # fmt: skip
+    learning_curve: list[float] = knob(
+        [], "training", "Learning curve",
+        "Shares of the transfer set on which the student is trained as well, with as many steps: 0.05,0.1,0.25,0.5.",
+    )  # fmt: skip
 
     @classmethod
     def of(cls, **values: Any) -> "Config":
@@ -179,6 +193,23 @@ class Config(BaseModel):
     def _on_its_shelf(cls, value: str, info: Any) -> str:
         return SHELVES[info.field_name].check(value)
 
+    @field_validator("students", "learning_curve", mode="before")
+    @classmethod
+    def _list_from_text(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("students")
+    @classmethod
+    def _each_on_its_shelf(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(STUDENTS.check(name) for name in value))
+
+    @field_validator("learning_curve")
+    @classmethod
+    def _shares(cls, value: list[float]) -> list[float]:
+        if not all(0 < share <= 1 for share in value):
+            raise ValueError("each share must lie above 0 and at most at 1")
+        return sorted({share for share in value if share < 1})  # the whole is trained on in any case
+
     @field_validator("rules", mode="before")
     @classmethod
     def _rules_from_text(cls, value: Any) -> Any:
@@ -199,14 +230,15 @@ class Config(BaseModel):
         return value
 
 
-SHELVES = {"task": TASKS, "student": STUDENTS, "vectors": VECTORS, "loss": LOSSES}
+SHELVES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": VECTORS, "loss": LOSSES}
 DEFAULTS: dict[str, Any] = Config().model_dump()
 
 
 @dataclass(frozen=True)
 class Knob:
-    """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict; limits are inclusive
-    and None where there is none; `choices` is empty where anything of the type goes; `optional` where None is a value.
+    """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict, list; limits are
+    inclusive and None where there is none; `choices` is empty where anything of the type goes, for a list it is what
+    may stand in it; `optional` where None is a value.
     """
 
     name: str

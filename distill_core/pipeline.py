@@ -2,6 +2,7 @@
 
 data → teacher → transfer → control → label → student → compare
 
+Several seeds, students or shares of the transfer set are one run: control and student then train member by member.
 The control asks the teacher nothing, so it learns before the teacher labels: its curve is there within seconds.
 What a stage makes goes into the content-addressed cache or the run's own folder, so that a killed run goes on at the
 last stage or checkpoint, and a second run with the same teacher and texts finds its logits there.
@@ -9,7 +10,6 @@ Knows nothing of the store, of processes or of who asked.
 """
 
 import json
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -19,26 +19,25 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from distill_core import artifact, calibration, data, evaluate, label, measures, students, text, train, transfer
+from distill_core import artifact, calibration, data, evaluate, label, measures, members, text, transfer
 from distill_core import teacher as teachers
-from distill_core.artifact import Predictor
 from distill_core.cache import Cache, digest, write_whole
 from distill_core.config import Config
-from distill_core.errors import Diverged, Stopped
+from distill_core.errors import Stopped
 from distill_core.events import (
     STAGES,
     Compared,
     Event,
     Fact,
     Note,
-    Point,
     Progress,
     StageEnded,
     StageStarted,
 )
-from distill_core.parts import LOSSES, STUDENTS, TASKS, VECTORS
+from distill_core.learn import Kept, Learned, Lessons, in_turn
+from distill_core.members import Member
+from distill_core.parts import TASKS, VECTORS
 from distill_core.teacher import Teacher
 from distill_core.vectors._nearest import nearest
 
@@ -58,8 +57,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
         started = time.monotonic()
         cached = yield from getattr(run, stage)()
         yield StageEnded(stage, time.monotonic() - started, bool(cached))
-    if run.stopped_early:
-        raise Stopped(f"Stopped; the best student so far is kept, from step {run.best_step} of {run.steps}.")
+    run.say_if_stopped()
 
 
 class _Run:
@@ -68,8 +66,15 @@ class _Run:
     def __init__(self, config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]):
         self.config, self.folder, self.cache, self.stop = config, folder, cache, stop
         self.device = teachers.device()
-        self.stopped_early = False
-        self.best_step = self.steps = 0
+
+    def say_if_stopped(self) -> None:
+        """Raises Stopped where a stop left something undone."""
+        main, all_of_them = self.learned[self.members[0]], len(self.members)
+        if not main.whole:
+            raise Stopped(f"Stopped; the best student so far is kept, from step {main.step} of {self.lessons.steps}.")
+        if self.finished < all_of_them:
+            raise Stopped(f"Stopped; {self.finished} of {all_of_them} students are finished and compared. Resuming the "
+                          "run goes on with the others.")  # fmt: skip
 
     def data(self) -> Steps:
         self.rows = data.load(self.config)
@@ -121,200 +126,146 @@ class _Run:
         yield Fact("vocabulary", {"size": self.words.size, "width": self.vectors.shape[1], "cached": cached})
 
     def control(self) -> Steps:
-        self.valid_sides = self._encode(self.rows.valid.texts)
-        self.steps = self.config.epochs * math.ceil(len(self.set.texts) / self.config.batch)
-        self.control_ = None
+        self.members = members.plan(self.config)
+        self.lessons = Lessons(
+            self.config, self.rows, self.set, self.words, self.vectors, self.metric, self.device, self.folder,
+            self.cache, self.stop,
+        )  # fmt: skip
+        if len(self.members) > 1:
+            yield Fact("members", [vars(member) for member in self.members])
+        self.controls: dict[tuple[str, int], Learned] = {}
         if not self.config.control:
             yield Note("The control run is switched off: nobody will know what distilling did.", "warning", "control")
             return False
-        key = {**self._student_key(), "steps": self.steps}
-        entry = self.cache.get("control", key)
-        self.control_ = self._untrained()
-        if entry:
-            self.control_.load_state_dict(load_file(entry / "model.safetensors"))
-            for series, step, value in json.loads((entry / "curve.json").read_text()):
-                yield Point(series, step, value)
-            found = json.loads((entry / "best.json").read_text())
-        else:
-            curve: list[tuple[str, int, float]] = []
-            rows, labels = self.rows, self._own_labels()
-            own = self._encode(self.set.texts[: len(labels)])
-
-            def loss(index: Tensor) -> Tensor:
-                return cross_entropy(self._read(self.control_, own, index), labels[index].to(self.device))
-
-            def score() -> dict[str, float]:
-                found = students.logits(self.control_, self.valid_sides, device=self.device)
-                truth = torch.tensor(rows.valid.labels)
-                return _scores(found, truth, self.metric, cross_entropy(found, truth))
-
-            training = _Kept(self._train("control", self.control_, own, loss, score))
-            for event in training:
-                if isinstance(event, Point):
-                    curve.append((event.series, event.step, event.value))
-                yield event
-            found = training.value.scores
-            if self.stop():
-                raise Stopped("Stopped before there was a student to keep.")
-            with self.cache.put("control", key) as place:
-                save_file(_weights(self.control_), place / "model.safetensors")
-                (place / "curve.json").write_text(json.dumps(curve))
-                (place / "best.json").write_text(json.dumps(found))
-        self.validation["control"] = found[self.metric]
-        yield Fact("validation", dict(self.validation))
-        return bool(entry)
+        whole = [member for member in self.members if member.share == 1]  # the shares have the main member's
+        for turn, member in enumerate(whole):
+            learned = yield from in_turn(self.lessons.control(member), turn, len(whole))
+            self.controls[member.student, member.seed] = learned
+            if member is self.members[0]:
+                self.validation["control"] = learned.scores[self.metric]
+                yield Fact("validation", dict(self.validation))
+        return all(learned.cached for learned in self.controls.values())
 
     def label(self) -> Steps:
         self.soft = yield from self._ask(self.set.texts, "label")
 
     def student(self) -> Steps:
-        place, done = self.folder / "student", self.folder / "student.done"
-        if done.is_file():
-            self.student_ = artifact.load(place).model
-            self.best_step = json.loads(done.read_text())["best_step"]
-            return True
-        sides = self._encode(self.set.texts)
-        self.student_ = self._untrained()
-        soft = self.soft.to(self.device)
-        hard = self.soft.argmax(1)
-        own = self._own_labels()
-        hard[: len(own)] = own
-        hard = hard.to(self.device)
-        pull = LOSSES.get(self.config.loss).loss
-
-        def loss(index: Tensor) -> Tensor:
-            index_ = index.to(self.device)
-            read = self._read(self.student_, sides, index)
-            return pull(read, soft[index_], hard[index_], self.config)
-
-        def score() -> dict[str, float]:
-            found = students.logits(self.student_, self.valid_sides, device=self.device)
-            truth = torch.tensor(self.rows.valid.labels)
-            return _scores(found, truth, self.metric, pull(found, self.valid_logits, truth, self.config))
-
-        best = yield from self._train("student", self.student_, sides, loss, score, lambda: self._keep(place))
-        self.stopped_early = self.stop()
-        if not best.step:
-            raise Stopped("Stopped before there was a student to keep.")
-        self.best_step = best.step
-        self._keep(place)
-        if not self.stopped_early:
-            write_whole(done, json.dumps({"best_step": self.best_step}).encode())
-        return False
+        self.learned: dict[Member, Learned] = {}
+        for turn, member in enumerate(self.members):
+            if self.learned and self.stop():
+                break
+            taught = self.lessons.student(member, self.soft, self.valid_logits)
+            learned = yield from in_turn(taught, turn, len(self.members))
+            if not self.learned and not learned.step:
+                raise Stopped("Stopped before there was a student to keep.")
+            if learned.whole or not self.learned:  # of the main member alone half a training is worth showing
+                self.learned[member] = learned
+            if learned.whole and learned.scores and len(self.members) > 1:
+                reached = learned.scores[self.metric]
+                yield Note(f"{turn + 1} of {len(self.members)}, {member}: {self.metric} {reached:.3f} on the "
+                           "validation rows.", about="student")  # fmt: skip
+        self.finished = sum(learned.whole for learned in self.learned.values())
+        return all(learned.cached for learned in self.learned.values())
 
     def compare(self) -> Steps:
         """The only stage that reads the test rows, and it reads them once."""
-        rows, config, teacher = self.rows, self.config, self.teacher_
+        rows, config, teacher, main = self.rows, self.config, self.teacher_, self.members[0]
         test = rows.test
         soft = yield from self._ask(test.texts, "compare", stop=lambda: False)
-        student = Predictor(self.student_.cpu(), self.words, self._settings())
-        predictors: dict[str, Callable[[Sequence[tuple[str, ...]]], Any]] = {"floor": self.floor.logits}
-        if self.control_ is not None:
-            control = Predictor(self.control_.cpu(), self.words, self._settings())
-            predictors["control"] = lambda texts: control.logits(texts).numpy()
-        predictors["student"] = lambda texts: student.logits(texts).numpy()
-        found = {name: predict(test.texts) for name, predict in predictors.items()} | {"teacher": soft.numpy()}
-        valid = {name: predict(rows.valid.texts) for name, predict in predictors.items()}
-        valid["teacher"] = self.valid_logits.numpy()
-        predictors["teacher"] = teacher.logits
+        networks = {"student": self.learned[main], "control": self.controls.get((main.student, main.seed))}
+        asked: dict[str, Callable[[Sequence[tuple[str, ...]]], Any]] = {"floor": self.floor.logits}
+        asked |= {name: self._asked(networks[name], main) for name in ("control", "student") if networks[name]}
+        found = {name: ask(test.texts) for name, ask in asked.items()} | {"teacher": soft.numpy()}
+        valid = {name: ask(rows.valid.texts) for name, ask in asked.items()} | {"teacher": self.valid_logits.numpy()}
+        asked["teacher"] = teacher.logits
         if self.device != "cpu":
             yield Note(f"The teacher was timed on {self.device}, the other rows on the CPU.", "warning", "compare")
-        scores: dict[str, dict[str, float]] = {}
-        weights = self.folder / "student" / artifact.WEIGHTS
-        for name, predict in predictors.items():
-            checked = (valid[name], rows.valid.labels)
-            scores[name] = evaluate.score(found[name], test.labels, rows.labels, checked, self.metric, config.seed)
-            yield Progress("compare", len(scores), len(predictors), "models")
+        scores: dict[str, dict[str, Any]] = {}
+        models = len(asked) + len(self.learned) - 1
+        for name, ask in asked.items():
+            scores[name] = self._scored(found[name], valid[name])
+            yield Progress("compare", len(scores), models, "models")
             if name == "student" and "control" in scores:  # the same network: the same size and speed
                 cost = {part: scores["control"][part] for part in evaluate.COST}
             else:
                 own = {"floor": self.floor, "teacher": teacher}.get(name)
-                size = (
-                    {"parameters": own.parameters, "bytes": own.bytes}
-                    if own
-                    else {"parameters": _count(self.student_), "bytes": weights.stat().st_size}
-                )
-                cost = {**size, **evaluate.speed(predict, test.texts)}
+                size = {"parameters": own.parameters, "bytes": own.bytes} if own else self._size(main)
+                cost = {**size, **evaluate.speed(ask, test.texts)}
             scores[name].update(cost)
         self._write_texts({name: calibration.probabilities(logits) for name, logits in found.items()})
+        several = {}
+        if len(self.members) > 1:
+            compared = []
+            for done, member in enumerate(self.learned):
+                compared.append(self._member(member, soft.numpy(), scores, compared))
+                yield Progress("compare", len(scores) + done, models, "models")
+            several = members.together(compared, scores["teacher"][self.metric], self.metric)
         yield Compared(
             {
                 **evaluate.summary(scores, found, test.labels, self.metric, config.seed),
+                **several,
                 "rows": {**self.counts, "transfer": len(self.set.texts)},
                 "scored_on": rows.scored_on,
                 "labels": list(rows.labels),
                 "teacher": teacher.name,
                 "validation": self.validation,
-                "best_step": self.best_step,
-                "steps": self.steps,
+                "best_step": self.learned[main].step,
+                "steps": self.lessons.steps,
             }
         )
         return False
 
+    def _asked(self, learned: Learned, member: Member) -> Callable[[Sequence[tuple[str, ...]]], np.ndarray]:
+        predictor = self.lessons.predictor(learned.model, member)
+        return lambda texts: predictor.logits(texts).numpy()
+
+    def _scored(self, found: np.ndarray, valid: np.ndarray) -> dict[str, Any]:
+        """What these logits of the test rows and of the validation rows say of a model."""
+        rows = self.rows
+        checked = (valid, rows.valid.labels)
+        return evaluate.score(found, rows.test.labels, rows.labels, checked, self.metric, self.config.seed)
+
+    def _size(self, member: Member) -> dict[str, int]:
+        weights = sum(parameter.numel() for parameter in self.learned[member].model.parameters())
+        return {"parameters": weights, "bytes": (self.lessons.place(member) / artifact.WEIGHTS).stat().st_size}
+
+    def _member(
+        self, member: Member, teacher: np.ndarray, scores: dict[str, Any], before: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """A member as the summary tells it: single figures, without tables. The networks of one kind are as large and
+        as fast as the first of them, `before`."""
+        test, ask = self.rows.test, self._asked(self.learned[member], member)
+        found = ask(test.texts)
+        control = self.controls.get((member.student, member.seed))
+        row = {name: getattr(member, name) for name in ("name", "student", "seed", "share")} | {
+            "texts": len(self.lessons.share(member)),
+            "agreement": float((found.argmax(1) == teacher.argmax(1)).mean()),
+            "control": None,
+        }
+        if member == self.members[0]:
+            row["student_score"], row["control"] = scores["student"], scores.get("control")
+        else:
+            row["student_score"] = self._scored(found, ask(self.rows.valid.texts))
+            like = next((one["student_score"] for one in before if one["student"] == member.student), None)
+            cost = {**self._size(member), **evaluate.speed(ask, test.texts)} if like is None else like
+            row["student_score"] |= {part: cost[part] for part in evaluate.COST}
+            if control:
+                ask = self._asked(control, member)
+                row["control"] = self._scored(ask(test.texts), ask(self.rows.valid.texts))
+        for score in ("student_score", "control"):
+            row[score] = row[score] and {key: value for key, value in row[score].items() if _single(value)}
+        return row
+
     def _ask(
         self, texts: Sequence[tuple[str, ...]], stage: str, stop: Callable[[], bool] | None = None
     ) -> Generator[Event, None, Tensor]:
-        for event in (asked := _Kept(label.logits(self.teacher_, list(texts), self.cache, stop or self.stop))):
+        for event in (asked := Kept(label.logits(self.teacher_, list(texts), self.cache, stop or self.stop))):
             yield Progress(stage, event.done, event.total, event.unit, event.left)
         return asked.value
-
-    def _train(
-        self,
-        stage: str,
-        model: students.Student,
-        sides: students.Sides,
-        loss: Callable[[Tensor], Tensor],
-        score: Callable[[], dict[str, float]],
-        on_best: Callable[[], None] = lambda: None,
-    ) -> Generator[Event, None, train.Best]:
-        """The loop's ticks as events; returns the best. `on_best` is called while the model holds its best weights."""
-        config = self.config
-        plan = train.Plan(
-            self.steps, config.batch, config.lr, config.optimiser, seed=config.seed,
-            evaluate_every=max(1, self.steps // config.evaluations), select=self.metric,
-        )  # fmt: skip
-        lengths = sum(lengths for _, lengths in sides).tolist()
-        checkpoint = self.folder / f"{stage}.ckpt"
-        ticks = _Kept(
-            train.fit(model, len(lengths), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=self.stop)
-        )
-        for tick in ticks:
-            yield Progress(stage, tick.step, tick.steps, "steps", tick.left)
-            yield Point(f"{stage}/loss", tick.step, tick.loss)
-            for name, value in (tick.scores or {}).items():
-                yield Point(f"{stage}/valid_{name}", tick.step, value)
-            if tick.best:
-                on_best()
-        if not self.stop():
-            checkpoint.unlink(missing_ok=True)
-        return ticks.value
 
     def _values(self, logits: np.ndarray) -> dict[str, float]:
         """Every metric of these answers to the validation rows."""
         return measures.values(logits.argmax(1), self.rows.valid.labels, len(self.rows.labels))
-
-    def _own_labels(self) -> Tensor:
-        """The labels of the labelled texts, which come first in the transfer set."""
-        own = self.set.source.count("labelled")
-        return torch.tensor([self.rows.train.labels[row] for row in self.set.origin[:own]])
-
-    def _read(self, model: students.Student, sides: students.Sides, index: Tensor) -> Tensor:
-        return model(students.take(sides, index, self.device))
-
-    def _encode(self, texts: Sequence[tuple[str, ...]]) -> students.Sides:
-        limit = self.config.max_tokens
-        return [students.pad(self.words.ids(side, limit)) for side in zip(*texts, strict=True)]
-
-    def _untrained(self) -> students.Student:
-        """The student before training. Control and student start from the very same weights."""
-        torch.manual_seed(self.config.seed)
-        config = self.config
-        sparse = config.optimiser == "adam" and self.device != "mps"  # which has no sparse tensors
-        model = students.Student(
-            self.vectors, STUDENTS.get(config.student).Encoder, len(self.rows.labels), self.rows.pair,
-            config.hidden, config.fc, config.dropout, config.channels, sparse=sparse,
-        )  # fmt: skip
-        return model.to(self.device)
 
     def _nearest(self) -> list[tuple[int, int]]:
         """What each piece of the teacher that has no row is read as: comparing all of them takes seconds."""
@@ -345,25 +296,6 @@ class _Run:
             (place / "said.json").write_text(json.dumps(said), encoding="utf-8")
         return made, said, False
 
-    def _student_key(self) -> dict[str, Any]:
-        """All that decides the control's weights, but for the number of steps."""
-        shape = ("student", "hidden", "fc", "dropout", "channels", "max_tokens")
-        training = ("optimiser", "lr", "batch", "evaluations", "seed")
-        vectors = digest(self.vectors.numpy().tobytes().hex())
-        words = digest([self.words.entries, self.words.token_ids, self.words.aliases])
-        return {
-            "format": FORMAT, "data": self.rows.fingerprint(), "vectors": vectors, "words": words,
-            "torch": torch.__version__,
-            "device": self.device, "metric": self.metric,
-            **{knob: getattr(self.config, knob) for knob in shape + training},
-        }  # fmt: skip
-
-    def _settings(self) -> dict[str, Any]:
-        return artifact.settings(self.config, self.rows.labels, self.rows.pair, self.vectors)
-
-    def _keep(self, place: Path) -> None:
-        artifact.save(Predictor(self.student_, self.words, self._settings()), place)
-
     def _write_texts(self, found: dict[str, np.ndarray]) -> None:
         """The scored rows with everyone's probabilities, one JSON object a line."""
         labels, test = self.rows.labels, self.rows.test
@@ -374,31 +306,8 @@ class _Run:
         write_whole(self.folder / "texts.jsonl", "\n".join(lines).encode("utf-8", "replace"))
 
 
-class _Kept:
-    """A generator whose return value is kept in `value` when it ends."""
-
-    def __init__(self, generator: Generator[Any, None, Any]):
-        self.generator = generator
-        self.value: Any = None
-
-    def __iter__(self) -> Iterator[Any]:
-        self.value = yield from self.generator
-
-
-def _scores(found: Tensor, truth: Tensor, metric: str, loss: Tensor) -> dict[str, float]:
-    value = float(loss)
-    if not math.isfinite(value):
-        raise Diverged("The validation loss is not a finite number any more. A lower learning rate may help.")
-    values = measures.values(found.argmax(1).numpy(), truth.numpy(), found.shape[1])
-    return {"accuracy": values["accuracy"], metric: values[metric], "loss": value}
-
-
-def _weights(model: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-
-
-def _count(model: torch.nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
+def _single(value: Any) -> bool:
+    return value is None or isinstance(value, int | float | str)
 
 
 def _file_key(file: str | None) -> list[Any] | None:

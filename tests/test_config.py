@@ -14,7 +14,7 @@ KNOBS = {knob.name: knob for knob in knobs()}
 def test_every_knob_is_told_once_and_whole() -> None:
     assert list(KNOBS) == list(Config.model_fields)
     for knob in knobs():
-        assert knob.group in GROUPS and knob.type in (str, int, float, bool, dict), knob
+        assert knob.group in GROUPS and knob.type in (str, int, float, bool, dict, list), knob
         assert knob.label and knob.label[0].isupper() and knob.help[-1] == ".", knob
         assert knob.default is not None or knob.optional, knob
 
@@ -36,7 +36,7 @@ def test_limits_hold_and_are_told(knob: Knob) -> None:
 @pytest.mark.parametrize("knob", [k for k in KNOBS.values() if k.choices], ids=lambda knob: knob.name)
 def test_choices_hold(knob: Knob) -> None:
     for choice in knob.choices:
-        assert getattr(Config.of(**{knob.name: choice}), knob.name) == choice
+        assert getattr(Config.of(**{knob.name: choice}), knob.name) == ([choice] if knob.type is list else choice)
     with pytest.raises((KnobError, UnknownPart), match="nonsense"):
         Config.of(**{knob.name: "nonsense"})
 
@@ -60,6 +60,17 @@ def test_rules_come_from_text_and_from_their_files() -> None:
         Config.of(rules="maks")
     with pytest.raises(KnobError, match="rules"):
         Config.of(rules="mask=a lot")
+
+
+def test_lists_come_from_text_and_hold_each_thing_once() -> None:
+    assert Config.of(students="textcnn, bag,textcnn").students == ["textcnn", "bag"]
+    assert Config.of(learning_curve="0.5,0.1,1,0.5").learning_curve == [0.1, 0.5]
+    assert Config.of(students="", learning_curve="").changed() == {}
+    with pytest.raises(UnknownPart, match="Did you mean 'textcnn'"):
+        Config.of(students="textcn")
+    for wrong in ("0", "1.5", "some"):
+        with pytest.raises(KnobError, match="^learning_curve can't be"):
+            Config.of(learning_curve=wrong)
 
 
 def test_a_config_survives_the_store() -> None:

@@ -12,6 +12,7 @@ from distill_core.cache import Cache
 from distill_core.config import Config
 from distill_core.errors import Stopped, UserError
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.learn import Lessons
 from distill_core.teacher import Teacher
 from distill_core.transfer import TransferSet
 
@@ -258,11 +259,12 @@ def test_student_and_control_start_from_the_same_weights(config, tmp_path, cache
     assert len(starts) == 2 and same(*starts)
 
 
-def test_labels_follow_their_texts_into_the_transfer_set(config, tmp_path, cache):
-    run = pipeline._Run(config, tmp_path, cache, lambda: False)
-    run.rows = SimpleNamespace(train=data.Split([("a",), ("A",), ("b",)], [0, 1, 2]))
-    run.set = TransferSet([("a",), ("b",), ("c",)], ["labelled", "labelled", "augmented"], [0, 2, 0], {})
-    assert run._own_labels().tolist() == [0, 2]
+def test_labels_follow_their_texts_into_the_transfer_set():
+    shared = SimpleNamespace(
+        rows=SimpleNamespace(train=data.Split([("a",), ("A",), ("b",)], [0, 1, 2])),
+        texts=TransferSet([("a",), ("b",), ("c",)], ["labelled", "labelled", "augmented"], [0, 2, 0], {}),
+    )
+    assert Lessons.own_labels.func(shared).tolist() == [0, 2]
 
 
 def test_without_a_control_nobody_knows(config, tmp_path, cache):

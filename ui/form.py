@@ -157,7 +157,8 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
         **more,
     }
     if knob.choices:
-        return gr.Dropdown(list(knob.choices), value=knob.default, **words)
+        several = knob.type is list
+        return gr.Dropdown(list(knob.choices), value=knob.default, multiselect=several or None, **words)
     if knob.type is bool:
         return gr.Checkbox(value=knob.default, **words)
     if knob.type in (int, float) and not knob.optional:  # an empty gr.Number shows a 0, which is a value

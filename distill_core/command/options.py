@@ -155,6 +155,8 @@ def _told(knob: Knob) -> str:
     default = knob.default
     if isinstance(default, dict):
         default = ",".join(f"{name}={rate}" for name, rate in default.items())
+    if isinstance(default, list):
+        default = ",".join(map(str, default)) or "none"
     if isinstance(default, bool):
         default = "on" if default else "off"
     if default is not None:
@@ -167,7 +169,7 @@ def _metavar(knob: Knob) -> str:
         return "COL"
     if knob.name in (*FILES, "unlabelled", "vectors_file"):
         return "F"
-    return {int: "N", float: "X", dict: "RULE=RATE,…"}.get(knob.type, "NAME")
+    return {int: "N", float: "X", dict: "RULE=RATE,…", list: "A,B,…"}.get(knob.type, "NAME")
 
 
 def _positive(text: str) -> int:
