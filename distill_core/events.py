@@ -56,7 +56,8 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Point(Event):
-    """One point of a curve. Series are "<stage>/<what>": student/loss, student/valid_loss, student/valid_accuracy, …"""
+    """One point of a curve. Series are "<stage>/<what>": student/loss, student/valid_loss, student/valid_accuracy, …,
+    and those of another member than the main one end in "@<its name>": student/loss@textcnn-1."""
 
     kind: ClassVar[str] = "point"
     series: str
@@ -77,8 +78,9 @@ class Note(Event):
 @dataclass(frozen=True)
 class Fact(Event):
     """Something settled that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary",
-    "memory" (peak bytes of the run's process), "metric" (one of measures.METRICS) or "validation" (what the metric
-    says on validation of "floor", "control", "teacher", for the chart's lines); value is JSON."""
+    "memory" (peak bytes of the run's process), "metric" (one of measures.METRICS), "members" (those of a run that
+    trains several, in order: "name", "student", "seed", "share") or "validation" (what the metric says on validation of
+    "floor", "control", "teacher", for the chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
     name: str

@@ -387,6 +387,12 @@ WORDS: dict[str, str] = {
     "knob.evaluations.help": "Wie oft die Validierungszeilen in einem Lauf gewertet werden.",
     "knob.control.label": "Kontrolllauf",
     "knob.control.help": "Den gleichen Schüler auch ohne Lehrer trainieren; sonst weiß niemand, was das Destillieren bewirkt hat.",
+    "knob.students.label": "Weitere Schüler",
+    "knob.students.help": "Andere Netze zum Vergleich im selben Lauf, mit denselben Texten, Labels und Vektoren: textcnn,bag.",
+    "knob.seeds.label": "Startwerte",
+    "knob.seeds.help": "Jeden Schüler so oft trainieren, mit Startwert, Startwert+1, …: Mittel und Intervall. Er bestimmt erste Gewichte, Reihenfolge der Batches und Dropout; Daten, Transfermenge und Anfangsvektoren sind für alle gleich.",
+    "knob.learning_curve.label": "Lernkurve",
+    "knob.learning_curve.help": "Anteile der Transfermenge, auf denen der Schüler zusätzlich trainiert wird, mit ebenso vielen Schritten: 0.05,0.1,0.25,0.5.",
     # parts on the shelves: the first line of each one's docstring, in English
     "part.tasks.file": "Eigenes CSV, TSV, JSONL oder Parquet: je Zeile ein Text oder ein Paar und ein Label beliebiger Art.",
     "part.tasks.hub": "Ein beliebiger Datensatz auf dem Hugging Face Hub, über seine Kennung, mit frei gewählten Spalten.",
