@@ -16,6 +16,7 @@ _DOOR = {
         "export", "find", "inspect", "keep_file", "open_app", "pack", "predictor", "preview", "run", "run_tasks",
         "runs", "shelf", "start", "survey", "task_pair", "task_teacher", "teachers", "unpack",
     ),
+    "distill_core.cost": ("Estimate",),
     "distill_core.config": ("Config", "Knob", "knobs"),
     "distill_core.errors": (
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",

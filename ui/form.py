@@ -27,6 +27,14 @@ REFUSED = re.compile(rf"\b({'|'.join(knob.name for knob in knobs())})( can't be 
 OF_FILE, OF_HUB = (*FILES, *COLUMNS), ("dataset", "subset", *COLUMNS)  # knobs that only those two tasks read
 
 
+class Refused(KnobError):
+    """A value that can't be taken, and the `knob` in whose control it stands."""
+
+    def __init__(self, text: str, knob: str):
+        super().__init__(text)
+        self.knob = knob
+
+
 class Form:
     """The controls by knob name, in the order in which they were placed."""
 
@@ -45,6 +53,13 @@ class Form:
         smaller.controls = {name: control for name, control in self.controls.items() if name in names}
         return smaller
 
+    def control(self, knob: str) -> gr.components.Component | None:
+        """Where the knob's value is typed: its own control, the first rate for the rules, the name of another
+        teacher."""
+        if knob == "rules":
+            return next((one for name, one in self.controls.items() if name.startswith(RULE)), None)
+        return self.controls.get(OTHER_NAME if knob == "teacher" else knob)
+
     @property
     def inputs(self) -> list[gr.components.Component]:
         """All controls, as the inputs of an event."""
@@ -61,7 +76,7 @@ class Form:
         if found.get("teacher") == OTHER:
             found["teacher"] = str(found.get(OTHER_NAME, "")).strip()
             if not found["teacher"]:
-                raise UserError(say("teacher.other.missing"))
+                raise Refused(say("teacher.other.missing"), "teacher")
         return found
 
     def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[list[Any], list[str]]:
@@ -112,9 +127,9 @@ class Form:
         try:
             config = Config.of(**found)
         except KnobError as error:  # names the knob as an option is called; here it has a label
-            raise KnobError(
-                REFUSED.sub(lambda knob: f"{self.knobs[knob[1]].label} ({knob[1]}){knob[2]}", str(error))
-            ) from None
+            named = REFUSED.search(str(error))
+            words = REFUSED.sub(lambda knob: f"{self.knobs[knob[1]].label} ({knob[1]}){knob[2]}", str(error))
+            raise Refused(words, named[1] if named else "") from None
         return host.check(config, uploaded=FILES)
 
 
@@ -154,6 +169,7 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
         "info": knob.help,
         "interactive": True,
         "elem_classes": "knob",
+        "elem_id": f"knob-{knob.name}",
         **more,
     }
     if knob.choices:

@@ -5,13 +5,17 @@ import string
 
 import pytest
 
-from distill_core import knobs
+from distill_core import knobs, settings
 from distill_core.api import SHELVES
 from ui import show, words
 from ui.words import LANGUAGES, say, say_or, speaking, table
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
-OWN = ("knob.", "part.")  # declared in English beside the knob or the part itself; English has no keys for them
+OWN = (
+    "knob.",
+    "part.",
+    "setting.",
+)  # declared in English beside the knob, the part or the setting itself; English has no keys for them
 # the same word, name or sign in both languages; whatever else is equal was forgotten
 SAME = {
     "de": {
@@ -34,6 +38,7 @@ def declared() -> dict[str, str]:
     """The English of knobs and parts under the keys with which a language overrules it."""
     found = {f"knob.{knob.name}.label": knob.label for knob in knobs()}
     found |= {f"knob.{knob.name}.help": knob.help for knob in knobs()}
+    found |= {f"setting.{kind}.{one.name}": one.help for kind in ("preset", "size") for one in settings(kind)}
     return found | {f"part.{shelf.name}.{name}": shelf.help(name) for shelf in SHELVES for name in shelf.names}
 
 

@@ -1,5 +1,6 @@
 """Step four: start the run, watch it, stop it, resume it."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,9 +8,11 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, UserError
+from ui.bar import Bar, fault
 from ui.form import Form
 from ui.live import live
-from ui.show import esc, note, why
+from ui.show import note, why
+from ui.steps import recipe
 from ui.words import say
 
 ALIVE = ("queued", "running", "stopping")
@@ -43,6 +46,7 @@ class Distil:
     start: gr.Button
     buttons: list[gr.Button]
     message: gr.HTML
+    recipe: recipe.Recipe
 
 
 def build(form: Form) -> Distil:
@@ -54,26 +58,23 @@ def build(form: Form) -> Distil:
         resume = gr.Button(say("distil.resume"), visible=False, elem_id="resume")
         compare = gr.Button(say("distil.open_compare"), variant="primary", visible=False, elem_id="open-compare")
     message = gr.HTML(elem_id="distil-message")
+    chosen = recipe.build(form)
     view = live(elem_id="live")
-    with gr.Accordion(say("distil.knobs"), open=False):
-        for group in ("student", "training"):
-            gr.HTML(f'<h2 class="knobs-title">{esc(say(f"distil.{group}"))}</h2>')
-            with gr.Row(elem_classes="knobs"):
-                for knob in form.knobs.values():
-                    if knob.group == group:
-                        form.place(knob.name)
-    return Distil(view, start, [start, stop, resume, compare], message)
+    recipe.settings(form)
+    return Distil(view, start, [start, stop, resume, compare], message, chosen)
 
 
-def wire(form: Form, step: Distil, tabs: gr.Tabs) -> None:
-    """Connects the buttons. None of the events waits for the run: they write a row and return."""
+def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
+    """Connects the buttons, and the bar's Start. None of the events waits for the run: they write a row and return."""
     start, stop, resume, compare = step.buttons
 
-    def begin(*given: Any) -> tuple[Any, str]:
+    def begin(*given: Any) -> tuple[Any, ...]:
+        """Starts the run and shows it; a refused value is told here and, where it has a field, there too."""
         try:
-            return core.start(form.config(given, keep=True)).id, ""
+            return core.start(form.config(given, keep=True)).id, "", "", gr.Tabs(selected="distil")
         except UserError as error:
-            return gr.skip(), note(str(error), "error")
+            told, at = fault(form, error, time.monotonic_ns())
+            return gr.skip(), note(str(error), "error"), told, gr.Tabs(selected=at or "distil")
 
     def act(name: str, run: str) -> tuple[Any, ...]:
         try:
@@ -86,8 +87,10 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs) -> None:
         return act("stop", run) if run else (gr.skip(),) * (len(step.buttons) + 1)
 
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    start.click(begin, form.inputs, [step.live, step.message], scroll_to_output=False, **quick)
+    begun = [step.live, step.message, bar.fault, tabs]
+    gr.on([start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **quick)
     stop.click(halt, step.live, [*step.buttons, step.message], js=SURE_JS, **quick)
+    recipe.wire(form, step.recipe)
     # the live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told
     resume.click(lambda run: act("resume", run), step.live, [*step.buttons, step.message], **quick).then(
         None,

@@ -114,23 +114,13 @@ def build(form: Form) -> Task:
             look = gr.Button(say("task.look"), visible=False, elem_id="look")
             about = gr.HTML(f'<div class="card empty">{esc(say("task.reading"))}</div>', elem_id="about-data")
     with gr.Accordion(say("task.size"), open=False), gr.Row():
-        for knob in ("limit", "seed", "language"):
-            form.place(knob)
+        for knob in form.knobs.values():
+            if knob.group == "task" and knob.name not in form.controls:
+                form.place(knob.name)
     return Task(choice, own, hub, look, about)
 
 
-KNOBS = (
-    "task",
-    "train",
-    *MORE,
-    "dataset",
-    "subset",
-    *COLUMNS,
-    *(HUB + knob for knob in COLUMNS),
-    "limit",
-    "seed",
-    "language",
-)
+KNOBS = (*(knob.name for knob in core.knobs() if knob.group == "task"), *(HUB + knob for knob in COLUMNS))
 
 
 def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], followers: list[Any]) -> None:

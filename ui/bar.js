@@ -1,0 +1,54 @@
+// The keys of the guided path, and the words of a refused value carried to its field.
+const steps = ['task', 'teacher', 'augment', 'distil', 'compare']
+const tab = (step) => document.getElementById(`step-${step}-button`)
+const seen = (node) => node && !node.disabled && node.getClientRects().length > 0
+const open = () => steps.find((step) => tab(step)?.getAttribute('aria-selected') === 'true')
+
+// The one primary action of what is open: the last primary button that can be seen.
+const primary = () => [...document.querySelectorAll('button.primary')].filter(seen).at(-1)
+
+function key(event) {
+  if (!element.isConnected) return removeEventListener('keydown', key)
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault()
+    document.activeElement?.blur()  // what was typed is the form's before the button is pressed
+    setTimeout(() => primary()?.click(), 60)
+    return
+  }
+  const typing = event.target.closest?.('input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select, [contenteditable=true]')
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+  if (event.key === '?') document.querySelector(`#step-${open()} .why a`)?.click()
+  const step = steps[Number(event.key) - 1]
+  if (step && tab(step)) { tab(step).click(); tab(step).focus() }
+}
+addEventListener('keydown', key)
+
+// A refused value: its step opens, the words stand beside its field, and the field has the focus.
+function tell(said) {
+  document.querySelectorAll('.refusal').forEach((old) => old.remove())
+  if (!said) return
+  let tries = 0
+  const look = () => {
+    const field = document.getElementById(said.dataset.field)
+    const closed = field?.closest('.block')?.parentElement?.closest('[style*="display: none"]')
+    if (closed) closed.parentElement?.querySelector('button')?.click()
+    const input = field && (field.matches('input, textarea') ? field : field.querySelector('input, textarea, button'))
+    if (!seen(input)) { if (++tries < 40) setTimeout(look, 50); return }
+    const words = document.createElement('p')
+    words.className = 'note error refusal'
+    words.id = `${said.dataset.field}-refusal`
+    words.setAttribute('role', 'alert')
+    words.textContent = said.textContent
+    field.append(words)
+    input.setAttribute('aria-invalid', 'true')
+    input.setAttribute('aria-describedby', words.id)
+    input.focus()
+    field.scrollIntoView({ block: 'center', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })
+    field.addEventListener('input', () => {
+      words.remove(); input.removeAttribute('aria-invalid'); input.removeAttribute('aria-describedby')
+    }, { once: true })
+  }
+  look()
+}
+const faults = document.getElementById('fault')
+if (faults) new MutationObserver(() => tell(faults.querySelector('[data-field]'))).observe(faults, { childList: true, subtree: true, attributes: true })

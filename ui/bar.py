@@ -1,0 +1,161 @@
+"""The bar under every step: what would run, what it costs on this machine, Start, and the way on.
+
+The cost comes at once from what is known; what isn't known is measured in the background, and told when it is.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Config, Estimate, UserError
+from ui.form import Form, Refused
+from ui.show import DASH, count, duration, esc, size
+from ui.steps import task
+from ui.words import say
+
+STEPS = ("task", "teacher", "augment", "distil", "compare")
+AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
+TOLD = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")  # what a recipe names where it is changed
+JS = Path(__file__).with_name("bar.js").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The bar's parts. `fault` is where a refused value is told; its script carries the words to the field."""
+
+    line: gr.HTML
+    fault: gr.HTML
+    start: gr.Button
+    ways: dict[str, gr.Button]
+
+
+def build() -> Bar:
+    """Lays the bar out; which of its buttons are seen, the style sheet decides by the step that is open."""
+    with gr.Row(elem_id="bar"):
+        line = gr.HTML(f'<p class="recipe">{esc(say("bar.reading"))}</p>', elem_id="recipe", js_on_load=JS)
+        start = gr.Button(say("bar.start"), variant="secondary", elem_id="start-now")
+        ways = {
+            step: gr.Button(say(f"next.{step}"), variant="primary", elem_id=f"to-{step}")
+            for step in ("teacher", "augment", "distil")
+        }
+    fault = gr.HTML("", elem_id="fault")
+    return Bar(line, fault, start, ways)
+
+
+def wire(form: Form, bar: Bar, tabs: gr.Tabs, live: gr.HTML, load: Any) -> None:
+    """Connects the bar, once every step has placed its controls. `load` is the event of the page's opening."""
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    for step, button in bar.ways.items():
+        button.click(lambda step=step: gr.Tabs(selected=step), None, tabs, **quick)
+
+    def told(run: str, *given: Any) -> str:
+        return recipes(run, form, given)
+
+    def measured(run: str, *given: Any) -> str:
+        return recipes(run, form, given, core.survey)
+
+    inputs = [live, *form.inputs]
+    changes = [control.change for control in form.controls.values()]
+    gr.on([load, live.change, *changes], told, inputs, bar.line, trigger_mode="always_last", **quick).then(
+        measured,
+        inputs,
+        bar.line,
+        api_visibility="private",
+        show_progress="hidden",
+        trigger_mode="always_last",
+        concurrency_id="survey",  # its work is done by another process: nobody's click waits for it
+        concurrency_limit=2,
+    )
+
+
+def recipes(run: str, form: Form, given: Any, ask: Any = None) -> str:
+    """The run that is shown and the run that Start would begin, each in one line; one line where they are the same.
+    `ask` is what is asked for the cost where more than a look is wanted."""
+    try:
+        shown = recipe(core.run(run).config) if run else ""
+    except UserError:
+        shown = ""
+    lines = [f'<p class="recipe"><b>{esc(say("recipe.shown"))}</b> {esc(shown)}</p>'] if shown else []
+    try:
+        config = form.config(given)
+        key = "recipe.coming" if shown else "recipe.this"
+        lines.append(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(recipe(config))}</p>{_price(config, ask)}')
+    except UserError as error:  # told again, at its field, when Start is pressed
+        lines.append(f'<p class="recipe refused"><b>{esc(say("bar.refused"))}</b> {esc(str(error))}</p>')
+    return "".join(lines)
+
+
+def _price(config: Config, ask: Any) -> str:
+    """The cost in words, or what is being done about it."""
+    if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
+        return _waiting("bar.data")
+    try:
+        found = (ask or core.estimate)(config)
+    except UserError:  # told beside the data, or by the run
+        return _waiting("bar.unknown")
+    if found is None:
+        return _waiting("bar.unknown" if ask else "bar.measuring")
+    return cost(found)
+
+
+def _waiting(key: str) -> str:
+    return f'<p class="cost wait">{esc(say(key))}</p>'
+
+
+def cost(found: Estimate) -> str:
+    """An estimate in one line, and under it where the time goes and what the figure rests on."""
+    about = say("bar.about", time=duration(rounded(found.seconds)))
+    memory = say("bar.memory", size=size(float(f"{found.memory:.2g}"))) if found.memory else ""
+    cached = say("bar.cached") if "label" in found.cached else ""
+    line = " · ".join(filter(None, [about, memory, cached]))
+    stages = "".join(
+        f"<li><span>{esc(say(f'stage.{stage}'))}</span> {esc(_took(seconds, stage in found.cached))}</li>"
+        for stage, seconds in found.stages.items()
+    )
+    between = say("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high)))
+    rests = say(f"bar.rests.{found.rests_on}", n=count(found.runs))
+    amount = say("bar.amount", texts=count(found.texts), steps=count(found.steps))
+    return (
+        f'<details class="cost"><summary>{esc(line)}</summary>'
+        f"<div><ul>{stages}</ul><p>{esc(amount)} {esc(between)} {esc(rests)}</p></div></details>"
+    )
+
+
+def _took(seconds: float, cached: bool) -> str:
+    if cached:
+        return say("stage.cached")
+    return say("bar.moment") if seconds < 1 else duration(rounded(seconds))
+
+
+def rounded(seconds: float) -> float:
+    """As few figures as an estimate deserves: 7, 25, 140 (2 min 20 s), 1,500 (25 min)."""
+    step = next((step for step, most in ((1, 15), (5, 90), (10, 300), (60, 3600)) if seconds < most), 600)
+    return max(1.0, step * round(seconds / step))
+
+
+def recipe(config: Config) -> str:
+    """A run in one line."""
+    teacher = config.teacher or core.task_teacher(config.task) or DASH
+    words = {
+        "task": task.name(config.task),
+        "rows": say("labelled", n=count(config.limit)) if config.limit else say("labelled.all"),
+        "teacher": teacher.replace("\\", "/").rsplit("/", 1)[-1] + (say("fine_tuned") if config.fine_tune else ""),
+        "student": config.student,
+        "passes": say("passes", n=config.n_iter) if config.n_iter else say("passes.none"),
+    }
+    changed = {name: value for name, value in config.changed().items() if name in TOLD}
+    return " · ".join([say("recipe", **words), *(f"{name} {value}" for name, value in changed.items())])
+
+
+def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
+    """What the page's script needs to tell `error` at its field, and the step where the field is ("" where the error
+    belongs to none). `number` makes the same words new, so that they are told again."""
+    if not isinstance(error, Refused) or error.knob not in form.knobs:
+        return "", ""
+    control = form.control(error.knob)
+    step = AT[form.knobs[error.knob].group]
+    attributes = f'data-field="{esc(control.elem_id)}" data-step="{step}" data-number="{number}"'
+    return f"<p hidden {attributes}>{esc(str(error))}</p>", step

@@ -1,0 +1,164 @@
+"""How to distil, in two clicks: a preset and a student's size fill the settings; what differs from them is named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Setting, UserError
+from ui.form import RULE, Form
+from ui.show import esc, figure
+from ui.words import say, say_or
+
+DEFAULT = "best"
+OWN = ""  # the size that the preset itself has
+MARK_JS = """
+const mark = () => {
+  document.querySelectorAll('.knob.changed').forEach((old) => old.classList.remove('changed'))
+  for (const id of (element.querySelector('[data-changed]')?.dataset.changed ?? '').split(' '))
+    if (id) document.getElementById(id)?.classList.add('changed')
+}
+watch('value', mark); mark()
+addEventListener('click', () => setTimeout(mark, 100))  // the settings come into the page when they are first opened
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The parts of the row."""
+
+    preset: gr.Radio
+    size: gr.Radio
+    changed: gr.HTML
+    back: gr.Button
+
+
+def build(form: Form) -> Recipe:
+    """Lays out the choice of preset and size, and the line that tells what was changed since."""
+    with gr.Row(elem_id="recipe-row", equal_height=True):
+        preset = _choice("preset", [_card("preset", one) for one in core.settings("preset")], DEFAULT)
+        own = (f"{say('size.own.name')}\n{say('size.own.help')}", OWN)
+        size = _choice("size", [own, *(_card("size", one) for one in core.settings("size"))], OWN)
+    with gr.Row(elem_id="recipe-changed"):
+        changed = gr.HTML("", js_on_load=MARK_JS, elem_id="changed-knobs")
+        back = gr.Button(say("recipe.back"), size="sm", visible=False, elem_id="back-to-preset")
+    return Recipe(preset, size, changed, back)
+
+
+def settings(form: Form) -> None:
+    """The knobs of student and training, all of them, closed at first."""
+    with gr.Accordion(say("distil.knobs"), open=False, elem_id="settings"):
+        for group in ("student", "training"):
+            gr.HTML(f'<h2 class="knobs-title">{esc(say(f"distil.{group}"))}</h2>')
+            with gr.Row(elem_classes="knobs"):
+                for knob in form.knobs.values():
+                    if knob.group == group:
+                        form.place(knob.name)
+
+
+def wire(form: Form, step: Recipe) -> None:
+    """Connects the row, once every step has placed its controls."""
+    names = filled(form)
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    choice = [step.preset, step.size]
+
+    def fill(preset: str, size: str, *given: Any) -> list[Any]:
+        return [gr.skip() if name not in (said := _said(form, preset, size, given)) else said[name] for name in names]
+
+    def chose_preset(preset: str, size: str, *given: Any) -> list[Any]:
+        return [OWN, *fill(preset, OWN, *given)]
+
+    controls = [form.controls[name] for name in names]
+    step.preset.input(chose_preset, [*choice, *form.inputs], [step.size, *controls], **quick)
+    gr.on([step.size.input, step.back.click], fill, [*choice, *form.inputs], controls, **quick)
+
+    def compare(preset: str, size: str, *given: Any) -> tuple[str, Any]:
+        said = _said(form, preset, size, given)
+        differ = [name for name, value in _given(form, given).items() if name in said and not _same(value, said[name])]
+        return changed(form, preset, said, differ, given), gr.Button(visible=bool(differ))
+
+    gr.on(
+        [step.preset.change, step.size.change, *(control.change for control in controls)],
+        compare,
+        [*choice, *form.inputs],
+        [step.changed, step.back],
+        trigger_mode="always_last",
+        **quick,
+    )
+
+
+def filled(form: Form) -> list[str]:
+    """The names of the controls that a preset or a size fills, in the form's order."""
+    touched = set(_controls(core.settings("preset")[0].knobs | core.settings("size")[0].knobs))
+    return [name for name in form.controls if name in touched]
+
+
+def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> str:
+    """What differs from the preset, in words."""
+    if not differ:
+        return f'<p class="hint">{esc(say("recipe.as_preset", name=say_or(preset, f"preset.{preset}.name")))}</p>'
+    typed = _given(form, given)
+    words = [f"{_label(form, name)} {_shown(said[name])} → {_shown(typed[name])}" for name in differ]
+    ids = " ".join(filter(None, (form.controls[name].elem_id for name in differ)))
+    told = say("recipe.changed", name=say_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
+    return f'<p class="hint" data-changed="{esc(ids)}">{esc(told)}</p>'
+
+
+def _choice(kind: str, cards: list[tuple[str, str]], value: str) -> gr.Radio:
+    return gr.Radio(
+        cards, value=value, label=say(f"{kind}.choose"), interactive=True, elem_classes="choice row", elem_id=f"{kind}s"
+    )
+
+
+def _card(kind: str, one: Setting) -> tuple[str, str]:
+    name = say_or(one.name.capitalize(), f"{kind}.{one.name}.name")
+    return f"{name}\n{say_or(one.help, f'setting.{kind}.{one.name}')}", one.name
+
+
+def _said(form: Form, preset: str, size: str, given: Any) -> dict[str, Any]:
+    """The value that preset and size give each control they fill; a size overrules the preset."""
+    try:
+        values = form.values(given)
+        pair = core.task_pair(str(values.get("task", "")))
+        pair = bool(values.get("text2")) if pair is None else pair
+    except UserError:
+        pair = False
+    presets = {one.name: one.knobs for one in core.settings("preset", pair)}
+    sizes = {one.name: one.knobs for one in core.settings("size")}
+    own = {name: form.knobs[name].default for name in next(iter(sizes.values()))}
+    found = own | presets.get(preset, presets[DEFAULT]) | sizes.get(size, {})
+    return {name: value for name, value in _controls(found).items() if name in form.controls}
+
+
+def _controls(knobs: dict[str, Any]) -> dict[str, Any]:
+    """Knob values as control values: each rule of the shelf has a control of its own."""
+    found = {name: value for name, value in knobs.items() if name != "rules"}
+    if "rules" in knobs:
+        found |= {RULE + rule.name: knobs["rules"].get(rule.name, 0.0) for rule in core.shelf("augment")}
+    return found
+
+
+def _given(form: Form, given: Any) -> dict[str, Any]:
+    return dict(zip(form.controls, given, strict=True))
+
+
+def _same(typed: Any, said: Any) -> bool:
+    if isinstance(said, int | float) and isinstance(typed, int | float) and not isinstance(said, bool):
+        return abs(typed - said) <= 1e-9 * max(1.0, abs(said))
+    return typed == said
+
+
+def _label(form: Form, name: str) -> str:
+    if name.startswith(RULE):
+        return say_or(name.removeprefix(RULE), f"rule.{name.removeprefix(RULE)}.name")
+    return form.knobs[name].label
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return say("yes" if value else "no")
+    if isinstance(value, int | float):
+        return figure(value, ",g" if isinstance(value, float) else ",d")
+    return str(value)
