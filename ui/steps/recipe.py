@@ -37,12 +37,12 @@ class Recipe:
 
 def build(form: Form) -> Recipe:
     """Lays out the choice of preset and size, and the line that tells what was changed since."""
-    with gr.Row(elem_id="recipe-row", equal_height=True):
+    with gr.Group(elem_id="recipe-row"):
         preset = _choice("preset", [_card("preset", one) for one in core.settings("preset")], DEFAULT)
         own = (f"{say('size.own.name')}\n{say('size.own.help')}", OWN)
         size = _choice("size", [own, *(_card("size", one) for one in core.settings("size"))], OWN)
     with gr.Row(elem_id="recipe-changed"):
-        changed = gr.HTML("", js_on_load=MARK_JS, elem_id="changed-knobs")
+        changed = gr.HTML(_as(DEFAULT), js_on_load=MARK_JS, elem_id="changed-knobs")
         back = gr.Button(say("recipe.back"), size="sm", visible=False, elem_id="back-to-preset")
     return Recipe(preset, size, changed, back)
 
@@ -98,12 +98,16 @@ def filled(form: Form) -> list[str]:
 def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> str:
     """What differs from the preset, in words."""
     if not differ:
-        return f'<p class="hint">{esc(say("recipe.as_preset", name=say_or(preset, f"preset.{preset}.name")))}</p>'
+        return _as(preset)
     typed = _given(form, given)
     words = [f"{_label(form, name)} {_shown(said[name])} → {_shown(typed[name])}" for name in differ]
     ids = " ".join(filter(None, (form.controls[name].elem_id for name in differ)))
     told = say("recipe.changed", name=say_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
     return f'<p class="hint" data-changed="{esc(ids)}">{esc(told)}</p>'
+
+
+def _as(preset: str) -> str:
+    return f'<p class="hint">{esc(say("recipe.as_preset", name=say_or(preset, f"preset.{preset}.name")))}</p>'
 
 
 def _choice(kind: str, cards: list[tuple[str, str]], value: str) -> gr.Radio:
