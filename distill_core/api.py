@@ -492,6 +492,8 @@ class Inspection:
 
 def inspect(config: Config, sample: int = 8) -> Inspection:
     """Reads and checks the config's data as a run would. Raises UserError."""
+    from distill_core import verdict
+
     data = _data(config)
     names = ("text", "text2")
     return Inspection(
@@ -501,7 +503,7 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
         balance={label: data.train.labels.count(number) for number, label in enumerate(data.labels)},
         sample=[dict(zip(names, text, strict=False)) | {"label": data.labels[label]}
                 for text, label in list(zip(data.train.texts, data.train.labels, strict=True))[:sample]],
-        notes=[_note(note) for note in data.notes],
+        notes=[_note(note) for note in (*data.notes, *verdict.before(data))],
         columns=dict(data.columns), pair=data.pair, language=data.language, scored_on=data.scored_on,
     )  # fmt: skip
 

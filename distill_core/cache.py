@@ -55,6 +55,13 @@ class Cache:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
+    def visits(self, kind: str, key: dict[str, Any], visitor: str) -> int:
+        """Write down that `visitor` was here, once however often it comes, and tell how many different ones were."""
+        book = self._place(kind, key)
+        book.mkdir(parents=True, exist_ok=True)
+        (book / digest(visitor)[:40]).touch()
+        return sum(1 for _ in book.iterdir())
+
     def sweep(self) -> None:
         """Remove what killed runs left half-filled."""
         for folder in self.root.glob("*/.*"):

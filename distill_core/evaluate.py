@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_core import calibration, measures
+from distill_core.cache import Cache, digest
 from distill_core.data import Split
 from distill_core.groups import ALONE
 
@@ -101,6 +102,13 @@ def score(
         "per_class": measures.per_class(answers, labels, names),
         **calibration.described(logits, labels, valid),
     }  # fmt: skip
+
+
+def tests_read(cache: Cache, test: Split, labels: Sequence[str], run: str) -> int:
+    """How many runs have scored on these very test rows, in whatever order, `run` (its id) included. A resumed run
+    counts once."""
+    rows = sorted((*text, labels[label]) for text, label in zip(test.texts, test.labels, strict=True))
+    return cache.visits("tests", {"rows": digest(rows)}, run)
 
 
 def speed(predict: Callable[[Texts], Any], texts: Texts) -> dict[str, float]:

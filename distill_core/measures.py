@@ -6,10 +6,16 @@ and 13: the percentile interval). Knows nothing of models or probabilities.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from distill_core.config import Config
+from distill_core.parts import TASKS
+
+if TYPE_CHECKING:
+    from distill_core.data import Data
 
 METRICS = ("accuracy", "macro_f1", "mcc", "f1")
 RESAMPLES = 2000
@@ -25,6 +31,12 @@ def chosen(wanted: str, of_task: str, labels: Sequence[int], classes: int) -> st
         counts = np.bincount(np.asarray(labels, dtype=int), minlength=classes)
         metric = "macro_f1" if counts.max() >= UNEVEN * max(1, counts.min()) else "accuracy"
     return "macro_f1" if metric == "f1" and classes > 2 else metric
+
+
+def of_run(config: Config, data: "Data") -> str:
+    """The metric of a run with these knobs and rows."""
+    own = TASKS.constant(config.task, "METRIC", "auto")
+    return chosen(config.metric, own, data.train.labels, len(data.labels))
 
 
 UNEVEN = 2  # times: from here on always answering the commonest of two classes is right on two thirds of the rows

@@ -11,7 +11,7 @@ Knows nothing of the store, of processes or of who asked.
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from distill_core import artifact, calibration, data, evaluate, label, measures, members, text, transfer
+from distill_core import artifact, calibration, data, evaluate, label, measures, members, text, transfer, verdict
 from distill_core import teacher as teachers
 from distill_core.cache import Cache, digest, write_whole
 from distill_core.config import Config
@@ -37,7 +37,7 @@ from distill_core.events import (
 )
 from distill_core.learn import Kept, Learned, Lessons, in_turn
 from distill_core.members import Member
-from distill_core.parts import TASKS, VECTORS
+from distill_core.parts import VECTORS
 from distill_core.teacher import Teacher
 from distill_core.vectors._nearest import nearest
 
@@ -79,18 +79,16 @@ class _Run:
     def data(self) -> Steps:
         self.rows = data.load(self.config)
         rows = self.rows
-        for level, sentence in rows.notes:
-            yield Note(sentence, level, "data")
+        yield from _notes([*rows.notes, *verdict.before(rows)], "data")
         self.counts = {"train": len(rows.train.texts), "valid": len(rows.valid.texts), "test": len(rows.test.texts)}
         yield Fact("rows", {**self.counts, "unlabelled": len(rows.unlabelled)})
         yield Fact("labels", list(rows.labels))
         yield Fact("columns", rows.columns)
-        own = TASKS.constant(self.config.task, "METRIC", "auto")
-        self.metric = measures.chosen(self.config.metric, own, rows.train.labels, len(rows.labels))
+        self.metric = measures.of_run(self.config, rows)
         yield Fact("metric", self.metric)
         self.floor = evaluate.floor(rows.train, len(rows.labels), rows.pair)
         found = self._values(self.floor.logits(rows.valid.texts))
-        self.floor_accuracy, self.validation = found["accuracy"], {"floor": found[self.metric]}
+        self.validation = {"floor": found[self.metric]}
         yield Fact("validation", dict(self.validation))
 
     def teacher(self) -> Steps:
@@ -108,7 +106,9 @@ class _Run:
         self.valid_logits = yield from self._ask(rows.valid.texts, "teacher")
         self.validation["teacher"] = self._values(self.valid_logits.numpy())[self.metric]
         yield Fact("validation", dict(self.validation))
-        yield from teachers.check(self.valid_logits, rows.valid.labels, rows.labels, self.floor_accuracy)
+        found = teachers.check(self.valid_logits, rows.valid.labels, rows.labels)
+        told = verdict.of_teacher(self.validation["teacher"], self.validation["floor"], self.metric)
+        yield from found or _notes(told, "teacher")
 
     def transfer(self) -> Steps:
         needed = self.config.vocabulary == "pieces" or self.rows.language in text.WITHOUT_SPACES
@@ -144,10 +144,14 @@ class _Run:
             if member is self.members[0]:
                 self.validation["control"] = learned.scores[self.metric]
                 yield Fact("validation", dict(self.validation))
+                told = verdict.of_control(self.validation["control"], self.validation["teacher"], self.metric)
+                yield from _notes(told, "control")
         return all(learned.cached for learned in self.controls.values())
 
     def label(self) -> Steps:
         self.soft = yield from self._ask(self.set.texts, "label")
+        self.disagreement = verdict.of_labels(self.rows, self.set, self.soft.numpy())
+        yield from _notes(verdict.on_labels(self.disagreement), "label")
 
     def student(self) -> Steps:
         self.learned: dict[Member, Learned] = {}
@@ -200,19 +204,21 @@ class _Run:
                 compared.append(self._member(member, soft.numpy(), scores, compared))
                 yield Progress("compare", len(scores) + done, models, "models")
             several = members.together(compared, scores["teacher"][self.metric], self.metric)
-        yield Compared(
-            {
-                **evaluate.summary(scores, found, test.labels, self.metric, config.seed),
-                **several,
-                "rows": {**self.counts, "transfer": len(self.set.texts)},
-                "scored_on": rows.scored_on,
-                "labels": list(rows.labels),
-                "teacher": teacher.name,
-                "validation": self.validation,
-                "best_step": self.learned[main].step,
-                "steps": self.lessons.steps,
-            }
-        )
+        summary = {
+            **evaluate.summary(scores, found, test.labels, self.metric, config.seed),
+            **several,
+            "rows": {**self.counts, "transfer": len(self.set.texts)},
+            "scored_on": rows.scored_on,
+            "labels": list(rows.labels),
+            "teacher": teacher.name,
+            "validation": self.validation,
+            "best_step": self.learned[main].step,
+            "steps": self.lessons.steps,
+            "disagreement": self.disagreement,
+            "tests_read": evaluate.tests_read(self.cache, test, rows.labels, self.folder.name),
+        }
+        given = len(self.set.texts) - self.set.source.count("augmented")
+        yield Compared(summary | {"verdict": verdict.after(summary, given, rows.pair)})
         return False
 
     def _asked(self, learned: Learned, member: Member) -> Callable[[Sequence[tuple[str, ...]]], np.ndarray]:
@@ -315,3 +321,8 @@ def _file_key(file: str | None) -> list[Any] | None:
         return None
     stat = Path(file).stat()
     return [str(Path(file).resolve()), stat.st_size, stat.st_mtime_ns]
+
+
+def _notes(said: Iterable[tuple[str, str]], stage: str) -> Iterator[Note]:
+    for level, sentence in said:
+        yield Note(sentence, level, stage)

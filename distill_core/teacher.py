@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from distill_core import kept, teacher_guard, teacher_labels, train
+from distill_core import kept, measures, teacher_guard, teacher_labels, train
 from distill_core.cache import digest
 from distill_core.config import Config
 from distill_core.device import autocast, device
@@ -72,6 +72,9 @@ def fine_tune(
         "format": FORMAT, "base": teacher_guard.fingerprint(folder, weights, data.labels), "rows": digest(rows),
         "device": device(), **{knob: getattr(config, knob) for knob in knobs},
     }  # fmt: skip
+    metric = measures.of_run(config, data)
+    if metric != "accuracy":  # teachers that were kept before there was a choice keep their key
+        key["metric"] = metric
     shelf = kept.shelf(home)
     if entry := shelf.get(kept.KIND, key):
         yield Note("The teacher was fine-tuned before on the same rows with the same knobs; it is used again.",
@@ -79,7 +82,7 @@ def fine_tune(
         return _kept_teacher(entry, data, config)
     learner = _begun(folder, settings, weights, data.labels, config)
     learner.check_texts(data.train.texts)
-    scores = yield from _train(learner, data, config, checkpoint, stop)
+    scores = yield from _train(learner, data, config, metric, checkpoint, stop)
     facts = {
         "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
         "pair": data.pair, "accuracy": scores["accuracy"], "rows": len(data.train.texts),
@@ -120,7 +123,7 @@ def _begun(
 
 
 def _train(
-    learner: Teacher, data: "Data", config: Config, checkpoint: Path | None, stop: Callable[[], bool]
+    learner: Teacher, data: "Data", config: Config, metric: str, checkpoint: Path | None, stop: Callable[[], bool]
 ) -> Generator[Event, None, dict[str, float]]:
     """The fine-tuning itself; returns the best epoch's scores, whose weights the model then holds."""
     model, where = learner.model, device()
@@ -140,13 +143,14 @@ def _train(
         found = torch.empty(len(valid), len(data.labels))
         for rows in by_length([len(one["input_ids"]) for one in valid], 64):
             found[rows] = learner.forward([valid[row] for row in rows], torch.float32)
-        right = (found.argmax(1) == valid_truth).float().mean()
-        return {"accuracy": float(right), "loss": float(cross_entropy(found, valid_truth))}
+        values = measures.values(found.argmax(1).numpy(), data.valid.labels, len(data.labels))
+        loss = float(cross_entropy(found, valid_truth))
+        return {"accuracy": values["accuracy"], metric: values[metric], "loss": loss}
 
     per_epoch = math.ceil(len(texts) / config.teacher_batch)
     plan = train.Plan(
         per_epoch * config.teacher_epochs, config.teacher_batch, config.teacher_lr, weight_decay=0.01,
-        evaluate_every=per_epoch, seed=config.seed,
+        evaluate_every=per_epoch, seed=config.seed, select=metric,
     )  # fmt: skip
     lengths = [len(one["input_ids"]) for one in texts]
     ticks = train.fit(model, len(texts), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=stop)

@@ -60,11 +60,11 @@ def match(teacher: Sequence[str], data: Sequence[str], name: str) -> tuple[list[
                        "Rename the data's labels, fine-tune the teacher (fine_tune) or choose another.")  # fmt: skip
 
 
-def check(logits: Tensor, truth: Sequence[int], labels: Sequence[str], floor: float | None = None) -> list[Note]:
+def check(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[Note]:
     """What the teacher's answers on labelled rows (validation) say about it, as warnings.
 
-    `logits` (rows, classes) and `truth` are in the data's label order; `floor` is a bag of words' accuracy on the same
-    rows. Raises TeacherError where another order of the labels fits so much better that this one must be wrong."""
+    `logits` (rows, classes) and `truth` are in the data's label order. Raises TeacherError where
+    another order of the labels fits so much better that this one must be wrong."""
     if not len(truth):
         return []
     said, right = logits.argmax(1).numpy(), np.asarray(truth)
@@ -87,9 +87,6 @@ def check(logits: Tensor, truth: Sequence[int], labels: Sequence[str], floor: fl
         return [Note(f"The teacher is right on {accuracy:.0%} of the validation rows; always answering {commonest!r} "
                      f"would be on {majority:.0%}. It has next to nothing to teach: fine-tune it or choose another.",
                      "warning", "teacher")]  # fmt: skip
-    if floor is not None and accuracy < floor + 0.01:
-        return [Note(f"The teacher is right on {accuracy:.1%} of the validation rows, a bag of words on {floor:.1%}. "
-                     "Distilling will hardly pay here.", "warning", "teacher")]  # fmt: skip
     return []
 
 

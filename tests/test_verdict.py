@@ -1,0 +1,130 @@
+"""When distilling will not pay, and whether it did: each sentence where its reason is there, and not elsewhere."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from distill_core import evaluate, verdict
+from distill_core.cache import Cache
+from distill_core.data import Data, Split
+from distill_core.transfer import TransferSet
+
+
+def data(train=6000, test=2000, unlabelled=0, pair=False):
+    def split(count, word):
+        return Split(
+            [((f"{word} {i}", "other") if pair else (f"{word} {i}",)) for i in range(count)], [0, 1] * (count // 2)
+        )
+
+    extra = [(f"more {i}",) for i in range(unlabelled)]
+    return Data(split(train, "a"), split(20, "b"), split(test, "c"), extra, ("bad", "good"), pair, "en", "test", [], {})
+
+
+def warnings(said):
+    return " ".join(text for level, text in said if level == "warning")
+
+
+def test_enough_texts_and_test_rows_give_no_warning():
+    [(level, said)] = verdict.before(data())
+    assert level == "info" and "With 2,000 test rows" in said and "2.2%" in said
+
+
+def test_few_texts_and_a_small_test_are_told_before():
+    assert "work with" in warnings(verdict.before(data(train=2000)))
+    assert "work with" not in warnings(verdict.before(data(train=600, unlabelled=6000)))
+    assert "With 100 test rows" in warnings(verdict.before(data(test=100)))
+    assert "Sets of pairs this small" in warnings(verdict.before(data(train=4000, pair=True)))
+    assert "pairs" not in warnings(verdict.before(data(train=40_000, pair=True)))
+
+
+def test_a_difference_of_the_detectable_size_is_found_four_times_in_five():
+    rows, apart, rng = 1000, 0.12, np.random.default_rng(0)
+    least = verdict.detectable(rows, apart)
+    found = 0
+    for _ in range(400):
+        better, worse = rng.multinomial(rows, [(apart + least) / 2, (apart - least) / 2, 1 - apart])[:2]
+        found += binomtest(int(better), int(better + worse)).pvalue < 0.05
+    assert 0.7 < found / 400 < 0.9
+
+
+def test_a_teacher_near_the_floor_and_a_control_at_the_teacher_are_told():
+    assert "hardly pay" in warnings(verdict.of_teacher(0.805, 0.80, "accuracy"))
+    assert verdict.of_teacher(0.9, 0.8, "accuracy") == []
+    assert "macro-F1 0.805" in warnings(verdict.of_teacher(0.805, 0.80, "macro_f1"))
+    assert "hardly a gap" in warnings(verdict.of_control(0.9, 0.905, "accuracy"))
+    assert verdict.of_control(0.8, 0.9, "accuracy") == []
+
+
+def test_labels_that_the_teacher_contradicts_are_counted_and_named():
+    rows = data(train=40)
+    given = TransferSet([*rows.train.texts, ("made",)], ["labelled"] * 40 + ["augmented"], [*range(40), 0], {})
+    truth = np.array([*rows.train.labels, 0])
+    logits = np.where(np.arange(2) == truth[:, None], 2.0, -2.0)
+    logits[7] = [9.0, -9.0]  # labelled good, the teacher is sure of bad
+    logits[8] = [-0.1, 0.1]  # labelled bad, the teacher leans to good
+    found = verdict.of_labels(rows, given, logits)
+    assert (found["rows"], found["of"], found["confident"]) == (2, 40, 1)
+    assert found["examples"][0]["text"] == ["a 7"] and found["examples"][0]["label"] == "good"
+    [(level, said)] = verdict.on_labels(found)
+    assert level == "info" and "2 of 40 training labels (5.0%)" in said and "“a 7” is labelled good" in said
+    logits[:6, :] *= -1
+    [(level, said)] = verdict.on_labels(verdict.of_labels(rows, given, logits))
+    assert level == "warning" and "8 of 40" in said
+    assert verdict.on_labels({"rows": 0, "of": 40, "confident": 0, "examples": []}) == []
+
+
+def compared(floor=0.6, control=0.7, student=0.8, teacher=0.9, rows=2000, apart=(0.05, 0.15), behind=-0.05, **more):
+    value = {"floor": floor, "control": control, "student": student, "teacher": teacher}
+    return {
+        "metric": "accuracy", "rows": {"test": rows}, "gap_recovered": 0.5,
+        "scores": {row: {"accuracy": accuracy} for row, accuracy in value.items()},
+        "differences": {
+            "student-control": {"difference": student - control, "low": apart[0], "high": apart[1]},
+            "student-teacher": {"difference": student - teacher, "low": -0.1, "high": behind},
+        }, **more,
+    }  # fmt: skip
+
+
+def test_a_gain_beyond_chance_is_told_and_nothing_else():
+    [(level, said)] = verdict.after(compared(), 9000, False)
+    assert level == "info" and "10.0 points of accuracy above its control" in said and "50% of the gap" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"student": 0.71, "apart": (-0.01, 0.03)}, "can't be told"),
+        ({"student": 0.6, "apart": (-0.15, -0.05)}, "did harm"),
+        ({"teacher": 0.605}, "hardly above the floor"),
+        ({"control": 0.895, "apart": (-0.1, -0.09)}, "labels alone were enough"),
+        ({"disagreement": {"rows": 20, "of": 100}}, "contradicts 20% of the training labels"),
+        ({"tests_read": 30}, "This test has been read 30 times."),
+    ],
+)
+def test_each_reason_not_to_trust_a_gain_is_told(changed, sentence):
+    assert sentence in warnings(verdict.after(compared(**changed), 9000, False))
+    assert sentence not in warnings(verdict.after(compared(), 9000, False))
+
+
+def test_few_texts_are_told_after():
+    assert "stands on 2,000 texts" in warnings(verdict.after(compared(), 2000, False))
+    assert "stands on 9,000 pairs" in warnings(verdict.after(compared(), 9000, True))
+
+
+def test_without_a_control_nobody_knows():
+    summary = compared()
+    del summary["scores"]["control"], summary["differences"]["student-control"]
+    assert "nobody knows" in warnings(verdict.after(summary, 9000, False))
+
+
+def test_a_test_that_several_runs_read_is_counted_once_a_run(tmp_path):
+    cache, test = Cache(tmp_path), Split([("a",), ("b",)], [0, 1])
+    turned = Split([("b",), ("a",)], [1, 0])
+
+    def read(split, run, labels=("x", "y")):
+        return evaluate.tests_read(cache, split, labels, run)
+
+    assert [read(test, "one"), read(test, "two"), read(turned, "three"), read(test, "two")] == [1, 2, 3, 3]
+    assert read(Split([("a",), ("b",)], [1, 0]), "one") == 1
+    assert verdict.readings(1) == "This test has been read once."
+    assert verdict.readings(1400) == "This test has been read 1,400 times."
