@@ -1,10 +1,11 @@
-"""One knob's values side by side on the validation rows; the test rows are never read.
+"""Settings side by side on the validation rows; the test rows are never read.
 
-    python benchmarks/ablate.py unseen=nearest,unknown --seeds 3 -- --task sst2 --limit 2000 --teacher …
+    python benchmarks/ablate.py student=bilstm "student=bilstm_max lr=0.006" --seeds 3 -- --task sst2 --teacher …
 
-Everything after `--` is options of the command line's `run`. Each value runs over the seeds, without a control and
-without the comparison; what counts is the best validation accuracy that the student reached. Appends a table to
-RESULTS.md.
+Each argument before `--` is one row of the table: knobs that differ from the options of the command line's `run` that
+stand after it ("" for none). Each runs over the seeds, without control and comparison; labels in the cache are
+used again. Told of the weights that a run keeps: accuracy on the validation rows, agreement with the teacher there, and
+the mean squared distance to its logits, which moves before the other two do. Appends a table to RESULTS.md.
 """
 
 import argparse
@@ -24,52 +25,87 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from distill_core.cache import Cache  # noqa: E402
 from distill_core.command.options import config_of, parse  # noqa: E402
 from distill_core.config import Config  # noqa: E402
-from distill_core.events import Point, StageStarted  # noqa: E402
+from distill_core.events import StageEnded, StageStarted  # noqa: E402
 from distill_core.store import home  # noqa: E402
+
+HEAD = "| setting | accuracy | agreement | distance | texts | weights | training, s |"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("knob", help="NAME=VALUE,VALUE,…")
+    parser.add_argument("rows", nargs="+", metavar="KNOB=VALUE …")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--title", default="")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "RESULTS.md")
     typed = sys.argv[1:]
     cut = typed.index("--") if "--" in typed else len(typed)
     given, options = parser.parse_args(typed[:cut]), typed[cut + 1 :]
-    name, _, values = given.knob.partition("=")
     config = config_of(parse(["run", *options]))
     git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    shown = " ".join(f'"{row}"' if " " in row or not row else row for row in given.rows)
     lines = [
-        f"\n## Ablation: {name}\n",
-        f"    python benchmarks/ablate.py {given.knob} --seeds {given.seeds} -- {' '.join(options)}\n",
+        f"\n## Ablation: {given.title or given.rows[0]}\n",
+        f"    python benchmarks/ablate.py {shown} --seeds {given.seeds} -- {' '.join(options)}\n",
         f"Commit {git.stdout.strip()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {platform.machine()}, {os.cpu_count()} "
-        f"cores; load {os.getloadavg()[0]:.1f} before. Best validation accuracy of the student, seed by seed.\n",
-        f"| {name} | mean ± sd | {' | '.join(f'seed {seed}' for seed in range(given.seeds))} |",
-        "|---" * (given.seeds + 2) + "|",
+        f"cores; load {os.getloadavg()[0]:.1f} before. On {config.task}'s validation rows, mean ± standard deviation "
+        f"over {given.seeds} seeds.\n",
+        HEAD,
+        "|---" * 7 + "|",
     ]
-    for value in values.split(","):
-        reached = [best(Config.of(**config.model_dump() | {name: value, "seed": s})) for s in range(given.seeds)]
-        spread = f" ± {stdev(reached):.1%}" if len(reached) > 1 else ""
-        lines.append(f"| {value} | {mean(reached):.1%}{spread} | {' | '.join(f'{one:.1%}' for one in reached)} |")
+    for row in given.rows:
+        changed = dict(part.split("=", 1) for part in row.split())
+        found = [student(Config.of(**config.model_dump() | changed | {"seed": seed})) for seed in range(given.seeds)]
+        accuracy, agreement, distance, seconds = (
+            [one[key] for one in found] for key in ("accuracy", "agreement", "distance", "seconds")
+        )
+        lines.append(
+            f"| {row or 'as given'} | {told(accuracy, '.1%')} | {told(agreement, '.1%')} | {told(distance, '.2f')} "
+            f"| {found[0]['texts']:,} | {found[0]['weights']:,} | {mean(seconds):.0f} |"
+        )
         print(lines[-1], flush=True)
     with given.out.open("a", encoding="utf-8") as out:
         out.write("\n".join(lines) + "\n")
     return 0
 
 
-def best(config: Config) -> float:
-    """The student's best validation accuracy, a fraction."""
-    from distill_core import pipeline
+def told(values: list[float], form: str) -> str:
+    """Mean and standard deviation."""
+    return f"{mean(values):{form}}" + (f" ± {stdev(values):{form}}" if len(values) > 1 else "")
+
+
+def student(config: Config) -> dict[str, float]:
+    """One run up to its comparison, and what its student does on the validation rows."""
+    import torch
+
+    from distill_core import artifact, data, label, pipeline
+    from distill_core import teacher as teachers
 
     config = config.model_copy(update={"control": False})
-    reached = 0.0
+    cache, seconds = Cache(home() / "cache"), 0.0
     with tempfile.TemporaryDirectory() as folder:
-        for event in pipeline.distill(config, Path(folder), Cache(home() / "cache")):
-            if isinstance(event, Point) and event.series == "student/valid_accuracy":
-                reached = max(reached, event.value)
+        for event in pipeline.distill(config, Path(folder), cache):
+            if isinstance(event, StageEnded) and event.stage == "student":
+                seconds = event.seconds
+            if getattr(event, "name", "") == "transfer":
+                texts = event.value["texts"]
             if isinstance(event, StageStarted) and event.stage == "compare":
                 break
-    return reached
+        predictor = artifact.load(Path(folder) / "student")
+    rows = data.load(config)
+    teacher = teachers.load(teachers.name_for(config), rows.labels, rows.pair, config)
+    asked, said = label.logits(teacher, rows.valid.texts, cache), predictor.logits(rows.valid.texts)
+    try:
+        while True:
+            next(asked)
+    except StopIteration as ended:
+        soft = ended.value
+    answers = said.argmax(1)
+    return {
+        "accuracy": float((answers == torch.tensor(rows.valid.labels)).float().mean()),
+        "agreement": float((answers == soft.argmax(1)).float().mean()),
+        "distance": float((said - soft).square().mean()),
+        "texts": texts, "seconds": seconds, "weights": sum(p.numel() for p in predictor.model.parameters()),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -91,6 +91,10 @@ class Config(BaseModel):
     n_iter: int = knob(
         4, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
     )
+    augmented: Literal["whole", "all"] = knob(
+        "whole", "transfer", "Texts to augment",
+        "All, or whole ones: those that stand in no other, as SST-2's sentences do; as many new texts in all.",
+    )  # fmt: skip
     transfer_limit: int = knob(
         100_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000
     )

@@ -179,6 +179,14 @@ def fragments(sentences: Sequence[str]) -> list[bool]:
     return [tokens in inside for tokens in short]
 
 
+def whole(sentences: Sequence[str]) -> list[int]:
+    """The places of sentences that stand in no longer one."""
+    parts = [False] * len(sentences)
+    for inner, outer in containments(sentences):
+        parts[inner] |= len(words(sentences[inner])) < len(words(sentences[outer]))
+    return [place for place, short in enumerate(fragments(sentences)) if not short and not parts[place]]
+
+
 def sharing(pairs: Sequence[Text]) -> Iterator[tuple[int, int]]:
     """(i, j) for pairs that share a sentence, on either side: each with the first that holds it."""
     first: dict[str, int] = {}

@@ -63,6 +63,18 @@ class Words:
             parts.append(tokens[word])
         return "".join(parts)
 
+    def exchanged(self, tokens: Sequence[str], start: int, end: int, other: "Words", first: int, last: int) -> str:
+        """The sentence with `tokens`, and the words first:last of `other` instead of its own start:end. What is lent
+        keeps its spacing, before its first word too where it stood inside its sentence."""
+        lent = other.text(kept=range(first, last))
+        before, after = self.text(tokens, range(start)), self.text(tokens, range(end, len(self.tokens)))
+        gaps = (other.gaps[first] if first else self.gaps[start]) if before else "", self.gaps[end] if after else ""
+        made = before
+        for gap, part in zip(gaps, (lent, after), strict=True):
+            grown = self.spaced and not gap and made[-1:].isalnum() and part[:1].isalnum()
+            made += (" " if grown else gap) + part
+        return made
+
     def _apart(self, tokens: Sequence[str]) -> list[str]:
         """The gaps, with a space where a new word would grow together with its neighbour (do|n't -> do|so)."""
         gaps = list(self.gaps)

@@ -1,8 +1,9 @@
 """The transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled by small changes.
 
 Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
-word rule changes it and which; then each text rule acts with its own rate. Pairs rotate: the first sentence changes,
-the second, both. Knows nothing of labels or of what the teacher will say.
+word rule changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with
+its own rate. Pairs rotate: the first sentence changes, the second, both. Knows nothing of labels or of what the
+teacher will say.
 """
 
 import random
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokenizers import Tokenizer
 
+from distill_core import groups
+from distill_core.augment._loan import Loan
 from distill_core.config import Config
 from distill_core.errors import KnobError, Stopped
 from distill_core.events import Event, Note, Progress
@@ -34,7 +37,8 @@ SECONDS = 0.25  # between two Progress events
 
 
 class Change(NamedTuple):
-    """The word at position `word` of sentence `side` was `before` and became `after`, or was dropped (None)."""
+    """The word at position `word` of sentence `side` was `before` and became `after` (several words, where a rule puts
+    a stretch in its place), or was dropped (None)."""
 
     side: int
     word: int
@@ -95,7 +99,9 @@ class Augmenter:
             raise KnobError(
                 f"The rates of {names} add up to {total:g}; at most 1 can be shared out. Lower one of them."
             )
-        sentences = [self._cut(sentence).tokens for text in corpus for sentence in text]
+        cuts = [self._cut(sentence) for text in corpus for sentence in text]
+        sentences = [cut.tokens for cut in cuts]
+        self._lent = {cut.tokens: cut for cut in reversed(cuts)}
         rules: dict[str, Callable] = {}
         for name in rates:
             rule, reason = AUGMENT.get(name).prepare(sentences, self.language)
@@ -106,6 +112,7 @@ class Augmenter:
         self.rules = tuple(rules)
         self._word_rules = [(name, rule) for name, rule in rules.items() if level[name] == "word"]
         self._limits = list(accumulate(rates[name] for name, _ in self._word_rules))
+        self._stretch_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "stretch"]
         self._text_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"]
         self._random = random.Random()
 
@@ -147,6 +154,10 @@ class Augmenter:
                 tokens[position] = rule(cut.tokens, position, rng)
                 if tokens[position] != word:
                     changed.append(Change(side, position, word, tokens[position], name))
+        for name, rate, rule in self._stretch_rules:
+            loan = rule(cut.tokens, rng) if rng.random() < rate else None
+            if loan and cut.tokens[loan.start : loan.end] != loan.text[loan.first : loan.last]:
+                return self._borrow(side, cut, tokens, loan, name, changed)
         kept, acted = None, set()
         swapped = {change.word: change.rule for change in changed if change.side == side}
         for name, rate, rule in self._text_rules:
@@ -160,6 +171,21 @@ class Augmenter:
                     acted.add(name)
         here = swapped.values() if kept is None else [swapped[place] for place in kept if place in swapped]
         return cut.text(tokens, kept), acted.union(here)
+
+    def _borrow(
+        self, side: int, cut: Words, tokens: list[str], loan: Loan, rule: str, changed: list[Change]
+    ) -> tuple[str, set[str]]:
+        """The sentence with a stretch of another text in it: told at the stretch's first word, whose rest is dropped.
+        What word rules did to the stretch is undone, and no text rule acts after it."""
+        start, end, text, first, last = loan
+        made = cut.exchanged(tokens, start, end, self._lent[text], first, last)
+        inside = [change for change in changed if change.side == side and start <= change.word < end]
+        changed[:] = [change for change in changed if change not in inside]
+        others = {change.rule for change in changed if change.side == side}
+        lent = self._lent[text].text(kept=range(first, last))
+        changed.append(Change(side, start, cut.tokens[start], lent, rule))
+        changed += [Change(side, place, cut.tokens[place], None, rule) for place in range(start + 1, end)]
+        return made, others | {rule}
 
     def _cut(self, sentence: str) -> Words:
         cut = self._words.get(sentence)
@@ -179,7 +205,7 @@ def augment(
     """All distinct offspring of `texts` that are not among `texts`, pass by pass. Raises Stopped."""
     augmenter = Augmenter(texts, config, pieces, language, seed)
     seen = set(texts)
-    for child in _passes(augmenter, texts, config.n_iter, stop):
+    for child in _passes(augmenter, texts, config, stop):
         if child.text not in seen:
             seen.add(child.text)
             yield child
@@ -249,7 +275,7 @@ def _augmented(
         yield _note(sentence, "warning")
     counts.update(dict.fromkeys(augmenter.rules, 0))
     start = told = time.monotonic()
-    for done, child in enumerate(_passes(augmenter, data.train.texts, config.n_iter, stop), 1):
+    for done, child in enumerate(_passes(augmenter, data.train.texts, config, stop), 1):
         if child.rules and kept.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
             counts.update(child.rules)
             if len(kept.texts) == config.transfer_limit:
@@ -263,16 +289,24 @@ def _augmented(
 
 
 def _passes(
-    augmenter: Augmenter, texts: Sequence[Text], n_iter: int, stop: Callable[[], bool] | None
+    augmenter: Augmenter, texts: Sequence[Text], config: Config, stop: Callable[[], bool] | None
 ) -> Iterator[Offspring]:
-    """Pass by pass and in mixed order, so that a limit cuts all texts alike, even where rows are sorted by label."""
-    order = list(range(len(texts)))
+    """Pass by pass and in mixed order, so that a limit cuts all texts alike, even where rows are sorted by label. As
+    many offspring as `n_iter` passes over all texts make, whichever are augmented."""
+    order = _whole(texts) if config.augmented == "whole" else list(range(len(texts)))
     random.Random(augmenter.seed).shuffle(order)
-    for turn in range(n_iter):
-        for place, origin in enumerate(order):
-            if stop is not None and place % 256 == 0 and stop():
-                raise Stopped("The run was stopped while the transfer set was made.")
-            yield augmenter.make(texts[origin], turn, origin)
+    for place in range(config.n_iter * len(texts)):
+        if stop is not None and place % 256 == 0 and stop():
+            raise Stopped("The run was stopped while the transfer set was made.")
+        turn, origin = divmod(place, len(order))
+        yield augmenter.make(texts[order[origin]], turn, order[origin])
+
+
+def _whole(texts: Sequence[Text]) -> list[int]:
+    """The places of texts that stand in no other; of pairs, all."""
+    if texts and len(texts[0]) > 1:
+        return list(range(len(texts)))
+    return groups.whole([text[0] for text in texts])
 
 
 class _Kept:

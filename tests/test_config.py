@@ -49,7 +49,12 @@ def test_an_unknown_knob_gets_the_nearest_name() -> None:
 
 
 def test_rules_come_from_text_and_from_their_files() -> None:
-    assert Config().rules == standard_rules() == {"mask": 0.1, "ngram": 0.25, "pos": 0.1}, "the paper's rates"
+    assert standard_rules() == {name: AUGMENT.constant(name, "RATE") for name in AUGMENT.names} == Config().rules
+    assert {name: standard_rules()[name] for name in ("mask", "ngram", "pos")} == {
+        "mask": 0.1,
+        "ngram": 0.25,
+        "pos": 0.1,
+    }
     assert Config.of(rules="mask=0.3, ngram").rules == {"mask": 0.3, "ngram": AUGMENT.constant("ngram", "RATE")}
     assert Config.of(rules="").rules == {}
     with pytest.raises(KnobError, match="rate of mask must lie between 0 and 1"):

@@ -297,6 +297,30 @@ def test_a_preview_marks_what_changed() -> None:
     assert preview(("x",), TEXTS, config({"ngram": 1.0}), n=3) == []
 
 
+def test_a_lent_stretch_keeps_its_spacing_and_is_told_at_its_first_word() -> None:
+    texts = [("We liked the film (a lot), didn't we?",), ("It liked the book, sadly; nobody else did.",)]
+    augmenter = Augmenter(texts, config({"splice": 1.0, "mask": 0.2}))
+    made = {augmenter.make(texts[0], turn) for turn in range(60)}
+    spliced = [child for child in made if "splice" in child.rules]
+    assert any(child.text[0].endswith("the book, sadly; nobody else did.") for child in spliced)
+    for child in spliced:
+        first, *rest = [change for change in child.changed if change.rule == "splice"]
+        assert child.text[0].endswith(first.after) and all(change.after is None for change in rest)
+        assert not {change.word for change in child.changed if change.rule == "mask"} & {
+            first.word,
+            *(c.word for c in rest),
+        }
+
+
+def test_whole_texts_alone_are_augmented_and_as_often() -> None:
+    """SST-2's phrases stand in its sentences."""
+    texts = [("a warm and funny film of two brothers",), ("a warm and funny film",), ("warm",), ("the plot was slow",)]
+    whole = list(augment(texts, config({"mask": 0.5}, n_iter=5, augmented="whole")))
+    assert {child.origin for child in whole} == {0, 3}
+    assert {child.origin for child in augment(texts, config({"mask": 0.5}, n_iter=5, augmented="all"))} == {0, 1, 2, 3}
+    assert 10 < len(whole) <= 20
+
+
 def test_a_rule_whose_work_was_dropped_is_not_named() -> None:
     text = (" ".join(NOUNS),)
     augmenter = Augmenter([text], config({"mask": 0.1, "ngram": 1.0}))

@@ -22,8 +22,8 @@ Tagger = Callable[[Iterable[Sentence]], Iterator[list[str]]]  # one tag a word, 
 def prepare(corpus: Sequence[Sentence], language: str) -> tuple[Callable | None, str]:
     """The rule with the words of `corpus` (sentences as words) to draw from; (None, reason) where nothing tags
     `language`."""
-    tagger, reason = _tagger(language)
-    return (Swap(corpus, tagger), "") if tagger else (None, reason)
+    found, reason = tagger(language)
+    return (Swap(corpus, found), "") if found else (None, reason)
 
 
 class Swap:
@@ -54,7 +54,8 @@ class Swap:
         return self._tags[tokens]
 
 
-def _tagger(language: str) -> tuple[Tagger | None, str]:
+def tagger(language: str) -> tuple[Tagger | None, str]:
+    """What tags `language`; (None, reason) where nothing does."""
     if language == "en":
         return _pattern_tagger(), ""
     try:

@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from scipy.stats import chisquare
 
-from distill_core.augment import mask, ngram, pos
+from distill_core.augment import mask, ngram, phrase, pos, splice
 from distill_core.parts import AUGMENT
 from distill_core.text import MASK
 
@@ -23,7 +23,7 @@ CORPUS = [
 def test_contract_of_the_shelf(name: str) -> None:
     """A new rule is one file; this runs on it."""
     rule = AUGMENT.get(name)
-    assert rule.LEVEL in ("word", "text") and 0 < rule.RATE <= 1
+    assert rule.LEVEL in ("word", "stretch", "text") and 0 < rule.RATE <= 1
     assert AUGMENT.help(name).endswith((".", "?", "!")) or ":" in AUGMENT.help(name)
     change, reason = rule.prepare(CORPUS, "en")
     assert change is not None and reason == ""
@@ -32,6 +32,10 @@ def test_contract_of_the_shelf(name: str) -> None:
         if rule.LEVEL == "word":
             changed = change(tokens, 1, rng)
             assert isinstance(changed, str) and changed
+        elif rule.LEVEL == "stretch":
+            if (loan := change(tokens, rng)) is not None:
+                assert 0 <= loan.start < loan.end <= 4 and loan.text in CORPUS
+                assert 0 <= loan.first < loan.last <= len(loan.text)
         else:
             kept = list(change(list(tokens), rng))
             assert kept and set(kept) <= set(range(4))
@@ -154,3 +158,41 @@ def test_pos_is_off_where_no_pipeline_tags(
     fake_spacy(monkeypatch, components)
     swap, reason = pos.prepare([("der", "Film")], language)
     assert swap is None and "spacy download" in reason
+
+
+SENTENCES = [tuple(line.split()) for line in (
+    "the film is a warm and funny tale of two brothers", "a warm and funny tale of two brothers",
+    "a warm and funny tale",
+    "the plot is a slow and empty mess", "a slow and empty mess", "an old joke",
+)]  # fmt: skip
+
+
+def test_a_phrase_is_exchanged_for_one_of_its_kind() -> None:
+    change, _ = phrase.prepare(SENTENCES, "en")
+    rng, made = random.Random(0), set()
+    for _ in range(200):
+        loan = change(SENTENCES[0], rng)
+        assert SENTENCES[0][loan.start : loan.end] in SENTENCES and loan.text in SENTENCES
+        made.add(" ".join((*SENTENCES[0][: loan.start], *loan.text, *SENTENCES[0][loan.end :])))
+    assert "the film is a slow and empty mess of two brothers" in made
+    assert "the film is an old joke of two brothers" in made
+    assert change(("nothing", "of", "it", "stands", "there"), rng) is None
+
+
+def test_a_splice_goes_on_from_a_word_that_both_share() -> None:
+    change, _ = splice.prepare(SENTENCES, "en")
+    rng, made = random.Random(0), set()
+    for _ in range(200):
+        loan = change(SENTENCES[0], rng)
+        assert loan.end == len(SENTENCES[0]) and loan.last == len(loan.text)
+        assert SENTENCES[0][loan.start - 1] == loan.text[loan.first - 1], "the word they share"
+        made.add(" ".join((*SENTENCES[0][: loan.start], *loan.text[loan.first :])))
+    assert "the film is a warm and empty mess" in made
+    assert change(("nothing", "goes", "on", "there"), rng) is None
+
+
+@pytest.mark.parametrize("rule", [phrase, splice])
+def test_rules_that_need_tags_are_off_without_a_tagger(rule: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    made, reason = rule.prepare([("der", "Film")], "de")
+    assert made is None and "'de'" in reason

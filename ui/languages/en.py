@@ -72,6 +72,8 @@ WORDS: dict[str, str] = {
     "rule.mask.name": "Mask words",
     "rule.pos.name": "Swap words",
     "rule.ngram.name": "Keep a fragment",
+    "rule.phrase.name": "Exchange phrases",
+    "rule.splice.name": "Splice two texts",
     "augment.text": "A text to try the rules on",
     "augment.text.info": "Leave it empty for one of the rows.",
     "augment.text2": "Its second sentence",

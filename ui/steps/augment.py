@@ -48,6 +48,7 @@ def build(form: Form) -> Augment:
                     info=form.knobs["n_iter"].help,
                 ),
             )
+            form.place("augmented")
             form.place("transfer_limit", made(form.knobs["transfer_limit"]))
         with gr.Column(scale=7, min_width=320):
             text = gr.Textbox(
