@@ -23,7 +23,7 @@ from distill_core.host import public_host
 from distill_core.store import Row, Store, home
 
 if TYPE_CHECKING:
-    from distill_core.artifact import Predictor
+    from distill_core.artifact import Prediction, Predictor
     from distill_core.cost import Earlier, Estimate
     from distill_core.data import Data
     from distill_core.teacher import Teacher
@@ -306,6 +306,46 @@ def export(run: str, folder: Path | str) -> Path:
 
     report = Run(run, _store()).report() | {"summary": _store().run(run).summary or {}}
     return artifact.export(_student_folder(run), Path(folder), report)
+
+
+def predict_file(
+    run: str, file: Path | str, text: str | None = None, text2: str | None = None
+) -> "Iterator[tuple[str | Text, Prediction]]":
+    """Each text of a file (see `answers.texts`: the columns are guessed where they aren't named) with the answer of the
+    run's student. Raises UserError before the first."""
+    from distill_core import answers
+
+    student = predictor(run)
+    return answers.answered(answers.texts(file, bool(student.settings["pair"]), text, text2), student)
+
+
+def save_predictions(
+    run: str, file: Path | str, out: Path | str, text: str | None = None, text2: str | None = None
+) -> int:
+    """`predict_file` to a CSV; how many rows. Raises UserError."""
+    from distill_core import answers
+
+    student = predictor(run)
+    found = predict_file(run, file, text, text2)
+    return answers.write(Path(out), found, student.labels, bool(student.settings["pair"]))
+
+
+def text_columns(run: str, file: Path | str) -> tuple[list[str], list[str]]:
+    """The columns of a table file, and those guessed to hold what the run's student reads. Raises UserError."""
+    from distill_core import answers
+
+    return answers.columns(file, bool(predictor(run).settings["pair"]))
+
+
+def save_scored(run: str, out: Path | str) -> int:
+    """The scored rows with every row's answers as a CSV; how many. Raises UserError where the run has none."""
+    from distill_core import answers
+
+    found = Run(run, _store())
+    labels = (found.summary or {}).get("labels")
+    if not labels or not (written := answers.write_scored(Path(out), found.texts(), labels, ROWS)):
+        raise UserError(f"Run {run} has no scored rows on this machine. They come with its comparison.")
+    return written
 
 
 # ---- what may be chosen

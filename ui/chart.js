@@ -1,5 +1,5 @@
 // The drawing of the live view: one chart of scores, one of losses. `chart` holds what is drawn and how the visitor
-// looks at it; live.js fills it. Plotly ships inside its Python package and is fetched when there is something to draw.
+// looks at it; live.js fills it.
 const words = props.words, $ = (query) => element.querySelector(query)
 const MAIN = '', ALL = '*' // names of a choice of members: the one that is kept, all of them
 const DRAWN = 1500 // points of one line on the screen, of those in sight
@@ -15,14 +15,6 @@ const make = (tag, className, text) => {
   if (text !== undefined) node.textContent = text
   return node
 }
-
-const plotly = () => window.stillroomPlotly ||= new Promise((done, fail) => {
-  const script = make('script')
-  script.src = 'assets/plotly.min.js'
-  script.onload = () => done(window.Plotly)
-  script.onerror = () => { window.stillroomPlotly = null; script.remove(); fail(new Error('plotly')) }
-  document.head.append(script)
-})
 
 const colour = (name) => getComputedStyle(element).getPropertyValue(`--${name}`).trim()
 
@@ -141,7 +133,7 @@ async function paintAll() {
     legend(plot, keys)
     if (!keys.length && !node.data) continue
     let library
-    try { library = await plotly() } catch (error) { $('.now').textContent = words.nochart; return }
+    try { library = await window.stillroomPlotly() } catch (error) { $('.now').textContent = words.nochart; return }
     if (!node.isConnected || !node.clientWidth) continue // a hidden step has no width; the observer draws it when it has
     const first = !node.data
     await library.react(node, traces(plot), layout(plot), { displayModeBar: false, responsive: true, doubleClick: 'reset' })

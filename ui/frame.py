@@ -48,7 +48,7 @@ if (!new URL(location).searchParams.has('__theme')) addEventListener('DOMContent
   hold()
 })
 })()</script>"""
-LINK_JS = f"<script>{Path(__file__).with_name('link.js').read_text(encoding='utf-8')}</script>"
+PAGE_JS = f"<script>{Path(__file__).with_name('page.js').read_text(encoding='utf-8')}</script>"
 FOREIGN = re.compile(r'\s*<meta\s[^>]*(?:property="og:|name="twitter:)[^>]*/>')  # they call the page Gradio's
 
 
@@ -139,7 +139,7 @@ class Documents:
 def document(html: str, spoken: str) -> str:
     """Gradio's page in that language, with our icon and without Gradio's cards for social networks."""
     html = re.sub(r'(<html\s+lang=)"\w*"', rf'\1"{spoken}"', html, count=1)
-    return FOREIGN.sub("", html).replace("<head>", f"<head>{_head(spoken)}{FIRST_JS}{LINK_JS}", 1)
+    return FOREIGN.sub("", html).replace("<head>", f"<head>{_head(spoken)}{FIRST_JS}{PAGE_JS}", 1)
 
 
 def missing(spoken: str) -> str:

@@ -43,11 +43,11 @@ def build() -> gr.Blocks:
         compare.wire(fifth, fourth.live)
 
         def moved(run: str) -> tuple[Any, ...]:
-            shown = compare.show(run) if _ended(run) else (gr.skip(),) * len(fifth.shown)
+            shown = compare.show(run) if _ended(run) else (gr.skip(),) * len(fifth.filled)
             tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
             return top("", run), *distil.controls(run), tab, *shown
 
-        fourth.live.moved(moved, fourth.live, [alive, *fourth.buttons, tabs, *fifth.shown], **quick)
+        fourth.live.moved(moved, fourth.live, [alive, *fourth.buttons, tabs, *fifth.filled], **quick)
 
         def opened(request: gr.Request) -> tuple[Any, ...]:
             """The run that the address names, at the step that shows it."""
@@ -56,7 +56,7 @@ def build() -> gr.Blocks:
             tab = gr.Tabs(selected=step, elem_classes=["ran"] if _compared(run) else [])
             return top("", run), run, tab, *distil.controls(run), *compare.show(run)
 
-        demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.shown], **quick)
+        demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **quick)
         data = form.part(*task.KNOBS)
 
         def refilled(request: gr.Request) -> tuple[Any, ...]:

@@ -112,6 +112,12 @@ def metric_name(metric: str) -> str:
     return say_or(metric, f"metric.{metric}")
 
 
+def metric_title(metric: str) -> str:
+    """The same at the head of a column or a picture."""
+    name = metric_name(metric)
+    return name[:1].upper() + name[1:]
+
+
 def gap(seen: Fold) -> str:
     """Student, teacher and control on the validation rows in one sentence; empty before there is a student."""
     teacher, control = seen.validation.get("teacher"), seen.validation.get("control")

@@ -6,19 +6,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from distill_core import api
+from distill_core import answers, api
 from distill_core.api import Run
 from distill_core.command import BUG, DONE, INPUT, STOPPED, tables
 from distill_core.command.options import config_of
 from distill_core.command.progress import teller
 from distill_core.errors import DataError, KnobError
-
-BATCH = 256  # texts predicted at once
 
 
 def run(given: argparse.Namespace) -> int:
@@ -134,71 +131,27 @@ def predict(given: argparse.Namespace) -> None:
     """`predict`: one line a text."""
     student = api.find(given.run).student()
     pair = bool(student.settings["pair"])
-    texts = _texts(given, pair)
-    for first in range(0, len(texts), BATCH):
-        batch = texts[first : first + BATCH]
-        for text, prediction in zip(batch, student(batch), strict=True):
-            if given.json:
-                said = {"text": text, "label": prediction.label, "probabilities": prediction.probabilities}
-                print(json.dumps(said, ensure_ascii=False))
-            else:
-                shown = " | ".join(text) if pair else text
-                print(f"{prediction.label}\t{prediction.probabilities[prediction.label]:.3f}\t{shown}")
+    for text, prediction in answers.answered(_texts(given, pair), student):
+        if given.json:
+            said = {"text": text, "label": prediction.label, "probabilities": prediction.probabilities}
+            print(json.dumps(said, ensure_ascii=False))
+        else:
+            shown = " | ".join(text) if pair else text
+            print(f"{prediction.label}\t{prediction.probabilities[prediction.label]:.3f}\t{shown}")
 
 
 def _texts(given: argparse.Namespace, pair: bool) -> list[Any]:
     """What to predict: strings, or pairs of strings. Raises DataError."""
     if given.texts and given.file:
         raise DataError("Give texts or --file, not both.")
-    if given.file and Path(given.file).suffix.lower() != ".txt":
-        return _column(given, pair)
-    if given.texts:
-        if pair and len(given.texts) % 2:
-            raise DataError(f"This task is about pairs, and {len(given.texts)} texts were given. Give them two by two.")
-        found = list(zip(given.texts[::2], given.texts[1::2], strict=True)) if pair else given.texts
-        return [_checked(text, f"Text {number}") for number, text in enumerate(found, 1)]
-    name = Path(given.file).name if given.file else "stdin"
-    lines = (_read(Path(given.file)) if given.file else sys.stdin.read()).splitlines()
-    if not lines:
-        raise DataError(f"{name} holds no text. Give one text a line.")
-    found = []
-    for number, line in enumerate(lines, 1):
-        sides = line.split("\t") if pair else [line]
-        if pair and len(sides) != 2:
-            raise DataError(f"Line {number} of {name} holds {len(sides)} text(s); a pair is two, separated by a tab.")
-        found.append(_checked(tuple(sides) if pair else line, f"Line {number} of {name}"))
-    return found
-
-
-def _column(given: argparse.Namespace, pair: bool) -> list[Any]:
-    from distill_core.data import rows_of
-    from distill_core.table import guess_columns, read_table
-
-    table = read_table(given.file)
-    columns = guess_columns(table, given.text, given.text2)
-    rows = rows_of(table, columns)
-    if pair != (columns.text2 is not None):
-        wanted = "two text columns, --text and --text2" if pair else "one text column, --text"
-        raise DataError(f"The student wants {wanted}. {table.name} has the columns {', '.join(table.columns)}.")
-    found = [text if pair else text[0] for text in rows.texts]
-    return [_checked(text, f"Row {number} of {table.name}") for number, text in zip(table.numbers, found, strict=True)]
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.expanduser().read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"There is no file {str(file)!r}. Check the name and the folder.") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file.name} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
-    except OSError as error:
-        raise DataError(f"{file} can't be read: {error.strerror}.") from None
-
-
-def _checked(text: str | Sequence[str], where: str) -> Any:
-    if not all(side.strip() for side in ([text] if isinstance(text, str) else text)):
-        raise DataError(f"{where} holds no text. Fill it in or leave it out.")
-    return text
+    if given.file:
+        return answers.texts(given.file, pair, given.text, given.text2)
+    if not given.texts:
+        return answers.lines(sys.stdin.read(), "stdin", pair)
+    if pair and len(given.texts) % 2:
+        raise DataError(f"This task is about pairs, and {len(given.texts)} texts were given. Give them two by two.")
+    found = list(zip(given.texts[::2], given.texts[1::2], strict=True)) if pair else given.texts
+    return [answers.whole(text, f"Text {number}") for number, text in enumerate(found, 1)]
 
 
 def augment(given: argparse.Namespace) -> None:

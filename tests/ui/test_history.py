@@ -17,6 +17,8 @@ from distill_core.config import Config
 from distill_core.events import Compared, Ended
 from distill_core.store import Store
 from ui import endpoints, history, host, page
+from ui.comparison.closer import apart
+from ui.comparison.headline import chances, sentence
 from ui.steps import compare, distil
 
 SCORE = {"macro_f1": 0.9, "low": 0.8, "high": 0.95, "parameters": 1000, "latency_ms": 2.0, "texts_per_s": 500.0}
@@ -58,7 +60,7 @@ def test_a_first_start_shows_the_examples_marked_and_unchangeable(example: str) 
 
 
 def test_an_example_can_be_read_but_not_asked(example: str) -> None:
-    about, answers, *_ = compare.show(example)
+    about, _, _, answers, *_ = compare.show(example)
     assert "20×" in about and "15×" in about and "90.0" in about and "50" in about
     assert not answers.visible
     assert [button.visible for button in distil.controls(example)] == [True, False, False, True]
@@ -143,27 +145,27 @@ def test_search_state_and_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_run_without_a_gap_is_not_praised() -> None:
-    assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": None})
-    assert "did not pay" in compare.sentence(SUMMARY | {"gap_recovered": -0.2})
+    assert "did not pay" in sentence(SUMMARY | {"gap_recovered": None})
+    assert "did not pay" in sentence(SUMMARY | {"gap_recovered": -0.2})
     control = SUMMARY["scores"] | {"control": {**SUMMARY["scores"]["control"], "accuracy": 1.2}}
-    assert "would keep" in compare.sentence(SUMMARY)
-    assert "would keep" not in compare.sentence(SUMMARY | {"scores": control, "gap_recovered": None})
+    assert "would keep" in sentence(SUMMARY)
+    assert "would keep" not in sentence(SUMMARY | {"scores": control, "gap_recovered": None})
     floor = SUMMARY["scores"] | {"floor": {**SUMMARY["scores"]["control"], "accuracy": 0.95}}
-    assert "floor" in compare.sentence(SUMMARY | {"scores": floor}) and "floor" not in compare.sentence(SUMMARY)
-    few = compare.sentence(SUMMARY | {"rows": {"test": 9}})
-    assert "Only 9 rows" in few and "rough" not in compare.sentence(SUMMARY)
+    assert "floor" in sentence(SUMMARY | {"scores": floor}) and "floor" not in sentence(SUMMARY)
+    few = sentence(SUMMARY | {"rows": {"test": 9}})
+    assert "Only 9 rows" in few and "rough" not in sentence(SUMMARY)
     bigger = SUMMARY["scores"] | {"student": SUMMARY["scores"]["student"] | {"bytes": 160_000}}
-    assert "smaller" not in compare.sentence(SUMMARY | {"scores": bigger})
+    assert "smaller" not in sentence(SUMMARY | {"scores": bigger})
 
 
 def test_chance_is_told_in_words() -> None:
-    told = compare.chances({"control": 1e-9, "teacher": 0.014})
+    told = chances({"control": 1e-9, "teacher": 0.014})
     assert "more than chance explains (McNemar p < 0.001)" in told and "So do student and teacher (p = 0.014)" in told
-    told = compare.chances({"control": 0.336, "teacher": 0.9})
+    told = chances({"control": 0.336, "teacher": 0.9})
     assert "could be chance (McNemar p = 0.34)" in told and "more than" not in told
-    told = compare.chances({"teacher": 0.001})  # a run without a control
+    told = chances({"teacher": 0.001})  # a run without a control
     assert told == "Student and teacher differ more than chance explains (McNemar p = 0.001)."
-    assert compare.chances({}) == ""
+    assert chances({}) == ""
 
 
 def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_label_stays_text() -> None:
@@ -172,14 +174,14 @@ def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_labe
         "labels": ["<b>no", "yes"],
         "confusion": {"floor": [[9, 9], [9, 9]], "student": [[933, 56], [52, 959]], "teacher": [[940, 49], [0, 0]]},
     }
-    html = compare.apart(SUMMARY | more)
+    html = apart(SUMMARY | more)
     assert "both right <b>1,861</b>" in html and "only the teacher <b>54</b>" in html and "neither <b>0</b>" in html
     assert html.count('class="neither"') == 1  # in the legend; a bar of nothing is not drawn
     student, teacher = html.split("<section>")[1:]
     assert re.findall(r"<b>([\d,]+)</b>", student) == ["933", "56", "52", "959"] and "5\u00a0%" in student
     assert re.findall(r"<b>([\d,]+)</b>", teacher) == ["940", "49", "0", "0"]
     assert "<b>no" not in html and "&lt;b&gt;no" in html
-    assert compare.apart(SUMMARY) == ""  # a run from before these were kept
+    assert apart(SUMMARY) == ""  # a run from before these were kept
 
 
 def test_the_pill_names_a_run_that_goes_on_but_not_the_one_shown(home: Path) -> None:

@@ -1,8 +1,10 @@
-"""Step five: the four rows, both models on a typed text, where they differ, and the student to take away."""
+"""Step five: the rows side by side, both models on a typed text, where they differ, a file's answers, and what there
+is to take away. Only layout and wiring; what is shown is made in ui/comparison.
+"""
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,38 +13,25 @@ from typing import Any
 import gradio as gr
 
 import distill_core as core
-from distill_core import ENDED, ROWS, Run, UserError
-from ui.show import (
-    bars,
-    chance,
-    confusion,
-    count,
-    esc,
-    latency,
-    millions,
-    note,
-    percent,
-    size,
-    split,
-    table,
-    times,
-    why,
-)
+from distill_core import ENDED, Run, UserError
+from ui.comparison import differ
+from ui.comparison.answers import asked, previewed
+from ui.comparison.closer import apart
+from ui.comparison.headline import sentence
+from ui.comparison.plots import figures, plots
+from ui.comparison.scores import rows
+from ui.show import esc, note, why
 from ui.words import say
 
-SIDES = " | "  # between the two sentences of a pair
-SHOWN = 50  # differing rows shown at once
-# which row was clicked: the rows are HTML made on the server, all of their texts escaped
-PICK_JS = """
-element.addEventListener('click', (event) => {
-  const button = event.target.closest('button[data-row]')
-  if (button) trigger('pick', { row: Number(button.dataset.row) })
-})
-"""
-ROUGH = 100  # fewer scored rows than this are called few
-CHANCE = 0.05  # a p-value below this is called more than chance
-SPLIT = ("both", "only_teacher", "only_student", "neither")
-WHO = ("any", "only_teacher", "only_student", "neither")
+DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
+COPY_JS = """(run) => {
+  const at = new URL(location)
+  at.search = new URLSearchParams({ run })
+  const button = document.querySelector('#copy-link')
+  window.stillroomCopy(at.href, button, '%s')
+}"""
+# the form stands on the same page, but filling it is a matter of a fresh one: nothing of the last run may stick to it
+AGAIN_JS = "(run) => { const at = new URL(location); at.search = new URLSearchParams({ from: run }); location = at }"
 
 
 @dataclass(frozen=True)
@@ -50,28 +39,57 @@ class Compare:
     """The parts that change with the run."""
 
     about: gr.HTML
+    pictures: gr.HTML
+    closer: gr.HTML
     answers: gr.Column
     text: gr.Textbox
     text2: gr.Textbox
     ask: gr.Button
     answer: gr.HTML
     who: gr.Radio
+    search: gr.Textbox
+    shown: gr.Number
+    differing: gr.Column
     differ: gr.HTML
-    download: gr.Button
-    file: gr.DownloadButton
+    more: gr.Button
+    file: gr.File
+    columns: list[gr.Dropdown]
+    predicted: gr.HTML
+    save: gr.Button
+    takeaway: gr.Column
+    buttons: dict[str, gr.Button]
+    handed: gr.DownloadButton
     message: gr.HTML
 
     @property
-    def shown(self) -> list[Any]:
+    def filled(self) -> list[Any]:
         """What `show` fills, in its order."""
-        return [self.about, self.answers, self.text2, self.answer, self.message, self.differ, self.who]
+        return [
+            self.about,
+            self.pictures,
+            self.closer,
+            self.answers,
+            self.text2,
+            self.answer,
+            self.message,
+            self.differing,
+            self.who,
+            self.search,
+            self.shown,
+            self.differ,
+            self.more,
+            self.predicted,
+            self.takeaway,
+        ]
 
 
 def build() -> Compare:
     """Lays the step out."""
     gr.HTML(why(say("compare.why")))
-    about = gr.HTML(f'<div class="card empty">{esc(say("compare.none"))}</div>', elem_id="comparison")
+    about = gr.HTML(_empty("compare.none"), elem_id="comparison")
+    pictures = plots(elem_id="plots")
     with gr.Column(visible=False, elem_id="try") as answers:
+        gr.HTML(f'<h2 class="part">{esc(say("compare.try"))}</h2>')
         with gr.Row():
             with gr.Column(min_width=300):
                 text = gr.Textbox(label=say("compare.text"), lines=3, interactive=True, elem_id="try-text")
@@ -79,64 +97,132 @@ def build() -> Compare:
                 ask = gr.Button(say("compare.ask"), variant="primary", elem_id="ask-both", elem_classes="act-here")
             with gr.Column(min_width=300):
                 answer = gr.HTML(elem_id="both")
-        message = gr.HTML()
+    with gr.Column(visible=False, elem_id="differ") as differing:
+        with gr.Row():
+            who = gr.Radio(
+                [(say(f"compare.{name}"), name) for name in differ.WHO],
+                value="any",
+                label=say("compare.differ"),
+                info=say("compare.differ.info"),
+                interactive=True,
+                scale=2,
+            )
+            search = gr.Textbox(label=say("compare.search"), max_lines=1, interactive=True, elem_id="differ-search")
+        found = gr.HTML(js_on_load=differ.PICK_JS, elem_id="differ-rows")
+        more = gr.Button(say("history.more"), visible=False, elem_id="differ-more", elem_classes="act-here")
+        shown = gr.Number(differ.PAGE, visible=False)
+    closer = gr.HTML(elem_id="closer")
+    with gr.Column(visible=False, elem_id="takeaway") as takeaway:
+        with gr.Accordion(say("compare.file"), open=False, elem_id="predict-file"):
+            gr.HTML(f'<p class="hint">{esc(say("compare.file.info"))}</p>')
+            with gr.Row():
+                file = gr.File(
+                    label=say("compare.file.drop"),
+                    file_types=[".csv", ".tsv", ".jsonl", ".parquet", ".txt"],
+                    elem_id="predict-drop",
+                )
+                with gr.Column(min_width=240):
+                    columns = [
+                        gr.Dropdown([], label=say(key), visible=False, interactive=True)
+                        for key in ("compare.file.column", "compare.file.column2")
+                    ]
+                    save = gr.Button(say("compare.file.save"), visible=False, elem_id="save-predictions")
+            predicted = gr.HTML(elem_id="predicted")
+        gr.HTML(f'<h2 class="part">{esc(say("compare.take"))}</h2>')
         with gr.Row(elem_classes="actions"):
-            download = gr.Button(say("compare.download"), elem_id="download")
-            gr.HTML(f'<p class="hint">{esc(say("compare.download.info"))}</p>')
-        file = gr.DownloadButton(visible="hidden", elem_id="dl")
-    with gr.Column(elem_id="differ"):
-        who = gr.Radio(
-            [(say(f"compare.{name}"), name) for name in WHO],
-            value="any",
-            label=say("compare.differ"),
-            info=say("compare.differ.info"),
-            interactive=True,
-            visible=False,
-        )
-        differ = gr.HTML(visible=False, js_on_load=PICK_JS, elem_id="differ-rows")
-    return Compare(about, answers, text, text2, ask, answer, who, differ, download, file, message)
+            buttons = {
+                name: gr.Button(say(f"compare.{name}"), elem_id=elem_id)
+                for name, elem_id in (
+                    ("download", "download"),
+                    ("scored_rows", "download-rows"),
+                    ("pack", "download-run"),
+                    ("copy", "copy-link"),
+                    ("again", "run-again"),
+                )
+            }
+        gr.HTML(f'<p class="hint">{esc(say("compare.download.info"))}</p>')
+    message = gr.HTML()
+    handed = gr.DownloadButton(visible="hidden", elem_id="dl")
+    return Compare(
+        about, pictures, closer, answers, text, text2, ask, answer, who, search, shown, differing, found, more, file,
+        columns, predicted, save, takeaway, buttons, handed, message,
+    )  # fmt: skip
 
 
 def wire(step: Compare, live: gr.HTML) -> None:
     """Connects the step. Loading and asking models is the heavy part: one at a time."""
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    step.who.input(differing, [live, step.who], step.differ, **quick)
-    step.differ.pick(_load_row, [live, step.who], [step.text, step.text2], **quick)
+    view, parts = [live, step.who, step.search, step.shown], [step.differ, step.more]
+    gr.on([step.who.input, step.search.change], lambda: differ.PAGE, None, step.shown, **quick).then(
+        _differing, view, parts, trigger_mode="always_last", **quick
+    )
+    step.more.click(lambda shown: shown + differ.PAGE, step.shown, step.shown, **quick).then(
+        _differing, view, parts, **quick
+    )
+    step.differ.pick(_picked, live, [step.text, step.text2], **quick)
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
     gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **heavy)
-    step.download.click(export, live, [step.file, step.message], **heavy).success(
-        None,
-        None,
-        None,
-        api_visibility="private",
-        js="() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)",
+    step.file.change(columns, [live, step.file], [*step.columns, step.predicted], **quick).then(
+        predict, [live, step.file, *step.columns], [step.predicted, step.save], **heavy
     )
+    gr.on(
+        [column.input for column in step.columns],
+        predict,
+        [live, step.file, *step.columns],
+        [step.predicted, step.save],
+        **heavy,
+    )
+    for button, make, given in (
+        (step.buttons["download"], export, [live]),
+        (step.buttons["scored_rows"], scored, [live]),
+        (step.buttons["pack"], packed, [live]),
+        (step.save, predictions, [live, step.file, *step.columns]),
+    ):
+        button.click(make, given, [step.handed, step.message], **heavy).success(
+            None, None, None, api_visibility="private", js=DOWNLOAD_JS
+        )
+    told = say("live.copied").replace("'", "’")
+    step.buttons["copy"].click(None, live, None, api_visibility="private", js=COPY_JS % told)
+    step.buttons["again"].click(None, live, None, api_visibility="private", js=AGAIN_JS)
 
 
 def show(run: str) -> tuple[Any, ...]:
-    """The whole step for a run, in the order of `Compare.shown`."""
-    hidden = gr.Column(visible=False), gr.skip(), "", "", gr.HTML(visible=False), gr.Radio(visible=False)
+    """The whole step for a run, in the order of `Compare.filled`."""
+    off = gr.Column(visible=False)
+    fresh = (gr.Radio(value="any"), gr.Textbox(value=""), differ.PAGE)
+    hidden = "", "", off, gr.skip(), "", "", off, *fresh, "", gr.Button(visible=False), "", off
     try:
         found = core.run(run) if run else None
     except UserError as error:
         return note(str(error), "error"), *hidden
     row = found.row if found else None
-    if row is None or row.summary is None:
-        words = "compare.none" if row is None or row.status in ENDED else "compare.running"
-        return f'<div class="card empty">{esc(say(words))}</div>', *hidden
-    about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}{apart(row.summary)}</div>'
+    if found is None or row is None or row.summary is None:
+        return _empty("compare.none" if row is None or row.status in ENDED else "compare.running"), *hidden
+    about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}</div>'
     if row.example:
         about += note(say("compare.example"))
-    empty = f'<div class="card empty">{esc(say("compare.ask.empty"))}</div>'
+    closer = apart(row.summary)
+    here = not row.example
+    table, more = differ.differing(run, "any") if here else ("", False)
     return (
         about,
-        gr.Column(visible=not row.example),
+        figures(row.summary),
+        f'<div class="card">{closer}</div>' if closer else "",
+        gr.Column(visible=here),
         gr.Textbox(visible=_pair(found)),
-        empty,
+        _empty("compare.ask.empty"),
         "",
-        gr.HTML(differing(run, "any"), visible=not row.example),
-        gr.Radio(visible=not row.example, value="any"),
+        gr.Column(visible=here),
+        *fresh,
+        table,
+        gr.Button(visible=more),
+        "",
+        gr.Column(visible=here),
     )
+
+
+def _empty(key: str) -> str:
+    return f'<div class="card empty">{esc(say(key))}</div>'
 
 
 def _pair(run: Run) -> bool:
@@ -144,168 +230,96 @@ def _pair(run: Run) -> bool:
     return any(len(row["text"]) == 2 for row in islice(run.texts(), 1))
 
 
-def sentence(summary: Mapping[str, Any]) -> str:
-    """The comparison in words, made from the four rows alone."""
-    scores = summary["scores"]
-    student, teacher = scores["student"], scores["teacher"]
-    tested = (summary.get("rows") or {}).get("test")
-    scored = say("compare.scored", n=count(tested), split=summary.get("scored_on", "test")) if tested else ""
-    bytes_, speed = teacher["bytes"] / student["bytes"], teacher["latency_ms"] / student["latency_ms"]
-    kept = f"<b>{percent(summary['kept'])}</b>"
-    if bytes_ >= 1 and speed >= 1:
-        told = say(
-            "compare.smaller",
-            size=f"<b>{times(bytes_)}</b>",
-            speed=f"<b>{times(speed)}</b>",
-            kept=kept,
-            scored=esc(scored),
-        )
-    else:
-        told = say("compare.bigger", size=times(1 / bytes_), speed=times(1 / speed), kept=kept, scored=esc(scored))
-    if "control" in scores:
-        if scores["control"]["accuracy"] <= teacher["accuracy"]:
-            told += " " + say("compare.control", kept=percent(scores["control"]["accuracy"] / teacher["accuracy"]))
-        gap = summary.get("gap_recovered")
-        key = "compare.gap.none" if gap is None else "compare.gap" if gap > 0 else "compare.gap.negative"
-        told += " " + say(key, gap=percent(gap, 0))
-    if "floor" in scores and scores["floor"]["accuracy"] >= student["accuracy"]:
-        told += " " + say("compare.floor")
-    rough = note(say("compare.rough", n=tested), "warning") if tested and tested < ROUGH else ""
-    return f'<p class="headline">{told}</p>{rough}'
+def _differing(run: str, who: str, words: str, shown: float) -> tuple[str, Any]:
+    html, more = differ.differing(run, who, words, shown)
+    return html, gr.Button(visible=more)
 
 
-def rows(summary: Mapping[str, Any]) -> str:
-    """The four rows as a table."""
-    head = [
-        say(f"compare.{key}")
-        for key in ("model", "accuracy", "interval", "f1", "parameters", "bytes", "latency", "throughput")
-    ]
-    there = [row for row in ROWS if row in summary["scores"]]
-    body = []
-    for row in there:
-        s = summary["scores"][row]
-        body.append(
-            [
-                f"{esc(say(f'row.{row}'))}<small>{esc(say(f'row.{row}.help'))}</small>",
-                percent(s["accuracy"]),
-                f"{percent(s['low'])} – {percent(s['high'])}",
-                percent(s["macro_f1"]),
-                millions(s["parameters"]),
-                size(s["bytes"]),
-                latency(s["latency_ms"]),
-                count(s["texts_per_s"]),
-            ]
-        )
-    made = table(head, body, say("step.compare"), there, kind="cards")
-    return f'{made}<p class="hint">{esc(say("compare.caption"))}</p>'
-
-
-def apart(summary: Mapping[str, Any]) -> str:
-    """Whether the differences are more than chance, who is right where, and what is mistaken for what. A run from
-    before these were kept shows those it has."""
-    html = f"<p>{esc(told)}</p>" if (told := chances(summary.get("mcnemar") or {})) else ""
-    if found := summary.get("split"):
-        names = {key: say(f"compare.split.{key}") for key in SPLIT}
-        html += f"<h2>{esc(say('compare.split'))}</h2>{split({key: found[key] for key in SPLIT}, names)}"
-    counts, labels = summary.get("confusion") or {}, summary.get("labels")
-    if labels and (there := [row for row in ("student", "teacher") if row in counts]):
-        what = say("compare.confusion")
-        tables = "".join(
-            f"<section><h3>{esc(name)}</h3>{confusion(counts[row], labels, row, f'{what}: {name}')}</section>"
-            for row in there
-            for name in [say(f"row.{row}")]
-        )
-        html += (
-            f'<details class="more"><summary>{esc(what)}</summary>'
-            f'<p class="hint">{esc(say("compare.confusion.caption"))}</p><div class="sides">{tables}</div></details>'
-        )
-    return f'<div class="apart">{html}</div>' if html else ""
-
-
-def chances(p: Mapping[str, float]) -> str:
-    """What McNemar's test says of the student against the control and the teacher, in words."""
-    told, known = [], {row: value < CHANCE for row, value in p.items()}
-    if "control" in known:
-        told.append(
-            say("compare.apart.control" if known["control"] else "compare.alike.control", p=chance(p["control"]))
-        )
-    if "teacher" in known:
-        far = "compare.apart.teacher" if known.get("control") else "compare.apart.only"
-        told.append(say(far if known["teacher"] else "compare.alike.teacher", p=chance(p["teacher"])))
-    return " ".join(told)
-
-
-def differing(run: str, who: str) -> str:
-    """The rows on which student and teacher differ, filtered by who is right."""
-    try:
-        found = _differing(core.run(run), who)
-    except UserError as error:
-        return note(str(error), "error")
-    if not found:
-        return note(say("compare.differ.none"))
-    head = [say("task.text"), say("compare.truth"), say("row.student"), say("row.teacher")]
-    body = [
-        [
-            f'<button type="button" data-row="{index}">{esc(SIDES.join(row["text"]))}</button>',
-            esc(row["label"]),
-            *(f"{esc(_said(row, name))} {percent(max(row[name].values()), 0)}" for name in ("student", "teacher")),
-        ]
-        for index, row in enumerate(found)
-    ]
-    return f'<div class="card differ-rows">{table(head, body, say("compare.differ"), kind="texts cards")}</div>'
-
-
-def _differing(run: Run, who: str) -> list[dict[str, Any]]:
-    return list(islice((row for row in run.texts() if _differs(row) and who in ("any", _right(row))), SHOWN))
-
-
-def _said(row: Mapping[str, Any], name: str) -> str:
-    return max(row[name], key=lambda label: row[name][label])
-
-
-def _differs(row: Mapping[str, Any]) -> bool:
-    return _said(row, "student") != _said(row, "teacher")
-
-
-def _right(row: Mapping[str, Any]) -> str:
-    """Which of two that differ is right, as one of WHO."""
-    right = [name for name in ("student", "teacher") if _said(row, name) == row["label"]]
-    return f"only_{right[0]}" if right else "neither"
-
-
-def _load_row(run: str, who: str, event: gr.EventData) -> tuple[str, str]:
-    index = getattr(event, "row", None)
-    try:
-        found = _differing(core.run(run), who)
-    except UserError:
-        found = []
-    text = found[index]["text"] if type(index) is int and 0 <= index < len(found) else [""]
+def _picked(run: str, event: gr.EventData) -> tuple[str, str]:
+    text = differ.picked(run, getattr(event, "row", None))
     return text[0], text[1] if len(text) > 1 else ""
 
 
 def ask(run: str, text: str, text2: str) -> str:
     """Both models' answers to a typed text, with both latencies."""
     try:
-        said = core.ask(run, (text, text2) if _pair(core.run(run)) else text)
+        return asked(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
     except UserError as error:
         return note(str(error), "error")
-    cards = "".join(_answer(who, said[who], said["ms"][who]) for who in ("student", "teacher") if who in said)
-    return f'<div class="card both" role="status">{cards}</div>'
 
 
-def _answer(who: str, said: Mapping[str, float], milliseconds: float) -> str:
-    chip = f'<span class="chip">{latency(milliseconds)}</span>'
-    return f"<section><h2>{esc(say(f'row.{who}'))} {chip}</h2>{bars(said, who)}</section>"
+def columns(run: str, file: str | None) -> tuple[Any, ...]:
+    """The two column choices for a dropped file, the guess taken; a .txt has none."""
+    hidden = gr.Dropdown(choices=[], value=None, visible=False)
+    if not file:
+        return hidden, hidden, ""
+    try:
+        names, guessed = core.text_columns(run, file)
+    except UserError as error:
+        return hidden, hidden, note(str(error), "error")
+    pair = _pair(core.run(run))
+    values = [*guessed, None, None]
+    return (
+        gr.Dropdown(choices=names, value=values[0], visible=bool(names)),
+        gr.Dropdown(choices=names, value=values[1], visible=bool(names) and pair),
+        "",
+    )
+
+
+def predict(run: str, file: str | None, text: str | None, text2: str | None) -> tuple[str, Any]:
+    """The first answers to a file's texts, and whether they can be saved."""
+    if not file:
+        return "", gr.Button(visible=False)
+    try:
+        return previewed(core.predict_file(run, file, text or None, text2 or None)), gr.Button(visible=True)
+    except UserError as error:
+        return note(str(error), "error"), gr.Button(visible=False)
 
 
 def export(run: str) -> Iterator[tuple[Any, str]]:
-    """The student as a zip, for the hidden download button. Gradio copies what is handed out into its own cache, which
-    it sweeps; what was made for it is gone when the handler ends."""
+    """The student as a zip, for the hidden download button."""
+
+    def make(place: Path) -> str:
+        core.export(run, place / "student")
+        return shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
+
+    return _handed(make)
+
+
+def scored(run: str) -> Iterator[tuple[Any, str]]:
+    """The scored rows with everyone's answers, as CSV."""
+
+    def make(place: Path) -> str:
+        core.save_scored(run, place / f"rows-{run[:8]}.csv")
+        return str(place / f"rows-{run[:8]}.csv")
+
+    return _handed(make)
+
+
+def packed(run: str) -> Iterator[tuple[Any, str]]:
+    """The whole run as one file."""
+    return _handed(lambda place: str(core.pack(run, place / f"run-{run[:8]}.zip")))
+
+
+def predictions(run: str, file: str | None, text: str | None, text2: str | None) -> Iterator[tuple[Any, str]]:
+    """A file's texts with the student's answers, as CSV."""
+
+    def make(place: Path) -> str:
+        if not file:
+            raise UserError(say("compare.file.none"))
+        out = place / f"{Path(file).stem}-predictions.csv"
+        core.save_predictions(run, file, out, text or None, text2 or None)
+        return str(out)
+
+    return _handed(make)
+
+
+def _handed(make: Callable[[Path], str]) -> Iterator[tuple[Any, str]]:
+    """What `make` wrote into a folder that is gone when the handler ends. Gradio copies what is handed out into its own
+    cache, which it sweeps."""
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
         try:
-            folder = Path(place) / "student"
-            core.export(run, folder)
-            name = shutil.make_archive(str(Path(place) / f"student-{run[:8]}"), "zip", place, "student")
+            name = make(Path(place))
         except UserError as error:
             raise gr.Error(esc(error), print_exception=False) from error
         yield gr.DownloadButton(value=name), ""

@@ -1,3 +1,14 @@
+// What every page may call.
+
+// Plotly ships inside its Python package and is fetched once, when there is something to draw.
+window.stillroomPlotly = () => window.stillroomDrawing ||= new Promise((done, fail) => {
+  const script = document.createElement('script')
+  script.src = 'assets/plotly.min.js'
+  script.onload = () => done(window.Plotly)
+  script.onerror = () => { window.stillroomDrawing = null; script.remove(); fail(new Error('plotly')) }
+  document.head.append(script)
+})
+
 // Copies a text; on a page without a secure context there is no clipboard but the old command.
 window.stillroomCopy = async (text, button, done) => {
   const before = button.textContent

@@ -1,0 +1,91 @@
+"""The pictures that plotly draws: the metric against size, against latency, and against the texts learned from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from distill_core import ROWS
+from ui.comparison.scores import member_name
+from ui.comparison.values import interval, metric_of, value
+from ui.show import count, esc, latency, percent, size
+from ui.told import metric_title
+from ui.words import say
+
+SYMBOLS = {"floor": "diamond-open", "control": "circle-open", "student": "star", "teacher": "square"}
+
+
+def figures(summary: Mapping[str, Any] | None) -> str:
+    """The figures as JSON for plots.js: [{"id", "title", "x", "y", "log", "points", "front"}, …]; "" for none."""
+    if not summary:
+        return ""
+    metric, found = metric_of(summary), points(summary)
+    name = metric_title(metric)
+    made = [
+        {
+            "id": key,
+            "title": say(f"plot.{key}", metric=name),
+            "x": say(f"plot.{key}.x"),
+            "y": name,
+            "log": True,
+            "points": [one | {"x": one[key], "shown": form(one[key])} for one in found if one.get(key)],
+        }
+        for key, form in (("bytes", size), ("latency_ms", latency))
+    ]
+    for figure in made:
+        figure["front"] = front(figure["points"])
+    if curve := summary.get("learning_curve"):
+        shown = [
+            _point("student", say("row.student"), one, metric) | {"x": one["texts"], "shown": count(one["texts"])}
+            for one in curve
+        ]
+        words = {"title": say("plot.texts", metric=name), "x": say("plot.texts.x"), "y": name}
+        made.append({"id": "texts", **words, "log": True, "line": True, "points": shown, "front": []})
+    return json.dumps({"figures": made})
+
+
+def points(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The four rows, and the further members of the run."""
+    metric, scores = metric_of(summary), summary["scores"]
+    found = [_point(row, say(f"row.{row}"), scores[row], metric) for row in ROWS if row in scores]
+    for member in (summary.get("members") or [])[1:]:
+        if (member.get("share") or 1) == 1:
+            found.append(_point("student", member_name(member), member["student_score"], metric) | {"small": True})
+    return found
+
+
+def _point(who: str, name: str, score: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    low, high = interval(score, metric)
+    at = value(score, metric)
+    told = f"{name} {percent(at)} ({percent(low)} – {percent(high)})"
+    return {
+        "who": who,
+        "name": name,
+        "symbol": SYMBOLS[who],
+        "y": at,
+        "up": high - at,
+        "down": at - low,
+        "told": told,
+        **{key: score.get(key) for key in ("bytes", "latency_ms")},
+    }
+
+
+def front(found: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The numbers of those points that no other beats: nothing is further left and at least as high, or as far left
+    and higher. In order of x."""
+    kept, best = [], float("-inf")
+    for index in sorted(range(len(found)), key=lambda at: (found[at]["x"], -found[at]["y"])):
+        if found[index]["y"] > best:
+            kept.append(index)
+            best = found[index]["y"]
+    return kept
+
+
+def plots(**more: Any) -> gr.HTML:
+    """The component: its value is what `figures` gives."""
+    script = Path(__file__).with_name("plots.js").read_text(encoding="utf-8")
+    hint = esc(say("plot.hint"))
+    html = f'<div class="pictures"></div><p class="hint" hidden>{hint}</p>'
+    return gr.HTML("", html_template=html, js_on_load=script, **more)
