@@ -16,7 +16,7 @@ from distill_core import store as stores
 from distill_core.config import Config
 from distill_core.events import Compared, Ended
 from distill_core.store import Store
-from ui import endpoints, history, host, page
+from ui import endpoints, frame, history, host
 from ui.comparison.closer import apart
 from ui.comparison.headline import chances, sentence
 from ui.steps import compare, distil
@@ -187,10 +187,10 @@ def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_labe
 def test_the_pill_names_a_run_that_goes_on_but_not_the_one_shown(home: Path) -> None:
     store = Store(home)
     run = store.create(Config().model_dump())
-    assert f"?run={run}" in page._top("steps") and f"?run={run}" not in page._top("steps", run)
+    assert f"?run={run}" in frame.top("") and f"?run={run}" not in frame.top("", run)
     store.move(run, ["queued"], "running")
     store.append(run, [Ended("finished")])
-    assert "pill" not in page._top("steps")
+    assert "pill" not in frame.top("")
 
 
 def test_on_a_public_host_nobody_lists_others_runs(home: Path, example: str, monkeypatch: pytest.MonkeyPatch) -> None:
