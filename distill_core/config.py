@@ -89,18 +89,18 @@ class Config(BaseModel):
         standard_rules(), "transfer", "Augmentation rules", "Each rule and its rate: mask=0.1,pos=0.1,ngram=0.25."
     )
     n_iter: int = knob(
-        4, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
+        2, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
     )
     augmented: Literal["whole", "all"] = knob(
         "whole", "transfer", "Texts to augment",
         "All, or whole ones: those that stand in no other, as SST-2's sentences do; as many new texts in all.",
     )  # fmt: skip
     transfer_limit: int = knob(
-        100_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000
+        250_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000
     )
 
     # student
-    student: str = knob("bilstm", "student", "Student", "The network that learns.", shelf=STUDENTS)
+    student: str = knob("bilstm_max", "student", "Student", "The network that learns.", shelf=STUDENTS)
     students: list[str] = knob(
         [], "student", "Other students",
         "More networks to compare with it in the same run, on the same texts, labels and vectors: textcnn,bag.",
@@ -155,7 +155,11 @@ class Config(BaseModel):
     optimiser: Literal["adam", "adadelta"] = knob(
         "adam", "training", "Optimiser", "adam, or the paper's adadelta (learning rate 1)."
     )
-    lr: float = knob(3e-3, "training", "Learning rate", "Peak of the schedule.", gt=0, le=10)
+    lr: float = knob(4e-3, "training", "Learning rate", "Peak of the schedule.", gt=0, le=10)
+    table_lr: float = knob(
+        0.3, "training", "Table's share of it",
+        "At what share of the learning rate the starting vectors learn: slower, they forget less.", gt=0, le=10,
+    )  # fmt: skip
     batch: int = knob(64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", ge=1, le=4096)
     epochs: int = knob(4, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
     evaluations: int = knob(

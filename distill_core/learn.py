@@ -155,7 +155,18 @@ class Lessons:
     @cached_property
     def _key(self) -> dict[str, Any]:
         """All that decides a control's weights, but for its student and seed."""
-        knobs = ("hidden", "fc", "dropout", "channels", "max_tokens", "optimiser", "lr", "batch", "evaluations")
+        knobs = (
+            "hidden",
+            "fc",
+            "dropout",
+            "channels",
+            "max_tokens",
+            "optimiser",
+            "lr",
+            "table_lr",
+            "batch",
+            "evaluations",
+        )
         return {
             "format": FORMAT, "data": self.rows.fingerprint(), "vectors": digest(self.vectors.numpy().tobytes().hex()),
             "words": digest([self.words.entries, self.words.token_ids, self.words.aliases]),
@@ -177,7 +188,7 @@ class Lessons:
         `of_valid` is the loss of the validation rows' logits."""
         config = self.config
         plan = train.Plan(
-            self.steps, config.batch, config.lr, config.optimiser, seed=member.seed,
+            self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=member.seed,
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric,
         )  # fmt: skip
         lengths = sum(lengths for _, lengths in sides).tolist()

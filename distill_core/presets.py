@@ -31,12 +31,13 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
             "n_iter": 20, "augmented": "all", "transfer_limit": 2_000_000,
             "student": "bilstm", "vocabulary": "words", "vocabulary_limit": 1_000_000, "unseen": "unknown",
             "vectors": "teacher_static", "channels": "both", "width": 300, "hidden": 150, "fc": 200, "dropout": 0.1,
-            "loss": "logit_mse", "alpha": 0.0, "optimiser": "adadelta", "lr": 1.0, "batch": 50, "epochs": 4,
+            "loss": "logit_mse", "alpha": 0.0, "optimiser": "adadelta", "lr": 1.0, "table_lr": 1.0,
+            "batch": 50, "epochs": 4,
         },
     ),
     "quick": (
         "At most five minutes for SST-2: fewer texts for the teacher to label, and fewer passes over them.",
-        {"n_iter": 1, "transfer_limit": 40_000, "epochs": 3},
+        {"n_iter": 1, "transfer_limit": 75_000, "epochs": 2},
     ),
 }  # fmt: skip
 OF_PAIRS: dict[str, dict[str, Any]] = {"paper": {"n_iter": 10, "batch": 256}}

@@ -27,13 +27,15 @@ REPORTS = 400  # training-loss points of one curve
 @dataclass(frozen=True)
 class Plan:
     """How to train. `steps` optimiser steps of `batch` rows; learning rate `lr` after `warmup` (a share of the steps),
-    then falling to zero, or constant for adadelta; scored every `evaluate_every` steps and at the end; the weights
-    with the highest `select` score are kept, the lower "loss" breaking ties."""
+    then falling to zero, or constant for adadelta; embedding tables learn at `table_lr` times that; scored every
+    `evaluate_every` steps and at the end; the weights with the highest `select` score are kept, the lower "loss"
+    breaking ties."""
 
     steps: int
     batch: int
     lr: float
     optimiser: str = "adam"
+    table_lr: float = 1.0
     warmup: float = 0.1
     weight_decay: float = 0.0
     clip: float = 1.0
@@ -173,17 +175,25 @@ def _step(model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tenso
 def _optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
     """One for the weights and, where the tables give sparse gradients, one for them: a dense step over a large table
     costs more than the network itself."""
-    tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse and m.weight.requires_grad]
-    sparse = {id(table) for table in tables}
-    weights = [p for p in model.parameters() if p.requires_grad and id(p) not in sparse]
+    modules = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.weight.requires_grad]
+    sparse = [m.weight for m in modules if m.sparse]
+    dense = [m.weight for m in modules if not m.sparse]
+    slow = plan.lr * plan.table_lr
+    known = {id(table) for table in sparse + dense}
+    weights = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
     if plan.optimiser == "adadelta":
-        return [torch.optim.Adadelta(weights + tables, lr=plan.lr, rho=0.95)]
+        groups = [{"params": weights}, {"params": sparse + dense, "lr": slow}]
+        return [torch.optim.Adadelta([group for group in groups if group["params"]], lr=plan.lr, rho=0.95)]
     matrices = [p for p in weights if p.ndim > 1]
     others = [p for p in weights if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=plan.lr)]
-    if tables:
-        found.append(torch.optim.SparseAdam(tables, lr=plan.lr))
+    groups = [
+        {"params": matrices, "weight_decay": plan.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+        {"params": dense, "weight_decay": plan.weight_decay, "lr": slow},
+    ]
+    found: list[torch.optim.Optimizer] = [torch.optim.AdamW([g for g in groups if g["params"]], lr=plan.lr)]
+    if sparse:
+        found.append(torch.optim.SparseAdam(sparse, lr=slow))
     return found
 
 

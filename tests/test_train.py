@@ -184,3 +184,14 @@ def test_a_listener_that_asks_the_model_changes_nothing():
     for _ in run(asked):
         asked.eval()
     assert torch.equal(weights(quiet), weights(asked))
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("optimiser", ["adam", "adadelta"])
+def test_a_table_learns_at_its_share_of_the_rate(optimiser: str, sparse: bool) -> None:
+    sparse = sparse and optimiser == "adam"
+    model = torch.nn.Sequential(torch.nn.Embedding(5, 3, sparse=sparse), torch.nn.Linear(3, 2))
+    plan = train.Plan(steps=20, batch=16, lr=1.0, table_lr=0.25, optimiser=optimiser)
+    groups = [group for one in train._optimisers(model, plan) for group in one.param_groups]
+    rates = {id(value): group["lr"] for group in groups for value in group["params"]}
+    assert rates.pop(id(model[0].weight)) == 0.25 and set(rates.values()) == {1.0} and len(rates) == 2

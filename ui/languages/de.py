@@ -476,6 +476,8 @@ WORDS: dict[str, str] = {
     "knob.optimiser.help": "adam oder das adadelta des Aufsatzes (Lernrate 1).",
     "knob.lr.label": "Lernrate",
     "knob.lr.help": "Höchster Wert des Plans.",
+    "knob.table_lr.label": "Anteil der Tabelle daran",
+    "knob.table_lr.help": "Mit welchem Anteil der Lernrate die Startvektoren lernen: langsamer vergessen sie weniger.",
     "knob.batch.label": "Stapel",
     "knob.batch.help": "Zeilen in einem Schritt (der Aufsatz: 50, bei Paaren 256).",
     "knob.epochs.label": "Epochen",
