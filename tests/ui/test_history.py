@@ -187,7 +187,7 @@ def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_labe
 def test_the_pill_names_a_run_that_goes_on_but_not_the_one_shown(home: Path) -> None:
     store = Store(home)
     run = store.create(Config().model_dump())
-    assert f"?run={run}" in frame.top("") and f"?run={run}" not in frame.top("", run)
+    assert f"./?run={run}" in frame.top("") and "pill" not in frame.top("", run)
     store.move(run, ["queued"], "running")
     store.append(run, [Ended("finished")])
     assert "pill" not in frame.top("")
