@@ -5,6 +5,7 @@ Everything stands under the last line's guard: worker processes import this file
 
 import argparse
 import os
+from importlib.util import find_spec
 
 
 def main() -> None:
@@ -17,10 +18,21 @@ def main() -> None:
         "--port", type=int, default=int(port) if port else None, help="default: 7860, or the next free one"
     )
     options.add_argument("--open", action="store_true", help="open the page in the browser")
+    options.add_argument(
+        "--language", default=os.environ.get("STILLROOM_LANGUAGE"), help="of the page at / (en, de, …)"
+    )
+    mcp = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
+    options.add_argument(
+        "--mcp", action="store_true", default=mcp, help="serve the page's actions as MCP tools too (pip install mcp)"
+    )
     chosen = options.parse_args()
+    if chosen.language:
+        os.environ["STILLROOM_LANGUAGE"] = chosen.language  # read where the words are
+    if chosen.mcp and find_spec("mcp") is None:
+        options.error("--mcp needs the package mcp. Install it with: pip install 'mcp>=1.21,<2'")
     from ui.serve import serve
 
-    serve(chosen.host, chosen.port, chosen.open)
+    serve(chosen.host, chosen.port, chosen.open, chosen.mcp)
 
 
 if __name__ == "__main__":

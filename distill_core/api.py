@@ -507,6 +507,14 @@ def keep_file(file: Path | str) -> Path:
     return kept
 
 
+def is_kept(file: Path | str | None) -> bool:
+    """Whether `file` is a copy that `keep_file` made: its address has the file's digest, so only who gave it has it."""
+    if not file:
+        return False
+    path, uploads = Path(file).resolve(), (_store().home / "uploads").resolve()
+    return path.is_file() and path.parent.parent == uploads
+
+
 def columns(file: Path | str) -> tuple[str, ...]:
     """The names of a table file's columns. Raises DataError."""
     from distill_core import table

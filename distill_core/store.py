@@ -233,7 +233,7 @@ class Store:
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
         self._own(run)
         with self._writing() as db:
-            db["runs"].update(run, columns)
+            db["runs"].update(run, {name: _whole_letters(value) for name, value in columns.items()})
 
     def move(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
         """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
@@ -403,7 +403,7 @@ class _Reader:
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._connection.execute(sql, values).fetchall()
+            return self._connection.execute(sql, [_whole_letters(value) for value in values]).fetchall()
 
     def _runs(self, where: str, values: Sequence[Any]) -> list[Row]:
         columns = [name for name in Row.__dataclass_fields__ if name != "example"]
@@ -456,6 +456,11 @@ def new_id() -> str:
     while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
         run = secrets.token_urlsafe(16)
     return run
+
+
+def _whole_letters(value: Any) -> Any:
+    """Half surrogates, which SQLite refuses, as question marks."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
 def _where(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from serving import serving
 
 from distill_core.command.options import config_of, parse
 from distill_core.parts import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS
@@ -19,11 +20,27 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
+CLIENTS = [block for block in blocks("python") if "gradio_client" in block]
+ENGINE = [block for block in blocks("python") if block not in CLIENTS]
+
+
+@pytest.mark.parametrize("number", range(len(CLIENTS)))
+def test_its_client_runs(number, tmp_path):
+    """Against a real app, where the example says that it is."""
+    with serving(tmp_path) as address:
+        script = CLIENTS[number].replace("http://127.0.0.1:7860", address)
+        assert address in script
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=280, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^accuracy: 0\.\d+", done.stdout, re.MULTILINE) and "'positive'" in done.stdout
+    assert re.search(r"^student: .*\.zip$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", range(len(ENGINE)))
 def test_its_python_runs(number, home, tmp_path):
     """As a script of its own, with a real worker process."""
     script = tmp_path / "readme.py"
-    body = "".join(f"    {line}\n" for line in blocks("python")[number].splitlines())
+    body = "".join(f"    {line}\n" for line in ENGINE[number].splitlines())
     script.write_text(f'if __name__ == "__main__":\n{body}')
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, timeout=240, cwd=tmp_path,

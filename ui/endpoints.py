@@ -1,7 +1,16 @@
-"""The page's actions as named endpoints with types, for gradio_client: the same functions that the page and the
-command line stand on.
+"""The page's actions as named endpoints with types, for gradio_client and, with --mcp, as tools for an assistant: the
+same functions that the page and the command line stand on. A name is for ever; so are the keys of what it returns.
 """
 
+import functools
+import html
+import inspect
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,71 +18,249 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, UserError
 from ui import host
-from ui.show import esc
+
+LONGEST_ID = 64
+SHELVES = ("tasks", "augment", "vectors", "students", "losses")
+HEAVY = {"concurrency_id": "cpu", "concurrency_limit": 1}  # loading and asking models: one at a time, page included
 
 
 def add() -> None:
     """Adds the endpoints to the Blocks that is being built."""
-    light = (start_run, run, stop_run, runs)
-    for action in light:
-        gr.api(action, api_name=action.__name__, queue=False)
-    for action in (predict, preview_augmentation):
-        gr.api(action, api_name=action.__name__, concurrency_id="cpu", concurrency_limit=1)
+    for action in LIGHT:
+        gr.api(_public(action), api_name=action.__name__, queue=False)
+    for action in WEIGHTY:
+        gr.api(_public(action), api_name=action.__name__, **HEAVY)
+    # Files travel through components: only those check what is uploaded and where a file may be served from.
+    with gr.Column(visible=False):
+        call, address, given = gr.Button(), gr.Textbox(label="address"), gr.File(label="file")
+        name, student = gr.Textbox(label="run"), gr.File(label="student")
+        bundle = gr.File(label="bundle")
+        call.click(_public(upload_file), given, address, api_name="upload_file", queue=False)
+        call.click(_public(import_run), given, name, api_name="import_run", **HEAVY)
+        call.click(_public(export_run), name, bundle, api_name="export_run", **HEAVY)
+        call.click(_public(export_student), name, student, api_name="export_student", **HEAVY)
+
+
+# ---- what there is to choose from
+
+
+def parts() -> dict:
+    """The parts on each shelf: {"tasks": {name: what it is}, "augment": …, "vectors": …, "students": …, "losses": …}.
+    They are the values of the knobs task, rules, vectors, student and loss."""
+    return {shelf: {part.name: part.help for part in core.shelf(shelf)} for shelf in SHELVES}
+
+
+def teachers() -> list:
+    """The teachers to choose from: name (the value of the knob teacher), kind and what it is. Any other id on the
+    Hub does as well."""
+    return [asdict(one) for one in core.teachers()]
+
+
+def knobs() -> list:
+    """Every knob that start_run takes: name, group, label, help, type, default, limits and choices."""
+    return [asdict(knob) | {"type": knob.type.__name__} for knob in core.knobs()]
+
+
+def settings() -> dict:
+    """The named settings of several knobs at once, {"preset": {name: what it is}, "size": …}; give start_run
+    {"preset": name} or {"size": name} beside single knobs, which overrule them."""
+    return {kind: {one.name: one.help for one in core.settings(kind)} for kind in ("preset", "size")}
+
+
+# ---- before a run
+
+
+def upload_file(file: str) -> str:
+    """Uploads a table (CSV, TSV, JSONL or Parquet) and returns its address, the value of the knob train, valid, test
+    or unlabelled of the task "file"."""
+    if not file:
+        raise UserError("No file was given. Upload a CSV, TSV, JSONL or Parquet file.")
+    return str(core.keep_file(file))
+
+
+def inspect_data(knobs: dict, rows: int = 8) -> dict:
+    """What the knobs' data are, read and checked as a run would: counts, labels, balance, columns that were used or
+    guessed, findings, and the first `rows` rows (at most 50)."""
+    return asdict(core.inspect(_config(knobs), _whole(rows, 0, 50)))
+
+
+def estimate_cost(knobs: dict, measure: bool = False) -> dict:
+    """What a run of these knobs would cost on this machine, from its own measured speed: seconds with low and high,
+    peak memory in bytes, texts, steps, seconds of each stage. Empty where too little is known; `measure` finds out,
+    which takes some seconds."""
+    config = _config(knobs)
+    found = core.survey(config) if measure else core.estimate(config)
+    return asdict(found) | {"seconds": found.seconds} if found else {}
+
+
+def ask_teacher(knobs: dict, text: str, text2: str = "") -> dict:
+    """The knobs' teacher on one text (or a pair): labels, logits, probabilities and milliseconds."""
+    return core.ask_teacher(_config(knobs), _sides(text, text2))
+
+
+def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
+    """A text's offspring (at most 20) under the knobs' augmentation rules, with the teacher's probabilities of each.
+    Without a text, one of the training rows is taken."""
+    return core.preview(_config(knobs), str(text) or None, _whole(n, 1, 20))
+
+
+# ---- runs
 
 
 def start_run(knobs: dict) -> str:
     """Queues a run of `knobs` (any knob of the config; what is missing is default) and returns its id."""
-    try:
-        return core.start(_config(knobs)).id
-    except UserError as error:
-        raise _told(error) from error
+    return core.start(_config(knobs)).id
 
 
 def run(run: str) -> dict:
     """The run as one object: run, status, task, seed, stages, rows, scored_on, scores and the shares made of them."""
-    try:
-        return core.run(str(run)).report()
-    except UserError as error:
-        raise _told(error) from error
-
-
-def stop_run(run: str) -> str:
-    """Asks a run to stop, keeping its best student so far; the status after it."""
-    try:
-        return core.run(str(run)).stop()
-    except UserError as error:
-        raise _told(error) from error
+    return _run(run).report()
 
 
 def runs(limit: int = 50, search: str = "") -> list:
     """The newest runs, each as `run` gives it, at most 200. Empty on a public host, where a run's id is its key."""
     if host.public():
         return []
-    return [found.report() for found in core.runs(max(1, min(200, int(limit))), search=str(search)[:200])]
+    return [found.report() for found in core.runs(_whole(limit, 1, 200), search=str(search)[:200])]
+
+
+def points(run: str, since: int = 0) -> dict:
+    """The run's curve points after cursor `since`: {"points": [[series, step, value], …], "next": cursor}."""
+    found, following = _run(run).points(_whole(since, 0, 2**53))
+    return {"points": [list(point) for point in found], "next": following}
+
+
+def texts(run: str, limit: int = 50, offset: int = 0) -> list:
+    """The scored rows of a finished run, at most 500 at once: text, true label, and each model's probabilities."""
+    start = _whole(offset, 0, 2**53)
+    return list(islice(_run(run).texts(), start, start + _whole(limit, 1, 500)))
+
+
+def stop_run(run: str) -> str:
+    """Asks a run to stop, keeping its best student so far; the status after it."""
+    return _run(run).stop()
+
+
+def resume_run(run: str) -> str:
+    """Queues a run again that ended early; it goes on from its last checkpoint. The status after it."""
+    return _run(run).resume().status
+
+
+def rename_run(run: str, name: str) -> dict:
+    """Gives a run a name; "" takes it away. The run as `run` gives it."""
+    found = _run(run)
+    found.rename(str(name))
+    return found.report()
+
+
+def annotate_run(run: str, note: str) -> dict:
+    """Sets a run's note. The run as `run` gives it."""
+    found = _run(run)
+    found.annotate(str(note))
+    return found.report()
+
+
+def delete_run(run: str) -> str:
+    """Hides a run, after stopping it where it runs; `restore_run` brings it back. The status after it."""
+    found = _run(run)
+    found.delete()
+    return found.status
+
+
+def restore_run(run: str) -> str:
+    """Undoes `delete_run`. The run's status."""
+    found = _run(run)
+    found.restore()
+    return found.status
+
+
+# ---- after a run
 
 
 def predict(run: str, text: str, text2: str = "") -> dict:
     """A finished run's student and teacher on one text (or a pair): probabilities and milliseconds of each."""
-    try:
-        return core.ask(str(run), (str(text), str(text2)) if text2 else str(text))
-    except UserError as error:
-        raise _told(error) from error
+    return core.ask(_id(run), _sides(text, text2))
 
 
-def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
-    """A text's offspring under the config's augmentation rules, with the teacher's probabilities of each."""
+def export_student(run: str) -> Iterator[str]:
+    """A finished run's student as a zip: a folder that predicts from raw text with torch, tokenizers and safetensors
+    alone."""
+    # Gradio copies what is handed out into its own cache, which it sweeps; what was made for it is gone afterwards
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        folder = Path(place) / "student"
+        core.export(_id(run), folder)
+        yield shutil.make_archive(str(Path(place) / f"student-{_id(run)[:8]}"), "zip", place, "student")
+
+
+def export_run(run: str) -> Iterator[str]:
+    """A whole ended run as one file, which `import_run` takes in on this or another machine."""
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        yield str(core.pack(_id(run), Path(place) / f"run-{_id(run)[:8]}.zip"))
+
+
+def import_run(file: str) -> str:
+    """Takes in a run that `export_run` wrote; its id."""
+    if not file:
+        raise UserError("No file was given. Upload one that export_run wrote.")
+    return core.unpack(file).id
+
+
+LIGHT = (
+    parts, teachers, knobs, settings, start_run, run, runs, points, texts, stop_run, resume_run, rename_run,
+    annotate_run, delete_run, restore_run,
+)  # fmt: skip
+WEIGHTY = (inspect_data, estimate_cost, ask_teacher, preview_augmentation, predict)
+
+
+# ---- what was given, made what is needed
+
+
+def _public(action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action with a user's mistake told as one sentence. Markup in it is a text of theirs."""
+
+    def told(error: UserError) -> gr.Error:
+        return gr.Error(html.escape(str(error), quote=False), print_exception=False)
+
+    @functools.wraps(action)
+    def one(*given: Any) -> Any:
+        try:
+            return action(*given)
+        except UserError as error:
+            raise told(error) from error
+
+    @functools.wraps(action)
+    def each(*given: Any) -> Iterator[Any]:
+        try:
+            yield from action(*given)
+        except UserError as error:
+            raise told(error) from error
+
+    return each if inspect.isgeneratorfunction(action) else one
+
+
+def _run(run: Any) -> core.Run:
+    return core.run(_id(run))
+
+
+def _id(run: Any) -> str:
+    return str(run)[:LONGEST_ID]
+
+
+def _sides(text: Any, text2: Any) -> str | tuple[str, str]:
+    return (str(text), str(text2)) if text2 else str(text)
+
+
+def _whole(number: Any, low: int, high: int) -> int:
+    """The whole number within the limits that is nearest to it."""
     try:
-        return core.preview(_config(knobs), str(text) or None, max(1, min(20, int(n))))
-    except UserError as error:
-        raise _told(error) from error
+        return max(low, min(high, int(number)))
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{str(number)[:80]!r} is not a whole number. Give one.") from None
 
 
 def _config(knobs: Any) -> Config:
     """The config of `knobs`."""
     if not isinstance(knobs, dict):
         raise UserError("The knobs must be an object: {name: value}.")
-    return host.check(Config.of(**{str(name): value for name, value in knobs.items()}))
-
-
-def _told(error: UserError) -> gr.Error:
-    return gr.Error(esc(error), print_exception=False)
+    config = Config.of(**{str(name): value for name, value in knobs.items()})
+    return host.check(config, uploaded=[name for name in host.FILES if core.is_kept(getattr(config, name))])

@@ -83,6 +83,7 @@ def look() -> dict[str, Any]:
         "enable_monitoring": False,
         "footer_links": ["api"],
         "max_file_size": UPLOAD,
+        "mcp_server": False,
     }
 
 
@@ -111,12 +112,14 @@ def options(host: str) -> dict[str, Any]:
     }
 
 
-def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> None:
-    """Opens the app and blocks until it is ended."""
+def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False) -> None:
+    """Opens the app and blocks until it is ended. `mcp`: the endpoints are served as tools for an assistant too."""
     core.open_app()
     demo = page()
     try:
-        _, address, _ = demo.launch(server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host))
+        _, address, _ = demo.launch(
+            server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host) | {"mcp_server": mcp}
+        )
         print(say("opened", address=address), flush=True)
         demo.block_thread()
     finally:

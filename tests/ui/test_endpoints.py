@@ -1,15 +1,55 @@
 """The named endpoints, called as a script calls them, and what the server refuses."""
 
+import ast
+import asyncio
 import json
 import time
 import urllib.error
 import urllib.request
+import zipfile
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import serving
 
-ENDPOINTS = {"/start_run", "/run", "/stop_run", "/runs", "/predict", "/preview_augmentation"}
+# name -> its parameters: what scripts and assistants rely on, so a change here is a change of the interface
+ACTIONS = {
+    "annotate_run": ["run", "note"],
+    "ask_teacher": ["knobs", "text", "text2"],
+    "delete_run": ["run"],
+    "estimate_cost": ["knobs", "measure"],
+    "export_run": ["run"],
+    "export_student": ["run"],
+    "import_run": ["file"],
+    "inspect_data": ["knobs", "rows"],
+    "knobs": [],
+    "parts": [],
+    "points": ["run", "since"],
+    "predict": ["run", "text", "text2"],
+    "preview_augmentation": ["knobs", "text", "n"],
+    "rename_run": ["run", "name"],
+    "restore_run": ["run"],
+    "resume_run": ["run"],
+    "run": ["run"],
+    "runs": ["limit", "search"],
+    "settings": [],
+    "start_run": ["knobs"],
+    "stop_run": ["run"],
+    "teachers": [],
+    "texts": ["run", "limit", "offset"],
+    "upload_file": ["file"],
+}
+HAS_MCP = find_spec("mcp") is not None
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An app that serves its actions as tools too, where that can be."""
+    with serving(tmp_path_factory.mktemp("app"), *["--mcp"] * HAS_MCP) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +60,32 @@ def client(app: str) -> Any:
 
 def test_the_public_endpoints_are_these_and_typed(client: Any) -> None:
     named = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(named) == ENDPOINTS
+    told = {
+        name.lstrip("/"): [one["parameter_name"] for one in endpoint["parameters"]] for name, endpoint in named.items()
+    }
+    assert told == ACTIONS
     assert all(endpoint["description"] for endpoint in named.values())
+
+
+@pytest.mark.skipif(not HAS_MCP, reason="the package mcp isn't installed")
+def test_the_same_actions_are_tools_for_an_assistant(app: str) -> None:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    async def ask() -> tuple[Any, Any, Any]:
+        async with (
+            streamable_http_client(f"{app}/gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            looked = await session.call_tool("inspect_data", {"knobs": {"task": "reviews", "limit": 50}, "rows": 1})
+            return (await session.list_tools()).tools, looked, await session.call_tool("run", {"run": "nothing"})
+
+    tools, looked, mistaken = asyncio.run(ask())
+    assert {tool.name: list(tool.inputSchema.get("properties", {})) for tool in tools} == ACTIONS
+    assert all(tool.description for tool in tools)
+    assert not looked.isError and ast.literal_eval(looked.content[0].text)["rows"]["train"] == 50
+    assert mistaken.isError and "no run" in mistaken.content[0].text
 
 
 def test_a_run_from_start_to_an_answer(client: Any, toy_csv: Path, tiny_teacher: Path) -> None:
@@ -41,6 +105,57 @@ def test_a_run_from_start_to_an_answer(client: Any, toy_csv: Path, tiny_teacher:
     said = client.predict(run, "a warm and funny film", "", api_name="/predict")
     assert set(said["student"]) == {"good", "bad"} and sum(said["student"].values()) == pytest.approx(1)
     assert client.predict(run, api_name="/stop_run") == "finished"
+    assert client.predict(run, 0, api_name="/points")["points"]
+    scored = client.predict(run, 2, 0, api_name="/texts")
+    assert len(scored) == 2 and sum(scored[0]["student"].values()) == pytest.approx(1)
+    assert client.predict(run, " of films ", api_name="/rename_run")["run"] == run
+    assert client.predict(1, "of films", api_name="/runs")[0]["run"] == run
+    client.predict(run, api_name="/delete_run")
+    assert client.predict(1, "of films", api_name="/runs") == []
+    assert client.predict(run, api_name="/restore_run") == "finished"
+    assert client.predict(1, "of films", api_name="/runs")[0]["run"] == run
+    with zipfile.ZipFile(client.predict(run, api_name="/export_student")) as archive:
+        assert "student/predict.py" in archive.namelist()
+    from gradio_client import handle_file
+
+    bundle = client.predict(run, api_name="/export_run")
+    again = client.predict(handle_file(bundle), api_name="/import_run")
+    assert again != run and client.predict(again, api_name="/run")["scores"] == report["scores"]
+
+
+def test_a_file_of_ones_own_is_uploaded_and_looked_at(client: Any, toy_csv: Path) -> None:
+    from gradio_client import handle_file
+
+    address = client.predict(handle_file(toy_csv), api_name="/upload_file")
+    found = client.predict({"task": "file", "train": address}, 3, api_name="/inspect_data")
+    assert (
+        found["columns"]["label"] == "label" and set(found["labels"]) == {"good", "bad"} and len(found["sample"]) == 3
+    )
+
+
+def test_what_there_is_to_choose_from_is_told(client: Any) -> None:
+    assert "bilstm" in client.predict(api_name="/parts")["students"]
+    assert client.predict(api_name="/teachers")[0]["name"] == "builtin"
+    known = {knob["name"]: knob for knob in client.predict(api_name="/knobs")}
+    assert known["lr"]["type"] == "float" and known["task"]["choices"]
+    assert set(client.predict(api_name="/settings")) == {"preset", "size"}
+    told = client.predict({"task": "reviews"}, False, api_name="/estimate_cost")
+    assert told == {} or told["seconds"] > 0
+
+
+HOSTILE = (None, [], {"a": {}}, "<script>alert(1)</script>", 1e308, -1, "\ud800", ["x"] * 3)
+
+
+def test_no_argument_makes_an_error_of_ours(app: str) -> None:
+    """Whatever stands where an id, a number or the knobs should stand: a sentence, never a fault of the server."""
+    for name in sorted(set(ACTIONS) - {"upload_file", "import_run", "export_run", "export_student"}):
+        for value in HOSTILE if ACTIONS[name] else ():
+            sent = json.dumps({"data": [value] * len(ACTIONS[name])}).encode()
+            request = urllib.request.Request(f"{app}/gradio_api/run/{name}", sent, {"content-type": "application/json"})
+            try:
+                urllib.request.urlopen(request, timeout=60).close()
+            except urllib.error.HTTPError as refused:
+                assert json.load(refused).get("error"), (name, value)  # a UserError's words; null for anything else
 
 
 def test_a_mistake_comes_back_as_its_sentence(client: Any) -> None:
