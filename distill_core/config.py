@@ -161,7 +161,7 @@ class Config(BaseModel):
         "At what share of the learning rate the starting vectors learn: slower, they forget less.", gt=0, le=10,
     )  # fmt: skip
     batch: int = knob(64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", ge=1, le=4096)
-    epochs: int = knob(4, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
+    epochs: int = knob(3, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
     evaluations: int = knob(
         20, "training", "Evaluations", "How often the validation rows are scored in a run.", ge=1, le=1000
     )
