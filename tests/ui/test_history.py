@@ -14,11 +14,12 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 import distill_core as core
 from distill_core import store as stores
 from distill_core.config import Config
-from distill_core.events import Compared, Ended
+from distill_core.events import Compared, Ended, Point
 from distill_core.store import Store
-from ui import endpoints, frame, history, host
+from ui import endpoints, frame, host
 from ui.comparison.closer import apart
 from ui.comparison.headline import chances, sentence
+from ui.history import actions, overlay, rows
 from ui.steps import compare, distil
 
 SCORE = {"macro_f1": 0.9, "low": 0.8, "high": 0.95, "parameters": 1000, "latency_ms": 2.0, "texts_per_s": 500.0}
@@ -53,10 +54,20 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return run
 
 
-def test_a_first_start_shows_the_examples_marked_and_unchangeable(example: str) -> None:
-    html, more = history.listed("", "", history.PAGE)
-    assert "An example" in html and ">example<" in html and f"?run={example}" in html
-    assert "data-act" not in html and not more.visible
+def look(**asked: object) -> dict:
+    return rows.look(asked)
+
+
+def listed(answer: dict) -> str:
+    return "".join(row["html"] + row["more"] for row in answer["rows"])
+
+
+def test_a_first_start_shows_the_examples_apart_marked_and_unchangeable(example: str) -> None:
+    answer = look()
+    [shown] = answer["examples"]
+    assert answer["rows"] == [] and answer["empty"] and "An example" in shown["html"]
+    assert ">example<" in shown["html"] and f"?run={example}" in shown["html"] and f"?from={example}" in shown["more"]
+    assert re.findall('data-do="([a-z]+)"', shown["html"] + shown["more"]) == ["more"]
 
 
 def test_an_example_can_be_read_but_not_asked(example: str) -> None:
@@ -68,20 +79,30 @@ def test_an_example_can_be_read_but_not_asked(example: str) -> None:
 
 def test_a_deleted_run_goes_and_comes_back(home: Path) -> None:
     run = finished(Store(home), "<b>Mine</b>")
-    html, _ = history.listed("", "", history.PAGE)
+    html = listed(look())
     assert "&lt;b&gt;Mine&lt;/b&gt;" in html and "<b>Mine" not in html
-    undo = history.acted(run, "delete")
-    assert 'data-act="restore"' in undo and "<b>Mine" not in undo
-    assert run not in history.listed("", "", history.PAGE)[0]
-    assert history.acted(run, "restore") == ""
-    assert run in history.listed("", "", history.PAGE)[0]
+    undo = actions.act({"act": "delete", "run": run})
+    assert 'data-do="restore"' in undo["html"] and "<b>Mine" not in undo["html"] and not undo["failed"]
+    assert look()["rows"] == []
+    assert actions.act({"act": "restore", "run": run}) == {"html": "", "failed": False}
+    assert [row["id"] for row in look()["rows"]] == [run]
+
+
+def test_a_run_is_renamed_and_gets_a_note_and_both_are_found_and_stay_text(home: Path) -> None:
+    run = finished(Store(home), "Mine")
+    name, note = '"><img src=x>', "</textarea><script>\ud800 100 % \\ wider"
+    assert not actions.act({"act": "edit", "run": run, "name": name, "note": note})["failed"]
+    html = listed(look(q="100 % wider"))
+    assert core.run(run).name == name and "<img" not in html and "<script" not in html and "</textarea><s" not in html
+    actions.act({"act": "edit", "run": run, "name": ["no text"], "note": None})
+    assert core.run(run).name.startswith("reviews") and core.run(run).row.note == ""
 
 
 def test_what_a_run_changed_is_told_in_words_and_without_paths(home: Path) -> None:
     store = Store(home)
     knobs = {"task": "file", "train": "/secret/my.csv", "fine_tune": True, "epochs": 7, "rules": {"mask": 0.5}}
     store.create(Config.of(**knobs).model_dump(), name="Mine")
-    html, _ = history.listed("Mine", "", history.PAGE)
+    html = listed(look(q="Mine"))
     assert "Fine-tune: yes, Augmentation rules: Mask words 0.5, Epochs: 7" in html
     assert "secret" not in html and "fine_tune" not in html and "Batch" not in html
 
@@ -125,23 +146,103 @@ def test_a_download_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(handed) == [] and list((tmp_path / "temp").glob("stillroom-*")) == []
 
 
-@pytest.mark.parametrize("act", ["", "rename", "__class__", "stop", "folder"])
-def test_only_what_a_button_does_is_done(act: str, home: Path) -> None:
+NONSENSE = [
+    None, 7, "x", [], {}, {"act": "rename", "run": 3}, {"act": "__class__"}, {"act": "folder"}, {"act": ["stop"]},
+    {"q": {}, "page": "2", "sort": ["a"], "ids": {}, "status": 5, "task": []}, {"page": -3, "sort": "id; DROP"},
+    {"page": 10**30, "q": "%_" * 500}, {"runs": "abc"}, {"runs": [[], 1, "../.."]}, {"runs": ["a", "b"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", NONSENSE, ids=repr)
+def test_whatever_is_asked_is_answered_and_nothing_is_done(asked: object, home: Path) -> None:
     run = finished(Store(home), "Mine")
-    assert history.acted(run, act) == ""
-    assert core.run(run).name == "Mine"
+    known = asked | {"run": run} if isinstance(asked, dict) and "act" in asked else asked
+    assert actions.act(known)["failed"] and overlay.overlay(asked)["error"]
+    assert [row["id"] for row in rows.look(asked)["rows"]] == ([] if "%_" in repr(asked) else [run])
+    assert core.run(run).name == "Mine" and core.run(run).status == "finished"
 
 
-def test_search_state_and_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_order_state_and_task_are_the_servers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores, "EXAMPLES", "none")
     store = Store(home)
-    for number in range(history.PAGE + 2):
-        finished(store, f"run number {number}" if number else "Zanzibar")
-    html, more = history.listed("", "", history.PAGE)
-    assert html.count("<tr") == history.PAGE + 1 and more.visible
-    assert history.listed("zanzibar", "", history.PAGE)[0].count("<tr") == 2
-    assert "<table" not in history.listed("", "failed", history.PAGE)[0]
-    assert history.listed("", "no such state", 10**9)[0].count("<tr") == history.PAGE + 3
+    for number in range(rows.PAGE + 2):
+        finished(store, f"run number {number:02}" if number else "Zanzibar", gap_recovered=number / 100 or None)
+    store.create(Config.of(task="mrpc").model_dump(), name="waits")
+    first, second = look(), look(page=2)
+    assert first["total"] == rows.PAGE + 3 and len(first["rows"]) == rows.PAGE and len(second["rows"]) == 3
+    assert not {row["id"] for row in first["rows"]} & {row["id"] for row in second["rows"]}
+    assert second["told"] == "26 to 28 of 28 runs" and 'aria-current="page"' in second["pages"]
+    assert look(page=99)["page"] == 2 and first["alive"] and not second["alive"]
+    assert [row["name"] for row in look(q="zanzibar")["rows"]] == ["Zanzibar"]
+    assert (
+        [row["name"] for row in look(task="mrpc")["rows"]]
+        == ["waits"]
+        == [row["name"] for row in look(status="queued")["rows"]]
+    )
+    assert look(status="failed")["rows"] == [] and look(status="failed")["empty"]
+    names = [row["name"] for row in look(sort="-gap")["rows"]]
+    assert names[:2] == ["run number 26", "run number 25"]
+    assert look(sort="gap", page=2)["rows"][-1]["name"] in ("waits", "Zanzibar")  # without a gap: last either way
+    assert look(sort="name")["rows"][0]["name"] == "run number 01"
+    for key, _ in rows.SORTED:
+        assert look(sort=key)["sort"] == key
+
+
+def test_an_unchanged_list_costs_a_word(home: Path) -> None:
+    store = Store(home)
+    run = store.create(Config().model_dump())
+    mark = look()["mark"]
+    assert look(mark=mark) == {"same": True, "alive": True}
+    store.move(run, ["queued"], "running")
+    store.append(run, [Ended("failed", "A <b>sentence</b>.")])
+    answer = look(mark=mark)
+    assert "Failed" in listed(answer) and "A &lt;b&gt;sentence" in listed(answer) and not answer["alive"]
+
+
+def test_what_can_be_done_follows_the_state(home: Path) -> None:
+    store = Store(home)
+    run = store.create(Config().model_dump())
+
+    def acts() -> list[str]:
+        return re.findall('data-do="([a-z]+)"', look()["rows"][0]["more"])
+
+    assert acts() == ["stop", "delete"]
+    assert not actions.act({"act": "stop", "run": run})["failed"]
+    assert acts() == ["resume", "take", "delete"]
+    other = finished(store, "Mine")
+    assert actions.act({"act": "resume", "run": other})["failed"]  # told in a sentence, and no error of the server's
+    assert acts() == ["take", "delete"]
+
+
+def test_runs_lie_over_one_another_with_what_differs_alone(home: Path) -> None:
+    store = Store(home)
+    two = [store.create(Config.of(**knobs).model_dump(), name=name) for knobs, name in
+           (({"epochs": 7, "train": "/secret/a.csv"}, "<i>One</i>"), ({"seed": 3}, "Two"))]  # fmt: skip
+    for run in two:
+        store.move(run, ["queued"], "running")
+        curve = [Point("student/valid_accuracy", step, step / 10) for step in (1, 9, 5)]
+        store.append(run, [*curve, Point("student/loss", 1, 0.5), Compared(SUMMARY), Ended("finished")])
+    told = overlay.overlay({"runs": [two[0], two[0], two[1]]})
+    assert [run["letter"] for run in told["runs"]] == ["A", "B"]
+    assert told["runs"][0]["curves"] == {"accuracy": [(1, 9, 5), (0.1, 0.9, 0.5)]}
+    scores, differ = told["html"].split("<h3>")[1:]
+    labels = re.findall('<th scope="row">([^<]+)', differ)
+    assert sorted(labels) == ["Epochs", "Seed"] and "secret" not in told["html"] and "<i>One" not in told["html"]
+    assert "90.0\u00a0%" in scores and "at step 9" in scores
+    alike = overlay.overlay({"runs": [finished(store, "x"), finished(store, "y")]})
+    assert "same settings" in alike["html"] and alike["runs"][0]["curves"] == {}
+
+
+def test_a_run_goes_out_and_comes_in_marked(home: Path, tmp_path: Path) -> None:
+    run = finished(Store(home), "Mine / <b>")
+    file = core.pack(run, tmp_path / "x.zip")
+    told, emptied = actions.taken_in(str(file))
+    assert "&lt;b&gt;" in told and emptied is None
+    imported = next(row for row in look()["rows"] if row["id"] != run)
+    assert ">imported<" in imported["html"] and 'data-do="resume"' not in imported["more"]
+    (tmp_path / "y.zip").write_bytes(b"no zip")
+    told, _ = actions.taken_in(str(tmp_path / "y.zip"))
+    assert "error" in told and "y.zip" in told and look()["total"] == 2
 
 
 def test_a_run_without_a_gap_is_not_praised() -> None:
@@ -194,10 +295,11 @@ def test_the_pill_names_a_run_that_goes_on_but_not_the_one_shown(home: Path) -> 
 
 
 def test_on_a_public_host_nobody_lists_others_runs(home: Path, example: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = finished(Store(home), "Mine")
+    run, other = finished(Store(home), "Mine"), finished(Store(home), "Theirs")
     monkeypatch.setenv("SPACE_ID", "owner/space")
-    html, more = history.listed("", "", history.PAGE)
-    assert run not in html and example in html and not more.visible
+    assert look()["rows"] == [] and look()["tasks"] == [] and [row["id"] for row in look()["examples"]] == [example]
+    own = look(ids=[run, "nothing", run[:8], "%", 5])
+    assert [row["id"] for row in own["rows"]] == [run] and own["total"] == 1 and other not in repr(own)
     assert endpoints.runs() == []
 
 

@@ -1,0 +1,72 @@
+"""What can be done to a run from its row, and how a run goes out of the page and comes in as a file."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Run, UserError
+from ui.show import esc, note
+from ui.words import say
+
+PLAIN = ("resume", "stop", "delete", "restore")
+
+
+def act(question: Any) -> dict[str, Any]:
+    """Does {"act", "run", and for an edit "name" and "note"}; what to say of it as {"html", "failed"}. Anyone may call
+    this with anything."""
+    asked = question if isinstance(question, dict) else {}
+    what = asked.get("act")
+    try:
+        run = core.run(str(asked.get("run") or "")[:64])
+        if what == "edit":
+            run.rename(_clean(asked.get("name")))
+            run.annotate(_clean(asked.get("note")))
+        elif what in PLAIN:
+            getattr(run, what)()
+        else:
+            return {"html": "", "failed": True}
+    except UserError as error:
+        return {"html": note(str(error), "error"), "failed": True}
+    return {"html": _deleted(run) if what == "delete" else "", "failed": False}
+
+
+def _clean(text: Any) -> str:
+    """A typed text without what no file of SQLite takes: half a character."""
+    return text[:10_000].encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else ""
+
+
+def _deleted(run: Run) -> str:
+    words = esc(say("history.restore"))
+    undo = f'<button type="button" class="act" data-do="restore" data-run="{esc(run.id)}">{words}</button>'
+    return f'<div class="note">{esc(say("history.deleted", name=run.name))} {undo}</div>'
+
+
+def packed(event: gr.EventData) -> Iterator[Any]:
+    """The run of a row as one file, for the hidden download button. Gradio copies what it hands out into its own cache,
+    which it sweeps; what was made for it is gone when the handler ends."""
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        try:
+            run = core.run(str(getattr(event, "run", ""))[:64])
+            name = re.sub(r"[^\w-]+", "-", run.name).strip("-")[:40] or "run"
+            file = core.pack(run.id, Path(place) / f"{name}-{run.id[:6]}.zip")
+        except UserError as error:
+            raise gr.Error(esc(error), print_exception=False) from error
+        yield gr.DownloadButton(value=str(file))
+
+
+def taken_in(file: str | None) -> tuple[str, None]:
+    """A dropped file as a run: what to say of it, and the emptied drop area."""
+    if not file:
+        return "", None
+    try:
+        run = core.unpack(file)
+    except UserError as error:
+        return note(str(error), "error"), None
+    link = f'<a class="act" href="./?run={esc(run.id)}">{esc(say("history.open"))}</a>'
+    told = esc(say("history.imported.told", name=run.name))
+    return f'<div class="note" role="status" data-run="{esc(run.id)}">{told} {link}</div>', None

@@ -1,0 +1,136 @@
+"""Two or three runs over one another: their curves by training step, the settings that differ, and the main scores."""
+
+from typing import Any
+
+import distill_core as core
+from distill_core import Run, UserError
+from ui.history.rows import ids, settings
+from ui.live import thin
+from ui.show import DASH, count, duration, esc, latency, note, percent, size, table
+from ui.words import say
+
+MOST = 3
+LETTERS = "ABC"
+CURVES = {"accuracy": "student/valid_accuracy", "loss": "student/valid_loss"}
+
+
+def words() -> dict[str, str]:
+    """What overlay.js says."""
+    return {
+        "steps": say("live.steps"),
+        "accuracy": say("live.accuracy"),
+        "loss": say("series.valid_loss"),
+        "nochart": say("live.nochart"),
+        "nothing": say("history.overlay.nothing"),
+    }
+
+
+def template() -> str:
+    """The markup of the section, hidden until runs are overlaid."""
+    whose = "".join(
+        f'<button type="button" data-plot="{plot}" aria-pressed="{str(plot == "accuracy").lower()}">'
+        f"{esc(say(f'history.overlay.{plot}'))}</button>"
+        for plot in CURVES
+    )
+    return (
+        f'<section class="overlay card" tabindex="-1" aria-label="{esc(say("history.overlay.title"))}" hidden>'
+        f'<div class="head"><h2>{esc(say("history.overlay.title"))}</h2>'
+        f'<span class="whose" role="group" aria-label="{esc(say("history.overlay.what"))}">{whose}</span>'
+        f'<button type="button" class="act" data-do="close">{esc(say("history.overlay.close"))}</button></div>'
+        '<ul class="keys"></ul><div class="frame"><div class="plot" role="img"></div><p class="empty" hidden></p></div>'
+        '<div class="tables"></div></section>'
+    )
+
+
+def overlay(question: Any) -> dict[str, Any]:
+    """The runs of {"runs": [two or three ids]} as {"runs": [{"letter", "name", "curves": {"accuracy": [steps, values],
+    …}}], "html": their tables}, or {"error"}. Anyone may call this with anything."""
+    asked = list(dict.fromkeys(ids((question if isinstance(question, dict) else {}).get("runs"))))[:MOST]
+    try:
+        found = [core.run(one) for one in asked]
+    except UserError as error:
+        return {"error": note(str(error), "error")}
+    if len(found) < 2:
+        return {"error": note(say("history.overlay.two"))}
+    curves = [_curves(run) for run in found]
+    runs = [
+        {
+            "letter": letter,
+            "name": run.name,
+            "curves": {name: list(zip(*points, strict=True)) for name, points in of.items()},
+        }
+        for letter, run, of in zip(LETTERS, found, curves, strict=False)
+    ]
+    return {"runs": runs, "html": _scores(found, curves) + _settings(found)}
+
+
+def _curves(run: Run) -> dict[str, list[tuple[int, float]]]:
+    points, _ = run.points()
+    return {
+        name: thin([(step, value) for series, step, value in points if series == wanted and value is not None], 1000)
+        for name, wanted in CURVES.items()
+        if any(series == wanted for series, _, _ in points)
+    }
+
+
+def _heads(runs: list[Run], corner: str) -> list[str]:
+    return [corner, *(f"{letter} · {run.name[:60]}" for letter, run in zip(LETTERS, runs, strict=False))]
+
+
+def _scores(runs: list[Run], curves: list[dict[str, list[tuple[int, float]]]]) -> str:
+    """The main scores side by side."""
+    rows = []
+    for who in ("student", "control", "teacher"):
+        rows.append([esc(say(f"row.{who}")), *(_accuracy(run, who) for run in runs)])
+    told = [run.row for run in runs]
+    summaries = [row.summary or {} for row in told]
+    students = [(summary.get("scores") or {}).get("student") or {} for summary in summaries]
+    rows += [
+        [esc(say("history.gap")), *(_share(summary.get("gap_recovered"), 0) for summary in summaries)],
+        [esc(say("history.kept")), *(_share(summary.get("kept")) for summary in summaries)],
+        [esc(say("compare.bytes")), *(size(student.get("bytes")) for student in students)],
+        [esc(say("compare.latency")), *(latency(student.get("latency_ms")) for student in students)],
+        [esc(say("history.rows")), *(count((summary.get("rows") or {}).get("train")) for summary in summaries)],
+        [esc(say("history.best")), *(_best(of.get("accuracy", [])) for of in curves)],
+        [esc(say("history.took")), *(duration(_took(row)) for row in told)],
+    ]
+    name = say("history.overlay.scores")
+    return f"<h3>{esc(name)}</h3>{table(_heads(runs, say('history.overlay.figure')), rows, name, kind='abreast')}"
+
+
+def _accuracy(run: Run, who: str) -> str:
+    score = (((run.summary or {}).get("scores") or {}).get(who)) or {}
+    if score.get("accuracy") is None:
+        return DASH
+    low, high = score.get("low"), score.get("high")
+    between = f" <small>{percent(low)} – {percent(high)}</small>" if low is not None and high is not None else ""
+    return percent(score["accuracy"]) + between
+
+
+def _share(value: float | None, digits: int = 1) -> str:
+    return DASH if value is None else percent(value, digits)
+
+
+def _best(points: list[tuple[int, float]]) -> str:
+    if not points:
+        return DASH
+    step, value = max(points, key=lambda point: point[1])
+    return f"{percent(value)} <small>{esc(say('history.at_step', n=count(step)))}</small>"
+
+
+def _took(row: Any) -> float | None:
+    return row.ended - row.started if row.ended and row.started else None
+
+
+def _settings(runs: list[Run]) -> str:
+    """Only the settings that differ."""
+    told = [{say("history.task"): run.row.task} | settings(run.row.config, every=True) for run in runs]
+    labels = list(dict.fromkeys(label for one in told for label in one))
+    rows = [
+        [esc(label), *(esc(one.get(label, DASH)) for one in told)]
+        for label in labels
+        if len({one.get(label, DASH) for one in told}) > 1
+    ]
+    name = say("history.overlay.settings")
+    made = table(_heads(runs, say("history.overlay.setting")), rows, name, kind="abreast") if rows else ""
+    return f"<h3>{esc(name)}</h3>{made or note(say('history.overlay.alike'))}"
