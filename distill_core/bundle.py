@@ -83,7 +83,7 @@ def _members(store: Store, row: Row) -> Iterator[tuple[str, bytes | Path]]:
     yield "config.json", _json(bare.value(row.config))
     if row.summary is not None:
         yield "summary.json", _json(bare.value(row.summary))
-    events = ([when, said.kind, bare.event(said)] for when, said in store.timed_events(row.id))
+    events = ([when, said.kind, bare.event(said)] for _, when, said in store.told(row.id))
     yield "events.jsonl", _lines(events)
     points, _ = store.points(row.id)
     yield "points.jsonl", _lines([series, step, _finite(value)] for series, step, value in points)

@@ -336,10 +336,6 @@ class Store:
         """`events` with the time at which each was kept, in seconds since 1970."""
         return self._reader.told(run, since) or self.examples.told(run, since)
 
-    def timed_events(self, run: str) -> list[tuple[float, Event]]:
-        """(seconds since 1970, event) of all that the run said, in order, points excepted."""
-        return self._reader.timed_events(run) or self.examples.timed_events(run)
-
     def points(self, run: str, since: int = 0) -> tuple[list[tuple[str, int, float]], int]:
         """(series, step, value) of the points after cursor `since`, and the next cursor. NaN comes back as NaN."""
         rows, cursor = self._reader.points(run, since)
@@ -428,10 +424,6 @@ class _Reader:
     def points(self, run: str, since: int) -> tuple[list[tuple[str, int, float]], int]:
         rows = self._rows("SELECT series, step, value, n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, since))
         return [(s, step, math.nan if v is None else v) for s, step, v, _ in rows], rows[-1][3] if rows else since
-
-    def timed_events(self, run: str) -> list[tuple[float, Event]]:
-        rows = self._rows("SELECT time, kind, body FROM events WHERE run = ? ORDER BY n", (run,))
-        return [(when, event(kind, json.loads(body))) for when, kind, body in rows]
 
     def list(self, limit: int, offset: int, wanted: tuple[str, list[Any]], sort: str) -> list[Row]:
         where, values = wanted

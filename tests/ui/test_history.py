@@ -224,7 +224,7 @@ def test_runs_lie_over_one_another_with_what_differs_alone(home: Path) -> None:
         store.append(run, [*curve, Point("student/loss", 1, 0.5), Compared(SUMMARY), Ended("finished")])
     told = overlay.overlay({"runs": [two[0], two[0], two[1]]})
     assert [run["letter"] for run in told["runs"]] == ["A", "B"]
-    assert told["runs"][0]["curves"] == {"accuracy": [(1, 9, 5), (0.1, 0.9, 0.5)]}
+    assert told["runs"][0]["curves"] == {"accuracy": ([1, 9, 5], [0.1, 0.9, 0.5])}
     scores, differ = told["html"].split("<h3>")[1:]
     labels = re.findall('<th scope="row">([^<]+)', differ)
     assert sorted(labels) == ["Epochs", "Seed"] and "secret" not in told["html"] and "<i>One" not in told["html"]

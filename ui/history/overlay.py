@@ -4,12 +4,13 @@ from typing import Any
 
 import distill_core as core
 from distill_core import Run, UserError
+from ui.fold import Curve, grouped, thin
 from ui.history.rows import ids, settings
-from ui.live import thin
 from ui.show import DASH, count, duration, esc, latency, note, percent, size, table
 from ui.words import say
 
 MOST = 3
+SHOWN = 1000  # points of a curve
 LETTERS = "ABC"
 CURVES = {"accuracy": "student/valid_accuracy", "loss": "student/valid_loss"}
 
@@ -54,30 +55,22 @@ def overlay(question: Any) -> dict[str, Any]:
         return {"error": note(say("history.overlay.two"))}
     curves = [_curves(run) for run in found]
     runs = [
-        {
-            "letter": letter,
-            "name": run.name,
-            "curves": {name: list(zip(*points, strict=True)) for name, points in of.items()},
-        }
+        {"letter": letter, "name": run.name, "curves": of}
         for letter, run, of in zip(LETTERS, found, curves, strict=False)
     ]
     return {"runs": runs, "html": _scores(found, curves) + _settings(found)}
 
 
-def _curves(run: Run) -> dict[str, list[tuple[int, float]]]:
-    points, _ = run.points()
-    return {
-        name: thin([(step, value) for series, step, value in points if series == wanted and value is not None], 1000)
-        for name, wanted in CURVES.items()
-        if any(series == wanted for series, _, _ in points)
-    }
+def _curves(run: Run) -> dict[str, Curve]:
+    curves = grouped(run.points()[0])
+    return {name: thin(*curves[series], SHOWN) for name, series in CURVES.items() if series in curves}
 
 
 def _heads(runs: list[Run], corner: str) -> list[str]:
     return [corner, *(f"{letter} · {run.name[:60]}" for letter, run in zip(LETTERS, runs, strict=False))]
 
 
-def _scores(runs: list[Run], curves: list[dict[str, list[tuple[int, float]]]]) -> str:
+def _scores(runs: list[Run], curves: list[dict[str, Curve]]) -> str:
     """The main scores side by side."""
     rows = []
     for who in ("student", "control", "teacher"):
@@ -91,7 +84,7 @@ def _scores(runs: list[Run], curves: list[dict[str, list[tuple[int, float]]]]) -
         [esc(say("compare.bytes")), *(size(student.get("bytes")) for student in students)],
         [esc(say("compare.latency")), *(latency(student.get("latency_ms")) for student in students)],
         [esc(say("history.rows")), *(count((summary.get("rows") or {}).get("train")) for summary in summaries)],
-        [esc(say("history.best")), *(_best(of.get("accuracy", [])) for of in curves)],
+        [esc(say("history.best")), *(_best(of.get("accuracy")) for of in curves)],
         [esc(say("history.took")), *(duration(_took(row)) for row in told)],
     ]
     name = say("history.overlay.scores")
@@ -111,10 +104,10 @@ def _share(value: float | None, digits: int = 1) -> str:
     return DASH if value is None else percent(value, digits)
 
 
-def _best(points: list[tuple[int, float]]) -> str:
-    if not points:
+def _best(curve: Curve | None) -> str:
+    if not curve:
         return DASH
-    step, value = max(points, key=lambda point: point[1])
+    step, value = max(zip(*curve, strict=True), key=lambda point: point[1])
     return f"{percent(value)} <small>{esc(say('history.at_step', n=count(step)))}</small>"
 
 
