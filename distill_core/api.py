@@ -191,6 +191,10 @@ class Run:
             "gap_recovered": summary.get("gap_recovered"),
             "kept": summary.get("kept"),
             "agreement": summary.get("agreement"),
+            "metric": summary.get("metric") or ("accuracy" if scores else None),
+            "differences": summary.get("differences"),
+            "tests_read": summary.get("tests_read"),
+            "verdict": summary.get("verdict"),
         }
 
     def stages(self) -> dict[str, float]:
@@ -203,7 +207,10 @@ class Run:
         return seconds
 
 
-SCORE = ("accuracy", "macro_f1", "low", "high", "parameters", "bytes", "latency_ms", "texts_per_s")
+SCORE = (
+    "accuracy", "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "mcc", "f1", "metric_low", "metric_high",
+    "ece", "temperature", "ece_scaled", "parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s",
+)  # fmt: skip
 
 
 def _score(score: dict[str, Any]) -> dict[str, Any]:
@@ -613,7 +620,8 @@ def ask(run: str, text: str | Text) -> dict[str, Any]:
     ms = {"student": spent}
     teacher = _run_teacher(row)
     if teacher is not None:
-        said = _ask(teacher, chosen)
+        score = (row.summary or {}).get("scores", {}).get("teacher", {})
+        said = _ask(teacher, chosen, score.get("temperature") or 1.0)  # the student's are calibrated too
         answers["teacher"], ms["teacher"] = said["probabilities"], said["ms"]
     return answers | {"ms": ms}
 
@@ -779,12 +787,12 @@ def _timed(answer: Callable[[], Any]) -> tuple[Any, float]:
     return found, statistics.median(spent)
 
 
-def _ask(teacher: "Teacher", text: Text) -> dict[str, Any]:
+def _ask(teacher: "Teacher", text: Text, temperature: float = 1.0) -> dict[str, Any]:
     import torch
 
     with _loading:
         logits, ms = _timed(lambda: teacher.logits([text])[0])
-    shares = torch.softmax(logits.double(), -1).tolist()
+    shares = torch.softmax(logits.double() / temperature, -1).tolist()
     labels = list(teacher.labels)
     return {
         "labels": labels,

@@ -5,7 +5,6 @@ Knows nothing of teachers, runs or the store. What predict.py holds is the sourc
 
 import inspect
 import json
-import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 from torch import nn
 
+from distill_core import card
 from distill_core.cache import write_whole
 from distill_core.config import Config
 from distill_core.errors import DataError
@@ -53,7 +53,8 @@ class Predictor:
             if len(row) != wanted or not all(isinstance(side, str) for side in row):
                 kind = "two sentences" if wanted == 2 else "one text"
                 raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
-        found = torch.softmax(self.logits(rows), dim=1).tolist()
+        # fitted on validation rows: the probabilities then are as sure as they are right, the labels stay the same
+        found = torch.softmax(self.logits(rows) / self.settings.get("temperature", 1.0), dim=1).tolist()
         return [
             Prediction(self.labels[max(range(len(p)), key=p.__getitem__)], dict(zip(self.labels, p, strict=True)))
             for p in found
@@ -92,6 +93,12 @@ def save(predictor: Predictor, folder: Path) -> None:
     write_whole(folder / SETTINGS, json.dumps(predictor.settings, ensure_ascii=False, indent=1).encode())
 
 
+def calibrate(folder: Path, temperature: float) -> None:
+    """Have the student in `folder` divide its logits by `temperature` before it speaks of probabilities."""
+    kept = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"temperature": temperature}
+    write_whole(folder / SETTINGS, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+
+
 def load(folder: Path) -> Predictor:
     """The student in `folder`. Raises DataError where there is none."""
     folder = Path(folder)
@@ -114,7 +121,7 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
             if file.is_file():
                 shutil.copyfile(file, folder / file.name)
         (folder / "predict.py").write_text(_program(predictor.settings["student"]), encoding="utf-8")
-        (folder / "README.md").write_text(_card(report, predictor), encoding="utf-8")
+        (folder / "README.md").write_text(card.written(report, predictor.labels, predictor.settings), encoding="utf-8")
     except OSError as error:
         why = error.strerror or error
         raise DataError(f"The student can't be written to {folder} ({why}). Name a folder you may write to.") from error
@@ -179,60 +186,3 @@ if __name__ == "__main__":
     for row, prediction in zip(texts, load()(texts)):
         print(json.dumps({{"text": row, "label": prediction.label, "probabilities": prediction.probabilities}}))
 '''
-
-
-def _card(report: dict[str, Any], predictor: Predictor) -> str:
-    labels = ", ".join(predictor.labels)
-    rows = "\n".join(_card_row(name, score) for name, score in report.get("scores", {}).items())
-    summary = report.get("summary", {})
-    teacher = str(summary.get("teacher", "its teacher"))
-    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # not where it stood here
-    counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
-    scored = (
-        f"Scored once on {counts.get('test', '?')} {report.get('scored_on') or 'test'} rows that no training saw."
-        if rows
-        else "Not scored yet: the run had not come to its comparison."
-    )
-    return f"""---
-library_name: stillroom
-tags: [text-classification, knowledge-distillation]
----
-# A {predictor.settings["student"]} student of {teacher}
-
-Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {labels}.
-
-| | accuracy | 95 % interval | macro-F1 | weights, embeddings included | bytes | one text, ms |
-|---|---|---|---|---|---|---|
-{rows}
-
-{scored} The control is this same student without a teacher; the floor is TF-IDF with logistic regression.
-Share of the gap between control and teacher recovered: {_gap(report.get("gap_recovered"))}.
-Kept of the teacher's accuracy: {_share(report.get("kept"))}.
-Same answer as the teacher: {_share(report.get("agreement"))}.
-
-## Use
-
-    pip install torch tokenizers safetensors
-    python predict.py "a text"
-
-## Limits
-
-It knows the kind of text it was trained on, and repeats its teacher's mistakes and leanings.
-Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
-{counts.get("transfer", "?")} texts labelled by the teacher.
-"""
-
-
-def _card_row(name: str, score: dict[str, Any]) -> str:
-    interval = f"{score['low']:.1%} to {score['high']:.1%}"
-    cells = (f"{score['accuracy']:.1%}", interval, f"{score['macro_f1']:.3f}", f"{score['parameters']:,}",
-             f"{score['bytes']:,}", f"{score['latency_ms']:.2f}")  # fmt: skip
-    return f"| {name} | " + " | ".join(cells) + " |"
-
-
-def _gap(value: float | None) -> str:
-    return "none, the student is below its control" if value is not None and value < 0 else _share(value)
-
-
-def _share(value: float | None) -> str:
-    return "not defined" if value is None or math.isnan(value) else f"{value:.1%}"

@@ -196,7 +196,9 @@ class _Run:
                 size = {"parameters": own.parameters, "bytes": own.bytes} if own else self._size(main)
                 cost = {**size, **evaluate.speed(ask, test.texts)}
             scores[name].update(cost)
-        self._write_texts({name: calibration.probabilities(logits) for name, logits in found.items()})
+        heat = {name: score["temperature"] for name, score in scores.items()}
+        self._write_texts({name: calibration.probabilities(found[name], heat[name]) for name in found})
+        artifact.calibrate(self.lessons.place(main), heat["student"])
         several = {}
         if len(self.members) > 1:
             compared = []
@@ -303,7 +305,7 @@ class _Run:
         return made, said, False
 
     def _write_texts(self, found: dict[str, np.ndarray]) -> None:
-        """The scored rows with everyone's probabilities, one JSON object a line."""
+        """The scored rows with everyone's calibrated probabilities, one JSON object a line."""
         labels, test = self.rows.labels, self.rows.test
         lines = []
         for i, (row, truth) in enumerate(zip(test.texts, test.labels, strict=True)):

@@ -36,7 +36,7 @@ def test_a_run_is_followed_from_its_start_to_its_end() -> None:
 
 def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
     fields = ["run", "status", "task", "seed", "stages", "rows", "scored_on", "scores", "gap_recovered", "kept",
-              "agreement"]  # fmt: skip
+              "agreement", "metric", "differences", "tests_read", "verdict"]  # fmt: skip
     done, failed = api.start(epochs=2, seed=5), api.start(dataset="user error")
     done.wait(), failed.wait()
     report = done.report()
@@ -44,12 +44,13 @@ def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
     assert report["rows"] == {"train": 4, "valid": 2, "test": 3, "transfer": 40} and report["seed"] == 5
     assert report["stages"] == {"data": 0.5, "student": 1.5} and report["scored_on"] == "test"
     assert list(report["scores"]) == ["floor", "control", "student", "teacher"]
-    assert set(report["scores"]["student"]) == {"accuracy", "macro_f1", "low", "high", "parameters", "bytes",
-                                                "latency_ms", "texts_per_s"}  # fmt: skip
+    assert set(report["scores"]["student"]) == set(api.SCORE) > {"accuracy", "metric_low", "ece", "latency_p95_ms"}
+    assert report["metric"] == "accuracy"  # of a run from before it was named
     assert failed.report() | {"stages": 0} == {
         "run": failed.id, "status": "failed", "task": "reviews", "seed": 0, "stages": 0,
         "rows": dict.fromkeys(("train", "valid", "test", "transfer")), "scored_on": None, "scores": {},
-        "gap_recovered": None, "kept": None, "agreement": None,
+        "gap_recovered": None, "kept": None, "agreement": None, "metric": None, "differences": None,
+        "tests_read": None, "verdict": None,
     }  # fmt: skip
 
 

@@ -21,12 +21,15 @@ REPORT = {
     "scored_on": "test",
     "scores": {
         row: {"accuracy": 0.9, "macro_f1": 0.89, "low": 0.8, "high": 0.95, "parameters": 1234, "bytes": 5678,
-              "latency_ms": 0.5, "texts_per_s": 100.0}
+              "latency_ms": 0.5, "latency_p95_ms": 0.75, "ece": 0.08, "ece_scaled": 0.02, "texts_per_s": 100.0}
         for row in ("floor", "control", "student", "teacher")
     },
     "gap_recovered": 0.5,
     "kept": None,
     "agreement": 0.97,
+    "metric": "accuracy",
+    "tests_read": 14,
+    "verdict": [["warning", "The control is at the teacher already."]],
 }  # fmt: skip
 TEXTS = ["a warm and funny film", "never seen this wörd before", "", "[MASK] film"]
 
@@ -102,9 +105,36 @@ def test_the_card_shows_the_four_rows(tmp_path):
     out = artifact.export(tmp_path / "student", tmp_path / "out", REPORT)
     card = (out / "README.md").read_text()
     for row in ("floor", "control", "student", "teacher"):
-        assert f"| {row} | 90.0% | 80.0% to 95.0% | 0.890 | 1,234 |" in card
+        assert f"| {row} | 90.0% | 80.0% to 95.0% | 0.890 | 0.080, 0.020 | 1,234 | 5,678 | 0.50 (0.75) |" in card
+    assert "This test has been read 14 times." in card and "- The control is at the teacher already." in card
+    assert "not calibrated" in card
     assert "recovered: 50.0%" in card and "not defined" in card
     assert artifact.export(tmp_path / "student", out, REPORT) == out  # again, over itself
+
+
+def test_the_card_names_the_metric_of_the_task(tmp_path):
+    artifact.save(predictor(), tmp_path / "student")
+    scores = {
+        row: score | {"mcc": 0.7, "metric_low": 0.6, "metric_high": 0.8} for row, score in REPORT["scores"].items()
+    }
+    report = REPORT | {"metric": "mcc", "scores": scores}
+    card = (artifact.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text()
+    assert "| Matthews correlation | 95 % interval | accuracy | 95 % interval |" in card
+    assert "| student | 0.700 | 0.600 to 0.800 | 90.0% |" in card and "teacher's Matthews correlation" in card
+
+
+def test_a_temperature_softens_probabilities_and_changes_no_label(tmp_path):
+    plain = predictor()
+    artifact.save(plain, tmp_path / "student")
+    before = plain(TEXTS)
+    artifact.calibrate(tmp_path / "student", 2.5)
+    after = artifact.load(tmp_path / "student")(TEXTS)
+    assert [one.label for one in after] == [one.label for one in before]
+    soft = torch.softmax(plain.logits([(TEXTS[0],)]) / 2.5, 1)[0].tolist()
+    assert list(after[0].probabilities.values()) == pytest.approx(soft)
+    out = artifact.export(tmp_path / "student", tmp_path / "out", REPORT)
+    assert "temperature 2.50" in (out / "README.md").read_text()
+    assert json.loads((out / "student.json").read_text())["temperature"] == 2.5
 
 
 def test_the_card_of_an_unscored_student_says_so(tmp_path):

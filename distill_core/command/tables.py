@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from distill_core import verdict
 from distill_core.api import Run
 from distill_core.errors import UserError
 from distill_core.events import ENDED, Note
@@ -18,18 +19,9 @@ WIDTH = 110  # where stdout is no terminal
 def comparison(run: Run) -> None:
     """The rows of a compared run, and what they come to."""
     told = run.report()
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "accuracy", "95 % interval", "macro-F1", "weights", "bytes", "one text", "texts/s"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for name, score in told["scores"].items():
-        table.add_row(
-            name, _share(score["accuracy"]), f"{_share(score['low'])} to {_share(score['high'])}",
-            _number(score["macro_f1"], "{:.3f}"), _number(score["parameters"], "{:,}"), _number(score["bytes"], "{:,}"),
-            _number(score["latency_ms"], "{:.2f} ms"), _number(score["texts_per_s"], "{:,.0f}"),
-        )  # fmt: skip
-    out = _console()
-    out.print(table)
-    rows = told["rows"]
+    out, rows, metric = _console(), told["rows"], told["metric"]
+    out.print(_scores(told["scores"], metric))
+    out.print(_costs(told["scores"]))
     out.print(f"Scored on {_number(rows['test'], '{:,}')} rows of {told['scored_on']}; trained on "
               f"{_number(rows['train'], '{:,}')} labelled rows and {_number(rows['transfer'], '{:,}')} texts that the "
               "teacher labelled.")  # fmt: skip
@@ -41,9 +33,52 @@ def comparison(run: Run) -> None:
         out.print("The gap recovered is not defined: the teacher is not above the control.")
     else:
         out.print(f"Of the gap between control and teacher {_share(told['gap_recovered'])} was recovered.")
-    out.print(f"The student keeps {_share(told['kept'])} of the teacher's accuracy and agrees with it on "
-              f"{_share(told['agreement'])} of the rows.")  # fmt: skip
+    out.print(f"The student keeps {_share(told['kept'])} of the teacher's {verdict.NAMES[metric]} and agrees with it "
+              f"on {_share(told['agreement'])} of the rows.")  # fmt: skip
+    if told["tests_read"]:
+        out.print(verdict.readings(told["tests_read"]))
+    for level, sentence in told["verdict"] or ():
+        out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
+
+
+def _scores(scores: dict[str, dict[str, Any]], metric: str) -> Table:
+    """How right each row is, the metric of the task first, and how sure it may be taken to be."""
+    table = _table()
+    own = () if metric in ("accuracy", "macro_f1") else (verdict.NAMES[metric], "95 % interval")
+    for heading in ("", *own, "accuracy", "95 % interval", "macro-F1", "95 % interval", "ECE", "scaled by"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, score in scores.items():
+        first = (_number(score[metric], "{:.3f}"), _spread(score, "metric_low", "metric_high", "{:.3f}")) if own else ()
+        table.add_row(
+            name, *first, _share(score["accuracy"]), _spread(score, "low", "high", "{:.1%}"),
+            _number(score["macro_f1"], "{:.3f}"), _spread(score, "macro_f1_low", "macro_f1_high", "{:.3f}"),
+            _number(score["ece"], "{:.3f}"),
+            f"{_number(score['temperature'], '{:.2f}')}: {_number(score['ece_scaled'], '{:.3f}')}",
+        )  # fmt: skip
+    return table
+
+
+def _costs(scores: dict[str, dict[str, Any]]) -> Table:
+    """How large and how fast each row is, with one thread."""
+    table = _table()
+    for heading in ("", "weights", "bytes", "one text", "p95", "texts/s"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, score in scores.items():
+        table.add_row(
+            name, _number(score["parameters"], "{:,}"), _number(score["bytes"], "{:,}"),
+            _number(score["latency_ms"], "{:.2f} ms"), _number(score["latency_p95_ms"], "{:.2f} ms"),
+            _number(score["texts_per_s"], "{:,.0f}"),
+        )  # fmt: skip
+    return table
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False)
+
+
+def _spread(score: dict[str, Any], low: str, high: str, form: str) -> str:
+    return f"{_number(score[low], form)} to {_number(score[high], form)}" if score[low] is not None else "–"
 
 
 def runs(found: Sequence[Run]) -> None:
