@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from scipy.stats import chisquare
 
-from distill_core.augment import mask, ngram, phrase, pos, splice
+from distill_core.augment import mask, ngram, phrase, pos, rare, splice
 from distill_core.parts import AUGMENT
 from distill_core.text import MASK
 
@@ -191,8 +191,21 @@ def test_a_splice_goes_on_from_a_word_that_both_share() -> None:
     assert change(("nothing", "goes", "on", "there"), rng) is None
 
 
-@pytest.mark.parametrize("rule", [phrase, splice])
+@pytest.mark.parametrize("rule", [phrase, rare, splice])
 def test_rules_that_need_tags_are_off_without_a_tagger(rule: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
     made, reason = rule.prepare([("der", "Film")], "de")
     assert made is None and "'de'" in reason
+
+
+def test_rare_words_are_drawn_as_often_as_common_ones() -> None:
+    corpus = [("the", "film")] * 500 + [("the", f"{letter}plot") for letter in "abcdefghij"]
+    swap, _ = rare.prepare(corpus, "en")
+    rng = random.Random(0)
+    assert swap(("the", "film"), 0, rng) == "the", "a closed part of speech has no rare words"
+    assert swap(("the", "film"), 1, rng) == "film", "nor has one of so few"
+    corpus += [("the", f"{a}{b}{c}ness") for a in "bdfgk" for b in "aeiou" for c in "lmnr"]
+    swap, _ = rare.prepare(corpus, "en")
+    drawn = Counter(swap(("the", "sadness"), 1, rng) for _ in range(3000))
+    assert len(drawn) > 80 and max(drawn.values()) < 10 * 3000 / len(drawn)
+    assert swap((MASK, "film"), 0, rng) == MASK

@@ -74,6 +74,7 @@ WORDS: dict[str, str] = {
     "rule.ngram.name": "Keep a fragment",
     "rule.phrase.name": "Exchange phrases",
     "rule.splice.name": "Splice two texts",
+    "rule.rare.name": "Swap in rare words",
     "augment.text": "A text to try the rules on",
     "augment.text.info": "Leave it empty for one of the rows.",
     "augment.text2": "Its second sentence",
