@@ -85,7 +85,9 @@ class Form:
         of the knob teacher. The inverse of `config`, but that a task's own teacher stands as the choice ""."""
         wanted, lost = standing(config)
         values = wanted.model_dump()
-        values |= {RULE + rule: wanted.rules.get(rule, 0.0) for rule in self.knobs["rules"].default}
+        values |= {
+            name: wanted.rules.get(name.removeprefix(RULE), 0.0) for name in self.controls if name.startswith(RULE)
+        }
         values |= {HUB + name: values[name] if wanted.task == "hub" else None for name in COLUMNS}
         if wanted.task == "hub":
             values |= dict.fromkeys(COLUMNS)
@@ -104,7 +106,13 @@ class Form:
                     lost.append(say("again.file", name=Path(value).name))
                 value = save_file_to_cache(value, cache_dir=control.GRADIO_CACHE) if found else None
             elif isinstance(control, gr.Textbox):
-                value = "" if value is None else str(value)
+                value = (
+                    ",".join(map(str, value))
+                    if isinstance(value, list | tuple)
+                    else ""
+                    if value is None
+                    else str(value)
+                )
             elif name in COLUMNS:
                 value = value or ""
             choices = {"choices": list(teachers)} if name == "teacher" else {}

@@ -151,7 +151,7 @@ def settings(config: dict[str, Any], every: bool = False) -> dict[str, str]:
     told = {}
     for knob in knobs():
         value = config.get(knob.name, knob.default)
-        if knob.name in HIDDEN or (not every and (value is None or value == knob.default)):
+        if knob.name in HIDDEN or (not every and (value in (None, knob.default) or value == [])):
             continue
         told[knob.label] = in_words(value)
     return told
@@ -165,6 +165,8 @@ def in_words(value: Any) -> str:
         return ", ".join(f"{rule_name(name)} {rate}" for name, rate in value.items())
     if isinstance(value, bool):
         return say("yes" if value else "no")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or DASH
     return str(value).replace("\\", "/").rsplit("/", 1)[-1] if str(value).startswith("/") else str(value)
 
 
