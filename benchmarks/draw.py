@@ -229,7 +229,7 @@ def of_one_kind(summary: dict[str, Any]) -> list[list[dict[str, Any]]]:
     whole = [one for one in summary.get("members", []) if one["share"] == 1]
     if not whole and summary:  # a run of one member
         scores = summary["scores"]
-        whole = [{"student": "bilstm", "student_score": scores["student"], "control": scores.get("control")}]
+        whole = [{"student": "student", "student_score": scores["student"], "control": scores.get("control")}]
     return [[one for one in whole if one["student"] == kind] for kind in dict.fromkeys(o["student"] for o in whole)]
 
 

@@ -48,8 +48,8 @@ from distill_core.command.progress import teller  # noqa: E402
 from distill_core.errors import UnknownRun, UserError  # noqa: E402
 
 # All of distill_core but what only starts, stores, shows or estimates a run.
-NO_RESULT = {"api", "bundle", "command", "cost", "errors", "events", "foreign", "host", "hub", "jobs", "kept", "pace",
-             "preload", "presets", "store", "worker", "__init__", "__main__"}  # fmt: skip
+NO_RESULT = {"answers", "api", "bundle", "command", "cost", "errors", "events", "foreign", "host", "hub", "jobs",
+             "kept", "pace", "preload", "presets", "store", "worker", "__init__", "__main__"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ ENTRIES = (
     Entry("few", "SST-2, 2,000 labelled rows and no other text", f"--task sst2 --limit 2000 {MINILM}"),
     Entry("more", "SST-2, 2,000 labelled rows, the other phrases without labels",
           f"--task sst2 --limit 2000 {MINILM} --unlabelled {{phrases}} --n-iter 1"),
-    Entry("students", "SST-2, all students of the shelf", f"{READY} --students bilstm2,bigru,textcnn,transformer,bag"),
+    Entry("students", "SST-2, all students of the shelf",
+          f"{READY} --students bilstm,bilstm2,bigru,textcnn,transformer,bag"),
     Entry("curve", "SST-2, accuracy by texts", f"{READY} --learning-curve 0.02,0.05,0.1,0.25,0.5"),
     Entry("paper", "SST-2, the paper's settings with a MiniLM for BERT-large", f"{READY} --preset paper"),
 )  # fmt: skip

@@ -176,7 +176,8 @@ class Run:
         self._store.update(self.id, hidden=0)
 
     def report(self) -> dict[str, Any]:
-        """The run in one JSON object, the same fields for every status; null for what isn't there yet."""
+        """The run in one JSON object, the same fields for every status; null for what isn't there yet. A run of several
+        students adds what `members.together` tells of them."""
         row, summary = self.row, self.row.summary or {}
         rows, scores = summary.get("rows") or {}, summary.get("scores") or {}
         return {
@@ -195,6 +196,7 @@ class Run:
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
             "verdict": summary.get("verdict"),
+            **{name: summary[name] for name in SEVERAL if name in summary},
         }
 
     def stages(self) -> dict[str, float]:
@@ -207,6 +209,7 @@ class Run:
         return seconds
 
 
+SEVERAL = ("members", "seeds", "students", "learning_curve")  # where a run trained more than one student
 SCORE = (
     "accuracy", "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "mcc", "f1", "metric_low", "metric_high",
     "ece", "temperature", "ece_scaled", "parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s",

@@ -21,6 +21,7 @@ from distill_core.events import STAGES
 from distill_core.kept import SUGGESTED, name_for
 
 FORMAT = 1  # raise when what a survey measures changes its meaning
+TRAINED = ("control", "student")
 DOUBT = (0.75, 1.5)  # a survey's few steps against a whole run [benchmarks/RESULTS.md, "Estimates"]
 AGAIN = (0.85, 1.2)  # a run against the like of it
 FAR = (0.5, 2.5)  # a teacher that is not here, from the machine's speed and its known size
@@ -103,7 +104,7 @@ def estimate(config: Config, paces: Paces, earlier: Sequence[Earlier] = ()) -> E
     likes = {stage: _likes(stage, asked, earlier) for stage in STAGES}
     told = _Told()
     for stage in STAGES:
-        units = {"transfer": texts, "label": texts, "control": steps, "student": steps}.get(stage, 1)
+        units = _units(stage, texts, steps, asked)
         if stage == "control" and not config.control:
             told.stages[stage] = 0.0
         elif _there(stage, config, earlier):
@@ -152,11 +153,17 @@ def _knobs(*groups: str, without: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(name for name, group in _GROUP.items() if group in groups and name not in without)
 
 
+_NETWORK = ("student", "students", "hidden", "fc", "dropout")
 _KIND = _knobs("task", without=_DRAW)
 _BY_STAGE: dict[str, tuple[str, ...]] = {  # the knobs that decide a stage's pace
     "data": _knobs("task", without=("seed", "metric")),
     "teacher": _knobs("task", "teacher", without=("seed", "metric")),
-    "transfer": (*_KIND, "teacher", "rules", *_knobs("student", without=("student", "hidden", "fc", "dropout"))),
+    "transfer": (
+        *_KIND,
+        "teacher",
+        "rules",
+        *_knobs("student", without=("student", "students", "hidden", "fc", "dropout")),
+    ),
     "label": (*_KIND, *_knobs("teacher")),
     "control": (*_KIND, *_knobs("student"), "batch", "optimiser"),
     "student": (*_KIND, *_knobs("student"), "batch", "optimiser"),
@@ -165,7 +172,7 @@ _BY_STAGE: dict[str, tuple[str, ...]] = {  # the knobs that decide a stage's pac
 _WHOLE = {  # the knobs that decide what a stage leaves behind
     "teacher": _knobs("task", "teacher"),
     "label": _knobs("task", "teacher", "transfer", without=("metric",)),
-    "control": _knobs("task", "teacher", "transfer", "student", "training", without=_PULL),
+    "control": _knobs("task", "teacher", "transfer", "student", "training", without=(*_PULL, "learning_curve")),
 }
 
 
@@ -178,10 +185,24 @@ def _likes(stage: str, asked: Mapping[str, Any], earlier: Sequence[Earlier]) -> 
     found = []
     for run in earlier:
         seconds, cached = run.stages.get(stage, (0.0, True))
-        units = {"transfer": run.texts, "label": run.texts, "control": run.steps, "student": run.steps}.get(stage, 1)
+        units = _units(stage, run.texts, run.steps, run.config)
         if not cached and units and all(run.config.get(name) == asked[name] for name in _BY_STAGE[stage]):
             found.append((seconds, units))
     return found[:LIKE]
+
+
+def _units(stage: str, texts: int, steps: int, asked: Mapping[str, Any]) -> int:
+    """What a stage's time goes by: texts, or the optimiser steps of all that it trains."""
+    if stage in TRAINED:
+        return steps * trainings(stage, asked)
+    return texts if stage in ("transfer", "label") else 1
+
+
+def trainings(stage: str, asked: Mapping[str, Any]) -> int:
+    """How many students the stage "control" or "student" trains, as `members.plan` has them. `asked` is a config as it
+    was stored, which may be older than these knobs."""
+    whole = len({asked["student"], *(asked.get("students") or ())}) * (asked.get("seeds") or 1)
+    return whole + (len(asked.get("learning_curve") or ()) if stage == "student" else 0)
 
 
 def _there(stage: str, config: Config, earlier: Sequence[Earlier]) -> bool:
@@ -224,7 +245,7 @@ def _surveyed(stage: str, config: Config, paces: Paces, texts: int, steps: int) 
         if student is None:
             return None
         scored = config.evaluations * counts["valid"] * student["row"]
-        return steps * student["step"] + scored
+        return (steps * student["step"] + scored) * trainings(stage, config.model_dump())
     if teacher is None:
         return None
     if stage == "teacher":

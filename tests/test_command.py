@@ -69,6 +69,8 @@ def stillroom(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> 
 
 def other(knob: Knob) -> object:
     """A value that is allowed and isn't the default."""
+    if knob.type is list:
+        return list(knob.choices[:2]) or [0.25, 0.5]
     if knob.choices:
         return (
             next(choice for choice in knob.choices if choice != knob.default)
@@ -93,6 +95,8 @@ def test_every_knob_is_an_option(knob: Knob, command: str) -> None:
     option = "--" + knob.name.replace("_", "-")
     if knob.type is bool:
         typed = [option if value else "--no-" + option[2:]]
+    elif knob.type is list:
+        typed = [option, ",".join(map(str, value))]
     elif knob.type is dict:
         typed = [option, ",".join(f"{name}={rate}" for name, rate in value.items())]
     else:

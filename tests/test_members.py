@@ -6,12 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from rich.console import Console
 from scipy.stats import t
 from toy import TOY
 
 from distill_core import artifact, evaluate, pipeline, train
 from distill_core.cache import Cache
+from distill_core.command import tables
 from distill_core.config import Config
+from distill_core.cost import trainings
 from distill_core.errors import Stopped
 from distill_core.events import Compared, Fact, Note, Point, Progress
 from distill_core.learn import Lessons
@@ -27,8 +30,8 @@ def config(tmp_path_factory, tiny_teacher):
         rows = [(text, label) for label, texts in TOY.items() for text in texts]
         csv.writer(out).writerows([("text", "label"), *rows])
     return Config.of(
-        task="file", train=str(file), teacher=str(tiny_teacher), width=8, hidden=8, fc=8, batch=8, max_tokens=16,
-        n_iter=2, epochs=4, evaluations=3, dropout=0.2, **SEVERAL,
+        task="file", train=str(file), student="bilstm", teacher=str(tiny_teacher), width=8, hidden=8, fc=8,
+        batch=8, max_tokens=16, n_iter=2, epochs=4, evaluations=3, dropout=0.2, **SEVERAL,
     )  # fmt: skip
 
 
@@ -83,8 +86,8 @@ def figures(summary):
 
 
 def test_the_plan_of_a_run():
-    assert plan(Config.of(seed=3)) == [Member("bilstm", 3)]
-    found = plan(Config.of(seed=3, seeds=2, students="bag,bilstm", learning_curve="0.1,0.5"))
+    assert plan(Config.of(student="bilstm", seed=3)) == [Member("bilstm", 3)]
+    found = plan(Config.of(student="bilstm", seed=3, seeds=2, students="bag,bilstm", learning_curve="0.1,0.5"))
     assert [str(member) for member in found] == [
         "bilstm, seed 3", "bilstm, seed 4", "bag, seed 3", "bag, seed 4",
         "bilstm, seed 3, 10% of the transfer set", "bilstm, seed 3, 50% of the transfer set",
@@ -205,3 +208,23 @@ def test_a_stop_keeps_the_finished_members_and_resume_makes_the_others(config, w
     again = run(config, tmp_path / "cut", Cache(cache))
     assert figures(compared(again)) == figures(compared(events))
     assert all(same(weights(tmp_path / "cut")[name], one) for name, one in weights(folder).items())
+
+
+def test_the_cost_counts_what_the_plan_trains():
+    config = Config.of(student="bilstm", seeds=3, students="bag,textcnn", learning_curve="0.1,0.5")
+    members = plan(config)
+    asked = json.loads(json.dumps(config.model_dump()))
+    assert trainings("student", asked) == len(members) == 11
+    assert trainings("control", asked) == sum(member.share == 1 for member in members)
+    assert trainings("student", {"student": "bilstm"}) == 1, "a run older than these knobs"
+
+
+def test_the_command_line_tells_members_means_and_the_curve(whole, capsys):
+    summary = compared(whole[2])
+    told = {name: summary[name] for name in ("members", "seeds", "students", "learning_curve", "metric")}
+    tables._several(Console(width=140, highlight=False), told)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("bilstm") >= 3 and "mean of 2 seeds with its 95 % interval (accuracy)" in said
+    mean = summary["seeds"]["rows"]["student"]["mean"]
+    assert f"student {mean:.1%}" in said
+    assert f"{summary['rows']['transfer']:,} texts {summary['scores']['student']['accuracy']:.1%}" in said

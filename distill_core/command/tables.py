@@ -39,6 +39,7 @@ def comparison(run: Run) -> None:
         out.print(verdict.readings(told["tests_read"]))
     for level, sentence in told["verdict"] or ():
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
+    _several(out, told)
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
 
 
@@ -79,6 +80,37 @@ def _table() -> Table:
 
 def _spread(score: dict[str, Any], low: str, high: str, form: str) -> str:
     return f"{_number(score[low], form)} to {_number(score[high], form)}" if score[low] is not None else "–"
+
+
+def _several(out: Console, told: dict[str, Any]) -> None:
+    """The members of a run of several, the means of their seeds, and the learning curve."""
+    if members := told.get("members"):
+        metric = told["metric"]
+        front = "front" if len({one["student"] for one in members}) > 1 else ""
+        table = _table()
+        for heading in ("student", "seed", "texts", "control", metric, "gap recovered", "kept", "weights", "one text",
+                        front):  # fmt: skip
+            table.add_column(heading, justify="left" if heading in ("student", front) else "right")
+        for one in members:
+            score, control = one["student_score"], one["control"] or {}
+            table.add_row(
+                one["student"], str(one["seed"]), f"{one['texts']:,}", _share(control.get(metric)),
+                _share(score[metric]), _share(one["gap_recovered"]), _share(one["kept"]), f"{score['parameters']:,}",
+                f"{score['latency_ms']:.2f} ms", "*" if front and one.get("front") else "",
+            )  # fmt: skip
+        out.print(table)
+        if front:
+            out.print("* no other student here is at least as good, as small and as fast.")
+    for one in told.get("students") or [told.get("seeds")]:
+        if one and one["n"] > 1:
+            rows = [(row, one["rows"].get(row)) for row in ("control", "student")]
+            rows += [("gap recovered", one["gap_recovered"]), ("kept", one["kept"])]
+            said = ", ".join(f"{name} {_mean(value)}" for name, value in rows if value)
+            who = one.get("student", "student")
+            out.print(f"{who}, mean of {one['n']} seeds with its 95 % interval ({one['metric']}): {said}.")
+    if curve := told.get("learning_curve"):
+        said = ", ".join(f"{point['texts']:,} texts {_share(point['accuracy'])}" for point in curve)
+        out.print(f"The student's accuracy by the texts it learned from: {said}.")
 
 
 def runs(found: Sequence[Run]) -> None:
@@ -145,6 +177,10 @@ def _console() -> Console:
 
 def _share(value: float | None) -> str:
     return _number(value, "{:.1%}")
+
+
+def _mean(value: dict[str, float]) -> str:
+    return f"{_share(value['mean'])} ({_share(value['low'])} to {_share(value['high'])})"
 
 
 def _number(value: float | None, form: str) -> str:
