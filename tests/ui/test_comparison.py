@@ -1,5 +1,6 @@
 """The comparison's pieces: every figure is the summary's, old runs show what they have, hostile names stay text."""
 
+import inspect
 import json
 import os
 import re
@@ -150,6 +151,11 @@ def test_the_step_fills_every_part_for_every_kind_of_run(run: str, home: Path) -
     assert parts == len(compare.show(run)) == len(compare.show("no such run"))
     waiting = Store(home).create(Config().model_dump())
     assert len(compare.show(waiting)) == parts and "not at its comparison" in compare.show(waiting)[0]
+
+
+@pytest.mark.parametrize("handler", [compare.export, compare.scored, compare.packed, compare.predictions])
+def test_what_is_taken_away_is_there_while_it_is_copied(handler: Any) -> None:
+    assert inspect.isgeneratorfunction(handler)  # a function that hands a generator on is no generator to Gradio
 
 
 def test_the_scored_rows_are_saved_and_what_is_not_there_is_told(run: str, home: Path, tmp_path: Path) -> None:

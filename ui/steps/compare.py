@@ -106,8 +106,11 @@ def build() -> Compare:
                 info=say("compare.differ.info"),
                 interactive=True,
                 scale=2,
+                min_width=300,
             )
-            search = gr.Textbox(label=say("compare.search"), max_lines=1, interactive=True, elem_id="differ-search")
+            search = gr.Textbox(
+                label=say("compare.search"), max_lines=1, min_width=240, interactive=True, elem_id="differ-search"
+            )
         found = gr.HTML(js_on_load=differ.PICK_JS, elem_id="differ-rows")
         more = gr.Button(say("history.more"), visible=False, elem_id="differ-more", elem_classes="act-here")
         shown = gr.Number(differ.PAGE, visible=False)
@@ -283,7 +286,7 @@ def export(run: str) -> Iterator[tuple[Any, str]]:
         core.export(run, place / "student")
         return shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
 
-    return _handed(make)
+    yield from _handed(make)
 
 
 def scored(run: str) -> Iterator[tuple[Any, str]]:
@@ -293,12 +296,12 @@ def scored(run: str) -> Iterator[tuple[Any, str]]:
         core.save_scored(run, place / f"rows-{run[:8]}.csv")
         return str(place / f"rows-{run[:8]}.csv")
 
-    return _handed(make)
+    yield from _handed(make)
 
 
 def packed(run: str) -> Iterator[tuple[Any, str]]:
     """The whole run as one file."""
-    return _handed(lambda place: str(core.pack(run, place / f"run-{run[:8]}.zip")))
+    yield from _handed(lambda place: str(core.pack(run, place / f"run-{run[:8]}.zip")))
 
 
 def predictions(run: str, file: str | None, text: str | None, text2: str | None) -> Iterator[tuple[Any, str]]:
@@ -311,7 +314,7 @@ def predictions(run: str, file: str | None, text: str | None, text2: str | None)
         core.save_predictions(run, file, out, text or None, text2 or None)
         return str(out)
 
-    return _handed(make)
+    yield from _handed(make)
 
 
 def _handed(make: Callable[[Path], str]) -> Iterator[tuple[Any, str]]:
