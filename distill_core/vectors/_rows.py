@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from distill_core.errors import KnobError
 from distill_core.text import Vocabulary, plain
 
 if TYPE_CHECKING:
@@ -47,13 +46,20 @@ def teacher_pieces(vocabulary: Vocabulary, teacher: "Teacher") -> list[list[int]
     return found
 
 
-def reduced(rows: Tensor, known: Tensor, width: int, source: str) -> Tensor:
-    """`rows` (n, d) as a float32 table (n, width): centred, PCA of the `known` rows (n booleans), scaled; unknown rows
-    are zero, which after centring is the mean. Raises KnobError where `width` is over d."""
-    if width > rows.shape[1]:
-        raise KnobError(
-            f"width can't be {width}: {source} have {rows.shape[1]} numbers each. Set width to {rows.shape[1]} or less."
-        )
+def fitted(rows: Tensor, known: Tensor, width: int, source: str, generator: torch.Generator, say: Say) -> Tensor:
+    """`rows` (n, d) as a float32 table (n, width): `reduced` where they are wider, and where they are narrower all
+    that they hold, with random numbers beside it; `say` then tells so."""
+    own = rows.shape[1]
+    if width <= own:
+        return reduced(rows, known, width)
+    say(f"{source[0].upper()}{source[1:]} have {own} numbers each; the other {width - own} of {width} start at random.")
+    beside = torch.randn(len(rows), width - own, generator=generator) * RANDOM
+    return torch.cat([reduced(rows, known, own), beside * known[:, None]], dim=1)
+
+
+def reduced(rows: Tensor, known: Tensor, width: int) -> Tensor:
+    """`rows` (n, d) as a float32 table (n, width), width at most d: centred, PCA of the `known` rows (n booleans),
+    scaled; unknown rows are zero, which after centring is the mean."""
     sample = rows[known].double()
     centred = sample - sample.mean(0)
     # eigh of the small (d, d) matrix: exact, and the same on every run, unlike a randomised decomposition.

@@ -11,7 +11,7 @@ from torch import Tensor
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.text import Vocabulary
-from distill_core.vectors._rows import RANDOM, Say, reduced, scaled, silent
+from distill_core.vectors._rows import RANDOM, Say, fitted, scaled, silent
 
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
@@ -26,8 +26,9 @@ def make(
     say: Say = silent,
 ) -> Tensor:
     """A float32 table (vocabulary.size, width) from `config.vectors_file`, reduced by PCA where the file's vectors are
-    longer; entries that the file lacks are random, the padding row is zero. `say` gets the coverage. Raises KnobError
-    where there is no file or its vectors are too short, DataError where a line is broken or no entry is in it."""
+    longer, with random numbers beside them where they are shorter; entries that the file lacks are random, the padding
+    row is zero. `say` gets the coverage. Raises KnobError where there is no file, DataError where a line is broken or
+    no entry is in it."""
     if not config.vectors_file:
         raise KnobError("The starting vectors 'file' need vectors_file: a word2vec or GloVe file as text.")
     path = Path(config.vectors_file)
@@ -52,7 +53,11 @@ def make(
     length = len(next(iter(rows.values())))
     source = torch.zeros(vocabulary.size, length)
     source[list(rows)] = torch.from_numpy(np.stack(list(rows.values())))
-    table = scaled(source, known) if length == width else reduced(source, known, width, f"the vectors of {path.name}")
+    table = (
+        scaled(source, known)
+        if length == width
+        else fitted(source, known, width, f"the vectors of {path.name}", generator, say)
+    )
     missing = ~known
     missing[vocabulary.pad] = False
     table[missing] = torch.randn(int(missing.sum()), width, generator=generator) * RANDOM

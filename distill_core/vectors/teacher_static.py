@@ -7,7 +7,7 @@ from torch import Tensor
 
 from distill_core.config import Config
 from distill_core.text import Vocabulary
-from distill_core.vectors._rows import Say, reduced, silent, teacher_pieces
+from distill_core.vectors._rows import Say, fitted, silent, teacher_pieces
 
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
@@ -21,11 +21,11 @@ def make(
     generator: torch.Generator,
     say: Say = silent,
 ) -> Tensor:
-    """A float32 table (vocabulary.size, width); the padding row is zero. Raises KnobError where the teacher's vectors
-    are narrower than `width`."""
+    """A float32 table (vocabulary.size, width); the padding row is zero. Where the teacher's vectors are narrower than
+    `width`, random numbers stand beside them."""
     pieces = teacher_pieces(vocabulary, teacher)
     known = torch.tensor([bool(ids) for ids in pieces])
     found = teacher.static_vectors([ids for ids in pieces if ids]).float().cpu()
     rows = torch.zeros(vocabulary.size, found.shape[1])
     rows[known] = found
-    return reduced(rows, known, width, "the teacher's static vectors")
+    return fitted(rows, known, width, "the teacher's static vectors", generator, say)

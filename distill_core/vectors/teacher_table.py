@@ -7,7 +7,7 @@ from torch import Tensor
 
 from distill_core.config import Config
 from distill_core.text import Vocabulary
-from distill_core.vectors._rows import Say, reduced, silent, teacher_pieces
+from distill_core.vectors._rows import Say, fitted, silent, teacher_pieces
 
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
@@ -21,8 +21,8 @@ def make(
     generator: torch.Generator,
     say: Say = silent,
 ) -> Tensor:
-    """A float32 table (vocabulary.size, width); a word is the mean of its pieces, the padding row is zero. Raises
-    KnobError where the teacher's table is narrower than `width`."""
+    """A float32 table (vocabulary.size, width); a word is the mean of its pieces, the padding row is zero. Where the
+    teacher's table is narrower than `width`, random numbers stand beside it."""
     source = teacher.input_table().detach().float().cpu()
     pieces = teacher_pieces(vocabulary, teacher)
     rows = torch.zeros(vocabulary.size, source.shape[1])
@@ -30,4 +30,4 @@ def make(
         if ids:
             rows[row] = source[ids].mean(0)
     known = torch.tensor([bool(ids) for ids in pieces])
-    return reduced(rows, known, width, "the rows of the teacher's word-piece table")
+    return fitted(rows, known, width, "the rows of the teacher's word-piece table", generator, say)
