@@ -14,8 +14,8 @@ _DOOR = {
     "distill_core.api": (
         "Inspection", "Part", "Run", "Teaching", "ask", "ask_teacher", "close", "columns", "count", "estimate",
         "export", "find", "inspect", "is_kept", "keep_file", "open_app", "pack", "predict_file", "predictor",
-        "preview", "run", "run_tasks", "runs", "save_predictions", "save_scored", "shelf", "start", "survey",
-        "task_pair", "task_teacher", "teachers", "text_columns", "unpack",
+        "preview", "reading", "run", "run_tasks", "runs", "save_predictions", "save_scored", "shelf", "start",
+        "survey", "task_pair", "task_teacher", "teachers", "text_columns", "unpack",
     ),
     "distill_core.cost": ("Estimate",),
     "distill_core.config": ("Config", "Knob", "knobs"),

@@ -629,6 +629,33 @@ def ask(run: str, text: str | Text) -> dict[str, Any]:
     return answers | {"ms": ms}
 
 
+def reading(run: str | None, text: str | Text) -> dict[str, Any]:
+    """How a run's student reads a text, beside its teacher's answer; where `run` is None the built-in teacher, and a
+    student of the default shape before any training (for two texts a siamese one, and no teacher).
+
+    {"labels", "run", "teacher": {"name", "logits", "ms", "parameters", "bytes"} or None, "student": {"name", "trained",
+    "ms", "parameters", "bytes", and what `states.told` says}}. Raises UserError."""
+    from distill_core import states
+
+    if run is None:
+        pair = not isinstance(text, str)
+        student, teacher = _untrained(pair), None if pair else _teacher(Config())
+        weights = 4 * sum(value.numel() for value in student.model.state_dict().values())
+    else:
+        student, teacher = predictor(run), _run_teacher(_store().run(run))
+        weights = sum(file.stat().st_size for file in _student_folder(run).glob("*.safetensors"))
+    chosen = _text(text, bool(student.settings["pair"]))
+    read, (_, ms) = states.read(student, chosen), _timed(lambda: student.logits([chosen]))
+    said = None
+    if teacher is not None:
+        asked = _ask(teacher, chosen)
+        said = {name: getattr(teacher, name) for name in ("name", "parameters", "bytes")}
+        said |= {"logits": asked["logits"], "ms": asked["ms"]}
+    about = {"name": student.settings["student"], "trained": run is not None, "ms": ms, "bytes": weights,
+             "parameters": sum(value.numel() for value in student.model.parameters())}  # fmt: skip
+    return {"labels": student.labels, "run": run, "teacher": said, "student": about | states.told(read)}
+
+
 def predictor(run: str) -> "Predictor":
     """The student of a run, loaded once. Raises UserError where there is none (yet)."""
     folder = _student_folder(run)
@@ -759,6 +786,19 @@ def _student_folder(run: str) -> Path:
     if not (folder / STUDENT).is_file():
         raise UserError(f"Run {run} is {row.status} and has no student yet. Wait for its end, or resume it.")
     return folder
+
+
+def _untrained(pair: bool) -> "Predictor":
+    """A student of the default config before training, made once."""
+    from distill_core import states
+
+    config = Config()
+
+    def make() -> "Predictor":
+        texts = [*_data(config).train.texts, *_data(config).unlabelled]
+        return states.untrained(_teacher(config), texts, pair, config)
+
+    return _kept(_predictors, ("untrained", pair), make)
 
 
 def _load_predictor(folder: Path) -> "Predictor":

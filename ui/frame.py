@@ -18,7 +18,7 @@ from ui.speech import of_path
 from ui.theme import ACCENT, CARD, INK, LINE, PAGE, QUIET
 from ui.words import DEFAULT, LANGUAGES, language, say, speaking, table
 
-PAGES = (("", "new_run"), ("history", "history"))  # address and word of each link in the header
+PAGES = (("", "new_run"), ("learn", "learn"), ("history", "history"))  # address and word of each link in the header
 ICON = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8").strip()
 MARK = ICON.replace("<svg ", '<svg class="mark" aria-hidden="true" ', 1)
 SHADES = (

@@ -6,7 +6,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, UserError
-from ui import bar, endpoints, history
+from ui import bar, endpoints, history, learn
 from ui.form import Form, standing
 from ui.frame import header, top
 from ui.show import note, notes
@@ -81,6 +81,10 @@ def build() -> gr.Blocks:
         gr.Navbar(visible=False)
         header("history")
         history.build()
+    with demo.route(say("learn"), "learn"):
+        gr.Navbar(visible=False)
+        header("learn")
+        learn.build()
     return demo
 
 

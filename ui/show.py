@@ -147,9 +147,15 @@ def notes(items: Iterable[tuple[str, str]]) -> str:
     return "".join(note(text, level) for level, text in items)
 
 
-def why(text: str) -> str:
-    """The one sentence with which a step begins."""
-    return f'<p class="why">{esc(text)}</p>'
+def why(text: str, step: str = "") -> str:
+    """The one sentence with which a step begins; a `step` has a lesson about it, which opens in a tab of its own, so
+    that nothing typed is lost."""
+    more = ""
+    if step:
+        name = esc(say("learn.open", step=say(f"step.{step}")))
+        link = f'class="lesson-link" href="./learn#{step}" target="_blank"'
+        more = f'<a {link} aria-label="{name}" title="{name}">?</a>'
+    return f'<p class="why">{esc(text)}{more}</p>'
 
 
 def diff(before: str, after: str) -> str:

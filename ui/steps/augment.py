@@ -29,7 +29,7 @@ class Augment:
 
 def build(form: Form) -> Augment:
     """Lays the step out. Every rule on the shelf gets a slider; its rate and help stand in its own file."""
-    gr.HTML(why(say("augment.why")))
+    gr.HTML(why(say("augment.why"), "augment"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             with gr.Group():

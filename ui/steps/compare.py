@@ -85,7 +85,7 @@ class Compare:
 
 def build() -> Compare:
     """Lays the step out."""
-    gr.HTML(why(say("compare.why")))
+    gr.HTML(why(say("compare.why"), "compare"))
     about = gr.HTML(_empty("compare.none"), elem_id="comparison")
     pictures = plots(elem_id="plots")
     with gr.Column(visible=False, elem_id="try") as answers:

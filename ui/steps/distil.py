@@ -51,7 +51,7 @@ class Distil:
 
 def build(form: Form) -> Distil:
     """Lays the step out."""
-    gr.HTML(why(say("distil.why")))
+    gr.HTML(why(say("distil.why"), "distil"))
     with gr.Row(elem_classes="actions"):
         start = gr.Button(say("distil.start"), variant="primary", elem_id="start")
         stop = gr.Button(say("distil.stop"), variant="stop", visible=False, elem_id="stop")

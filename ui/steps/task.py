@@ -42,7 +42,7 @@ def _title(task: Part) -> tuple[str, str]:
 
 def build(form: Form) -> Task:
     """Lays the step out. Every task on the shelf is offered, by the first line of its own text."""
-    gr.HTML(why(say("task.why")))
+    gr.HTML(why(say("task.why"), "task"))
     default = form.knobs["task"].default
     cards = sorted(shelf("tasks"), key=lambda task: (task.name != default, task.name in ("hub", "file"), task.name))
     with gr.Row(equal_height=False):

@@ -80,7 +80,7 @@ def default(task: str) -> str:
 def build(form: Form) -> Teacher:
     """Lays the step out."""
     task = form.knobs["task"].default
-    gr.HTML(why(say("teacher.why")))
+    gr.HTML(why(say("teacher.why"), "teacher"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             choice = form.place(

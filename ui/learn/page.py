@@ -1,0 +1,189 @@
+"""The page of lessons: its frame, its one component, and the events behind it.
+
+A lesson is a file in lessons/, `<place>_<anchor>.js`, found by being there: a function body that fills `stage` from
+the builders of board.js. Its words are `learn.<anchor>.…`; `.title` and `.text` stand above the stage.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import UserError
+from ui.form import rule_name
+from ui.learn import cast
+from ui.show import diff, esc
+from ui.words import ENGLISH, language, say, shelf, table
+
+HERE = Path(__file__).parent
+LESSONS = {file.stem.split("_", 1)[1]: file for file in sorted((HERE / "lessons").glob("*.js"))}
+STEPS = ("task", "teacher", "augment", "distil", "compare")  # the anchors that a step's "?" opens
+OFFSPRING = 4
+LONGEST = 500  # characters of a typed sentence
+SIDES = " | "
+
+
+def build() -> None:
+    """Lays the page out and connects it."""
+    board = gr.HTML(
+        None,
+        html_template=template(),
+        js_on_load=script(),
+        elem_id="learn",
+        words=words(),
+        language=language(),
+        rules=rules(),
+        pair=list(cast.PAIR),
+        strange=list(cast.STRANGE),
+    )
+    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
+    gr.on([gr.context.Context.root_block.load], opened, None, board, **heavy)
+    board.read_text(read_text, None, board, **heavy)
+    board.read_pair(read_pair, None, board, **heavy)
+    board.vary(vary, None, board, **heavy)
+
+
+def template() -> str:
+    """The page's markup; the stages are filled in the browser."""
+    lessons = list(enumerate(LESSONS, 1))
+    listed = "".join(
+        f'<li><a href="#{name}"><i>{at}</i>{esc(say(f"learn.{name}.title"))}</a></li>' for at, name in lessons
+    )
+    return (
+        f'<div class="learn"><nav aria-label="{esc(say("learn.lessons"))}"><ol>{listed}</ol></nav><div class="lessons">'
+        f'<div class="opening"><h2>{esc(say("learn.title"))}</h2>{_paragraphs("learn.text")}'
+        f'<p class="sources">{esc(say("learn.sources"))}</p></div>{_sentence()}'
+        f"{''.join(_lesson(at, name) for at, name in lessons)}</div></div>"
+    )
+
+
+def script() -> str:
+    """The component's JavaScript: arithmetic, builders, then each lesson in a function of its own."""
+    shared = [(HERE / name).read_text(encoding="utf-8") for name in ("formulas.js", "board.js")]
+    own = [
+        f"{{\nconst stage = element.querySelector('#{name} .stage')\n{file.read_text(encoding='utf-8')}\n}}"
+        for name, file in LESSONS.items()
+    ]
+    return "\n".join([*shared, *own, (HERE / "open.js").read_text(encoding="utf-8")])
+
+
+def words() -> dict[str, str]:
+    """All that the lessons say, for the browser, by key without "learn."."""
+    keys = [key.removeprefix("learn.") for key in table(ENGLISH) if key.startswith("learn.")]
+    return {key: say(f"learn.{key}") for key in keys}
+
+
+def rules() -> list[dict[str, Any]]:
+    """The augmentation rules on the shelf, with the rates that a run starts from."""
+    rates = next(knob.default for knob in core.knobs() if knob.name == "rules")
+    return [
+        {"name": rule.name, "label": rule_name(rule.name), "help": rule.help, "rate": rates.get(rule.name, 0.0)}
+        for rule in shelf("augment")
+    ]
+
+
+def opened(request: gr.Request) -> dict[str, Any]:
+    """What the page opens with: who plays teacher and student, a sentence for them, and a run's figures. The models
+    are loaded when the page then asks for its sentence to be read."""
+    wanted = str(request.query_params.get("run") or "")[:64]
+    try:
+        run = cast.run(wanted)
+        text = cast.text(run)
+    except UserError as error:
+        return {"fault": {"text": str(error)}}
+    pair = len(text) == 2
+    name = core.run(run).name if run else ""
+    told = say("learn.who.run", name=name) if wanted else say("learn.who.own", name=name) if run else say("learn.who")
+    here = {"run": run, "pair": pair, "other": bool(wanted), "text": list(text), "words": told}
+    example = cast.figures(run)
+    return {"cast": here, **({"example": example} if example else {})}
+
+
+def read_text(event: gr.EventData) -> dict[str, Any]:
+    """The sentence (or pair) read by teacher and student."""
+    run, text = _asked(event)
+    return _read(run, text)
+
+
+def read_pair(event: gr.EventData) -> dict[str, Any]:
+    """Two sentences read by a siamese student."""
+    _, text = _asked(event)
+    try:
+        return {"pair": core.reading(cast.pair_run(), text if len(text) == 2 else (text[0], ""))}
+    except UserError as error:
+        return {"pair": {"fault": str(error)}}
+
+
+def vary(event: gr.EventData) -> dict[str, Any]:
+    """A sentence's offspring at the rates asked for, and what the teacher says to each."""
+    run, text = _asked(event)
+    asked, names = getattr(event, "rates", None), {rule.name for rule in core.shelf("augment")}
+    asked = asked if isinstance(asked, Mapping) else {}
+    rates = {name: _rate(rate) for name, rate in asked.items() if name in names}
+    seed = getattr(event, "seed", 0)
+    seed = seed if type(seed) is int and 0 <= seed < 2**31 else 0
+    try:
+        config = cast.config(run).model_copy(update={"rules": rates})
+        found = core.preview(config, text if len(text) == 2 else text[0], OFFSPRING, seed=seed)
+    except UserError as error:
+        return {"offspring": {"fault": str(error)}}
+    before = SIDES.join(found["text"])
+    made = [{"html": esc(before), "rules": say("augment.original"), "said": found.get("probabilities")}]
+    for child in found["offspring"]:
+        html = diff(before, SIDES.join(child["text"]))
+        made.append(
+            {"html": html, "rules": ", ".join(map(rule_name, child["rules"])), "said": child.get("probabilities")}
+        )
+    return {"offspring": {"texts": made}}
+
+
+def _read(run: str | None, text: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        found = core.reading(run, text if len(text) == 2 else text[0])
+    except UserError as error:
+        return {"fault": {"text": str(error)}}
+    if found["teacher"]:  # a folder's name, not where it stands on this machine
+        name = found["teacher"]["name"]
+        found["teacher"]["name"] = say("teacher.builtin") if name == "builtin" else Path(name).name
+    return {"reading": found, "fault": {"text": ""}}
+
+
+def _asked(event: gr.EventData) -> tuple[str | None, tuple[str, ...]]:
+    """Run and text of an event. Anyone may send anything: whatever it is, it becomes text."""
+    run, text, text2 = (str(getattr(event, name, None) or "")[:LONGEST] for name in ("run", "text", "text2"))
+    return run[:64] or None, (text, text2) if text2.strip() else (text,)
+
+
+def _rate(value: Any) -> float:
+    good = isinstance(value, int | float) and math.isfinite(value)
+    return min(1.0, max(0.0, float(value))) if good else 0.0
+
+
+def _sentence() -> str:
+    """The form whose sentence travels through the lessons."""
+    fields = "".join(
+        f"<label{more}><span>{esc(say(key))}</span><input type=text maxlength={LONGEST}></label>"
+        for key, more in (("learn.sentence", ""), ("learn.sentence.second", " hidden"))
+    )
+    chips = "".join(f'<button type="button" class="small">{esc(text)}</button>' for text in cast.EXAMPLES)
+    return (
+        f'<form class="sentence" autocomplete="off"><div class="fields">{fields}'
+        f'<button type="submit">{esc(say("learn.read"))}</button></div>'
+        '<p class="fault note error" role="alert" hidden></p></form>'
+        f'<div class="examples"><span>{esc(say("learn.examples"))}</span>{chips}</div><p class="who"></p>'
+    )
+
+
+def _lesson(at: int, name: str) -> str:
+    return (
+        f'<section class="lesson" id="{name}" aria-labelledby="{name}-title">'
+        f'<h2 id="{name}-title" tabindex="-1"><i>{at}</i>{esc(say(f"learn.{name}.title"))}</h2>'
+        f'<div class="text">{_paragraphs(f"learn.{name}.text")}</div><div class="card stage"></div></section>'
+    )
+
+
+def _paragraphs(key: str) -> str:
+    return "".join(f"<p>{esc(part)}</p>" for part in say(key).split("\n"))
