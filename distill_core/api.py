@@ -491,9 +491,10 @@ def _earlier() -> "list[Earlier]":
             summary, teacher = row.summary or {}, dict(facts.get("teacher") or {})
             if "teacher" in (facts.get("validation") or {}) and facts.get("metric", "accuracy") == "accuracy":
                 teacher["accuracy"] = facts["validation"]["teacher"]
+            rows = {"train": 0, "unlabelled": 0} | (facts.get("rows") or {})
             texts = int((facts.get("transfer") or {}).get("texts") or 0)
             _told[row.id] = Earlier(
-                row.config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher
+                row.config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher, rows
             )
         found.append(_told[row.id])
     return found

@@ -42,7 +42,8 @@ _PULL = ("loss", "alpha", "temperature")
 @dataclass(frozen=True)
 class Earlier:
     """A run that finished here. `stages`: (seconds, from the cache) by stage; `texts` of its transfer set; `memory` the
-    peak bytes of its process, None where nobody looked; `teacher`: its name, parameters and accuracy on the validation
+    peak bytes of its process, None where nobody looked; `rows` of its
+    data; `teacher`: its name, parameters and accuracy on the validation
     rows, as far as it told them."""
 
     config: Mapping[str, Any]
@@ -51,6 +52,7 @@ class Earlier:
     steps: int
     memory: int | None = None
     teacher: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=lambda: {"train": 0, "unlabelled": 0})
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Paces:
 @dataclass(frozen=True)
 class Estimate:
     """`seconds` of each stage and in all, with `low` and `high` around the sum; peak `memory` in bytes, None while
-    unknown. `texts` of the transfer set, of which `labelled` are labelled rows; optimiser `steps` of the student.
+    unknown. `texts` of the transfer set, of which `labelled` are labelled rows and
+    `unlabelled` came without a label; optimiser `steps` of the student.
     `cached`: the stages whose result is there already. `rests_on`: "runs" (so many `runs` like it), "survey" (measured
     on these data), or "size" (the teacher is not on this machine: told from its size)."""
 
@@ -80,6 +83,7 @@ class Estimate:
     high: float
     memory: int | None
     labelled: int
+    unlabelled: int
     texts: int
     steps: int
     rests_on: str
@@ -99,6 +103,7 @@ def estimate(config: Config, paces: Paces, earlier: Sequence[Earlier] = ()) -> E
     counts = paces.counts
     if counts is None and not same:
         return None
+    rows = counts or same[0].rows
     texts = same[0].texts if same else _texts(config, counts or {})
     steps = config.epochs * math.ceil(texts / config.batch)
     likes = {stage: _likes(stage, asked, earlier) for stage in STAGES}
@@ -119,9 +124,9 @@ def estimate(config: Config, paces: Paces, earlier: Sequence[Earlier] = ()) -> E
             doubtful = far and stage in ("teacher", "label", "compare")
             told.add(stage, seconds, FAR if doubtful else DOUBT, "size" if doubtful else "survey")
     rests_on = next((source for source in ("size", "survey") if source in told.sources), "runs")
-    labelled = counts["train"] if counts else 0
     return Estimate(
-        told.stages, told.low, told.high, _memory(config, paces, same, texts), labelled, texts, steps, rests_on,
+        told.stages, told.low, told.high, _memory(config, paces, same, texts), rows["train"], rows["unlabelled"],
+        texts, steps, rests_on,
         len(likes["student"]), told.cached,
     )  # fmt: skip
 

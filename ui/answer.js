@@ -1,24 +1,43 @@
 // A teacher's answer under a temperature: the logits come from the server, the softmax is taken here, live.
 const $ = (query) => element.querySelector(query)
 const make = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text ?? '' })
+const words = $('.answer').dataset
+const figure = (value, digits) => value.toFixed(digits).replace('.', words.point)
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key])
 
 function show() {
   const said = props.value
   $('.empty').hidden = !!said
-  $('label').hidden = $('.chip').hidden = !said
+  $('label').hidden = $('.chip').hidden = $('.doubt').hidden = !said
   if (!said) { $('.bars').replaceChildren(); return }
   const heat = Number($('input').value), top = Math.max(...said.logits)
   const powers = said.logits.map((logit) => Math.exp((logit - top) / heat)), all = powers.reduce((a, b) => a + b, 0)
-  const best = said.logits.indexOf(top)
-  $('output').textContent = heat.toFixed(1)
-  $('.chip').textContent = `${said.ms.toFixed(said.ms < 10 ? 1 : 0)} ms`
+  const shares = powers.map((power) => power / all), best = said.logits.indexOf(top)
+  $('output').textContent = `T = ${figure(heat, 1)}`
+  $('.chip').textContent = `${figure(said.ms, said.ms < 10 ? 1 : 0)} ms`
   $('.bars').replaceChildren(...said.labels.map((label, index) => {
-    const row = make('div', index === best ? 'bar best' : 'bar'), track = make('span', 'track'), fill = make('i', '')
-    fill.style.setProperty('--share', powers[index] / all)
-    track.append(fill)
-    row.append(make('span', 'name', label), track, make('span', 'value', `${(100 * powers[index] / all).toFixed(1)} %`))
+    const row = make('div', index === best ? 'bar best' : 'bar'), track = make('span', 'track'), bar = make('i', '')
+    bar.style.setProperty('--share', shares[index])
+    track.append(bar)
+    row.append(make('span', 'name', label), track, make('span', 'value', percent(shares[index])))
     return row
   }))
+  doubt(said.labels, shares, best)
+}
+
+const percent = (share) => `${figure(100 * share, share > 0.9995 || share < 0.0005 ? 3 : 1)} %`
+
+// What the temperature brings out, in words: the entropy, and the share that the plain label hides.
+function doubt(labels, shares, best) {
+  const bits = -shares.reduce((sum, share) => sum + (share > 0 ? share * Math.log2(share) : 0), 0)
+  const order = shares.map((_, index) => index).sort((a, b) => shares[b] - shares[a])
+  const [, second] = order, last = order.at(-1)
+  const values = {
+    bits: figure(bits, 2), most: figure(Math.log2(labels.length), 2), best: labels[best], label: labels[second],
+    share: percent(shares[second]), last: labels[last], times: figure(shares[second] / shares[last], 1),
+  }
+  const kind = shares[second] < 0.0005 ? 'sure' : labels.length > 2 ? 'many' : 'two'
+  $('.doubt').textContent = `${fill(words.entropy, values)} ${fill(words[kind], values)}`
 }
 
 element.addEventListener('input', (event) => { if (event.target.matches('input')) show() })

@@ -24,11 +24,14 @@ function key(event) {
 addEventListener('keydown', key)
 
 // A refused value: its step opens, the words stand beside its field, and the field has the focus.
+let telling = 0
 function tell(said) {
+  const mine = ++telling  // one refusal is several changes of the page: the last one tells it
   document.querySelectorAll('.refusal').forEach((old) => old.remove())
   if (!said) return
   let tries = 0
   const look = () => {
+    if (mine !== telling) return
     const field = document.getElementById(said.dataset.field)
     const closed = field?.closest('.block')?.parentElement?.closest('[style*="display: none"]')
     if (closed) closed.parentElement?.querySelector('button')?.click()

@@ -3,6 +3,7 @@
 The cost comes at once from what is known; what isn't known is measured in the background, and told when it is.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, Estimate, UserError
 from ui.form import Form, Refused
-from ui.show import DASH, count, duration, esc, size
+from ui.show import DASH, count, duration, esc, rounded, size
 from ui.steps import task
 from ui.words import say
 
@@ -45,24 +46,44 @@ def build() -> Bar:
     return Bar(line, fault, start, ways)
 
 
-def wire(form: Form, bar: Bar, tabs: gr.Tabs, live: gr.HTML, load: Any) -> None:
-    """Connects the bar, once every step has placed its controls. `load` is the event of the page's opening."""
+Teller = Callable[[Config, Estimate | None], str]
+
+
+def wire(
+    form: Form,
+    bar: Bar,
+    tabs: gr.Tabs,
+    live: gr.HTML,
+    others: Sequence[Any],
+    more: Sequence[tuple[gr.HTML, Teller]] = (),
+) -> None:
+    """Connects the bar, once every step has placed its controls. `others` are events besides those of the controls
+    after which it looks again: the page's opening, new data. `more` are parts of steps that tell something of the
+    estimate too, and how.
+    """
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     for step, button in bar.ways.items():
         button.click(lambda step=step: gr.Tabs(selected=step), None, tabs, **quick)
 
-    def told(run: str, *given: Any) -> str:
-        return recipes(run, form, given)
+    def say_all(run: str, given: Any, ask: Any) -> list[str]:
+        config, found, line = look(run, form, given, ask)
+        return [line, *(tell(config, found) if config else gr.skip() for _, tell in more)]
 
-    def measured(run: str, *given: Any) -> str:
-        return recipes(run, form, given, core.survey)
+    def told(run: str, *given: Any) -> list[str]:
+        return say_all(run, given, core.estimate)
+
+    def measured(run: str, *given: Any) -> list[str]:
+        return say_all(run, given, core.survey)
 
     inputs = [live, *form.inputs]
-    changes = [control.change for control in form.controls.values()]
-    gr.on([load, live.change, *changes], told, inputs, bar.line, trigger_mode="always_last", **quick).then(
+    # Not when the task is chosen, but when the data follow: until then the teachers are those of the task before, and
+    # the server would refuse them.
+    changes = [control.change for name, control in form.controls.items() if name != "task"]
+    outputs = [bar.line, *(part for part, _ in more)]
+    gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick).then(
         measured,
         inputs,
-        bar.line,
+        outputs,
         api_visibility="private",
         show_progress="hidden",
         trigger_mode="always_last",
@@ -71,9 +92,12 @@ def wire(form: Form, bar: Bar, tabs: gr.Tabs, live: gr.HTML, load: Any) -> None:
     )
 
 
-def recipes(run: str, form: Form, given: Any, ask: Any = None) -> str:
-    """The run that is shown and the run that Start would begin, each in one line; one line where they are the same.
-    `ask` is what is asked for the cost where more than a look is wanted."""
+def look(
+    run: str, form: Form, given: Any, ask: Callable[[Config], Estimate | None]
+) -> tuple[Config | None, Estimate | None, str]:
+    """What the form asks for, None where a value is refused; what `ask` says it costs; and both in words: the run that
+    is shown, where there is one, and the run that Start would begin."""
+    found = config = None
     try:
         shown = recipe(core.run(run).config) if run else ""
     except UserError:
@@ -82,23 +106,24 @@ def recipes(run: str, form: Form, given: Any, ask: Any = None) -> str:
     try:
         config = form.config(given)
         key = "recipe.coming" if shown else "recipe.this"
-        lines.append(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(recipe(config))}</p>{_price(config, ask)}')
+        found, price = _price(config, ask)
+        lines.append(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(recipe(config))}</p>{price}')
     except UserError as error:  # told again, at its field, when Start is pressed
         lines.append(f'<p class="recipe refused"><b>{esc(say("bar.refused"))}</b> {esc(str(error))}</p>')
-    return "".join(lines)
+    return config, found, "".join(lines)
 
 
-def _price(config: Config, ask: Any) -> str:
-    """The cost in words, or what is being done about it."""
+def _price(config: Config, ask: Callable[[Config], Estimate | None]) -> tuple[Estimate | None, str]:
+    """The cost, and in words, or what is being done about it."""
     if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
-        return _waiting("bar.data")
+        return None, _waiting("bar.data")
     try:
-        found = (ask or core.estimate)(config)
+        found = ask(config)
     except UserError:  # told beside the data, or by the run
-        return _waiting("bar.unknown")
+        return None, _waiting("bar.unknown")
     if found is None:
-        return _waiting("bar.unknown" if ask else "bar.measuring")
-    return cost(found)
+        return None, _waiting("bar.measuring" if ask is core.estimate else "bar.unknown")
+    return found, cost(found)
 
 
 def _waiting(key: str) -> str:
@@ -128,12 +153,6 @@ def _took(seconds: float, cached: bool) -> str:
     if cached:
         return say("stage.cached")
     return say("bar.moment") if seconds < 1 else duration(rounded(seconds))
-
-
-def rounded(seconds: float) -> float:
-    """As few figures as an estimate deserves: 7, 25, 140 (2 min 20 s), 1,500 (25 min)."""
-    step = next((step for step, most in ((1, 15), (5, 90), (10, 300), (60, 3600)) if seconds < most), 600)
-    return max(1.0, step * round(seconds / step))
 
 
 def recipe(config: Config) -> str:

@@ -37,9 +37,10 @@ def build() -> gr.Blocks:
         quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         task.wire(form, first, teacher.follow, [second.choice, second.other, form.controls["fine_tune"]])
         teacher.wire(form, second)
-        augment.wire(form, third)
+        augment.wire(form, third, tabs)
         distil.wire(form, fourth, tabs, under)
-        bar.wire(form, under, tabs, fourth.live, demo.load)
+        more = [(second.cost, teacher.price), (third.counts, augment.counted)]
+        bar.wire(form, under, tabs, fourth.live, [demo.load, first.about.change], more)
         compare.wire(fifth, fourth.live)
 
         def moved(run: str) -> tuple[Any, ...]:

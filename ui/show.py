@@ -78,6 +78,12 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def rounded(seconds: float) -> float:
+    """As few figures as an estimate deserves: 7, 25, 140 (2 min 20 s), 1,500 (25 min)."""
+    step = next((step for step, most in ((1, 15), (5, 90), (10, 300), (60, 3600)) if seconds < most), 600)
+    return max(1.0, step * round(seconds / step))
+
+
 def times(ratio: float) -> str:
     """17.6 -> "18×", 2.34 -> "2.3×"."""
     return f"{figure(ratio, '.0f' if ratio >= 10 else '.1f')}×"
@@ -145,6 +151,34 @@ def note(text: str, level: str = "info") -> str:
 def notes(items: Iterable[tuple[str, str]]) -> str:
     """Several (level, sentence) notes."""
     return "".join(note(text, level) for level, text in items)
+
+
+def findings(items: Iterable[tuple[str, str]], head: str) -> str:
+    """What was found in rows, the warnings first: a mark and a sentence each, row numbers and examples folded away.
+    `head` stands above them."""
+    told = sorted(items, key=lambda item: item[0] != "warning")
+    if not told:
+        return ""
+    lines = []
+    for level, text in told:
+        mark, name = ("⚠", say("finding.warning")) if level == "warning" else ("✓", say("finding.info"))
+        whole, rows, rest = split_rows(text)
+        sentence = (
+            f'<span class="mark" aria-hidden="true">{mark}</span><span class="sr">{esc(name)}: </span>'
+            f"{esc(whole + rest)}"
+        )
+        body = f"<details><summary>{sentence}</summary><p>{esc(rows)}</p></details>" if rows else f"<p>{sentence}</p>"
+        lines.append(f'<li class="{esc(level)}">{body}</li>')
+    return f'<h2>{esc(head)}</h2><ul class="findings">{"".join(lines)}</ul>'
+
+
+ROWS = re.compile(r"(.*?) \(((?:rows? \d|“).*)\)(: .*|\.)$", re.DOTALL)
+
+
+def split_rows(text: str) -> tuple[str, str, str]:
+    """A finding as what, the rows and examples in its parentheses, and the rest."""
+    found = ROWS.match(text)
+    return (found[1], found[2][0].upper() + found[2][1:] + ".", found[3]) if found else (text, "", "")
 
 
 def why(text: str, step: str = "") -> str:

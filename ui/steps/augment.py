@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 import distill_core as core
-from distill_core import UserError
+from distill_core import Config, Estimate, UserError
 from ui.form import RULE, Form, made, rate, rule_name
-from ui.show import bars, diff, esc, note, why
+from ui.show import bars, count, diff, esc, note, why
 from ui.words import say, shelf
 
 OFFSPRING = 5
@@ -25,6 +25,9 @@ class Augment:
     show: gr.Button
     shuffle: gr.Button
     shown: gr.HTML
+    counts: gr.HTML
+    use: gr.Button
+    skip: gr.Button
 
 
 def build(form: Form) -> Augment:
@@ -50,6 +53,10 @@ def build(form: Form) -> Augment:
             )
             form.place("augmented")
             form.place("transfer_limit", made(form.knobs["transfer_limit"]))
+            counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
+            with gr.Row(elem_classes="actions"):
+                use = gr.Button(say("augment.use"), elem_id="use-these")
+                skip = gr.Button(say("augment.skip"), elem_id="skip-augment")
         with gr.Column(scale=7, min_width=320):
             text = gr.Textbox(
                 label=say("augment.text"),
@@ -64,11 +71,29 @@ def build(form: Form) -> Augment:
                 shuffle = gr.Button(say("augment.shuffle"), elem_id="shuffle")
             shown = gr.HTML(f'<div class="card empty">{esc(say("augment.empty"))}</div>', elem_id="offspring")
 
-    return Augment(text, text2, show, shuffle, shown)
+    return Augment(text, text2, show, shuffle, shown, counts, use, skip)
 
 
-def wire(form: Form, step: Augment) -> None:
-    """Connects the preview."""
+def counted(config: Config, found: Estimate | None) -> str:
+    """How many texts there are before and after."""
+    if found is None:
+        return f'<p class="hint">{esc(say("augment.counts.wait"))}</p>'
+    if not config.n_iter:
+        return f'<p class="hint">{esc(say("augment.counts.off", texts=count(found.texts)))}</p>'
+    loose = say("augment.counts.loose", n=count(found.unlabelled)) if found.unlabelled else ""
+    told = say("augment.counts", labelled=count(found.labelled), loose=loose, texts=count(float(f"{found.texts:.2g}")))
+    full = f" {say('augment.counts.full')}" if found.texts >= config.transfer_limit else ""
+    return f'<p class="hint counts">{esc(told + full)}</p>'
+
+
+def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
+    """Connects the preview, and the two ways on: with these texts, or without any."""
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    passes = form.controls["n_iter"]
+    step.use.click(
+        lambda n: (n or form.knobs["n_iter"].default, gr.Tabs(selected="distil")), passes, [passes, tabs], **quick
+    )
+    step.skip.click(lambda: (0, gr.Tabs(selected="distil")), None, [passes, tabs], **quick)
 
     def preview(text: str, text2: str, *given: Any) -> tuple[str, Any]:
         return offspring(form, given, text, text2)
@@ -95,13 +120,15 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
     except UserError as error:
         return note(str(error), "error"), gr.Textbox(visible=pair)
     before = SIDES.join(found["text"])
-    children = [_child(say("augment.original"), esc(before), found.get("probabilities"))]
+    said = found.get("probabilities")
+    children = [_child(say("augment.original"), esc(before), said)]
     for child in found["offspring"]:
         children.append(
             _child(
                 ", ".join(map(rule_name, child["rules"])),
                 diff(before, SIDES.join(child["text"])),
                 child.get("probabilities"),
+                broken(said, child.get("probabilities")),
             )
         )
     none = note(say("augment.none")) if not found["offspring"] else ""
@@ -110,7 +137,16 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
     return html, gr.Textbox(visible=pair)
 
 
-def _child(rule: str, html: str, said: dict[str, float] | None) -> str:
+def broken(original: dict[str, float] | None, child: dict[str, float] | None) -> str:
+    """What the teacher now says of an offspring, where it says otherwise than of the original; "" where it doesn't."""
+    if not original or not child:
+        return ""
+    before, after = (max(said, key=lambda label: said[label]) for said in (original, child))
+    return say("augment.broken", label=after, before=before) if before != after else ""
+
+
+def _child(rule: str, html: str, said: dict[str, float] | None, broken: str = "") -> str:
     answer = bars(said, "teacher") if said else ""
     chip = f'<p class="rule"><span class="chip">{esc(rule)}</span></p>'
-    return f'<div class="child"><div><p>{html}</p>{chip}</div>{answer}</div>'
+    mark = f'<p class="changed-mind"><span aria-hidden="true">⚠</span> {esc(broken)}</p>' if broken else ""
+    return f'<div class="child{" broken" if broken else ""}"><div><p>{html}</p>{chip}{mark}</div>{answer}</div>'

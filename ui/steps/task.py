@@ -9,7 +9,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Inspection, Part, UserError
 from ui.form import COLUMNS, HUB, Form, made
-from ui.show import balance, count, esc, note, notes, table, why
+from ui.show import balance, count, esc, findings, note, table, why
 from ui.words import say, say_or, shelf
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
@@ -223,6 +223,6 @@ def about(found: Inspection) -> str:
     heads = [say(f"task.{key}") for key in names]
     return (
         f'<div class="card"><p>{esc(told)} {esc(say("task.scored_on", split=found.scored_on))}</p>'
-        f"<h2>{esc(say('task.balance'))}</h2>{balance(found.balance)}{notes(said)}"
+        f"<h2>{esc(say('task.balance'))}</h2>{balance(found.balance)}{findings(said, say('task.findings'))}"
         f"<h2>{esc(say('task.rows'))}</h2>{table(heads, cells, say('task.rows'), kind='texts')}</div>"
     )

@@ -7,9 +7,11 @@ from typing import Any
 import gradio as gr
 
 import distill_core as core
-from distill_core import UserError
+from distill_core import Config, Estimate, HubError, TeacherError, UserError
 from ui.form import OTHER, OTHER_NAME, Form, made
-from ui.show import esc, note, why
+from ui.show import count, duration, esc, millions, note, percent, rounded, why
+from ui.show import size as size_of
+from ui.steps.task import name as task_name
 from ui.words import say
 
 
@@ -19,6 +21,7 @@ class Teacher:
 
     choice: gr.Radio
     other: gr.Dropdown
+    cost: gr.HTML
     text: gr.Textbox
     text2: gr.Textbox
     ask: gr.Button
@@ -29,12 +32,16 @@ class Teacher:
 def answer_view(**more: Any) -> gr.HTML:
     """A teacher's logits and a temperature that reshapes its probabilities in the browser. The value is
     {"labels": […], "logits": […], "ms": milliseconds}, or None."""
+    words = " ".join(
+        f'data-{name}="{esc(say(f"teacher.heat.{name}"))}"' for name in ("entropy", "two", "many", "sure", "point")
+    )
     template = (
-        f'<div class="card answer"><h2>{esc(say("teacher.says"))} <span class="chip" hidden></span></h2>'
+        f'<div class="card answer" {words}><h2>{esc(say("teacher.says"))} <span class="chip" hidden></span></h2>'
         f'<p class="empty">{esc(say("teacher.ask.empty"))}</p><div class="bars teacher" role="status"></div>'
-        f"<label hidden><b>{esc(say('teacher.temperature'))}</b> <output>1.0</output>"
+        f"<label hidden><b>{esc(say('teacher.temperature'))}</b> <output>T = 1</output>"
         f'<input type="range" min="0.5" max="10" step="0.1" value="1">'
-        f"<small>{esc(say('teacher.temperature.info'))}</small></label></div>"
+        f"<small>{esc(say('teacher.temperature.info'))}</small></label>"
+        '<p class="doubt" role="status" hidden></p></div>'
     )
     script = (Path(__file__).parents[1] / "answer.js").read_text(encoding="utf-8")
     return gr.HTML(None, html_template=template, js_on_load=script, **more)
@@ -51,7 +58,7 @@ def cards(task: str) -> list[tuple[str, str]]:
     shown = [one for one in known if one.kind == "kept"]
     if own is None:
         shown += [one for one in known if one.kind == "suggestion"][:CARDS]
-    found += [(f"{_name(one)}\n{one.help}", one.name) for one in shown]
+    found += [(f"{_name(one)}\n{one.help}\n{known_of(one)}", one.name) for one in shown]
     return [*found, (f"{say('teacher.other')}\n{say('teacher.other.help')}", OTHER)]
 
 
@@ -68,8 +75,42 @@ def _name(teaching: core.Teaching) -> str:
 
 
 def _words(own: str) -> str:
-    told = next((teaching.help for teaching in core.teachers() if teaching.name == own), own)
-    return f"{told} {say('teacher.honest')}" if own == "builtin" else told
+    one = next((teaching for teaching in core.teachers() if teaching.name == own), None)
+    if one is None:
+        return own
+    told = f"{one.help} {say('teacher.honest')}" if own == "builtin" else one.help
+    return f"{told}\n{known_of(one)}"
+
+
+def known_of(one: core.Teaching) -> str:
+    """Its size, where it is, and how right it is known to be and by whom."""
+    size = say("teacher.weights", n=millions(one.weights)) if one.weights else ""
+    bytes = size_of(4 * one.weights) if one.weights else ""
+    place = say("teacher.here") if one.here else say("teacher.away", size=bytes) if bytes else say("teacher.away.plain")
+    score = ""
+    if one.accuracy:
+        share, where, whose = one.accuracy
+        score = say(f"teacher.accuracy.{whose}", share=percent(share), task=task_name(where))
+    return " · ".join(filter(None, (size, place, score)))
+
+
+def price(config: Config, found: Estimate | None) -> str:
+    """What the chosen teacher takes on this machine, for the data that are chosen."""
+    if found is None:
+        return f'<p class="hint">{esc(say("teacher.cost.wait"))}</p>'
+    words = []
+    if config.fine_tune:
+        key = "teacher.cost.tuned" if "teacher" in found.cached else "teacher.cost.tuning"
+        words.append(say(key, time=duration(rounded(found.stages["teacher"]))))
+    seconds = found.stages["label"]
+    if "label" in found.cached:
+        words.append(say("teacher.cost.cached", texts=count(found.texts)))
+    elif seconds > 0:
+        pace = float(f"{found.texts / seconds:.2g}")
+        words.append(say("teacher.cost", pace=count(pace), texts=count(found.texts), time=duration(rounded(seconds))))
+    if found.rests_on == "size":
+        words.append(say("teacher.cost.size"))
+    return f'<p class="hint">{esc(" ".join(words))}</p>'
 
 
 def default(task: str) -> str:
@@ -107,6 +148,7 @@ def build(form: Form) -> Teacher:
                     elem_id="teacher-name",
                 ),
             )
+            cost = gr.HTML(price(Config(), None), elem_id="teacher-cost")
             form.place("fine_tune", made(form.knobs["fine_tune"], elem_id="fine-tune"))
             with gr.Accordion(say("teacher.more"), open=False):
                 for knob in form.knobs.values():
@@ -118,9 +160,9 @@ def build(form: Form) -> Teacher:
             )
             text2 = gr.Textbox(label=say("teacher.ask.second"), visible=False, interactive=True)
             button = gr.Button(say("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
-            message = gr.HTML()
+            message = gr.HTML(elem_id="teacher-message")
             answer = answer_view(elem_id="answer")
-    return Teacher(choice, other, text, text2, button, message, answer)
+    return Teacher(choice, other, cost, text, text2, button, message, answer)
 
 
 def follow(task: str) -> tuple[Any, ...]:
@@ -132,28 +174,35 @@ def follow(task: str) -> tuple[Any, ...]:
 def wire(form: Form, step: Teacher) -> None:
     """Connects the step."""
 
-    def ask(text: str, text2: str, *given: Any) -> tuple[Any, str, Any]:
-        pair = False
+    def ask(text: str, text2: str, *given: Any) -> tuple[Any, ...]:
+        """What the teacher says; of an empty box, to a row of the data. What was typed stays, whatever happens."""
+        pair, typed = False, (gr.skip(), gr.skip())
+        ready = gr.Button(say("teacher.ask.button"), interactive=True)
         try:
             config = form.config(given)
-            pair = core.inspect(config).pair
+            found = core.inspect(config, 1)
+            pair = found.pair
+            if not text.strip() and not (text2 or "").strip():
+                text, text2 = found.sample[0]["text"], found.sample[0].get("text2", "")
+                typed = text, text2
             said = core.ask_teacher(config, (text, text2) if pair else text)
         except UserError as error:
-            return None, note(str(error), "error"), gr.Textbox(visible=pair)
+            return None, note(str(error), "error") + _others(error), typed[0], _second(pair, typed[1]), ready
         words = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"]}
-        return words, "", gr.Textbox(visible=pair)
+        return words, "", typed[0], _second(pair, typed[1]), ready
 
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    gr.on(
-        [step.ask.click, step.text.submit, step.text2.submit],
+    def busy(*given: Any) -> gr.Button:
+        return gr.Button(_busy(form, given), interactive=False)
+
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
+    gr.on([step.ask.click, step.text.submit, step.text2.submit], busy, form.inputs, step.ask, **quick).then(
         ask,
         [step.text, step.text2, *form.inputs],
-        [step.answer, step.message, step.text2],
-        show_progress_on=step.ask,
+        [step.answer, step.message, step.text, step.text2, step.ask],
         **heavy,
     )
     fine_tune = form.controls["fine_tune"]
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     step.choice.input(lambda chosen: gr.Dropdown(visible=chosen == OTHER), step.choice, step.other, **quick)
     gr.on(
         [step.choice.input, step.other.input],
@@ -162,3 +211,26 @@ def wire(form: Form, step: Teacher) -> None:
         fine_tune,
         **quick,
     )
+
+
+def _second(pair: bool, text: Any) -> gr.Textbox:
+    """The second sentence's box, seen where the task is about pairs."""
+    return gr.Textbox(visible=pair) if not isinstance(text, str) else gr.Textbox(text, visible=pair)
+
+
+def _busy(form: Form, given: Any) -> str:
+    """What the button says while the teacher is loaded and asked."""
+    try:
+        name = form.config(given).teacher or "builtin"
+    except UserError:
+        return say("teacher.asking")
+    weights = next((one.weights for one in core.teachers() if one.name == name), None)
+    return say("teacher.loading", n=millions(weights)) if weights else say("teacher.asking")
+
+
+def _others(error: UserError) -> str:
+    """After a teacher that could not be had: those that are on this machine."""
+    if not isinstance(error, HubError | TeacherError):
+        return ""
+    here = [_name(one) for one in core.teachers() if one.here]
+    return note(say("teacher.these", names=", ".join(here)))
