@@ -172,12 +172,12 @@ def findings(items: Iterable[tuple[str, str]], head: str) -> str:
     return f'<h2>{esc(head)}</h2><ul class="findings">{"".join(lines)}</ul>'
 
 
-ROWS = re.compile(r"(.*?) \(((?:rows? \d|“).*)\)(: .*|\.)$", re.DOTALL)
+ROWS = [re.compile(rf"(.*?) \(((?:rows? \d|“).*)\)({end})$", re.DOTALL) for end in (": .*", r"\.")]
 
 
 def split_rows(text: str) -> tuple[str, str, str]:
     """A finding as what, the rows and examples in its parentheses, and the rest."""
-    found = ROWS.match(text)
+    found = next(filter(None, (pattern.match(text) for pattern in ROWS)), None)
     return (found[1], found[2][0].upper() + found[2][1:] + ".", found[3]) if found else (text, "", "")
 
 

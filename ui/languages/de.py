@@ -98,7 +98,7 @@ WORDS: dict[str, str] = {
     "augment.counts.off": "Es wird nichts gemacht: Der Schüler liest die {texts} Texte, die da sind.",
     "augment.counts.wait": "Wie viele Texte daraus werden, steht gleich hier.",
     "augment.broken": "Der Lehrer ändert seine Meinung: jetzt „{label}“, vorher „{before}“.",
-    "augment.why": "Der Lehrer kann auch Texte beantworten, denen niemand ein Label gegeben hat. Drei Regeln machen neue aus den vorhandenen; einige geraten seltsam, darum lassen sie sich vorher ansehen.",
+    "augment.why": "Der Lehrer kann auch Texte beantworten, denen niemand ein Label gegeben hat. Regeln machen neue aus den vorhandenen; einige geraten seltsam, darum lassen sie sich vorher ansehen.",
     "rule.mask.name": "Wörter verdecken",
     "rule.pos.name": "Wörter tauschen",
     "rule.ngram.name": "Ein Stück behalten",

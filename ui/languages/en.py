@@ -99,7 +99,7 @@ WORDS: dict[str, str] = {
     "augment.counts.off": "Nothing is made: the student reads the {texts} texts that are there.",
     "augment.counts.wait": "How many texts come of this appears here.",
     "augment.broken": "The teacher changes its mind: now “{label}”, before “{before}”.",
-    "augment.why": "The teacher can answer texts that nobody labelled. Three rules make new ones out of yours; a few may be "
+    "augment.why": "The teacher can answer texts that nobody labelled. Rules make new ones out of yours; a few may be "
     "strange, which is why you can look first.",
     "rule.mask.name": "Mask words",
     "rule.pos.name": "Swap words",

@@ -51,20 +51,28 @@ CARDS = 4  # suggestions shown as cards; the rest is offered under "another"
 
 
 def cards(task: str) -> list[tuple[str, str]]:
-    """The teachers to choose from as (words, value): the task's own or, where it has none, some off the Hub; those
-    kept here; any other by name."""
-    own, known = core.task_teacher(task), core.teachers()
-    found = [] if own is None else [(f"{say('teacher.own')}\n{_words(own)}", "")]
-    shown = [one for one in known if one.kind == "kept"]
-    if own is None:
-        shown += [one for one in known if one.kind == "suggestion"][:CARDS]
-    found += [(f"{_name(one)}\n{one.help}\n{known_of(one)}", one.name) for one in shown]
-    return [*found, (f"{say('teacher.other')}\n{say('teacher.other.help')}", OTHER)]
+    """The teachers to choose from as (words, value): "", which is the task's own or, where it has none, the first
+    suggestion; those kept here; some more suggestions; any other by name. The values are the same for every task: an
+    event that is on its way while another task is chosen must not name one that the server takes no more."""
+    known = core.teachers()
+    suggested = [one for one in known if one.kind == "suggestion"]
+    own = core.task_teacher(task)
+    first = (say("teacher.own"), _words(own)) if own else (suggested[0].name, _told(suggested[0]))
+    shown = [one for one in known if one.kind == "kept"] + suggested[1:CARDS]
+    found = [first, *((_name(one), _told(one)) for one in shown), (say("teacher.other"), say("teacher.other.help"))]
+    values = ["", *(one.name for one in shown), OTHER]
+    return [("\n".join(words), value) for words, value in zip(found, values, strict=True)]
 
 
-def needs_training(name: str) -> bool:
-    """Whether the teacher of that name is offered as an encoder that has yet to learn a task."""
-    kind = next((one.kind for one in core.teachers() if one.name == name), "")
+def _told(one: core.Teaching) -> str:
+    return f"{one.help}\n{known_of(one)}"
+
+
+def needs_training(name: str, task: str) -> bool:
+    """Whether the teacher of that name is offered as an encoder that has yet to learn a task. "" is the task's."""
+    known = core.teachers()
+    name = name or core.task_teacher(task) or next(one.name for one in known if one.kind == "suggestion")
+    kind = next((one.kind for one in known if one.name == name), "")
     return kind == "suggestion" and "finetuned" not in name
 
 
@@ -113,11 +121,6 @@ def price(config: Config, found: Estimate | None) -> str:
     return f'<p class="hint">{esc(" ".join(words))}</p>'
 
 
-def default(task: str) -> str:
-    """The teacher a task starts with: its own, else the first suggestion."""
-    return cards(task)[0][1]
-
-
 def build(form: Form) -> Teacher:
     """Lays the step out."""
     task = form.knobs["task"].default
@@ -128,7 +131,7 @@ def build(form: Form) -> Teacher:
                 "teacher",
                 gr.Radio(
                     cards(task),
-                    value=default(task),
+                    value="",
                     label=say("teacher.choose"),
                     interactive=True,
                     elem_classes="choice",
@@ -166,9 +169,8 @@ def build(form: Form) -> Teacher:
 
 
 def follow(task: str) -> tuple[Any, ...]:
-    """The teachers to choose from and whether to fine-tune, when another task was chosen: a task without a teacher of
-    its own starts with the first suggestion."""
-    return gr.Radio(cards(task), value=default(task)), gr.Dropdown(visible=False), needs_training(default(task))
+    """The teachers to choose from and whether to fine-tune, when another task was chosen."""
+    return gr.Radio(cards(task), value=""), gr.Dropdown(visible=False), needs_training("", task)
 
 
 def wire(form: Form, step: Teacher) -> None:
@@ -206,8 +208,8 @@ def wire(form: Form, step: Teacher) -> None:
     step.choice.input(lambda chosen: gr.Dropdown(visible=chosen == OTHER), step.choice, step.other, **quick)
     gr.on(
         [step.choice.input, step.other.input],
-        lambda name, by_name: needs_training(by_name if name == OTHER else name),
-        [step.choice, step.other],
+        lambda name, by_name, task: needs_training(by_name if name == OTHER else name, str(task)),
+        [step.choice, step.other, form.controls["task"]],
         fine_tune,
         **quick,
     )
