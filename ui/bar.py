@@ -13,7 +13,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, Estimate, UserError
 from ui.form import Form, Refused
-from ui.show import DASH, count, duration, esc, rounded, size
+from ui.show import count, duration, esc, rounded, size
 from ui.steps import task
 from ui.words import say
 
@@ -157,7 +157,8 @@ def _took(seconds: float, cached: bool) -> str:
 
 def recipe(config: Config) -> str:
     """A run in one line."""
-    teacher = config.teacher or core.task_teacher(config.task) or DASH
+    first = next(one.name for one in core.teachers() if one.kind == "suggestion")  # what a task without its own means
+    teacher = config.teacher or core.task_teacher(config.task) or first
     words = {
         "task": task.name(config.task),
         "rows": say("labelled", n=count(config.limit)) if config.limit else say("labelled.all"),
