@@ -99,9 +99,12 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     comparison = page.locator("#comparison")
     comparison.locator("tr.teacher").wait_for()
     assert comparison.locator(".cards tbody tr").count() == 4
-    assert comparison.locator(".split li").count() == 4 and comparison.locator(".confusion:visible").count() == 0
-    comparison.locator("summary").click()
-    assert comparison.locator(".confusion:visible").count() == 2
+    assert comparison.locator(".scores .interval").count() == 4
+    page.locator("#plots [data-plot=bytes] .trace").first.wait_for()
+    closer = page.locator("#closer")
+    assert closer.locator(".split li").count() == 4 and closer.locator(".confusion:visible").count() == 0
+    closer.locator("summary").first.click()
+    assert closer.locator(".confusion:visible").count() == 2
     assert "%" in comparison.locator(".headline").inner_text()
     page.locator("#try-text textarea").fill("what a charming and warm little film")
     page.locator("#ask-both").click()
@@ -112,6 +115,15 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
     assert any(name.endswith("predict.py") for name in names)
     assert any(name.endswith("model.safetensors") for name in names)
+
+    page.get_by_text("Answer a whole file").click()
+    page.locator("#predict-drop input[type=file]").set_input_files(str(own_csv))
+    page.locator("#predicted table").wait_for()
+    assert "60 texts answered" in page.locator("#predicted").inner_text()
+    with page.expect_download() as caught:
+        page.locator("#save-predictions").click()
+    with Path(caught.value.path()).open(encoding="utf-8", newline="") as answers:
+        assert next(csv.reader(answers)) == ["text", "label", "p bad", "p good"]
     assert page.title() == "Stillroom"
 
 
@@ -176,7 +188,16 @@ def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, ti
     zoomed, newest = page.evaluate(ZOOM)
     page.wait_for_function(f"() => ({ZOOM})()[1] > {newest}")
     assert page.evaluate(ZOOM)[0] == zoomed  # new points came, what the user looks at stayed
+    page.evaluate("() => { window.kept = fetch; window.fetch = () => Promise.reject(new TypeError('away')) }")
+    page.locator("#live .lost:visible").wait_for()  # the server is away, and the page says so
+    newest = page.evaluate(ZOOM)[1]
+    page.evaluate("() => { window.fetch = window.kept }")
+    page.locator("#live .lost").wait_for(state="hidden")
+    page.wait_for_function(f"() => ({ZOOM})()[1] > {newest}")  # back again, and the curve goes on
     page.locator("#stop").click()
+    page.wait_for_timeout(500)
+    if (sure := page.locator("#live dialog[open] .yes")).count():  # it has learnt for more than a minute
+        sure.click()
     page.locator("#live .live[data-status=stopped]").wait_for(timeout=120_000)
     run = page.url.partition("run=")[2]
     page.goto(f"{app}/history")

@@ -56,7 +56,7 @@ def confusions(summary: Mapping[str, Any]) -> str:
 def per_class(summary: Mapping[str, Any]) -> str:
     """Precision, recall and F1 of each label, of every row that has them."""
     scores = summary.get("scores") or {}
-    there = [row for row in ("control", "student", "teacher") if (scores.get(row) or {}).get("per_class")]
+    there = [row for row in ("student", "teacher") if (scores.get(row) or {}).get("per_class")]
     if not there:
         return ""
     head = [
