@@ -6,15 +6,6 @@ const LOOKS = [['student', 'solid', 'circle'], ['valid', 'dash', 'square'], ['bo
 const colour = (name) => getComputedStyle(element).getPropertyValue(`--${name}`).trim()
 let laid = null, plot = 'accuracy'
 
-// Plotly ships inside its Python package and is fetched once, when a chart first has something to draw.
-const plotly = () => window.stillroomPlotly ||= new Promise((done, fail) => {
-  const script = make('script')
-  script.src = 'assets/plotly.min.js'
-  script.onload = () => done(window.Plotly)
-  script.onerror = () => { window.stillroomPlotly = null; fail(new Error('plotly')) }
-  document.head.append(script)
-})
-
 function keys(runs) {
   $('.overlay .keys').replaceChildren(...runs.map((run, index) => {
     const item = make('li'), line = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
@@ -37,7 +28,7 @@ async function draw() {
   told.textContent = words.nothing
   node.setAttribute('aria-label', `${words[plot]}: ${drawn.map((run) => `${run.letter} ${run.name}`).join('; ')}`)
   let library
-  try { library = await plotly() } catch (error) { told.hidden = false; told.textContent = words.nochart; return }
+  try { library = await window.stillroomPlotly() } catch (error) { told.hidden = false; told.textContent = words.nochart; return }
   if (!node.isConnected) return
   const ink = colour('body-text-color-subdued'), line = colour('border-color-primary')
   const axis = { gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, automargin: true }
@@ -72,7 +63,7 @@ async function overlay(runs) {
   box.hidden = false
   keys(answer.runs)
   box.querySelector('.tables').innerHTML = answer.html
-  await draw()
+  draw()  // not waited for: the library may be long in coming, and the tables are there
   return ''
 }
 
