@@ -270,7 +270,7 @@ def test_the_data_room_loads_without_the_heavy_libraries() -> None:
 def test_every_task_names_its_constants() -> None:
     from distill_core.parts import TASKS
 
-    for name in ("file", "hub", "sst2", "mnli", "qqp", "mrpc"):
+    for name in ("file", "hub", "sst2", "cola", "mnli", "qqp", "mrpc"):
         assert TASKS.help(name).endswith(".")
         module = TASKS.get(name)
         assert module.METRIC and all(

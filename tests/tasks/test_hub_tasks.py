@@ -14,7 +14,7 @@ from distill_core.parts import TASKS
 
 _ids = (f"someone/rows-{number}" for number in itertools.count())
 COLUMNS = {
-    "sst2": ("sentence",), "mrpc": ("sentence1", "sentence2"), "qqp": ("question1", "question2"),
+    "sst2": ("sentence",), "cola": ("sentence",), "mrpc": ("sentence1", "sentence2"), "qqp": ("question1", "question2"),
     "mnli": ("premise", "hypothesis"),
 }  # fmt: skip
 SPLITS = {"mnli": ("train", "validation_matched", "validation_mismatched", "test_matched", "test_mismatched")}
@@ -62,7 +62,7 @@ def glue(fake_hub: FakeHub, task: str, test_labels: bool, declared: bool, monkey
     )
 
 
-@pytest.mark.parametrize("task", ["sst2", "mnli", "qqp", "mrpc"])
+@pytest.mark.parametrize("task", ["sst2", "cola", "mnli", "qqp", "mrpc"])
 def test_glue_without_test_labels_scores_validation_and_selects_on_rows_of_train(task, fake_hub, monkeypatch) -> None:
     glue(fake_hub, task, test_labels=False, declared=True, monkeypatch=monkeypatch)
     found = load(Config.of(task=task))

@@ -747,6 +747,7 @@ WORDS: dict[str, str] = {
     "knob.learning_curve.label": "Lernkurve",
     "knob.learning_curve.help": "Anteile der Transfermenge, auf denen der Schüler zusätzlich trainiert wird, mit ebenso vielen Schritten: 0.05,0.1,0.25,0.5.",
     # parts on the shelves: the first line of each one's docstring, in English
+    "part.tasks.cola": "CoLA: Ist dieser Satz für Sprachkundige zulässiges Englisch? 8.551 Sätze.",
     "part.tasks.file": "Eigenes CSV, TSV, JSONL oder Parquet: je Zeile ein Text oder ein Paar und ein Label beliebiger Art.",
     "part.tasks.hub": "Ein beliebiger Datensatz auf dem Hugging Face Hub, über seine Kennung, mit frei gewählten Spalten.",
     "part.tasks.mnli": "MNLI: Folgt der zweite Satz aus dem ersten, widerspricht er ihm oder keins von beiden? 392.702 Paare.",
