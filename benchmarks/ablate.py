@@ -3,9 +3,10 @@
     python benchmarks/ablate.py student=bilstm "student=bilstm_max lr=0.006" --seeds 3 -- --task sst2 --teacher …
 
 Each argument before `--` is one row of the table: knobs that differ from the options of the command line's `run` that
-stand after it ("" for none). Each runs over the seeds, without control and comparison; labels in the cache are
-used again. Told of the weights that a run keeps: accuracy on the validation rows, agreement with the teacher there, and
-the mean squared distance to its logits, which moves before the other two do. Appends a table to RESULTS.md.
+stand after it ("" for none). Each trains over the seeds on one transfer set, without control and comparison; labels
+in the cache are used again. Told of the weights that a run keeps: accuracy on the validation rows, agreement with the
+teacher there, and the mean squared distance to its logits, which moves before the other two do. Appends a table to
+RESULTS.md.
 """
 
 import argparse
@@ -25,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from distill_core.cache import Cache  # noqa: E402
 from distill_core.command.options import config_of, parse  # noqa: E402
 from distill_core.config import Config  # noqa: E402
-from distill_core.events import StageEnded, StageStarted  # noqa: E402
+from distill_core.events import Fact, StageEnded, StageStarted  # noqa: E402
 from distill_core.store import home  # noqa: E402
 
 HEAD = "| setting | accuracy | agreement | distance | texts | weights | training, s |"
@@ -54,7 +55,7 @@ def main() -> int:
     ]
     for row in given.rows:
         changed = dict(part.split("=", 1) for part in row.split())
-        found = [student(Config.of(**config.model_dump() | changed | {"seed": seed})) for seed in range(given.seeds)]
+        found = students(Config.of(**config.model_dump() | changed | {"seeds": given.seeds, "control": False}))
         accuracy, agreement, distance, seconds = (
             [one[key] for one in found] for key in ("accuracy", "agreement", "distance", "seconds")
         )
@@ -73,39 +74,42 @@ def told(values: list[float], form: str) -> str:
     return f"{mean(values):{form}}" + (f" ± {stdev(values):{form}}" if len(values) > 1 else "")
 
 
-def student(config: Config) -> dict[str, float]:
-    """One run up to its comparison, and what its student does on the validation rows."""
+def students(config: Config) -> list[dict[str, float]]:
+    """One run up to its comparison, and what each seed's student does on the validation rows. `seconds` are those of
+    one training. The seeds share transfer set and labels."""
     import torch
 
     from distill_core import artifact, data, label, pipeline
     from distill_core import teacher as teachers
 
-    config = config.model_copy(update={"control": False})
-    cache, seconds = Cache(home() / "cache"), 0.0
+    cache, seconds, texts = Cache(home() / "cache"), 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
         for event in pipeline.distill(config, Path(folder), cache):
             if isinstance(event, StageEnded) and event.stage == "student":
-                seconds = event.seconds
-            if getattr(event, "name", "") == "transfer":
+                seconds = event.seconds / config.seeds
+            if isinstance(event, Fact) and event.name == "transfer":
                 texts = event.value["texts"]
             if isinstance(event, StageStarted) and event.stage == "compare":
                 break
-        predictor = artifact.load(Path(folder) / "student")
+        kept = [artifact.load(file.parent) for file in sorted(Path(folder).glob("student*/student.json"))]
     rows = data.load(config)
     teacher = teachers.load(teachers.name_for(config), rows.labels, rows.pair, config)
-    asked, said = label.logits(teacher, rows.valid.texts, cache), predictor.logits(rows.valid.texts)
+    asked, truth = label.logits(teacher, rows.valid.texts, cache), torch.tensor(rows.valid.labels)
     try:
         while True:
             next(asked)
     except StopIteration as ended:
         soft = ended.value
-    answers = said.argmax(1)
-    return {
-        "accuracy": float((answers == torch.tensor(rows.valid.labels)).float().mean()),
-        "agreement": float((answers == soft.argmax(1)).float().mean()),
-        "distance": float((said - soft).square().mean()),
-        "texts": texts, "seconds": seconds, "weights": sum(p.numel() for p in predictor.model.parameters()),
-    }  # fmt: skip
+    found = []
+    for predictor in kept:
+        said = predictor.logits(rows.valid.texts)
+        found.append({
+            "accuracy": float((said.argmax(1) == truth).float().mean()),
+            "agreement": float((said.argmax(1) == soft.argmax(1)).float().mean()),
+            "distance": float((said - soft).square().mean()),
+            "texts": texts, "seconds": seconds, "weights": sum(p.numel() for p in predictor.model.parameters()),
+        })  # fmt: skip
+    return found
 
 
 if __name__ == "__main__":
