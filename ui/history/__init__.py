@@ -43,7 +43,7 @@ def build() -> None:
         public=host.public(),
     )
     file = gr.File(
-        label=say("history.import"), file_types=[".zip"], interactive=True, height=120, elem_id="import-file"
+        label=say("history.import"), file_types=[".zip"], interactive=True, height=150, elem_id="import-file"
     )
     told = gr.HTML(elem_id="import-message")
     download = gr.DownloadButton(visible="hidden", elem_id="dl")
@@ -63,6 +63,7 @@ def template() -> str:
         f'<th scope="col"><button type="button" data-sort="{key}">{esc(say(f"history.{word}"))}</button></th>'
         for key, word in rows.SORTED
     )
+    plain = "".join(f'<th scope="col">{esc(say(f"history.{word}"))}</th>' for _, word in rows.SORTED)
     return (
         f'<section class="history"><div class="filters">{_search()}{_choices()}</div>'
         '<p class="told hint" role="status" aria-live="polite"></p>'
@@ -73,7 +74,8 @@ def template() -> str:
         f'<tbody></tbody></table></div><p class="empty" hidden></p></div>'
         f'<nav class="pages" aria-label="{esc(say("history.pages"))}"></nav>'
         f'<details class="examples" hidden><summary>{esc(say("history.examples"))}</summary><div class="card runs">'
-        f'<table class="plain cards list"><tbody></tbody></table></div></details>'
+        f'<table class="plain cards list"><thead><tr><td></td>{plain}<td></td></tr></thead><tbody></tbody></table>'
+        "</div></details>"
         '<div class="dock"><div class="message" role="status"></div>'
         f'<div class="ticked" role="region" aria-label="{esc(say("history.overlay"))}" hidden><span></span>'
         f'<button type="button" class="main" data-do="overlay">{esc(say("history.overlay"))}</button>'

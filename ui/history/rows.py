@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import time
+from textwrap import shorten
 from typing import Any
 
 import distill_core as core
@@ -78,7 +79,7 @@ def row(run: Run) -> dict[str, Any]:
     marks = [key for key, is_so in (("example", found.example), ("imported", found.origin)) if is_so]
     chips = status(found.status) + "".join(f'<span class="chip">{esc(say(f"history.{key}"))}</span>' for key in marks)
     changed = ", ".join(f"{label}: {value}" for label, value in settings(found.config).items())
-    about = " · ".join(filter(None, (tasks.name(found.task), changed)))
+    about = shorten(" · ".join(filter(None, (tasks.name(found.task), changed))), 160, placeholder=" …")
     note = f'<small class="note-text">{esc(found.note[:200])}</small>' if found.note else ""
     now = say(f"stage.{found.stage}") if found.status in ("running", "stopping") and found.stage else ""
     cells = [
@@ -98,7 +99,7 @@ def row(run: Run) -> dict[str, Any]:
     html = (
         f'<tr data-run="{key}"><td class="tick"><input type="checkbox" data-key="tick" '
         f'aria-label="{esc(say("history.tick.run", name=name))}"></td>'
-        f'<th scope="row"><a href="./?run={key}" data-key="open">{esc(name)}</a><small>{esc(about[:160])}</small>{note}'
+        f'<th scope="row"><a href="./?run={key}" data-key="open">{esc(name)}</a><small>{esc(about)}</small>{note}'
         f'</th>{told}<td class="acts"><button type="button" class="act" data-do="more" data-key="more" '
         f'aria-expanded="false" aria-controls="more-{key}" aria-label="{esc(say("history.more.run", name=name))}">'
         f"{esc(say('history.more'))}</button></td></tr>"
