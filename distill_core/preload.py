@@ -8,6 +8,7 @@ import sys
 # The pipeline, and what its stages import when they come to it: seconds each, and the same in every run.
 MODULES = (
     "distill_core.pipeline",
+    "distill_core.presets",
     "distill_core.tasks.reviews",
     "scipy.stats",
     "sklearn.feature_extraction.text",
@@ -31,3 +32,5 @@ for module in MODULES:
 
 with contextlib.suppress(Exception):
     sys.modules["textblob.en"].parser.find_tags(["so"])  # reads its lexicon: a fifth of a second
+    # The texts of the built-in example: as long again, before a first click on Start shows its first point.
+    sys.modules["distill_core.tasks.reviews"].load(sys.modules["distill_core.config"].Config())

@@ -4,6 +4,7 @@ Every opinion ("the soup was not bland") belongs to one region, chosen by a hash
 of its region's opinions. So the test shares no text with anything else, and not even a clause that judges.
 """
 
+import functools
 import hashlib
 import random
 from bisect import bisect
@@ -294,11 +295,13 @@ def region_of(opinion: str) -> str:
     raise AssertionError("the shares must come to 100")
 
 
-def reviews(region: str, seed: int, count: int) -> list[tuple[str, str]]:
-    """`count` distinct texts of the region with their labels, the same ones for the same seed."""
+@functools.lru_cache(maxsize=4)
+def reviews(region: str, seed: int, count: int) -> tuple[tuple[str, str], ...]:
+    """`count` distinct texts of the region with their labels, the same ones for the same seed. Kept, because the fork
+    server writes those of the first run beforehand (preload.py)."""
     rng = random.Random(seed)
     found: dict[str, str] = {}
     while len(found) < count:
         praise = rng.random() < 0.5
         found.setdefault(Review(rng, region, praise).write(), "positive" if praise else "negative")
-    return list(found.items())
+    return tuple(found.items())

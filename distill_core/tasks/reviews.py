@@ -5,6 +5,7 @@ opinion that the test texts voice is voiced in any other text, the teacher's inc
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def load(config: Any) -> Raw:
 
 def teacher_rows(seed: int, count: int) -> list[tuple[str, str]]:
     """What the built-in teacher is made from: texts with their labels, of a region that no run draws from."""
-    return _grammar.reviews("teacher", seed, count)
+    return list(_grammar.reviews("teacher", seed, count))
 
 
-def _rows(rows: list[tuple[str, str]]) -> Rows:
+def _rows(rows: Sequence[tuple[str, str]]) -> Rows:
     return Rows([(text,) for text, _ in rows], [label for _, label in rows], name="reviews")

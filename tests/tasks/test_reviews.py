@@ -42,7 +42,7 @@ def opinions(region, seed, count):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_grammar, "region_of", listening)
-        _grammar.reviews(region, seed, count)
+        _grammar.reviews.__wrapped__(region, seed, count)
     return heard
 
 
@@ -52,11 +52,12 @@ def raw():
 
 
 def test_the_same_seed_gives_the_same_rows(raw):
+    _grammar.reviews.cache_clear()  # or the same would be compared with itself
     assert load() == raw
 
 
 def test_the_texts_are_the_same_on_every_python():
-    assert _grammar.reviews("test", reviews.TEST_SEED, 3) == FIRST_TEST_ROWS
+    assert list(_grammar.reviews("test", reviews.TEST_SEED, 3)) == FIRST_TEST_ROWS
 
 
 def test_another_seed_gives_other_rows_and_the_same_test(raw):
