@@ -124,7 +124,7 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
         page.locator("#save-predictions").click()
     with Path(caught.value.path()).open(encoding="utf-8", newline="") as answers:
         assert next(csv.reader(answers)) == ["text", "label", "p bad", "p good"]
-    assert page.title() == "Stillroom"
+    assert page.title().endswith("Stillroom")  # and not what the hostile row would call it
 
 
 def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
