@@ -152,9 +152,9 @@ def test_rows_on_which_one_is_right_are_counted_or_worked_out() -> None:
     assert cast.apart(SimpleNamespace(texts=lambda: []), {}) is None
 
 
-def slide(tab: Any, name: str, value: float, lesson: str) -> None:
-    """Moves the slider of that name as a hand does: input while it moves, change when it is let go."""
-    tab.locator(f"#{lesson}").get_by_label(name, exact=True).evaluate(
+def slide(slider: Any, value: float) -> None:
+    """Moves a slider as a hand does: input while it moves, change when it is let go."""
+    slider.evaluate(
         """(node, value) => { node.value = value
         for (const kind of ['input', 'change']) node.dispatchEvent(new Event(kind, { bubbles: true })) }""",
         value,
@@ -170,6 +170,9 @@ def test_each_lesson_moves(page: Any, app: str) -> None:
     tab.wait_for_function("() => document.activeElement?.id === 'augment-title'")  # what the address names is found
     lesson["augment"].locator(".child").nth(1).wait_for()
 
+    def knob(name: str, label: str) -> Any:
+        return lesson[name].get_by_label(label, exact=True)
+
     def changes(name: str, act: Any, where: Any = None) -> str:
         where = where if where is not None else told[name]
         before = where.inner_text()
@@ -180,27 +183,27 @@ def test_each_lesson_moves(page: Any, app: str) -> None:
     shown = lesson["task"].locator(".reading")
     assert "2,000" in changes("task", lambda: lesson["task"].get_by_role("button", name="Comparison").click(), shown)
     assert "T = 5.0" in changes("teacher", lambda: lesson["teacher"].get_by_role("button", name="T = 5").click())
-    assert "T = 10.0" in changes("teacher", lambda: slide(tab, "Temperature T", 10, "teacher"))
-    changes("cost", lambda: slide(tab, "Texts to answer, one by one", 6, "cost"), lesson["cost"].locator(".clock"))
+    assert "T = 10.0" in changes("teacher", lambda: slide(knob("teacher", "Temperature T"), 10))
+    changes("cost", lambda: slide(knob("cost", "Texts to answer, one by one"), 6), lesson["cost"].locator(".clock"))
     lesson["reader"].get_by_role("button", name="Previous piece").focus()
     changes("reader", lambda: tab.keyboard.press("Enter"))
-    changes("reader", lambda: slide(tab, "Piece", 6, "reader"))
+    changes("reader", lambda: slide(knob("reader", "Piece"), 6))
     assert lesson["reader"].locator(".piece[aria-pressed=true]").inner_text() == "bland"
     lesson["reader"].locator(".lane.pair").nth(3).wait_for(state="attached")
     unit = lesson["reader"].locator(".told").last
-    changes("reader", lambda: slide(tab, "Unit", 9, "reader"), unit)
-    changes("distil", lambda: slide(tab, "alpha", 1, "distil"))
-    slide(tab, "Student's logit for positive", -4, "distil")
+    changes("reader", lambda: slide(knob("reader", "Unit"), 9), unit)
+    changes("distil", lambda: slide(knob("distil", "alpha"), 1))
+    slide(knob("distil", "Student's logit for positive"), -4)
     before = float(re.search(r"\d+\.\d+", told["distil"].inner_text())[0])
     after = changes("distil", lambda: lesson["distil"].get_by_role("button", name="Follow the arrows").click())
     assert float(re.search(r"\d+\.\d+", after)[0]) < before
-    for name in ("Mask words", "Swap words", "Keep a fragment"):
-        slide(tab, name, 0, "augment")
+    for rate in lesson["augment"].locator("input[type=range]").all():  # every rule on the shelf has one
+        slide(rate, 0)
     tab.wait_for_function("() => document.querySelector('#augment .told').textContent.includes('nothing changes')")
     for rows, verdict in ((4.4, "may say"), (1.5, "chance")):
-        slide(tab, "Accuracy of: Student", 0.75, "compare")
-        slide(tab, "Accuracy of: Control", 0.70, "compare")
-        slide(tab, "Test rows", rows, "compare")
+        slide(knob("compare", "Accuracy of: Student"), 0.75)
+        slide(knob("compare", "Accuracy of: Control"), 0.70)
+        slide(knob("compare", "Test rows"), rows)
         assert verdict in told["compare"].inner_text()
     lesson["limits"].get_by_label("There is little text").check()
     assert told["limits"].inner_text().startswith("1 of 8")

@@ -578,7 +578,7 @@ WORDS: dict[str, str] = {
     "learn.distil.told": "Verlust {loss}. Er zieht: {moves}.",
     "learn.distil.told.still": "Verlust {loss}. Hier zieht er kaum noch: Der Schüler sagt, was er sagen soll.",
     "learn.augment.title": "Aus wenigen Texten mehr",
-    "learn.augment.text": "Ein Lehrer kann jeden Text beantworten; warum also nicht welche machen? Jede Regel ändert einen Satz ein wenig, indem sie ein Wort hinter der Maske verbirgt, ein Wort gegen ein anderes seiner Art tauscht, so häufig, wie solche Wörter vorkommen, oder nur ein Bruchstück von bis zu fünf Wörtern behält. Das kann seltsam klingen und etwas anderes bedeuten.\nDas schadet nicht, denn der Lehrer sagt zu jedem, was es bedeutet. Nur ein Text, den nie jemand schriebe, lehrt wenig. Raten verschieben, mischen, die Antworten lesen.",
+    "learn.augment.text": "Ein Lehrer kann jeden Text beantworten; warum also nicht welche machen? Der Aufsatz hat drei Regeln: ein Wort hinter der Maske verbergen; ein Wort gegen ein anderes seiner Art tauschen, so häufig, wie solche Wörter vorkommen; nur ein Stück von bis zu fünf Wörtern behalten. Die übrigen Regler sind weitere Regeln auf dem Regal dieser App. Das kann seltsam klingen und etwas anderes bedeuten.\nDas schadet nicht, denn der Lehrer sagt zu jedem, was es bedeutet. Nur ein Text, den nie jemand schriebe, lehrt wenig. Raten verschieben, mischen, die Antworten lesen.",
     "learn.augment.shuffle": "Mischen",
     "learn.augment.none": "Bei diesen Raten ändert sich nichts.",
     "learn.augment.made": "{n} Texte aus einem gemacht.",

@@ -575,7 +575,7 @@ WORDS: dict[str, str] = {
     "learn.distil.told": "Loss {loss}. It pulls: {moves}.",
     "learn.distil.told.still": "Loss {loss}. Here it hardly pulls any more: the student says what it is asked to say.",
     "learn.augment.title": "More texts out of few",
-    "learn.augment.text": "A teacher can answer any text, so why not make some? Each rule changes a sentence a little: it hides a word behind the mask, swaps a word for another of its kind, as often as such words occur, or keeps only a fragment of up to five words. The results may be odd, and they may mean something else.\nThat is no harm, as the teacher says what each one means. Only a text that no one would ever write teaches little. Move the rates, shuffle, and read the answers.",
+    "learn.augment.text": "A teacher can answer any text, so why not make some? The paper has three rules: hide a word behind the mask; swap a word for another of its kind, as often as such words occur; keep only a fragment of up to five words. The other sliders are further rules on this app's shelf. The results may be odd, and they may mean something else.\nThat is no harm, as the teacher says what each one means. Only a text that no one would ever write teaches little. Move the rates, shuffle, and read the answers.",
     "learn.augment.shuffle": "Shuffle",
     "learn.augment.none": "At these rates nothing changes.",
     "learn.augment.made": "{n} texts made of one.",
