@@ -207,4 +207,5 @@ def rate(rule: str, help: str, default: float) -> gr.Slider:
         info=help,
         interactive=True,
         elem_classes="rate",
+        elem_id=f"rate-{rule}",
     )

@@ -49,6 +49,7 @@ def build(form: Form) -> Augment:
                     interactive=True,
                     label=form.knobs["n_iter"].label,
                     info=form.knobs["n_iter"].help,
+                    elem_id="knob-n_iter",
                 ),
             )
             form.place("augmented")

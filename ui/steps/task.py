@@ -80,6 +80,7 @@ def build(form: Form) -> Task:
                                 interactive=True,
                                 file_types=FILES + [".txt"],
                                 height=110,
+                                elem_id=f"knob-{knob}",
                             ),
                         )
                 with gr.Row():
