@@ -40,6 +40,12 @@ ZOOM = """() => { const plot = document.querySelector('#live [data-plot=loss]')
   return [plot.layout.xaxis.range, plot.data[0].x.at(-1)] }"""
 
 
+# the live view's questions meet nobody: a whole browser that is offline would fill the console with its own errors
+AWAY = """() => { window.kept = window.fetch
+  window.fetch = (to, ...more) => String(to).includes('component_server')
+    ? Promise.reject(new TypeError('away')) : window.kept(to, ...more) }"""
+
+
 def drop(page: Any, file: Path) -> None:
     """Chooses "your own file" and drops `file`."""
     page.locator("#tasks label", has_text="Your own file").click()
@@ -188,7 +194,7 @@ def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, ti
     zoomed, newest = page.evaluate(ZOOM)
     page.wait_for_function(f"() => ({ZOOM})()[1] > {newest}")
     assert page.evaluate(ZOOM)[0] == zoomed  # new points came, what the user looks at stayed
-    page.evaluate("() => { window.kept = fetch; window.fetch = () => Promise.reject(new TypeError('away')) }")
+    page.evaluate(AWAY)
     page.locator("#live .lost:visible").wait_for()  # the server is away, and the page says so
     newest = page.evaluate(ZOOM)[1]
     page.evaluate("() => { window.fetch = window.kept }")
@@ -204,9 +210,6 @@ def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, ti
     row = page.locator("#runs tr", has=page.locator(f"a[href*='{run}']"))
     row.wait_for()
     assert "Stopped" in row.inner_text()
-    row.get_by_role("button", name="Delete").click()
-    page.locator("#history-message button").click()  # undo
-    row.wait_for()
 
 
 def test_a_phone_scrolls_only_one_way(chromium: Any, app: str) -> None:
