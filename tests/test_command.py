@@ -220,6 +220,7 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
         def report(self) -> dict:
             scores = {row: dict.fromkeys(api.SCORE, 0.5) for row in ("floor", "student", "teacher")}
             shares = {"gap_recovered": None, "kept": 1.0, "agreement": 1.0}
+            shares |= {"metric": "accuracy", "tests_read": None, "verdict": None}
             return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}
 
     tables.comparison(Compared())

@@ -10,7 +10,7 @@ import torch
 from distill_core import artifact, data, evaluate, pipeline, train
 from distill_core.cache import Cache
 from distill_core.config import Config
-from distill_core.errors import Stopped, UserError
+from distill_core.errors import Stopped
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.learn import Lessons
 from distill_core.teacher import Teacher
@@ -297,6 +297,8 @@ def test_every_choice_runs(config, tmp_path, cache, knobs):
     assert of(run(chosen, tmp_path / "run", cache), Compared)
 
 
-def test_a_wider_vector_than_the_teachers_is_told(config, tmp_path, cache):
-    with pytest.raises(UserError, match="width"):
-        list(pipeline.distill(config.model_copy(update={"width": 512}), tmp_path / "run", cache))
+def test_a_wider_vector_than_the_teachers_runs_and_is_told(config, tmp_path, cache):
+    events = run(config.model_copy(update={"width": 48, "epochs": 1}), tmp_path / "run", cache)
+    [told] = [note.text for note in of(events, Note) if note.about == "transfer" and "start at random" in note.text]
+    assert "32 numbers" in told and of(events, Compared)
+    assert next(event.value for event in of(events, Fact) if event.name == "vocabulary")["width"] == 48
