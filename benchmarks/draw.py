@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def told(found: dict[str, Any]) -> Iterator[str]:
                 f"| {one['student']} | {one['seed']} | {one['texts']:,} | {percent(control and control[metric])} | "
                 f"{percent(score[metric])} | {percent(one['gap_recovered'])} | {percent(one['kept'])} | "
                 f"{percent(one['agreement'])} | {score['parameters']:,} | {score['latency_ms']:.2f} ms | "
-                f"{'yes' if one.get('front') else ''} |"
+                f"{'yes' if one.get('front') and 'students' in summary else ''} |"
             )
         yield "\n".join(lines)
     for seeds in summary.get("students") or [summary.get("seeds")]:
@@ -174,9 +175,9 @@ def drawn(summaries: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
             line={"color": colour, "width": 2}, textfont={"size": 12, "color": INK}, **more,
         )  # fmt: skip
 
-    # every other name on the left: students of like size would write over one another
+    # every other name on the left of its point: students of like size would write over one another
     sized.sort(key=lambda point: point[1])
-    sides = ["middle right" if place % 2 else "middle left" for place in range(len(sized))]
+    sides = ["middle left" if place % 2 else "middle right" for place in range(len(sized))]
     named = [(name, x, student) for name, x, student, _ in sized]
     dots(named, "student", TEAL, "circle", textposition=sides, row=1, col=1)
     controls = [("", x, control) for _, x, _, control in sized if control]
@@ -195,6 +196,8 @@ def drawn(summaries: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     ticks = [digit * 10**power for power in range(2, 8) for digit in (1, 2, 5)]
     figure.update_xaxes(type="log", gridcolor="#e5e7eb", linecolor=INK, tickvals=ticks)
     figure.update_xaxes(ticktext=[f"{tick / 1e6:g} M" for tick in ticks], row=1, col=1)
+    if sized:  # room for the names at both ends
+        figure.update_xaxes(range=[log10(sized[0][1] / 1.5), log10(sized[-1][1] * 1.5)], row=1, col=1)
     if curve:
         figure.update_xaxes(ticktext=[f"{tick:,}" for tick in ticks], row=1, col=2)
     figure.update_yaxes(gridcolor="#e5e7eb", linecolor=INK, ticksuffix=" %")
