@@ -15,7 +15,7 @@ _DOOR = {
         "Inspection", "Part", "Run", "Teaching", "ask", "ask_teacher", "close", "columns", "count", "estimate",
         "export", "find", "inspect", "is_kept", "keep_file", "open_app", "pack", "predict_file", "predictor",
         "preview", "reading", "run", "run_tasks", "runs", "save_predictions", "save_scored", "shelf", "start",
-        "survey", "task_pair", "task_teacher", "teachers", "text_columns", "unpack",
+        "survey", "survey_soon", "task_pair", "task_teacher", "teachers", "text_columns", "unpack",
     ),
     "distill_core.cost": ("Estimate",),
     "distill_core.config": ("Config", "Knob", "knobs"),

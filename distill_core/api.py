@@ -8,6 +8,7 @@ import json
 import statistics
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ FOLLOW_SECONDS = 0.1
 ASKED = 5  # times a typed text is answered, to time it
 LOADED = 2  # teachers kept in memory
 EARLIER = 60  # finished runs that an estimate looks at
+WISHES, IDLE = "stillroom-survey", 10.0  # the thread that surveys, and the seconds after which it ends
 SURVEY = "distill_core.pace:survey"
 STUDENT = "student.json"  # is written last: where it stands, the student is whole
 
@@ -472,6 +474,38 @@ def survey(config: Config) -> "Estimate | None":
     return estimate(config)
 
 
+def survey_soon(config: Config) -> bool:
+    """Has `survey` done in the background, the newest wish first; whether that is still to come. False once it was
+    tried: what `estimate` then doesn't know can't be known before the run."""
+    from distill_core import cost, kept
+
+    name = kept.name_for(config)
+    key = repr([*(key(config) for key in cost.KEYS.values()), kept.here(name, config.allow_pickle)])
+    with _lock:
+        if key in _tried:
+            return False
+        _wishes[:] = [(key, config)]
+        if not any(thread.name == WISHES for thread in threading.enumerate()):
+            threading.Thread(target=_survey_wishes, name=WISHES, daemon=True).start()
+    return True
+
+
+def _survey_wishes() -> None:
+    idle = time.monotonic()
+    while time.monotonic() - idle < IDLE:
+        with _lock:
+            wish = _wishes.pop() if _wishes else None
+        if wish is None:
+            time.sleep(FOLLOW_SECONDS)
+            continue
+        try:
+            survey(wish[1])
+        except Exception:  # the data's own sentence stands beside the data; a bug of ours costs the estimate alone
+            traceback.print_exc(limit=-3)
+        _tried.add(wish[0])
+        idle = time.monotonic()
+
+
 def _earlier() -> "list[Earlier]":
     """The newest runs that finished here, as estimates ask for them. A finished run changes no more, so each is read
     once."""
@@ -703,6 +737,8 @@ _datas: "OrderedDict[Any, Data]" = OrderedDict()
 _augmenters: "OrderedDict[Any, Augmenter]" = OrderedDict()
 _told: "dict[str, Earlier]" = {}
 _loading = threading.RLock()
+_wishes: list[tuple[str, Config]] = []
+_tried: set[str] = set()
 _surveying = threading.Lock()  # one at a time: two would measure each other
 _pipeline = jobs.worker.PIPELINE  # what runs run
 atexit.register(close)

@@ -23,6 +23,15 @@ function key(event) {
 }
 addEventListener('keydown', key)
 
+// While the cost is being measured the page looks again, now and then.
+let waits
+function wait() {
+  clearTimeout(waits)
+  if (element.querySelector('[data-again]')) waits = setTimeout(() => { if (element.isConnected) { trigger('again'); wait() } }, 1500)
+}
+watch('value', wait)
+wait()
+
 // A refused value: its step opens, the words stand beside its field, and the field has the focus.
 let telling = 0
 function tell(said) {

@@ -65,38 +65,22 @@ def wire(
     for step, button in bar.ways.items():
         button.click(lambda step=step: gr.Tabs(selected=step), None, tabs, **quick)
 
-    def say_all(run: str, given: Any, ask: Any) -> list[str]:
-        config, found, line = look(run, form, given, ask)
+    def told(run: str, *given: Any) -> list[Any]:
+        config, found, line = look(run, form, given)
         return [line, *(tell(config, found) if config else gr.skip() for _, tell in more)]
 
-    def told(run: str, *given: Any) -> list[str]:
-        return say_all(run, given, core.estimate)
-
-    def measured(run: str, *given: Any) -> list[str]:
-        return say_all(run, given, core.survey)
-
     inputs = [live, *form.inputs]
-    # Not when the task is chosen, but when the data follow: until then the teachers are those of the task before, and
-    # the server would refuse them.
+    # Not when the task is chosen, but when the data follow: until then the teachers are those of the task before.
     changes = [control.change for name, control in form.controls.items() if name != "task"]
     outputs = [bar.line, *(part for part, _ in more)]
-    gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick).then(
-        measured,
-        inputs,
-        outputs,
-        api_visibility="private",
-        show_progress="hidden",
-        trigger_mode="always_last",
-        concurrency_id="survey",  # its work is done by another process: nobody's click waits for it
-        concurrency_limit=2,
-    )
+    # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
+    gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick)
+    bar.line.again(told, inputs, outputs, **quick)
 
 
-def look(
-    run: str, form: Form, given: Any, ask: Callable[[Config], Estimate | None]
-) -> tuple[Config | None, Estimate | None, str]:
-    """What the form asks for, None where a value is refused; what `ask` says it costs; and both in words: the run that
-    is shown, where there is one, and the run that Start would begin."""
+def look(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
+    """What the form asks for, None where a value is refused; what it costs, None while that isn't known; and both in
+    words: the run that is shown, where there is one, and the run that Start would begin."""
     found = config = None
     try:
         shown = recipe(core.run(run).config) if run else ""
@@ -106,28 +90,26 @@ def look(
     try:
         config = form.config(given)
         key = "recipe.coming" if shown else "recipe.this"
-        found, price = _price(config, ask)
+        found, price = _price(config)
         lines.append(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(recipe(config))}</p>{price}')
     except UserError as error:  # told again, at its field, when Start is pressed
         lines.append(f'<p class="recipe refused"><b>{esc(say("bar.refused"))}</b> {esc(str(error))}</p>')
     return config, found, "".join(lines)
 
 
-def _price(config: Config, ask: Callable[[Config], Estimate | None]) -> tuple[Estimate | None, str]:
+def _price(config: Config) -> tuple[Estimate | None, str]:
     """The cost, and in words, or what is being done about it."""
     if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
         return None, _waiting("bar.data")
-    try:
-        found = ask(config)
-    except UserError:  # told beside the data, or by the run
-        return None, _waiting("bar.unknown")
+    found = core.estimate(config)
     if found is None:
-        return None, _waiting("bar.measuring" if ask is core.estimate else "bar.unknown")
+        return None, _waiting("bar.measuring" if core.survey_soon(config) else "bar.unknown")
     return found, cost(found)
 
 
 def _waiting(key: str) -> str:
-    return f'<p class="cost wait">{esc(say(key))}</p>'
+    again = " data-again" if key == "bar.measuring" else ""
+    return f'<p class="cost wait"{again}>{esc(say(key))}</p>'
 
 
 def cost(found: Estimate) -> str:

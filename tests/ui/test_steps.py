@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+import time
 from typing import Any
 
 import pytest
@@ -57,14 +58,26 @@ def test_the_cost_is_told_with_its_doubt_and_its_ground() -> None:
     assert "labels are in the cache already" in cached and "3 earlier runs" in cached
 
 
-def test_nobody_is_asked_what_a_run_without_data_costs(form: Form) -> None:
-    def never(config: Config) -> None:
-        raise AssertionError("asked")
-
-    config, found, line = bar.look("", form, typed(form, task="file"), never)
+def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "survey", lambda config: pytest.fail("asked"))
+    config, found, line = bar.look("", form, typed(form, task="file"))
     assert config is not None and found is None and "rows to count" in words(line)
-    config, found, line = bar.look("", form, typed(form, lr=99), never)
+    config, found, line = bar.look("", form, typed(form, lr=99))
     assert config is None and "Learning rate (lr) can't be 99" in show.html.unescape(words(line))
+
+
+def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[Estimate] = []
+    monkeypatch.setattr(api, "estimate", lambda config: known[0] if known else None)
+    monkeypatch.setattr(api, "survey", lambda config: time.sleep(0.2))
+    given = typed(form, seed=time.time_ns() % 2**31)
+    assert "data-again" in bar.look("", form, given)[2]
+    until = time.monotonic() + 20
+    while "data-again" in (line := bar.look("", form, given)[2]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert "can't be told" in show.html.unescape(line)  # tried, and found nothing
+    known.append(TOLD)
+    assert "about 35 s here" in words(bar.look("", form, given)[2])
 
 
 def test_a_refused_value_knows_its_field_and_its_step(form: Form) -> None:
