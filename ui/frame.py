@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import distill_core as core
@@ -108,6 +109,10 @@ class Documents:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD" and scope["path"] == "/":
+            # Gradio asks this of itself when it starts, and gives the start up after three seconds; making the page
+            # for nobody can take a busy machine longer
+            return await Response(media_type="text/html")(scope, receive, send)
         if scope["type"] != "http" or scope["method"] != "GET":
             return await self.app(scope, receive, send)
         begun: list[Message] = []

@@ -82,6 +82,12 @@ def test_a_document_names_its_language_and_nobody_elses_app(browser: TestClient)
     assert 'lang="en"' in browser.get("/").text
 
 
+def test_whether_there_is_a_page_is_answered_without_making_it(browser: TestClient) -> None:
+    made = browser.head("/")
+    assert made.status_code == 200 and not made.content and "content-length" in made.headers
+    assert made.headers["content-length"] == "0"
+
+
 def test_an_address_without_a_page_has_one_that_says_so(browser: TestClient) -> None:
     for address, words, home in (("/nothing", "There is no page here", "/"), ("/de/nichts", "Hier ist keine", "/de/")):
         page = browser.get(address)
