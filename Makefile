@@ -1,4 +1,4 @@
-.PHONY: app test check fix examples teacher
+.PHONY: app test check fix examples teacher screenshots page
 app:       ## open the page
 	python app.py
 test:      ## what CI runs
@@ -11,3 +11,7 @@ examples:  ## make runs.db.example anew, from real runs
 	python scripts/make_examples.py
 teacher:   ## make the built-in teacher anew
 	python -m scripts.make_teacher
+screenshots: ## every page as a picture, in ./screenshots
+	python -m scripts.screenshots screenshots
+page:      ## measure what the page costs and how fast it answers
+	python -m benchmarks.page --check

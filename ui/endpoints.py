@@ -38,6 +38,8 @@ def add() -> None:
         call.click(_public(upload_file), given, address, api_name="upload_file", queue=False)
         call.click(_public(import_run), given, name, api_name="import_run", **HEAVY)
         call.click(_public(export_run), name, bundle, api_name="export_run", **HEAVY)
+        rows, answers = gr.File(label="rows"), gr.File(label="answers")
+        call.click(_public(predict_file), [name, rows], answers, api_name="predict_file", **HEAVY)
         call.click(_public(export_student), name, student, api_name="export_student", **HEAVY)
 
 
@@ -180,6 +182,16 @@ def restore_run(run: str) -> str:
 def predict(run: str, text: str, text2: str = "") -> dict:
     """A finished run's student and teacher on one text (or a pair): probabilities and milliseconds of each."""
     return core.ask(_id(run), _sides(text, text2))
+
+
+def predict_file(run: str, file: str) -> Iterator[str]:
+    """A finished run's student on every text of a table (CSV, TSV, JSONL or Parquet): a CSV with its answers."""
+    if not file:
+        raise UserError("No file was given. Upload a CSV, TSV, JSONL or Parquet file.")
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        out = Path(place) / f"predictions-{_id(run)[:8]}.csv"
+        core.save_predictions(_id(run), file, out)
+        yield str(out)
 
 
 def export_student(run: str) -> Iterator[str]:

@@ -1,15 +1,12 @@
 """The app in a process of its own, and a real Chromium in front of it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import serving
 
-CHROMIUM = Path(os.environ.get("STILLROOM_CHROMIUM", "/usr/bin/chromium"))
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from scripts.served import ARGUMENTS, CHROMIUM, served
 
 # what Gradio's client says of its own streams when a page is left while an event is still on its way
 LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
@@ -18,18 +15,20 @@ LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored ou
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an app with a home of its own."""
-    with serving(tmp_path_factory.mktemp("app")) as address:
-        yield address
+    place = tmp_path_factory.mktemp("app")
+    with served(place) as running:
+        yield running.address
+    print((place / "log.txt").read_text(errors="replace"))  # pytest shows it where a test failed
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A headless Chromium; without one, a skip that says so."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
-    if not CHROMIUM.is_file():
+    if not Path(CHROMIUM).is_file():
         pytest.skip(f"no Chromium at {CHROMIUM}; set STILLROOM_CHROMIUM")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 

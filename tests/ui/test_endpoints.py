@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import serving
+
+from scripts.served import served
 
 # name -> its parameters: what scripts and assistants rely on, so a change here is a change of the interface
 ACTIONS = {
@@ -29,6 +30,7 @@ ACTIONS = {
     "parts": [],
     "points": ["run", "since"],
     "predict": ["run", "text", "text2"],
+    "predict_file": ["run", "file"],
     "preview_augmentation": ["knobs", "text", "n"],
     "rename_run": ["run", "name"],
     "restore_run": ["run"],
@@ -48,8 +50,8 @@ HAS_MCP = find_spec("mcp") is not None
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An app that serves its actions as tools too, where that can be."""
-    with serving(tmp_path_factory.mktemp("app"), *["--mcp"] * HAS_MCP) as address:
-        yield address
+    with served(tmp_path_factory.mktemp("app"), *["--mcp"] * HAS_MCP) as running:
+        yield running.address
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,8 @@ def test_a_run_from_start_to_an_answer(client: Any, toy_csv: Path, tiny_teacher:
         assert "student/predict.py" in archive.namelist()
     from gradio_client import handle_file
 
+    answers = Path(client.predict(run, handle_file(toy_csv), api_name="/predict_file")).read_text(encoding="utf-8")
+    assert len(answers.splitlines()) == 21 and set(answers.splitlines()[0].split(",")) >= {"text"}
     bundle = client.predict(run, api_name="/export_run")
     again = client.predict(handle_file(bundle), api_name="/import_run")
     assert again != run and client.predict(again, api_name="/run")["scores"] == report["scores"]
@@ -148,7 +152,7 @@ HOSTILE = (None, [], {"a": {}}, "<script>alert(1)</script>", 1e308, -1, "\ud800"
 
 def test_no_argument_makes_an_error_of_ours(app: str) -> None:
     """Whatever stands where an id, a number or the knobs should stand: a sentence, never a fault of the server."""
-    for name in sorted(set(ACTIONS) - {"upload_file", "import_run", "export_run", "export_student"}):
+    for name in sorted(set(ACTIONS) - {"upload_file", "import_run", "export_run", "export_student", "predict_file"}):
         for value in HOSTILE if ACTIONS[name] else ():
             sent = json.dumps({"data": [value] * len(ACTIONS[name])}).encode()
             request = urllib.request.Request(f"{app}/gradio_api/run/{name}", sent, {"content-type": "application/json"})

@@ -1,0 +1,175 @@
+"""Every step, History and Learn, with a finished run full of hostile texts, in light and dark, wide and on a phone:
+nothing for axe to find, nothing executed, nothing asked of another machine, nothing to scroll sideways for.
+"""
+
+import csv
+import json
+import shutil
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import TOY
+
+from distill_core import ENDED
+
+pytestmark = pytest.mark.timeout(280)
+
+PART = "<img src=x onerror=window.pwned=1>"
+HOSTILE = f"{PART}<script>window.pwned=1</script>"
+STEPS = ("Task", "Teacher", "Augment", "Distil", "Compare")
+SIZES = ((1280, 900), (390, 844))
+# what axe is told: the whole page by every rule of its own that is about WCAG or good practice
+AXE = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations.map((found) =>
+  `${found.id}: ${found.nodes.map((node) => `${node.target} ${node.failureSummary}`).slice(0, 3).join(' | ')}`)"""
+
+
+def call(app: str, action: str, *given: Any) -> Any:
+    """One of the app's named endpoints."""
+    sent = json.dumps({"data": given}).encode()
+    request = urllib.request.Request(f"{app}/gradio_api/run/{action}", sent, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return json.load(answer)["data"][0]
+
+
+@pytest.fixture(scope="module")
+def knobs(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> dict[str, Any]:
+    """A run of seconds whose texts, label and columns would run if they were taken as HTML."""
+    place = tmp_path_factory.mktemp("hostile")
+    teacher = Path(shutil.copytree(tiny_teacher, place / "teacher"))
+    config = json.loads((teacher / "config.json").read_text())
+    labels = {"bad": "bad", "good": HOSTILE}
+    config |= {"id2label": {"0": "bad", "1": HOSTILE}, "label2id": {"bad": 0, HOSTILE: 1}}
+    (teacher / "config.json").write_text(json.dumps(config))
+    with (place / "own.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = [(f"{PART} {text} {n}", labels[label]) for label, texts in TOY.items() for n in "ab" for text in texts]
+        csv.writer(file).writerows([(PART, "opinion"), *rows])
+    return {"task": "file", "train": str(place / "own.csv"), "text": PART, "label": "opinion", "teacher": str(teacher),
+            "n_iter": 1, "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 2, "max_tokens": 16}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(app: str, knobs: dict[str, Any]) -> str:
+    """A finished run of them, with a hostile name and note."""
+    run = call(app, "start_run", knobs)
+    for _ in range(900):
+        if (status := call(app, "run", run)["status"]) in ENDED:
+            break
+        time.sleep(0.2)
+    assert status == "finished"
+    call(app, "rename_run", run, HOSTILE)
+    call(app, "annotate_run", run, HOSTILE)
+    return run
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python isn't installed")
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def shown(page: Any, place: str, fits: Callable[[str], None]) -> None:
+    """Asks `fits` in each size and shade, having looked at the texts."""
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        for dark in (False, True):
+            page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", dark)
+            fits(f"{place}, {width} px, {'dark' if dark else 'light'}")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert page.evaluate("window.pwned") is None, place
+
+
+def places(page: Any, app: str, run: str, knobs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Goes from place to place; where it is, and a selector of what shows the hostile text there."""
+    page.goto(f"{app}/?run={run}")
+    page.locator("#comparison table").first.wait_for()
+    page.locator("#try-text textarea").fill(f"{PART} a warm film")
+    page.locator("#ask-both").click()
+    page.locator("#both .bars.teacher").wait_for()
+    yield "Compare", "#both"
+    page.get_by_role("tab", name="Distil").last.click()
+    page.locator("#live [data-plot=loss] .trace").first.wait_for()
+    yield "Distil", "#step-distil"
+    page.goto(f"{app}/")
+    page.get_by_role("tab", name="Task").last.click()
+    page.locator("#tasks label", has_text="Your own file").click()
+    page.locator("#train-file input[type=file]").set_input_files(knobs["train"])
+    page.locator("#about-data table").first.wait_for()
+    yield "Task", "#about-data"
+    page.get_by_role("tab", name="Teacher").last.click()
+    page.locator("#teachers label", has_text="Another").click()
+    page.locator("#teacher-name input").fill(knobs["teacher"])
+    page.locator("#teacher-name input").press("Enter")
+    page.locator("#ask-text textarea").fill(f"{PART} a warm film")
+    page.locator("#ask").click()
+    page.locator("#answer .bar").nth(1).wait_for()
+    yield "Teacher", "#answer"
+    page.get_by_role("tab", name="Augment").last.click()
+    page.locator("#augment-text textarea").fill(f"{PART} a warm and funny film with friendly staff")
+    page.locator("#preview").click()
+    page.locator("#offspring .child").nth(1).wait_for()
+    yield "Augment", "#offspring"
+    page.goto(f"{app}/history")
+    page.locator("#runs table").first.wait_for()
+    yield "History", "#runs"
+    page.goto(f"{app}/learn?run={run}")
+    page.locator("#reader .piece").first.wait_for()
+    page.get_by_label("The sentence", exact=True).fill(f"{PART} a warm film")
+    page.get_by_role("button", name="Read it").click()
+    page.locator("#augment .child", has_text="<img src=x").first.wait_for()
+    yield "Learn", "#learn"
+
+
+def test_every_page_is_whole(page: Any, app: str, run: str, knobs: dict[str, Any], axe: str) -> None:
+    found: dict[str, list[str]] = {}
+    for place, seen in places(page, app, run, knobs):
+        assert "<img src=x" in page.locator(seen).inner_text(), f"{place}: the hostile text is not shown as it stands"
+        page.evaluate(axe)
+
+        def fits(where: str) -> None:
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{where}: scrolls sideways"
+            if faults := page.evaluate(AXE):
+                found[where] = faults
+
+        shown(page, place, fits)
+    assert not found, json.dumps(found, indent=1)
+
+
+def tab_to(page: Any, selector: str, most: int = 90) -> None:
+    """Presses Tab until `selector` has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("(one) => document.activeElement?.matches(one)", selector):
+            return
+    raise AssertionError(f"Tab never reaches {selector}")
+
+
+def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
+    """From the address to both answers with Tab, Enter, arrows and letters; only the passes are turned down."""
+    page.goto(app)
+    page.locator("#about-data table").first.wait_for()
+    tab_to(page, "#tasks input")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    assert "Reviews" in page.locator("#tasks label.selected").inner_text()
+    for step in ("teacher", "augment", "distil"):
+        tab_to(page, f"#to-{step}")
+        page.keyboard.press("Enter")
+        page.locator(f"#step-{step}").wait_for()
+        if step == "augment":
+            tab_to(page, "[aria-label^='number input for Passes']")
+            page.keyboard.press("Control+a")
+            page.keyboard.type("0")
+    tab_to(page, "#start")
+    page.keyboard.press("Enter")
+    page.locator("#live .live[data-status=finished]").wait_for(timeout=200_000)
+    tab_to(page, "#open-compare")
+    page.keyboard.press("Enter")
+    tab_to(page, "#try-text textarea")
+    page.keyboard.type("The screen is not dull at all.")
+    tab_to(page, "#ask-both")
+    page.keyboard.press("Enter")
+    page.locator("#both .bars.teacher").wait_for()
