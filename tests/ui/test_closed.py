@@ -15,7 +15,7 @@ import pytest
 from distill_core import ENDED
 from scripts.served import served
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(900)
 
 # Python imports this by its name in every process that the app starts, workers too, before anything else.
 EAR = """

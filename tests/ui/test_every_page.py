@@ -16,7 +16,7 @@ from toy import TOY
 
 from distill_core import ENDED
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(900)
 
 PART = "<img src=x onerror=window.pwned=1>"
 HOSTILE = f"{PART}<script>window.pwned=1</script>"
