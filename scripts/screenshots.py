@@ -117,7 +117,7 @@ def places(page: Any, address: str, run: str) -> Iterator[str]:
     page.evaluate("scrollTo(0, 0)")
     yield "compare"
     page.locator("#steps [role=tab]").nth(3).click()
-    page.locator("#live [data-plot=loss] .trace").first.wait_for()
+    page.locator("#live [data-plot=loss] .trace").first.wait_for(state="attached")
     yield "distil"
     page.goto(f"{address}/history")
     page.locator("#runs table").first.wait_for()

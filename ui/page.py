@@ -17,6 +17,7 @@ from ui.words import say
 def build() -> gr.Blocks:
     """The whole app, not launched."""
     with gr.Blocks(title=say("app"), analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+        endpoints.add()  # first: Gradio gives a name to who asks first, and handlers of the page have names too
         gr.Navbar(visible=False)
         alive = header("")
         again = gr.HTML(elem_id="again")
@@ -77,7 +78,6 @@ def build() -> gr.Blocks:
             concurrency_id="cpu",
             concurrency_limit=1,
         )
-        endpoints.add()
     with demo.route(say("history"), "history"):
         gr.Navbar(visible=False)
         header("history")

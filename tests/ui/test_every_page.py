@@ -41,8 +41,8 @@ def knobs(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> dict[
     place = tmp_path_factory.mktemp("hostile")
     teacher = Path(shutil.copytree(tiny_teacher, place / "teacher"))
     config = json.loads((teacher / "config.json").read_text())
-    labels = {"bad": "bad", "good": HOSTILE}
-    config |= {"id2label": {"0": "bad", "1": HOSTILE}, "label2id": {"bad": 0, HOSTILE: 1}}
+    labels = {"bad": "bad", "good": PART}
+    config |= {"id2label": {"0": "bad", "1": PART}, "label2id": {"bad": 0, PART: 1}}
     (teacher / "config.json").write_text(json.dumps(config))
     with (place / "own.csv").open("w", encoding="utf-8", newline="") as file:
         rows = [(f"{PART} {text} {n}", labels[label]) for label, texts in TOY.items() for n in "ab" for text in texts]
@@ -91,7 +91,7 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any]) -> Iterator[tup
     page.locator("#both .bars.teacher").wait_for()
     yield "Compare", "#both"
     page.get_by_role("tab", name="Distil").last.click()
-    page.locator("#live [data-plot=loss] .trace").first.wait_for()
+    page.locator("#live [data-plot=loss] .trace").first.wait_for(state="attached")
     yield "Distil", "#step-distil"
     page.goto(f"{app}/")
     page.get_by_role("tab", name="Task").last.click()
