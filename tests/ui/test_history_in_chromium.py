@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import serving
 
 from distill_core.config import Config
 from distill_core.events import Compared, Ended, Point
 from distill_core.store import Store
+from scripts.served import served
 
 pytestmark = pytest.mark.timeout(280)
 ROOT = Path(__file__).parents[2]
@@ -26,8 +26,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def app(place: Path) -> Iterator[str]:
     """The app, over a home that is known."""
-    with serving(place) as address:
-        yield address
+    with served(place) as running:
+        yield running.address
 
 
 @pytest.fixture(scope="module")
