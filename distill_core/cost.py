@@ -28,6 +28,7 @@ FAR = (0.5, 2.5)  # a teacher that is not here, from the machine's speed and its
 LIKE = 5  # earlier runs that are asked
 AT_HAND = 0.3  # seconds to find a result that is there already
 COMPARE = 4.5  # seconds of a comparison that no size changes: three models are timed for twice 0.7 s each
+HELD = 1.25  # times what a survey held, in a whole run [benchmarks/RESULTS.md, "Estimates"]
 TEXT_BYTES = 700  # of one transfer text: the string, its ids, its place in the tables
 PER_TOKEN = 5.0  # characters, special tokens aside
 
@@ -279,7 +280,7 @@ def _memory(config: Config, paces: Paces, same: Sequence[Earlier], texts: int) -
         return seen[0]
     if paces.student is None:
         return None
-    return int(paces.student["memory"] + texts * TEXT_BYTES)
+    return int(HELD * (paces.student["memory"] + texts * TEXT_BYTES))
 
 
 # ---- where a survey's findings stand
