@@ -123,7 +123,10 @@ def places(page: Any, address: str, run: str) -> Iterator[str]:
     page.locator("#runs table").first.wait_for()
     yield "history"
     page.goto(f"{address}/learn?run={run}")
+    page.locator("#reader .piece").first.wait_for()
+    page.locator("#augment").scroll_into_view_if_needed()  # a lesson asks the models when it comes into sight
     page.locator("#augment .child").nth(1).wait_for()
+    page.evaluate("scrollTo(0, 0)")
     yield "learn"
 
 
