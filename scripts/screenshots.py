@@ -82,6 +82,9 @@ def pictures(address: str, run: str, folder: Path, widths: list[int], best: bool
                     page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", shade == "dark")
                     page.add_style_tag(content=QUIET)
                     page.mouse.move(0, 0)
+                    # one screen of the README's: the curves, where there are any, else the top
+                    sight = "#live" if best and name == "distil" else "body"
+                    page.evaluate("(sight) => document.querySelector(sight).scrollIntoView()", sight)
                     page.wait_for_timeout(600)  # the curves are drawn anew in the other shade
                     file = folder / f"{name}-{width}-{shade}.png"
                     page.screenshot(path=file, full_page=not best)
