@@ -4,7 +4,6 @@ nothing for axe to find, nothing executed, nothing asked of another machine, not
 
 import csv
 import json
-import os
 import shutil
 import time
 import urllib.request
@@ -134,9 +133,6 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any]) -> Iterator[tup
     yield "Learn", "#augment"
 
 
-@pytest.mark.skipif(
-    not os.environ.get("STILLROOM_AXE"), reason="minutes of axe-core, not yet seen green: STILLROOM_AXE=1"
-)
 def test_every_page_is_whole(page: Any, app: str, run: str, knobs: dict[str, Any], axe: str) -> None:
     page.emulate_media(reduced_motion="reduce")
     found: dict[str, list[str]] = {}
