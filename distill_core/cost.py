@@ -168,7 +168,7 @@ _BY_STAGE: dict[str, tuple[str, ...]] = {  # the knobs that decide a stage's pac
         *_KIND,
         "teacher",
         "rules",
-        *_knobs("student", without=("student", "students", "hidden", "fc", "dropout")),
+        *_knobs("student", without=_NETWORK),
     ),
     "label": (*_KIND, *_knobs("teacher")),
     "control": (*_KIND, *_knobs("student"), "batch", "optimiser"),

@@ -41,7 +41,7 @@ def logits(
     places = [cache.get("logits", key) for key in keys]
     pace = _Pace(
         len(distinct),
-        sum(_size(text) for chunk, place in zip(chunks, places, strict=True) if not place for text in chunk),
+        sum(size(text) for chunk, place in zip(chunks, places, strict=True) if not place for text in chunk),
     )
     found = []
     for chunk, key, place in zip(chunks, keys, places, strict=True):
@@ -52,7 +52,7 @@ def logits(
         values = torch.empty(len(chunk), len(teacher.labels))
         for rows, part in teacher.parts(chunk, BATCH if device() == "cpu" else BATCH_ELSEWHERE):
             values[rows] = part
-            if report := pace.after(len(rows), sum(_size(chunk[row]) for row in rows)):
+            if report := pace.after(len(rows), sum(size(chunk[row]) for row in rows)):
                 yield report
             if stop():
                 raise Stopped("Stopped while the teacher was labelling.")
@@ -97,6 +97,6 @@ def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> dict[str, object
     }  # fmt: skip
 
 
-def _size(text: tuple[str, ...]) -> int:
-    """Characters, and a few for the special tokens: what the time goes by."""
+def size(text: tuple[str, ...]) -> int:
+    """Characters, and a few for the special tokens: what a teacher's time goes by."""
     return 8 + sum(len(side) for side in text)

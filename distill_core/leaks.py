@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from distill_core import groups
 from distill_core.errors import DataError
-from distill_core.rows import Notes, Row, Text, bare, counted, some
+from distill_core.rows import Notes, Row, Text, bare, counted, short, some
 
 MOST = 0.5  # of the training rows, or of a class: more than that and there would be no task left
-SHOWN = 60  # characters of an example
 
 
 def told_twice(rows: Sequence[Row], split: str, notes: Notes) -> None:
@@ -79,7 +78,7 @@ def left_over(loose: Sequence[Text], held: Sequence[Row], scored_on: str, keep: 
     if crossing:
         how = "share a sentence with" if len(clean[0]) > 1 else "contain or stand in"
         found = f"{counted(len(crossing), 'unlabelled text')} {how} one of validation or {scored_on}"
-        first = _short(clean[min(crossing)])
+        first = short(clean[min(crossing)])
         notes.warn(f"{found} (“{first}”): taken out of the transfer set (leaks=keep keeps them).")
     return [text for number, text in enumerate(clean) if number not in crossing]
 
@@ -96,9 +95,4 @@ def _too_many(train: Sequence[Row], found: Sequence[Row]) -> str:
 
 
 def _example(one: Row, other: Row) -> str:
-    return f"row {one.number} “{_short(one.text)}”, row {other.number} there “{_short(other.text)}”"
-
-
-def _short(text: Text) -> str:
-    whole = " | ".join(text)
-    return whole if len(whole) <= SHOWN else whole[: SHOWN - 1] + "…"
+    return f"row {one.number} “{short(one.text)}”, row {other.number} there “{short(other.text)}”"

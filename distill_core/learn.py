@@ -215,13 +215,8 @@ class Lessons:
     def _untrained(self, member: Member) -> students.Student:
         """The student before training. A member's control and student start from the very same weights."""
         torch.manual_seed(member.seed)
-        config = self.config
-        sparse = config.optimiser == "adam" and self.device != "mps"  # which has no sparse tensors
-        model = students.Student(
-            self.vectors, STUDENTS.get(member.student).Encoder, len(self.rows.labels), self.rows.pair,
-            config.hidden, config.fc, config.dropout, config.channels, sparse=sparse,
-        )  # fmt: skip
-        return model.to(self.device)
+        labels, pair = len(self.rows.labels), self.rows.pair
+        return untrained(self.config, member.student, self.vectors, labels, pair, self.device)
 
     def _read(self, model: students.Student, sides: students.Sides, index: Tensor) -> Tensor:
         return model(students.take(sides, index, self.device))
@@ -229,6 +224,16 @@ class Lessons:
     def _encode(self, texts: Sequence[tuple[str, ...]]) -> students.Sides:
         limit = self.config.max_tokens
         return [students.pad(self.words.ids(side, limit)) for side in zip(*texts, strict=True)]
+
+
+def untrained(config: Config, student: str, vectors: Tensor, labels: int, pair: bool, device: str) -> students.Student:
+    """A student of that kind on the device, its other weights drawn from torch's generator as it stands."""
+    sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
+    model = students.Student(
+        vectors, STUDENTS.get(student).Encoder, labels, pair, config.hidden, config.fc, config.dropout,
+        config.channels, sparse=sparse,
+    )  # fmt: skip
+    return model.to(device)
 
 
 class Kept:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill_core import cost, data, evaluate, students, text, train, transfer
+from distill_core import cost, data, evaluate, label, learn, students, text, train, transfer
 from distill_core import teacher as teachers
 from distill_core.cache import Cache
 from distill_core.config import Config
@@ -23,7 +23,7 @@ from distill_core.data import Data
 from distill_core.events import Event, Progress
 from distill_core.host import peak_memory
 from distill_core.kept import here, name_for
-from distill_core.parts import LOSSES, STUDENTS
+from distill_core.parts import LOSSES
 from distill_core.teacher import Teacher
 
 TEXTS = 256  # of the labelled and of the unlabelled ones, for pace and growth
@@ -94,12 +94,12 @@ def _counts(rows: Data, sample: Data, made: transfer.Augmenter, config: Config, 
             child = made.make(row, turn, origin)
             if child.rules and child.text not in seen:
                 seen.add(child.text)
-                sizes.append(text_size(child.text))
+                sizes.append(label.size(child.text))
         grown.append((len(seen) - len(set(texts))) / len(texts))
         if _clock() - started > PATIENCE and turn > 1:
             break
     make = (_clock() - started) / (len(texts) * (len(grown) - 1))
-    own = _mean(map(text_size, texts))
+    own = _mean(map(label.size, texts))
     started = _clock()
     few = data.Split(rows.train.texts[:ROWS], rows.train.labels[:ROWS])
     evaluate.floor(few, len(rows.labels), rows.pair)
@@ -109,14 +109,14 @@ def _counts(rows: Data, sample: Data, made: transfer.Augmenter, config: Config, 
     read = 3 * (_clock() - started) / len(texts)  # vocabulary, ids of the texts, and the texts themselves
     return {
         "train": len(rows.train), "valid": len(rows.valid), "test": len(rows.test), "unlabelled": len(rows.unlabelled),
-        "size": {"labelled": own, "unlabelled": _mean(map(text_size, sample.unlabelled)) or own,
+        "size": {"labelled": own, "unlabelled": _mean(map(label.size, sample.unlabelled)) or own,
                  "augmented": _mean(sizes) or own},
         "grown": grown, "make": make, "read": read, "seconds": spent + floor,
     }  # fmt: skip
 
 
 def _teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: float, config: Config) -> dict[str, Any]:
-    """Seconds for one character of a text (`text_size`) and, where it is to be fine-tuned, for one step of it."""
+    """Seconds for one character of a text (`label.size`) and, where it is to be fine-tuned, for one step of it."""
     few = list(texts[:LABELLED])
     teacher.settle(few)
     teacher.logits(few[:8])
@@ -124,7 +124,7 @@ def _teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: float, co
     for _ in range(2):
         started = _clock()
         teacher.logits(few)
-        spent.append((_clock() - started) / sum(map(text_size, few)))
+        spent.append((_clock() - started) / sum(map(label.size, few)))
     found = {"size": min(spent), "load": load, "parameters": teacher.parameters}
     if config.fine_tune:
         encoded = (teacher.encode(few) * config.teacher_batch)[: config.teacher_batch]
@@ -169,10 +169,7 @@ def _student(rows: Data, texts: Sequence[tuple[str, ...]], teacher: Teacher | No
     torch.manual_seed(config.seed)
     where = teachers.device()
     vectors = torch.randn(words.size, config.width) * 0.1
-    model = students.Student(
-        vectors, STUDENTS.get(config.student).Encoder, len(rows.labels), rows.pair, config.hidden, config.fc,
-        config.dropout, config.channels, sparse=config.optimiser == "adam" and where != "mps",
-    ).to(where)  # fmt: skip
+    model = learn.untrained(config, config.student, vectors, len(rows.labels), rows.pair, where)
     read = [students.pad(words.ids(side, config.max_tokens)) for side in zip(*texts, strict=True)]
     soft = torch.randn(len(texts), len(rows.labels), device=where)
     pull = LOSSES.get(config.loss).loss
@@ -218,11 +215,6 @@ def _clock() -> float:
     """Seconds of this thread's own work where the processor does it: what else the machine is busy with while a page
     opens is no pace of ours."""
     return time.thread_time() if teachers.device() == "cpu" else time.monotonic()
-
-
-def text_size(row: tuple[str, ...]) -> int:
-    """Characters, and a few for the special tokens: what a teacher's time goes by."""
-    return 8 + sum(len(side) for side in row)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
+SHOWN = 60  # characters of an example
 
 
 def bare(text: Text) -> Text:
@@ -57,3 +58,9 @@ def some(rows: Sequence[Row]) -> str:
     """The first few row numbers."""
     word = "row" if len(rows) == 1 else "rows"
     return f"{word} {', '.join(f'{row.number}' for row in rows[:5])}" + (", …" if len(rows) > 5 else "")
+
+
+def short(text: Sequence[str]) -> str:
+    """The text as an example, its end cut off where it is long."""
+    whole = " | ".join(text)
+    return whole if len(whole) <= SHOWN else whole[: SHOWN - 1] + "…"

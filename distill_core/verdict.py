@@ -4,9 +4,10 @@ Each sentence is (level, text) with level "info" or "warning". The thresholds st
 nothing of models: it is given figures.
 """
 
-from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any
+
+from distill_core.rows import short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,7 +100,7 @@ def on_labels(found: dict[str, Any]) -> Said:
         return []
     share = found["rows"] / found["of"]
     examples = "; ".join(
-        f"“{_short(one['text'])}” is labelled {one['label']}, the teacher says {one['teacher']} "
+        f"“{short(one['text'])}” is labelled {one['label']}, the teacher says {one['teacher']} "
         f"({one['probability']:.0%})" for one in found["examples"]
     )  # fmt: skip
     what = (f"The teacher contradicts {found['rows']:,} of {found['of']:,} training labels ({share:.1%}), "
@@ -173,8 +174,3 @@ def readings(count: int) -> str:
 def shown(value: float, metric: str) -> str:
     """A value of the metric with its name: "87.4 % accuracy", "macro-F1 0.874"."""
     return f"{value:.1%} {NAMES[metric]}" if metric == "accuracy" else f"{NAMES[metric]} {value:.3f}"
-
-
-def _short(text: Sequence[str]) -> str:
-    whole = " | ".join(text)
-    return whole if len(whole) <= 60 else whole[:59] + "…"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from distill_core import leaks
 from distill_core.config import Config
 from distill_core.data import Raw, Rows, prepare
+from distill_core.rows import SHOWN, short
 
 TEST = ["a long and truly boring film", "superb", "the soup was cold and salty"]
 TRAIN = [
@@ -118,4 +118,4 @@ def test_hundreds_of_held_out_texts_and_thousands_of_phrases_take_seconds():
 
 @pytest.mark.parametrize("length", [10, 400])
 def test_an_example_is_short(length):
-    assert len(leaks._short(("x" * length,))) <= leaks.SHOWN
+    assert len(short(("x" * length,))) <= SHOWN

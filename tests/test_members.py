@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from rich.console import Console
+from running import run
 from scipy.stats import t
 from toy import TOY
 
@@ -47,16 +48,6 @@ def whole(config, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "PATIENCE", 0.001)
         return place / "run", place / "cache", run(config, place / "run", Cache(place / "cache"))
-
-
-def run(config, folder, cache, stop=lambda: False):
-    events = []
-    try:
-        for event in pipeline.distill(config, folder, cache, stop):
-            events.append(event)
-    except Stopped as stopped:
-        events.append(stopped)
-    return events
 
 
 def compared(events):

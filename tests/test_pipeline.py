@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from running import run
 
 from distill_core import artifact, data, evaluate, pipeline, train
 from distill_core.cache import Cache
@@ -33,16 +34,6 @@ def hasty(monkeypatch):
 @pytest.fixture
 def cache(tmp_path):
     return Cache(tmp_path / "cache")
-
-
-def run(config, folder, cache, stop=lambda: False):
-    events = []
-    try:
-        for event in pipeline.distill(config, folder, cache, stop):
-            events.append(event)
-    except Stopped as stopped:
-        events.append(stopped)
-    return events
 
 
 def of(events, kind):

@@ -1,5 +1,6 @@
 """The app in a process of its own, and a real Chromium in front of it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,19 @@ def page(chromium: Any, app: str) -> Iterator[Any]:
     yield tab
     context.close()
     assert not faults, faults
+
+
+@pytest.fixture(scope="module")
+def form() -> Any:
+    """The page's form with all of its controls, laid out but not wired."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+    import gradio as gr
+
+    from ui.form import Form
+    from ui.steps import augment, distil, task, teacher
+
+    made = Form()
+    with gr.Blocks():
+        for step in (task, teacher, augment, distil):
+            step.build(made)
+    return made

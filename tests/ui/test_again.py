@@ -9,23 +9,12 @@ import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
-import gradio as gr
 
 from distill_core.config import Config
 from distill_core.store import Store
 from ui import page
 from ui.form import Form
-from ui.steps import augment, distil, task, teacher
-
-
-@pytest.fixture(scope="module")
-def form() -> Form:
-    """The page's form with all of its controls, laid out but not wired."""
-    made = Form()
-    with gr.Blocks():
-        for step in (task, teacher, augment, distil):
-            step.build(made)
-    return made
+from ui.steps import teacher
 
 
 def held(form: Form, updates: list[Any]) -> list[Any]:

@@ -10,26 +10,15 @@ import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
-import gradio as gr
 
 from distill_core import Config, Estimate, UserError, api, settings
 from ui import bar, show
 from ui.form import OTHER, Form, Refused
-from ui.steps import augment, distil, recipe, task, teacher
+from ui.steps import augment, recipe, teacher
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 STAGES = {"data": 0.4, "teacher": 0.5, "transfer": 1.2, "control": 10.0, "label": 5.0, "student": 12.0, "compare": 6.0}
 TOLD = Estimate(STAGES, 26.0, 53.0, 531_000_000, 600, 6000, 8826, 552, "survey")
-
-
-@pytest.fixture(scope="module")
-def form() -> Form:
-    """The page's form with all of its controls, laid out but not wired."""
-    made = Form()
-    with gr.Blocks():
-        for step in (task, teacher, augment, distil):
-            step.build(made)
-    return made
 
 
 def typed(form: Form, **values: Any) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import distill_core as core
 from distill_core import Run, UserError
 from ui.fold import Curve, grouped, thin
-from ui.history.rows import ids, settings
+from ui.history.rows import ids, settings, took
 from ui.show import DASH, count, duration, esc, latency, note, percent, size, table
 from ui.words import say
 
@@ -85,7 +85,7 @@ def _scores(runs: list[Run], curves: list[dict[str, Curve]]) -> str:
         [esc(say("compare.latency")), *(latency(student.get("latency_ms")) for student in students)],
         [esc(say("history.rows")), *(count((summary.get("rows") or {}).get("train")) for summary in summaries)],
         [esc(say("history.best")), *(_best(of.get("accuracy")) for of in curves)],
-        [esc(say("history.took")), *(duration(_took(row)) for row in told)],
+        [esc(say("history.took")), *(duration(took(row)) for row in told)],
     ]
     name = say("history.overlay.scores")
     return f"<h3>{esc(name)}</h3>{table(_heads(runs, say('history.overlay.figure')), rows, name, kind='abreast')}"
@@ -109,10 +109,6 @@ def _best(curve: Curve | None) -> str:
         return DASH
     step, value = max(zip(*curve, strict=True), key=lambda point: point[1])
     return f"{percent(value)} <small>{esc(say('history.at_step', n=count(step)))}</small>"
-
-
-def _took(row: Any) -> float | None:
-    return row.ended - row.started if row.ended and row.started else None
 
 
 def _settings(runs: list[Run]) -> str:

@@ -75,7 +75,6 @@ def row(run: Run) -> dict[str, Any]:
     summary = found.summary or {}
     scores = summary.get("scores") or {}
     accuracy = {who: (scores.get(who) or {}).get("accuracy") for who in ("student", "teacher")}
-    took = found.ended - found.started if found.ended and found.started else None
     marks = [key for key, is_so in (("example", found.example), ("imported", found.origin)) if is_so]
     chips = status(found.status) + "".join(f'<span class="chip">{esc(say(f"history.{key}"))}</span>' for key in marks)
     changed = ", ".join(f"{label}: {value}" for label, value in settings(found.config).items())
@@ -88,7 +87,7 @@ def row(run: Run) -> dict[str, Any]:
         percent(accuracy["teacher"]),
         percent(summary["gap_recovered"], 0) if summary.get("gap_recovered") is not None else DASH,
         size((scores.get("student") or {}).get("bytes")),
-        duration(took),
+        duration(took(found)),
         esc(time.strftime("%Y-%m-%d %H:%M", time.localtime(found.created))),
     ]
     told = "".join(
@@ -105,6 +104,11 @@ def row(run: Run) -> dict[str, Any]:
         f"{esc(say('history.more'))}</button></td></tr>"
     )
     return {"id": found.id, "name": name, "html": html, "more": _more(run)}
+
+
+def took(row: Any) -> float | None:
+    """Seconds from a run's start to its end, None before that; a resumed run's from its last start."""
+    return row.ended - row.started if row.ended and row.started else None
 
 
 def _more(run: Run) -> str:
