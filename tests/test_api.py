@@ -12,6 +12,7 @@ from fake_pipeline import SUMMARY
 
 import distill_core
 from distill_core import api
+from distill_core.api import held, running
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
 from distill_core.events import Compared, Ended, Note, Point, StageEnded
@@ -19,7 +20,7 @@ from distill_core.events import Compared, Ended, Note, Point, StageEnded
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(api, "_pipeline", "fake_pipeline:distill")
+    monkeypatch.setattr(held, "pipeline", "fake_pipeline:distill")
     yield
     api.close()
 
@@ -44,7 +45,7 @@ def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
     assert report["rows"] == {"train": 4, "valid": 2, "test": 3, "transfer": 40} and report["seed"] == 5
     assert report["stages"] == {"data": 0.5, "student": 1.5} and report["scored_on"] == "test"
     assert list(report["scores"]) == ["floor", "control", "student", "teacher"]
-    assert set(report["scores"]["student"]) == set(api.SCORE) > {"accuracy", "metric_low", "ece", "latency_p95_ms"}
+    assert set(report["scores"]["student"]) == set(running.SCORE) > {"accuracy", "metric_low", "ece", "latency_p95_ms"}
     assert report["metric"] == "accuracy"  # of a run from before it was named
     assert failed.report() | {"stages": 0} == {
         "run": failed.id, "status": "failed", "task": "reviews", "seed": 0, "stages": 0,
@@ -57,7 +58,7 @@ def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
 def test_a_stage_found_in_the_cache_does_not_forget_what_it_took() -> None:
     run = api.start(epochs=1)
     run.wait()
-    api._store().append(run.id, [StageEnded("student", 0.01, cached=True), StageEnded("label", 0.2, cached=True)])
+    held.store().append(run.id, [StageEnded("student", 0.01, cached=True), StageEnded("label", 0.2, cached=True)])
     assert run.stages() == {"data": 0.5, "student": 1.5, "label": 0.2}
 
 
@@ -115,12 +116,12 @@ def test_a_deleted_run_is_stopped_hidden_and_restored() -> None:
 def test_points_are_json() -> None:
     run = api.start(epochs=1)
     run.wait()
-    api._store().append(run.id, [Point("a/b", 1, math.nan), Point("a/b", 2, math.inf), Point("a/b", 3, 1.0)])
+    held.store().append(run.id, [Point("a/b", 1, math.nan), Point("a/b", 2, math.inf), Point("a/b", 3, 1.0)])
     assert [value for series, _, value in run.points()[0] if series == "a/b"] == [None, None, 1.0]
 
 
 def test_a_run_whose_owner_died_is_not_waited_for() -> None:
-    store = api._store()
+    store = held.store()
     run = store.create(Config().model_dump(), owner="1-dead")
     store.move(run, {"queued"}, "running")
     assert api.run(run).wait(10) == "interrupted"
@@ -131,7 +132,7 @@ def test_a_run_whose_owner_died_is_not_waited_for() -> None:
 
 
 def test_opening_the_app_takes_over_what_was_left() -> None:
-    store = api._store()
+    store = held.store()
     left = [store.create(Config.of(epochs=1).model_dump(), owner="1-dead") for _ in range(2)]
     store.move(left[0], {"queued"}, "running")
     api.start(epochs=1).wait()
@@ -179,7 +180,7 @@ def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, t
     for child in shown["offspring"]:
         assert child["text"] != shown["text"] and child["rules"]
         assert sum(child["probabilities"].values()) == pytest.approx(1)
-    assert len(api._teachers) == 1, "loaded once"
+    assert len(held.teachers) == 1, "loaded once"
     without = api.preview(Config.of(**config.model_dump() | {"fine_tune": True}), n=2)
     assert "probabilities" not in without and len(without["offspring"]) == 2
     with pytest.raises(DataError, match="isn't empty"):
@@ -204,7 +205,7 @@ def test_opening_clears_away_what_was_half_written(home: Path) -> None:
 def test_two_teachers_are_kept_and_the_oldest_goes() -> None:
     made = []
     for key in ("a", "b", "a", "c", "a", "b"):
-        api._kept(api._predictors, key, lambda key=key: made.append(key) or key)
+        held.kept(held.predictors, key, lambda key=key: made.append(key) or key)
     assert made == ["a", "b", "c", "b"]
 
 
@@ -212,8 +213,8 @@ def test_a_notebook_or_script_needs_no_guard(tmp_path: Path) -> None:
     """Ten lines, straight down, the worker a process."""
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from distill_core import api, worker, start\n"
-        "worker.PRELOAD = 'distill_core.cache'; api._pipeline = 'fake_pipeline:distill'\n"
+        "from distill_core import start, worker\nfrom distill_core.api import held\n"
+        "worker.PRELOAD = 'distill_core.cache'; held.pipeline = 'fake_pipeline:distill'\n"
         "run = start(task='reviews', seed=1, epochs=3)\n"
         "print('started')\n"
         "for event in run.follow():\n"

@@ -15,6 +15,7 @@ from toy import TOY
 
 import distill_core as core
 from distill_core import api, bundle, foreign, worker
+from distill_core.api import held
 from distill_core.command import main
 from distill_core.config import Config
 from distill_core.errors import DataError, UserError
@@ -70,8 +71,8 @@ def test_a_run_comes_back_as_it_was_and_its_student_says_the_same(sent: tuple[Pa
     assert [getattr(here, name) for name in same] == [getattr(there, name) for name in same]
     summary = {**there.summary, "teacher": here.summary["teacher"]}  # there a folder of the sender's
     assert here.summary == summary and here.summary["scores"]["student"]["accuracy"] is not None
-    assert repr(api._store().points(run.id)[0]) == repr(sender.points(old)[0])  # repr: NaN is NaN
-    assert plain(api._store(), run.id) == plain(sender, old)
+    assert repr(held.store().points(run.id)[0]) == repr(sender.points(old)[0])  # repr: NaN is NaN
+    assert plain(held.store(), run.id) == plain(sender, old)
     texts = [json.loads(line) for line in (home / "runs" / old / "texts.jsonl").read_text("utf-8").splitlines()]
     assert [row["text"] for row in run.texts()] == [row["text"] for row in texts] != []
     from distill_core import artifact
@@ -142,10 +143,10 @@ def test_a_teacher_answers_only_where_it_is_the_one_that_taught(
     class Loaded:
         labels, fingerprint = ("bad", "good"), "f00"
 
-    monkeypatch.setattr(api, "_loaded_teacher", lambda *_: Loaded)
-    assert api._run_teacher(run.row) is Loaded
+    monkeypatch.setattr(held, "_loaded", lambda *_: Loaded)
+    assert held.teacher_of_run(run.row) is Loaded
     Loaded.fingerprint = "another"
-    assert api._run_teacher(run.row) is None
+    assert held.teacher_of_run(run.row) is None
 
 
 # ---- hostile files

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from distill_core import api
+from distill_core.api import held, running
 from distill_core.command import main, tables
 from distill_core.command.options import config_of, parse
 from distill_core.config import Config, Knob, knobs
@@ -55,7 +56,7 @@ class Done:
 @pytest.fixture
 def stillroom(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Iterator[Callable[..., Done]]:
     """Runs a command in this process."""
-    monkeypatch.setattr(api, "_pipeline", "fake_pipeline:distill")
+    monkeypatch.setattr(held, "pipeline", "fake_pipeline:distill")
     monkeypatch.setenv("COLUMNS", "120")
 
     def command(*arguments: str) -> Done:
@@ -218,7 +219,7 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
         id = "abcdefgh"
 
         def report(self) -> dict:
-            scores = {row: dict.fromkeys(api.SCORE, 0.5) for row in ("floor", "student", "teacher")}
+            scores = {row: dict.fromkeys(running.SCORE, 0.5) for row in ("floor", "student", "teacher")}
             shares = {"gap_recovered": None, "kept": 1.0, "agreement": 1.0}
             shares |= {"metric": "accuracy", "tests_read": None, "verdict": None}
             return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}
@@ -258,7 +259,7 @@ class Echo:
 @pytest.fixture
 def predict(stillroom: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     stillroom("run", "--epochs", "1", "--json")
-    monkeypatch.setattr(api, "predictor", lambda run: Echo())
+    monkeypatch.setattr(held, "predictor", lambda run: Echo())
     return lambda *arguments: stillroom("predict", "last", *arguments)
 
 
@@ -299,14 +300,14 @@ def test_predict_names_what_is_wrong(
     assert "not both" in refused("a", "--file", str(toy_csv))
     assert "Text 2 holds no text" in refused("a", " ")
     assert "nowhere" in refused("--file", str(toy_csv), "--text", "nowhere")
-    monkeypatch.setattr(api, "predictor", lambda run: Echo(pair=True))
+    monkeypatch.setattr(held, "predictor", lambda run: Echo(pair=True))
     assert "two by two" in refused("a", "b", "c")
     assert "a pair is two" in refused("--file", str(tmp_path / "a.txt"))
     assert "two text columns" in refused("--file", str(toy_csv))
 
 
 def test_predict_takes_pairs(predict: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "predictor", lambda run: Echo(pair=True))
+    monkeypatch.setattr(held, "predictor", lambda run: Echo(pair=True))
     assert predict("a", "b").out == "yes\t0.750\ta | b\n"
     (tmp_path / "a.txt").write_text("one\tother\n")
     assert predict("--file", str(tmp_path / "a.txt"), "--json").report["text"] == ["one", "other"]
@@ -330,9 +331,10 @@ def test_augment_shows_offspring(stillroom: Callable[..., Done], toy_config: Con
 SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from distill_core import api, worker
+from distill_core import worker
+from distill_core.api import held
 from distill_core.command import main
-worker.PRELOAD, api._pipeline = "distill_core.cache", "fake_pipeline:distill"
+worker.PRELOAD, held.pipeline = "distill_core.cache", "fake_pipeline:distill"
 sys.exit(main(sys.argv[1:]))
 """
 

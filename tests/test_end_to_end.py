@@ -14,6 +14,7 @@ import pytest
 
 import distill_core
 from distill_core import api
+from distill_core.api import held
 from distill_core.command import main
 from distill_core.config import Config
 from distill_core.events import Note, Point
@@ -70,7 +71,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
         while not any(series == f"{stage}/loss" for series, _, _ in run.points()[0]):
             assert time.monotonic() < end and run.status in ("queued", "running")
             time.sleep(0.01)
-        worker = api._jobs()._workers.get(run.id)
+        worker = held.queue()._workers.get(run.id)
         if worker is not None and run.status == "running":
             os.kill(worker.pid, signal.SIGKILL)
             killed += 1

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from distill_core import answers, api
-from distill_core.api import Run
+from distill_core.api.running import FOLLOW_SECONDS, Run
 from distill_core.command import BUG, DONE, INPUT, STOPPED, tables
 from distill_core.command.options import config_of
 from distill_core.command.progress import teller
@@ -44,7 +44,7 @@ def _follow(run: Run, as_json: bool, told: int = 0) -> int:
             if (now := run.place) != place and now:
                 tell.line(f"Waiting for a free worker, place {now} in the queue.")
             place = now
-            time.sleep(api.FOLLOW_SECONDS)
+            time.sleep(FOLLOW_SECONDS)
         for event in run.follow(told):
             tell(event)
     row = run.row

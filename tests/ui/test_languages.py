@@ -6,7 +6,7 @@ import string
 import pytest
 
 from distill_core import knobs, settings
-from distill_core.api import SHELVES
+from distill_core.api.choices import SHELVES
 from ui import show, words
 from ui.words import LANGUAGES, say, say_or, speaking, table
 

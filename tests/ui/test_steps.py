@@ -12,6 +12,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 
 from distill_core import Config, Estimate, UserError, api, settings
+from distill_core.api import foresight
 from ui import bar, show
 from ui.form import OTHER, Form, Refused
 from ui.steps import augment, recipe, teacher
@@ -48,7 +49,7 @@ def test_the_cost_is_told_with_its_doubt_and_its_ground() -> None:
 
 
 def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "survey", lambda config: pytest.fail("asked"))
+    monkeypatch.setattr(foresight, "survey", lambda config: pytest.fail("asked"))
     config, found, line = bar.look("", form, typed(form, task="file"))
     assert config is not None and found is None and "rows to count" in words(line)
     config, found, line = bar.look("", form, typed(form, lr=99))
@@ -58,7 +59,7 @@ def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: 
 def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     known: list[Estimate] = []
     monkeypatch.setattr(api, "estimate", lambda config: known[0] if known else None)
-    monkeypatch.setattr(api, "survey", lambda config: time.sleep(0.2))
+    monkeypatch.setattr(foresight, "survey", lambda config: time.sleep(0.2))
     given = typed(form, seed=time.time_ns() % 2**31)
     assert "data-again" in bar.look("", form, given)[2]
     until = time.monotonic() + 20

@@ -1,0 +1,117 @@
+"""What a run will cost on this machine: told from what is known, and measured where it isn't."""
+
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from distill_core import jobs, worker
+from distill_core.api import held
+from distill_core.api.running import FOLLOW_SECONDS, rooted
+from distill_core.config import Config
+from distill_core.errors import UserError
+from distill_core.events import Ended, Fact, StageEnded
+
+if TYPE_CHECKING:
+    from distill_core.cost import Earlier, Estimate
+
+EARLIER = 60  # finished runs that an estimate looks at
+WISHES, IDLE = "stillroom-survey", 10.0  # the thread that surveys, and the seconds after which it ends
+SURVEY = "distill_core.pace:survey"
+
+_told: "dict[str, Earlier]" = {}
+_lock = threading.Lock()
+_wishes: list[tuple[str, Config]] = []
+_tried: set[str] = set()
+_surveying = threading.Lock()  # one at a time: two would measure each other
+
+
+def estimate(config: Config) -> "Estimate | None":
+    """What a run of `config` will cost on this machine, at once; None while too little is known, which `survey` mends.
+    Rests on what earlier runs here took for the like, else on what was surveyed."""
+    from distill_core import cost
+    from distill_core.cache import Cache
+
+    return cost.estimate(config, cost.paces(config, Cache(held.store().home / "cache")), earlier())
+
+
+def survey(config: Config) -> "Estimate | None":
+    """The same, after measuring what isn't known yet, in a process such as runs have: some seconds. None where the
+    teacher is not on this machine and of unknown size. Raises UserError where the data can't be had."""
+    from distill_core import cost
+    from distill_core.cache import Cache
+
+    store = held.store()
+    if not (known := cost.paces(config, Cache(store.home / "cache"))).whole:
+        with _surveying:
+            folder = store.home / "cache" / "survey"
+            folder.mkdir(exist_ok=True, mode=0o700)
+            asked = config.model_dump() | rooted(config)
+            job = worker.Job("survey", asked, folder, store.home / "cache", SURVEY, store.home)
+            running = worker.start(job, thread=jobs.threaded())
+            ended = None
+            while (heard := running.receive(1.0)) is not None:
+                ended = next((event for event in heard if isinstance(event, Ended)), ended)
+            if ended and ended.status == "failed" and not known.counts:
+                raise UserError(ended.message)
+    return estimate(config)
+
+
+def survey_soon(config: Config) -> bool:
+    """Has `survey` done in the background, the newest wish first; whether that is still to come. False once it was
+    tried: what `estimate` then doesn't know can't be known before the run."""
+    from distill_core import cost, kept
+
+    name = kept.name_for(config)
+    key = repr([*(key(config) for key in cost.KEYS.values()), kept.here(name, config.allow_pickle)])
+    with _lock:
+        if key in _tried:
+            return False
+        _wishes[:] = [(key, config)]
+        if not any(thread.name == WISHES for thread in threading.enumerate()):
+            threading.Thread(target=_survey_wishes, name=WISHES, daemon=True).start()
+    return True
+
+
+def _survey_wishes() -> None:
+    idle = time.monotonic()
+    while time.monotonic() - idle < IDLE:
+        with _lock:
+            wish = _wishes.pop() if _wishes else None
+        if wish is None:
+            time.sleep(FOLLOW_SECONDS)
+            continue
+        try:
+            survey(wish[1])
+        except Exception:  # the data's own sentence stands beside the data; a bug of ours costs the estimate alone
+            traceback.print_exc(limit=-3)
+        _tried.add(wish[0])
+        idle = time.monotonic()
+
+
+def earlier() -> "list[Earlier]":
+    """The newest runs that finished here, as estimates ask for them. A finished run changes no more, so each is read
+    once."""
+    from distill_core.cost import Earlier
+
+    store = held.store()
+    found = []
+    for row in store.runs(EARLIER, status="finished"):
+        if row.id not in _told:
+            stages: dict[str, tuple[float, bool]] = {}
+            facts: dict[str, Any] = {}
+            for _, said in store.events(row.id):
+                if isinstance(said, StageEnded):
+                    stages[said.stage] = (said.seconds, said.cached)
+                elif isinstance(said, Fact):
+                    facts[said.name] = said.value
+            summary, teacher = row.summary or {}, dict(facts.get("teacher") or {})
+            if "teacher" in (facts.get("validation") or {}) and facts.get("metric", "accuracy") == "accuracy":
+                teacher["accuracy"] = facts["validation"]["teacher"]
+            rows = {"train": 0, "unlabelled": 0} | (facts.get("rows") or {})
+            texts = int((facts.get("transfer") or {}).get("texts") or 0)
+            _told[row.id] = Earlier(
+                row.config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher, rows
+            )
+        found.append(_told[row.id])
+    return found

@@ -1,0 +1,160 @@
+"""What this process holds open: the store, the queue, and the newest data, teachers and students that were loaded."""
+
+import atexit
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_core import jobs, worker
+from distill_core.config import Config
+from distill_core.errors import UserError
+from distill_core.store import Row, Store, home
+
+if TYPE_CHECKING:
+    from distill_core.artifact import Predictor
+    from distill_core.data import Data
+    from distill_core.teacher import Teacher
+    from distill_core.transfer import Augmenter
+
+LOADED = 2  # of each kind kept in memory
+STUDENT = "student.json"  # is written last: where it stands, the student is whole
+
+pipeline = worker.PIPELINE  # what runs run
+loading = threading.RLock()
+teachers: "OrderedDict[Any, Teacher]" = OrderedDict()
+predictors: "OrderedDict[Any, Predictor]" = OrderedDict()
+datas: "OrderedDict[Any, Data]" = OrderedDict()
+augmenters: "OrderedDict[Any, Augmenter]" = OrderedDict()
+_lock = threading.RLock()
+_stores: dict[Path, Store] = {}
+_queues: dict[Path, jobs.Jobs] = {}
+
+
+def store() -> Store:
+    """The store of STILLROOM_HOME as it stands now."""
+    with _lock:
+        place = home()
+        if place not in _stores:
+            _stores[place] = Store(place)
+        return _stores[place]
+
+
+def queue(adopt: bool = False) -> jobs.Jobs:
+    """The queue of that store, begun when it is first asked for; with `adopt` the app's."""
+    with _lock:
+        mine = store()
+        if mine.home not in _queues:
+            _queues[mine.home] = jobs.Jobs(mine, adopt=adopt, target=pipeline)
+        elif adopt:
+            _queues[mine.home].take_over()
+        return _queues[mine.home]
+
+
+def kept(shelf: "OrderedDict[Any, Any]", key: Any, make: Callable[[], Any]) -> Any:
+    """The newest LOADED things under their keys. One loads at a time: memory is what is scarce."""
+    with loading:
+        if key not in shelf:
+            shelf[key] = make()
+            while len(shelf) > LOADED:
+                shelf.popitem(last=False)
+        shelf.move_to_end(key)
+        return shelf[key]
+
+
+def data_of(config: Config) -> "Data":
+    """The config's data, read once while its files stay as they are. Raises UserError."""
+    from distill_core import data
+
+    of_data = {name: value for name, value in config.model_dump().items() if _DATA_KNOBS[name]}
+    files = [Path(of_data[name]) for name in ("train", "valid", "test", "unlabelled") if of_data.get(name)]
+    state = [(file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None for file in files]
+    return kept(datas, (repr(of_data), repr(state)), lambda: data.load(config))
+
+
+_DATA_KNOBS = {name: field.json_schema_extra["group"] == "task" for name, field in Config.model_fields.items()}
+
+
+def teacher_of(config: Config) -> "Teacher":
+    """The config's teacher, loaded once. Raises UserError."""
+    from distill_core import teacher
+
+    data = data_of(config)
+    return _loaded(teacher.name_for(config), data.labels, data.pair, config)
+
+
+def _loaded(name: str, labels: tuple[str, ...], pair: bool, config: Config) -> "Teacher":
+    from distill_core import teacher
+
+    key = (name, labels, pair, config.max_tokens, config.allow_pickle)
+    return kept(teachers, key, lambda: teacher.load(name, labels, pair, config))
+
+
+def teacher_of_run(row: Row) -> "Teacher | None":
+    """The teacher of a finished run, None where it can't be had any more."""
+    file = store().folder(row.id) / "teacher.json"
+    if not file.is_file():
+        return None
+    fact = json.loads(file.read_text(encoding="utf-8"))
+    settings = predictor(row.id).settings
+    labels, pair = tuple(settings["labels"]), bool(settings["pair"])
+    try:
+        teacher = _loaded(fact["name"], labels, pair, Config.of(**row.config))
+    except UserError:
+        return None
+    # elsewhere a name may mean another model, and it must not answer for the one that taught
+    return teacher if not row.origin or teacher.fingerprint == fact["fingerprint"] else None
+
+
+def student_folder(run: str) -> Path:
+    """Where the run's student stands. Raises UserError where there is none (yet)."""
+    row = store().run(run)
+    folder = store().home / "runs" / row.id / "student"
+    if row.example:
+        raise UserError(f"Run {run} is an example: its figures are real, its student stayed behind. Start one like it.")
+    if not (folder / STUDENT).is_file():
+        raise UserError(f"Run {run} is {row.status} and has no student yet. Wait for its end, or resume it.")
+    return folder
+
+
+def predictor(run: str) -> "Predictor":
+    """The student of a run, loaded once. Raises UserError where there is none (yet)."""
+    folder = student_folder(run)
+    # A run that goes on replaces its best student by a better one.
+    return kept(predictors, (str(folder), (folder / STUDENT).stat().st_mtime_ns), lambda: _load_predictor(folder))
+
+
+def _load_predictor(folder: Path) -> "Predictor":
+    from distill_core import artifact
+
+    return artifact.load(folder)
+
+
+def open_app() -> None:
+    """What the app does when it opens: takes over what dead processes left, clears away what they had half written,
+    and warms the workers up."""
+    from distill_core.cache import Cache
+
+    queue(adopt=True)
+    for root in (store().home / "cache", store().home):  # the home itself holds the kept teachers
+        Cache(root).sweep()
+
+
+def close() -> None:
+    """Ends the workers of this process, closes the store and forgets what was loaded. Runs that were going on resume
+    when an app next opens."""
+    with _lock:
+        for begun in _queues.values():
+            begun.close()
+        _queues.clear()
+        for opened in _stores.values():
+            opened.close()
+        _stores.clear()
+    with loading:
+        for loaded in (teachers, predictors, datas, augmenters):
+            loaded.clear()
+
+
+atexit.register(close)
