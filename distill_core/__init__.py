@@ -24,6 +24,7 @@ _DOOR = {
         "UnknownRun", "UserError",
     ),
     "distill_core.host": ("public_host",),
+    "distill_core.sentences": ("Filling", "Sentence", "made"),
     "distill_core.presets": ("Setting", "settings"),
     "distill_core.events": (
         "ENDED", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note", "Point", "Progress",

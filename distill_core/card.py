@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from distill_core import verdict
+from distill_core.sentences import METRICS, percent
 
 
 def written(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
     """The card as Markdown, from the run's `report` and what student.json says."""
     summary = report.get("summary", {})
     metric = report.get("metric") or "accuracy"
-    name = verdict.NAMES[metric]
+    name = METRICS[metric]
     teacher = str(summary.get("teacher", "its teacher"))
     teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # not where it stood here
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
@@ -66,7 +67,8 @@ Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
 
 
 def _row(name: str, score: dict[str, Any], metric: str) -> str:
-    cells = [f"{score['accuracy']:.1%}", f"{score['low']:.1%} to {score['high']:.1%}", f"{score['macro_f1']:.3f}"]
+    spread = f"{percent(score['low'])} to {percent(score['high'])}"
+    cells = [percent(score["accuracy"]), spread, f"{score['macro_f1']:.3f}"]
     if metric != "accuracy":
         cells = [f"{score[metric]:.3f}", f"{score['metric_low']:.3f} to {score['metric_high']:.3f}", *cells]
     ece, scaled, p95 = (score.get(key) for key in ("ece", "ece_scaled", "latency_p95_ms"))
@@ -90,4 +92,4 @@ def _gap(value: float | None) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "not defined" if value is None or math.isnan(value) else f"{value:.1%}"
+    return "not defined" if value is None or math.isnan(value) else percent(value)

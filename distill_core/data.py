@@ -15,13 +15,26 @@ from distill_core import groups, leaks
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.parts import TASKS
-from distill_core.rows import Notes, Row, Text, bare, clean, counted
+from distill_core.rows import Notes, Row, Text, bare, clean
+from distill_core.sentences import Sentence, worded
 from distill_core.table import Columns, Table, guess_columns, read_table
 
 CHARACTERS = 20_000  # of one text
 CLASSES = 200
 VALID_SHARE, VALID_MOST = 0.1, 2_000  # of a validation split cut from training
 TEST_SHARE, TEST_MOST = 0.2, 5_000
+CUT_SINGLE = (
+    "There was no {split} split: {n:row was|rows were} cut from train by group (texts that contain one another stay "
+    "together), seed {seed}."
+)
+CUT_PAIRS = "There was no {split} split: {n:row was|rows were} cut from train by group (shared sentences), seed {seed}."
+LINKED_SINGLE = (
+    "{n:unlabelled text|unlabelled texts} containing or contained in rows cut from train: taken out of the transfer "
+    "set."
+)
+LINKED_PAIRS = (
+    "{n:unlabelled text|unlabelled texts} sharing a sentence with rows cut from train: taken out of the transfer set."
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +128,7 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
     pair = _same_width([*train, *(valid or []), *(test or [])])
     loose = [row.text for row in train if row.label is None]
     if loose:
-        notes.info(f"{counted(len(loose), 'row')} of train without a label became transfer text.")
+        notes.info("{n:row|rows} of train without a label became transfer text.", n=len(loose))
     train = [row for row in train if row.label is not None]
     labels = _classes(train, [*(valid or []), *(test or [])], raw.labels, notes)
     train, contradicted = _merged(train, notes)
@@ -130,8 +143,11 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
         train = leaks.without(train, valid, "train", "validation", notes)
     keep = config.leaks == "keep"
     held = {"validation": valid or [], raw.scored_on: test or []}
-    train = leaks.apart(train, held, keep, notes)
-    loose = leaks.left_over(loose, [row for rows in held.values() for row in rows], raw.scored_on, keep, notes)
+    every = [row for rows in held.values() for row in rows]
+    ours = raw.train.lenient  # then one sentence is enough
+    told = {f"validation or {raw.scored_on}": every} if ours and valid and test else held
+    train = leaks.apart(train, told, keep, notes, ours)
+    loose = leaks.left_over(loose, every, raw.scored_on, keep, notes, ours)
     _check_classes(train, labels)
     place = {label: number for number, label in enumerate(labels)}
     if valid is None or test is None:
@@ -141,10 +157,13 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
         row.text for row in train
     }  # a row that the limit drops may come back as an unlabelled text, if it is given
     loose = [text for text in loose if text not in known]
-    sizes = ", ".join(
-        f"{len(rows):,} {name}" for name, rows in (("train", train), ("validation", valid), ("test", test))
-    )
-    notes.info(f"Rows: {sizes}" + (f", {len(loose):,} unlabelled" if loose else "") + f". Scored on {raw.scored_on}.")
+    sizes = {"train": len(train), "valid": len(valid), "test": len(test)}
+    if loose:
+        notes.info("Rows: {train:,} train, {valid:,} validation, {test:,} test, {loose:,} unlabelled. Scored on "
+                   "{split}.", **sizes, loose=len(loose), split=raw.scored_on)  # fmt: skip
+    else:
+        notes.info("Rows: {train:,} train, {valid:,} validation, {test:,} test. Scored on {split}.",
+                   **sizes, split=raw.scored_on)  # fmt: skip
     return Data(
         *(Split([row.text for row in rows], [place[row.label] for row in rows]) for rows in (train, valid, test)),
         unlabelled=loose, labels=labels, pair=pair, language=language or config.language, scored_on=raw.scored_on,
@@ -168,26 +187,28 @@ def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
         else:
             raise DataError(f"{row} {trouble[1]}")
     for what, count in bad.items():
-        notes.warn(f"{counted(count, 'row')} of {name} left out: {what}.")
+        notes.warn("{n:row|rows} of {name} left out: {what}.", n=count, name=name, what=what)
     if not kept:
         raise DataError(f"{name} holds no rows that can be used. Choose another source for {split}.")
     return kept
 
 
-def _trouble(row: Row) -> tuple[str, str] | None:
+def _trouble(row: Row) -> tuple[Sentence, str] | None:
     """Why a row can't be used, as a reason for many and as the rest of a sentence on this one."""
     for side, text in enumerate(row.text):
         which = "text" if len(row.text) == 1 else ("first text", "second text")[side]
         if not text:
-            return "no text", f"has no {which}. Fill it in or delete the row."
+            return worded("no text"), f"has no {which}. Fill it in or delete the row."
         if len(text) > CHARACTERS:
             return (
-                f"more than {CHARACTERS:,} characters",
+                worded("more than {most:,} characters", most=CHARACTERS),
                 f"has a {which} of {len(text):,} characters; at most {CHARACTERS:,} are read. Shorten or split it.",
             )
     if row.label is not None and (len(row.label) > 64 or not row.label.isprintable()):
         shown = f"{row.label[:40]!r}…"
-        return "a label that is a text", f"has the label {shown}, which looks like a text. Choose another label column."
+        return worded(
+            "a label that is a text"
+        ), f"has the label {shown}, which looks like a text. Choose another label column."
     return None
 
 
@@ -204,7 +225,8 @@ def _labelled(rows: list[Row], split: str, notes: Notes) -> list[Row]:
     if not kept:
         raise DataError(f"No row of {rows[0].source} has a label, so it can't be the {split} split. Leave it out.")
     if len(kept) < len(rows):
-        notes.warn(f"{counted(len(rows) - len(kept), 'row')} of {rows[0].source} without a label left out of {split}.")
+        notes.warn("{n:row|rows} of {name} without a label left out of {split}.",
+                   n=len(rows) - len(kept), name=rows[0].source, split=split)  # fmt: skip
     return kept
 
 
@@ -239,7 +261,8 @@ def _classes(
         alike[label.casefold()].append(label)
     for twins in alike.values():
         if len(twins) > 1:
-            notes.warn(f"The labels {' and '.join(map(repr, twins))} differ by case alone. They count as two classes.")
+            notes.warn("The labels {labels} differ by case alone. They count as two classes.",
+                       labels=", ".join(map(repr, twins)))  # fmt: skip
     return labels
 
 
@@ -274,14 +297,15 @@ def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
             kept.append(same[0])
             double += len(same) - 1
     if double:
-        notes.info(f"{counted(double, 'row')} of train repeated another with the same label and were merged.")
+        notes.info("{n:row|rows} of train repeated another with the same label and {n:~was|were} merged.", n=double)
     if contradicted:
-        shown = "; ".join(
-            "rows " + " and ".join(f"{row.number} ({row.label})" for row in same[:4]) for same in contradicted[:3]
-        )
-        more = "; …" if len(contradicted) > 3 else ""
-        what = f"{counted(len(contradicted), 'text')} of train with two different labels ({shown}{more})"
-        notes.warn(f"{what}: kept out of the labelled rows, left to the teacher as transfer text.")
+        shown = [
+            worded("rows {rows}", rows=" + ".join(f"{row.number} ({row.label})" for row in same[:4]))
+            for same in contradicted[:3]
+        ]
+        notes.warn("{n:text|texts} of train with two different labels ({rows}): kept out of the labelled rows, left to "
+                   "the teacher as transfer text.",
+                   n=len(contradicted), rows=[*shown, *(["…"] if len(contradicted) > 3 else [])])  # fmt: skip
     return kept, [same[0].text for same in contradicted]
 
 
@@ -299,9 +323,11 @@ def _extra(config: Config, pair: bool, raw: Raw, notes: Notes) -> list[Text]:
         columns = Columns(columns.text)
     texts = [clean(text) for text in rows_of(table, Columns(columns.text, columns.text2)).texts]
     good = [text for text in texts if all(0 < len(side) <= CHARACTERS for side in text)]
-    left = f", {counted(len(texts) - len(good), 'row')} left out (empty or too long)" if len(good) < len(texts) else ""
     notes.all.extend(("info", note) for note in table.notes)
-    notes.info(f"{counted(len(good), 'unlabelled text')} read from {table.name}, column {columns.text!r}{left}.")
+    notes.info("{n:unlabelled text|unlabelled texts} read from {name}, column {column}.",
+               n=len(good), name=table.name, column=repr(columns.text))  # fmt: skip
+    if len(good) < len(texts):
+        notes.info("{n:row|rows} of {name} left out (empty or too long).", n=len(texts) - len(good), name=table.name)
     return good
 
 
@@ -336,15 +362,11 @@ def _cut(
                 f"{len(train):,} training rows are too few (or too alike) to cut a {name} split from. {files}"
             )
         cut[name] = [free[position] for position in held]
-        how = "by group (texts that contain one another stay together)" if single else "by group (shared sentences)"
-        notes.info(f"There was no {name} split: {len(held):,} rows were cut from train {how}, seed {config.seed}.")
+        notes.info(CUT_SINGLE if single else CUT_PAIRS, split=name, n=len(held), seed=config.seed)
     gone = {number for held in cut.values() for number in held}
     outside = {number for pair in edges if gone.intersection(pair) for number in pair if number >= len(train)}
     if outside:
-        what = "containing or contained in" if single else "sharing a sentence with"
-        notes.warn(
-            f"{counted(len(outside), 'unlabelled text')} {what} rows cut from train: taken out of the transfer set."
-        )
+        notes.warn(LINKED_SINGLE if single else LINKED_PAIRS, n=len(outside))
         loose = [text for number, text in enumerate(loose, len(train)) if number not in outside]
     valid = [train[number] for number in cut["validation"]] if valid is None else valid
     test = [train[number] for number in cut["test"]] if test is None else test
@@ -374,6 +396,6 @@ def _limited(train: list[Row], labels: Sequence[str], config: Config, notes: Not
         most[max(most, key=lambda label: most[label])] -= 1
     generator = random.Random(f"limit {config.seed}")
     kept = {number for label in labels for number in generator.sample(places[label], most[label])}
-    dropped = f"the other {len(train) - limit:,} are dropped, not used as transfer text"
-    notes.info(f"Limit: {limit:,} of {len(train):,} labelled training rows kept; {dropped}.")
+    notes.info("Limit: {limit:,} of {all:,} labelled training rows kept; the other {rest:,} are dropped, not used as "
+               "transfer text.", limit=limit, all=len(train), rest=len(train) - limit)  # fmt: skip
     return [row for number, row in enumerate(train) if number in kept]

@@ -4,8 +4,10 @@ Knows nothing of who listens.
 """
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+from distill_core.sentences import Said, made
 
 STAGES = ("data", "teacher", "transfer", "control", "label", "student", "compare")
 STATUSES = ("queued", "running", "stopping", "finished", "stopped", "failed", "interrupted", "diverged")
@@ -67,12 +69,17 @@ class Point(Event):
 
 @dataclass(frozen=True)
 class Note(Event):
-    """A plain sentence for the log. `level` is "info" or "warning"; `about` is a stage, "" where none fits."""
+    """A plain sentence for the log. `level` is "info" or "warning"; `about` is a stage, "" where none fits; `made` is
+    what the sentence was made of (see `sentences`), for those who tell it in another language."""
 
     kind: ClassVar[str] = "note"
     text: str
     level: str = "info"
     about: str = ""
+    made: Said | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "made", self.made or made(self.text))
 
 
 @dataclass(frozen=True)
@@ -97,12 +104,17 @@ class Compared(Event):
 
 @dataclass(frozen=True)
 class Ended(Event):
-    """The run's last word. `status` is one of ENDED, `message` one sentence, `trace` a traceback if it was our bug."""
+    """The run's last word. `status` is one of ENDED, `message` one sentence, `trace` a traceback if it was our bug;
+    `made` as of a Note."""
 
     kind: ClassVar[str] = "ended"
     status: str
     message: str = ""
     trace: str = ""
+    made: Said | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "made", self.made or made(self.message))
 
 
 KINDS: dict[str, type[Event]] = {

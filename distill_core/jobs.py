@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from distill_core import worker
 from distill_core.errors import UserError
 from distill_core.events import ENDED, Ended, Note
+from distill_core.sentences import Sentence, worded
 from distill_core.store import Row, Store
 
 AT_ONCE = 2  # over all processes: more would only share the cores
@@ -126,13 +127,13 @@ class Jobs:
     def _supervise(self, row: Row, slot: FileLock) -> None:
         try:
             if row.started:
-                self.store.append(row.id, [Note("Resumed.")])
+                self.store.append(row.id, [Note(worded("Resumed."))])
             folder, home = self.store.folder(row.id), self.store.home
             job = worker.Job(row.id, row.config, folder, home / "cache", self._target, home)
             self._workers[row.id] = worker.start(job, self._thread_mode)
             self._watch(row, self._workers[row.id])
         except Exception as error:
-            message = f"Stillroom could not run this ({type(error).__name__}: {error})."
+            message = worded("Stillroom could not run this ({what}).", what=f"{type(error).__name__}: {error}")
             with contextlib.suppress(Exception):
                 self.store.append(row.id, [Ended("failed", message, traceback.format_exc())])
         finally:
@@ -172,16 +173,18 @@ class Jobs:
     def _settle(self, row: Row, how: str) -> None:
         """A worker went without a last word."""
         now = self.store.run(row.id)
-        where = f" in the stage {now.stage!r}" if now.stage else ""
         if now.status == "stopping":
-            self.store.append(row.id, [Ended("stopped", f"Ended at once{where}; what was on disk is kept.")])
+            said = worded("Ended at once{where}; what was on disk is kept.", where=_where(now))
+            self.store.append(row.id, [Ended("stopped", said)])
         elif self._closing.is_set():
-            self.store.append(row.id, [Note(f"The app was closed{where}; the run is interrupted.", "warning")])
+            said = worded("The app was closed{where}; the run is interrupted.", where=_where(now))
+            self.store.append(row.id, [Note(said, "warning")])
             # Closing is no fault of the run, so it costs none of its tries.
-            self.store.move(row.id, {"running"}, "interrupted", tries=0, message=f"The app was closed{where}.")
+            self.store.move(row.id, {"running"}, "interrupted", tries=0, message=str(said))
         else:
-            sentence = f"The worker died{where} ({how}); the run is interrupted."
-            _interrupt(self.store, now, sentence, self.owner)
+            said = worded("The worker died{where} ({how}); the run is interrupted.",
+                            where=_where(now), how=how)  # fmt: skip
+            _interrupt(self.store, now, said, self.owner)
 
 
 # ---- what any process can tell
@@ -195,11 +198,12 @@ def sweep(store: Store, adopter: str | None = None) -> None:
             continue
         if row.status == "stopping":
             store.append(
-                row.id, [Ended("stopped", "The app died while the run was stopping; what was on disk is kept.")]
+                row.id,
+                [Ended("stopped", worded("The app died while the run was stopping; what was on disk is kept."))],
             )
         elif row.status == "running":
-            where = f" in the stage {row.stage!r}" if row.stage else ""
-            _interrupt(store, row, f"The app died{where}; the run is interrupted.", adopter)
+            said = worded("The app died{where}; the run is interrupted.", where=_where(row))
+            _interrupt(store, row, said, adopter)
         elif adopter and row.status == "queued":
             store.move(row.id, {"queued"}, "queued", owner=adopter)
         elif adopter and row.tries < TRIES and not row.origin:
@@ -208,13 +212,17 @@ def sweep(store: Store, adopter: str | None = None) -> None:
         is_alive(store, file.name.removeprefix("owner-"))  # removes the files of the dead
 
 
-def _interrupt(store: Store, row: Row, sentence: str, owner: str | None) -> None:
+def _where(row: Row) -> str:
+    return worded(" in the stage '{name:stage}'", name=row.stage) if row.stage else ""
+
+
+def _interrupt(store: Store, row: Row, said: Sentence, owner: str | None) -> None:
     """Tells a run as interrupted, and queues it again where there is an owner to run it and it has tries left."""
     if owner and row.tries < TRIES:
         if store.move(row.id, {"running"}, "queued", owner=owner, tries=row.tries + 1):
-            store.append(row.id, [Note(f"{sentence} It resumes by itself.", "warning")])
-    elif store.move(row.id, {"running"}, "interrupted", message=sentence):
-        store.append(row.id, [Note(sentence, "warning")])
+            store.append(row.id, [Note(worded("{what} It resumes by itself.", what=said), "warning")])
+    elif store.move(row.id, {"running"}, "interrupted", message=str(said)):
+        store.append(row.id, [Note(said, "warning")])
 
 
 def is_alive(store: Store, owner: str) -> bool:

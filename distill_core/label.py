@@ -15,6 +15,7 @@ from distill_core.cache import Cache, digest
 from distill_core.device import device
 from distill_core.errors import Stopped
 from distill_core.events import Progress
+from distill_core.sentences import worded
 from distill_core.teacher import Teacher
 
 FORMAT = 1  # raise when the same teacher would answer the same texts otherwise
@@ -55,7 +56,7 @@ def logits(
             if report := pace.after(len(rows), sum(size(chunk[row]) for row in rows)):
                 yield report
             if stop():
-                raise Stopped("Stopped while the teacher was labelling.")
+                raise Stopped(worded("Stopped while the teacher was labelling."))
         with cache.put("logits", key) as folder:
             save_file({"logits": values}, folder / "logits.safetensors")
         found.append(values)

@@ -26,6 +26,7 @@ from distill_core.errors import Diverged, Stopped
 from distill_core.events import Event, Point, Progress
 from distill_core.members import Member
 from distill_core.parts import LOSSES, STUDENTS
+from distill_core.sentences import worded
 from distill_core.text import Vocabulary
 from distill_core.transfer import TransferSet
 
@@ -80,7 +81,7 @@ class Lessons:
             yield event
         best = training.value
         if self.stop():
-            raise Stopped("Stopped before there was a student to keep.")
+            raise Stopped(worded("Stopped before there was a student to keep."))
         with self.cache.put("control", key) as place:
             weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
             save_file(weights, place / "model.safetensors")
@@ -265,6 +266,6 @@ def in_turn(events: Generator[Event, None, Any], turn: int, of: int) -> Generato
 def _scores(found: Tensor, truth: Tensor, metric: str, loss: Tensor) -> dict[str, float]:
     value = float(loss)
     if not math.isfinite(value):
-        raise Diverged("The validation loss is not a finite number any more. A lower learning rate may help.")
+        raise Diverged(worded("The validation loss is not a finite number any more. A lower learning rate may help."))
     values = measures.values(found.argmax(1).numpy(), truth.numpy(), found.shape[1])
     return {"accuracy": values["accuracy"], metric: values[metric], "loss": value}

@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from distill_core.config import Config
+from distill_core.sentences import percent
 
 LEVEL = 0.95
 
@@ -34,7 +35,7 @@ class Member:
         return f"{what}@{self.name}" if self.name else what
 
     def __str__(self) -> str:
-        part = f", {self.share:.0%} of the transfer set" if self.share < 1 else ""
+        part = f", {percent(self.share, 0)} of the transfer set" if self.share < 1 else ""
         return f"{self.student}, seed {self.seed}{part}"
 
 

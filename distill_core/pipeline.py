@@ -38,6 +38,7 @@ from distill_core.events import (
 from distill_core.learn import Kept, Learned, Lessons, in_turn
 from distill_core.members import Member
 from distill_core.parts import VECTORS
+from distill_core.sentences import made, worded
 from distill_core.teacher import Teacher
 from distill_core.vectors._nearest import nearest
 
@@ -52,7 +53,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     run.folder.mkdir(parents=True, exist_ok=True)
     for stage in STAGES:
         if stop() and stage != "compare":
-            raise Stopped("Stopped before there was a student to keep.")
+            raise Stopped(worded("Stopped before there was a student to keep."))
         yield StageStarted(stage)
         started = time.monotonic()
         cached = yield from getattr(run, stage)()
@@ -71,10 +72,11 @@ class _Run:
         """Raises Stopped where a stop left something undone."""
         main, all_of_them = self.learned[self.members[0]], len(self.members)
         if not main.whole:
-            raise Stopped(f"Stopped; the best student so far is kept, from step {main.step} of {self.lessons.steps}.")
+            raise Stopped(worded("Stopped; the best student so far is kept, from step {step:,} of {steps:,}.",
+                                   step=main.step, steps=self.lessons.steps))  # fmt: skip
         if self.finished < all_of_them:
-            raise Stopped(f"Stopped; {self.finished} of {all_of_them} students are finished and compared. Resuming the "
-                          "run goes on with the others.")  # fmt: skip
+            raise Stopped(worded("Stopped; {done} of {all} students are finished and compared. Resuming the run goes "
+                                   "on with the others.", done=self.finished, all=all_of_them))  # fmt: skip
 
     def data(self) -> Steps:
         self.rows = data.load(self.config)
@@ -135,7 +137,8 @@ class _Run:
             yield Fact("members", [vars(member) for member in self.members])
         self.controls: dict[tuple[str, int], Learned] = {}
         if not self.config.control:
-            yield Note("The control run is switched off: nobody will know what distilling did.", "warning", "control")
+            yield Note(worded("The control run is switched off: nobody will know what distilling did."), "warning",
+                       "control")  # fmt: skip
             return False
         whole = [member for member in self.members if member.share == 1]  # the shares have the main member's
         for turn, member in enumerate(whole):
@@ -161,13 +164,14 @@ class _Run:
             taught = self.lessons.student(member, self.soft, self.valid_logits)
             learned = yield from in_turn(taught, turn, len(self.members))
             if not self.learned and not learned.step:
-                raise Stopped("Stopped before there was a student to keep.")
+                raise Stopped(worded("Stopped before there was a student to keep."))
             if learned.whole or not self.learned:  # of the main member alone half a training is worth showing
                 self.learned[member] = learned
             if learned.whole and learned.scores and len(self.members) > 1:
                 reached = learned.scores[self.metric]
-                yield Note(f"{turn + 1} of {len(self.members)}, {member}: {self.metric} {reached:.3f} on the "
-                           "validation rows.", about="student")  # fmt: skip
+                yield Note(worded("{turn} of {all}, {member}: {metric:metric} {reached:.3f} on the validation rows.",
+                                    turn=turn + 1, all=len(self.members), member=str(member), metric=self.metric,
+                                    reached=float(reached)), about="student")  # fmt: skip
         self.finished = sum(learned.whole for learned in self.learned.values())
         return all(learned.cached for learned in self.learned.values())
 
@@ -183,7 +187,8 @@ class _Run:
         valid = {name: ask(rows.valid.texts) for name, ask in asked.items()} | {"teacher": self.valid_logits.numpy()}
         asked["teacher"] = teacher.logits
         if self.device != "cpu":
-            yield Note(f"The teacher was timed on {self.device}, the other rows on the CPU.", "warning", "compare")
+            yield Note(worded("The teacher was timed on {device}, the other rows on the CPU.", device=self.device),
+                       "warning", "compare")  # fmt: skip
         scores: dict[str, dict[str, Any]] = {}
         models = len(asked) + len(self.learned) - 1
         for name, ask in asked.items():
@@ -220,7 +225,8 @@ class _Run:
             "tests_read": evaluate.tests_read(self.cache, test, rows.labels, self.folder.name),
         }
         given = len(self.set.texts) - self.set.source.count("augmented")
-        yield Compared(summary | {"verdict": verdict.after(summary, given, rows.pair)})
+        said = verdict.after(summary, given, rows.pair)
+        yield Compared(summary | {"verdict": [[level, str(told), made(told)] for level, told in said]})
         return False
 
     def _asked(self, learned: Learned, member: Member) -> Callable[[Sequence[tuple[str, ...]]], np.ndarray]:

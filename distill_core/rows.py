@@ -5,6 +5,9 @@ Knows nothing of files, splits or models.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from distill_core.sentences import Sentence, worded
 
 Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
 SHOWN = 60  # characters of an example
@@ -40,24 +43,19 @@ class Notes:
     def __init__(self, first: Iterable[str] = ()):
         self.all: list[tuple[str, str]] = [("info", note) for note in first]
 
-    def info(self, text: str) -> None:
-        """Something that the person should know."""
-        self.all.append(("info", text))
+    def info(self, template: str, **values: Any) -> None:
+        """Something that the person should know, as `sentences` makes it."""
+        self.all.append(("info", worded(template, **values)))
 
-    def warn(self, text: str) -> None:
+    def warn(self, template: str, **values: Any) -> None:
         """Something that the person should look at."""
-        self.all.append(("warning", text))
+        self.all.append(("warning", worded(template, **values)))
 
 
-def counted(number: int, noun: str) -> str:
-    """ "1 row", "1,234 rows"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def some(rows: Sequence[Row]) -> str:
+def some(rows: Sequence[Row]) -> Sentence:
     """The first few row numbers."""
-    word = "row" if len(rows) == 1 else "rows"
-    return f"{word} {', '.join(f'{row.number}' for row in rows[:5])}" + (", …" if len(rows) > 5 else "")
+    numbers = ", ".join(f"{row.number}" for row in rows[:5]) + (", …" if len(rows) > 5 else "")
+    return worded("{n:~row|rows} {numbers}", n=len(rows), numbers=numbers)
 
 
 def short(text: Sequence[str]) -> str:

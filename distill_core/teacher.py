@@ -22,6 +22,7 @@ from distill_core.errors import Stopped, TeacherError
 from distill_core.events import Event, Note, Point, Progress
 from distill_core.host import public_host
 from distill_core.kept import name_for
+from distill_core.sentences import worded
 from distill_core.teacher_labels import check
 from distill_core.teacher_model import Teacher, by_length
 
@@ -46,7 +47,7 @@ def load(name: str, labels: Sequence[str], pair: bool, config: Config) -> Teache
     order, said = teacher_labels.match(theirs, labels, name)
     model = teacher_guard.build(folder, settings, weights, name, new_head=False)
     if settings.problem_type == "multi_label_classification":
-        notes.append("The teacher was made to give several labels at once; here its highest one counts.")
+        notes.append(worded("The teacher was made to give several labels at once; here its highest one counts."))
     return _teacher(folder, model, weights, labels, order, config, name, notes + said)
 
 
@@ -77,7 +78,7 @@ def fine_tune(
         key["metric"] = metric
     shelf = kept.shelf(home)
     if entry := shelf.get(kept.KIND, key):
-        yield Note("The teacher was fine-tuned before on the same rows with the same knobs; it is used again.",
+        yield Note(worded("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
         return _kept_teacher(entry, data, config)
     learner = _begun(folder, settings, weights, data.labels, config)
@@ -97,8 +98,8 @@ def fine_tune(
     entry = shelf.get(kept.KIND, key)
     if entry is None:
         raise RuntimeError("a teacher that was just kept is not there")
-    yield Note(f"The fine-tuned teacher is kept as {kept.PREFIX}{entry.name[: kept.KEY_LENGTH]} for other runs.",
-               about="teacher")  # fmt: skip
+    yield Note(worded("The fine-tuned teacher is kept as {name} for other runs.",
+                      name=f"{kept.PREFIX}{entry.name[: kept.KEY_LENGTH]}"), about="teacher")  # fmt: skip
     return _kept_teacher(entry, data, config)
 
 
@@ -159,7 +160,7 @@ def _train(
             tick = next(ticks)
         except StopIteration as end:
             if stop() or not end.value.step:
-                raise Stopped("Stopped while the teacher was being fine-tuned.") from None
+                raise Stopped(worded("Stopped while the teacher was being fine-tuned.")) from None
             return end.value.scores
         yield Progress("teacher", tick.step, tick.steps, "steps", tick.left)
         yield Point("teacher/loss", tick.step, tick.loss)
@@ -199,8 +200,9 @@ def _teacher(
     tokenizer = teacher_guard.tokenizer(folder, model.config, name, notes)
     limit = teacher_guard.longest(model.config, tokenizer)
     if limit < config.max_tokens:
-        notes.append(f"The teacher reads {limit} tokens at most, so longer texts are cut there (max_tokens said "
-                     f"{config.max_tokens}).")  # fmt: skip
+        notes.append(worded("The teacher reads {limit:,} tokens at most, so longer texts are cut there ({knob:knob} "
+                            "said {asked:,}).", limit=limit, knob="max_tokens",
+                            asked=config.max_tokens))  # fmt: skip
     return Teacher(
         model, tokenizer, labels, list(order), name=name, max_tokens=min(limit, config.max_tokens),
         fingerprint=teacher_guard.fingerprint(folder, weights, labels), bytes=weights.bytes, notes=notes,

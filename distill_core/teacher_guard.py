@@ -23,6 +23,7 @@ from torch import Tensor
 
 from distill_core.errors import TeacherError
 from distill_core.host import public_host
+from distill_core.sentences import worded
 
 # Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own; and
 # ConvBERT's answer to a text changes with the padding beside it.
@@ -216,7 +217,9 @@ def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
     if not (folder / "tokenizer.json").is_file() and not _has_case_setting(folder) and _cased(folder / "vocab.txt"):
         # BioBERT, SpanBERT and others ship vocab.txt alone; the default would lower-case every text for them.
         options["do_lower_case"] = False
-        notes.append("The teacher's vocabulary has capital letters and nothing says otherwise, so texts keep theirs.")
+        notes.append(
+            worded("The teacher's vocabulary has capital letters and nothing says otherwise, so texts keep theirs.")
+        )
     try:
         made = AutoTokenizer.from_pretrained(
             str(folder), config=config, trust_remote_code=False, local_files_only=True, **options

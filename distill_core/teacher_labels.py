@@ -12,6 +12,7 @@ from torch import Tensor
 
 from distill_core.errors import TeacherError
 from distill_core.events import Note
+from distill_core.sentences import percent, worded
 
 GENERIC = re.compile(r"label[_ ]?(\d+)$", re.IGNORECASE)
 SYNONYMS = (
@@ -78,15 +79,18 @@ def check(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[N
     if len(right) >= ROWS_FOR_ORDER and best > accuracy + 2 * CLEARLY and best > majority + CLEARLY:
         pairs = ", ".join(f"its {labels[i]} is your {labels[j]}" for i, j in zip(rows, columns, strict=True) if i != j)
         raise TeacherError(
-            f"The teacher's labels look exchanged: as they are matched now it is right on {accuracy:.0%} of the "
-            f"validation rows, in another order on {best:.0%} ({pairs}). Correct id2label in its config.json, or "
-            "rename the data's labels."
+            f"The teacher's labels look exchanged: as they are matched now it is right on {percent(accuracy, 0)} of "
+            f"the validation rows, in another order on {percent(best, 0)} ({pairs}). Correct id2label in its "
+            "config.json, or rename the data's labels."
         )
     error = (majority * (1 - majority) / len(right)) ** 0.5
     if accuracy <= majority + 2 * error:
-        return [Note(f"The teacher is right on {accuracy:.0%} of the validation rows; always answering {commonest!r} "
-                     f"would be on {majority:.0%}. It has next to nothing to teach: fine-tune it or choose another.",
-                     "warning", "teacher")]  # fmt: skip
+        told = worded(
+            "The teacher is right on {right:.0%} of the validation rows; always answering {label} would be on "
+            "{usual:.0%}. It has next to nothing to teach: fine-tune it or choose another.",
+            right=accuracy, label=repr(commonest), usual=majority,
+        )  # fmt: skip
+        return [Note(told, "warning", "teacher")]
     return []
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from distill_core.device import autocast, device, fast_dtype
 from distill_core.errors import TeacherError
+from distill_core.sentences import percent
 from distill_core.text import MASK, plain
 
 Text = tuple[str, ...]
@@ -147,8 +148,8 @@ class Teacher:
         """Raises TeacherError where its tokenizer plainly isn't made for `texts`."""
         share = self.unknown_share(texts[:SAMPLE])
         if share > UNKNOWN_SHARE:
-            raise TeacherError(f"{self.name} doesn't know {share:.0%} of the tokens of these texts: its tokenizer is "
-                               "for another language, or damaged. Choose another teacher.")  # fmt: skip
+            raise TeacherError(f"{self.name} doesn't know {percent(share, 0)} of the tokens of these texts: its "
+                               "tokenizer is for another language, or damaged. Choose another teacher.")  # fmt: skip
 
     def pieces(self) -> Tokenizer:
         """Its tokenizer as a plain `tokenizers` one, neither cutting nor padding. Ids are rows of `input_table`.

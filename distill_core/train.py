@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from distill_core.cache import digest, write_whole
 from distill_core.errors import Diverged
+from distill_core.sentences import worded
 
 POOL = 50  # batches that are sorted by length together: wide enough for even lengths, narrow enough for a fresh order
 CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
@@ -161,7 +162,8 @@ def batches(rows: int, size: int, seed: int, epoch: int, lengths: Sequence[int] 
 def _step(model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tensor, plan: Plan, step: int) -> float:
     value = loss.item()
     if not math.isfinite(value):
-        raise Diverged(f"The loss became {value} at step {step + 1}. A lower learning rate than {plan.lr:g} may help.")
+        raise Diverged(worded("The loss became {value} at step {step:,}. A lower learning rate than {lr:g} may help.",
+                                value=str(value), step=step + 1, lr=plan.lr))  # fmt: skip
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
     loss.backward()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokenizers import Tokenizer
 
@@ -25,6 +25,7 @@ from distill_core.events import Event, Note, Progress
 from distill_core.groups import Held
 from distill_core.parts import AUGMENT
 from distill_core.rows import bare
+from distill_core.sentences import worded
 from distill_core.text import WITHOUT_SPACES, Words, plain, words
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ class Augmenter:
         seed: int | None = None,
     ):
         """`pieces` is the teacher's tokenizer: it cuts words in languages without spaces. Raises KnobError where the
-        rates of the word rules add up to more than 1. `notes` tells which rules are off, and why."""
+        rates of the word rules add up to more than 1. `notes` are the rules that are off, each with why."""
         self.language = config.language if language is None else language
         self.seed = config.seed if seed is None else seed
-        self.notes: list[str] = []
+        self.notes: list[tuple[str, str]] = []
         self._pieces = plain(pieces) if pieces is not None and self.language in WITHOUT_SPACES else None
         self._words: dict[str, Words] = {}
         rates = {name: config.rules.get(name, 0.0) for name in AUGMENT.names}
@@ -106,7 +107,7 @@ class Augmenter:
         for name in rates:
             rule, reason = AUGMENT.get(name).prepare(sentences, self.language)
             if rule is None:
-                self.notes.append(f"The rule {name} is off: {reason}")
+                self.notes.append((name, reason))
             else:
                 rules[name] = rule
         self.rules = tuple(rules)
@@ -238,8 +239,9 @@ def build(
     labelled = len(kept.texts)
     for origin, text in enumerate(data.unlabelled):
         if len(kept.texts) >= max(config.transfer_limit, labelled):
-            yield _note(f"Of {len(data.unlabelled):,} unlabelled texts {origin:,} were looked at: the limit of "
-                        f"{config.transfer_limit:,} texts (transfer_limit) is reached.", "warning")  # fmt: skip
+            yield _note("Of {all:,} unlabelled texts {seen:,} were looked at: the limit of {limit:,} texts "
+                        "({knob:knob}) is reached.", "warning",
+                        all=len(data.unlabelled), seen=origin, **_limit(config))  # fmt: skip
             break
         kept.add(text, "unlabelled", origin)
     counts: Counter[str] = Counter()
@@ -248,15 +250,15 @@ def build(
         made = True
         yield from _augmented(data, config, pieces, stop, kept, counts)
     elif config.n_iter:
-        yield _note(f"Nothing was augmented: the texts given already reach the limit of {config.transfer_limit:,} "
-                    "(transfer_limit).", "warning")  # fmt: skip
+        yield _note("Nothing was augmented: the texts given already reach the limit of {limit:,} ({knob:knob}).",
+                    "warning", **_limit(config))  # fmt: skip
     if kept.dropped["held_out"]:
-        yield _note("Left out of the transfer set, because they equal or hold a validation or test text: "
-                    f"{kept.dropped['held_out']:,}.")  # fmt: skip
+        yield _note("Left out of the transfer set, because they equal or hold a validation or test text: {n:,}.",
+                    n=kept.dropped["held_out"])  # fmt: skip
     if made and counts:
-        shares = ", ".join(f"{name} in {count:,}" for name, count in counts.items())
-        yield _note(f"{kept.source.count('augmented'):,} augmented texts: {shares}; "
-                    f"duplicates dropped: {kept.dropped['duplicates']:,}.")  # fmt: skip
+        shares = [worded("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
+        yield _note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.", n=kept.source.count("augmented"),
+                    shares=shares, same=kept.dropped["duplicates"])  # fmt: skip
     return TransferSet(kept.texts, kept.source, kept.origin, dict(counts), dict(kept.dropped))
 
 
@@ -271,16 +273,17 @@ def _augmented(
     total = config.n_iter * len(data.train.texts)
     yield Progress("transfer", 0, total, "texts")
     augmenter = Augmenter(data.train.texts, config, pieces, getattr(data, "language", None))
-    for sentence in augmenter.notes:
-        yield _note(sentence, "warning")
+    for rule, reason in augmenter.notes:
+        yield _note("The rule {rule} is off: {reason}", "warning", rule=rule, reason=reason)
     counts.update(dict.fromkeys(augmenter.rules, 0))
     start = told = time.monotonic()
     for done, child in enumerate(_passes(augmenter, data.train.texts, config, stop), 1):
         if child.rules and kept.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
             counts.update(child.rules)
             if len(kept.texts) == config.transfer_limit:
-                yield _note(f"Augmentation ended in pass {(done - 1) // len(data.train.texts) + 1} of {config.n_iter}: "
-                            f"the limit of {config.transfer_limit:,} texts (transfer_limit) is reached.")  # fmt: skip
+                yield _note("Augmentation ended in pass {turn:,} of {all:,}: the limit of {limit:,} texts "
+                            "({knob:knob}) is reached.", turn=(done - 1) // len(data.train.texts) + 1,
+                            all=config.n_iter, **_limit(config))  # fmt: skip
                 break
         if done % 256 == 0 and (now := time.monotonic()) - told > SECONDS:
             told = now
@@ -297,7 +300,7 @@ def _passes(
     random.Random(augmenter.seed).shuffle(order)
     for place in range(config.n_iter * len(texts)):
         if stop is not None and place % 256 == 0 and stop():
-            raise Stopped("The run was stopped while the transfer set was made.")
+            raise Stopped(worded("The run was stopped while the transfer set was made."))
         turn, origin = divmod(place, len(order))
         yield augmenter.make(texts[order[origin]], turn, order[origin])
 
@@ -336,5 +339,9 @@ class _Kept:
         return True
 
 
-def _note(text: str, level: str = "info") -> Note:
-    return Note(text, level, "transfer")
+def _limit(config: Config) -> dict[str, Any]:
+    return {"limit": config.transfer_limit, "knob": "transfer_limit"}
+
+
+def _note(template: str, level: str = "info", **values: Any) -> Note:
+    return Note(worded(template, **values), level, "transfer")

@@ -8,6 +8,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from distill_core.rows import short
+from distill_core.sentences import Sentence, worded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from distill_core.data import Data
     from distill_core.transfer import TransferSet
 
-Said = list[tuple[str, str]]
+Said = list[tuple[str, Sentence]]
 
 # Of the metric: a teacher, or a gap, of less above the floor or the control is lost in the noise of any test set here.
 GAIN = 0.01
@@ -31,7 +32,40 @@ SMALL = 0.05  # no task on real text here gained much more from distilling: a te
 DISAGREE = 0.1
 WORN = 20  # readings of a test set, after which the best of them owes something to luck
 EXAMPLES = 3
-NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
+FEW_TEXTS = (
+    "Teacher and student have {n:text|texts} to work with. So few teach little: expect a student near its control, and "
+    "add texts without labels if there are any."
+)
+FEW_PAIRS = (
+    "Teacher and student have {n:pair|pairs} to work with. Sets of pairs this small gained next to nothing so far: "
+    "expect a student near its control, and add pairs without labels if there are any."
+)
+STANDS_ON_TEXTS = (
+    "The transfer set stands on {n:text that is|texts that are} not augmented. More of them, also without labels, is "
+    "what helps most."
+)
+STANDS_ON_PAIRS = (
+    "The transfer set stands on {n:pair that is|pairs that are} not augmented. More of them, also without labels, is "
+    "what helps most."
+)
+PAID = (
+    "Distilling paid: the student is {points:.1f} points of {metric:metric} above its control (95 % interval "
+    "{low:+.1f} to {high:+.1f})."
+)
+PAID_GAP = (
+    "Distilling paid: the student is {points:.1f} points of {metric:metric} above its control (95 % interval "
+    "{low:+.1f} to {high:+.1f}), {share:.0%} of the gap to the teacher."
+)
+HARM = (
+    "Distilling did harm: the student is {points:.1f} points of {metric:metric} below its control (95 % interval "
+    "{low:+.1f} to {high:+.1f})."
+)
+ABOVE = (
+    "Whether distilling helped can't be told: the student is {points:.1f} points of {metric:metric} above its control, "
+    "within chance (95 % interval {low:+.1f} to {high:+.1f}). With these {rows:,} rows a difference has to be about "
+    "{least:.1f} points to show; more test rows or several seeds would tell."
+)
+BELOW = ABOVE.replace("above its control", "below its control")
 
 
 def before(data: "Data") -> Said:
@@ -39,16 +73,14 @@ def before(data: "Data") -> Said:
     said: Said = []
     rows, texts = len(data.test), len(data.train) + len(data.unlabelled)
     least = detectable(rows)
-    seen = f"With {rows:,} test rows, student and control must differ by about {least:.1%} of them to be told apart"
+    seen = worded("With {rows:,} test rows, student and control must differ by about {least:.1%} of them to be told "
+                  "apart.", rows=rows, least=least)  # fmt: skip
     if least > SMALL:
-        said.append(("warning", f"{seen}. Few gains are as large: more test rows would tell more."))
+        said.append(("warning", worded("{seen} Few gains are as large: more test rows would tell more.", seen=seen)))
     else:
-        said.append(("info", f"{seen}."))
+        said.append(("info", seen))
     if texts < FEW[data.pair]:
-        kind = "pairs" if data.pair else "texts"
-        gain = "Sets of pairs this small gained next to nothing so far" if data.pair else "So few teach little"
-        said.append(("warning", f"Teacher and student have {texts:,} {kind} to work with. {gain}: expect a student "
-                     f"near its control, and add {kind} without labels if there are any."))  # fmt: skip
+        said.append(("warning", worded(FEW_PAIRS if data.pair else FEW_TEXTS, n=texts)))
     return said
 
 
@@ -56,16 +88,18 @@ def of_teacher(teacher: float, floor: float, metric: str) -> Said:
     """What the teacher's value of the metric on validation says, beside the floor's."""
     if teacher - floor >= GAIN:
         return []
-    return [("warning", f"On validation the teacher reaches {shown(teacher, metric)}, a bag of words "
-             f"{shown(floor, metric)}. Distilling will hardly pay here.")]  # fmt: skip
+    return [("warning", worded("On validation the teacher reaches {teacher}, a bag of words {floor}. Distilling will "
+                               "hardly pay here.", teacher=shown(teacher, metric),
+                               floor=shown(floor, metric)))]  # fmt: skip
 
 
 def of_control(control: float, teacher: float, metric: str) -> Said:
     """What the control's value of the metric on validation says, beside the teacher's."""
     if teacher - control >= GAIN:
         return []
-    return [("warning", f"On validation the control already reaches {shown(control, metric)}, the teacher "
-             f"{shown(teacher, metric)}: there is hardly a gap to recover.")]  # fmt: skip
+    return [("warning", worded("On validation the control already reaches {control}, the teacher {teacher}: there is "
+                               "hardly a gap to recover.", control=shown(control, metric),
+                               teacher=shown(teacher, metric)))]  # fmt: skip
 
 
 def of_labels(data: "Data", transfer: "TransferSet", logits: "NDArray[Any]") -> dict[str, Any]:
@@ -99,15 +133,17 @@ def on_labels(found: dict[str, Any]) -> Said:
     if not found["rows"]:
         return []
     share = found["rows"] / found["of"]
-    examples = "; ".join(
-        f"“{short(one['text'])}” is labelled {one['label']}, the teacher says {one['teacher']} "
-        f"({one['probability']:.0%})" for one in found["examples"]
-    )  # fmt: skip
-    what = (f"The teacher contradicts {found['rows']:,} of {found['of']:,} training labels ({share:.1%}), "
-            f"{found['confident']:,} of them with confidence: {examples}.")  # fmt: skip
+    examples = [
+        worded("“{text}” is labelled {label}, the teacher says {teacher} ({sure:.0%})", text=short(one["text"]),
+               label=one["label"], teacher=one["teacher"], sure=one["probability"]) for one in found["examples"]
+    ]  # fmt: skip
+    what = worded("The teacher contradicts {rows:,} of {all:,} training labels ({share:.1%}), {sure:,} of them with "
+                  "confidence: {examples}.", rows=found["rows"], all=found["of"], share=share, sure=found["confident"],
+                  examples=examples)  # fmt: skip
     if share < DISAGREE:
         return [("info", what)]
-    return [("warning", f"{what} One of the two is wrong that often; look at the labels, or choose another teacher.")]
+    return [("warning", worded("{what} One of the two is wrong that often; look at the labels, or choose another "
+                               "teacher.", what=what))]  # fmt: skip
 
 
 def after(summary: dict[str, Any], texts: int, pair: bool) -> Said:
@@ -117,47 +153,46 @@ def after(summary: dict[str, Any], texts: int, pair: bool) -> Said:
     value = {row: found[metric] for row, found in scores.items()}
     said = [_outcome(summary, rows)]
     if value["teacher"] - value["floor"] < GAIN:
-        said.append(("warning", f"The teacher ({shown(value['teacher'], metric)}) is hardly above the floor "
-                     f"({shown(value['floor'], metric)}): it had little to pass on."))  # fmt: skip
+        said.append(("warning", worded("The teacher ({teacher}) is hardly above the floor ({floor}): it had little to "
+                     "pass on.", teacher=shown(value["teacher"], metric),
+                     floor=shown(value["floor"], metric))))  # fmt: skip
     if "control" in value and value["teacher"] - value["control"] < GAIN:
-        said.append(("warning", f"The control ({shown(value['control'], metric)}) is at the teacher already "
-                     f"({shown(value['teacher'], metric)}): the labels alone were enough."))  # fmt: skip
+        said.append(("warning", worded("The control ({control}) is at the teacher already ({teacher}): the labels "
+                     "alone were enough.", control=shown(value["control"], metric),
+                     teacher=shown(value["teacher"], metric))))  # fmt: skip
     if texts < FEW[pair]:
-        said.append(("warning", f"The transfer set stands on {texts:,} {'pairs' if pair else 'texts'} that are not "
-                     "augmented. More of them, also without labels, is what helps most."))  # fmt: skip
+        said.append(("warning", worded(STANDS_ON_PAIRS if pair else STANDS_ON_TEXTS, n=texts)))
     found = summary.get("disagreement")
     if found and found["rows"] >= DISAGREE * found["of"]:
-        said.append(("warning", f"The teacher contradicts {found['rows'] / found['of']:.0%} of the training labels: "
-                     "the student follows the teacher, the scores follow the labels."))  # fmt: skip
+        said.append(("warning", worded("The teacher contradicts {share:.0%} of the training labels: the student "
+                     "follows the teacher, the scores follow the labels.",
+                     share=found["rows"] / found["of"])))  # fmt: skip
     if summary["differences"]["student-teacher"]["high"] >= 0:
-        said.append(("info", f"On these {rows:,} rows the student can't be told from its teacher."))
+        said.append(("info", worded("On these {rows:,} rows the student can't be told from its teacher.", rows=rows)))
     if summary.get("tests_read", 1) >= WORN:
-        said.append(("warning", f"{readings(summary['tests_read'])} Whoever picks the best of so many runs by it has "
-                     "picked some luck too."))  # fmt: skip
+        said.append(("warning", worded("{read} Whoever picks the best of so many runs by it has picked some luck too.",
+                     read=readings(summary["tests_read"]))))  # fmt: skip
     return said
 
 
-def _outcome(summary: dict[str, Any], rows: int) -> tuple[str, str]:
+def _outcome(summary: dict[str, Any], rows: int) -> tuple[str, Sentence]:
     """Whether the student is above its control."""
     found = summary["differences"].get("student-control")
     if found is None:
-        return "warning", "The control run was switched off, so nobody knows what distilling did."
-    low, high, metric = found["low"], found["high"], NAMES[summary["metric"]]
-    what = f"{abs(found['difference']) * 100:.1f} points of {metric}"
-    spread = f"95 % interval {low * 100:+.1f} to {high * 100:+.1f}"
+        return "warning", worded("The control run was switched off, so nobody knows what distilling did.")
+    low, high = found["low"], found["high"]
+    values = {
+        "points": abs(found["difference"]) * 100, "metric": summary["metric"], "low": low * 100, "high": high * 100,
+    }  # fmt: skip
     if low > 0:
         share = summary.get("gap_recovered")
-        gap = f", {share:.0%} of the gap to the teacher" if share is not None else ""
-        return "info", f"Distilling paid: the student is {what} above its control ({spread}){gap}."
+        if share is None:
+            return "info", worded(PAID, **values)
+        return "info", worded(PAID_GAP, **values, share=share)
     if high < 0:
-        return "warning", f"Distilling did harm: the student is {what} below its control ({spread})."
-    least = (high - low) / (2 * 1.96) * POWER
-    way = "above" if found["difference"] >= 0 else "below"
-    return "warning", (
-        f"Whether distilling helped can't be told: the student is {what} {way} its control, within chance ({spread}). "
-        f"With these {rows:,} rows a difference has to be about {least * 100:.1f} points to show; more test rows or "
-        "several seeds would tell."
-    )
+        return "warning", worded(HARM, **values)
+    least = (high - low) / (2 * 1.96) * POWER * 100
+    return "warning", worded(ABOVE if found["difference"] >= 0 else BELOW, **values, rows=rows, least=least)
 
 
 def detectable(rows: int, apart: float = APART) -> float:
@@ -166,11 +201,14 @@ def detectable(rows: int, apart: float = APART) -> float:
     return min(1.0, POWER * sqrt(apart / max(1, rows)))
 
 
-def readings(count: int) -> str:
+def readings(count: int) -> Sentence:
     """How often a test set has been read, as a sentence."""
-    return f"This test has been read {'once' if count == 1 else f'{count:,} times'}."
+    if count == 1:
+        return worded("This test has been read once.")
+    return worded("This test has been read {n:,} times.", n=count)
 
 
-def shown(value: float, metric: str) -> str:
+def shown(value: float, metric: str) -> Sentence:
     """A value of the metric with its name: "87.4 % accuracy", "macro-F1 0.874"."""
-    return f"{value:.1%} {NAMES[metric]}" if metric == "accuracy" else f"{NAMES[metric]} {value:.3f}"
+    form = "{value:.1%} {name:metric}" if metric == "accuracy" else "{name:metric} {value:.3f}"
+    return worded(form, value=value, name=metric)

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Fact, Point
 from distill_core.host import peak_memory
+from distill_core.sentences import made, worded
 
 PIPELINE = "distill_core.pipeline:distill"
 PRELOAD = "distill_core.preload"
@@ -89,19 +90,21 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
                 say(event)
         if peak := peak_memory():
             say(Fact("memory", peak))
-        said = Ended("stopped", "Stopped; the best student so far was kept.") if stop() else Ended("finished")
+        said = Ended("stopped", worded("Stopped; the best student so far was kept.")) if stop() else Ended("finished")
     except UserError as error:
-        said = Ended("failed", str(error))
+        said = Ended("failed", str(error), made=made(error))
     except Stopped as error:
-        said = Ended("stopped", str(error) or "Stopped before there was a student to keep.")
+        said = Ended("stopped", str(error) or "Stopped before there was a student to keep.", made=made(error))
     except Diverged as error:
-        said = Ended("diverged", str(error) or "The loss is no longer a number. Lower the learning rate.")
+        said = Ended("diverged", str(error) or "The loss is no longer a number. Lower the learning rate.",
+                     made=made(error))  # fmt: skip
     except Exception as error:
         what = str(error).strip().partition("\n")[0]
         trace = traceback.format_exc()
         print(trace, file=sys.stderr)
         told = f"{type(error).__name__}: {what}" if what else type(error).__name__
-        said = Ended("failed", f"Stillroom made a mistake ({told}). The traceback is in the run's log.", trace)
+        said = Ended("failed", worded("Stillroom made a mistake ({what}). The traceback is in the run's log.",
+                                        what=told), trace)  # fmt: skip
     say(said)
 
 

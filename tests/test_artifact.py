@@ -105,10 +105,10 @@ def test_the_card_shows_the_four_rows(tmp_path):
     out = artifact.export(tmp_path / "student", tmp_path / "out", REPORT)
     card = (out / "README.md").read_text()
     for row in ("floor", "control", "student", "teacher"):
-        assert f"| {row} | 90.0% | 80.0% to 95.0% | 0.890 | 0.080, 0.020 | 1,234 | 5,678 | 0.50 (0.75) |" in card
+        assert f"| {row} | 90.0 % | 80.0 % to 95.0 % | 0.890 | 0.080, 0.020 | 1,234 | 5,678 | 0.50 (0.75) |" in card
     assert "This test has been read 14 times." in card and "- The control is at the teacher already." in card
     assert "not calibrated" in card
-    assert "recovered: 50.0%" in card and "not defined" in card
+    assert "recovered: 50.0 %" in card and "not defined" in card
     assert artifact.export(tmp_path / "student", out, REPORT) == out  # again, over itself
 
 
@@ -120,7 +120,7 @@ def test_the_card_names_the_metric_of_the_task(tmp_path):
     report = REPORT | {"metric": "mcc", "scores": scores}
     card = (artifact.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text()
     assert "| Matthews correlation | 95 % interval | accuracy | 95 % interval |" in card
-    assert "| student | 0.700 | 0.600 to 0.800 | 90.0% |" in card and "teacher's Matthews correlation" in card
+    assert "| student | 0.700 | 0.600 to 0.800 | 90.0 % |" in card and "teacher's Matthews correlation" in card
 
 
 def test_a_temperature_softens_probabilities_and_changes_no_label(tmp_path):

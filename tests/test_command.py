@@ -158,10 +158,10 @@ def test_run_ends_in_one_json_object(stillroom: Callable[..., Done]) -> None:
 def test_run_shows_four_rows_to_people(stillroom: Callable[..., Done]) -> None:
     done = stillroom("demo", "--epochs", "2")
     assert done.code == 0
-    for row, share in (("floor", "60.0%"), ("control", "70.0%"), ("student", "80.0%"), ("teacher", "90.0%")):
+    for row, share in (("floor", "60.0 %"), ("control", "70.0 %"), ("student", "80.0 %"), ("teacher", "90.0 %")):
         right, cost = [line for line in done.out.splitlines() if line.startswith(row)]
-        assert share in right and "70.0% to 90.0%" in right and "0.10 ms" in cost
-    assert "50.0%" in done.out and "88.9%" in done.out and "95.0%" in done.out
+        assert share in right and "70.0 % to 90.0 %" in right and "0.10 ms" in cost
+    assert "50.0 %" in done.out and "88.9 %" in done.out and "95.0 %" in done.out
     shown = stillroom("show", "last")
     assert "finished" in shown.out and "epochs 2" in shown.out and "teacher" in shown.out
 

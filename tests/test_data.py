@@ -110,7 +110,7 @@ def test_duplicates_are_merged_and_contradictions_left_to_the_teacher() -> None:
     assert found.train.texts.count(("twice",)) == 1 and ("both",) not in found.train.texts
     assert found.unlabelled == [("both",)]
     assert "1 row of train repeated another" in said(found, "info")
-    assert "1 text of train with two different labels (rows 23 (class 0) and 24 (class 1))" in said(found, "warning")
+    assert "1 text of train with two different labels (rows 23 (class 0) + 24 (class 1))" in said(found, "warning")
 
 
 def test_contradictions_in_what_is_scored_are_told_and_kept() -> None:
@@ -230,7 +230,7 @@ def test_a_source_nobody_can_mend_loses_its_bad_rows_and_says_so() -> None:
 
 def test_labels_that_differ_by_case_alone_are_pointed_out() -> None:
     found = made(Rows([(f"text {n} is {n}",) for n in range(60)], ["Good", "good", "bad"] * 20))
-    assert len(found.labels) == 3 and "'Good' and 'good' differ by case alone" in said(found, "warning")
+    assert len(found.labels) == 3 and "'Good', 'good' differ by case alone" in said(found, "warning")
 
 
 @pytest.mark.parametrize("name", ["more.txt", "more.csv", "more.jsonl"])

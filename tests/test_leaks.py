@@ -53,7 +53,7 @@ def test_they_stay_where_that_is_asked_but_equal_texts_never_do():
 def test_validation_is_held_out_too():
     data = made([*TRAIN, "these are valid words 3 here and there"])
     assert "these are valid words 3 here and there" not in texts(data)
-    assert any("1 row of train contain or stand in a text of validation (row 45;" in said for said in warnings(data))
+    assert any("1 row of train contains or stands in a text of validation (row 45;" in said for said in warnings(data))
 
 
 def test_unlabelled_texts_that_hold_a_test_text_leave_the_transfer_set():
@@ -61,7 +61,7 @@ def test_unlabelled_texts_that_hold_a_test_text_leave_the_transfer_set():
     data = made(unlabelled=pool)
     assert data.unlabelled == [("soup is good",)]
     told = " ".join(warnings(data))
-    assert "1 unlabelled text contain or stand in" in told and "1 unlabelled text also in validation or test" in told
+    assert "1 unlabelled text contains or stands in" in told and "1 unlabelled text also in validation or test" in told
     assert len(made(unlabelled=pool, config={"leaks": "keep"}).unlabelled) == 2
 
 
@@ -80,7 +80,7 @@ def test_a_sentence_that_every_pair_holds_empties_no_training_set():
     valid, test = (split([(prompt, f"{name} {i}") for i in range(6)]) for name in "vt")
     data = prepare(Raw(split([(prompt, f"row {i}") for i in range(20)]), valid, test), Config.of(task="file"))
     assert len(data.train) == 20
-    assert any("That is 100% of them, so they stay" in said for said in warnings(data))
+    assert any("That is 100 % of them, so they stay" in said for said in warnings(data))
 
 
 def test_a_class_is_not_taken_out_whole():
@@ -90,7 +90,7 @@ def test_a_class_is_not_taken_out_whole():
     valid, test = split(["valid words 1 here", "valid words 2 here"]), split(TEST)
     valid.labels[:], test.labels[:] = ["rare", "y"], ["rare", "y", "y"]
     data = prepare(Raw(rows, valid, test), Config.of(task="file"))
-    assert len(data.train) == 40 and any("67% of those with the label 'rare'" in said for said in warnings(data))
+    assert len(data.train) == 40 and any("67 % of those with the label 'rare'" in said for said in warnings(data))
 
 
 def test_a_text_with_two_labels_is_one_whatever_its_case():
@@ -98,7 +98,7 @@ def test_a_text_with_two_labels_is_one_whatever_its_case():
     valid = split([f"valid words {i} here" for i in range(6)])
     data = prepare(Raw(train, valid, split(TEST)), Config.of(task="file"))
     assert not {"Odd text here", "odd  TEXT here"} & texts(data)
-    assert any("1 text of train with two different labels (rows 45 (y) and 46 (n))" in said for said in warnings(data))
+    assert any("1 text of train with two different labels (rows 45 (y) + 46 (n))" in said for said in warnings(data))
 
 
 def test_signs_of_other_scripts_are_no_words_of_three():

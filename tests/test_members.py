@@ -20,6 +20,7 @@ from distill_core.errors import Stopped
 from distill_core.events import Compared, Fact, Note, Point, Progress
 from distill_core.learn import Lessons
 from distill_core.members import Member, front, plan, spread, together
+from distill_core.sentences import percent
 
 SEVERAL = {"seeds": 2, "students": ["bag"], "learning_curve": [0.5]}  # five members
 
@@ -81,7 +82,7 @@ def test_the_plan_of_a_run():
     found = plan(Config.of(student="bilstm", seed=3, seeds=2, students="bag,bilstm", learning_curve="0.1,0.5"))
     assert [str(member) for member in found] == [
         "bilstm, seed 3", "bilstm, seed 4", "bag, seed 3", "bag, seed 4",
-        "bilstm, seed 3, 10% of the transfer set", "bilstm, seed 3, 50% of the transfer set",
+        "bilstm, seed 3, 10 % of the transfer set", "bilstm, seed 3, 50 % of the transfer set",
     ]  # fmt: skip
     assert [member.of("student/loss") for member in found[:3]] == [
         "student/loss", "student/loss@bilstm-4", "student/loss@bag-3",
@@ -217,5 +218,5 @@ def test_the_command_line_tells_members_means_and_the_curve(whole, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("bilstm") >= 3 and "mean of 2 seeds with its 95 % interval (accuracy)" in said
     mean = summary["seeds"]["rows"]["student"]["mean"]
-    assert f"student {mean:.1%}" in said
-    assert f"{summary['rows']['transfer']:,} texts {summary['scores']['student']['accuracy']:.1%}" in said
+    assert f"student {percent(mean)}" in said
+    assert f"{summary['rows']['transfer']:,} texts {percent(summary['scores']['student']['accuracy'])}" in said

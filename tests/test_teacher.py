@@ -227,7 +227,7 @@ def says(truth, share_right):
 def test_check_finds_exchanged_labels_and_chance():
     truth = [0, 1] * 50
     assert teacher.check(says(truth, 0.9), truth, LABELS) == []
-    assert "'bad' would be on 50%" in teacher.check(says(truth, 0.54), truth, LABELS)[0].text
+    assert "'bad' would be on 50 %" in teacher.check(says(truth, 0.54), truth, LABELS)[0].text
     with pytest.raises(TeacherError, match="its bad is your good, its good is your bad"):
         teacher.check(says(truth, 0.1), truth, LABELS)
     assert teacher.check(says(truth[:10], 0.1), truth[:10], LABELS)[0].level == "warning"  # ten rows prove no exchange

@@ -26,7 +26,7 @@ def warnings(said):
 
 def test_enough_texts_and_test_rows_give_no_warning():
     [(level, said)] = verdict.before(data())
-    assert level == "info" and "With 2,000 test rows" in said and "2.2%" in said
+    assert level == "info" and "With 2,000 test rows" in said and "2.2 %" in said
 
 
 def test_few_texts_and_a_small_test_are_told_before():
@@ -66,7 +66,7 @@ def test_labels_that_the_teacher_contradicts_are_counted_and_named():
     assert (found["rows"], found["of"], found["confident"]) == (2, 40, 1)
     assert found["examples"][0]["text"] == ["a 7"] and found["examples"][0]["label"] == "good"
     [(level, said)] = verdict.on_labels(found)
-    assert level == "info" and "2 of 40 training labels (5.0%)" in said and "“a 7” is labelled good" in said
+    assert level == "info" and "2 of 40 training labels (5.0 %)" in said and "“a 7” is labelled good" in said
     logits[:6, :] *= -1
     [(level, said)] = verdict.on_labels(verdict.of_labels(rows, given, logits))
     assert level == "warning" and "8 of 40" in said
@@ -87,7 +87,7 @@ def compared(floor=0.6, control=0.7, student=0.8, teacher=0.9, rows=2000, apart=
 
 def test_a_gain_beyond_chance_is_told_and_nothing_else():
     [(level, said)] = verdict.after(compared(), 9000, False)
-    assert level == "info" and "10.0 points of accuracy above its control" in said and "50% of the gap" in said
+    assert level == "info" and "10.0 points of accuracy above its control" in said and "50 % of the gap" in said
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_gain_beyond_chance_is_told_and_nothing_else():
         ({"student": 0.6, "apart": (-0.15, -0.05)}, "did harm"),
         ({"teacher": 0.605}, "hardly above the floor"),
         ({"control": 0.895, "apart": (-0.1, -0.09)}, "labels alone were enough"),
-        ({"disagreement": {"rows": 20, "of": 100}}, "contradicts 20% of the training labels"),
+        ({"disagreement": {"rows": 20, "of": 100}}, "contradicts 20 % of the training labels"),
         ({"tests_read": 30}, "This test has been read 30 times."),
     ],
 )

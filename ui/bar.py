@@ -15,7 +15,7 @@ from distill_core import Config, Estimate, UserError
 from ui.form import Form, Refused
 from ui.show import count, duration, esc, rounded, size
 from ui.steps import task
-from ui.words import say
+from ui.words import say, tell
 
 STEPS = ("task", "teacher", "augment", "distil", "compare")
 AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
@@ -93,7 +93,7 @@ def look(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | No
         found, price = _price(config)
         lines.append(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(recipe(config))}</p>{price}')
     except UserError as error:  # told again, at its field, when Start is pressed
-        lines.append(f'<p class="recipe refused"><b>{esc(say("bar.refused"))}</b> {esc(str(error))}</p>')
+        lines.append(f'<p class="recipe refused"><b>{esc(say("bar.refused"))}</b> {esc(tell(error))}</p>')
     return config, found, "".join(lines)
 
 
@@ -160,4 +160,4 @@ def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
     control = form.control(error.knob)
     step = AT[form.knobs[error.knob].group]
     attributes = f'data-field="{esc(control.elem_id)}" data-step="{step}" data-number="{number}"'
-    return f"<p hidden {attributes}>{esc(str(error))}</p>", step
+    return f"<p hidden {attributes}>{esc(tell(error))}</p>", step

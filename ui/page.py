@@ -11,7 +11,7 @@ from ui.form import Form, standing
 from ui.frame import header, top
 from ui.show import note, notes
 from ui.steps import augment, compare, distil, task, teacher
-from ui.words import say
+from ui.words import say, tell
 
 
 def build() -> gr.Blocks:
@@ -98,7 +98,7 @@ def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
     try:
         run = core.run(source)
     except UserError as error:
-        return note(str(error), "error"), *untouched
+        return note(tell(error), "error"), *untouched
     asked = standing(run.row.config)[0].task
     updates, lost = form.fill(run.row.config, teacher.cards(asked))
     told = note(say("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])

@@ -6,21 +6,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ui.words import say
+from ui.words import NARROW, figure, say
 
 DASH = "–"
-NARROW = "\u00a0"  # between a number and its unit: they stay on one line
 
 
 def esc(text: Any) -> str:
     """`text` so that HTML shows it as it stands."""
     return html.escape(str(text), quote=True)
-
-
-def figure(number: float, form: str) -> str:
-    """`number` in that format, with the point and comma of the language that is spoken: 1,234.5 or 1.234,5."""
-    marks = {".": say("number.point"), ",": say("number.comma")}
-    return "".join(marks.get(letter, letter) for letter in f"{number:{form}}")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -30,7 +23,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def points(share: float | None) -> str:
     """A difference of shares in percentage points: 0.037 -> "3.7 points"."""
-    return DASH if share is None else say("points", n=f"{100 * share:.1f}").replace(" ", NARROW, 1)
+    return DASH if share is None else say("points", n=figure(100 * share, ".1f")).replace(" ", NARROW, 1)
 
 
 def count(number: float | None) -> str:
@@ -172,7 +165,8 @@ def findings(items: Iterable[tuple[str, str]], head: str) -> str:
     return f'<h2>{esc(head)}</h2><ul class="findings">{"".join(lines)}</ul>'
 
 
-ROWS = [re.compile(rf"(.*?) \(((?:rows? \d|“).*)\)({end})$", re.DOTALL) for end in (": .*", r"\.")]
+# in parentheses, a word with a number ("rows 3, 5") or an example in quotation marks
+ROWS = [re.compile(rf"(.*?) \(((?:[^\W\d]+ \d|[“„]).*)\)({end})$", re.DOTALL) for end in (": .*", r"\.")]
 
 
 def split_rows(text: str) -> tuple[str, str, str]:

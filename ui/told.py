@@ -6,7 +6,7 @@ from distill_core import ENDED, ROWS, STAGES, Event, Note, Run, StageEnded
 from ui.fold import Fold, Stage
 from ui.left import wait
 from ui.show import DASH, count, duration, figure, percent, points
-from ui.words import say, say_or
+from ui.words import say, say_or, tell
 
 
 def now(run: Run, row: Any, seen: Fold) -> str:
@@ -41,7 +41,15 @@ def trouble(row: Any, seen: Fold) -> dict[str, str] | None:
         return None
     at = seen.now or row.stage
     where = say("trouble.stage", stage=stage_name(at)) if at and row.status != "stopped" else ""
-    return {"what": row.message, "where": where, "advice": say(f"trouble.{row.status}"), "level": row.status}
+    return {"what": _message(row, seen), "where": where, "advice": say(f"trouble.{row.status}"), "level": row.status}
+
+
+def _message(row: Any, seen: Fold) -> str:
+    """The run's last word: the row keeps it as a string, the event that said it still knows what it was made of."""
+    for _, event in reversed(seen.log):
+        if row.message and row.message in (getattr(event, "message", ""), getattr(event, "text", "")):
+            return tell(event.body()["made"] or row.message)
+    return tell(row.message)
 
 
 def stage(name: str, status: str, seen: Fold) -> dict[str, Any]:
@@ -157,8 +165,8 @@ def best(seen: Fold) -> dict[str, Any] | None:
 def said(when: float, event: Event) -> list[Any]:
     """A line of the log: when (seconds since 1970), its level, its words."""
     match event:
-        case Note(text, level, _):
-            return [when, level, text]
+        case Note(text, level):
+            return [when, level, tell(event.made or text)]
         case StageEnded(name, _, True):
             return [when, "stage", say("log.cached", stage=stage_name(name))]
         case StageEnded(name, seconds, _):

@@ -123,4 +123,4 @@ def ask_teacher(config: Config, text: str | asking.Text) -> dict[str, Any]:
 
 
 def _note(note: Any) -> tuple[str, str]:
-    return ("info", note) if isinstance(note, str) else (str(note[0]), str(note[1]))
+    return ("info", note) if isinstance(note, str) else (note[0], note[1])

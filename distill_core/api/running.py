@@ -174,7 +174,7 @@ class Run:
             "metric": summary.get("metric") or ("accuracy" if scores else None),
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
-            "verdict": summary.get("verdict"),
+            "verdict": summary.get("verdict") and [list(said[:2]) for said in summary["verdict"]],
             **{name: summary[name] for name in SEVERAL if name in summary},
         }
 

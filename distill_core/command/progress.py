@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from distill_core import events
 from distill_core.events import Event, Note, Point, StageEnded, StageStarted
+from distill_core.sentences import percent
 
 PLAIN_SECONDS = 10.0  # between two plain lines of a stage's progress
 
@@ -81,7 +82,7 @@ class _Bars:
         elif isinstance(event, Point) and event.series.endswith("/valid_accuracy"):
             stage = event.series.partition("/")[0]
             if stage in self.tasks:
-                self.bars.update(self.tasks[stage], description=f"{stage} {event.value:.1%}")
+                self.bars.update(self.tasks[stage], description=f"{stage} {percent(event.value)}")
         elif isinstance(event, Note):
             self.line(_sentence(event))
 

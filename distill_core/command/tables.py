@@ -1,7 +1,7 @@
 """Results on stdout, for people: the comparison, the list of runs, one run, a preview."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from distill_core import verdict
 from distill_core.api import Run
 from distill_core.errors import UserError
 from distill_core.events import ENDED, Note
+from distill_core.sentences import METRICS, percent
 
 WIDTH = 110  # where stdout is no terminal
 
@@ -33,7 +34,7 @@ def comparison(run: Run) -> None:
         out.print("The gap recovered is not defined: the teacher is not above the control.")
     else:
         out.print(f"Of the gap between control and teacher {_share(told['gap_recovered'])} was recovered.")
-    out.print(f"The student keeps {_share(told['kept'])} of the teacher's {verdict.NAMES[metric]} and agrees with it "
+    out.print(f"The student keeps {_share(told['kept'])} of the teacher's {METRICS[metric]} and agrees with it "
               f"on {_share(told['agreement'])} of the rows.")  # fmt: skip
     if told["tests_read"]:
         out.print(verdict.readings(told["tests_read"]))
@@ -46,14 +47,14 @@ def comparison(run: Run) -> None:
 def _scores(scores: dict[str, dict[str, Any]], metric: str) -> Table:
     """How right each row is, the metric of the task first, and how sure it may be taken to be."""
     table = _table()
-    own = () if metric in ("accuracy", "macro_f1") else (verdict.NAMES[metric], "95 % interval")
+    own = () if metric in ("accuracy", "macro_f1") else (METRICS[metric], "95 % interval")
     for heading in ("", *own, "accuracy", "95 % interval", "macro-F1", "95 % interval", "ECE", "scaled by"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, score in scores.items():
-        first = (_number(score[metric], "{:.3f}"), _spread(score, "metric_low", "metric_high", "{:.3f}")) if own else ()
+        first = (_number(score[metric], "{:.3f}"), _spread(score, "metric_low", "metric_high")) if own else ()
         table.add_row(
-            name, *first, _share(score["accuracy"]), _spread(score, "low", "high", "{:.1%}"),
-            _number(score["macro_f1"], "{:.3f}"), _spread(score, "macro_f1_low", "macro_f1_high", "{:.3f}"),
+            name, *first, _share(score["accuracy"]), _spread(score, "low", "high", percent),
+            _number(score["macro_f1"], "{:.3f}"), _spread(score, "macro_f1_low", "macro_f1_high"),
             _number(score["ece"], "{:.3f}"),
             f"{_number(score['temperature'], '{:.2f}')}: {_number(score['ece_scaled'], '{:.3f}')}",
         )  # fmt: skip
@@ -78,8 +79,8 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False)
 
 
-def _spread(score: dict[str, Any], low: str, high: str, form: str) -> str:
-    return f"{_number(score[low], form)} to {_number(score[high], form)}" if score[low] is not None else "–"
+def _spread(score: dict[str, Any], low: str, high: str, shown: Callable[[float], str] = "{:.3f}".format) -> str:
+    return f"{shown(score[low])} to {shown(score[high])}" if score[low] is not None else "–"
 
 
 def _several(out: Console, told: dict[str, Any]) -> None:
@@ -176,7 +177,7 @@ def _console() -> Console:
 
 
 def _share(value: float | None) -> str:
-    return _number(value, "{:.1%}")
+    return "–" if value is None else percent(value)
 
 
 def _mean(value: dict[str, float]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from distill_core import hub
 from distill_core.data import Raw, Rows, rows_of
 from distill_core.errors import DataError
+from distill_core.sentences import worded
 from distill_core.table import Columns, Table, guess_columns
 
 VALID = ("validation", "valid", "dev", "val", "validation_matched", "dev_matched", "eval")
@@ -37,16 +38,18 @@ def load(
     notes = []
     test, valid, scored_on = rows.get("test"), rows.get("valid"), "test"
     if test is not None and not any(label is not None for label in test.labels):
-        notes.append(f"The test split of {name} carries no labels.")
+        notes.append(worded("The test split of {name} carries no labels.", name=name))
         test = None
     if test is None and valid is not None:
-        notes.append(f"Scored on the split {used['valid']}; the rows that select are cut from train.")
+        notes.append(
+            worded("Scored on the split {split}; the rows that select are cut from train.", split=used["valid"])
+        )
         test, valid, scored_on = valid, None, "validation"
     if valid is None:
-        notes.append("A ready teacher that was trained on all of train has seen the rows that select.")
+        notes.append(worded("A ready teacher that was trained on all of train has seen the rows that select."))
     unused = [split for split in splits if split not in used.values()]
     if unused:
-        notes.append(f"Splits of {name} that are not used: {', '.join(unused)}.")
+        notes.append(worded("Splits of {name} that are not used: {splits}.", name=name, splits=", ".join(unused)))
     return Raw(rows["train"], valid, test, labels=order, notes=notes, scored_on=scored_on, columns=chosen.chosen())
 
 

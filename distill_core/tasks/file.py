@@ -3,6 +3,7 @@
 from distill_core.config import Config
 from distill_core.data import Raw, Rows, rows_of
 from distill_core.errors import DataError, KnobError
+from distill_core.sentences import worded
 from distill_core.table import Columns, guess_columns, read_table
 
 TEACHER = None
@@ -42,9 +43,9 @@ def load(config: Config) -> Raw:
 
 def shown(name: str, columns: Columns, config: Config) -> str:
     """A sentence on which column was taken for what, and which of them were guessed."""
-    words = {"text": "text", "text2": "second text", "label": "label"}
+    words = {"text": "text = {column}", "text2": "second text = {column}", "label": "label = {column}"}
     parts = [
-        f"{words[role]} = {column!r}" + ("" if getattr(config, role) else " (guessed)")
+        worded(words[role] if getattr(config, role) else f"{words[role]} (guessed)", column=repr(column))
         for role, column in columns.chosen().items()
     ]
-    return f"Columns of {name}: {', '.join(parts)}."
+    return worded("Columns of {name}: {parts}.", name=name, parts=parts)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.data import Raw, Rows
+from distill_core.sentences import worded
 from distill_core.tasks import _grammar
 
 TEACHER = "builtin"
@@ -38,9 +39,13 @@ def load(config: Any) -> Raw:
         unlabelled=[(text,) for text, _ in run[LABELLED + VALID :]],
         labels=LABELS,
         notes=[
-            "The texts are synthetic: a grammar in this repository writes them.",
-            f"The built-in teacher learned from {seen:,} other labelled texts of the same grammar; a run is given "
-            f"{LABELLED:,}. None of the test rows' opinions occurs in either.",
+            worded("The texts are synthetic: a grammar in this repository writes them."),
+            worded(
+                "The built-in teacher learned from {seen:,} other labelled texts of the same grammar; a run is "
+                "given {given:,}. None of the test rows' opinions occurs in either.",
+                seen=seen,
+                given=LABELLED,
+            ),  # fmt: skip
         ],
     )
 
@@ -51,4 +56,4 @@ def teacher_rows(seed: int, count: int) -> list[tuple[str, str]]:
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> Rows:
-    return Rows([(text,) for text, _ in rows], [label for _, label in rows], name="reviews")
+    return Rows([(text,) for text, _ in rows], [label for _, label in rows], name="reviews", lenient=True)

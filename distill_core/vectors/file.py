@@ -10,6 +10,7 @@ from torch import Tensor
 
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
+from distill_core.sentences import percent
 from distill_core.text import Vocabulary
 from distill_core.vectors._rows import RANDOM, Say, fitted, scaled, silent
 
@@ -46,7 +47,7 @@ def make(
     rows.update({row: found[name] for name in found for row in wanted[name] if _bare(vocabulary, row) == name})
     say(
         f"{path.name} holds vectors for {len(rows):,} of the vocabulary's {vocabulary.size - 3:,} entries "
-        f"({len(rows) / max(1, vocabulary.size - 3):.0%}); the others start at random."
+        f"({percent(len(rows) / max(1, vocabulary.size - 3), 0)}); the others start at random."
     )
     known = torch.zeros(vocabulary.size, dtype=torch.bool)
     known[list(rows)] = True

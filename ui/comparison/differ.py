@@ -7,7 +7,7 @@ from typing import Any
 import distill_core as core
 from distill_core import Run, UserError
 from ui.show import count, esc, note, percent, table
-from ui.words import say
+from ui.words import say, tell
 
 SIDES = " | "  # between the two sentences of a pair
 PAGE = 50  # rows that come at once
@@ -28,7 +28,7 @@ def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple
     try:
         found = list(islice(_differing(core.run(run), who, words), size + 1))
     except UserError as error:
-        return note(str(error), "error"), False
+        return note(tell(error), "error"), False
     if not found:
         return note(say("compare.differ.none")), False
     head = [say("task.text"), say("compare.truth"), say("row.student"), say("row.teacher")]

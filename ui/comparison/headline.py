@@ -5,7 +5,7 @@ from typing import Any
 
 from ui.comparison.values import metric_of, value
 from ui.show import chance, count, esc, note, percent, points, times
-from ui.words import say, say_or
+from ui.words import say, say_or, tell
 
 ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance
@@ -42,7 +42,8 @@ def sentence(summary: Mapping[str, Any]) -> str:
 
 def verdict(summary: Mapping[str, Any]) -> str:
     """When and why distilling paid, or not, as the engine tells it, and how often these very rows were looked at."""
-    told = "".join(note(str(text), str(level)) for level, text in summary.get("verdict") or ())
+    # [level, sentence, what it was made of]; runs from before that was kept have the sentence alone
+    told = "".join(note(tell(said[-1] or said[1]), str(said[0])) for said in summary.get("verdict") or ())
     return f'<div class="verdict">{told}</div>' if told else ""
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Run, UserError
 from ui.show import esc, note
-from ui.words import say
+from ui.words import say, tell
 
 PLAIN = ("resume", "stop", "delete", "restore")
 
@@ -31,7 +31,7 @@ def act(question: Any) -> dict[str, Any]:
         else:
             return {"html": "", "failed": True}
     except UserError as error:
-        return {"html": note(str(error), "error"), "failed": True}
+        return {"html": note(tell(error), "error"), "failed": True}
     return {"html": _deleted(run) if what == "delete" else "", "failed": False}
 
 
@@ -55,7 +55,7 @@ def packed(event: gr.EventData) -> Iterator[Any]:
             name = re.sub(r"[^\w-]+", "-", run.name).strip("-")[:40] or "run"
             file = core.pack(run.id, Path(place) / f"{name}-{run.id[:6]}.zip")
         except UserError as error:
-            raise gr.Error(esc(error), print_exception=False) from error
+            raise gr.Error(esc(tell(error)), print_exception=False) from error
         yield gr.DownloadButton(value=str(file))
 
 
@@ -66,7 +66,7 @@ def taken_in(file: str | None) -> tuple[str, None]:
     try:
         run = core.unpack(file)
     except UserError as error:
-        return note(str(error), "error"), None
+        return note(tell(error), "error"), None
     link = f'<a class="act" href="./?run={esc(run.id)}">{esc(say("history.open"))}</a>'
     told = esc(say("history.imported.told", name=run.name))
     return f'<div class="note" role="status" data-run="{esc(run.id)}">{told} {link}</div>', None

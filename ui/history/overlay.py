@@ -7,7 +7,7 @@ from distill_core import Run, UserError
 from ui.fold import Curve, grouped, thin
 from ui.history.rows import ids, settings, took
 from ui.show import DASH, count, duration, esc, latency, note, percent, size, table
-from ui.words import say
+from ui.words import say, tell
 
 MOST = 3
 SHOWN = 1000  # points of a curve
@@ -50,7 +50,7 @@ def overlay(question: Any) -> dict[str, Any]:
     try:
         found = [core.run(one) for one in asked]
     except UserError as error:
-        return {"error": note(str(error), "error")}
+        return {"error": note(tell(error), "error")}
     if len(found) < 2:
         return {"error": note(say("history.overlay.two"))}
     curves = [_curves(run) for run in found]

@@ -633,6 +633,9 @@ WORDS: dict[str, str] = {
     "learn.limits.off": "Auf fremdem Boden",
     "learn.limits.off.text": "Ein Lehrer beantwortet alles, auch das, wovon er nichts weiß, und oft ohne Zweifel. Ein Schüler lernt auch das. Drei Sätze, die keine Bewertungen sind oder keine Meinung sagen:",
     "learn.limits.off.told": "„{text}“: Der Lehrer sagt {label}, mit {share}.",
+    # names of the engine's in its sentences
+    "engine.setting": "„{knob}: {value}“",
+    "engine.knob": "„{knob}“",
     # units
     "number.point": ",",
     "number.comma": ".",

@@ -630,6 +630,9 @@ WORDS: dict[str, str] = {
     "learn.limits.off": "Off its ground",
     "learn.limits.off.text": "A teacher answers everything, also what it knows nothing about, and often without a doubt. A student learns that, too. Three sentences that are no reviews, or give no opinion:",
     "learn.limits.off.told": "“{text}”: the teacher says {label}, at {share}.",
+    # names of the engine's in its sentences
+    "engine.setting": "“{knob}: {value}”",
+    "engine.knob": "“{knob}”",
     # units
     "number.point": ".",
     "number.comma": ",",

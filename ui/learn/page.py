@@ -16,7 +16,7 @@ from distill_core import UserError
 from ui.form import rule_name
 from ui.learn import cast
 from ui.show import diff, esc
-from ui.words import ENGLISH, language, say, shelf, table
+from ui.words import ENGLISH, language, say, shelf, table, tell
 
 HERE = Path(__file__).parent
 LESSONS = {file.stem.split("_", 1)[1]: file for file in sorted((HERE / "lessons").glob("*.js"))}
@@ -93,7 +93,7 @@ def opened(request: gr.Request) -> dict[str, Any]:
         run = cast.run(wanted)
         text = cast.text(run)
     except UserError as error:
-        return {"fault": {"text": str(error)}}
+        return {"fault": {"text": tell(error)}}
     pair = len(text) == 2
     name = core.run(run).name if run else ""
     told = say("learn.who.run", name=name) if wanted else say("learn.who.own", name=name) if run else say("learn.who")
@@ -114,7 +114,7 @@ def read_pair(event: gr.EventData) -> dict[str, Any]:
     try:
         return {"pair": core.reading(cast.pair_run(), text if len(text) == 2 else (text[0], ""))}
     except UserError as error:
-        return {"pair": {"fault": str(error)}}
+        return {"pair": {"fault": tell(error)}}
 
 
 def vary(event: gr.EventData) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def vary(event: gr.EventData) -> dict[str, Any]:
         config = cast.config(run).model_copy(update={"rules": rates})
         found = core.preview(config, text if len(text) == 2 else text[0], OFFSPRING, seed=seed)
     except UserError as error:
-        return {"offspring": {"fault": str(error)}}
+        return {"offspring": {"fault": tell(error)}}
     before = SIDES.join(found["text"])
     made = [{"html": esc(before), "rules": say("augment.original"), "said": found.get("probabilities")}]
     for child in found["offspring"]:
@@ -144,7 +144,7 @@ def _read(run: str | None, text: tuple[str, ...]) -> dict[str, Any]:
     try:
         found = core.reading(run, text if len(text) == 2 else text[0])
     except UserError as error:
-        return {"fault": {"text": str(error)}}
+        return {"fault": {"text": tell(error)}}
     if found["teacher"]:  # a folder's name, not where it stands on this machine
         name = found["teacher"]["name"]
         found["teacher"]["name"] = say("teacher.builtin") if name == "builtin" else Path(name).name

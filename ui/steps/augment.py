@@ -10,7 +10,7 @@ import distill_core as core
 from distill_core import Config, Estimate, UserError
 from ui.form import RULE, Form, made, rate, rule_name
 from ui.show import bars, count, diff, esc, note, why
-from ui.words import say, shelf
+from ui.words import say, shelf, tell
 
 OFFSPRING = 5
 SIDES = " | "  # between the two sentences of a pair
@@ -119,7 +119,7 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
         chosen = ((text, text2) if pair else text) if text or (pair and text2) else None
         found = core.preview(config, chosen, OFFSPRING, seed=seed)
     except UserError as error:
-        return note(str(error), "error"), gr.Textbox(visible=pair)
+        return note(tell(error), "error"), gr.Textbox(visible=pair)
     before = SIDES.join(found["text"])
     said = found.get("probabilities")
     children = [_child(say("augment.original"), esc(before), said)]

@@ -21,7 +21,7 @@ from ui.comparison.headline import sentence
 from ui.comparison.plots import figures, plots
 from ui.comparison.scores import rows
 from ui.show import esc, note, why
-from ui.words import say
+from ui.words import say, tell
 
 DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
 COPY_JS = """(run) => {
@@ -197,7 +197,7 @@ def show(run: str) -> tuple[Any, ...]:
     try:
         found = core.run(run) if run else None
     except UserError as error:
-        return note(str(error), "error"), *hidden
+        return note(tell(error), "error"), *hidden
     row = found.row if found else None
     if found is None or row is None or row.summary is None:
         return _empty("compare.none" if row is None or row.status in ENDED else "compare.running"), *hidden
@@ -248,7 +248,7 @@ def ask(run: str, text: str, text2: str) -> str:
     try:
         return asked(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
     except UserError as error:
-        return note(str(error), "error")
+        return note(tell(error), "error")
 
 
 def columns(run: str, file: str | None) -> tuple[Any, ...]:
@@ -259,7 +259,7 @@ def columns(run: str, file: str | None) -> tuple[Any, ...]:
     try:
         names, guessed = core.text_columns(run, file)
     except UserError as error:
-        return hidden, hidden, note(str(error), "error")
+        return hidden, hidden, note(tell(error), "error")
     pair = _pair(core.run(run))
     values = [*guessed, None, None]
     return (
@@ -276,7 +276,7 @@ def predict(run: str, file: str | None, text: str | None, text2: str | None) -> 
     try:
         return previewed(core.predict_file(run, file, text or None, text2 or None)), gr.Button(visible=True)
     except UserError as error:
-        return note(str(error), "error"), gr.Button(visible=False)
+        return note(tell(error), "error"), gr.Button(visible=False)
 
 
 def export(run: str) -> Iterator[tuple[Any, str]]:
@@ -324,5 +324,5 @@ def _handed(make: Callable[[Path], str]) -> Iterator[tuple[Any, str]]:
         try:
             name = make(Path(place))
         except UserError as error:
-            raise gr.Error(esc(error), print_exception=False) from error
+            raise gr.Error(esc(tell(error)), print_exception=False) from error
         yield gr.DownloadButton(value=name), ""

@@ -13,7 +13,7 @@ from ui.form import Form
 from ui.live import live
 from ui.show import note, why
 from ui.steps import recipe
-from ui.words import say
+from ui.words import say, tell
 
 ALIVE = ("queued", "running", "stopping")
 RESUMABLE = ("stopped", "interrupted", "failed", "diverged")
@@ -74,13 +74,13 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
             return core.start(form.config(given, keep=True)).id, "", "", gr.Tabs(selected="distil")
         except UserError as error:
             told, at = fault(form, error, time.monotonic_ns())
-            return gr.skip(), note(str(error), "error"), told, gr.Tabs(selected=at or "distil")
+            return gr.skip(), note(tell(error), "error"), told, gr.Tabs(selected=at or "distil")
 
     def act(name: str, run: str) -> tuple[Any, ...]:
         try:
             getattr(core.run(run), name)()
         except UserError as error:
-            return *controls(run), note(str(error), "error")
+            return *controls(run), note(tell(error), "error")
         return *controls(run), ""
 
     def halt(run: str) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import distill_core as core
 from distill_core import Inspection, Part, UserError
 from ui.form import COLUMNS, HUB, Form, made
 from ui.show import balance, count, esc, findings, note, table, why
-from ui.words import say, say_or, shelf
+from ui.words import say, say_or, shelf, tell
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
@@ -149,7 +149,7 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
             try:
                 names = core.columns(values["train"])
             except UserError as error:
-                return *(gr.skip(),) * len(COLUMNS), note(str(error), "error")
+                return *(gr.skip(),) * len(COLUMNS), note(tell(error), "error")
         chosen = {knob: values.get(knob) if values.get(knob) in names else None for knob in COLUMNS}
         kept = [chosen.get(control, value) for control, value in zip(form.controls, given, strict=True)]
         shown, guessed = _inspect(form, kept)
@@ -203,7 +203,7 @@ def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
     try:
         found = core.inspect(form.config(given))
     except UserError as error:
-        return note(str(error), "error"), {}
+        return note(tell(error), "error"), {}
     return about(found), found.columns
 
 
@@ -218,7 +218,8 @@ def about(found: Inspection) -> str:
         test=count(rows["test"]),
         unlabelled=more,
     )
-    said = [(level, text) for level, text in found.notes if not text.startswith("Rows: ")]  # told in words above
+    # the counts are told in words above
+    said = [(level, tell(text)) for level, text in found.notes if not text.startswith("Rows: ")]
     names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
     cells = [[f'<span class="cell">{esc(row.get(key, ""))}</span>' for key in names] for row in found.sample]
     heads = [say(f"task.{key}") for key in names]

@@ -12,7 +12,7 @@ from ui.form import OTHER, OTHER_NAME, Form, made
 from ui.show import count, duration, esc, millions, note, percent, rounded, why
 from ui.show import size as size_of
 from ui.steps.task import name as task_name
-from ui.words import say
+from ui.words import say, tell
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def wire(form: Form, step: Teacher) -> None:
                 typed = text, text2
             said = core.ask_teacher(config, (text, text2) if pair else text)
         except UserError as error:
-            return None, note(str(error), "error") + _others(error), typed[0], _second(pair, typed[1]), ready
+            return None, note(tell(error), "error") + _others(error), typed[0], _second(pair, typed[1]), ready
         words = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"]}
         return words, "", typed[0], _second(pair, typed[1]), ready
 

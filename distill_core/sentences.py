@@ -1,0 +1,80 @@
+"""What the engine says to a person: an English sentence that still knows what it was made of, so that the page can say
+it in another language. The template is the key under which a language has it.
+
+A value is filled in by the format behind its colon: a number's own (`{n:,}`, `{share:.1%}`), a number with its noun
+(`{n:row|rows}`), the word alone that fits a number (`{n:~was|were}`), or a name that the page has other words for: of a
+stage (`{name:stage}`), a metric, a knob (`{name:knob}`, given as "limit" or as "leaks=keep"). Knows no languages.
+"""
+
+import string
+from collections.abc import Callable
+from typing import Any
+
+KINDS = ("knob", "stage", "metric")
+METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
+Said = dict[str, Any]  # a sentence as JSON: {"say": template, "with": values}
+
+
+class Sentence(str):
+    """The sentence in English; `made` is what it was made of, None where it is only a string."""
+
+    made: Said | None = None
+
+
+class Filling(string.Formatter):
+    """Fills a template. `figure` writes a number in a format, `name` a name of a kind (one of KINDS), `again` a
+    sentence that is itself a value; `space` stands before a per cent sign and after the number of a noun."""
+
+    def __init__(
+        self,
+        figure: Callable[[float, str], str] = format,
+        name: Callable[[str, str], str] | None = None,
+        again: Callable[[Said], str] | None = None,
+        space: str = " ",
+    ):
+        self.figure, self.name, self.again, self.space = figure, name, again, space
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """One value in its format."""
+        if isinstance(value, list):
+            return "; ".join(self.format_field(one, format_spec) for one in value)
+        if isinstance(value, dict) and "say" in value:
+            return self.again(value) if self.again else self.vformat(value["say"], (), value["with"])
+        if format_spec in KINDS:
+            return self.name(value, format_spec) if self.name else METRICS.get(value, value)
+        if "|" in format_spec:
+            word = format_spec.removeprefix("~").split("|")[value != 1]
+            return word if format_spec.startswith("~") else f"{self.figure(value, ',d')}{self.space}{word}"
+        if format_spec.endswith("%"):
+            return f"{self.figure(100 * value, format_spec[:-1] + 'f')}{self.space}%"
+        return self.figure(value, format_spec) if format_spec else str(value)
+
+
+ENGLISH = Filling()
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.974 -> "97.4 %": with a space, as everywhere here."""
+    return ENGLISH.format_field(share, f".{digits}%")
+
+
+def worded(template: str, /, **values: Any) -> Sentence:
+    """The template filled. Values are numbers, strings, sentences and lists of these, which are joined by "; "."""
+    kept = {name: _kept(value) for name, value in values.items()}
+    said = Sentence(ENGLISH.vformat(template, (), kept))
+    said.made = {"say": template, "with": kept}
+    return said
+
+
+def _kept(value: Any) -> Any:
+    """A value as JSON keeps it."""
+    if isinstance(value, list | tuple):
+        return [_kept(one) for one in value]
+    return value.made if isinstance(value, Sentence) and value.made else value
+
+
+def made(said: Any) -> Said | None:
+    """What a sentence, or the first thing that an error says, was made of; None where that is a plain string."""
+    if isinstance(said, BaseException):
+        said = said.args[0] if said.args else ""
+    return said.made if isinstance(said, Sentence) else None
