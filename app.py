@@ -30,6 +30,9 @@ def main() -> None:
         os.environ["STILLROOM_LANGUAGE"] = chosen.language  # read where the words are
     if chosen.mcp and find_spec("mcp") is None:
         options.error("--mcp needs the package mcp. Install it with: pip install 'mcp>=1.21,<2'")
+    import distill_core
+
+    distill_core.open_app()  # first: the workers warm up on another core while the page's libraries load
     from ui.serve import serve
 
     serve(chosen.host, chosen.port, chosen.open, chosen.mcp)

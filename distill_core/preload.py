@@ -1,6 +1,7 @@
 """What the fork server loads once, so that each worker starts in a moment. Imported there and nowhere else."""
 
 import contextlib
+import gc
 import importlib
 import signal
 import sys
@@ -25,6 +26,7 @@ MODULES = (
 # Ctrl-C reaches every process of the terminal; only the one that the person talks to decides what it means.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+gc.disable()  # what is loaded here stays: looking through it for rubbish would only cost time
 for module in MODULES:
     # A broken installation must be told by the run that meets it, not by a fork server that can't start.
     with contextlib.suppress(Exception):
@@ -34,3 +36,7 @@ with contextlib.suppress(Exception):
     sys.modules["textblob.en"].parser.find_tags(["so"])  # reads its lexicon: a fifth of a second
     # The texts of the built-in example: as long again, before a first click on Start shows its first point.
     sys.modules["distill_core.tasks.reviews"].load(sys.modules["distill_core.config"].Config())
+
+# Never looked through again either: each worker's first look took a quarter of a second, and copied what it shares.
+gc.freeze()
+gc.enable()

@@ -32,7 +32,7 @@ LOG = "log.txt"
 CURVE = "curve.jsonl"
 NAME = "stillroom-"  # of our processes
 FLUSH_SECONDS = 0.05
-NICE = 10
+NICE = 10  # of a run: the page goes first
 PATIENCE = 5.0  # seconds between terminate and kill
 # One thread a run: on shared cores two threads that wait for each other are many times slower than one.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
@@ -49,6 +49,7 @@ class Job:
     cache: Path
     target: str = PIPELINE
     home: Path | None = None  # where kept teachers stand; None: wherever the worker's environment says
+    nice: int = NICE
 
 
 class Worker(Protocol):
@@ -227,7 +228,7 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with(multiprocessing.parent_process())
     if hasattr(os, "nice"):
-        os.nice(NICE)
+        os.nice(job.nice)
     log = open(job.folder / LOG, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  open as long as the process
     # What libraries print must not mix with the command line's own output.
     os.dup2(log.fileno(), 1)

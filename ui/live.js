@@ -153,6 +153,10 @@ async function poll(mine) {
 
 const again = () => { if (run && element.isConnected && !(told?.done)) { turn += 1; poll(turn) } }
 
+// The drawing library keeps the page busy for about a second, so it is loaded before there is anything to draw: while a
+// worker computes its first point, or a moment after the step was opened. That it fails is told when it is needed.
+const ready = () => window.stillroomPlotly().catch(() => {})
+
 // an example run, drawn as if it were going on, for those who wait
 async function replay() {
   const answer = await patiently(server.points({ run: told.replay, cursor: null }))
@@ -186,7 +190,7 @@ function start() {
   forget(); idle(); lost(false); choices(); draw()
   $('.live').classList.toggle('idle', !run)
   put($('.away code'), run ? address() : '')
-  if (run) poll(turn)
+  if (run) { ready(); poll(turn) }
 }
 
 // inside a Space the page stands in a frame whose address nobody shares
@@ -212,7 +216,7 @@ document.addEventListener('visibilitychange', () => { if (!document.hidden) agai
 window.addEventListener('online', again)
 window.addEventListener('pageshow', again)
 // a chart that was laid out while its step was hidden has no width until the step is shown
-new ResizeObserver(draw).observe(element)
+new ResizeObserver(() => { if (element.clientWidth) setTimeout(ready, 1000); draw() }).observe(element)
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] })
 // a resumed run has the same id, so its value does not change: the page says so itself
 $('.live').addEventListener('wake', () => { turn += 1; status = ''; told = null; poll(turn) })

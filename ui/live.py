@@ -24,6 +24,7 @@ from ui.words import say
 
 FIRST_POINTS = 2000  # points per curve in the first answer
 QUEUED_MS = 1500  # until the next question while a run waits
+YOUNG, YOUNG_MS = 15, 200  # seconds after its start in which a run is asked so often, unless many tabs ask
 # ms until the next question while fewer than so many were asked in the last two seconds: many tabs ask less often each
 PACE = ((20, 500), (80, 1000), (200, 2000), (float("inf"), 4000))
 LONGEST_ID = 64
@@ -57,7 +58,7 @@ def look(question: Any) -> dict[str, Any]:
         "next": [following, len(seen.log)],
         "status": row.status,
         "done": row.status in ENDED,
-        "poll_ms": QUEUED_MS if row.status == "queued" else _pace(),
+        "poll_ms": _pause(row),
         "text": told.now(run, row, seen),
         "trouble": told.trouble(row, seen),
         "stages": [told.stage(name, row.status, seen) for name in STAGES],
@@ -71,6 +72,13 @@ def look(question: Any) -> dict[str, Any]:
         "seconds": time.time() - row.started if row.started and row.status == "running" else 0,
         "replay": _example() if row.status == "queued" else "",
     }
+
+
+def _pause(row: Any) -> int:
+    pace = _pace()
+    if time.time() - (row.started or row.created) < YOUNG and pace == PACE[0][1]:
+        return YOUNG_MS
+    return QUEUED_MS if row.status == "queued" else pace
 
 
 def _pace() -> int:

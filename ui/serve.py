@@ -113,8 +113,8 @@ def options(host: str) -> dict[str, Any]:
 
 
 def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False) -> None:
-    """Opens the app and blocks until it is ended. `mcp`: the endpoints are served as tools for an assistant too."""
-    core.open_app()
+    """Serves the page of an opened app and blocks until it is ended. `mcp`: its endpoints are tools for an assistant
+    too."""
     demo = page()
     try:
         _, address, _ = demo.launch(
