@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -195,6 +194,7 @@ def cpu(app: App, seconds: float) -> float:
 # ---- one browser
 
 DRAWN = "() => document.querySelector('#live [data-plot=loss]')?.data?.some((line) => line.x.length)"
+LAST = "() => Math.max(...document.querySelector('#live [data-plot=loss]').data.map((line) => line.x.at(-1)))"
 TIMED = """async () => {
   window.redraws = []
   const library = await window.stillroomPlotly(), react = library.react
@@ -207,52 +207,51 @@ TIMED = """async () => {
 
 
 def in_browser(app: App) -> dict[str, float]:
-    """Seconds of the first path on the built-in example, and the redraws of a long curve."""
+    """Seconds of the first path on the built-in example, and the redraws of a long curve. What does not happen in time
+    ends the measuring, with what was waited for."""
     from playwright.sync_api import TimeoutError, sync_playwright
 
-    figures = dict.fromkeys(("first_point", "whole", "redraw_p50", "redraw_p95"), float("inf"))
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with suppress(TimeoutError):  # what did not happen in time is infinite, and so a limit missed
-            first_path(app, browser, figures)
-        with suppress(TimeoutError):
-            redraws = long_curve(app, browser)
-            figures |= {"redraw_p50": share(redraws, 0.5), "redraw_p95": share(redraws, 0.95)}
-        browser.close()
-    return figures
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(1000 * PATIENCE)
+        try:
+            return first_path(app, page) | long_curve(app, page)
+        except TimeoutError as error:
+            shown = page.locator("#live .now").text_content(timeout=5000)
+            raise SystemExit(f"{error}\nThe live view says: {shown}") from None
+        finally:
+            browser.close()
 
 
-def first_path(app: App, browser: Any, figures: dict[str, float]) -> None:
-    """Four clicks from the address to the comparison; its seconds go into `figures` as they come."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(1000 * PATIENCE)
+def first_path(app: App, page: Any) -> dict[str, float]:
+    """Seconds of the four clicks from the address to the comparison."""
+    figures = {}
     began = time.monotonic()
     page.goto(app.address)
     page.locator("#about-data table").first.wait_for()
     figures["open"] = time.monotonic() - began
     for step in ("teacher", "augment", "distil"):
         page.locator(f"#to-{step}").click()
-    page.locator("#start").click()
     began = time.monotonic()
+    page.locator("#start").click()
     page.wait_for_function(DRAWN, polling=50)
     figures["first_point"] = time.monotonic() - began
     page.locator("#live .live[data-status=finished]").wait_for(state="attached")
     page.locator("#open-compare").click()
     page.locator("#comparison tr.teacher").first.wait_for()
     figures["whole"] = time.monotonic() - began
-    page.close()
+    return figures
 
 
-def long_curve(app: App, browser: Any) -> list[float]:
-    """Milliseconds of each redraw while a curve of POINTS points grows by its last fifth. The page is the real one;
-    what the server would answer of such a run stands in for its answers."""
+def long_curve(app: App, page: Any) -> dict[str, float]:
+    """Milliseconds of a redraw while a curve of POINTS points grows by its last fifth. The page is the real one; what
+    the server would answer of such a run stands in for its answers. The curve grows only once somebody listens."""
     run = ask(app, "runs", 1, "")[0]["run"]
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(1000 * PATIENCE)
-    sent = 0
+    sent, growing = 0, False
 
-    def curve(start: int, stop: int, every: int = 1) -> dict[str, Any]:
-        steps = list(range(start, stop, every))
+    def curve(start: int, stop: int) -> dict[str, Any]:
+        steps = list(range(start, stop))
         return {
             f"student/{name}": [steps, [2 / (1 + step / 2000) + 0.05 * ((step * 7919) % 101) / 101 for step in steps]]
             for name in ("loss", "valid_loss")
@@ -264,8 +263,9 @@ def long_curve(app: App, browser: Any) -> list[float]:
         if asked.get("fn_name") != "points":
             return route.continue_()
         told = route.fetch().json()
-        first, begin = sent == 0, sent
-        sent = min(POINTS, int(0.8 * POINTS) if first else sent + PATCH)
+        first = asked["data"]["cursor"] is None
+        begin = 0 if first else sent
+        sent = int(0.8 * POINTS) if not sent else min(POINTS, sent + PATCH * growing)
         told |= {
             "reset": first, "status": "running", "done": sent >= POINTS, "poll_ms": 100, "replay": None,
             "series": curve(begin, sent), "next": [sent + 1, 0],
@@ -274,13 +274,16 @@ def long_curve(app: App, browser: Any) -> list[float]:
 
     page.route(re.compile("/component_server"), answer)
     page.goto(f"{app.address}/?run={run}")
-    page.locator("#steps [role=tab]").nth(3).click()
+    page.locator("#comparison tr.teacher").first.wait_for()  # where the page opens a run that is compared
+    page.locator("#step-distil-button").click()
     page.wait_for_function(DRAWN)
     page.evaluate(TIMED)
-    page.wait_for_function(f"() => window.redraws.length >= {POINTS // 10 // PATCH}", polling=100)
-    found = page.evaluate("window.redraws")
-    page.close()
-    return found
+    growing = True
+    page.wait_for_function(f"() => ({LAST})() === {POINTS - 1}", polling=100)
+    redraws = page.evaluate("window.redraws")
+    if len(redraws) < (POINTS // 5) // PATCH // 4:
+        raise SystemExit(f"{len(redraws)} redraws in {POINTS // 5 // PATCH} updates are too few to tell their time")
+    return {"redraw_p50": share(redraws, 0.5), "redraw_p95": share(redraws, 0.95)}
 
 
 # ---- telling
