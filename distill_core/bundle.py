@@ -21,7 +21,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -119,17 +119,16 @@ class _Bare:
 
     def value(self, value: Any) -> Any:
         """`value` with every known path in it shortened."""
-        if isinstance(value, str):
-            for path, short in self._known:
-                value = path.sub(lambda _, short=short: short, value)
-            return value
-        if isinstance(value, dict):
-            return {key: self.value(item) for key, item in value.items()}
-        return [self.value(item) for item in value] if isinstance(value, list | tuple) else value
+        return _each(value, self._shortened)
+
+    def _shortened(self, text: str) -> str:
+        for path, short in self._known:
+            text = path.sub(lambda _, short=short: short, text)
+        return text
 
     def sentence(self, text: str) -> str:
         """A sentence of ours, in which any path may stand."""
-        return PATH.sub("", self.value(text))
+        return PATH.sub("", self._shortened(text))
 
     def event(self, said: Event) -> dict[str, Any]:
         """The body of an event."""
@@ -138,7 +137,18 @@ class _Bare:
             body["text"] = self.sentence(said.text)
         if isinstance(said, Ended):
             body |= {"message": self.sentence(said.message), "trace": ""}
+        if isinstance(said, Note | Ended):
+            body["made"] = _each(said.made, self.sentence)
         return body
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """`value` with every text in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _each(item, change) for key, item in value.items()}
+    return [_each(item, change) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _json(value: Any) -> bytes:

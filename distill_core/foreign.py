@@ -6,6 +6,7 @@ Raises DataError with one sentence. Knows nothing of zips; texts stay as they ar
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Annotated, Any
 
@@ -13,18 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from distill_core.config import Config
 from distill_core.errors import DataError, UserError
-from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Event
+from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Note
+from distill_core.sentences import taken
+from distill_core.summary import Count, Label, Share, Summary
 
 DEPTH, LINE = 16, 1 << 20
 EVENTS, POINTS = 20_000, 2_000_000
 FILES = ("train", "valid", "test", "unlabelled", "vectors_file")
 TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
+Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
-Shares = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
-Label = Annotated[str, Field(max_length=10_000)]
+Shares = Annotated[list[Share], Field(min_length=1)]
 known = ConfigDict(strict=True, extra="forbid")
 more = ConfigDict(strict=True, extra="allow")  # what a newer version adds travels along
 
@@ -53,39 +54,18 @@ class About(BaseModel):
     ended: Time | None
 
 
-class Score(BaseModel):
-    """One row of the comparison."""
+class Counts(BaseModel):
+    """The numbers of an event: they are added up and divided."""
 
     model_config = more
-    accuracy: Number
-    low: Number | None = None
-    high: Number | None = None
-    macro_f1: Number | None = None
-    parameters: Number | None = None
-    bytes: Number | None = None
-    latency_ms: Number | None = None
-    texts_per_s: Number | None = None
-
-
-class Summary(BaseModel):
-    """summary.json, as far as the page counts on it."""
-
-    model_config = more
-    scores: dict[str, Score | None] = {}
-    gap_recovered: Number | None = None
-    kept: Number | None = None
-    agreement: Number | None = None
-    labels: list[Label] | None = None
-    split: dict[str, Count] | None = None
-    mcnemar: dict[str, Number] | None = None
-    confusion: dict[str, list[list[Count]]] | None = None
-    rows: dict[str, Count] | None = None
-    scored_on: str | None = None
-    teacher: str | None = None
+    seconds: Time = 0.0
+    done: Count = 0
+    total: Count = 0
+    left: Time | None = None
 
 
 class Settings(BaseModel):
-    """student.json, as far as memory depends on it."""
+    """student.json, as far as memory and its answers depend on it."""
 
     model_config = more
     labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)]
@@ -93,6 +73,7 @@ class Settings(BaseModel):
     student: Annotated[str, Field(max_length=100)]
     entries: Annotated[int, Field(ge=1, le=2_000_000)]
     width: Annotated[int, Field(ge=1, le=1024)]
+    temperature: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
 
 def is_teacher(name: Any) -> bool:
@@ -128,7 +109,7 @@ def read(folder: Path, where: str) -> tuple[dict[str, Any], list[tuple[float, Ev
     config = _config(_file(folder / "config.json", where), where)
     summary = _file(folder / "summary.json", where) if (folder / "summary.json").is_file() else None
     if summary is not None:
-        _summary(summary, where)
+        summary = _summary(summary, where)
     events = list(_events(folder / "events.jsonl", where))
     points = list(_points(folder / "points.jsonl", where))
     _texts(folder / "texts.jsonl", (summary or {}).get("labels") or [], where)
@@ -146,14 +127,13 @@ def _config(value: Any, where: str) -> dict[str, Any]:
     return config | {"allow_pickle": False}
 
 
-def _summary(value: Any, where: str) -> None:
-    found = _fits(Summary, value, f"summary.json of {where}")
-    labels = len(found.labels or [])
-    if unknown := set(found.scores) - set(ROWS):
-        raise DataError(f"summary.json of {where} scores {sorted(unknown)[0][:40]!r}, which is no row of a comparison.")
-    for counts in (found.confusion or {}).values():
-        if len(counts) != labels or any(len(row) != labels for row in counts):
-            raise DataError(f"summary.json of {where} has a confusion matrix that does not fit its labels.")
+def _summary(value: Any, where: str) -> dict[str, Any]:
+    """The summary, each sentence of it with what it was made of where that is true."""
+    _fits(Summary, value, f"summary.json of {where}")
+    if "verdict" not in value:
+        return value
+    said = [[level, text, taken(made[0] if made else None, text)] for level, text, *made in value["verdict"]]
+    return value | {"verdict": said}
 
 
 def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
@@ -166,13 +146,19 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
         if kind not in KINDS:
             continue  # of a newer version
         said = _fits(TypeAdapter(KINDS[kind]), body, place, strict=False)
+        _fits(Counts, body, place)
         if isinstance(said, Compared):
-            _summary(said.summary, where)
+            said = Compared(_summary(said.summary, where))
+        if isinstance(said, Note | Ended):
+            text = said.text if isinstance(said, Note) else said.message
+            said = replace(said, made=taken(said.made, text))
+        if isinstance(said, Ended) and said.status not in ENDED:
+            raise DataError(f"{place} ends the run as {said.status[:40]!r}, which is no end of one.")
         yield when, said
 
 
 def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
-    check = TypeAdapter(tuple[Annotated[str, Field(max_length=100)], Count, Number | None])
+    check = TypeAdapter(tuple[Annotated[str, Field(max_length=100)], Count, Value | None])
     for number, line in enumerate(_lines(file, where), 1):
         if number > POINTS:
             raise DataError(f"{where} holds more than {POINTS:,} points.")
@@ -186,6 +172,8 @@ def _texts(file: Path, labels: list[str], where: str) -> None:
         place = f"line {number} of texts.jsonl of {where}"
         row = _fits(TypeAdapter(dict[str, Any]), line, place)
         _fits(sides, row.get("text"), place)
+        if missing := {"student", "teacher"} - set(row):
+            raise DataError(f"{place} lacks the answer of the {sorted(missing)[0]}.")
         said = [_fits(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
         if row.get("label") not in labels or any(len(shares) != len(labels) for shares in said):
             raise DataError(f"{place} does not fit the run's labels.")
@@ -252,7 +240,8 @@ def _fits(kind: Any, value: Any, where: str, strict: bool = True) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(str(step) for step in first["loc"])[:80]
-        told = f"{at}: {first['msg']}" if at else first["msg"]
+        said = first["msg"].removeprefix("Value error, ")
+        told = f"{at}: {said}" if at else said
         raise DataError(f"{where} can't be used ({told}). Give a file that `pack` wrote.") from None
 
 

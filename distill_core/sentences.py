@@ -6,11 +6,13 @@ A value is filled in by the format behind its colon: a number's own (`{n:,}`, `{
 stage (`{name:stage}`), a metric, a knob (`{name:knob}`, given as "limit" or as "leaks=keep"). Knows no languages.
 """
 
+import re
 import string
 from collections.abc import Callable
 from typing import Any
 
 KINDS = ("knob", "stage", "metric")
+FORMAT = re.compile(r"|[+,]{0,2}(\.\d)?[dfg%]?|[^{}|]{0,40}\|[^{}|]{0,40}|" + "|".join(KINDS), re.ASCII)
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
 Said = dict[str, Any]  # a sentence as JSON: {"say": template, "with": values}
 
@@ -78,3 +80,24 @@ def made(said: Any) -> Said | None:
     if isinstance(said, BaseException):
         said = said.args[0] if said.args else ""
     return said.made if isinstance(said, Sentence) else None
+
+
+def taken(said: Any, text: str) -> Said | None:
+    """`said`, which came from elsewhere, where it is what the sentence `text` was made of; else None. A template may
+    name its values and format them as ours do, nothing more: no attribute, no width that fills the memory."""
+    try:
+        return said if _harmless(said) and ENGLISH.vformat(said["say"], (), said["with"]) == text else None
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+        return None
+
+
+def _harmless(said: Any) -> bool:
+    if isinstance(said, list):
+        return all(map(_harmless, said))
+    if not isinstance(said, dict):
+        return isinstance(said, str | int | float)
+    fields = [field for field in string.Formatter().parse(said["say"]) if field[1] is not None]
+    plain = all(
+        name.isidentifier() and FORMAT.fullmatch(form) and conversion is None for _, name, form, conversion in fields
+    )
+    return plain and set(said) == {"say", "with"} and all(map(_harmless, said["with"].values()))

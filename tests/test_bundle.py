@@ -1,7 +1,6 @@
 """A run as one file: it comes back as it was, says nothing of the sender's machine, and no made-up file gets in."""
 
 import csv
-import hashlib
 import json
 import math
 import struct
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bundles import changed, patched, put
 from toy import TOY
 
 import distill_core as core
@@ -152,33 +152,6 @@ def test_a_teacher_answers_only_where_it_is_the_one_that_taught(
 # ---- hostile files
 
 
-def changed(file: Path, target: Path, change: Callable[[dict[str, bytes]], None], honest: bool = True) -> Path:
-    """The bundle with its members changed; `honest`: the manifest agrees with what is there."""
-    with zipfile.ZipFile(file) as given:
-        members = {name: given.read(name) for name in given.namelist()}
-    manifest = json.loads(members.pop("manifest.json"))
-    change(members)
-    if honest:
-        manifest["members"] = {
-            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in members.items()
-        }
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
-        made.writestr("manifest.json", members.pop("manifest.json", None) or json.dumps(manifest))
-        for name, content in members.items():
-            made.writestr(name, content)
-    return target
-
-
-def put(name: str, content: Any) -> Callable[[dict[str, bytes]], None]:
-    data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return lambda members: members.__setitem__(name, data)
-
-
-def patched(name: str, **values: Any) -> Callable[[dict[str, bytes]], None]:
-    return lambda members: members.__setitem__(name, json.dumps(json.loads(members[name]) | values).encode())
-
-
 def tensors(header: bytes) -> bytes:
     return struct.pack("<Q", len(header)) + header
 
@@ -213,7 +186,7 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a point beyond counting": put("points.jsonl", ["student/loss", 2**62, 1.0]),
     "texts of other labels": put("texts.jsonl", {"text": ["a"], "label": "<b>", "student": [0.5, 0.5]}),
     "texts of three sides": put("texts.jsonl", {"text": ["a", "b", "c"], "label": "bad"}),
-    "shares of words": put("texts.jsonl", {"text": ["a"], "label": "bad", "student": ["0.5", "0.5"]}),
+    "shares of words": put("texts.jsonl", {"text": ["a"], "label": "bad", "student": ["1", "0"], "teacher": [1, 0]}),
     "a tokenizer that is none": put("student/tokenizer.json", {"model": "none"}),
     "a vocabulary that is none": put("student/vocabulary.json", {}),
     "weights that are none": put("student/model.safetensors", b"\x80\x04K\x01."),
@@ -221,6 +194,10 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "other weights": put("student/model.safetensors", tensors(b"{}")),
     "a giant table": patched("student/student.json", entries=2_000_000, width=1024),
     "a giant network": patched("student/student.json", hidden=10**9),
+    "a temperature of nothing": patched("student/student.json", temperature=0),
+    "an end of its own": put("events.jsonl", [1, "ended", {"status": "<b>"}]),
+    "seconds without end": put("events.jsonl", [1, "stage_ended", {"stage": "data", "seconds": 1e308}]),
+    "texts without answers": put("texts.jsonl", {"text": ["a"], "label": "bad"}),
     "no weights": lambda members: members.pop("student/model.safetensors"),
     "a newer format": put("manifest.json", {"format": 2, "members": {}}),
     "a manifest of its own": put("manifest.json", {"format": 1, "members": {"run.json": {"bytes": -1, "sha256": ""}}}),

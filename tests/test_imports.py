@@ -20,8 +20,8 @@ FLOORS = {
     "tasks": 3, "augment": 3, "students": 3, "losses": 3, "vectors": 3,
     "cache": 3, "kept": 4, "teacher": 4, "teacher_guard": 4, "teacher_labels": 4, "teacher_model": 4,
     "label": 4, "transfer": 4, "train": 4, "evaluate": 4, "measures": 4, "calibration": 4, "verdict": 4, "artifact": 4,
-    "members": 3, "answers": 4, "cost": 4, "learn": 4, "pace": 5, "foreign": 4, "bundle": 5, "pipeline": 5,
-    "card": 4, "states": 5,
+    "members": 3, "answers": 4, "cost": 4, "learn": 4, "pace": 5, "foreign": 4, "summary": 4, "bundle": 5,
+    "pipeline": 5, "card": 4, "states": 5,
     "jobs": 6, "worker": 6, "preload": 6,
     "api": 7, "command": 7, "__main__": 7,
 }  # fmt: skip

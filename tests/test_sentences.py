@@ -12,7 +12,7 @@ import pytest
 
 from distill_core.errors import Stopped
 from distill_core.events import Ended, Note, event
-from distill_core.sentences import Filling, made, percent, worded
+from distill_core.sentences import ENGLISH, KINDS, Filling, made, percent, taken, worded
 from distill_core.verdict import BELOW
 
 CORE = Path(__file__).parents[1] / "distill_core"
@@ -71,6 +71,32 @@ def templates() -> Iterator[str]:
 
 def fields(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def test_what_a_foreign_sentence_says_it_was_made_of_is_believed_only_where_it_is_true_and_harmless() -> None:
+    rows = worded("{n:row|rows} of {what} ({s:.1%}, {m:metric})", n=3, what=worded("train"), s=0.5, m="f1")
+    assert taken(made(rows), rows) == made(rows) and taken(None, rows) is None
+    assert taken(made(rows), "3 rows of test (50.0 %, F1)") is None
+    for template in (
+        "{x.__class__}",
+        "{x[0]}",
+        "{x!r}",
+        "{x:>999999999}",
+        "{x:999999999d}",
+        "{x:{x}}",
+        "{",
+        "{0}",
+        "{}",
+    ):
+        assert taken({"say": template, "with": {"x": "a"}}, "a") is None
+    for said in ([], "a", {"say": "a"}, {"say": 1, "with": {}}, {"say": "a", "with": []}, {"say": "{x}", "with": {}},
+                 {"say": "{x:metric}", "with": {"x": {"say": "{y.a}", "with": {}}}}):  # fmt: skip
+        assert taken(said, "a") is None
+    for template in templates():
+        named = {name for _, name, form, _ in string.Formatter().parse(template) if form in KINDS}
+        values = {name: "f1" if name in named else 2 for name in fields(template)}
+        filled = ENGLISH.vformat(template, (), values)
+        assert taken({"say": template, "with": values}, filled), template
 
 
 def test_every_sentence_is_said_in_german() -> None:

@@ -45,7 +45,8 @@ def teachers() -> list[Teaching]:
     """The built-in teacher, those that earlier runs fine-tuned and kept, and some ids on the Hub."""
     from distill_core import kept
 
-    seen = {(run.config["task"], run.teacher["name"]): run for run in reversed(foresight.earlier()) if run.teacher}
+    told = [run for run in foresight.earlier() if "name" in run.teacher]  # not every run came to a teacher of its own
+    seen = {(run.config["task"], run.teacher["name"]): run for run in reversed(told)}
     measured = {name: (run, task) for (task, name), run in seen.items()}
 
     def known(name: str, otherwise: tuple[float, str, str] | None) -> tuple[float, str, str] | None:

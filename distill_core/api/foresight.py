@@ -98,6 +98,8 @@ def earlier() -> "list[Earlier]":
     store = held.store()
     found = []
     for row in store.runs(EARLIER, status="finished"):
+        if row.origin:  # it took its time on another machine
+            continue
         if row.id not in _told:
             stages: dict[str, tuple[float, bool]] = {}
             facts: dict[str, Any] = {}
