@@ -263,6 +263,7 @@ class _Run:
             like = next((one["student_score"] for one in before if one["student"] == member.student), None)
             cost = {**self._size(member), **evaluate.speed(ask, test.texts)} if like is None else like
             row["student_score"] |= {part: cost[part] for part in evaluate.COST}
+            artifact.calibrate(self.lessons.place(member), row["student_score"]["temperature"])
             if control:
                 ask = self._asked(control, member)
                 row["control"] = self._scored(ask(test.texts), ask(self.rows.valid.texts))

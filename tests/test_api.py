@@ -12,10 +12,10 @@ from fake_pipeline import SUMMARY
 
 import distill_core
 from distill_core import api
-from distill_core.api import held, running
+from distill_core.api import foresight, held, running
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
-from distill_core.events import Compared, Ended, Note, Point, StageEnded
+from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
 
 
 @pytest.fixture(autouse=True)
@@ -200,6 +200,29 @@ def test_opening_clears_away_what_was_half_written(home: Path) -> None:
         os.utime(folder, (0, 0))
     api.open_app()
     assert [folder.exists() for folder in (old, young, teacher, whole)] == [False, True, False, True]
+
+
+def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Path) -> None:
+    store = held.store()
+
+    def finished(*said: object) -> str:
+        config = Config().model_dump()
+        del config["students"], config["seeds"]  # knobs that came later
+        run = store.create(config)
+        store.move(run, ["queued"], "running")
+        store.append(run, [*said, StageEnded("student", 7.0), Ended("finished")])
+        return run
+
+    finished()  # says nothing of its teacher
+    finished(Fact("teacher", {"name": "builtin", "parameters": 5}), Fact("validation", {"teacher": 0.75}))
+    imported = finished(Fact("teacher", {"name": "builtin", "parameters": 9}))
+    with store._writing() as db:
+        db["runs"].update(imported, {"origin": "imported"})
+    found = foresight.earlier()
+    assert len(found) == 2  # another machine's seconds are not this one's
+    assert all(run.config["students"] == [] and run.config["seeds"] == 1 for run in found)
+    builtin = next(one for one in api.teachers() if one.name == "builtin")
+    assert (builtin.weights, builtin.accuracy) == (5, (0.75, "reviews", "measured"))
 
 
 def test_two_teachers_are_kept_and_the_oldest_goes() -> None:

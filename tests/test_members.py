@@ -142,6 +142,9 @@ def test_members_share_all_but_their_weights_and_are_told_together(config, whole
     for score in ("accuracy", "parameters", "bytes", "latency_ms"):
         assert members[0]["student_score"][score] == summary["scores"]["student"][score]
     assert members[0]["student_score"]["parameters"] != members[2]["student_score"]["parameters"]
+    kept = [folder / (f"student@{m['name']}" if m["name"] else "student") / "student.json" for m in members]
+    heat = [json.loads(file.read_text())["temperature"] for file in kept]
+    assert heat == [m["student_score"]["temperature"] for m in members] and len(set(heat)) > 2  # each its own
     assert summary["seeds"]["n"] == 2 and [p["share"] for p in summary["learning_curve"]] == [0.5, 1]
     planned = next(event.value for event in events if isinstance(event, Fact) and event.name == "members")
     series = {event.series for event in events if isinstance(event, Point)}

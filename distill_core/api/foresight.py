@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core import jobs, worker
 from distill_core.api import held
 from distill_core.api.running import FOLLOW_SECONDS, rooted
-from distill_core.config import Config
+from distill_core.config import DEFAULTS, Config
 from distill_core.errors import UserError
 from distill_core.events import Ended, Fact, StageEnded
 
@@ -113,8 +113,9 @@ def earlier() -> "list[Earlier]":
                 teacher["accuracy"] = facts["validation"]["teacher"]
             rows = {"train": 0, "unlabelled": 0} | (facts.get("rows") or {})
             texts = int((facts.get("transfer") or {}).get("texts") or 0)
+            config = DEFAULTS | row.config  # a knob that is younger than the run stood at its default
             _told[row.id] = Earlier(
-                row.config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher, rows
+                config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher, rows
             )
         found.append(_told[row.id])
     return found
