@@ -37,8 +37,64 @@ def test_few_texts_and_a_small_test_are_told_before():
     assert "pairs" not in warnings(verdict.before(data(train=40_000, pair=True)))
 
 
+# What runs on real text counted: test rows, rows that only the student and only the control had right, the difference
+# in accuracy, its interval, and whether they are pairs [benchmarks/RESULTS.md, "How far apart"]
+MEASURED = {
+    "SST-2, small": (1821, 134, 65, 0.0379, (0.0225, 0.0527), False),
+    "SST-2, tiny": (1821, 139, 52, 0.0478, (0.0329, 0.0626), False),
+    "SST-2, quick": (1821, 78, 54, 0.0132, (0.0011, 0.0258), False),
+    "MRPC": (1725, 133, 107, 0.0151, (-0.0024, 0.0325), True),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_size_that_is_told_before_shows_four_times_in_five_on_rows_as_far_apart_as_were_measured(name):
+    rows, ours, theirs, found, _, pair = MEASURED[name]
+    assert found == pytest.approx((ours - theirs) / rows, abs=1e-3)
+    told, apart = verdict.detectable(rows, verdict.APART[pair]), (ours + theirs) / rows
+    rng, seen = np.random.default_rng(0), 0
+    for _ in range(300):
+        better, worse = rng.multinomial(rows, [(apart + told) / 2, (apart - told) / 2, 1 - apart])[:2]
+        seen += binomtest(int(better), int(better + worse)).pvalue < 0.05
+    assert seen / 300 > 0.7
+    assert told < 1.5 * verdict.detectable(rows, apart)  # and is not told much larger than it must be
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "doubt"),
+    [
+        ("SST-2, small", "Distilling paid", None),
+        ("SST-2, tiny", "Distilling paid", None),
+        ("SST-2, quick", "Distilling paid", "less than the 1.8 points that these 1,821 rows show reliably"),
+        ("MRPC", "can't be told", None),  # by accuracy; by F1 see below
+    ],
+)
+def test_what_is_said_of_measured_differences(name, outcome, doubt):
+    rows, ours, theirs, found, interval, pair = MEASURED[name]
+    p = binomtest(ours, ours + theirs).pvalue
+    summary = compared(0.84, 0.85, 0.85 + found, 0.91, rows, interval, mcnemar={"control": p})
+    said = " ".join(text for _, text in verdict.after(summary, 60_000, pair))
+    assert outcome in said and (doubt in said if doubt else "reliably" not in said)
+
+
+def test_an_f1_is_set_beside_what_always_answering_the_class_has():
+    """MRPC's run: +2.1 points of F1 with an interval above zero, while McNemar's p is 0.11 and "equivalent" alone has
+    0.799."""
+    summary = compared(rows=1725, apart=(0.0089, 0.0330), mcnemar={"control": 0.1064}, metric="f1")
+    values = {"floor": 0.795, "control": 0.799, "student": 0.820, "teacher": 0.833}
+    own = [{"label": "not_equivalent", "rows": 578}, {"label": "equivalent", "rows": 1147}]
+    summary["scores"] = {row: {"f1": value, "per_class": own} for row, value in values.items()}
+    summary["differences"]["student-control"]["difference"] = 0.0207
+    said = warnings(verdict.after(summary, 60_000, True))
+    assert "Always answering “equivalent” has an F1 of 0.799" in said
+    assert "can't be told apart (McNemar p = 0.11): what was gained is a matter of F1" in said
+    summary["mcnemar"] = {"control": 0.001}
+    summary["scores"]["student"]["f1"] = 0.95
+    assert warnings(verdict.after(summary, 60_000, True)) == ""  # far above both, there is nothing to warn of
+
+
 def test_a_difference_of_the_detectable_size_is_found_four_times_in_five():
-    rows, apart, rng = 1000, 0.12, np.random.default_rng(0)
+    rows, apart, rng = 1000, verdict.APART[False], np.random.default_rng(0)
     least = verdict.detectable(rows, apart)
     found = 0
     for _ in range(400):
