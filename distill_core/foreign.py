@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from distill_core.config import Config
 from distill_core.errors import DataError, UserError
-from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Note
+from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
 from distill_core.sentences import taken
-from distill_core.summary import Count, Label, Share, Summary
+from distill_core.summary import Count, Label, Metric, Share, Summary
 
 DEPTH, LINE = 16, 1 << 20
 EVENTS, POINTS = 20_000, 2_000_000
@@ -149,6 +149,8 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
         _fits(Counts, body, place)
         if isinstance(said, Compared):
             said = Compared(_summary(said.summary, where))
+        if isinstance(said, Fact) and said.name == "metric":  # a key into every score
+            _fits(TypeAdapter(Metric), said.value, place)
         if isinstance(said, Note | Ended):
             text = said.text if isinstance(said, Note) else said.message
             said = replace(said, made=taken(said.made, text))

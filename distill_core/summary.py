@@ -18,6 +18,7 @@ Above = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e18)]  # something
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Label = Annotated[str, Field(max_length=10_000)]
+Metric = Literal[METRICS]
 Name = Annotated[str, Field(max_length=100)]
 Level = Literal["info", "warning"]
 Said = (  # a sentence, and since a later version what it was made of; JSON has no tuples
@@ -106,7 +107,7 @@ class Seeds(_Shape):
     """What one student's seeds come to."""
 
     n: Count
-    metric: Literal[METRICS]
+    metric: Metric
     rows: Annotated[dict[str, Spread], AfterValidator(_of_rows)]
     gap_recovered: Spread | None
     kept: Spread | None
@@ -168,7 +169,7 @@ class Rows(_Shape):
 class Summary(_Shape):
     """The comparison as `evaluate.summary`, `members.together` and the pipeline made it."""
 
-    metric: Literal[METRICS] = "accuracy"
+    metric: Metric = "accuracy"
     scores: Annotated[dict[str, Score], AfterValidator(_of_rows)]
     gap_recovered: Number | None = None
     kept: Number | None

@@ -14,7 +14,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 import distill_core as core
 from distill_core import store as stores
 from distill_core.config import Config
-from distill_core.events import Compared, Ended, Point
+from distill_core.events import Compared, Ended, Fact, Point
 from distill_core.store import Store
 from ui import endpoints, frame, host
 from ui.comparison.closer import apart
@@ -230,7 +230,25 @@ def test_runs_lie_over_one_another_with_what_differs_alone(home: Path) -> None:
     assert sorted(labels) == ["Epochs", "Seed"] and "secret" not in told["html"] and "<i>One" not in told["html"]
     assert "90.0\u00a0%" in scores and "at step 9" in scores
     alike = overlay.overlay({"runs": [finished(store, "x"), finished(store, "y")]})
+    assert told["metric"] == alike["metric"] == ""
     assert "same settings" in alike["html"] and alike["runs"][0]["curves"] == {}
+
+
+def test_runs_that_share_a_metric_are_laid_over_one_another_in_it(home: Path) -> None:
+    store, made = Store(home), []
+    for metric, name in (("f1", "One"), ("f1", "Two"), ("macro_f1", "Other")):
+        run = store.create(Config().model_dump(), name=name)
+        store.move(run, ["queued"], "running")
+        curve = [Point(f"student/valid_{one}", 4, 0.7) for one in {"accuracy", metric}]
+        scores = {who: {**score, metric: 0.66} for who, score in SUMMARY["scores"].items()}
+        summary = SUMMARY | {"metric": metric, "scores": scores}
+        store.append(run, [Fact("metric", metric), *curve, Compared(summary), Ended("finished")])
+        made.append(run)
+    same, mixed = (overlay.overlay({"runs": runs}) for runs in (made[:2], made))
+    assert same["metric"] == "F1" and [set(run["curves"]) for run in same["runs"]] == [{"accuracy", "metric"}] * 2
+    assert same["html"].count("66.0\u00a0%") == 6 and "<small>F1</small>" in same["html"]
+    assert mixed["metric"] == "" and "66.0" not in mixed["html"]
+    assert all(set(run["curves"]) == {"accuracy"} for run in mixed["runs"])
 
 
 def test_a_run_goes_out_and_comes_in_marked(home: Path, tmp_path: Path) -> None:

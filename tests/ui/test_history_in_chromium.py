@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from distill_core.config import Config
-from distill_core.events import Compared, Ended, Point
+from distill_core.events import Compared, Ended, Fact, Point
 from distill_core.store import Store
 from scripts.served import served
 
 pytestmark = pytest.mark.timeout(280)
 ROOT = Path(__file__).parents[2]
+VALID = "student/valid_accuracy"
 NAMES = ("Alpha", "<img src=x onerror=document.title='pwned'>", "Gamma")
 
 
@@ -39,8 +40,11 @@ def runs(place: Path) -> list[str]:
         run = store.create(Config.of(epochs=2 + len(made)).model_dump(), name=name)
         points = examples.execute("SELECT series, step, value FROM points WHERE run = ?", (old,))
         store.move(run, ["queued"], "running")
-        store.append(run, [Point(*point) for point in points])
-        store.append(run, [Compared(json.loads(summary)), Ended("finished")])
+        drawn = [Point(*point) for point in points]
+        store.append(run, drawn)
+        own = [Point("student/valid_macro_f1", at.step, at.value) for at in drawn if at.series == VALID]
+        store.append(run, [Fact("metric", "macro_f1"), *own])
+        store.append(run, [Compared(json.loads(summary) | {"metric": "macro_f1"}), Ended("finished")])
         made.append(run)
     store.close()
     examples.close()
@@ -72,6 +76,9 @@ def test_runs_are_overlaid_renamed_deleted_brought_back_exported_and_imported(
     page.reload()
     page.locator(".overlay .trace").nth(1).wait_for()
     assert row(alpha).get_by_role("checkbox").is_checked() and not row(gamma).get_by_role("checkbox").is_checked()
+    shown = "() => document.querySelector('.overlay .plot').getAttribute('aria-label')"
+    assert page.evaluate(shown).startswith("Macro-F1: A Alpha")
+    assert page.get_by_role("button", name="Macro-F1").get_attribute("aria-pressed") == "true"
     page.get_by_role("button", name="Loss", exact=True).click()
     page.wait_for_function("() => document.querySelector('.overlay .plot').getAttribute('aria-label').includes('loss')")
     page.get_by_role("button", name="Close").click()

@@ -5,6 +5,7 @@ const make = (tag, className, text) => Object.assign(document.createElement(tag)
 const LOOKS = [['student', 'solid', 'circle'], ['valid', 'dash', 'square'], ['body-text-color', 'dot', 'diamond']]
 const colour = (name) => getComputedStyle(element).getPropertyValue(`--${name}`).trim()
 let laid = null, plot = 'accuracy'
+const name = (plot) => plot === 'metric' ? laid.metric : words[plot]
 
 function keys(runs) {
   $('.overlay .keys').replaceChildren(...runs.map((run, index) => {
@@ -26,7 +27,7 @@ async function draw() {
   const told = $('.overlay .frame .empty'), drawn = laid.runs.filter((run) => run.curves[plot])
   told.hidden = drawn.length > 0
   told.textContent = words.nothing
-  node.setAttribute('aria-label', `${words[plot]}: ${drawn.map((run) => `${run.letter} ${run.name}`).join('; ')}`)
+  node.setAttribute('aria-label', `${name(plot)}: ${drawn.map((run) => `${run.letter} ${run.name}`).join('; ')}`)
   let library
   try { library = await window.stillroomPlotly() } catch (error) { told.hidden = false; told.textContent = words.nochart; return }
   if (!node.isConnected) return
@@ -52,7 +53,7 @@ async function draw() {
     font: { family: 'IBM Plex Sans, sans-serif', size: 12, color: ink }, showlegend: false, hovermode: 'x unified', dragmode: 'zoom', uirevision: plot,
     hoverlabel: { bgcolor: colour('background-fill-primary'), bordercolor: line, font: { color: colour('body-text-color') } },
     xaxis: { ...axis, title: { text: words.steps, standoff: 6 }, rangemode: 'tozero' },
-    yaxis: { ...axis, tickformat: plot === 'accuracy' ? '.0%' : '' },
+    yaxis: { ...axis, tickformat: plot === 'loss' ? '' : '.0%' },
   }, { displayModeBar: false, responsive: true, doubleClick: 'reset' })
 }
 
@@ -62,9 +63,20 @@ async function overlay(runs) {
   laid = answer
   box.hidden = false
   keys(answer.runs)
+  // runs that were chosen by another metric than accuracy open on that
+  const own = box.querySelector('[data-plot=metric]')
+  own.textContent = answer.metric
+  own.hidden = !answer.metric
+  if (answer.metric) plot = 'metric'
+  else if (plot === 'metric') plot = 'accuracy'
+  press()
   box.querySelector('.tables').innerHTML = answer.html
   draw()  // not waited for: the library may be long in coming, and the tables are there
   return ''
+}
+
+function press() {
+  for (const one of $('.overlay .whose').children) one.setAttribute('aria-pressed', one.dataset.plot === plot)
 }
 
 function uncover() {
@@ -76,7 +88,7 @@ $('.overlay .whose').addEventListener('click', (event) => {
   const button = event.target.closest('[data-plot]')
   if (!button) return
   plot = button.dataset.plot
-  for (const one of $('.overlay .whose').children) one.setAttribute('aria-pressed', one === button)
+  press()
   draw()
 })
 new ResizeObserver(() => draw()).observe($('.overlay'))

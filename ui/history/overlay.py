@@ -4,9 +4,11 @@ from typing import Any
 
 import distill_core as core
 from distill_core import Run, UserError
-from ui.fold import Curve, grouped, thin
+from ui.comparison.values import interval, value
+from ui.fold import Curve, fold, grouped, thin
 from ui.history.rows import ids, settings, took
 from ui.show import DASH, count, duration, esc, latency, note, percent, size, table
+from ui.told import metric_title
 from ui.words import say, tell
 
 MOST = 3
@@ -33,10 +35,11 @@ def template() -> str:
         f"{esc(say(f'history.overlay.{plot}'))}</button>"
         for plot in CURVES
     )
+    own = '<button type="button" data-plot="metric" aria-pressed="false" hidden></button>'  # named by the runs
     return (
         f'<section class="overlay card" tabindex="-1" aria-label="{esc(say("history.overlay.title"))}" hidden>'
         f'<div class="head"><h2>{esc(say("history.overlay.title"))}</h2>'
-        f'<span class="whose" role="group" aria-label="{esc(say("history.overlay.what"))}">{whose}</span>'
+        f'<span class="whose" role="group" aria-label="{esc(say("history.overlay.what"))}">{own}{whose}</span>'
         f'<button type="button" class="act" data-do="close">{esc(say("history.overlay.close"))}</button></div>'
         '<ul class="keys"></ul><div class="frame"><div class="plot" role="img"></div><p class="empty" hidden></p></div>'
         '<div class="tables"></div></section>'
@@ -45,7 +48,8 @@ def template() -> str:
 
 def overlay(question: Any) -> dict[str, Any]:
     """The runs of {"runs": [two or three ids]} as {"runs": [{"letter", "name", "curves": {"accuracy": [steps, values],
-    …}}], "html": their tables}, or {"error"}. Anyone may call this with anything."""
+    …}}], "html": their tables, "metric": the name of the metric they were all chosen by where it is not accuracy, else
+    ""}, or {"error"}. Anyone may call this with anything."""
     asked = list(dict.fromkeys(ids((question if isinstance(question, dict) else {}).get("runs"))))[:MOST]
     try:
         found = [core.run(one) for one in asked]
@@ -53,28 +57,34 @@ def overlay(question: Any) -> dict[str, Any]:
         return {"error": note(tell(error), "error")}
     if len(found) < 2:
         return {"error": note(say("history.overlay.two"))}
-    curves = [_curves(run) for run in found]
+    metrics = {fold(run).metric for run in found}
+    metric = metrics.pop() if len(metrics) == 1 else "accuracy"
+    curves = [_curves(run, metric) for run in found]
     runs = [
         {"letter": letter, "name": run.name, "curves": of}
         for letter, run, of in zip(LETTERS, found, curves, strict=False)
     ]
-    return {"runs": runs, "html": _scores(found, curves) + _settings(found)}
+    own = metric_title(metric) if metric != "accuracy" else ""
+    return {"runs": runs, "html": _scores(found, curves, metric) + _settings(found), "metric": own}
 
 
-def _curves(run: Run) -> dict[str, Curve]:
+def _curves(run: Run, metric: str) -> dict[str, Curve]:
     curves = grouped(run.points()[0])
-    return {name: thin(*curves[series], SHOWN) for name, series in CURVES.items() if series in curves}
+    wanted = CURVES | ({"metric": f"student/valid_{metric}"} if metric != "accuracy" else {})
+    return {name: thin(*curves[series], SHOWN) for name, series in wanted.items() if series in curves}
 
 
 def _heads(runs: list[Run], corner: str) -> list[str]:
     return [corner, *(f"{letter} · {run.name[:60]}" for letter, run in zip(LETTERS, runs, strict=False))]
 
 
-def _scores(runs: list[Run], curves: list[dict[str, Curve]]) -> str:
-    """The main scores side by side."""
-    rows = []
-    for who in ("student", "control", "teacher"):
-        rows.append([esc(say(f"row.{who}")), *(_accuracy(run, who) for run in runs)])
+def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> str:
+    """The main scores side by side, in the metric that the runs share."""
+    named = f"<small>{esc(metric_title(metric))}</small>"
+    rows = [
+        [f"{esc(say(f'row.{who}'))} {named}", *(_score(run, who, metric) for run in runs)]
+        for who in ("student", "control", "teacher")
+    ]
     told = [run.row for run in runs]
     summaries = [row.summary or {} for row in told]
     students = [(summary.get("scores") or {}).get("student") or {} for summary in summaries]
@@ -84,20 +94,20 @@ def _scores(runs: list[Run], curves: list[dict[str, Curve]]) -> str:
         [esc(say("compare.bytes")), *(size(student.get("bytes")) for student in students)],
         [esc(say("compare.latency")), *(latency(student.get("latency_ms")) for student in students)],
         [esc(say("history.rows")), *(count((summary.get("rows") or {}).get("train")) for summary in summaries)],
-        [esc(say("history.best")), *(_best(of.get("accuracy")) for of in curves)],
+        [esc(say("history.best")), *(_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves)],
         [esc(say("history.took")), *(duration(took(row)) for row in told)],
     ]
     name = say("history.overlay.scores")
     return f"<h3>{esc(name)}</h3>{table(_heads(runs, say('history.overlay.figure')), rows, name, kind='abreast')}"
 
 
-def _accuracy(run: Run, who: str) -> str:
+def _score(run: Run, who: str, metric: str) -> str:
     score = (((run.summary or {}).get("scores") or {}).get(who)) or {}
     if score.get("accuracy") is None:
         return DASH
-    low, high = score.get("low"), score.get("high")
-    between = f" <small>{percent(low)} – {percent(high)}</small>" if low is not None and high is not None else ""
-    return percent(score["accuracy"]) + between
+    low, high = interval(score, metric)
+    between = f" <small>{percent(low)} – {percent(high)}</small>" if low < high else ""
+    return percent(value(score, metric)) + between
 
 
 def _share(value: float | None, digits: int = 1) -> str:
