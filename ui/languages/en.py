@@ -604,7 +604,7 @@ WORDS: dict[str, str] = {
     "learn.limits.few.text": "The text carries the knowledge. On SST-2 with 2,000 labelled rows and no other text 6 % of the gap came back; with the other phrases as unlabelled texts 64 %.",
     "learn.limits.few.shown": "Shown in Task (unlabelled texts) and in Compare (gap recovered).",
     "learn.limits.pairs": "The task is about pairs, and the set is small",
-    "learn.limits.pairs.text": "Whether two sentences mean the same needs word against word. On MRPC, 3,667 pairs, our student recovered 6 % of the gap; another published one gained nothing.",
+    "learn.limits.pairs.text": "Whether two sentences mean the same needs word against word. On SNLI, 8,605 pairs, our student recovered 20 % of the gap; on MRPC, 3,667 pairs, the gap itself is three points of F1, and another published student gained nothing.",
     "learn.limits.pairs.shown": "Shown in Compare: floor, control and student lie within each other's whiskers.",
     "learn.limits.teacher": "The teacher is hardly above the floor",
     "learn.limits.teacher.text": "It can pass on only what it knows. If word counts do as well, it knows too little of this task.",
