@@ -42,7 +42,7 @@ def main() -> int:
         served(Path(place), "--language", given.language) as app,
     ):
         run = finished(app.address, given.knobs)
-        made = list(pictures(app.address, run, given.folder, given.width, given.best))
+        made = list(pictures(app.address, run, given.folder, given.width, given.best, given.language))
     print(f"{len(made)} pictures in {given.folder}, {sum(file.stat().st_size for file in made) / 1e6:.1f} MB")
     return 0
 
@@ -66,14 +66,14 @@ def finished(address: str, knobs: dict[str, Any]) -> str:
     return run
 
 
-def pictures(address: str, run: str, folder: Path, widths: list[int], best: bool) -> Iterator[Path]:
+def pictures(address: str, run: str, folder: Path, widths: list[int], best: bool, language: str) -> Iterator[Path]:
     """Takes each picture and says where it is."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for width in widths:
-            page = browser.new_page(viewport={"width": width, "height": HEIGHTS[width]})
+            page = browser.new_page(viewport={"width": width, "height": HEIGHTS[width]}, locale=language)
             page.set_default_timeout(120_000)
             for name in places(page, address, run):
                 for shade in ("light", "dark"):

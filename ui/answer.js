@@ -2,7 +2,7 @@
 const $ = (query) => element.querySelector(query)
 const make = (tag, className, text) => Object.assign(document.createElement(tag), { className, textContent: text ?? '' })
 const words = $('.answer').dataset
-const figure = (value, digits) => value.toFixed(digits).replace('.', words.point)
+const figure = window.stillroomNumber
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key])
 
 function show() {
@@ -14,7 +14,7 @@ function show() {
   const powers = said.logits.map((logit) => Math.exp((logit - top) / heat)), all = powers.reduce((a, b) => a + b, 0)
   const shares = powers.map((power) => power / all), best = said.logits.indexOf(top)
   $('output').textContent = `T = ${figure(heat, 1)}`
-  $('.chip').textContent = `${figure(said.ms, said.ms < 10 ? 1 : 0)} ms`
+  $('.chip').textContent = `${figure(said.ms, said.ms < 10 ? 1 : 0)}\u00a0ms`
   $('.bars').replaceChildren(...said.labels.map((label, index) => {
     const row = make('div', index === best ? 'bar best' : 'bar'), track = make('span', 'track'), bar = make('i', '')
     bar.style.setProperty('--share', shares[index])
@@ -25,7 +25,7 @@ function show() {
   doubt(said.labels, shares, best)
 }
 
-const percent = (share) => `${figure(100 * share, share > 0.9995 || share < 0.0005 ? 3 : 1)} %`
+const percent = (share) => window.stillroomPercent(share, share > 0.9995 || share < 0.0005 ? 3 : 1)
 
 // What the temperature brings out, in words: the entropy, and the share that the plain label hides.
 function doubt(labels, shares, best) {

@@ -78,17 +78,18 @@ function smooth({ x, y }) {
 function traces(plot) {
   return wanted(plot).flatMap((key) => {
     const all = chart.series[key.name], main = key.member === MAIN, seen = visible(all, chart.sight[plot])
+    if (plot === 'score') seen.y = seen.y.map((share) => 100 * share)
     const few = seen.x.length < 60, name = main ? title(key, plot) : `${title(key, plot)} · ${key.member}`
     const line = { color: colour(paint(key, plot)), width: !main ? 1 : key.what === 'loss' ? 1.5 : 2.5, dash: dash(key, plot) }
     const look = {
       ...seen, name, type: 'scatter', mode: few && main && plot === 'score' ? 'lines+markers' : 'lines', line, marker: { size: 5 },
-      opacity: main ? 1 : 0.45, hovertemplate: `${name} %{y:${plot === 'score' ? '.1%' : '.4f'}}<extra></extra>`, meta: key.name,
+      opacity: main ? 1 : 0.45, hovertemplate: `${name} ${plot === 'score' ? '%{y:.1f}\u00a0%' : '%{y:.4f}'}<extra></extra>`, meta: key.name,
     }
     if (!chart.smoothing || few || key.what !== 'loss') return [look]
     const soft = { ...look, ...visible(smooth({ x: all.x, y: all.y }), chart.sight[plot]), hovertemplate: `${words.smoothed} %{y:.4f}<extra></extra>`, meta: `${key.name} smoothed`, line: { ...line, width: main ? 2.5 : 1.5 } }
     return [{ ...look, opacity: main ? 0.3 : 0.15, line: { ...line, width: 1 } }, soft]
   }).concat(plot === 'score' && chart.best && chart.share === 1 ? [{
-    x: [chart.best.step], y: [chart.best.value], name: chart.best.text, type: 'scatter', mode: 'markers', meta: 'best', cliponaxis: false,
+    x: [chart.best.step], y: [100 * chart.best.value], name: chart.best.text, type: 'scatter', mode: 'markers', meta: 'best', cliponaxis: false,
     marker: { symbol: 'star', size: 14, color: colour('student'), line: { width: 1.5, color: colour('background-fill-primary') } }, hovertemplate: `★ ${chart.best.text}<extra></extra>`,
   }] : [])
 }
@@ -101,7 +102,7 @@ function layout(plot) {
   // two lines at about the same height: the second one's words stand beside the first one's
   const beside = (mark, index) => marks.slice(0, index).filter((other) => Math.abs(other.value - mark.value) < 0.05).length
   return {
-    autosize: true, margin: { l: 44, r: 12, t: 14, b: 36 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
+    autosize: true, margin: { l: 44, r: 12, t: 14, b: 36 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', separators: window.stillroomMarks(),
     font: { family: 'IBM Plex Sans, sans-serif', size: 12, color: ink }, showlegend: false, hovermode: 'x unified',
     hoverlabel: { bgcolor: colour('background-fill-primary'), bordercolor: line, font: { color: colour('body-text-color') } },
     // what the visitor zoomed into stays while this stays
@@ -109,10 +110,10 @@ function layout(plot) {
     // a finger on the chart scrolls the page
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
     xaxis: { ...axis, title: { text: words.steps, standoff: 6 }, rangemode: 'tozero' },
-    yaxis: { ...axis, type: plot === 'loss' && chart.log ? 'log' : 'linear', tickformat: plot === 'score' ? '.0%' : '' },
-    shapes: marks.map((mark) => ({ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: mark.value, y1: mark.value, layer: 'below',
+    yaxis: { ...axis, type: plot === 'loss' && chart.log ? 'log' : 'linear', ...(plot === 'score' ? window.stillroomShares : {}) },
+    shapes: marks.map((mark) => ({ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: 100 * mark.value, y1: 100 * mark.value, layer: 'below',
       line: { color: tint(mark), width: 1.5, dash: { teacher: 'dash', floor: 'dashdot' }[mark.name] ?? 'dot' } })),
-    annotations: marks.map((mark, index) => ({ xref: 'paper', x: 1 - 0.33 * beside(mark, index), xanchor: 'right', y: mark.value,
+    annotations: marks.map((mark, index) => ({ xref: 'paper', x: 1 - 0.33 * beside(mark, index), xanchor: 'right', y: 100 * mark.value,
       yanchor: 'bottom', text: mark.text, showarrow: false, font: { size: 11, color: tint(mark) } })),
   }
 }

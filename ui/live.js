@@ -40,7 +40,7 @@ function log(list, reset) {
   const box = $('.log ol')
   if (reset) box.replaceChildren()
   for (const [when, level, text] of list) {
-    const item = make('li', level), time = make('time', '', new Date(1000 * when).toLocaleTimeString())
+    const item = make('li', level), time = make('time', '', new Date(1000 * when).toLocaleTimeString(document.documentElement.lang))
     time.dateTime = new Date(1000 * when).toISOString()
     item.append(time, make('span', '', text))
     box.append(item)
@@ -50,13 +50,12 @@ function log(list, reset) {
 
 function table() {
   if (!$('.twin').open) return
-  const percent = (value) => `${(100 * value).toFixed(1)} %`
   $('.twin tbody').replaceChildren(...Object.keys(chart.series).map(parts).map(({ name, stage, what, member }) => {
     const { x, y } = chart.series[name], score = what.startsWith('valid_') && what !== 'valid_loss'
-    const best = y.reduce((a, b) => score === (b > a) ? b : a), number = score ? percent : (value) => value.toFixed(4)
+    const best = y.reduce((a, b) => score === (b > a) ? b : a), number = score ? window.stillroomPercent : (value) => window.stillroomNumber(value, 4)
     const who = [words.stage[stage] || stage, member].filter(Boolean).join(' · ')
     const row = make('tr')
-    for (const text of [who, words.series[what] || what, x.length, x.at(-1), number(y.at(-1)), number(best)]) row.append(make('td', '', text))
+    for (const text of [who, words.series[what] || what, window.stillroomNumber(x.length), window.stillroomNumber(x.at(-1)), number(y.at(-1)), number(best)]) row.append(make('td', '', text))
     return row
   }))
 }

@@ -9,6 +9,14 @@ window.stillroomPlotly = () => window.stillroomDrawing ||= new Promise((done, fa
   document.head.append(script)
 })
 
+// Numbers as the page's language writes them; a share with its sign, which a space stands before.
+window.stillroomNumber = (value, digits = 0) =>
+  value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits })
+window.stillroomPercent = (share, digits = 1) => `${window.stillroomNumber(100 * share, digits)}\u00a0%`
+// plotly's words for the same: its point and comma, and an axis of shares, which it is given in hundredths
+window.stillroomMarks = () => window.stillroomNumber(12345.5, 1).replace(/\d/g, '').split('').reverse().join('')
+window.stillroomShares = { tickformat: '.0f', ticksuffix: '\u00a0%' }
+
 // Copies a text; on a page without a secure context there is no clipboard but the old command.
 window.stillroomCopy = async (text, button, done) => {
   const before = button.textContent

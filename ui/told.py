@@ -89,10 +89,8 @@ def figures(run: Run, row: Any, seen: Fold, left: float | None) -> list[dict[str
     missing = teacher - student[1] if student and teacher is not None else None
     if missing is None:
         told = say("figure.gap.teacher", teacher=percent(teacher)) if teacher is not None else ""
-    elif missing > 0:
-        told = say("figure.gap.below", teacher=percent(teacher))
     else:
-        told = say("figure.gap.above", teacher=percent(teacher))
+        told = say(f"figure.gap.{_side(missing)}", teacher=percent(teacher))
     here = seen.stages[seen.now].left if seen.now else None
     if row.status == "running":
         here_told = say("figure.stage", left=duration(here)) if here is not None else ""
@@ -138,7 +136,12 @@ def gap(seen: Fold) -> str:
         "gap": points(abs(missing)),
         "control": say("gap.control", control=percent(control)) if control is not None else "",
     }
-    return say("gap.below" if missing > 0 else "gap.above", **words)
+    return say(f"gap.{_side(missing)}", **words)
+
+
+def _side(missing: float) -> str:
+    """Where the student stands to the teacher, as far as the figures show it: what reads as 0.0 points is level."""
+    return "level" if abs(missing) < 0.0005 else "below" if missing > 0 else "above"
 
 
 def lines(seen: Fold) -> list[dict[str, Any]]:

@@ -8,13 +8,13 @@ const tint = (who) => colour(who === 'floor' ? 'control' : who)
 
 function traces(figure) {
   const dots = figure.points.map((point, index) => ({
-    x: [point.x], y: [point.y], type: 'scatter', mode: point.small || figure.line ? 'markers' : 'markers+text', text: [plain(point.name)],
+    x: [point.x], y: [100 * point.y], type: 'scatter', mode: point.small || figure.line ? 'markers' : 'markers+text', text: [plain(point.name)],
     textposition: 'top center', textfont: { size: 12, color: tint(point.who) }, cliponaxis: false, name: plain(point.name),
     marker: { symbol: point.symbol, size: point.small || figure.line ? 8 : point.who === 'student' ? 16 : 12, color: tint(point.who), opacity: point.small ? 0.6 : 1, line: { width: 2, color: tint(point.who) } },
-    error_y: { type: 'data', array: [point.up], arrayminus: [point.down], color: tint(point.who), thickness: 1.5, width: 4 },
+    error_y: { type: 'data', array: [100 * point.up], arrayminus: [100 * point.down], color: tint(point.who), thickness: 1.5, width: 4 },
     hovertemplate: `${plain(point.told)} · ${plain(point.shown)}<extra></extra>`,
   }))
-  const line = (points, dash) => ({ x: points.map((point) => point.x), y: points.map((point) => point.y), type: 'scatter', mode: 'lines', hoverinfo: 'skip',
+  const line = (points, dash) => ({ x: points.map((point) => point.x), y: points.map((point) => 100 * point.y), type: 'scatter', mode: 'lines', hoverinfo: 'skip',
     line: { color: colour('student'), width: 1.5, dash, shape: dash === 'dot' ? 'hv' : 'linear' } })
   if (figure.line) return [line(figure.points, 'solid'), ...dots]
   return figure.front.length > 1 ? [line(figure.front.map((at) => figure.points[at]), 'dot'), ...dots] : dots
@@ -25,11 +25,11 @@ function layout(figure) {
   const axis = { gridcolor: line, linecolor: line, zeroline: false, automargin: true }
   const logs = figure.points.map((point) => Math.log10(point.x)), low = Math.min(...logs), high = Math.max(...logs), air = Math.max(0.3, (high - low) * 0.16)
   return {
-    autosize: true, margin: { l: 48, r: 16, t: 26, b: 44 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, hovermode: 'closest',
+    autosize: true, margin: { l: 48, r: 16, t: 26, b: 44 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, hovermode: 'closest', separators: window.stillroomMarks(),
     font: { family: 'IBM Plex Sans, sans-serif', size: 12, color: ink }, dragmode: false,
     hoverlabel: { bgcolor: colour('background-fill-primary'), bordercolor: line, font: { color: colour('body-text-color') } },
     xaxis: { ...axis, title: { text: figure.x, standoff: 8 }, type: 'log', range: [low - air, high + air], fixedrange: true, exponentformat: 'SI', dtick: 1 },
-    yaxis: { ...axis, title: { text: '' }, tickformat: '.0%', fixedrange: true },
+    yaxis: { ...axis, title: { text: '' }, ...window.stillroomShares, fixedrange: true },
   }
 }
 

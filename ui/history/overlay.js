@@ -33,15 +33,16 @@ async function draw() {
   if (!node.isConnected) return
   const ink = colour('body-text-color-subdued'), line = colour('border-color-primary')
   const axis = { gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, automargin: true }
+  const share = plot !== 'loss'
   const traces = drawn.map((run) => {
-    const [paint, dash, symbol] = LOOKS[laid.runs.indexOf(run)], [x, y] = run.curves[plot]
+    const [paint, dash, symbol] = LOOKS[laid.runs.indexOf(run)], [x, all] = run.curves[plot], y = share ? all.map((value) => 100 * value) : all
     return { x, y, name: run.letter, type: 'scatter', mode: x.length < 60 ? 'lines+markers' : 'lines', line: { color: colour(paint), width: 2.5, dash },
-      marker: { size: 6, symbol }, hovertemplate: `${run.letter} %{y:.3f}<extra></extra>` }
+      marker: { size: 6, symbol }, hovertemplate: `${run.letter} ${share ? '%{y:.1f}\u00a0%' : '%{y:.3f}'}<extra></extra>` }
   })
   // names at the ends of the curves; where two end at about the same place, one stands above the other
-  const range = (axis) => { const all = drawn.flatMap((run) => run.curves[plot][axis]); return Math.max(...all) - Math.min(...all) }
+  const range = (axis) => { const all = drawn.flatMap((run) => run.curves[plot][axis]); return (axis && share ? 100 : 1) * (Math.max(...all) - Math.min(...all)) }
   const [wide, high] = [range(0) / 20, range(1) / 20]
-  const ends = drawn.map((run) => ({ x: run.curves[plot][0].at(-1), y: run.curves[plot][1].at(-1), text: `<b>${run.letter}</b>`, showarrow: false, xanchor: 'left', xshift: 6, yshift: 0,
+  const ends = drawn.map((run) => ({ x: run.curves[plot][0].at(-1), y: (share ? 100 : 1) * run.curves[plot][1].at(-1), text: `<b>${run.letter}</b>`, showarrow: false, xanchor: 'left', xshift: 6, yshift: 0,
     font: { color: colour(LOOKS[laid.runs.indexOf(run)][0]) } })).sort((one, other) => one.y - other.y)
   ends.forEach((end, index) => {
     const below = ends.slice(0, index).filter((other) => Math.abs(other.x - end.x) < wide && end.y - other.y < high)
@@ -50,10 +51,10 @@ async function draw() {
   })
   library.react(node, traces, {
     autosize: true, margin: { l: 44, r: 28, t: 8, b: 36 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', annotations: ends,
-    font: { family: 'IBM Plex Sans, sans-serif', size: 12, color: ink }, showlegend: false, hovermode: 'x unified', dragmode: 'zoom', uirevision: plot,
+    font: { family: 'IBM Plex Sans, sans-serif', size: 12, color: ink }, showlegend: false, hovermode: 'x unified', dragmode: 'zoom', uirevision: plot, separators: window.stillroomMarks(),
     hoverlabel: { bgcolor: colour('background-fill-primary'), bordercolor: line, font: { color: colour('body-text-color') } },
     xaxis: { ...axis, title: { text: words.steps, standoff: 6 }, rangemode: 'tozero' },
-    yaxis: { ...axis, tickformat: plot === 'loss' ? '' : '.0%' },
+    yaxis: { ...axis, ...(share ? window.stillroomShares : {}) },
   }, { displayModeBar: false, responsive: true, doubleClick: 'reset' })
 }
 

@@ -12,7 +12,7 @@ from distill_core import ENDED as OVER
 from distill_core import STATUSES, Run
 from ui import host
 from ui.form import rule_name
-from ui.show import DASH, count, duration, esc, percent, size, status
+from ui.show import DASH, count, duration, esc, figure, percent, size, status
 from ui.steps import task as tasks
 from ui.steps.distil import ALIVE, RESUMABLE
 from ui.words import knobs, say
@@ -167,11 +167,13 @@ def in_words(value: Any) -> str:
     if value is None:
         return DASH
     if isinstance(value, dict):
-        return ", ".join(f"{rule_name(name)} {rate}" for name, rate in value.items())
+        return ", ".join(f"{rule_name(name)} {in_words(rate)}" for name, rate in value.items())
     if isinstance(value, bool):
         return say("yes" if value else "no")
+    if isinstance(value, int | float):
+        return figure(value, ",d" if isinstance(value, int) else ",g")
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or DASH
+        return ", ".join(map(in_words, value)) or DASH
     return str(value).replace("\\", "/").rsplit("/", 1)[-1] if str(value).startswith("/") else str(value)
 
 
@@ -179,6 +181,8 @@ def _told(total: int, page: int) -> str:
     if not total:
         return ""
     first = PAGE * (page - 1) + 1
+    if total <= PAGE:
+        return say("history.told.one" if total == 1 else "history.told.all", n=count(total))
     return say("history.told", first=count(first), last=count(min(total, first + PAGE - 1)), n=count(total))
 
 

@@ -1,11 +1,8 @@
 // The lessons' common ground: words, small builders of elements, and the messages of the server, which arrive as the
 // component's value. A lesson is a function of its stage; what it listens for it says with `on`.
-const language = props.language
 const say = (key, values = {}) =>
   (props.words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole))
-const number = (value, digits = 0) =>
-  value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits })
-const percent = (share, digits = 1) => `${number(100 * share, digits)}\u00a0%`
+const number = window.stillroomNumber, percent = window.stillroomPercent
 const signed = (value, digits = 2) => (value < 0 ? '−' : '+') + number(Math.abs(value), digits)
 const time = (ms) => ms < 1 ? `${number(ms, 2)}\u00a0ms` : ms < 1000 ? `${number(ms, ms < 10 ? 1 : 0)}\u00a0ms`
   : ms < 120_000 ? `${number(ms / 1000, 1)}\u00a0s` : ms < 7_200_000 ? `${number(ms / 60_000)}\u00a0min`

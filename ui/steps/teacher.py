@@ -32,9 +32,7 @@ class Teacher:
 def answer_view(**more: Any) -> gr.HTML:
     """A teacher's logits and a temperature that reshapes its probabilities in the browser. The value is
     {"labels": […], "logits": […], "ms": milliseconds}, or None."""
-    words = " ".join(
-        f'data-{name}="{esc(say(f"teacher.heat.{name}"))}"' for name in ("entropy", "two", "many", "sure", "point")
-    )
+    words = " ".join(f'data-{name}="{esc(say(f"teacher.heat.{name}"))}"' for name in ("entropy", "two", "many", "sure"))
     template = (
         f'<div class="card answer" {words}><h2>{esc(say("teacher.says"))} <span class="chip" hidden></span></h2>'
         f'<p class="empty">{esc(say("teacher.ask.empty"))}</p><div class="bars teacher" role="status"></div>'
