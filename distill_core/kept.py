@@ -17,6 +17,7 @@ from distill_core.config import Config
 from distill_core.errors import TeacherError
 from distill_core.host import public_host
 from distill_core.parts import TASKS
+from distill_core.sentences import worded
 from distill_core.store import home
 
 PREFIX = "kept:"
@@ -39,19 +40,19 @@ class Suggestion:
 
 
 SUGGESTED = (
-    Suggestion(DEFAULT, "BERT base: the usual teacher; fine-tune it.", 109.5e6, 85.1e6),
-    Suggestion("google-bert/bert-large-uncased", "BERT large: the paper's and the book's; three times the cost of "
-               "BERT base.", 335.1e6, 302.3e6),
-    Suggestion("FacebookAI/roberta-base", "RoBERTa base: often a little better than BERT; fine-tune it.", 124.6e6,
-               85.1e6),
-    Suggestion("distilbert/distilbert-base-uncased", "DistilBERT: half the cost of BERT base; fine-tune it.", 66.4e6,
-               42.5e6),
-    Suggestion("sentence-transformers/all-MiniLM-L6-v2", "MiniLM with six layers: the quickest to fine-tune.", 22.7e6,
-               10.6e6),
-    Suggestion("distilbert/distilbert-base-uncased-finetuned-sst-2-english", "DistilBERT already fine-tuned for SST-2.",
-               67.0e6, 42.5e6, (0.913, "SST-2")),
-    Suggestion("google-bert/bert-base-multilingual-cased", "Multilingual BERT, 104 languages; fine-tune it.", 177.9e6,
-               85.1e6),
+    Suggestion(DEFAULT, worded("BERT base: the usual teacher; fine-tune it."), 109.5e6, 85.1e6),
+    Suggestion("google-bert/bert-large-uncased",
+               worded("BERT large: the paper's and the book's; three times the cost of BERT base."), 335.1e6, 302.3e6),
+    Suggestion("FacebookAI/roberta-base", worded("RoBERTa base: often a little better than BERT; fine-tune it."),
+               124.6e6, 85.1e6),
+    Suggestion("distilbert/distilbert-base-uncased", worded("DistilBERT: half the cost of BERT base; fine-tune it."),
+               66.4e6, 42.5e6),
+    Suggestion("sentence-transformers/all-MiniLM-L6-v2", worded("MiniLM with six layers: the quickest to fine-tune."),
+               22.7e6, 10.6e6),
+    Suggestion("distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+               worded("DistilBERT already fine-tuned for SST-2."), 67.0e6, 42.5e6, (0.913, "SST-2")),
+    Suggestion("google-bert/bert-base-multilingual-cased",
+               worded("Multilingual BERT, 104 languages; fine-tune it."), 177.9e6, 85.1e6),
 )  # fmt: skip
 
 

@@ -108,8 +108,9 @@ def read(student: Predictor, row: Sequence[str]) -> Reading:
     return Reading(told, heard["joined"], heard["fc"], found, _so_far(student, row[0]) if len(row) == 1 else None)
 
 
-def told(reading: Reading, digits: int = 4) -> dict[str, Any]:
-    """A reading as plain lists, rounded: what a page can be sent."""
+def told(reading: Reading, temperature: float = 1.0, digits: int = 4) -> dict[str, Any]:
+    """A reading as plain lists, rounded: what a page can be sent. The `temperature` divides the logits of `so_far`,
+    which become probabilities."""
 
     def plain(value: Tensor | None) -> Any:
         return None if value is None else _rounded(value.tolist(), digits)
@@ -124,7 +125,7 @@ def told(reading: Reading, digits: int = 4) -> dict[str, Any]:
         }
         for side in reading.sides
     ]
-    so_far = None if reading.so_far is None else plain(torch.softmax(reading.so_far, 1))
+    so_far = None if reading.so_far is None else plain(torch.softmax(reading.so_far / temperature, 1))
     rest = {name: plain(getattr(reading, name)) for name in ("joined", "fc", "logits")}
     return {"sides": sides, "so_far": so_far, **rest}
 

@@ -127,7 +127,8 @@ def places(page: Any, address: str, run: str) -> Iterator[str]:
     yield "history"
     page.goto(f"{address}/learn?run={run}")
     page.locator("#reader .piece").first.wait_for()
-    page.locator("#augment").scroll_into_view_if_needed()  # a lesson asks the models when it comes into sight
+    for lesson in ("reader", "augment"):  # a lesson asks the models when it comes into sight
+        page.locator(f"#{lesson} .stage > :last-child").scroll_into_view_if_needed()
     page.locator("#augment .child").nth(1).wait_for()
     page.evaluate("scrollTo(0, 0)")
     yield "learn"

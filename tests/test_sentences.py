@@ -123,6 +123,6 @@ def test_the_page_says_it_in_the_language_that_is_spoken(error: bool) -> None:
     assert tell(given).endswith("(“Leaks: keep” keeps them).")
     with speaking("de"):
         assert tell(given).startswith("1.200\u00a0Zeilen von test haben einen Text")
-        assert "(Zeilen 3, …)" in tell(given) and "„Undichte Stellen: keep“ behält sie" in tell(given)
+        assert "(Zeilen 3, …)" in tell(given) and "„Undichte Stellen: behalten“ behält sie" in tell(given)
         assert tell("only a string") == "only a string"
         assert tell(worded("not translated: {n:,}", n=1200)) == "not translated: 1,200"

@@ -23,6 +23,25 @@ function key(event) {
 }
 addEventListener('keydown', key)
 
+// A button that opened another step is gone with the old one: the focus goes to the new one's heading, which is read
+// out, and the page to its top. A refused value has its own field.
+let from = ''
+document.addEventListener('click', (event) => { from = event.target.closest?.('button:not([role=tab])') ? open() : '' }, true)
+function arrived() {
+  const step = open()
+  if (!from || !step || step === from) return
+  from = ''
+  requestAnimationFrame(() => {
+    const head = document.querySelector(`#step-${step} h2[tabindex]`)
+    if (!head || document.querySelector('#fault [data-field]')) return
+    head.focus({ preventScroll: true })
+    const smooth = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'
+    document.getElementById('steps').scrollIntoView({ block: 'start', behavior: smooth })
+  })
+}
+const listed = document.querySelector('#steps [role=tablist]')
+if (listed) new MutationObserver(arrived).observe(listed, { subtree: true, attributes: true, attributeFilter: ['aria-selected'] })
+
 // While the cost is being measured the page looks again, now and then.
 let waits
 function wait() {

@@ -141,10 +141,11 @@ def recipe(config: Config) -> str:
     """A run in one line."""
     first = next(one.name for one in core.teachers() if one.kind == "suggestion")  # what a task without its own means
     teacher = config.teacher or core.task_teacher(config.task) or first
+    teacher = say("teacher.builtin") if teacher == "builtin" else teacher.replace("\\", "/").rsplit("/", 1)[-1]
     words = {
         "task": task.name(config.task),
         "rows": say("labelled", n=count(config.limit)) if config.limit else say("labelled.all"),
-        "teacher": teacher.replace("\\", "/").rsplit("/", 1)[-1] + (say("fine_tuned") if config.fine_tune else ""),
+        "teacher": teacher + (say("fine_tuned") if config.fine_tune else ""),
         "student": config.student,
         "passes": say("passes", n=config.n_iter) if config.n_iter else say("passes.none"),
     }

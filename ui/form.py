@@ -16,7 +16,7 @@ import distill_core as core
 from distill_core import Config, Knob, KnobError, UserError
 from ui import host
 from ui.host import FILES
-from ui.words import knobs, say, say_or
+from ui.words import choice_name, knobs, say, say_or
 
 RULE = "rule "  # what the name of a rate's slider begins with
 OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder can be called this
@@ -182,7 +182,8 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
     }
     if knob.choices:
         several = knob.type is list
-        return gr.Dropdown(list(knob.choices), value=knob.default, multiselect=several or None, **words)
+        choices = [(choice_name(knob.name, one), one) for one in knob.choices]
+        return gr.Dropdown(choices, value=knob.default, multiselect=several or None, **words)
     if knob.type is bool:
         return gr.Checkbox(value=knob.default, **words)
     if knob.type in (int, float) and not knob.optional:  # an empty gr.Number shows a 0, which is a value

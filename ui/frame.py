@@ -35,6 +35,14 @@ THEME_JS = (
 TITLE_JS = """
 const name = () => { document.title = element.querySelector('header')?.dataset.title ?? document.title }
 name(); watch('value', name)
+// another language is the same place: the run, the search, the lesson
+element.addEventListener('click', (event) => {
+  const link = event.target.closest('a.tongue')
+  if (!link) return
+  const at = new URL(location)
+  at.searchParams.set('lang', link.lang)
+  link.href = at.search + at.hash
+}, true)
 """
 # Before Gradio's own scripts: a chosen theme holds against the system's, and Gradio's few own words, which follow the
 # browser's language, follow the page's.
@@ -63,8 +71,7 @@ def top(page: str, shown: str = "") -> str:
         pill = f'<a class="pill" href="./?run={esc(running[0].id)}">{state} · {esc(say("history.open"))}</a>'
     links = "".join(f'<a href="./{to}"{_here(to == page and not shown)}>{esc(say(word))}</a>' for to, word in PAGES)
     others = "".join(
-        f'<a class="tongue" href="?{urlencode({"run": shown, "lang": one} if shown else {"lang": one})}" '
-        f'lang="{one}" hreflang="{one}">{esc(table(one)["language"])}</a>'
+        f'<a class="tongue" href="?lang={one}" lang="{one}" hreflang="{one}">{esc(table(one)["language"])}</a>'
         for one in LANGUAGES
         if one != language()
     )

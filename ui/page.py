@@ -6,10 +6,10 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, UserError
-from ui import bar, endpoints, history, learn
+from ui import bar, endpoints, history, host, learn
 from ui.form import Form, standing
 from ui.frame import header, top
-from ui.show import note, notes
+from ui.show import esc, note, notes
 from ui.steps import augment, compare, distil, task, teacher
 from ui.words import say, tell
 
@@ -53,7 +53,7 @@ def build() -> gr.Blocks:
 
         def opened(request: gr.Request) -> tuple[Any, ...]:
             """The run that the address names, at the step that shows it."""
-            run = str(request.query_params.get("run") or "")[:64]
+            run = _named(request)
             step = "task" if not run else "compare" if _compared(run) else "distil"
             tab = gr.Tabs(selected=step, elem_classes=["ran"] if _compared(run) else [])
             return top("", run), run, tab, *distil.controls(run), *compare.show(run)
@@ -91,9 +91,11 @@ def build() -> gr.Blocks:
 
 def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
     """The form as the run had it that the address names with `from`, to start again with changes; what is gone is
-    told."""
+    told, and so is a run that is not there."""
     source, untouched = str(request.query_params.get("from") or "")[:64], (gr.skip(),) * (len(form.inputs) + 3)
-    if not source or request.query_params.get("run"):
+    if request.query_params.get("run"):
+        return "" if _named(request) else nowhere(), *untouched
+    if not source:
         return "", *untouched
     try:
         run = core.run(source)
@@ -103,6 +105,27 @@ def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
     updates, lost = form.fill(run.row.config, teacher.cards(asked))
     told = note(say("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
     return told, *updates, *task.asked(asked)
+
+
+def _named(request: gr.Request) -> str:
+    """The run that the address names, "" where there is none of that name."""
+    wanted = str(request.query_params.get("run") or "")[:64]
+    try:
+        return core.run(wanted).id if wanted else ""
+    except UserError:
+        return ""
+
+
+def nowhere() -> str:
+    """What stands above the steps where the address names a run that is not here, with the ways on."""
+    newest = [] if host.public() else core.runs(1)
+    ways = [(f"./?run={newest[0].id}", say("unknown_run.newest", name=newest[0].name))] if newest else []
+    ways += [("./", say("unknown_run.new")), ("./history", say("unknown_run.history"))]
+    links = "".join(f'<a class="act" href="{esc(to)}">{esc(words)}</a>' for to, words in ways)
+    return (
+        f'<section class="card nowhere" role="status"><h2>{esc(say("unknown_run"))}</h2>'
+        f'<p>{esc(say("unknown_run.why"))}</p><p class="ways">{links}</p></section>'
+    )
 
 
 def _ended(run: str) -> bool:

@@ -178,12 +178,14 @@ def split_rows(text: str) -> tuple[str, str, str]:
 def why(text: str, step: str = "") -> str:
     """The one sentence with which a step begins; a `step` has a lesson about it, which opens in a tab of its own, so
     that nothing typed is lost."""
-    more = ""
+    more = head = ""
     if step:
+        # for those who listen, and where the focus goes when the step opens: the tab above says it to the eye
+        head = f'<h2 class="sr" tabindex="-1">{esc(say(f"step.{step}"))}</h2>'
         name = esc(say("learn.open", step=say(f"step.{step}")))
         link = f'class="lesson-link" href="./learn#{step}" target="_blank"'
         more = f'<a {link} aria-label="{name}" title="{name}">?</a>'
-    return f'<p class="why">{esc(text)}{more}</p>'
+    return f'{head}<p class="why">{esc(text)}{more}</p>'
 
 
 def diff(before: str, after: str) -> str:

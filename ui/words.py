@@ -95,7 +95,9 @@ def _name(name: str, kind: str) -> str:
         return say_or(name, f"{kind}.{name}")
     knob, _, value = name.partition("=")
     label = next((one.label for one in knobs() if one.name == knob), knob)
-    return say("engine.setting", knob=label, value=value) if value else say("engine.knob", knob=label)
+    return (
+        say("engine.setting", knob=label, value=choice_name(knob, value)) if value else say("engine.knob", knob=label)
+    )
 
 
 def knobs() -> list[Knob]:
@@ -108,6 +110,11 @@ def knobs() -> list[Knob]:
         )
         for knob in core.knobs()
     ]
+
+
+def choice_name(knob: str, value: str) -> str:
+    """One of a knob's choices as the page calls it: by its own name where the page has no other."""
+    return say_or(value, f"metric.{value}" if knob == "metric" and value != "auto" else f"choice.{knob}.{value}")
 
 
 def shelf(name: str) -> list[Part]:

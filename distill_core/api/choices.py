@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from distill_core import parts
 from distill_core.api import foresight
 from distill_core.errors import UnknownPart
+from distill_core.sentences import worded
 from distill_core.store import home
 
 SHELVES = (parts.TASKS, parts.AUGMENT, parts.VECTORS, parts.STUDENTS, parts.LOSSES)
@@ -57,15 +58,15 @@ def teachers() -> list[Teaching]:
         return measured[name][0].teacher.get("parameters") if name in measured else otherwise
 
     mine = [
-        Teaching(one.name, "kept", f"{one.base}, fine-tuned here on {one.rows:,} rows of {one.task}: "
-                 f"{100 * one.accuracy:.1f} % on its validation rows.", True,
+        Teaching(one.name, "kept", worded("{base}, fine-tuned here on {rows:,} rows of {task}: {share:.1%} on its "
+                 "validation rows.", base=one.base, rows=one.rows, task=one.task, share=one.accuracy), True,
                  weights(one.name, next((base.weights for base in kept.SUGGESTED if base.name == one.base), None)),
                  (one.accuracy, one.task, "measured"))
         for one in kept.kept(home())
     ]  # fmt: skip
     made = kept.made()
     builtin = Teaching(
-        "builtin", "builtin", "A small BERT made for the built-in reviews; ships with Stillroom.", True,
+        "builtin", "builtin", worded("A small BERT made for the built-in reviews; ships with Stillroom."), True,
         made["weights"], known("builtin", (made["held_out_accuracy"], "reviews", "declared")),
     )  # fmt: skip
     named = [

@@ -37,8 +37,9 @@ def reading(run: str | None, text: str | asking.Text) -> dict[str, Any]:
     """How a run's student reads a text, beside its teacher's answer; where `run` is None the built-in teacher, and a
     student of the default shape before any training (for two texts a siamese one, and no teacher).
 
-    {"labels", "run", "teacher": {"name", "logits", "ms", "parameters", "bytes"} or None, "student": {"name", "trained",
-    "ms", "parameters", "bytes", and what `states.told` says}}. Raises UserError."""
+    {"labels", "run", "teacher": {"name", "logits", "temperature", "ms", "parameters", "bytes"} or None, "student":
+    {"name", "trained", "temperature", "ms", "parameters", "bytes", and what `states.told` says}}. "temperature" is what
+    the logits are divided by before they become the probabilities that `ask` tells. Raises UserError."""
     from distill_core import states
 
     if run is None:
@@ -54,10 +55,13 @@ def reading(run: str | None, text: str | asking.Text) -> dict[str, Any]:
     if teacher is not None:
         asked = asking.told(teacher, chosen)
         said = {name: getattr(teacher, name) for name in ("name", "parameters", "bytes")}
-        said |= {"logits": asked["logits"], "ms": asked["ms"]}
-    about = {"name": student.settings["student"], "trained": run is not None, "ms": ms, "bytes": weights,
-             "parameters": sum(value.numel() for value in student.model.parameters())}  # fmt: skip
-    return {"labels": student.labels, "run": run, "teacher": said, "student": about | states.told(read)}
+        scored = ((held.store().run(run).summary or {}).get("scores") or {}) if run else {}
+        heat = (scored.get("teacher") or {}).get("temperature") or 1.0
+        said |= {"logits": asked["logits"], "temperature": heat, "ms": asked["ms"]}
+    heat = float(student.settings.get("temperature", 1.0))
+    about = {"name": student.settings["student"], "trained": run is not None, "temperature": heat, "ms": ms,
+             "bytes": weights, "parameters": sum(value.numel() for value in student.model.parameters())}  # fmt: skip
+    return {"labels": student.labels, "run": run, "teacher": said, "student": about | states.told(read, heat)}
 
 
 def export(run: str, folder: Path | str) -> Path:

@@ -1,9 +1,11 @@
 """Every step, History and Learn, with a finished run full of hostile texts, in light and dark, wide and on a phone:
-nothing for axe to find, nothing executed, nothing asked of another machine, nothing to scroll sideways for.
+nothing for axe to find, nothing executed, nothing asked of another machine, nothing to scroll sideways for. Once more
+in German, where no English sentence is left.
 """
 
 import csv
 import json
+import re
 import shutil
 import time
 import urllib.request
@@ -15,6 +17,8 @@ import pytest
 from toy import TOY
 
 from distill_core import ENDED
+from ui.sentences.de import SENTENCES
+from ui.words import say, speaking, table
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -80,43 +84,51 @@ def axe() -> str:
     return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-def shown(page: Any, place: str, fits: Callable[[str], None]) -> None:
+def shown(
+    page: Any, place: str, fits: Callable[[str], None], sizes: tuple[tuple[int, int], ...] = SIZES,
+    shades: tuple[bool, ...] = (False, True),
+) -> None:  # fmt: skip
     """Asks `fits` in each size and shade, having looked at the texts."""
-    for width, height in SIZES:
+    for width, height in sizes:
         page.set_viewport_size({"width": width, "height": height})
-        for dark in (False, True):
+        for dark in shades:
             page.evaluate(SHADE, dark)
             fits(f"{place}, {width} px, {'dark' if dark else 'light'}")
     page.set_viewport_size({"width": 1280, "height": 900})
     assert page.evaluate("window.pwned") is None, place
 
 
-def places(page: Any, app: str, run: str, knobs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def places(page: Any, app: str, run: str, knobs: dict[str, Any], language: str = "en") -> Iterator[tuple[str, str]]:
     """Goes from place to place; where it is, and a selector of what shows the hostile text there."""
+
+    def words(key: str) -> str:
+        with speaking(language):
+            return say(key)
+
     page.goto(f"{app}/?run={run}")
     page.locator("#comparison table").first.wait_for()
     page.locator("#try-text textarea").fill(f"{PART} a warm film")
     page.locator("#ask-both").click()
     page.locator("#both .bars.teacher").wait_for()
     yield "Compare", "#both"
-    page.get_by_role("tab", name="Distil").last.click()
+    page.locator("#step-distil-button").click()
     page.locator("#live [data-plot=loss] .trace").first.wait_for(state="attached")
     yield "Distil", "#step-distil"
     page.goto(f"{app}/")
-    page.get_by_role("tab", name="Task").last.click()
-    page.locator("#tasks label", has_text="Your own file").click()
+    page.locator("#step-task-button").click()
+    page.locator("#tasks label", has_text=words("task.file.name")).click()
     page.locator("#train-file input[type=file]").set_input_files(knobs["train"])
     page.locator("#about-data table").first.wait_for()
     yield "Task", "#about-data"
-    page.get_by_role("tab", name="Teacher").last.click()
-    page.locator("#teachers label", has_text="Another").click()
+    page.locator("#step-teacher-button").click()
+    page.locator("#teachers label", has_text=words("teacher.other.help")).click()
     page.locator("#teacher-name input").fill(knobs["teacher"])
     page.locator("#teacher-name input").press("Enter")
     page.locator("#ask-text textarea").fill(f"{PART} a warm film")
     page.locator("#ask").click()
     page.locator("#answer .bar").nth(1).wait_for()
     yield "Teacher", "#answer"
-    page.get_by_role("tab", name="Augment").last.click()
+    page.locator("#step-augment-button").click()
     page.locator("#augment-text textarea").fill(f"{PART} a warm and funny film with friendly staff")
     page.locator("#preview").click()
     page.locator("#offspring .child").nth(1).wait_for()
@@ -126,8 +138,8 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any]) -> Iterator[tup
     yield "History", "#runs"
     page.goto(f"{app}/learn?run={run}")
     page.locator("#reader .piece").first.wait_for()
-    page.get_by_label("The sentence", exact=True).fill(f"{PART} a warm film")
-    page.get_by_role("button", name="Read it").click()
+    page.get_by_label(words("learn.sentence"), exact=True).fill(f"{PART} a warm film")
+    page.get_by_role("button", name=words("learn.read"), exact=True).click()
     page.locator("#augment").scroll_into_view_if_needed()  # a lesson asks the models when it comes into sight
     page.locator("#augment .child", has_text="img").first.wait_for(timeout=150_000)
     yield "Learn", "#augment"
@@ -147,6 +159,49 @@ def test_every_page_is_whole(page: Any, app: str, run: str, knobs: dict[str, Any
 
         shown(page, place, fits)
     assert not found, json.dumps(found, indent=1)
+
+
+# what can be read on the page, and what is only heard
+READ = """() => [document.body.innerText, ...[...document.querySelectorAll('[aria-label], [title], [placeholder]')]
+  .flatMap((one) => ['aria-label', 'title', 'placeholder'].map((name) => one.getAttribute(name) || ''))].join('\\n')"""
+GRADIO = ("Drop File Here", "Click to Upload", "- or -", "Loading...", "Select option", "Show more", "No options")
+
+
+def english() -> Iterator[tuple[str, str]]:
+    """Every stretch of three words and more that the English page or the engine would say between two values, and
+    what it is from."""
+    said = {key: text for key, text in table("en").items() if table("de").get(key) != text}
+    for key, text in [*said.items(), *((text, text) for text in SENTENCES)]:
+        for part in re.split(r"\{[^}]*\}|\n", text):
+            if len(part.split()) >= 3:
+                yield key, part.strip()
+
+
+def test_every_page_is_german_where_german_is_asked_for(
+    page: Any, app: str, run: str, knobs: dict[str, Any], axe: str
+) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    found: dict[str, Any] = {}
+    said = list(english())
+    assert len(said) > 400
+    for number, (place, _) in enumerate(places(page, f"{app}/de", run, knobs, "de")):
+        assert page.evaluate("document.documentElement.lang") == "de"
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+        read = " ".join(page.evaluate(READ).split())
+        left = [(key, part) for key, part in said if part in read] + [("Gradio", one) for one in GRADIO if one in read]
+        if left or (left := re.findall(r"\d%|\d\.\d+\s?(?:%|ms|MB|points)", read)):
+            found[f"{place}, English"] = left
+        page.evaluate(axe)
+
+        def fits(where: str) -> None:
+            if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+                found[where] = "scrolls sideways"
+            if faults := page.evaluate(AXE):
+                found[where] = faults
+
+        # phone and screen, light and dark in turn: every page in each was looked at in English
+        shown(page, place, fits, SIZES[number % 2 :][:1], (number % 4 > 1,))
+    assert not found, json.dumps(found, indent=1, ensure_ascii=False)
 
 
 def tab_to(page: Any, selector: str, most: int = 90) -> None:

@@ -242,4 +242,7 @@ def test_what_one_task_was_told_stays_there_when_another_is_chosen(page: Any, ap
 
 def test_an_unknown_run_is_told(page: Any, app: str) -> None:
     page.goto(f"{app}/?run=nothing<script>")
-    page.locator("#live .now", has_text="no run").wait_for()
+    page.locator("#again h2", has_text="no run").wait_for()
+    assert page.locator("#step-task").is_visible() and page.locator("#again .ways a").count() in (2, 3)
+    page.locator("#again .ways a", has_text="Look in the history").click()
+    page.wait_for_url("**/history")

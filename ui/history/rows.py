@@ -15,7 +15,7 @@ from ui.form import rule_name
 from ui.show import DASH, count, duration, esc, figure, percent, size, status
 from ui.steps import task as tasks
 from ui.steps.distil import ALIVE, RESUMABLE
-from ui.words import knobs, say
+from ui.words import choice_name, knobs, say
 
 PAGE = 25
 KNOWN = 200  # ids that a browser may ask for at once
@@ -158,7 +158,8 @@ def settings(config: dict[str, Any], every: bool = False) -> dict[str, str]:
         value = config.get(knob.name, knob.default)
         if knob.name in HIDDEN or (not every and (value in (None, knob.default) or value == [])):
             continue
-        told[knob.label] = in_words(value)
+        known = knob.choices and isinstance(value, str)
+        told[knob.label] = choice_name(knob.name, value) if known else in_words(value)
     return told
 
 

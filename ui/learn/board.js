@@ -128,4 +128,6 @@ on('fault', (words) => {
 on('reading', () => form.classList.remove('busy'))
 const sentence = () => [first.value, second.value]
 
+// probabilities as the comparison tells them: under the temperature that was fitted on the validation rows
+const believed = (who) => formulas.softmax(who.logits, who.temperature)
 const best = (values) => values.indexOf(Math.max(...values))

@@ -46,7 +46,12 @@ def first(run: Run) -> tuple[str, ...]:
 
 def config(run: str | None) -> Config:
     """The config whose data and rules the lessons use. Raises UserError where its parts are gone."""
-    return core.run(run).config if run else Config()
+    found = core.run(run) if run else None
+    if found is None:
+        return Config()
+    kept = str((found.summary or {}).get("teacher", ""))  # what was fine-tuned for the run can be asked by its name
+    same = found.config.fine_tune and kept in {one.name for one in core.teachers() if one.kind == "kept"}
+    return found.config.model_copy(update={"teacher": kept, "fine_tune": False}) if same else found.config
 
 
 def figures(run: str | None) -> dict[str, Any] | None:

@@ -147,7 +147,8 @@ def _read(run: str | None, text: tuple[str, ...]) -> dict[str, Any]:
         return {"fault": {"text": tell(error)}}
     if found["teacher"]:  # a folder's name, not where it stands on this machine
         name = found["teacher"]["name"]
-        found["teacher"]["name"] = say("teacher.builtin") if name == "builtin" else Path(name).name
+        own = "teacher.builtin" if name == "builtin" else "learn.kept" if name.startswith("kept:") else ""
+        found["teacher"]["name"] = say(own) if own else Path(name).name
     return {"reading": found, "fault": {"text": ""}}
 
 

@@ -63,7 +63,7 @@ def cards(task: str) -> list[tuple[str, str]]:
 
 
 def _told(one: core.Teaching) -> str:
-    return f"{one.help}\n{known_of(one)}"
+    return f"{tell(one.help)}\n{known_of(one)}"
 
 
 def needs_training(name: str, task: str) -> bool:
@@ -84,7 +84,7 @@ def _words(own: str) -> str:
     one = next((teaching for teaching in core.teachers() if teaching.name == own), None)
     if one is None:
         return own
-    told = f"{one.help} {say('teacher.honest')}" if own == "builtin" else one.help
+    told = f"{tell(one.help)} {say('teacher.honest')}" if own == "builtin" else tell(one.help)
     return f"{told}\n{known_of(one)}"
 
 
@@ -139,7 +139,11 @@ def build(form: Form) -> Teacher:
             other = form.place(
                 OTHER_NAME,
                 gr.Dropdown(
-                    [(f"{one.name} – {one.help}", one.name) for one in core.teachers() if one.kind == "suggestion"],
+                    [
+                        (f"{one.name} – {tell(one.help)}", one.name)
+                        for one in core.teachers()
+                        if one.kind == "suggestion"
+                    ],
                     value=None,
                     label=say("teacher.other.label"),
                     info=say("teacher.other.info"),

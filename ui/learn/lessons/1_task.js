@@ -25,11 +25,11 @@ function choose(part) {
 function real(part) {
   if (!reading) return say('loading')
   const { teacher, student, labels } = reading, logits = (teacher ?? student).logits
-  const answer = (of) => ({ label: labels[best(of)], share: percent(formulas.softmax(of)[best(of)]) })
+  const answer = (who) => ({ label: labels[best(who.logits)], share: percent(Math.max(...believed(who))) })
   if (part === 'teacher') return teacher
-    ? say('task.here.teacher', { name: teacher.name, weights: number(teacher.parameters), ...answer(teacher.logits) }) : say('gone')
+    ? say('task.here.teacher', { name: teacher.name, weights: number(teacher.parameters), ...answer(teacher) }) : say('gone')
   if (part === 'student') return say(student.trained ? 'task.here.student' : 'task.here.untrained',
-    { weights: number(student.parameters), ...answer(student.logits) })
+    { weights: number(student.parameters), ...answer(student) })
   if (part === 'transfer') return say('task.here.transfer', { text: sentence().filter(Boolean).join(' | '),
     logits: logits.map((logit) => number(logit, 2)).join(' · '), labels: labels.join(' · ') })
   if (!example) return ''

@@ -59,7 +59,7 @@ function show() {
 }
 
 function joined() {
-  const { student, labels } = reading, shares = formulas.softmax(student.logits)
+  const { student, labels } = reading, shares = believed(student)
   const [{ made, vector }] = student.sides, n = student.joined.length, units = vector.length / made.length
   const parts = student.sides.length === 1 ? made : []
   end.replaceChildren(
@@ -68,7 +68,8 @@ function joined() {
         wave(vector.slice(place * units, (place + 1) * units), { name: say(`reader.joined.${part}`), high: scale }))))
       : wave(student.joined, { name: say('reader.handed', { n }) })),
     h('div', {}, h('b', {}, say('reader.fc', { n: student.fc.length, on: student.fc.filter((value) => value > 0).length })), wave(student.fc, { name: say('reader.fc.figure') })),
-    h('div', {}, h('b', {}, say('reader.answer')), bars('student', labels.map((name, label) => ({ name, share: shares[label], value: `${signed(student.logits[label])} · ${percent(shares[label], 0)}` })))))
+    h('div', {}, h('b', {}, say('reader.answer')), bars('student', labels.map((name, label) => ({ name, share: shares[label], value: `${signed(student.logits[label])} · ${percent(shares[label], 0)}` }))),
+      Math.abs(student.temperature - 1) > 0.005 && h('small', {}, say('reader.heat', { heat: number(student.temperature, 2) }))))
 }
 
 function listed() {

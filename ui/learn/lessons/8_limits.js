@@ -14,7 +14,7 @@ function count() {
 }
 on('reading', ({ teacher, labels }) => {
   if (!teacher) { off.textContent = say('gone'); return }
-  const shares = formulas.softmax(teacher.logits), top = best(shares)
+  const shares = believed(teacher), top = best(shares)
   answer.replaceChildren(bars('teacher', labels.map((name, label) => ({ name, share: shares[label] }))))
   off.textContent = say('limits.off.told', { text: sentence()[0], label: labels[top], share: percent(shares[top]) })
 })
