@@ -357,10 +357,9 @@ def _cut(
             min(most, max(1, round(share * len(train)))), random.Random(f"{name} {config.seed}"),
         )  # fmt: skip
         if not held:
-            files = f"Give more rows, or a file with {'--test' if name == 'test' else '--valid'}."
-            raise DataError(
-                f"{len(train):,} training rows are too few (or too alike) to cut a {name} split from. {files}"
-            )
+            raise DataError(worded(
+                "{n:,} training rows are too few (or too alike) to cut a {split} split from. Give more rows, or a file "
+                "of {split} rows.", n=len(train), split=name))  # fmt: skip
         cut[name] = [free[position] for position in held]
         notes.info(CUT_SINGLE if single else CUT_PAIRS, split=name, n=len(held), seed=config.seed)
     gone = {number for held in cut.values() for number in held}

@@ -194,7 +194,7 @@ BAD = [
 @pytest.mark.parametrize(("train", "words"), BAD)
 def test_bad_rows_are_one_sentence_with_row_and_way_out(train: Rows, words: str | None) -> None:
     if words is None:  # four rows are enough for each split to have one, or the sentence says what to do
-        with pytest.raises(DataError, match="too few .* Give more rows, or a file with --valid"):
+        with pytest.raises(DataError, match="too few .* Give more rows, or a file of validation rows"):
             made(train)
         return
     with pytest.raises(DataError, match=words) as caught:

@@ -41,7 +41,7 @@ element.addEventListener('click', (event) => {
   if (!link) return
   const at = new URL(location)
   at.searchParams.set('lang', link.lang)
-  link.href = at.search + at.hash
+  link.href = at.href  // whole: the document's base is the app's first page
 }, true)
 """
 # Before Gradio's own scripts: a chosen theme holds against the system's, and Gradio's few own words, which follow the

@@ -201,6 +201,8 @@ def test_every_page_is_german_where_german_is_asked_for(
 
         # phone and screen, light and dark in turn: every page in each was looked at in English
         shown(page, place, fits, SIZES[number % 2 :][:1], (number % 4 > 1,))
+    page.locator("a.tongue").click()  # the same place in the other language
+    page.wait_for_url(f"{app}/learn?run={run}")
     assert not found, json.dumps(found, indent=1, ensure_ascii=False)
 
 

@@ -36,6 +36,7 @@ SENTENCES: dict[str, str] = {
     "Splits of {name} that are not used: {splits}.": "Nicht benutzte Teile von {name}: {splits}.",
     "The texts are synthetic: a grammar in this repository writes them.": "Die Texte sind künstlich: Eine Grammatik in diesem Projekt schreibt sie.",
     "The built-in teacher learned from {seen:,} other labelled texts of the same grammar; a run is given {given:,}. None of the test rows' opinions occurs in either.": "Der eingebaute Lehrer hat aus {seen:,} anderen Texten derselben Grammatik mit Label gelernt; ein Lauf bekommt {given:,}. Keine Meinung der Testzeilen kommt in den einen oder den anderen vor.",
+    "{n:,} training rows are too few (or too alike) to cut a {split} split from. Give more rows, or a file of {split} rows.": "{n:,} Trainingszeilen sind zu wenige (oder zu ähnlich), um einen Teil {split} davon abzutrennen. Mehr Zeilen geben oder eine Datei mit Zeilen für {split}.",
     # leaks
     "{n:row|rows} of {split} {n:~holds|hold} a text that also stands with another label ({rows}): no model can get all of them right.": "{n:Zeile|Zeilen} von {split} {n:~hat|haben} einen Text, der auch mit anderem Label dasteht ({rows}): Kein Modell kann alle treffen.",
     "{n:row|rows} of {split} also {n:~stands|stand} in {other} and {n:~was|were} taken out of {split} ({rows}).": "{n:Zeile|Zeilen} von {split} {n:~steht|stehen} auch in {other} und {n:~wurde|wurden} aus {split} entfernt ({rows}).",
