@@ -184,5 +184,6 @@ def _head(spoken: str) -> str:
         return (
             f'<meta charset="utf-8"><title>{esc(say("app"))}</title><link rel="icon" href="{icon}">'
             f'<meta name="description" content="{esc(say("tagline"))}">'
+            f'<meta name="largest-upload" content="{host.largest()}" data-told="{esc(table(spoken)["upload.large"])}">'
             '<link rel="prefetch" href="assets/plotly.min.js" as="script">'
         )

@@ -11,6 +11,13 @@ from distill_core import public_host as public
 from ui.words import say
 
 FILES = ("train", "valid", "test", "unlabelled")
+LARGEST, LARGEST_PUBLIC = 200_000_000, 20_000_000  # bytes of an upload: as much as a table may have; of strangers less
+
+
+def largest() -> int:
+    """The most bytes that a file dropped on the page may have. A packed run of SST-2 has 1.4 to 4 million, one of the
+    paper's size with both of its tables about 70."""
+    return LARGEST_PUBLIC if public() else LARGEST
 
 
 def check(config: Config, uploaded: Sequence[str] = ()) -> Config:

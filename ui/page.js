@@ -30,3 +30,23 @@ window.stillroomCopy = async (text, button, done) => {
   button.textContent = done
   setTimeout(() => { button.textContent = before }, 2000)
 }
+
+// A file that is too large is told before it travels, where it was dropped.
+{
+  const refuse = (event, files, target) => {
+    const limit = document.querySelector('meta[name=largest-upload]'), most = Number(limit.content)
+    const block = target.closest('.block') ?? target, large = [...files ?? []].find((file) => file.size > most)
+    block.parentElement.querySelector('.too-large')?.remove()
+    if (!large) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    if (target.matches('input')) target.value = ''
+    const words = { name: large.name, size: Math.ceil(large.size / 1e6), most: Math.floor(most / 1e6) }
+    const told = Object.assign(document.createElement('p'), { className: 'note error too-large',
+      textContent: limit.dataset.told.replace(/\{(\w+)\}/g, (_, key) => words[key].toLocaleString(document.documentElement.lang)) })
+    told.setAttribute('role', 'alert')
+    block.after(told)
+  }
+  addEventListener('change', (event) => { if (event.target.matches?.('input[type=file]')) refuse(event, event.target.files, event.target) }, true)
+  addEventListener('drop', (event) => { if (event.target.closest?.('.block')) refuse(event, event.dataTransfer?.files, event.target) }, true)
+}

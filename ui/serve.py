@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import distill_core as core
 from ui.frame import Documents
+from ui.host import largest
 from ui.page import build
 from ui.speech import Choice, Languages
 from ui.theme import theme, variables
 from ui.words import say
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-UPLOAD = "20mb"
 CSP = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; "
@@ -82,7 +82,7 @@ def look() -> dict[str, Any]:
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": ["api"],
-        "max_file_size": UPLOAD,
+        "max_file_size": largest(),
         "mcp_server": False,
     }
 

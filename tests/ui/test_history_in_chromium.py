@@ -117,7 +117,17 @@ def test_runs_are_overlaid_renamed_deleted_brought_back_exported_and_imported(
     file = tmp_path / caught.value.suggested_filename
     caught.value.save_as(file)
     assert file.name.startswith("Delta-") and file.suffix == ".zip"
+    sent: list[str] = []
+    page.on("request", lambda asked: sent.append(asked.url))
+    limit = page.locator("meta[name=largest-upload]")
+    most = limit.get_attribute("content")
+    limit.evaluate("(meta) => { meta.content = '100' }")
     page.locator("#import-file input[type=file]").set_input_files(str(file))
+    page.locator(".too-large", has_text=f"{file.name} has 1 MB; 0 MB is the most").wait_for()
+    assert int(most) == 200_000_000 and not [url for url in sent if "upload" in url]  # told before it travels
+    limit.evaluate(f"(meta) => {{ meta.content = '{most}' }}")
+    page.locator("#import-file input[type=file]").set_input_files(str(file))
+    page.locator(".too-large").wait_for(state="detached")
     page.locator("#import-message", has_text="taken in").wait_for()
     imported = page.locator(".history tr:not(.detail)", has_text="imported")
     imported.wait_for()
