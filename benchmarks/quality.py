@@ -47,9 +47,10 @@ from distill_core.command.options import config_of, parse  # noqa: E402
 from distill_core.command.progress import teller  # noqa: E402
 from distill_core.errors import UnknownRun, UserError  # noqa: E402
 
-# All of distill_core but what only starts, stores, shows or estimates a run.
-NO_RESULT = {"answers", "api", "bundle", "command", "cost", "errors", "events", "foreign", "host", "hub", "jobs",
-             "kept", "pace", "preload", "presets", "store", "worker", "__init__", "__main__"}  # fmt: skip
+# All of distill_core but what only starts, stores, tells, shows or estimates a run.
+NO_RESULT = {"answers", "api", "bundle", "card", "command", "cost", "errors", "events", "foreign", "host", "hub",
+             "jobs", "kept", "pace", "preload", "presets", "sentences", "states", "store", "summary", "verdict",
+             "worker", "__init__", "__main__"}  # fmt: skip
 
 
 @dataclass(frozen=True)
