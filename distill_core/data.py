@@ -185,37 +185,39 @@ def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
         elif rows.lenient:
             bad[trouble[0]] += 1
         else:
-            raise DataError(f"{row} {trouble[1]}")
+            raise DataError(trouble[1])
     for what, count in bad.items():
         notes.warn("{n:row|rows} of {name} left out: {what}.", n=count, name=name, what=what)
     if not kept:
-        raise DataError(f"{name} holds no rows that can be used. Choose another source for {split}.")
+        raise DataError(worded("{name} holds no rows that can be used. Choose another source for {split}.",
+                               name=name, split=split))  # fmt: skip
     return kept
 
 
-def _trouble(row: Row) -> tuple[Sentence, str] | None:
-    """Why a row can't be used, as a reason for many and as the rest of a sentence on this one."""
+def _trouble(row: Row) -> tuple[Sentence, Sentence] | None:
+    """Why a row can't be used, as a reason for many and as a sentence on this one."""
     for side, text in enumerate(row.text):
-        which = "text" if len(row.text) == 1 else ("first text", "second text")[side]
+        which = worded("text") if len(row.text) == 1 else worded("second text") if side else worded("first text")
         if not text:
-            return worded("no text"), f"has no {which}. Fill it in or delete the row."
+            return worded("no text"), worded("{row} has no {which}. Fill it in or delete the row.", row=row.place,
+                                             which=which)  # fmt: skip
         if len(text) > CHARACTERS:
-            return (
-                worded("more than {most:,} characters", most=CHARACTERS),
-                f"has a {which} of {len(text):,} characters; at most {CHARACTERS:,} are read. Shorten or split it.",
-            )
+            return worded("more than {most:,} characters", most=CHARACTERS), worded(
+                "{row} has a {which} of {n:,} characters; at most {most:,} are read. Shorten or split it.",
+                row=row.place, which=which, n=len(text), most=CHARACTERS,
+            )  # fmt: skip
     if row.label is not None and (len(row.label) > 64 or not row.label.isprintable()):
-        shown = f"{row.label[:40]!r}…"
-        return worded(
-            "a label that is a text"
-        ), f"has the label {shown}, which looks like a text. Choose another label column."
+        return worded("a label that is a text"), worded(
+            "{row} has the label {label}, which looks like a text. Choose another label column.",
+            row=row.place, label=f"{row.label[:40]!r}…",
+        )  # fmt: skip
     return None
 
 
 def _same_width(rows: Sequence[Row]) -> bool:
     widths = {len(row.text) for row in rows}
     if widths - {1, 2} or len(widths) != 1:
-        raise DataError("Some rows hold one text and some two. Give all splits the same columns.")
+        raise DataError(worded("Some rows hold one text and some two. Give all splits the same columns."))
     return widths == {2}
 
 
@@ -223,7 +225,8 @@ def _labelled(rows: list[Row], split: str, notes: Notes) -> list[Row]:
     """The rows of a held-out split that have a label."""
     kept = [row for row in rows if row.label is not None]
     if not kept:
-        raise DataError(f"No row of {rows[0].source} has a label, so it can't be the {split} split. Leave it out.")
+        raise DataError(worded("No row of {name} has a label, so it can't be the {split} split. Leave it out.",
+                               name=rows[0].source, split=split))  # fmt: skip
     if len(kept) < len(rows):
         notes.warn("{n:row|rows} of {name} without a label left out of {split}.",
                    n=len(rows) - len(kept), name=rows[0].source, split=split)  # fmt: skip
@@ -236,7 +239,8 @@ def _classes(
     """The classes in order: as given, else by number or alphabet."""
     counts = Counter(row.label for row in train)
     if not counts:
-        raise DataError("No row of train has a label. Choose the column that holds the labels with label.")
+        raise DataError(worded("No row of train has a label. Choose the column that holds the labels with {knob:knob}.",
+                               knob="label"))  # fmt: skip
     if given is None:
         number = all(label.removeprefix("-").isdecimal() for label in counts)
         labels = tuple(sorted(counts, key=lambda label: (int(label) if number else 0, label)))
@@ -244,18 +248,18 @@ def _classes(
         labels = tuple(label for label in given if label in counts)
         unknown = next((row for row in train if row.label not in given), None)
         if unknown:
-            raise DataError(f"{unknown} has the label {unknown.label!r}; this task knows {', '.join(given)}.")
+            raise DataError(worded("{row} has the label {label}; this task knows {known}.", row=unknown.place,
+                                   label=repr(unknown.label), known=", ".join(given)))  # fmt: skip
     if len(labels) > CLASSES:
-        found = (
-            f"The labels of {train[0].source or 'train'} have {len(labels):,} different values in {len(train):,} rows"
-        )
-        raise DataError(f"{found}; at most {CLASSES} classes are learned. Choose another label column.")
+        raise DataError(worded(
+            "The labels of {name} have {n:,} different values in {rows:,} rows; at most {most:,} classes are learned. "
+            "Choose another label column.", name=train[0].source or "train", n=len(labels), rows=len(train),
+            most=CLASSES))  # fmt: skip
     stranger = next((row for row in others if row.label not in counts), None)
     if stranger:
         known = ", ".join(repr(label) for label in labels[:10])
-        raise DataError(
-            f"{stranger} has the label {stranger.label!r}, which no training row has ({known}). Correct it."
-        )
+        raise DataError(worded("{row} has the label {label}, which no training row has ({known}). Correct it.",
+                               row=stranger.place, label=repr(stranger.label), known=known))  # fmt: skip
     alike = defaultdict(list)
     for label in labels:
         alike[label.casefold()].append(label)
@@ -270,18 +274,17 @@ def _check_classes(train: Sequence[Row], labels: Sequence[str]) -> None:
     counts = Counter(row.label for row in train)
     source = train[0].source if train else "train"
     if len(labels) < 2:
-        only = f"All {len(train):,} labelled rows of {source} have the label {labels[0]!r}"
-        raise DataError(
-            f"{only}; a task needs at least two classes. Add rows of another, or choose another label column."
-        )
+        raise DataError(worded(
+            "All {n:,} labelled rows of {name} have the label {label}; a task needs at least two classes. Add rows of "
+            "another, or choose another label column.", n=len(train), name=source, label=repr(labels[0])))  # fmt: skip
     for label in labels:
         if counts[label] == 0:
-            raise DataError(
-                f"No usable training row has the label {label!r}: all were duplicates or stand in other splits."
-            )
+            raise DataError(worded("No usable training row has the label {label}: all were duplicates or stand in "
+                                   "other splits.", label=repr(label)))  # fmt: skip
         if counts[label] == 1:
             row = next(row for row in train if row.label == label)
-            raise DataError(f"{row} is the only one with the label {label!r}. Give that class more rows, or delete it.")
+            raise DataError(worded("{row} is the only one with the label {label}. Give that class more rows, or delete "
+                                   "it.", row=row.place, label=repr(label)))  # fmt: skip
 
 
 def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
@@ -318,7 +321,8 @@ def _extra(config: Config, pair: bool, raw: Raw, notes: Notes) -> list[Text]:
     same = [name if name in table.columns else None for name in names]
     columns = guess_columns(table, *same)
     if pair and columns.text2 is None:
-        raise DataError(f"{table.name} has one text column, but this task needs pairs. Give it two text columns.")
+        raise DataError(worded("{name} has one text column, but this task needs pairs. Give it two text columns.",
+                               name=table.name))  # fmt: skip
     if not pair:
         columns = Columns(columns.text)
     texts = [clean(text) for text in rows_of(table, Columns(columns.text, columns.text2)).texts]
@@ -378,10 +382,9 @@ def _limited(train: list[Row], labels: Sequence[str], config: Config, notes: Not
     if limit is None or limit >= len(train):
         return train
     if limit < len(labels):
-        classes = f"the task has {len(labels)} classes"
-        raise KnobError(
-            f"limit can't be {limit}: {classes}, and each needs a labelled row. Set it to {len(labels)} or more."
-        )
+        raise KnobError(worded(
+            "{knob:knob} can't be {limit}: the task has {n} classes, and each needs a labelled row. Set it to {n} or "
+            "more.", knob="limit", limit=limit, n=len(labels)))  # fmt: skip
     places = defaultdict(list)
     for number, row in enumerate(train):
         places[row.label].append(number)

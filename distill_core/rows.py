@@ -33,8 +33,10 @@ class Row:
     number: int
     key: Text  # the text, `bare`
 
-    def __str__(self) -> str:
-        return f"Row {self.number:,}{f' of {self.source}' if self.source else ''}"
+    @property
+    def place(self) -> Sentence:
+        """Where it stands, as sentences begin with it."""
+        return worded("Row {number:,} of {source}", number=self.number, source=self.source)
 
 
 class Notes:

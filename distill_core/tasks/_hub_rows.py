@@ -22,9 +22,8 @@ def load(
     name = f"{dataset} {subset}" if subset else dataset
     splits = hub.dataset_rows(dataset, subset)
     if "train" not in splits:
-        raise DataError(
-            f"{name} has no split called train, only {', '.join(splits)}. Choose another data set or subset."
-        )
+        raise DataError(worded("{name} has no split called train, only {splits}. Choose another data set or subset.",
+                               name=name, splits=", ".join(splits)))  # fmt: skip
     used = {"train": "train", "valid": next((split for split in VALID if split in splits), None),
             "test": next((split for split in TEST if split in splits), None)}  # fmt: skip
     words = {columns[2]: labels} if columns[2] and labels else None
@@ -32,7 +31,8 @@ def load(
     chosen = guess_columns(tables["train"], *columns)
     if chosen.label is None:
         names = ", ".join(map(repr, tables["train"].columns))
-        raise DataError(f"No column of {name} looks like a label. Name it with label. Its columns: {names}.")
+        raise DataError(worded("No column of {name} looks like a label. Name it with {knob:knob}. Its columns: "
+                               "{columns}.", name=name, knob="label", columns=names))  # fmt: skip
     order = tuple(labels) if labels else _words(splits["train"], chosen.label)
     rows = {role: _rows(table, chosen, order is not None) for role, table in tables.items()}
     notes = []

@@ -18,19 +18,21 @@ def load(config: Config) -> Raw:
 
     Raises DataError and KnobError."""
     if config.train is None:
-        raise KnobError("The task 'file' needs a training file. Name one with train, or choose another task.")
+        raise KnobError(worded("The task 'file' needs a training file. Name one with {knob:knob}, or choose another "
+                               "task.", knob="train"))  # fmt: skip
     table = read_table(config.train)
     columns = guess_columns(table, config.text, config.text2, config.label)
     if columns.label is None:
         names = ", ".join(map(repr, table.columns))
-        way = "Name it with label, or give this file as unlabelled texts."
-        raise DataError(f"No column of {table.name} looks like a label. {way} Its columns: {names}.")
+        raise DataError(worded("No column of {name} looks like a label. Name it with {knob:knob}, or give this file as "
+                               "unlabelled texts. Its columns: {columns}.", name=table.name, knob="label",
+                               columns=names))  # fmt: skip
     rows = rows_of(table, columns)
     if config.label is None and columns.label in rows.labels:
-        raise DataError(
-            f"The first line of {table.name} looks like a row and not like names of columns: {columns.label!r} is also "
-            "one of its labels. Put a line with names above it, such as text,label; or name the column with label."
-        )
+        raise DataError(worded(
+            "The first line of {name} looks like a row and not like names of columns: {label} is also one of its "
+            "labels. Put a line with names above it, such as text,label; or name the column with {knob:knob}.",
+            name=table.name, label=repr(columns.label), knob="label"))  # fmt: skip
     notes = [*table.notes, shown(table.name, columns, config)]
     others: dict[str, Rows] = {}
     for split, path in (("valid", config.valid), ("test", config.test)):
