@@ -6,7 +6,7 @@ import sys
 
 def public_host() -> bool:
     """Whether strangers do, as on a Hugging Face Space: what is typed is then never taken for a path of the machine,
-    pickles are never read, and a run's id is the key to it."""
+    pickles are never read, and only who has a run's id sees it."""
     return bool(os.environ.get("SPACE_ID"))
 
 

@@ -68,11 +68,18 @@ def m002_origin(db: Database) -> None:
     db["runs"].add_column("origin", str, not_null_default="")
 
 
+@migrations()
+def m003_holder(db: Database) -> None:
+    """Who may change a run on a public host: a digest of their key."""
+    db["runs"].add_column("holder", str, not_null_default="")
+
+
 @dataclass(frozen=True)
 class Row:
     """One run as it stands in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders
     the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `origin` is "imported" for a run that
-    came as a file; `example` rows can't be changed."""
+    came as a file; `holder` is a digest of the key of who may change it on a public host; `example`
+    rows can't be changed."""
 
     id: str
     name: str
@@ -93,6 +100,7 @@ class Row:
     started: float | None
     ended: float | None
     origin: str
+    holder: str
     example: bool = False
 
 
@@ -228,8 +236,9 @@ class Store:
         return next((row for row in found if row.id == start), found[0]) if found else self.run(start)
 
     def update(self, run: str, **columns: Any) -> None:
-        """Sets `name`, `note`, `owner`, `tries`, `stops` or `hidden`. Raises UnknownRun, UserError for an example."""
-        if unknown := set(columns) - {"name", "note", "owner", "tries", "stops", "hidden"}:
+        """Sets `name`, `note`, `owner`, `tries`, `stops`, `hidden` or `holder`. Raises UnknownRun, and UserError for an
+        example."""
+        if unknown := set(columns) - {"name", "note", "owner", "tries", "stops", "hidden", "holder"}:
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
         self._own(run)
         with self._writing() as db:

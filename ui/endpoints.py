@@ -17,7 +17,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, UserError
-from ui import host
+from ui import host, keys
 
 LONGEST_ID = 64
 SHELVES = ("tasks", "augment", "vectors", "students", "losses")
@@ -111,7 +111,7 @@ def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
 
 def start_run(knobs: dict) -> str:
     """Queues a run of `knobs` (any knob of the config; what is missing is default) and returns its id."""
-    return core.start(_config(knobs)).id
+    return keys.given(core.start(_config(knobs))).id
 
 
 def run(run: str) -> dict:
@@ -140,38 +140,38 @@ def texts(run: str, limit: int = 50, offset: int = 0) -> list:
 
 def stop_run(run: str) -> str:
     """Asks a run to stop, keeping its best student so far; the status after it."""
-    return _run(run).stop()
+    return keys.own(_run(run)).stop()
 
 
 def resume_run(run: str) -> str:
     """Queues a run again that ended early; it goes on from its last checkpoint. The status after it."""
-    return _run(run).resume().status
+    return keys.own(_run(run)).resume().status
 
 
 def rename_run(run: str, name: str) -> dict:
     """Gives a run a name; "" takes it away. The run as `run` gives it."""
-    found = _run(run)
+    found = keys.own(_run(run))
     found.rename(str(name))
     return found.report()
 
 
 def annotate_run(run: str, note: str) -> dict:
     """Sets a run's note. The run as `run` gives it."""
-    found = _run(run)
+    found = keys.own(_run(run))
     found.annotate(str(note))
     return found.report()
 
 
 def delete_run(run: str) -> str:
     """Hides a run, after stopping it where it runs; `restore_run` brings it back. The status after it."""
-    found = _run(run)
+    found = keys.own(_run(run))
     found.delete()
     return found.status
 
 
 def restore_run(run: str) -> str:
     """Undoes `delete_run`. The run's status."""
-    found = _run(run)
+    found = keys.own(_run(run))
     found.restore()
     return found.status
 
@@ -214,7 +214,7 @@ def import_run(file: str) -> str:
     """Takes in a run that `export_run` wrote; its id."""
     if not file:
         raise UserError("No file was given. Upload one that export_run wrote.")
-    return core.unpack(file).id
+    return keys.given(core.unpack(file)).id
 
 
 LIGHT = (

@@ -1,6 +1,7 @@
 """Whether strangers use this page, and what they then may not do: name files of the machine, or list others' runs.
 
-On a public host a run's id is the key to it: whoever has the link sees the run, nobody else does.
+On a public host a run's id is the key to it: whoever has the link sees the run, nobody else does. Who may change it,
+`keys` decides.
 """
 
 from collections.abc import Sequence

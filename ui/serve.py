@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import distill_core as core
 from ui.frame import Documents
 from ui.host import largest
+from ui.keys import Keys
 from ui.page import build
 from ui.speech import Choice, Languages
 from ui.theme import theme, variables
@@ -96,7 +97,7 @@ def options(host: str) -> dict[str, Any]:
     """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
     points its own name at this machine gets nothing."""
     others = Languages(page, look(), [LIBRARY])
-    middleware = [Middleware(SafeHeaders), Middleware(Choice), Middleware(Documents)]
+    middleware = [Middleware(SafeHeaders), Middleware(Keys), Middleware(Choice), Middleware(Documents)]
     if host in LOOPBACK:
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
     return {

@@ -144,6 +144,10 @@ class Run:
         """Sets its note."""
         self._store.update(self.id, note=note.strip()[:10_000])
 
+    def hold(self, holder: str) -> None:
+        """Sets who may change it on a public host: a digest of their key. Whom it keeps out, the page decides."""
+        self._store.update(self.id, holder=holder)
+
     def delete(self) -> None:
         """Hides it, after stopping it where it runs. `restore` brings it back."""
         self._store.update(self.id, hidden=1)

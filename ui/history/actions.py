@@ -10,6 +10,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Run, UserError
+from ui import keys
 from ui.show import esc, note
 from ui.words import say, tell
 
@@ -22,7 +23,7 @@ def act(question: Any) -> dict[str, Any]:
     asked = question if isinstance(question, dict) else {}
     what = asked.get("act")
     try:
-        run = core.run(str(asked.get("run") or "")[:64])
+        run = keys.own(core.run(str(asked.get("run") or "")[:64]))
         if what == "edit":
             run.rename(_clean(asked.get("name")))
             run.annotate(_clean(asked.get("note")))
@@ -64,7 +65,7 @@ def taken_in(file: str | None) -> tuple[str, None]:
     if not file:
         return "", None
     try:
-        run = core.unpack(file)
+        run = keys.given(core.unpack(file))
     except UserError as error:
         return note(tell(error), "error"), None
     link = f'<a class="act" href="./?run={esc(run.id)}">{esc(say("history.open"))}</a>'

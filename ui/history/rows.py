@@ -10,7 +10,7 @@ from typing import Any
 import distill_core as core
 from distill_core import ENDED as OVER
 from distill_core import STATUSES, Run
-from ui import host
+from ui import host, keys
 from ui.form import rule_name
 from ui.show import DASH, count, duration, esc, figure, percent, size, status
 from ui.steps import task as tasks
@@ -114,13 +114,14 @@ def took(row: Any) -> float | None:
 def _more(run: Run) -> str:
     """What can be done with a run: the row that opens below its own."""
     found, key = run.row, esc(run.id)
-    form = "" if found.example else _edit(run)
+    mine = not found.example and keys.may_change(run)
+    form = _edit(run) if mine else ""
     over = found.status in OVER and not found.example
     doable = {
-        "stop": found.status in ("queued", "running") and not found.example,
-        "resume": found.status in RESUMABLE and not found.example and not found.origin,
+        "stop": found.status in ("queued", "running") and mine,
+        "resume": found.status in RESUMABLE and mine and not found.origin,
         "take": over,
-        "delete": not found.example,
+        "delete": mine,
     }
     links = {"open": f"./?run={key}", "again": f"./?from={key}"}
     acts = "".join(

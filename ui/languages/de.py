@@ -282,6 +282,7 @@ WORDS: dict[str, str] = {
     "opened": "Stillroom ist offen unter {address} (Strg-C beendet es).",
     "host.path": "{knob} kann auf einem öffentlichen Rechner kein Pfad sein. Die Datei auf der Seite hochladen oder Stillroom auf dem eigenen Rechner benutzen.",
     "host.private": "Auf einer öffentlichen Seite kennt einen Lauf nur, wer seine Adresse hat. Sie sollte aufbewahrt werden.",
+    "host.not_yours": "Diesen Lauf kann nur ändern, wer ihn gestartet hat, in demselben Browser. Ansehen, den Schüler fragen und herunterladen geht immer; ebenso, einen solchen Lauf selbst zu starten.",
     "upload.large": "{name} hat {size} MB; höchstens {most} MB nimmt diese Seite an. Eine kleinere Datei nehmen oder Stillroom auf dem eigenen Rechner benutzen, dessen Befehlszeile jeden Lauf annimmt.",
     # compare
     "compare.why": "Vier Modelle auf denselben zurückgehaltenen Zeilen, gemessen auf diesem Rechner, und ein eigener Text vor beiden.",

@@ -279,6 +279,7 @@ WORDS: dict[str, str] = {
     "opened": "Stillroom is open at {address} (Ctrl-C ends it).",
     "host.path": "{knob} can't be a path on a public host. Upload the file on the page, or run Stillroom on your own machine.",
     "host.private": "On a public page a run is known only to those who have its link. Keep yours.",
+    "host.not_yours": "This run can be changed only by who started it, in the browser that it was started in. Look, ask its student and download it as you like, or start one like it.",
     "upload.large": "{name} has {size} MB; {most} MB is the most that this page takes. Take a smaller file, or run Stillroom on your own machine, whose command line takes any run.",
     # compare
     "compare.why": "Four models on the same held-out rows, measured on this machine, and your own text in front of both.",

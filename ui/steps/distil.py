@@ -8,6 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, UserError
+from ui import keys
 from ui.bar import Bar, fault
 from ui.form import Form
 from ui.live import live
@@ -71,14 +72,14 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     def begin(*given: Any) -> tuple[Any, ...]:
         """Starts the run and shows it; a refused value is told here and, where it has a field, there too."""
         try:
-            return core.start(form.config(given, keep=True)).id, "", "", gr.Tabs(selected="distil")
+            return keys.given(core.start(form.config(given, keep=True))).id, "", "", gr.Tabs(selected="distil")
         except UserError as error:
             told, at = fault(form, error, time.monotonic_ns())
             return gr.skip(), note(tell(error), "error"), told, gr.Tabs(selected=at or "distil")
 
     def act(name: str, run: str) -> tuple[Any, ...]:
         try:
-            getattr(core.run(run), name)()
+            getattr(keys.own(core.run(run)), name)()
         except UserError as error:
             return *controls(run), note(tell(error), "error")
         return *controls(run), ""
@@ -118,10 +119,11 @@ def controls(run: str) -> tuple[Any, ...]:
     if found is None:
         return gr.Button(value=say("distil.start"), visible=True, variant="primary"), *(gr.Button(visible=False),) * 3
     row = found.row
+    mine = keys.may_change(found)
     alive, done = row.status in ALIVE, row.status in ENDED and row.summary is not None
     return (
         gr.Button(value=say("distil.again"), visible=not alive, variant="secondary" if done else "primary"),
-        gr.Button(visible=row.status in ("queued", "running")),
-        gr.Button(visible=row.status in RESUMABLE and not row.example),
+        gr.Button(visible=mine and row.status in ("queued", "running")),
+        gr.Button(visible=mine and row.status in RESUMABLE and not row.example),
         gr.Button(visible=done),
     )

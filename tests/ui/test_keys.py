@@ -1,0 +1,161 @@
+"""On a public host a run belongs to the browser that started it; who has its address looks on. Elsewhere nobody asks."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+from gradio.context import LocalContext
+
+import distill_core as core
+from distill_core.config import Config
+from distill_core.errors import UserError
+from distill_core.events import Ended
+from distill_core.store import Store
+from scripts.served import served
+from ui import endpoints, keys
+from ui.history import actions, rows
+from ui.steps import distil
+
+MINE, THEIRS = "a-key-of-mine-that-is-long", "a-key-of-theirs-that-is-long"
+
+
+@pytest.fixture
+def run(home: Path) -> core.Run:
+    return core.run(Store(home).create(Config().model_dump(), name="Mine"))
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has the requests that follow come with that key."""
+
+    def come(key: str = "", **headers: str) -> None:
+        LocalContext.request.set(SimpleNamespace(headers={"cookie": f"a=b; {keys.COOKIE}={key}"} | headers))
+
+    yield come
+    LocalContext.request.set(None)
+
+
+def changes(run: str) -> list[Any]:
+    """Whatever changes a run, tried; what came of each."""
+    ways = [
+        *(
+            lambda act=act: endpoints.__dict__[act](run)
+            for act in ("stop_run", "resume_run", "delete_run", "restore_run")
+        ),
+        lambda: endpoints.rename_run(run, "x"),
+        lambda: endpoints.annotate_run(run, "x"),
+    ]
+    found = []
+    for way in ways:
+        try:
+            found.append(way())
+        except UserError as error:
+            found.append(str(error))
+    found += [
+        actions.act({"act": act, "run": run, "name": "x"}) for act in ("stop", "resume", "delete", "restore", "edit")
+    ]
+    return found
+
+
+def test_only_who_started_a_run_changes_it_and_others_look_on(
+    run: core.Run, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    ask(MINE)
+    keys.given(run)
+    before = run.row
+    for strange in (THEIRS, "", "short", MINE + "x"):
+        ask(strange)
+        told = changes(run.id)
+        assert all("only by who started it" in str(one) for one in told) and len(told) == 11, told
+        assert run.row == before
+        assert [button.visible for button in distil.controls(run.id)[1:3]] == [False, False]
+        [shown] = rows.look({"ids": [run.id]})["rows"]
+        assert 'data-do="more"' in shown["html"] and "<form" not in shown["more"] and "data-do" not in shown["more"]
+        assert endpoints.run(run.id)["status"] == "queued" and endpoints.points(run.id)["points"] == []
+    ask(MINE)
+    assert distil.controls(run.id)[1].visible
+    assert endpoints.rename_run(run.id, "Ours")["run"] == run.id and run.name == "Ours"
+    assert endpoints.stop_run(run.id) == "stopped"
+    assert MINE not in repr(run.row) and run.row.holder not in json.dumps(endpoints.run(run.id))
+    assert not actions.act({"act": "delete", "run": run.id})["failed"]
+    ask("", **{"X-Stillroom-Key": MINE})  # a script has no cookies
+    assert not actions.act({"act": "restore", "run": run.id})["failed"]
+
+
+def test_a_run_that_nobody_holds_is_nobodys_to_change_and_on_ones_own_machine_nobody_asks(
+    run: core.Run, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask()
+    keys.given(run)
+    assert run.row.holder == "" and keys.may_change(run)
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    ask(MINE)
+    assert not keys.may_change(run)
+    ask("")
+    assert keys.given(run).row.holder == "" and not keys.may_change(run)
+    monkeypatch.delenv("SPACE_ID")
+    assert endpoints.stop_run(run.id) == "stopped"
+
+
+def test_what_is_taken_in_is_the_takers_and_the_key_stays_at_home(
+    home: Path, run: core.Run, ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(home)
+    store.move(run.id, ["queued"], "running")
+    store.append(run.id, [Ended("finished")])
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    ask(MINE)
+    keys.given(run)
+    file = core.pack(run.id, tmp_path / "run.zip")
+    ask(THEIRS)
+    taken = core.run(endpoints.import_run(str(file)))
+    assert keys.may_change(taken) and not keys.may_change(run) and taken.row.holder != run.row.holder
+    assert run.row.holder.encode() not in file.read_bytes()
+
+
+@pytest.mark.timeout(280)
+def test_a_browser_gets_its_key_and_a_script_sends_its_own(tmp_path: Path) -> None:
+    from gradio_client import Client
+
+    with served(
+        tmp_path, environment=os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1"}
+    ) as app:
+
+        def page(**headers: str) -> str:
+            asked = urllib.request.Request(app.address, headers={"accept": "text/html"} | headers)
+            with urllib.request.urlopen(asked) as answer:
+                return next((kept for kept in answer.headers.get_all("set-cookie") or () if keys.COOKIE in kept), "")
+
+        cookie = page()
+        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and page() != cookie
+        assert "SameSite=None; Secure; Partitioned" in page(**{"x-forwarded-proto": "https"})
+        kept = cookie.partition(";")[0]
+        assert page(cookie=kept) == ""  # it keeps the one it has
+
+        def call(name: str, *data: Any, **headers: str) -> Any:
+            sent = json.dumps({"data": data}).encode()
+            asked = urllib.request.Request(
+                f"{app.address}/gradio_api/run/{name}", sent, {"content-type": "application/json"} | headers
+            )
+            try:
+                with urllib.request.urlopen(asked) as answer:
+                    return json.loads(answer.read())["data"][0]
+            except urllib.error.HTTPError as error:
+                return json.loads(error.read())["error"]
+
+        run = call("start_run", {"epochs": 1, "n_iter": 0}, cookie=kept)
+        assert "only by who started it" in call("stop_run", run) and call("run", run)["run"] == run
+        assert call("stop_run", run, cookie=kept) in ("stopped", "stopping")
+        script = Client(app.address, verbose=False, headers={keys.HEADER: MINE})
+        own = script.predict({"epochs": 1, "n_iter": 0}, api_name="/start_run")
+        assert "only by who started it" in call("stop_run", own, cookie=kept)
+        assert script.predict(own, api_name="/stop_run") in ("stopped", "stopping")
