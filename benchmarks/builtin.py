@@ -48,8 +48,8 @@ def main() -> int:
     spread = {name: stdev(accuracy(report, name) for report in reports) for name in means} if given.seeds > 1 else {}
     recovered = (means["student"] - means["control"]) / (means["teacher"] - means["control"])
     slowest = max(report["seconds"] for report in reports)
-    cells = [f"{means[name]:.1%} ± {spread.get(name, 0):.1%}" for name in means]
-    lines.append(f"| mean ± sd | {' | '.join(cells)} | {recovered:.0%} | {slowest:.0f} at most | |")
+    cells = [f"{100 * means[name]:.1f} % ± {100 * spread.get(name, 0):.1f}" for name in means]
+    lines.append(f"| mean ± sd | {' | '.join(cells)} | {100 * recovered:.0f} % | {slowest:.0f} at most | |")
     kept = {
         "teacher at least 8 points over the control": means["teacher"] - means["control"] >= 0.08,
         "at least 60 % of that gap recovered": recovered >= 0.6,
@@ -77,8 +77,8 @@ def accuracy(report: dict[str, Any], name: str) -> float:
 
 def row(name: str, report: dict[str, Any]) -> str:
     """One line of the table."""
-    cells = [f"{accuracy(report, model):.1%}" for model in report["scores"]]
-    recovered = f"{report['gap_recovered']:.0%}" if report["gap_recovered"] is not None else "not defined"
+    cells = [f"{100 * accuracy(report, model):.1f} %" for model in report["scores"]]
+    recovered = f"{100 * report['gap_recovered']:.0f} %" if report["gap_recovered"] is not None else "not defined"
     return f"| {name} | {' | '.join(cells)} | {recovered} | {report['seconds']:.0f} | {report['load']:.1f} |"
 
 

@@ -67,14 +67,15 @@ def entry(title: str, command: list[str], load: str, report: dict[str, Any] | No
 def row(name: str, score: dict[str, Any]) -> str:
     """One row of the table."""
     return (
-        f"| {name} | {score['accuracy']:.1%} | {score['low']:.1%} to {score['high']:.1%} | {score['macro_f1']:.3f} "
+        f"| {name} | {show(score['accuracy'])} | {show(score['low'])} to {show(score['high'])} "
+        f"| {score['macro_f1']:.3f} "
         f"| {score['parameters']:,} | {score['bytes']:,} | {score['latency_ms']:.2f} | {score['texts_per_s']:,.0f} |\n"
     )
 
 
 def show(share: float | None) -> str:
     """A share as a percentage; a dash where it isn't defined."""
-    return "not defined" if share is None else f"{share:.1%}"
+    return "not defined" if share is None else f"{100 * share:.1f} %"
 
 
 if __name__ == "__main__":

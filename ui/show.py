@@ -62,13 +62,13 @@ def latency(milliseconds: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """7 s · 2 min 5 s · 1 h 12 min."""
+    """7 s · 2 min 5 s · 3 min · 1 h 12 min."""
     if seconds is None:
         return DASH
     whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}{NARROW}s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, 0 if whole >= 3600 else whole % 60
+    parts = [f"{n}{NARROW}{unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
+    return " ".join(parts) or f"0{NARROW}s"
 
 
 def rounded(seconds: float) -> float:

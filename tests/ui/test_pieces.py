@@ -50,7 +50,7 @@ def test_no_text_of_data_becomes_markup() -> None:
         (show.millions(109e6), "109 M"),
         (show.latency(0.314), "0.31 ms"),
         (show.latency(16.2), "16 ms"),
-        (show.duration(59.7), "1 min 0 s"),
+        (show.duration(59.7), "1 min"),
         (show.duration(7.2), "7 s"),
         (show.duration(4000), "1 h 6 min"),
         (show.times(17.6), "18×"),
