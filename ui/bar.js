@@ -39,6 +39,13 @@ function arrived() {
     document.getElementById('steps').scrollIntoView({ block: 'start', behavior: smooth })
   })
 }
+// Start and Stop take one another's place: the focus that a hidden button had stays in the step
+function kept() {
+  if (document.activeElement === document.body) document.querySelector(`#step-${open()} h2[tabindex]`)?.focus({ preventScroll: true })
+}
+document.getElementById('step-distil')?.addEventListener('click', (event) => {
+  if (event.target.closest('.actions button')) for (const wait of [300, 1000, 2500]) setTimeout(kept, wait)
+})
 const listed = document.querySelector('#steps [role=tablist]')
 if (listed) new MutationObserver(arrived).observe(listed, { subtree: true, attributes: true, attributeFilter: ['aria-selected'] })
 
