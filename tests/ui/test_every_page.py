@@ -177,6 +177,7 @@ def english() -> Iterator[tuple[str, str]]:
                 yield key, part.strip()
 
 
+@pytest.mark.timeout(600)
 def test_every_page_is_german_where_german_is_asked_for(
     page: Any, app: str, run: str, knobs: dict[str, Any], axe: str
 ) -> None:
@@ -215,6 +216,7 @@ def tab_to(page: Any, selector: str, most: int = 90) -> None:
     raise AssertionError(f"Tab never reaches {selector}")
 
 
+@pytest.mark.timeout(600)
 def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
     """From the address to both answers with Tab, Enter, arrows and letters; only the passes are turned down."""
     page.goto(app)
