@@ -20,8 +20,6 @@ from distill_core.teacher import Teacher
 
 FORMAT = 1  # raise when the same teacher would answer the same texts otherwise
 CHUNK = 2048  # texts: some seconds of work lost at most, and lengths even enough within
-BATCH = 64  # texts at once on a CPU
-BATCH_ELSEWHERE = 512
 EVERY = 0.5  # seconds between two reports
 
 
@@ -51,7 +49,7 @@ def logits(
             pace.done += len(chunk)
             continue
         values = torch.empty(len(chunk), len(teacher.labels))
-        for rows, part in teacher.parts(chunk, BATCH if device() == "cpu" else BATCH_ELSEWHERE):
+        for rows, part in teacher.parts(chunk):
             values[rows] = part
             if report := pace.after(len(rows), sum(size(chunk[row]) for row in rows)):
                 yield report

@@ -23,6 +23,7 @@ Text = tuple[str, ...]
 # whoever waits for a report waits longer.
 TOKENS = {"cpu": 1024}
 TOKENS_ELSEWHERE = 32_768
+TEXTS, TEXTS_ELSEWHERE = {"cpu": 64}, 512  # of a batch
 PROBE = 64  # texts on which the lower precision must give every answer that float32 gives
 UNKNOWN_SHARE = 0.3  # of the tokens, above which a tokenizer plainly isn't made for these texts
 SAMPLE = 500  # texts that are looked at for that
@@ -69,21 +70,21 @@ class Teacher:
         self._lock = threading.Lock()  # a fast tokenizer that two threads use at once raises "Already borrowed"
         self._frame = self._special_tokens()
 
-    def logits(self, texts: Sequence[Text], batch: int = 64) -> Tensor:
+    def logits(self, texts: Sequence[Text], batch: int | None = None) -> Tensor:
         """What it says to each text: (n, classes) float32 on the CPU, in the data's label order and the texts' own
-        order. `batch` texts at most go through at once, of like length."""
+        order. `batch` texts at most go through at once, of like length; None for what suits the device."""
         found = torch.empty(len(texts), len(self.labels))
         for rows, values in self.parts(texts, batch):
             found[rows] = values
         return found
 
-    def parts(self, texts: Sequence[Text], batch: int = 64) -> Iterator[tuple[list[int], Tensor]]:
+    def parts(self, texts: Sequence[Text], batch: int | None = None) -> Iterator[tuple[list[int], Tensor]]:
         """The same batch by batch, the shortest texts first: (indices into `texts`, their logits)."""
         if not texts:
             return
         if self.dtype is None:
             self.settle(texts)
-        encoded = self.encode(texts)
+        encoded, batch = self.encode(texts), batch or TEXTS.get(torch.device(device()).type, TEXTS_ELSEWHERE)
         for rows in by_length([len(one["input_ids"]) for one in encoded], batch):
             yield rows, self.forward([encoded[row] for row in rows], self.dtype or torch.float32)
 

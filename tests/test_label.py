@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill_core import label, teacher
+from distill_core import label, teacher, teacher_model
 from distill_core.cache import Cache
 from distill_core.config import Config
 from distill_core.errors import Stopped, TeacherError
@@ -35,7 +35,7 @@ def cache(tmp_path):
 def small_chunks_exactly(monkeypatch):
     monkeypatch.setattr("distill_core.teacher_model.fast_dtype", lambda where: torch.float32)
     monkeypatch.setattr(label, "CHUNK", 16)
-    monkeypatch.setattr(label, "BATCH", 4)
+    monkeypatch.setitem(teacher_model.TEXTS, "cpu", 4)
     monkeypatch.setattr(label, "EVERY", 0.0)
 
 
@@ -53,7 +53,7 @@ def counted(asked, monkeypatch):
     """How many texts the teacher is asked, as a list that grows."""
     seen = []
     parts = asked.parts
-    monkeypatch.setattr(asked, "parts", lambda texts, batch: seen.extend(texts) or parts(texts, batch))
+    monkeypatch.setattr(asked, "parts", lambda texts, batch=None: seen.extend(texts) or parts(texts, batch))
     return seen
 
 
