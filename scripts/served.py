@@ -27,12 +27,16 @@ class App:
 
 
 @contextmanager
-def served(place: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[App]:
+def served(
+    place: Path, *options: str, environment: dict[str, str] | None = None, port: int | None = None
+) -> Iterator[App]:
     """The app with its home in `place`, where it also writes log.txt; ended at the end. `environment` stands in for
-    this process's own. Raises RuntimeError, with what the app said, where it does not start."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    this process's own, `port` for one that is free. Raises RuntimeError, with what the app said, where it does not
+    start."""
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     homes = {"STILLROOM_HOME": str(place / "home"), "GRADIO_TEMP_DIR": str(place / "uploads")}
     log = place / "log.txt"
     with log.open("wb") as written:

@@ -1,0 +1,127 @@
+"""One run, watched: in two tabs, after a reload, by a page that slept, under a server that went away and came back; and
+stopped in the end, with what it learned so far compared.
+"""
+
+import csv
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import TOY
+
+from distill_core.store import Store
+from scripts.served import App, served
+
+pytestmark = pytest.mark.timeout(280)
+
+CURVE = """() => { const lines = document.querySelector('#live [data-plot=loss]')?.data ?? []
+  const line = lines.find((line) => line.meta === 'student/loss')
+  return line ? [line.x, line.y] : [[], []] }"""
+
+
+class Server:
+    """An app that can be ended and started again at the same address, over the same home."""
+
+    def __init__(self, place: Path):
+        self.place, self.port = place, None
+        self._life = ExitStack()
+        self.start()
+
+    def start(self) -> App:
+        app = self._life.enter_context(served(self.place, port=self.port))
+        self.address, self.port = app.address, int(app.address.rpartition(":")[2])
+        return app
+
+    def end(self) -> None:
+        self._life.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("app"))
+    yield server
+    server.end()
+    print((server.place / "log.txt").read_text(errors="replace"))
+
+
+@pytest.fixture(scope="module")
+def app(server: Server) -> str:
+    return server.address
+
+
+@pytest.fixture(scope="module")
+def run(server: Server, tiny_teacher: Path) -> str:
+    """A run that learns for far longer than this takes."""
+    file = server.place / "own.csv"
+    rows = [(f"{text} {n}", label) for label, texts in TOY.items() for n in "abc" for text in texts]
+    with file.open("w", encoding="utf-8", newline="") as written:
+        csv.writer(written).writerows([("text", "label"), *rows])
+    knobs = {"task": "file", "train": str(file), "text": "text", "label": "label", "teacher": str(tiny_teacher),
+             "n_iter": 8, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 1000, "evaluations": 500,
+             "max_tokens": 16, "control": False}  # fmt: skip
+    sent = json.dumps({"data": [knobs]}).encode()
+    asked = urllib.request.Request(
+        f"{server.address}/gradio_api/run/start_run", sent, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        return json.load(answer)["data"][0]
+
+
+def curve(page: Any, store: Store, run: str, beyond: int = 0) -> int:
+    """Waits until the page has drawn the loss beyond that step; the newest drawn. All of it is true, and no stretch of
+    it is missing, though of a long curve only some of the points are drawn."""
+    page.wait_for_function(
+        f"() => ({CURVE})()[0].at(-1) > {beyond} || document.querySelector('#live .trouble:not([hidden])')"
+    )
+    steps, losses = page.evaluate(CURVE)
+    assert steps, page.locator("#live").inner_text()
+    said = {step: value for series, step, value in store.points(run)[0] if series == "student/loss"}
+    assert losses == [said[step] for step in steps]
+    place = [list(said).index(step) for step in steps]
+    assert place[0] == 0 and place == sorted(set(place))
+    assert max((b - a for a, b in pairwise(place)), default=0) <= 1 + place[-1] / 50
+    return steps[-1]
+
+
+def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any, server: Server, run: str) -> None:
+    store = Store(server.place / "home")
+    page.goto(f"{server.address}/?run={run}")
+    newest = curve(page, store, run)
+    other = page.context.new_page()  # a link that is opened late shows all of it
+    other.goto(page.url)
+    newest = curve(other, store, run, newest)
+    newest = curve(page, store, run, newest)
+    page.reload()
+    assert page.url.endswith(run)
+    newest = curve(page, store, run, newest)
+
+    server.end()
+    for tab in (page, other):
+        tab.locator("#live .lost:visible").wait_for()
+    server.start()
+    for tab in (page, other):
+        tab.locator("#live .lost").wait_for(state="hidden")
+    newest = curve(page, store, run, newest)
+    newest = curve(other, store, run, newest)
+    other.close()
+
+    # it has learnt for more than a minute, so Stop asks whether it is meant
+    store.move(run, {"running"}, "running", started=time.time() - 100)
+    sure = page.locator("#live dialog")
+    page.locator("#stop").click()
+    sure.locator("button", has_text="Let it learn").click()
+    sure.wait_for(state="hidden")
+    curve(page, store, run, newest)
+    page.locator("#stop").click()
+    sure.locator(".yes").click()
+    page.locator("#live .live[data-status=stopped]").wait_for()
+    page.locator("#open-compare").click()
+    page.locator("#comparison tr.student").first.wait_for()
+    assert page.locator("#comparison .cards tbody tr").count() == 3  # the control was switched off
+    store.close()
