@@ -53,7 +53,13 @@ if (listed) new MutationObserver(arrived).observe(listed, { subtree: true, attri
 let waits
 function wait() {
   clearTimeout(waits)
-  if (element.querySelector('[data-again]')) waits = setTimeout(() => { if (element.isConnected) { trigger('again'); wait() } }, 1500)
+  if (element.querySelector('[data-again]')) waits = setTimeout(async () => {
+    // an event that meets no server has Gradio load the page anew when there is one again, and what was typed is gone
+    const there = await fetch('gradio_api/app_id').then((answer) => answer.ok, () => false)
+    if (!element.isConnected) return
+    if (there) trigger('again')
+    wait()
+  }, 1500)
 }
 watch('value', wait)
 wait()

@@ -2,8 +2,9 @@
 // cursor, so that a reload, a second tab or a late visitor sees the same. Text goes in through textContent only.
 const PATIENCE = 15000 // ms until a question counts as unanswered: a laptop that slept wakes with dead connections
 const SPOKEN = 15000 // ms between two sentences to those who listen: the figures change twice a second
+const BACK = 4000 // ms for which it is told that the connection is back
 const FILM = 20000 // ms in which an example run is replayed
-let turn = 0, run = '', cursor = null, status = '', losses = 0, seconds = 0, spoken = 0, film = null, told = null
+let turn = 0, run = '', cursor = null, status = '', losses = 0, seconds = 0, spoken = 0, film = null, told = null, leaving
 
 const put = (node, text) => { if (node && node.textContent !== text) node.textContent = text }
 
@@ -121,9 +122,15 @@ function take(answer) {
 
 function lost(yes) {
   losses = yes ? losses + 1 : 0
-  const box = $('.lost')
-  if (yes && box.hidden) { box.hidden = false; put(box, words.lost); put($('.said'), words.lost) }
-  if (!yes && !box.hidden) { box.hidden = true; put($('.said'), words.back) }
+  const box = $('.lost'), text = yes ? words.lost : words.back
+  if (box.textContent === text && !(yes && box.hidden) || !yes && box.hidden) return
+  put(box, text)
+  put($('.said'), text)
+  spoken = Date.now()
+  box.className = `lost note ${yes ? 'warning' : 'info'}`
+  box.hidden = false
+  clearTimeout(leaving)
+  if (!yes) leaving = setTimeout(() => { box.hidden = true }, BACK)
 }
 
 const patiently = (promise) => Promise.race([promise, new Promise((_, fail) => setTimeout(() => fail(new Error('silence')), PATIENCE))])
@@ -135,6 +142,7 @@ async function poll(mine) {
     try {
       const answer = await patiently(server.points({ run, cursor }))
       if (mine !== turn) return
+      if (!answer) throw new Error('away') // Gradio's client swallows its own failure to ask
       lost(false)
       if (answer.error) { put($('.now'), answer.error); return }
       take(answer)

@@ -5,6 +5,7 @@ import os
 # read when Gradio is imported: no telemetry, no version check, no table of statistics after every event
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000")
 
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,8 @@ def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = Fals
         _, address, _ = demo.launch(
             server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host) | {"mcp_server": mcp}
         )
+        # who ends a service says SIGTERM: as after Ctrl-C its runs are closed, and go on when it opens again
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(say("opened", address=address), flush=True)
         demo.block_thread()
     finally:

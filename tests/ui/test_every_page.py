@@ -24,6 +24,8 @@ pytestmark = pytest.mark.timeout(280)
 
 PART = "<img src=x onerror=window.pwned=1>"
 HOSTILE = f"{PART}<script>window.pwned=1</script>"
+# quotes and ends of tags, a turn of the direction of reading, and a word that no line is long enough for
+UGLY = f"""{PART} a warm "film' --></td></script> \u202e\u05d0\u05d1\u05d2 {10_000 * "w"} with friendly staff"""
 STEPS = ("Task", "Teacher", "Augment", "Distil", "Compare")
 SIZES = ((1280, 900), (390, 844))
 # what axe is told: the whole page by every rule of its own that is about WCAG or good practice
@@ -59,7 +61,7 @@ def knobs(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> dict[
     (teacher / "config.json").write_text(json.dumps(config))
     with (place / "own.csv").open("w", encoding="utf-8", newline="") as file:
         rows = [(f"{PART} {text} {n}", labels[label]) for label, texts in TOY.items() for n in "ab" for text in texts]
-        csv.writer(file).writerows([(PART, "opinion"), *rows])
+        csv.writer(file).writerows([(PART, "opinion"), (UGLY, PART), *rows])
     return {"task": "file", "train": str(place / "own.csv"), "text": PART, "label": "opinion", "teacher": str(teacher),
             "n_iter": 1, "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 2, "max_tokens": 16}  # fmt: skip
 
@@ -74,7 +76,7 @@ def run(app: str, knobs: dict[str, Any]) -> str:
         time.sleep(0.2)
     assert status == "finished"
     call(app, "rename_run", run, HOSTILE)
-    call(app, "annotate_run", run, HOSTILE)
+    call(app, "annotate_run", run, UGLY)
     return run
 
 
@@ -107,7 +109,7 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any], language: str =
 
     page.goto(f"{app}/?run={run}")
     page.locator("#comparison table").first.wait_for()
-    page.locator("#try-text textarea").fill(f"{PART} a warm film")
+    page.locator("#try-text textarea").fill(UGLY)
     page.locator("#ask-both").click()
     page.locator("#both .bars.teacher").wait_for()
     yield "Compare", "#both"
@@ -124,12 +126,12 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any], language: str =
     page.locator("#teachers label", has_text=words("teacher.other.help")).click()
     page.locator("#teacher-name input").fill(knobs["teacher"])
     page.locator("#teacher-name input").press("Enter")
-    page.locator("#ask-text textarea").fill(f"{PART} a warm film")
+    page.locator("#ask-text textarea").fill(UGLY)
     page.locator("#ask").click()
     page.locator("#answer .bar").nth(1).wait_for()
     yield "Teacher", "#answer"
     page.locator("#step-augment-button").click()
-    page.locator("#augment-text textarea").fill(f"{PART} a warm and funny film with friendly staff")
+    page.locator("#augment-text textarea").fill(UGLY)
     page.locator("#preview").click()
     page.locator("#offspring .child").nth(1).wait_for()
     yield "Augment", "#offspring"
@@ -138,7 +140,7 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any], language: str =
     yield "History", "#runs"
     page.goto(f"{app}/learn?run={run}")
     page.locator("#reader .piece").first.wait_for()
-    page.get_by_label(words("learn.sentence"), exact=True).fill(f"{PART} a warm film")
+    page.get_by_label(words("learn.sentence"), exact=True).fill(UGLY[:500])
     page.get_by_role("button", name=words("learn.read"), exact=True).click()
     page.locator("#augment").scroll_into_view_if_needed()  # a lesson asks the models when it comes into sight
     page.locator("#augment .child", has_text="img").first.wait_for(timeout=150_000)

@@ -17,12 +17,19 @@ from toy import TOY
 
 from distill_core.store import Store
 from scripts.served import App, served
+from ui.words import say
 
 pytestmark = pytest.mark.timeout(280)
 
 CURVE = """() => { const lines = document.querySelector('#live [data-plot=loss]')?.data ?? []
   const line = lines.find((line) => line.meta === 'student/loss')
   return line ? [line.x, line.y] : [[], []] }"""
+
+
+# what the page says of its connection, from now on
+HEAR = """() => { const said = document.querySelector('#live .lost')
+  window.heard = []
+  new MutationObserver(() => window.heard.push(said.textContent)).observe(said, { childList: true }) }"""
 
 
 class Server:
@@ -53,6 +60,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def app(server: Server) -> str:
     return server.address
+
+
+@pytest.fixture(scope="module")
+def passed_over(passed_over: tuple[str, ...]) -> tuple[str, ...]:
+    """And what Chromium itself says of every question to a server that is away."""
+    return (*passed_over, "Failed to load resource: net::ERR_")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +104,7 @@ def curve(page: Any, store: Store, run: str, beyond: int = 0) -> int:
 
 def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any, server: Server, run: str) -> None:
     store = Store(server.place / "home")
+    page.context.set_default_timeout(60_000)
     page.goto(f"{server.address}/?run={run}")
     newest = curve(page, store, run)
     other = page.context.new_page()  # a link that is opened late shows all of it
@@ -101,12 +115,18 @@ def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any,
     assert page.url.endswith(run)
     newest = curve(page, store, run, newest)
 
+    page.evaluate(HEAR)
+    for tab in (page, other):  # with an event on its way Gradio itself says so, and loads the page anew
+        tab.locator("#about-data table").first.wait_for(state="attached")
+        tab.locator("#recipe .cost:not(.wait)").wait_for(state="attached")
     server.end()
     for tab in (page, other):
         tab.locator("#live .lost:visible").wait_for()
     server.start()
     for tab in (page, other):
         tab.locator("#live .lost").wait_for(state="hidden")
+    assert page.evaluate("window.heard") == [say("live.lost"), say("live.back")]
+    assert "The app was closed" in page.locator("#live .log").inner_text()  # and did not die
     newest = curve(page, store, run, newest)
     newest = curve(other, store, run, newest)
     other.close()
