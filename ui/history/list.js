@@ -46,6 +46,7 @@ async function list(quiet = false) {
   try {
     const answer = await server.look({ ...state, ids: props.public ? remembered() : [], mark: quiet ? mark : '' })
     if (mine !== turn || !element.isConnected) return
+    if (!answer) throw new Error('away') // Gradio's client swallows its own failure to ask
     if (message.dataset.lost) tell('')
     if (!answer.same) show(answer)
     alive = answer.alive
@@ -187,7 +188,8 @@ function open(run, tr) {
 
 async function act(what, run, more = {}) {
   let answer
-  try { answer = await server.act({ act: what, run, ...more }) } catch (error) { tell(words.lost, true); return false }
+  try { answer = await server.act({ act: what, run, ...more }) } catch (error) { /* told below */ }
+  if (!answer) { tell(words.lost, true); return false }
   tell(answer.html)
   if (what === 'delete' && !answer.failed) {
     opened.get(run)?.remove()
