@@ -61,7 +61,8 @@ def knobs(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> dict[
     (teacher / "config.json").write_text(json.dumps(config))
     with (place / "own.csv").open("w", encoding="utf-8", newline="") as file:
         rows = [(f"{PART} {text} {n}", labels[label]) for label, texts in TOY.items() for n in "ab" for text in texts]
-        csv.writer(file).writerows([(PART, "opinion"), (UGLY, PART), *rows])
+        ugly = [(f"{one} {UGLY}", PART) for one in ("first", "second", "third")]  # one may be kept for the test
+        csv.writer(file).writerows([(PART, "opinion"), *ugly, *rows])
     return {"task": "file", "train": str(place / "own.csv"), "text": PART, "label": "opinion", "teacher": str(teacher),
             "n_iter": 1, "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 2, "max_tokens": 16}  # fmt: skip
 
