@@ -19,7 +19,8 @@ from typing import Any
 from scripts.served import ARGUMENTS, CHROMIUM, served
 
 HEIGHTS = {1280: 900, 390: 844}
-BEST = ("teacher-1280-light", "distil-1280-dark", "compare-1280-light", "task-390-dark")
+BEST = ("compare-1280-light", "distil-1280-dark", "learn-1280-light", "task-390-dark")
+SIGHT = {"distil": "#steps", "learn": "#reader"}  # where the one screen of a best picture begins; else at the top
 TEXT = "The screen is not dull at all."
 ENDED = ("finished", "stopped", "failed", "interrupted", "diverged")
 QUIET = (
@@ -82,8 +83,7 @@ def pictures(address: str, run: str, folder: Path, widths: list[int], best: bool
                     page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", shade == "dark")
                     page.add_style_tag(content=QUIET)
                     page.mouse.move(0, 0)
-                    # one screen of the README's: the curves, where there are any, else the top
-                    sight = "#live" if best and name == "distil" else "body"
+                    sight = SIGHT.get(name, "body") if best else "body"
                     page.evaluate("(sight) => document.querySelector(sight).scrollIntoView()", sight)
                     page.wait_for_timeout(600)  # the curves are drawn anew in the other shade
                     file = folder / f"{name}-{width}-{shade}.png"
