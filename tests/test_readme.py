@@ -71,6 +71,7 @@ def test_it_names_every_part(shelf):
 
 def test_it_names_what_is_there():
     assert len(commands()) > 5
-    for name in re.findall(r"\]\(([\w./-]+\.(?:md|png|svg))\)", README) + ["requirements.txt", "requirements-dev.txt", "app.py"]:
+    linked = re.findall(r"\]\(([\w./-]+\.(?:md|png|svg))\)", README)
+    for name in [*linked, "requirements.txt", "requirements-dev.txt", "app.py"]:
         assert (ROOT / name).is_file(), name
     assert not re.search(r"RESULTS_TABLE|SYSTEMS_312|TODO", README)
