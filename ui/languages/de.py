@@ -615,7 +615,7 @@ WORDS: dict[str, str] = {
     "learn.limits.title": "Wann Destillieren nicht lohnt",
     "learn.limits.text": "Destillieren ist kein Naturgesetz. Es gibt veröffentlichte Versuche, die nichts gewannen, und eigene. Was zutrifft, lässt sich ankreuzen; jede Zeile sagt, was bekannt ist und wo Stillroom es zeigt.",
     "learn.limits.few": "Es gibt wenig Text: nur die paar Zeilen mit Label",
-    "learn.limits.few.text": "Der Text trägt das Wissen. Auf SST-2 mit 2.000 Zeilen mit Label und sonst keinem Text schloss sich die Lücke zu 6 %; mit den übrigen Phrasen als Texten ohne Label zu 64 %.",
+    "learn.limits.few.text": "Der Text trägt das Wissen. Auf SST-2 mit 2.000 Zeilen mit Label und sonst keinem Text schloss sich die Lücke zu 18 %; mit den übrigen Phrasen als Texten ohne Label zu 67 %.",
     "learn.limits.few.shown": "Zu sehen unter Aufgabe (Texte ohne Label) und Vergleichen (Lücke geschlossen).",
     "learn.limits.pairs": "Es geht um Paare, und der Datensatz ist klein",
     "learn.limits.pairs.text": "Ob zwei Sätze dasselbe sagen, verlangt Wort gegen Wort. Auf SNLI, 8.605 Paare, schloss unser Schüler 20 % der Lücke; auf MRPC, 3.667 Paare, misst die Lücke selbst nur drei Punkte F1, und ein anderer, veröffentlichter Schüler gewann nichts.",
