@@ -49,8 +49,8 @@ from distill_core.errors import UnknownRun, UserError  # noqa: E402
 
 # All of distill_core but what only starts, stores, tells, shows or estimates a run.
 NO_RESULT = {"answers", "api", "bundle", "card", "command", "cost", "errors", "events", "foreign", "host", "hub",
-             "jobs", "kept", "pace", "preload", "presets", "sentences", "states", "store", "summary", "verdict",
-             "worker", "__init__", "__main__"}  # fmt: skip
+             "hub_errors", "jobs", "kept", "pace", "preload", "presets", "reader", "sentences", "states", "store",
+             "summary", "verdict", "worker", "__init__", "__main__"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ and a flipped bit loads without an error. What is cached works without the Hub. 
 Knows nothing of what models and rows are used for. Importing it costs nothing: the libraries load at first use.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import HubError
 from distill_core.host import public_host
+from distill_core.hub_errors import DISABLED, GATED, OFFLINE, PORTAL, explained, unloadable, unreachable
 from distill_core.table import Table, as_cell
 
 if TYPE_CHECKING:
@@ -92,21 +92,21 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
     try:
         info = None if _offline() else hub.HfApi(token=False).model_info(id, timeout=ANSWER, files_metadata=True)
     except Exception as error:
-        folder = _cached(id, "model", pickles) if _unreachable(error) else None
+        folder = _cached(id, "model", pickles) if unreachable(error) else None
         if folder is None:
-            raise _explained(error, id, "model") from error
+            raise explained(error, id, "model") from error
         return _verified(folder, id, {})
     if info is None:
         folder = _cached(id, "model", pickles)
         if folder is None:
-            raise HubError(_OFFLINE.format(id=id))
+            raise HubError(OFFLINE.format(id=id))
         return _verified(folder, id, {})
     _open(info, id)
     files = _wanted(info, id, pickles, public)
     try:
         folder = hub.snapshot_download(id, revision=info.sha, allow_patterns=files, token=False, max_workers=2)
     except Exception as error:
-        raise _explained(error, id, "model", started=True) from error
+        raise explained(error, id, "model", started=True) from error
     return _verified(Path(folder), id, _digests(info))
 
 
@@ -125,10 +125,10 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
         try:
             info = hub.HfApi(token=False).dataset_info(id, timeout=ANSWER, files_metadata=True)
         except Exception as error:
-            if not _unreachable(error) or not _cached_rows(id):
-                raise _explained(error, id, "data set") from error
+            if not unreachable(error) or not _cached_rows(id):
+                raise explained(error, id, "data set") from error
     elif not _cached_rows(id):
-        raise HubError(_OFFLINE.format(id=id))
+        raise HubError(OFFLINE.format(id=id))
     if info is not None:
         _open(info, id)
         size = sum(file.size or 0 for file in info.siblings or ())
@@ -194,11 +194,11 @@ def _offline() -> bool:
 def _open(info: Any, id: str) -> None:
     """Refuse what can't be downloaded by anyone."""
     if info.gated:
-        raise HubError(_GATED.format(id=id))
+        raise HubError(GATED.format(id=id))
     if info.disabled:
-        raise HubError(_DISABLED.format(id=id))
+        raise HubError(DISABLED.format(id=id))
     if not COMMIT.fullmatch(info.sha or ""):
-        raise HubError(_PORTAL)
+        raise HubError(PORTAL)
 
 
 def _wanted(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
@@ -308,7 +308,7 @@ def _local_files_only(hub: Any, info: Any, id: str) -> None:
         path = hub.hf_hub_download(id, "README.md", repo_type="dataset", revision=info.sha, token=False)
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except Exception as error:
-        raise _explained(error, id, "data set", started=True) from error
+        raise explained(error, id, "data set", started=True) from error
     if not text.startswith("---"):
         return
     import yaml
@@ -346,110 +346,7 @@ def _loaded(id: str, subset: str | None, commit: str | None) -> dict[str, "Datas
         # The prefix keeps load_dataset from reading a folder of this name.
         found = datasets.load_dataset(f"hf://datasets/{id}", subset, revision=commit, token=False)
     except Exception as error:
-        raise _unloadable(error, id, subset) from error
+        raise unloadable(error, id, subset) from error
     finally:
         datasets.config.HF_HUB_OFFLINE = before
     return dict(found)
-
-
-def _unloadable(error: Exception, id: str, subset: str | None) -> HubError:
-    """What load_dataset's error means."""
-    text = str(error)
-    if isinstance(error, ValueError) and ("Config name is missing" in text or "BuilderConfig" in text):
-        names = re.findall(r"'([^']+)'", text.partition("vailable")[2].partition("]")[0])
-        shown = f": {', '.join(names[:20])}{', …' if len(names) > 20 else ''}" if names else ""
-        what = f"{id} has no subset {subset!r}" if subset else f"{id} has several subsets"
-        return HubError(f"{what}. Name one with subset{shown}.")
-    if isinstance(error, RuntimeError) and "scripts are no longer supported" in text:
-        return HubError(
-            f"{id} is made by a script, which is never run here. Choose a data set of CSV, JSON or Parquet files."
-        )
-    kinds = {type(link).__name__ for link in _chain(error)}
-    if kinds & {"EmptyDatasetError", "DataFilesNotFoundError"}:
-        return HubError(f"{id} holds no files of rows (CSV, JSON, Parquet). Choose another data set.")
-    if kinds & {"DatasetGenerationError", "ArrowInvalid"} and not kinds & _SILENT:
-        cause = _reason(error.__cause__ or error)
-        return HubError(f"The files of {id} can't be read as rows: {cause}. Choose another data set.")
-    return _explained(error, id, "data set", started=True)
-
-
-_OFFLINE = "This app runs offline and {id} is not stored here. Go online once, or choose a built-in example."
-_GATED = "{id} is gated: its owner must let you in first. Choose an open one."
-_DISABLED = "{id} has been disabled on the Hub. Choose another one."
-_PORTAL = (
-    "Something between this machine and the Hub answers in its place (a proxy or log-in page). Log in there first."
-)
-_DOWN = "The Hub cannot be reached for {id}. Check the internet connection, or choose a built-in example."
-_BUSY = "The Hub does not answer well just now ({status} for {id}). Nothing is lost; try again later."
-_BROKEN = "The download of {id} broke off. Try again."
-
-_SILENT = {
-    "ConnectError", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException", "ReadError",
-    "WriteError", "RemoteProtocolError", "ConnectionError", "ConnectionResetError", "ConnectionRefusedError",
-    "ProxyError", "TimeoutError", "gaierror",
-}  # fmt: skip
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all that led to it: nearly everything from the Hub is an OSError, only its causes tell more."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        link = waiting.pop(0)
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        waiting += [link.__cause__, link.__context__]
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of what a library says, without the folders of this machine."""
-    line = re.sub(r"(?:[A-Za-z]:)?[/\\][^\s'\"]+", "…", str(error).partition("\n")[0])
-    return line[:150] or type(error).__name__
-
-
-def _unreachable(error: Exception) -> bool:
-    """Whether it is the way to the Hub that failed, not what was asked for: then the cache may answer."""
-    if {type(link).__name__ for link in _chain(error)} & {*_SILENT, "OfflineModeIsEnabled", "JSONDecodeError"}:
-        return True
-    return any(status == 429 or status >= 500 for status in _statuses(error))
-
-
-def _statuses(error: Exception) -> list[int]:
-    answers = (getattr(link, "response", None) for link in _chain(error))
-    return [answer.status_code for answer in answers if isinstance(getattr(answer, "status_code", None), int)]
-
-
-def _explained(error: Exception, id: str, kind: str, started: bool = False) -> HubError:
-    """The HubError for whatever the libraries raised. `started`: the Hub had answered before, so a broken line is a
-    broken download."""
-    if isinstance(error, HubError):
-        return error
-    links = list(_chain(error))
-    kinds = {type(link).__name__ for link in links}
-    statuses = _statuses(error)
-    if any(isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT) for link in links):
-        return HubError(f"The disk is full, so {id} could not be stored. Free some space and try again.")
-    if "GatedRepoError" in kinds:
-        return HubError(_GATED.format(id=id))
-    if "DisabledRepoError" in kinds:
-        return HubError(_DISABLED.format(id=id))
-    if "OfflineModeIsEnabled" in kinds:
-        return HubError(_OFFLINE.format(id=id))
-    if "RevisionNotFoundError" in kinds:
-        return HubError(f"{id} has changed on the Hub meanwhile. Try again.")
-    busy = next((status for status in statuses if status == 429 or status >= 500), None)
-    if busy:
-        return HubError(_BUSY.format(status=busy, id=id))
-    if kinds & {"RepositoryNotFoundError", "DatasetNotFoundError"} or set(statuses) & {401, 403, 404}:
-        return HubError(f"There is no {kind} {id} on the Hub, or it is private. Check the spelling.")
-    if kinds & {"JSONDecodeError", "FileMetadataError"}:
-        return HubError(_PORTAL)
-    if any("Consistency check failed" in str(link) for link in links):
-        return HubError(f"The download of {id} was damaged. Try again.")
-    if kinds & _SILENT:
-        return HubError((_BROKEN if started and "ConnectError" not in kinds else _DOWN).format(id=id))
-    return HubError(
-        f"The {kind} {id} could not be loaded from the Hub ({_reason(error)}). Try again, or choose another one."
-    )

@@ -1,8 +1,9 @@
 """The store: every run, what it said and its curves, in one SQLite file under a per-user folder.
 
-The only file that knows SQLite. Knows nothing of workers, models or pages. One writing connection a process, WAL, and
-a file lock around each batch of writes: the SQLite that many Pythons ship (before 3.51.3) can corrupt a file when two
-processes write and checkpoint at once. Reading goes through a second, read-only connection and waits for nobody.
+Only this file and `reader` know SQLite. Knows nothing of workers, models or pages. One writing connection a process,
+WAL, and a file lock around each batch of writes: the SQLite that many Pythons ship (before 3.51.3) can corrupt a file
+when two processes write and checkpoint at once. Reading goes through a second, read-only connection and waits for
+nobody.
 """
 
 import json
@@ -15,7 +16,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,18 +24,11 @@ from filelock import FileLock
 from sqlite_utils import Database, Migrations
 
 from distill_core.errors import UnknownRun, UserError
-from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted, event
+from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
+from distill_core.reader import Reader, Row, filtered, whole_letters
 
 EXAMPLES = "runs.db.example"
 BUSY_SECONDS = 30
-SORTS = {
-    "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
-    "accuracy": "json_extract(summary, '$.scores.student.accuracy')", "kept": "json_extract(summary, '$.kept')",
-    "teacher": "json_extract(summary, '$.scores.teacher.accuracy')",
-    "gap": "json_extract(summary, '$.gap_recovered')", "bytes": "json_extract(summary, '$.scores.student.bytes')",
-    "seconds": "ended - started",
-}  # fmt: skip
-
 migrations = Migrations("stillroom")
 
 
@@ -72,36 +65,6 @@ def m002_origin(db: Database) -> None:
 def m003_holder(db: Database) -> None:
     """Who may change a run on a public host: a digest of their key."""
     db["runs"].add_column("holder", str, not_null_default="")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One run as it stands in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders
-    the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `origin` is "imported" for a run that
-    came as a file; `holder` is a digest of the key of who may change it on a public host; `example`
-    rows can't be changed."""
-
-    id: str
-    name: str
-    note: str
-    task: str
-    config: dict[str, Any]
-    summary: dict[str, Any] | None
-    status: str
-    stage: str
-    message: str
-    trace: str
-    owner: str
-    ticket: int
-    tries: int
-    stops: int
-    hidden: bool
-    created: float
-    started: float | None
-    ended: float | None
-    origin: str
-    holder: str
-    example: bool = False
 
 
 def home() -> Path:
@@ -141,7 +104,7 @@ class Store:
             raise UserError(
                 f"{self.path} can't be read as a store of runs ({error}). Move it away or set STILLROOM_HOME."
             ) from error
-        self._examples: _Reader | None = None
+        self._examples: Reader | None = None
 
     def _open(self) -> None:
         with self._lock, self._file_lock:
@@ -152,7 +115,7 @@ class Store:
                 self._db = Database(connection)
                 migrations.apply(self._db)
                 uri = f"file:{quote(self.path.as_posix())}?mode=ro"
-                self._reader = _Reader(
+                self._reader = Reader(
                     sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False), example=False
                 )
             except BaseException:
@@ -242,7 +205,7 @@ class Store:
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
         self._own(run)
         with self._writing() as db:
-            db["runs"].update(run, {name: _whole_letters(value) for name, value in columns.items()})
+            db["runs"].update(run, {name: whole_letters(value) for name, value in columns.items()})
 
     def move(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
         """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
@@ -369,7 +332,7 @@ class Store:
         and config; `examples` lists the shipped examples instead, `hidden` the deleted ones; `ids` looks only among
         those. Raises UserError."""
         reader = self.examples if examples else self._reader
-        return reader.list(limit, offset, _where(status, task, search, hidden, ids), sort)
+        return reader.list(limit, offset, filtered(status, task, search, hidden, ids), sort)
 
     def count(
         self,
@@ -381,74 +344,19 @@ class Store:
         ids: Sequence[str] | None = None,
     ) -> int:
         """How many runs `runs` would page through."""
-        return (self.examples if examples else self._reader).count(_where(status, task, search, False, ids))
+        return (self.examples if examples else self._reader).count(filtered(status, task, search, False, ids))
 
     def tasks(self) -> list[str]:
         """The tasks of all runs, in the order of the alphabet."""
         return self._reader.tasks()
 
     @property
-    def examples(self) -> "_Reader":
+    def examples(self) -> "Reader":
         """The shipped examples, copied into memory and migrated: the file itself is never written."""
         if self._examples is None:
             with self._lock:
                 self._examples = self._examples or _load_examples()
         return self._examples
-
-
-class _Reader:
-    """Queries over one connection, shared by threads under a lock; a query takes a fraction of a millisecond."""
-
-    def __init__(self, connection: sqlite3.Connection, example: bool):
-        self._connection, self._example, self._lock = connection, example, threading.Lock()
-
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()
-
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(sql, [_whole_letters(value) for value in values]).fetchall()
-
-    def _runs(self, where: str, values: Sequence[Any]) -> list[Row]:
-        columns = [name for name in Row.__dataclass_fields__ if name != "example"]
-        return [self._row(dict(zip(columns, found, strict=True)))
-                for found in self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)]  # fmt: skip
-
-    def _row(self, values: dict[str, Any]) -> Row:
-        summary = values["summary"]
-        values |= {"config": json.loads(values["config"]), "summary": json.loads(summary) if summary else None}
-        return Row(**values | {"hidden": bool(values["hidden"]), "example": self._example})
-
-    def run(self, run: str) -> Row | None:
-        return next(iter(self._runs("WHERE id = ?", (run,))), None)
-
-    def starting_with(self, start: str) -> list[Row]:
-        return self._runs("WHERE substr(id, 1, ?) = ? ORDER BY created DESC", (len(start), start)) if start else []
-
-    def told(self, run: str, since: int) -> list[tuple[int, float, Event]]:
-        sql = "SELECT n, time, kind, body FROM events WHERE run = ? AND n > ? ORDER BY n"
-        return [(n, at, event(kind, json.loads(body))) for n, at, kind, body in self._rows(sql, (run, since))]
-
-    def points(self, run: str, since: int) -> tuple[list[tuple[str, int, float]], int]:
-        rows = self._rows("SELECT series, step, value, n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, since))
-        return [(s, step, math.nan if v is None else v) for s, step, v, _ in rows], rows[-1][3] if rows else since
-
-    def list(self, limit: int, offset: int, wanted: tuple[str, list[Any]], sort: str) -> list[Row]:
-        where, values = wanted
-        key = SORTS.get(sort.removeprefix("-"))
-        if key is None:
-            raise UserError(f"Runs can't be sorted by {sort!r}. Choose one of: {', '.join(SORTS)}.")
-        way = "DESC" if sort.startswith("-") else "ASC"
-        order = f"ORDER BY {key} IS NULL, {key} {way}, rowid {way} LIMIT ? OFFSET ?"
-        return self._runs(f"{where} {order}", [*values, limit, offset])
-
-    def count(self, wanted: tuple[str, Sequence[Any]]) -> int:
-        where, values = wanted
-        return int(self._rows(f"SELECT count(*) FROM runs {where}", values)[0][0])
-
-    def tasks(self) -> Any:  # a list of str; `list` is the method above
-        return [task for (task,) in self._rows("SELECT DISTINCT task FROM runs WHERE hidden = 0 ORDER BY task")]
 
 
 def new_id() -> str:
@@ -459,33 +367,7 @@ def new_id() -> str:
     return run
 
 
-def _whole_letters(value: Any) -> Any:
-    """Half surrogates, which SQLite refuses, as question marks."""
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
-
-
-def _where(
-    status: Any, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
-) -> tuple[str, list[Any]]:
-    terms, values = ["hidden = ?"], [int(hidden)]
-    if ids is not None:
-        terms.append(f"id IN ({', '.join('?' * len(ids))})")
-        values += ids
-    if task:
-        terms.append("task = ?")
-        values.append(task)
-    if status:
-        statuses = [status] if isinstance(status, str) else list(status)
-        terms.append(f"status IN ({', '.join('?' * len(statuses))})")
-        values += statuses
-    for word in search.split():
-        pattern = "%" + word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
-        terms.append(r"name || ' ' || note || ' ' || task || ' ' || config || ' ' || id LIKE ? ESCAPE '\'")
-        values.append(pattern)
-    return f"WHERE {' AND '.join(terms)}", values
-
-
-def _load_examples() -> _Reader:
+def _load_examples() -> Reader:
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     root = Path(__file__).parent
     for file in (root.parent / EXAMPLES, root / EXAMPLES):
@@ -496,7 +378,7 @@ def _load_examples() -> _Reader:
                 source.close()
                 break
     migrations.apply(Database(memory))
-    return _Reader(memory, example=True)
+    return Reader(memory, example=True)
 
 
 def _number(value: float) -> float | None:

@@ -15,8 +15,9 @@ HEAVY = ("torch", "transformers", "datasets", "gradio")
 FLOORS = {
     "errors": 0, "parts": 0, "host": 0, "sentences": 0,
     "config": 1, "presets": 1, "events": 1,
-    "store": 2,
-    "data": 3, "rows": 3, "leaks": 3, "table": 3, "hub": 3, "groups": 3, "text": 3, "device": 3,
+    "reader": 2, "store": 2,
+    "data": 3, "rows": 3, "leaks": 3, "table": 3, "columns": 3, "hub": 3, "hub_errors": 3,
+    "groups": 3, "text": 3, "device": 3,
     "tasks": 3, "augment": 3, "students": 3, "losses": 3, "vectors": 3,
     "cache": 3, "kept": 4, "teacher": 4, "teacher_guard": 4, "teacher_labels": 4, "teacher_model": 4,
     "label": 4, "transfer": 4, "train": 4, "evaluate": 4, "measures": 4, "calibration": 4, "verdict": 4, "artifact": 4,
@@ -26,10 +27,9 @@ FLOORS = {
     "api": 7, "command": 7, "__main__": 7,
 }  # fmt: skip
 LIGHT = (
-    "errors", "host", "parts", "sentences", "config", "presets", "events", "store", "hub", "table", "kept", "verdict",
-    "cost", "jobs", "worker", "api", "command", "command.actions", "command.options", "command.progress",
-    "command.tables",
-    "__main__", "foreign", "bundle", "answers",
+    "errors", "host", "parts", "sentences", "config", "presets", "events", "reader", "store", "hub", "hub_errors",
+    "table", "columns", "kept", "verdict", "cost", "jobs", "worker", "api", "command", "command.actions",
+    "command.options", "command.progress", "command.tables", "__main__", "summary", "foreign", "bundle", "answers",
 )  # fmt: skip
 
 

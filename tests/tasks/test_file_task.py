@@ -31,9 +31,9 @@ def test_guessed_columns_are_shown(tmp_path: Path) -> None:
     path = lines(tmp_path, "x.csv", "id,Review,Stars", *(f"{n},this is review number {n},{n % 5}" for n in range(60)))
     found = load(Config.of(task="file", train=path))
     assert found.columns == {"text": "Review", "label": "Stars"} and found.labels == ("0", "1", "2", "3", "4")
-    assert ("info", "Columns of x.csv: text = 'Review' (guessed), label = 'Stars' (guessed).") in found.notes
+    assert ("info", "Columns of x.csv: text = 'Review' (guessed); label = 'Stars' (guessed).") in found.notes
     found = load(Config.of(task="file", train=path, text="Review"))
-    assert ("info", "Columns of x.csv: text = 'Review', label = 'Stars' (guessed).") in found.notes
+    assert ("info", "Columns of x.csv: text = 'Review'; label = 'Stars' (guessed).") in found.notes
 
 
 def test_pairs_valid_test_and_unlabelled_files_in_four_formats(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_any_data_set_with_chosen_columns(fake_hub: FakeHub) -> None:
     found = load(Config.of(task="hub", dataset=id, text="b", text2="a", label="target"))
     assert found.pair and found.test.texts[0] == ("test was 0", "test is 0") and found.labels == ("down", "up")
     assert (len(found.train), len(found.valid), found.scored_on) == (36, 4, "test")
-    assert f"Columns of {id}: text = 'b', second text = 'a', label = 'target'." in found.notes[0][1]
+    assert f"Columns of {id}: text = 'b'; second text = 'a'; label = 'target'." in found.notes[0][1]
     assert not load(Config.of(task="hub", dataset=f"https://huggingface.co/datasets/{id}", text="a")).pair
 
 
