@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.errors import DataError
+from distill_core.sentences import worded
 
 ROWS = 200_000  # of a file
 BYTES = 200_000_000
@@ -49,10 +50,11 @@ class Table:
             raise DataError(f"Column {name!r} of {self.name} holds lists or objects, not texts. Choose another column.")
         folded = {column.casefold(): column for column in self.columns}
         near = folded.get(name.casefold()) or next(iter(difflib.get_close_matches(name, self.columns, 1, 0.5)), None)
-        hint = f" Did you mean {near!r}?" if near else ""
-        asked = f" (asked for by {knob})" if knob else ""
+        hint = worded(" Did you mean {column}?", column=repr(near)) if near else ""
+        asked = worded(" (asked for by {knob:knob})", knob=knob) if knob else ""
         names = ", ".join(map(repr, self.columns))
-        raise DataError(f"{self.name} has no column {name!r}{asked}.{hint} Its columns: {names}.")
+        raise DataError(worded("{name} has no column {column}{asked}.{hint} Its columns: {columns}.", name=self.name,
+                               column=repr(name), asked=asked, hint=hint, columns=names))  # fmt: skip
 
 
 def read_table(path: str | Path, rows: int = ROWS) -> Table:
@@ -75,13 +77,13 @@ def read_table(path: str | Path, rows: int = ROWS) -> Table:
             ending = path.suffix or "no ending"
             raise DataError(f"{name} ({ending}) is not a CSV, TSV, JSONL, Parquet or TXT file. Export it as CSV.")
         if size == 0:
-            raise DataError(f"{name} is empty. Give a file with a header and rows.")
+            raise DataError(worded("{name} is empty. Give a file with a header and rows.", name=name))
         table = reader(path, name, rows)
     except (OSError, ValueError, RuntimeError) as error:  # a name with NUL is a ValueError, an unknown ~user the last
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{name[:100]!r} can't be read: {reason}. Check the name and its permissions.") from error
     if not table.rows:
-        raise DataError(f"{name} has a header and no rows. Add rows, or choose another file.")
+        raise DataError(worded("{name} has a header and no rows. Add rows, or choose another file.", name=name))
     if len(table.columns) > COLUMNS:
         found = f"{name} has {len(table.columns)} columns; at most {COLUMNS} are read."
         raise DataError(f"{found} Keep only the columns with texts and labels.")
@@ -123,8 +125,10 @@ def _decode(path: Path, name: str) -> tuple[str, list[str]]:
             try:
                 text = data.decode("cp1252")
             except UnicodeDecodeError:
-                raise DataError(f"Line {line} of {name} is not UTF-8 text. Save the file again as UTF-8.") from None
-            notes = [f"{name} is not UTF-8 (line {line}); it was read as Windows-1252. Check its accents."]
+                raise DataError(worded("Line {line:,} of {name} is not UTF-8 text. Save the file again as UTF-8.",
+                                       line=line, name=name)) from None  # fmt: skip
+            notes = [worded("{name} is not UTF-8 (line {line:,}); it was read as Windows-1252. Check its accents.",
+                            name=name, line=line)]  # fmt: skip
     place = text.find("\0")
     if place >= 0:
         line = text.count("\n", 0, place) + 1
@@ -144,12 +148,14 @@ def _header(names: Sequence[str], name: str, first_row: bool = True) -> tuple[st
         found = f"{name} has {len(columns):,} columns; at most {COLUMNS} are read."
         raise DataError(f"{found} Keep only the columns with texts and labels.")
     if twice := next((column for column in columns if columns.count(column) > 1), None):
-        raise DataError(f"The header of {name} has the column {twice!r} twice. Give each column its own name.")
+        raise DataError(worded("The header of {name} has the column {column} twice. Give each column its own name.",
+                               name=name, column=repr(twice)))  # fmt: skip
     long = next((column for column in columns if len(column) > NAME), None)
     if first_row and (long is not None or not any(letter.isalpha() for column in names for letter in column)):
         shown = (long or ", ".join(columns))[:40]
-        way = "Put the columns' names in the first row, for example: text,label."
-        raise DataError(f"The first row of {name} ({shown!r}…) looks like data, not like a header. {way}")
+        raise DataError(worded("The first row of {name} ({row}…) looks like data, not like a header. Put the columns' "
+                               "names in the first row, for example: text,label.", name=name,
+                               row=repr(shown)))  # fmt: skip
     return columns
 
 
@@ -208,7 +214,7 @@ def _table(text: str, name: str, rows: int, notes: list[str], **dialect: Any) ->
         kept.append(tuple(map(_cell, row)))
         numbers.append(number)
     if columns is None:
-        raise DataError(f"{name} is blank. Give a file with a header and rows.")
+        raise DataError(worded("{name} is blank. Give a file with a header and rows.", name=name))
     return Table(name, columns, kept, numbers, notes=notes)
 
 
