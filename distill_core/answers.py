@@ -22,9 +22,9 @@ def texts(file: Path | str, pair: bool, text: str | None = None, text2: str | No
     place = Path(file)
     if place.suffix.lower() == ".txt":
         return lines(_read(place), place.name, pair)
-    from distill_core.columns import guess_columns
     from distill_core.data import rows_of
     from distill_core.table import read_table
+    from distill_core.table_columns import guess_columns
 
     table = read_table(file)
     columns = guess_columns(table, text, text2)
@@ -41,8 +41,8 @@ def columns(file: Path | str, pair: bool) -> tuple[list[str], list[str]]:
     has none. Raises DataError."""
     if Path(file).suffix.lower() == ".txt":
         return [], []
-    from distill_core.columns import guess_columns
     from distill_core.table import read_table
+    from distill_core.table_columns import guess_columns
 
     table = read_table(file)
     found = guess_columns(table)

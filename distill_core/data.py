@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from distill_core import groups, leaks
-from distill_core.columns import Columns, guess_columns
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.parts import TASKS
 from distill_core.rows import Notes, Row, Text, bare, clean
 from distill_core.sentences import Sentence, worded
 from distill_core.table import Table, read_table
+from distill_core.table_columns import Columns, guess_columns
 
 CHARACTERS = 20_000  # of one text
 CLASSES = 200

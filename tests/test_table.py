@@ -12,9 +12,9 @@ import pytest
 from pyarrow import parquet
 
 from distill_core import table
-from distill_core.columns import Columns, guess_columns
 from distill_core.errors import DataError, UserError
 from distill_core.table import Table, read_table
+from distill_core.table_columns import Columns, guess_columns
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from distill_core import hub
-from distill_core.columns import Columns, guess_columns
 from distill_core.data import Raw, Rows, rows_of
 from distill_core.errors import DataError
 from distill_core.sentences import worded
 from distill_core.table import Table
+from distill_core.table_columns import Columns, guess_columns
 
 VALID = ("validation", "valid", "dev", "val", "validation_matched", "dev_matched", "eval")
 TEST = ("test", "test_matched")

@@ -1,11 +1,11 @@
 """Your own CSV, TSV, JSONL or Parquet: one text or a pair a row, and a label of any kind."""
 
-from distill_core.columns import Columns, guess_columns
 from distill_core.config import Config
 from distill_core.data import Raw, Rows, rows_of
 from distill_core.errors import DataError, KnobError
 from distill_core.sentences import worded
 from distill_core.table import read_table
+from distill_core.table_columns import Columns, guess_columns
 
 TEACHER = None
 LABELS = None

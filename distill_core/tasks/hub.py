@@ -1,9 +1,9 @@
 """Any data set on the Hugging Face Hub, by its id, with columns of your choice."""
 
-from distill_core.columns import Columns
 from distill_core.config import Config
 from distill_core.data import Raw
 from distill_core.errors import KnobError
+from distill_core.table_columns import Columns
 from distill_core.tasks import _hub_rows
 from distill_core.tasks.file import shown
 
