@@ -162,7 +162,7 @@ def test_a_file_gives_its_own_vectors(file: str) -> None:
     assert torch.allclose(
         table[known] / expected, (table[known] / expected)[0, 0].expand(5, 5), atol=1e-4
     )  # not turned
-    assert said == ["glove.txt holds vectors for 5 of the vocabulary's 5 entries (100%); the others start at random."]
+    assert said == ["glove.txt holds vectors for 5 of the vocabulary's 5 entries (100 %); the others start at random."]
 
 
 @pytest.mark.parametrize("header", [True, False])
