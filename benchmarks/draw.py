@@ -14,6 +14,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from distill_core import sentences  # noqa: E402
 from distill_core.members import spread  # noqa: E402
 
 START, END = "<!-- quality.py writes from here -->", "<!-- quality.py writes to here -->"
@@ -271,11 +272,11 @@ def save(figure: dict[str, Any], file: Path) -> bool:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage; a dash where it isn't defined."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    return "–" if share is None else sentences.percent(share, digits)
 
 
 def with_interval(value: dict[str, float] | None, digits: int = 1) -> str:
     """A mean and its interval's half."""
     if value is None:
         return "–"
-    return f"{100 * value['mean']:.{digits}f} % ± {100 * (value['high'] - value['mean']):.{digits}f}"
+    return f"{percent(value['mean'], digits)} ± {100 * (value['high'] - value['mean']):.{digits}f}"

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from distill_core import verdict
-from distill_core.sentences import METRICS, percent
+from distill_core.sentences import METRIC_NAMES, percent
 
 
 def written(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
     """The card as Markdown, from the run's `report` and what student.json says."""
     summary = report.get("summary", {})
     metric = report.get("metric") or "accuracy"
-    name = METRICS[metric]
+    name = METRIC_NAMES[metric]
     teacher = str(summary.get("teacher", "its teacher"))
     teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # not where it stood here
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}

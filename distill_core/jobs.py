@@ -183,7 +183,7 @@ class Jobs:
             self.store.move(row.id, {"running"}, "interrupted", tries=0, message=str(said))
         else:
             said = worded("The worker died{where} ({how}); the run is interrupted.",
-                            where=_where(now), how=how)  # fmt: skip
+                          where=_where(now), how=how)  # fmt: skip
             _interrupt(self.store, now, said, self.owner)
 
 

@@ -115,5 +115,5 @@ def _too_many(train: Sequence[Row], found: Sequence[Row]) -> Sentence | None:
         of_label = sum(row.label == label for row in found), sum(row.label == label for row in train)
         if of_label[0] > MOST * of_label[1]:
             return worded("{share:.0%} of those with the label {label}", share=of_label[0] / of_label[1],
-                            label=repr(label))  # fmt: skip
+                          label=repr(label))  # fmt: skip
     return None

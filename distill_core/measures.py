@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from distill_core.config import Config
 from distill_core.parts import TASKS
+from distill_core.sentences import METRIC_NAMES
 
 if TYPE_CHECKING:
     from distill_core.data import Data
 
-METRICS = ("accuracy", "macro_f1", "mcc", "f1")
+METRICS = tuple(METRIC_NAMES)
 RESAMPLES = 2000
 LEVEL = (2.5, 97.5)  # percentiles: the 95 % interval
 

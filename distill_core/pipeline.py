@@ -73,10 +73,10 @@ class _Run:
         main, all_of_them = self.learned[self.members[0]], len(self.members)
         if not main.whole:
             raise Stopped(worded("Stopped; the best student so far is kept, from step {step:,} of {steps:,}.",
-                                   step=main.step, steps=self.lessons.steps))  # fmt: skip
+                                 step=main.step, steps=self.lessons.steps))  # fmt: skip
         if self.finished < all_of_them:
             raise Stopped(worded("Stopped; {done} of {all} students are finished and compared. Resuming the run goes "
-                                   "on with the others.", done=self.finished, all=all_of_them))  # fmt: skip
+                                 "on with the others.", done=self.finished, all=all_of_them))  # fmt: skip
 
     def data(self) -> Steps:
         self.rows = data.load(self.config)
@@ -170,8 +170,8 @@ class _Run:
             if learned.whole and learned.scores and len(self.members) > 1:
                 reached = learned.scores[self.metric]
                 yield Note(worded("{turn} of {all}, {member}: {metric:metric} {reached:.3f} on the validation rows.",
-                                    turn=turn + 1, all=len(self.members), member=str(member), metric=self.metric,
-                                    reached=float(reached)), about="student")  # fmt: skip
+                                  turn=turn + 1, all=len(self.members), member=str(member), metric=self.metric,
+                                  reached=float(reached)), about="student")  # fmt: skip
         self.finished = sum(learned.whole for learned in self.learned.values())
         return all(learned.cached for learned in self.learned.values())
 

@@ -13,7 +13,7 @@ from typing import Any
 
 KINDS = ("knob", "stage", "metric")
 FORMAT = re.compile(r"|[+,]{0,2}(\.\d)?[dfg%]?|[^{}|]{0,40}\|[^{}|]{0,40}|" + "|".join(KINDS), re.ASCII)
-METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
+METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
 Said = dict[str, Any]  # a sentence as JSON: {"say": template, "with": values}
 
 
@@ -43,7 +43,7 @@ class Filling(string.Formatter):
         if isinstance(value, dict) and "say" in value:
             return self.again(value) if self.again else self.vformat(value["say"], (), value["with"])
         if format_spec in KINDS:
-            return self.name(value, format_spec) if self.name else METRICS.get(value, value)
+            return self.name(value, format_spec) if self.name else METRIC_NAMES.get(value, value)
         if "|" in format_spec:
             word = format_spec.removeprefix("~").split("|")[value != 1]
             return word if format_spec.startswith("~") else f"{self.figure(value, ',d')}{self.space}{word}"

@@ -163,7 +163,7 @@ def _step(model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tenso
     value = loss.item()
     if not math.isfinite(value):
         raise Diverged(worded("The loss became {value} at step {step:,}. A lower learning rate than {lr:g} may help.",
-                                value=str(value), step=step + 1, lr=plan.lr))  # fmt: skip
+                              value=str(value), step=step + 1, lr=plan.lr))  # fmt: skip
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
     loss.backward()

@@ -105,7 +105,7 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
         print(trace, file=sys.stderr)
         told = f"{type(error).__name__}: {what}" if what else type(error).__name__
         said = Ended("failed", worded("Stillroom made a mistake ({what}). The traceback is in the run's log.",
-                                        what=told), trace)  # fmt: skip
+                                      what=told), trace)  # fmt: skip
     say(said)
 
 

@@ -12,7 +12,7 @@ from distill_core import verdict
 from distill_core.api import Run
 from distill_core.errors import UserError
 from distill_core.events import ENDED, Note
-from distill_core.sentences import METRICS, percent
+from distill_core.sentences import METRIC_NAMES, percent
 
 WIDTH = 110  # where stdout is no terminal
 
@@ -34,7 +34,7 @@ def comparison(run: Run) -> None:
         out.print("The gap recovered is not defined: the teacher is not above the control.")
     else:
         out.print(f"Of the gap between control and teacher {_share(told['gap_recovered'])} was recovered.")
-    out.print(f"The student keeps {_share(told['kept'])} of the teacher's {METRICS[metric]} and agrees with it "
+    out.print(f"The student keeps {_share(told['kept'])} of the teacher's {METRIC_NAMES[metric]} and agrees with it "
               f"on {_share(told['agreement'])} of the rows.")  # fmt: skip
     if told["tests_read"]:
         out.print(verdict.readings(told["tests_read"]))
@@ -47,7 +47,7 @@ def comparison(run: Run) -> None:
 def _scores(scores: dict[str, dict[str, Any]], metric: str) -> Table:
     """How right each row is, the metric of the task first, and how sure it may be taken to be."""
     table = _table()
-    own = () if metric in ("accuracy", "macro_f1") else (METRICS[metric], "95 % interval")
+    own = () if metric in ("accuracy", "macro_f1") else (METRIC_NAMES[metric], "95 % interval")
     for heading in ("", *own, "accuracy", "95 % interval", "macro-F1", "95 % interval", "ECE", "scaled by"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, score in scores.items():

@@ -44,9 +44,8 @@ async function list(quiet = false) {
   clearTimeout(timer)
   let wait = AGAIN
   try {
-    const answer = await server.look({ ...state, ids: props.public ? remembered() : [], mark: quiet ? mark : '' })
+    const answer = await window.stillroomAnswer(server.look({ ...state, ids: props.public ? remembered() : [], mark: quiet ? mark : '' }))
     if (mine !== turn || !element.isConnected) return
-    if (!answer) throw new Error('away') // Gradio's client swallows its own failure to ask
     if (message.dataset.lost) tell('')
     if (!answer.same) show(answer)
     alive = answer.alive
@@ -166,7 +165,8 @@ function close(focus = true) {
 }
 
 async function lay(move = true) {
-  const fault = await overlay([...ticked.keys()])
+  let fault
+  try { fault = await overlay([...ticked.keys()]) } catch (error) { tell(words.lost, true); return }
   if (fault) { tell(fault); return }
   bar()
   if (move) { $('.overlay').focus({ preventScroll: true }); $('.overlay').scrollIntoView({ block: 'start' }) }
@@ -188,8 +188,7 @@ function open(run, tr) {
 
 async function act(what, run, more = {}) {
   let answer
-  try { answer = await server.act({ act: what, run, ...more }) } catch (error) { /* told below */ }
-  if (!answer) { tell(words.lost, true); return false }
+  try { answer = await window.stillroomAnswer(server.act({ act: what, run, ...more })) } catch (error) { tell(words.lost, true); return false }
   tell(answer.html)
   if (what === 'delete' && !answer.failed) {
     opened.get(run)?.remove()

@@ -34,15 +34,19 @@ async function draw() {
   const ink = colour('body-text-color-subdued'), line = colour('border-color-primary')
   const axis = { gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, automargin: true }
   const share = plot !== 'loss'
-  const traces = drawn.map((run) => {
-    const [paint, dash, symbol] = LOOKS[laid.runs.indexOf(run)], [x, all] = run.curves[plot], y = share ? all.map((value) => 100 * value) : all
+  const curves = drawn.map((run) => {
+    const [x, y] = run.curves[plot]
+    return [x, share ? y.map((value) => 100 * value) : y]
+  })
+  const traces = drawn.map((run, index) => {
+    const [paint, dash, symbol] = LOOKS[laid.runs.indexOf(run)], [x, y] = curves[index]
     return { x, y, name: run.letter, type: 'scatter', mode: x.length < 60 ? 'lines+markers' : 'lines', line: { color: colour(paint), width: 2.5, dash },
       marker: { size: 6, symbol }, hovertemplate: `${run.letter} ${share ? '%{y:.1f}\u00a0%' : '%{y:.3f}'}<extra></extra>` }
   })
   // names at the ends of the curves; where two end at about the same place, one stands above the other
-  const range = (axis) => { const all = drawn.flatMap((run) => run.curves[plot][axis]); return (axis && share ? 100 : 1) * (Math.max(...all) - Math.min(...all)) }
+  const range = (axis) => { const all = curves.flatMap((curve) => curve[axis]); return Math.max(...all) - Math.min(...all) }
   const [wide, high] = [range(0) / 20, range(1) / 20]
-  const ends = drawn.map((run) => ({ x: run.curves[plot][0].at(-1), y: (share ? 100 : 1) * run.curves[plot][1].at(-1), text: `<b>${run.letter}</b>`, showarrow: false, xanchor: 'left', xshift: 6, yshift: 0,
+  const ends = drawn.map((run, index) => ({ x: curves[index][0].at(-1), y: curves[index][1].at(-1), text: `<b>${run.letter}</b>`, showarrow: false, xanchor: 'left', xshift: 6, yshift: 0,
     font: { color: colour(LOOKS[laid.runs.indexOf(run)][0]) } })).sort((one, other) => one.y - other.y)
   ends.forEach((end, index) => {
     const below = ends.slice(0, index).filter((other) => Math.abs(other.x - end.x) < wide && end.y - other.y < high)
@@ -59,7 +63,7 @@ async function draw() {
 }
 
 async function overlay(runs) {
-  const answer = await server.overlaid({ runs }), box = $('.overlay')
+  const answer = await window.stillroomAnswer(server.overlaid({ runs })), box = $('.overlay')
   if (answer.error) return answer.error
   laid = answer
   box.hidden = false
