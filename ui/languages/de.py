@@ -160,7 +160,7 @@ WORDS: dict[str, str] = {
     "distil.student": "Der Schüler",
     "distil.training": "Das Training",
     "recipe.this": "Dieser Lauf:",
-    "recipe.shown": "Unten zu sehen:",
+    "recipe.shown": "Der gezeigte Lauf:",
     "recipe.coming": "Starten beginnt:",
     "distil.link": "Dieser Lauf geht auch ohne die Seite weiter.",
     "distil.address": "Seine Adresse:",

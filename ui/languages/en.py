@@ -157,7 +157,7 @@ WORDS: dict[str, str] = {
     "distil.student": "The student",
     "distil.training": "The training",
     "recipe.this": "This run:",
-    "recipe.shown": "Shown below:",
+    "recipe.shown": "The run shown:",
     "recipe.coming": "Start begins:",
     "distil.link": "This run goes on without the page.",
     "distil.address": "Its address:",
