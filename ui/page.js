@@ -17,7 +17,7 @@ window.stillroomPercent = (share, digits = 1) => `${window.stillroomNumber(100 *
 window.stillroomMarks = () => window.stillroomNumber(12345.5, 1).replace(/\d/g, '').split('').reverse().join('')
 window.stillroomShares = { tickformat: '.0f', ticksuffix: '\u00a0%' }
 
-// What the server answers. Gradio's client swallows its own failure to ask, and then there is no answer.
+// What the server answers. The library that asks swallows its own failure to ask: then there is no answer.
 window.stillroomAnswer = async (asked) => {
   const answer = await asked
   if (!answer) throw new Error('away')

@@ -234,7 +234,7 @@ WORDS: dict[str, str] = {
     "stage.data": "Daten",
     "stage.teacher": "Lehrer",
     "stage.transfer": "Erweitern",
-    "stage.label": "Beantworten",
+    "stage.label": "Antworten",
     "stage.control": "Kontrolle",
     "stage.student": "Schüler",
     "stage.compare": "Vergleichen",
