@@ -132,7 +132,9 @@ def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any,
     other.close()
 
     # it has learnt for more than a minute, so Stop asks whether it is meant
-    store.move(run, {"running"}, "running", started=time.time() - 100)
+    assert store.move(run, {"running"}, "running", started=time.time() - 100)
+    for _ in range(3):  # what stood there already, what was on its way, and what was asked since
+        newest = curve(page, store, run, newest)
     sure = page.locator("#live dialog")
     page.locator("#stop").click()
     sure.locator("button", has_text="Let it learn").click()
