@@ -4,17 +4,20 @@
 
 Each argument before `--` is one row of the table: knobs that differ from the options of the command line's `run` that
 stand after it ("" for none). Each trains over the seeds on one transfer set, without control and comparison; labels
-in the cache are used again. Told of the weights that a run keeps: accuracy on the validation rows, agreement with the
-teacher there, and the mean squared distance to its logits, which moves before the other two do. Appends a table to
-RESULTS.md.
+in the cache are used again. Besides the knobs, "schedule=constant" and "schedule=cosine" put another learning-rate
+schedule in the place of the project's. Told of the weights that a run keeps: accuracy on the validation rows, agreement
+with the teacher there, and the mean squared distance to its logits, which moves before the other two do. Appends a
+table to RESULTS.md.
 """
 
 import argparse
+import math
 import os
 import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean, stdev
@@ -23,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from distill_core import train  # noqa: E402
 from distill_core.cache import Cache  # noqa: E402
 from distill_core.command.options import config_of, parse  # noqa: E402
 from distill_core.config import Config  # noqa: E402
@@ -30,6 +34,13 @@ from distill_core.events import Fact, StageEnded, StageStarted  # noqa: E402
 from distill_core.store import home  # noqa: E402
 
 HEAD = "| setting | accuracy | agreement | distance | texts | weights | training, s |"
+SCHEDULES: dict[str, Callable[[int, int, int], float]] = {
+    "linear": train.schedule,
+    "constant": lambda step, steps, warm: min(1.0, (step + 1) / warm),
+    "cosine": lambda step, steps, warm: (
+        (step + 1) / warm if step < warm else (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+    ),
+}
 
 
 def main() -> int:
@@ -55,6 +66,7 @@ def main() -> int:
     ]
     for row in given.rows:
         changed = dict(part.split("=", 1) for part in row.split())
+        train.schedule = SCHEDULES[changed.pop("schedule", "linear")]
         found = students(Config.of(**config.model_dump() | changed | {"seeds": given.seeds, "control": False}))
         accuracy, agreement, distance, seconds = (
             [one[key] for one in found] for key in ("accuracy", "agreement", "distance", "seconds")

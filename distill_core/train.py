@@ -202,11 +202,15 @@ def _optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
 def _schedule(optimisers: list[torch.optim.Optimizer], rates: list[float], plan: Plan, step: int) -> None:
     if plan.optimiser == "adadelta":
         return
-    warm = max(1, round(plan.steps * plan.warmup))
-    factor = (step + 1) / warm if step < warm else (plan.steps - step) / max(1, plan.steps - warm)
+    share = schedule(step, plan.steps, max(1, round(plan.steps * plan.warmup)))
     groups = [group for optimiser in optimisers for group in optimiser.param_groups]
     for group, rate in zip(groups, rates, strict=True):
-        group["lr"] = rate * factor
+        group["lr"] = rate * share
+
+
+def schedule(step: int, steps: int, warm: int) -> float:
+    """The share of the learning rate at a step, of `steps`: rises over the first `warm`, then falls to zero."""
+    return (step + 1) / warm if step < warm else (steps - step) / max(1, steps - warm)
 
 
 def _better(scores: dict[str, float], best: dict[str, float] | None, select: str) -> bool:
