@@ -15,7 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PATIENCE = 180  # seconds until an app that does not answer is given up
 CHROMIUM = os.environ.get("STILLROOM_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# The last one lets a page that a test only pretends to have from another host frame the app on this machine.
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-features=LocalNetworkAccessChecks",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

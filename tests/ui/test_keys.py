@@ -154,3 +154,34 @@ def test_a_browser_gets_its_key_and_a_script_sends_its_own(tmp_path: Path) -> No
         own = script.predict({"epochs": 1, "n_iter": 0}, api_name="/start_run")
         assert "only by who started it" in call("stop_run", own, cookie=kept)
         assert script.predict(own, api_name="/stop_run") in ("stopped", "stopping")
+
+
+CALL = """async ([name, data]) => {
+  const headers = { "content-type": "application/json" }, body = JSON.stringify({ data: [data] })
+  const answer = await fetch(`gradio_api/run/${name}`, { method: "POST", headers, body })
+  return (await answer.json()).data[0] }"""
+
+
+@pytest.mark.timeout(280)
+def test_in_the_frame_of_a_space_the_browser_keeps_its_key(chromium: Any, tmp_path: Path) -> None:
+    space = os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1"}
+    with served(tmp_path, environment=space) as app:
+        context = chromium.new_context()
+        context.set_default_timeout(120_000)
+        page = context.new_page()
+        page.route(  # the Hub's page, whose frame a Space stands in
+            "https://huggingface.co/",
+            lambda route: route.fulfill(content_type="text/html", body=f'<iframe src="{app.address}"></iframe>'),
+        )
+        context.route(  # and its proxy
+            f"{app.address}/",
+            lambda route: route.continue_(headers=route.request.all_headers() | {"x-forwarded-proto": "https"}),
+        )
+        page.goto("https://huggingface.co/")
+        page.frame_locator("iframe").locator("#steps").wait_for(state="attached")
+        [kept] = context.cookies()
+        assert kept["name"] == keys.COOKIE and kept["partitionKey"] == "https://huggingface.co"
+        space_page = page.frames[1]
+        run = space_page.evaluate(CALL, ["start_run", {"epochs": 1, "n_iter": 0}])
+        assert space_page.evaluate(CALL, ["stop_run", run]) in ("stopped", "stopping")
+        context.close()
