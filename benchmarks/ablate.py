@@ -55,7 +55,8 @@ def main() -> int:
     config = config_of(parse(["run", *options]))
     git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     shown = " ".join(f'"{row}"' if " " in row or not row else row for row in given.rows)
-    lines = [
+    write(
+        given.out,
         f"\n## Ablation: {given.title or given.rows[0]}\n",
         f"    python benchmarks/ablate.py {shown} --seeds {given.seeds} -- {' '.join(options)}\n",
         f"Commit {git.stdout.strip()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {platform.machine()}, {os.cpu_count()} "
@@ -63,7 +64,7 @@ def main() -> int:
         f"over {given.seeds} seeds.\n",
         HEAD,
         "|---" * 7 + "|",
-    ]
+    )
     for row in given.rows:
         changed = dict(part.split("=", 1) for part in row.split())
         train.schedule = SCHEDULES[changed.pop("schedule", "linear")]
@@ -71,14 +72,19 @@ def main() -> int:
         accuracy, agreement, distance, seconds = (
             [one[key] for one in found] for key in ("accuracy", "agreement", "distance", "seconds")
         )
-        lines.append(
+        write(
+            given.out,
             f"| {row or 'as given'} | {told(accuracy, '.1%')} | {told(agreement, '.1%')} | {told(distance, '.2f')} "
-            f"| {found[0]['texts']:,} | {found[0]['weights']:,} | {mean(seconds):.0f} |"
+            f"| {found[0]['texts']:,} | {found[0]['weights']:,} | {mean(seconds):.0f} |",
         )
-        print(lines[-1], flush=True)
-    with given.out.open("a", encoding="utf-8") as out:
-        out.write("\n".join(lines) + "\n")
     return 0
+
+
+def write(file: Path, *lines: str) -> None:
+    """Appends each line as soon as it is known: a night's table ended by hand keeps its rows."""
+    with file.open("a", encoding="utf-8") as out:
+        out.writelines(f"{line}\n" for line in lines)
+    print(*lines, sep="\n", flush=True)
 
 
 def told(values: list[float], form: str) -> str:
