@@ -40,6 +40,7 @@ class FakeHub:
     requests: list[tuple[str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    outwaited: bool = False  # whether someone waited for a request that hangs until the Hub itself gave it up
 
     def start(self) -> None:
         """Serve until the process ends."""
@@ -50,7 +51,7 @@ class FakeHub:
     def reset(self) -> None:
         """Forget everything; wake what hangs."""
         self.released.set()
-        self.released = threading.Event()
+        self.released, self.outwaited = threading.Event(), False
         for memory in (self.repos, self.info, self.faults, self.requests, self.headers):
             memory.clear()
 
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.kind == "portal":
             self.send(200, b"<html>Welcome! Please log in.</html>", {"Content-Type": "text/html"}, commit=False)
         elif fault.kind == "hang":
-            self.hub.released.wait(60)
+            self.hub.outwaited |= not self.hub.released.wait(60)
             self.close_connection = True
         else:
             self.connection.shutdown(socket.SHUT_RDWR)

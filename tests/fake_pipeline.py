@@ -1,6 +1,7 @@
 """Pipelines that learn nothing, for the tests of what runs them: quick, and ill-behaved when the config asks for it.
 
-The knob `dataset` says how to behave; `epochs` says for how many steps of 20 ms.
+The knob `dataset` says how to behave; `epochs` says for how many steps of 20 ms. One that shall "wait" does so in its
+eighth step, until it is stopped or the file "go" stands in the store's home.
 """
 
 import os
@@ -54,6 +55,8 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
         time.sleep(0.02)
         while how == "deaf":
             time.sleep(0.1)
+        while how == "wait" and step == 8 and not (stop() or (folder.parents[1] / "go").exists()):
+            time.sleep(0.02)
         if stop():
             break
         if how == "die once" and step == 5 and first == 1:

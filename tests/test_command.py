@@ -229,13 +229,14 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
     assert "control run was switched off" in told and "not above" not in told
 
 
-def test_stop_and_resume(stillroom: Callable[..., Done]) -> None:
-    run = api.start(epochs=60)
+def test_stop_and_resume(stillroom: Callable[..., Done], home: Path) -> None:
+    run = api.start(epochs=20, dataset="wait")
     while not run.points()[0]:
         time.sleep(0.02)
     assert stillroom("stop", run.id[:8]).out == f"{run.id} stopping\n"
     assert run.wait() == "stopped"
     assert stillroom("stop", run.id).out == f"{run.id} stopped\n"
+    (home / "go").touch()
     done = stillroom("resume", run.id, "--json")
     assert done.code == 0 and done.report["status"] == "finished"
     assert "Resumed." in done.err and done.err.count("pid ") == 1, "what it said before isn't told again"
@@ -346,7 +347,7 @@ def started(*arguments: str, **environment: str) -> subprocess.Popen:
 
 def going(process: subprocess.Popen) -> None:
     """Waits until its run has learned something."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while not ((found := api.runs(1)) and found[0].points()[0]):
         assert time.monotonic() < end and process.poll() is None
         time.sleep(0.05)
@@ -368,7 +369,7 @@ def test_ctrl_c_keeps_the_best_student(kind: str, stillroom: Callable[..., Done]
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
 def test_a_second_ctrl_c_ends_it_at_once(stillroom: Callable[..., Done]) -> None:
     process = started("run", "--dataset", "deaf", "--json")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while not ((found := api.runs(1)) and found[0].row.stage == "student"):
         assert time.monotonic() < end and process.poll() is None
         time.sleep(0.05)
@@ -382,7 +383,8 @@ def test_a_second_ctrl_c_ends_it_at_once(stillroom: Callable[..., Done]) -> None
 
 
 def test_python_m_starts_without_anything_heavy() -> None:
-    began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "distill_core", "runs"], capture_output=True, text=True, cwd=ROOT)
+    command = [sys.executable, "-X", "importtime", "-m", "distill_core", "runs"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and "no run yet" in done.stderr
-    assert time.monotonic() - began < 30
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "distill_core" in loaded and not loaded & {"torch", "transformers", "datasets", "sklearn", "gradio"}

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,27 +105,26 @@ def test_the_floor_tells_a_pairs_sides_apart():
 
 
 def test_speed_is_measured_not_guessed(monkeypatch):
-    import time
-
     import torch
 
-    threads = []
+    threads, clock = [], SimpleNamespace(now=0.0)
 
     def answer(seconds):
         def predict(texts):
             threads.append(torch.get_num_threads())
             slow = "slow" in texts[0]
-            time.sleep(seconds * len(texts) * (10 if slow and len(texts) == 1 else 1))
+            clock.now += seconds * len(texts) * (10 if slow and len(texts) == 1 else 1)
 
         return predict
 
     monkeypatch.setattr(evaluate, "PATIENCE", 0.1)
+    monkeypatch.setattr(evaluate, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     torch.set_num_threads(2)
     quick = evaluate.speed(answer(0.001), [("a",)] * 64)
     assert torch.get_num_threads() == 2 and set(threads) == {1}
     torch.set_num_threads(1)
     slow = evaluate.speed(answer(0.008), [("a",)] * 64)
-    assert 1 <= quick["latency_ms"] < slow["latency_ms"] >= 8
-    assert quick["texts_per_s"] > slow["texts_per_s"]
+    assert (quick["latency_ms"], slow["latency_ms"]) == pytest.approx((1, 8))
+    assert (quick["texts_per_s"], slow["texts_per_s"]) == pytest.approx((1000, 125))
     now_and_then = evaluate.speed(answer(0.001), [("a",)] * 9 + [("slow",)])
-    assert now_and_then["latency_p95_ms"] >= 10 > now_and_then["latency_ms"]
+    assert (now_and_then["latency_p95_ms"], now_and_then["latency_ms"]) == pytest.approx((10, 1))

@@ -26,7 +26,7 @@ def config(epochs: int = 5, how: str = "") -> dict[str, object]:
     return Config.of(epochs=epochs, dataset=how or None).model_dump()
 
 
-def until(what: Callable[[], object], seconds: float = 60) -> object:
+def until(what: Callable[[], object], seconds: float = 240) -> object:
     """`what()` once it is true."""
     end = time.monotonic() + seconds
     while not (found := what()):
@@ -121,10 +121,10 @@ def test_what_libraries_print_goes_to_the_runs_log(jobs: Jobs, store: Store, cap
 def test_stop_keeps_the_student(both: Jobs, store: Store) -> None:
     run = both.start(config(1000))
     until(lambda: len(steps(store, run)) > 5)
-    began = time.monotonic()
     assert store.ask_stop(run) == "stopping"
+    before = len(steps(store, run))
     assert over(store, run) == "stopped"
-    assert time.monotonic() - began < 3
+    assert len(steps(store, run)) < before + 150, "it went on for three seconds and more"
     assert "best student" in store.run(run).message and store.run(run).summary
 
 
@@ -147,7 +147,7 @@ def test_a_second_stop_ends_a_deaf_worker(jobs: Jobs, store: Store, monkeypatch:
     assert store.run(run).status == "stopping" and exists(pid)
     store.ask_stop(run)
     assert over(store, run) == "stopped"
-    until(lambda: not exists(pid), 5)
+    until(lambda: not exists(pid))
     assert "Ended at once" in store.run(run).message
 
 
@@ -158,7 +158,7 @@ def test_a_silent_worker_is_ended_after_a_while(jobs: Jobs, store: Store, monkey
     [pid] = until(lambda: pids(store, run))
     store.ask_stop(run)
     assert over(store, run) == "stopped"
-    until(lambda: not exists(pid), 5)
+    until(lambda: not exists(pid))
 
 
 def test_a_killed_worker_is_told_and_resumed(jobs: Jobs, store: Store) -> None:
@@ -220,7 +220,7 @@ def test_threads_run_one_at_a_time(store: Store) -> None:
 
 
 def test_closing_interrupts_and_the_next_app_goes_on(jobs: Jobs, store: Store) -> None:
-    runs = [jobs.start(config(150)) for _ in range(3)]
+    runs = [jobs.start(config(20, "wait")) for _ in range(3)]
     until(lambda: steps(store, runs[0]) and steps(store, runs[1]))
     jobs.close()
     assert [store.run(run).status for run in runs] == ["interrupted", "interrupted", "queued"]
@@ -229,10 +229,11 @@ def test_closing_interrupts_and_the_next_app_goes_on(jobs: Jobs, store: Store) -
     time.sleep(0.5)
     command_line.close()
     assert store.run(runs[0]).status == "interrupted", "only the app takes over what others left"
+    (store.home / "go").touch()
     app = Jobs(store, adopt=True, target=FAKE, thread=False)
     try:
         assert [over(store, run) for run in runs] == ["finished"] * 3
-        assert steps(store, runs[0]) == list(range(1, 151))
+        assert steps(store, runs[0]) == list(range(1, 21))
     finally:
         app.close()
 
@@ -253,7 +254,7 @@ print(run, flush=True)
 """
 
 
-def app(store: Store, epochs: int = 150, how: str | None = None, last: str = "time.sleep(600)") -> subprocess.Popen:
+def app(store: Store, epochs: int = 20, how: str = "wait", last: str = "time.sleep(600)") -> subprocess.Popen:
     """Another process that starts one run, given on standard input as a notebook would."""
     script = SCRIPT.format(tests=str(Path(__file__).parent), home=str(store.home), epochs=epochs, how=how, last=last)
     process = subprocess.Popen([sys.executable, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -270,20 +271,21 @@ def test_a_killed_app_leaves_no_worker_and_the_next_resumes(store: Store) -> Non
     process.kill()
     process.wait()
     [pid] = pids(store, run)
-    until(lambda: not exists(pid), 5)
+    until(lambda: not exists(pid))
     assert store.run(run).status == "running", "nobody was there to say it"
     queue.sweep(store)
     assert store.run(run).status == "interrupted" and "The app died in the stage 'student'" in notes(store, run)
+    (store.home / "go").touch()
     jobs = Jobs(store, adopt=True, target=FAKE, thread=False)
     try:
         assert over(store, run) == "finished"
-        assert steps(store, run) == list(range(1, 151))
+        assert steps(store, run) == list(range(1, 21))
     finally:
         jobs.close()
 
 
 def test_an_app_that_ends_by_itself_leaves_a_run_to_resume(store: Store) -> None:
-    process = app(store, last="time.sleep(2)")
+    process = app(store, last="while not store.points(run)[0]: time.sleep(.02)")
     run = process.stdout.readline().strip()
     assert process.wait(60) == 0
     assert store.run(run).status == "interrupted"
@@ -291,7 +293,7 @@ def test_an_app_that_ends_by_itself_leaves_a_run_to_resume(store: Store) -> None
 
 
 def test_a_run_of_another_process_can_be_stopped(store: Store) -> None:
-    process = app(store, epochs=1000)
+    process = app(store)
     try:
         run = process.stdout.readline().strip()
         until(lambda: steps(store, run))
@@ -312,7 +314,7 @@ def test_random_stops_leave_no_process(jobs: Jobs, store: Store) -> None:
             store.ask_stop(run)
     assert [over(store, run) for run in runs] == ["stopped"] * 6
     everyone = [pid for run in runs for pid in pids(store, run)]
-    until(lambda: not any(map(exists, everyone)), 10)
+    until(lambda: not any(map(exists, everyone)))
 
 
 def test_resume_refuses_what_cannot_be_resumed(jobs: Jobs, store: Store) -> None:

@@ -24,7 +24,7 @@ def job(folder: Path, epochs: int = 5, how: str = "", target: str = FAKE) -> Job
     return Job("abc", values, folder, folder / "cache", target)
 
 
-def hear(running: Worker, until: Callable[[Event], bool] = lambda event: False, seconds: float = 60) -> list[Event]:
+def hear(running: Worker, until: Callable[[Event], bool] = lambda event: False, seconds: float = 240) -> list[Event]:
     """All that is said, up to the end or to the first batch with an event like `until`."""
     said: list[Event] = []
     end = time.monotonic() + seconds
@@ -51,26 +51,27 @@ def test_all_is_heard_in_order_and_the_last_word_is_last(tmp_path: Path, thread:
 def test_stop_is_heard_within_a_step(tmp_path: Path, thread: bool) -> None:
     running = worker.start(job(tmp_path, 1000), thread)
     hear(running, lambda event: isinstance(event, Point))
-    began = time.monotonic()
     running.ask_stop()
     said = hear(running)
-    assert said[-1].status == "stopped" and time.monotonic() - began < 2
+    assert said[-1].status == "stopped"
+    assert len([event for event in said if isinstance(event, Point)]) < 100, "it went on for two seconds and more"
 
 
 def test_a_killed_worker_says_no_more(tmp_path: Path, thread: bool) -> None:
     running = worker.start(job(tmp_path, 1000), thread)
     hear(running, lambda event: isinstance(event, Point))
     running.kill()
-    assert not any(isinstance(event, Ended) for event in hear(running, seconds=5))
+    assert not any(isinstance(event, Ended) for event in hear(running))
     assert running.how_it_died
 
 
 def test_a_deaf_process_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "PATIENCE", 0.2)
     running = worker.start(job(tmp_path, how="deaf"), thread=False)
     hear(running, lambda event: getattr(event, "stage", "") == "student")
-    running.kill()
-    hear(running, seconds=5)
+    with monkeypatch.context() as hasty:  # the kernel may take longer to end it
+        hasty.setattr(worker, "PATIENCE", 0.2)
+        running.kill()
+    hear(running)
     assert running.how_it_died == "killed by SIGKILL"
 
 
