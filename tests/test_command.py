@@ -359,7 +359,7 @@ def test_ctrl_c_keeps_the_best_student(kind: str, stillroom: Callable[..., Done]
     process = started("run", "--epochs", "1000", "--json", STILLROOM_WORKER=kind)
     going(process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     report = json.loads(out.splitlines()[-1])
     assert report["status"] == "stopped" and report["scores"]["student"]
@@ -377,7 +377,7 @@ def test_a_second_ctrl_c_ends_it_at_once(stillroom: Callable[..., Done]) -> None
     time.sleep(1)
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 130 and "Traceback" not in err
     assert json.loads(out.splitlines()[-1])["status"] == "stopped"
 

@@ -287,7 +287,7 @@ def test_a_killed_app_leaves_no_worker_and_the_next_resumes(store: Store) -> Non
 def test_an_app_that_ends_by_itself_leaves_a_run_to_resume(store: Store) -> None:
     process = app(store, last="while not store.points(run)[0]: time.sleep(.02)")
     run = process.stdout.readline().strip()
-    assert process.wait(60) == 0
+    assert process.wait(240) == 0
     assert store.run(run).status == "interrupted"
     assert not any(exists(pid) for pid in pids(store, run))
 

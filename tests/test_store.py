@@ -185,7 +185,7 @@ def test_two_processes_write_one_store(store: Store) -> None:
     others = [subprocess.Popen([*command, f"p{n}/loss"], cwd=ROOT, env=os.environ) for n in range(2)]
     for step in range(200):
         store.append(run, [Point("here/loss", step, 1.0)])
-    assert [other.wait(60) for other in others] == [0, 0]
+    assert [other.wait(240) for other in others] == [0, 0]
     assert len(store.points(run)[0]) == 600
     assert store._reader._rows("PRAGMA integrity_check") == [("ok",)]
 
