@@ -60,14 +60,16 @@ class Jobs:
         """Queues a run that ended early again; it goes on from its last checkpoint. Raises UserError."""
         row = self.store.run(run)
         if row.status == "finished":
-            raise UserError(f"Run {run} is finished. Start a new run with other settings instead.")
+            raise UserError(worded("Run {run} is finished. Start a new run with other settings instead.", run=run))
         if row.origin:
-            raise UserError(f"Run {run} was imported: what it would go on from stayed behind. Start one like it.")
+            raise UserError(worded("Run {run} was imported: what it would go on from stayed behind. Start one like it.",
+                                   run=run))  # fmt: skip
         orphan = not is_alive(self.store, row.owner)
         before = {*ENDED} - {"finished"} | ({"queued", "running", "stopping"} if orphan else set())
         fresh = {"owner": self.owner, "tries": 0, "stops": 0, "message": "", "trace": "", "ticket": None}
         if not self.store.move(run, before, "queued", **fresh):
-            raise UserError(f"Run {run} is {self.store.run(run).status} already. Wait for it, or stop it first.")
+            raise UserError(worded("Run {run} has not ended ({status:status}). Wait for it, or stop it first.", run=run,
+                                   status=self.store.run(run).status))  # fmt: skip
         self.store.update(run, hidden=0)
         self._wake.set()
 
@@ -180,7 +182,7 @@ class Jobs:
             said = worded("The app was closed{where}; the run is interrupted.", where=_where(now))
             self.store.append(row.id, [Note(said, "warning")])
             # Closing is no fault of the run, so it costs none of its tries.
-            self.store.move(row.id, {"running"}, "interrupted", tries=0, message=str(said))
+            self.store.move(row.id, {"running"}, "interrupted", tries=0, message=said)
         else:
             said = worded("The worker died{where} ({how}); the run is interrupted.",
                           where=_where(now), how=how)  # fmt: skip
@@ -221,7 +223,7 @@ def _interrupt(store: Store, row: Row, said: Sentence, owner: str | None) -> Non
     if owner and row.tries < TRIES:
         if store.move(row.id, {"running"}, "queued", owner=owner, tries=row.tries + 1):
             store.append(row.id, [Note(worded("{what} It resumes by itself.", what=said), "warning")])
-    elif store.move(row.id, {"running"}, "interrupted", message=str(said)):
+    elif store.move(row.id, {"running"}, "interrupted", message=said):
         store.append(row.id, [Note(said, "warning")])
 
 

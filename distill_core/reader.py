@@ -13,6 +13,7 @@ from typing import Any
 
 from distill_core.errors import UserError
 from distill_core.events import Event, event
+from distill_core.sentences import Sentence, sentence, worded
 
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
@@ -26,9 +27,9 @@ SORTS = {
 @dataclass(frozen=True)
 class Row:
     """One run as it stands in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders
-    the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `origin` is "imported" for a run that
-    came as a file; `holder` is a digest of the key of who may change it on a public host; `example`
-    rows can't be changed."""
+    the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `message` still knows what it was
+    made of; `origin` is "imported" for a run that came as a file; `holder` is a digest of the key of who may change it
+    on a public host; `example` rows can't be changed."""
 
     id: str
     name: str
@@ -38,7 +39,7 @@ class Row:
     summary: dict[str, Any] | None
     status: str
     stage: str
-    message: str
+    message: Sentence
     trace: str
     owner: str
     ticket: int
@@ -68,12 +69,13 @@ class Reader:
             return self._connection.execute(sql, [whole_letters(value) for value in values]).fetchall()
 
     def _runs(self, where: str, values: Sequence[Any]) -> list[Row]:
-        columns = [name for name in Row.__dataclass_fields__ if name != "example"]
+        columns = [*(name for name in Row.__dataclass_fields__ if name != "example"), "made"]
         return [self._row(dict(zip(columns, found, strict=True)))
                 for found in self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)]  # fmt: skip
 
     def _row(self, values: dict[str, Any]) -> Row:
-        summary = values["summary"]
+        summary, said = values["summary"], values.pop("made")
+        values["message"] = sentence(values["message"], json.loads(said) if said else None)
         values |= {"config": json.loads(values["config"]), "summary": json.loads(summary) if summary else None}
         return Row(**values | {"hidden": bool(values["hidden"]), "example": self._example})
 
@@ -95,7 +97,8 @@ class Reader:
         where, values = wanted
         key = SORTS.get(sort.removeprefix("-"))
         if key is None:
-            raise UserError(f"Runs can't be sorted by {sort!r}. Choose one of: {', '.join(SORTS)}.")
+            raise UserError(worded("Runs can't be sorted by {sort}. Choose one of: {sorts}.", sort=repr(sort),
+                                   sorts=", ".join(SORTS)))  # fmt: skip
         way = "DESC" if sort.startswith("-") else "ASC"
         order = f"ORDER BY {key} IS NULL, {key} {way}, rowid {way} LIMIT ? OFFSET ?"
         return self._runs(f"{where} {order}", [*values, limit, offset])

@@ -3,7 +3,8 @@ it in another language. The template is the key under which a language has it.
 
 A value is filled in by the format behind its colon: a number's own (`{n:,}`, `{share:.1%}`), a number with its noun
 (`{n:row|rows}`), the word alone that fits a number (`{n:~was|were}`), or a name that the page has other words for: of a
-stage (`{name:stage}`), a metric, a knob (`{name:knob}`, given as "limit" or as "leaks=keep"). Knows no languages.
+stage (`{name:stage}`), a metric, a status, a knob (`{name:knob}`, given as "limit" or as "leaks=keep"). What a library
+or the system says of itself is a value, and stays as it is. Knows no languages.
 """
 
 import re
@@ -11,7 +12,7 @@ import string
 from collections.abc import Callable
 from typing import Any
 
-KINDS = ("knob", "stage", "metric")
+KINDS = ("knob", "stage", "metric", "status")
 FORMAT = re.compile(r"|[+,]{0,2}(\.\d)?[dfg%]?|[^{}|]{0,40}\|[^{}|]{0,40}|" + "|".join(KINDS), re.ASCII)
 METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
 Said = dict[str, Any]  # a sentence as JSON: {"say": template, "with": values}
@@ -49,7 +50,7 @@ class Filling(string.Formatter):
             return word if format_spec.startswith("~") else f"{self.figure(value, ',d')}{self.space}{word}"
         if format_spec.endswith("%"):
             return f"{self.figure(100 * value, format_spec[:-1] + 'f')}{self.space}%"
-        return self.figure(value, format_spec) if format_spec else str(value)
+        return self.figure(value, format_spec) if format_spec or isinstance(value, float) else str(value)
 
 
 ENGLISH = Filling()
@@ -80,6 +81,13 @@ def made(said: Any) -> Said | None:
     if isinstance(said, BaseException):
         said = said.args[0] if said.args else ""
     return said.made if isinstance(said, Sentence) else None
+
+
+def sentence(text: str, said: Said | None) -> Sentence:
+    """`text` as the sentence that it was before it was kept apart from `said`, what it was made of."""
+    found = Sentence(text)
+    found.made = said
+    return found
 
 
 def taken(said: Any, text: str) -> Said | None:

@@ -23,11 +23,13 @@ from urllib.parse import quote
 from filelock import FileLock
 from sqlite_utils import Database, Migrations
 
-from distill_core.errors import UnknownRun, UserError
+from distill_core.errors import UnknownRun, UserError, refusal
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
 from distill_core.reader import Reader, Row, filtered, whole_letters
+from distill_core.sentences import made, worded
 
 EXAMPLES = "runs.db.example"
+NEVER = worded("Stopped before it began.")
 BUSY_SECONDS = 30
 migrations = Migrations("stillroom")
 
@@ -67,6 +69,17 @@ def m003_holder(db: Database) -> None:
     db["runs"].add_column("holder", str, not_null_default="")
 
 
+@migrations()
+def m004_made(db: Database) -> None:
+    """What a run's message was made of: JSON, as the event has it that said it."""
+    db["runs"].add_column("made", str)
+    db.execute(
+        "UPDATE runs SET made = (SELECT json_extract(body, '$.made') FROM events WHERE run = runs.id AND runs.message "
+        "IN (json_extract(body, '$.message'), json_extract(body, '$.text')) ORDER BY n DESC LIMIT 1) "
+        "WHERE message != ''"
+    )
+
+
 def home() -> Path:
     """Where runs live: STILLROOM_HOME, or the user's data folder on this platform. Never the working directory."""
     if chosen := os.environ.get("STILLROOM_HOME"):
@@ -96,14 +109,13 @@ class Store:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._open()
         except OSError as error:
-            raise UserError(
-                f"The folder {self.home} can't hold the runs ({error.strerror or error}). "
-                "Set STILLROOM_HOME to a folder that you may write to."
-            ) from error
+            raise UserError(worded(
+                "The folder {folder} can't hold the runs ({why}). Set STILLROOM_HOME to a folder that you may write "
+                "to.", folder=str(self.home), why=refusal(error))) from error  # fmt: skip
         except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"{self.path} can't be read as a store of runs ({error}). Move it away or set STILLROOM_HOME."
-            ) from error
+            raise UserError(worded(
+                "{file} can't be read as a store of runs ({why}). Move it away or set STILLROOM_HOME.",
+                file=str(self.path), why=str(error))) from error  # fmt: skip
         self._examples: Reader | None = None
 
     def _open(self) -> None:
@@ -166,6 +178,7 @@ class Store:
             raise ValueError(f"a run that is {row['status']} can't be taken in")
         run, summary = row["id"], row.get("summary")
         kept = {**row, "config": _json(row["config"]), "summary": _json(summary) if summary else None}
+        kept["made"] = _made(row.get("message", ""))
         said = [
             {"run": run, "time": when, "kind": e.kind, "about": getattr(e, "stage", ""), "body": _json(e.body())}
             for when, e in events
@@ -182,7 +195,7 @@ class Store:
         """The run with that id, an example's included. Raises UnknownRun."""
         row = self._reader.run(run) or self.examples.run(run)
         if row is None:
-            raise UnknownRun(f"There is no run {run!r}. `runs` lists those that there are.")
+            raise UnknownRun(worded("There is no run {run}. `runs` lists those that there are.", run=repr(run)))
         return row
 
     def find(self, start: str) -> Row:
@@ -190,12 +203,13 @@ class Store:
         if start == "last":
             newest = self.runs(limit=1)
             if not newest:
-                raise UnknownRun("There is no run yet. `demo` makes one in a minute.")
+                raise UnknownRun(worded("There is no run yet. `demo` makes one in a minute."))
             return newest[0]
         found = self._reader.starting_with(start) or self.examples.starting_with(start)
         if len(found) > 1 and start not in (row.id for row in found):
             names = ", ".join(row.id for row in found[:4])
-            raise UnknownRun(f"Several runs begin with {start!r}: {names}. Give more of the id.")
+            raise UnknownRun(worded("Several runs begin with {start}: {names}. Give more of the id.",
+                                    start=repr(start), names=names))  # fmt: skip
         return next((row for row in found if row.id == start), found[0]) if found else self.run(start)
 
     def update(self, run: str, **columns: Any) -> None:
@@ -220,6 +234,8 @@ class Store:
             if status == "running":
                 columns.setdefault("started", time.time())
             columns.setdefault("ended", time.time() if status in ENDED else None)
+            if "message" in columns:
+                columns["made"] = _made(columns["message"])
             names = ", ".join(f"{name} = ?" for name in columns)
             marks = ", ".join("?" * len(before))
             sql = f"UPDATE runs SET status = ?, {names} WHERE id = ? AND status IN ({marks})"
@@ -233,9 +249,9 @@ class Store:
             db.execute("UPDATE runs SET stops = stops + 1 WHERE id = ? AND status IN ('running', 'stopping')", (run,))
             db.execute("UPDATE runs SET status = 'stopping' WHERE id = ? AND status = 'running'", (run,))
             db.execute(
-                "UPDATE runs SET status = 'stopped', ended = ?, message = 'Stopped before it began.' "
+                "UPDATE runs SET status = 'stopped', ended = ?, message = ?, made = ? "
                 "WHERE id = ? AND status = 'queued'",
-                (time.time(), run),
+                (time.time(), NEVER, _made(NEVER), run),
             )
             return str(next(db.execute("SELECT status FROM runs WHERE id = ?", (run,)))[0])
 
@@ -248,7 +264,9 @@ class Store:
     def _own(self, run: str) -> Row:
         row = self.run(run)
         if row.example:
-            raise UserError(f"Run {run} is an example and can't be changed. Start a run of your own like it instead.")
+            raise UserError(worded(
+                "Run {run} is an example and can't be changed. Start a run of your own like it instead.",
+                run=run))  # fmt: skip
         return row
 
     def _next_ticket(self) -> int:
@@ -295,9 +313,9 @@ class Store:
                     db.execute("UPDATE runs SET summary = ? WHERE id = ?", (_json(said.summary), run))
                 elif isinstance(said, Ended):
                     db.execute(
-                        "UPDATE runs SET status = ?, message = ?, trace = ?, ended = ? "
+                        "UPDATE runs SET status = ?, message = ?, made = ?, trace = ?, ended = ? "
                         "WHERE id = ? AND status IN ('running', 'stopping')",
-                        (said.status, said.message, said.trace, now, run),
+                        (said.status, said.message, said.made and _json(said.made), said.trace, now, run),
                     )
 
     def events(self, run: str, since: int = 0) -> list[tuple[int, Event]]:
@@ -384,6 +402,12 @@ def _load_examples() -> Reader:
 def _number(value: float) -> float | None:
     """SQLite has no NaN: it is kept as NULL, and read back as NaN."""
     return None if math.isnan(value) else float(value)
+
+
+def _made(message: str) -> str | None:
+    """What a message was made of, as the column has it."""
+    said = made(message)
+    return said and _json(said)
 
 
 def _json(value: Any) -> str:

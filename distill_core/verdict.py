@@ -76,7 +76,11 @@ F1_ALONE = (
     "matter of {metric:metric}."
 )
 ALWAYS = "Always answering “{label}” has an F1 of {value:.3f} on these rows."
-BELOW = ABOVE.replace("above its control", "below its control")
+BELOW = (
+    "Whether distilling helped can't be told: the student is {points:.1f} points of {metric:metric} below its control, "
+    "within chance (95 % interval {low:+.1f} to {high:+.1f}). With these {rows:,} rows a difference has to be about "
+    "{least:.1f} points to show; more test rows or several seeds would tell."
+)
 
 
 def before(data: "Data") -> Said:
@@ -245,5 +249,5 @@ def readings(count: int) -> Sentence:
 
 def shown(value: float, metric: str) -> Sentence:
     """A value of the metric with its name: "87.4 % accuracy", "macro-F1 0.874"."""
-    form = "{value:.1%} {name:metric}" if metric == "accuracy" else "{name:metric} {value:.3f}"
-    return worded(form, value=value, name=metric)
+    return worded("{value:.1%} {name:metric}" if metric == "accuracy" else "{name:metric} {value:.3f}", value=value,
+                  name=metric)  # fmt: skip

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Fact, Point
 from distill_core.host import peak_memory
-from distill_core.sentences import made, worded
+from distill_core.sentences import made, sentence, worded
 
 PIPELINE = "distill_core.pipeline:distill"
 PRELOAD = "distill_core.preload"
@@ -93,12 +93,11 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
             say(Fact("memory", peak))
         said = Ended("stopped", worded("Stopped; the best student so far was kept.")) if stop() else Ended("finished")
     except UserError as error:
-        said = Ended("failed", str(error), made=made(error))
+        said = Ended("failed", sentence(str(error), made(error)))
     except Stopped as error:
-        said = Ended("stopped", str(error) or "Stopped before there was a student to keep.", made=made(error))
+        said = Ended("stopped", sentence(str(error), made(error)))
     except Diverged as error:
-        said = Ended("diverged", str(error) or "The loss is no longer a number. Lower the learning rate.",
-                     made=made(error))  # fmt: skip
+        said = Ended("diverged", sentence(str(error), made(error)))
     except Exception as error:
         what = str(error).strip().partition("\n")[0]
         trace = traceback.format_exc()
@@ -167,8 +166,8 @@ class _ProcessWorker:
         code = self._process.exitcode
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                self.how_it_died = f"killed by {signal.Signals(-code).name}"
-        self.how_it_died = self.how_it_died or f"exit code {code}"
+                self.how_it_died = worded("killed by {signal}", signal=signal.Signals(-code).name)
+        self.how_it_died = self.how_it_died or worded("exit code {code}", code=str(code))
 
 
 def warm_up() -> None:
@@ -275,7 +274,7 @@ class _ThreadWorker:
     def __init__(self, job: Job):
         self._said: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop, self._abandoned, self._over = threading.Event(), threading.Event(), threading.Event()
-        self.how_it_died = "the thread was left"
+        self.how_it_died = worded("the thread was left")
         self._thread = threading.Thread(target=self._run, args=(job,), name=f"{NAME}{job.run}", daemon=True)
         self._thread.start()
 

@@ -16,6 +16,7 @@ from distill_core.cache import Cache, write_whole
 from distill_core.config import Config
 from distill_core.errors import DataError, Diverged, Stopped
 from distill_core.events import Compared, Event, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.sentences import worded
 from distill_core.store import home
 
 SCORE = {"macro_f1": 0.8, "low": 0.7, "high": 0.9, "parameters": 10, "bytes": 40, "latency_ms": 0.1, "texts_per_s": 9.0}
@@ -35,7 +36,8 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     yield Note("pid " + str(os.getpid()))
     print("a library prints something")
     if how == "user error":
-        raise DataError("Row 3 of toy.csv has no text. Remove the row.")
+        row = worded("Row {number:,} of {source}", number=3, source="toy.csv")
+        raise DataError(worded("{row} has no {which}. Fill it in or delete the row.", row=row, which=worded("text")))
     if how == "bug":
         raise RuntimeError("a bug of ours\nwith a second line")
     if how == "diverged":

@@ -182,7 +182,7 @@ def test_run_shows_four_rows_to_people(stillroom: Callable[..., Done]) -> None:
         (["augment", "-n", "0"], 2, "not a number from 1"),
         (["predict", "last", "hello"], 2, "There is no run yet"),
         ([], 2, "required"),
-        (["run", "--dataset", "user error"], 2, "Row 3 of toy.csv has no text. Remove the row."),
+        (["run", "--dataset", "user error"], 2, "Row 3 of toy.csv has no text. Fill it in or delete the row."),
         (["run", "--dataset", "diverged"], 2, "at step 3"),
         (["run", "--dataset", "bug"], 1, "Stillroom made a mistake (RuntimeError: a bug of ours)"),
         (["run", "--dataset", "die always"], 1, "The worker died"),

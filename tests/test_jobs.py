@@ -97,7 +97,7 @@ def test_a_run_ends_with_all_that_it_said(both: Jobs, store: Store) -> None:
 @pytest.mark.parametrize(
     ("how", "status", "words"),
     [
-        ("user error", "failed", "Row 3 of toy.csv has no text. Remove the row."),
+        ("user error", "failed", "Row 3 of toy.csv has no text. Fill it in or delete the row."),
         ("bug", "failed", "Stillroom made a mistake (RuntimeError: a bug of ours)."),
         ("diverged", "diverged", "step 3"),
     ],
@@ -323,7 +323,7 @@ def test_resume_refuses_what_cannot_be_resumed(jobs: Jobs, store: Store) -> None
     until(lambda: store.run(going).status == "running")
     with pytest.raises(UserError, match="is finished"):
         jobs.resume(done)
-    with pytest.raises(UserError, match="is running already"):
+    with pytest.raises(UserError, match=r"has not ended \(running\)"):
         jobs.resume(going)
 
 

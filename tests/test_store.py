@@ -27,6 +27,7 @@ from distill_core.events import (
     StageEnded,
     StageStarted,
 )
+from distill_core.sentences import made, worded
 from distill_core.store import EXAMPLES, Store, migrations
 
 ROOT = Path(__file__).parents[1]
@@ -99,6 +100,20 @@ def test_what_is_said_fills_the_row(store: Store) -> None:
     assert (row.stage, row.status, row.message, row.trace) == ("data", "failed", "A sentence.", "a trace")
     assert row.summary == {"kept": 0.9, "scores": {}} and row.started <= row.ended
     assert (row.name, row.owner, row.task, row.config) == ("mine", "me", "reviews", {"task": "reviews"})
+
+
+def test_a_rows_message_knows_what_it_was_made_of(store: Store) -> None:
+    said = worded("{n:row|rows} of {name}", n=2, name="a.csv")
+    failed, broken, never = (store.create({}) for _ in range(3))
+    for run in (failed, broken):
+        store.move(run, {"queued"}, "running")
+    store.append(failed, [Ended("failed", said)])
+    store.move(broken, {"running"}, "interrupted", message=said)
+    store.ask_stop(never)
+    assert [made(store.run(run).message) for run in (failed, broken)] == [made(said)] * 2
+    assert store.run(failed).message == said and made(store.run(never).message)
+    store.move(broken, {"interrupted"}, "queued", message="")
+    assert store.run(broken).message == "" and made(store.run(broken).message) is None
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
@@ -282,10 +297,16 @@ def test_old_files_open_from_the_first_schema_on(tmp_path: Path) -> None:
                             "created": 1.0})  # fmt: skip
         old["points"].insert({"run": "x", "series": "a/b", "step": 1, "value": 2.0})
         old["events"].insert({"run": "x", "time": 1.0, "kind": "note", "about": "", "body": '{"text": "hi"}'})
+        if "made" not in old["runs"].columns_dict:  # then only the event knew what the message was made of
+            old["runs"].update("x", {"message": "hi"})
+            old["events"].insert({"run": "x", "time": 1.0, "kind": "note", "about": "", "body":
+                                  '{"text": "hi", "made": {"say": "hi", "with": {}}}'})  # fmt: skip
+            old["events"].delete_where("n = 1")
         old.close()
         store = Store(folder)
         assert store.run("x").status == "finished" and store.points("x")[0] == [("a/b", 1, 2.0)]
-        assert [event for _, event in store.events("x")] == [Note("hi")]
+        [(_, note)] = store.events("x")
+        assert note.text == "hi" and made(store.run("x").message) == note.made
         with pytest.raises(Exception, match="UNIQUE"):
             store._db["points"].insert({"run": "x", "series": "a/b", "step": 1, "value": 3.0})
         store.close()

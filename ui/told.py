@@ -41,15 +41,7 @@ def trouble(row: Any, seen: Fold) -> dict[str, str] | None:
         return None
     at = seen.now or row.stage
     where = say("trouble.stage", stage=stage_name(at)) if at and row.status != "stopped" else ""
-    return {"what": _message(row, seen), "where": where, "advice": say(f"trouble.{row.status}"), "level": row.status}
-
-
-def _message(row: Any, seen: Fold) -> str:
-    """The run's last word: the row keeps it as a string, the event that said it still knows what it was made of."""
-    for _, event in reversed(seen.log):
-        if row.message and row.message in (getattr(event, "message", ""), getattr(event, "text", "")):
-            return tell(event.body()["made"] or row.message)
-    return tell(row.message)
+    return {"what": tell(row.message), "where": where, "advice": say(f"trouble.{row.status}"), "level": row.status}
 
 
 def stage(name: str, status: str, seen: Fold) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from distill_core.api.running import FOLLOW_SECONDS, rooted
 from distill_core.config import DEFAULTS, Config
 from distill_core.errors import UserError
 from distill_core.events import Ended, Fact, StageEnded
+from distill_core.sentences import sentence
 
 if TYPE_CHECKING:
     from distill_core.cost import Earlier, Estimate
@@ -54,7 +55,7 @@ def survey(config: Config) -> "Estimate | None":
             while (heard := running.receive(1.0)) is not None:
                 ended = next((event for event in heard if isinstance(event, Ended)), ended)
             if ended and ended.status == "failed" and not known.counts:
-                raise UserError(ended.message)
+                raise UserError(sentence(ended.message, ended.made))
     return estimate(config)
 
 

@@ -12,6 +12,7 @@ LABELS = None
 PAIR = None  # the columns decide
 METRIC = "auto"  # the rows decide
 LANGUAGE = None  # the config decides
+ROLES = {"text": "text = {column}", "text2": "second text = {column}", "label": "label = {column}"}
 
 
 def load(config: Config) -> Raw:
@@ -46,9 +47,8 @@ def load(config: Config) -> Raw:
 
 def shown(name: str, columns: Columns, config: Config) -> str:
     """A sentence on which column was taken for what, and which of them were guessed."""
-    words = {"text": "text = {column}", "text2": "second text = {column}", "label": "label = {column}"}
-    parts = [
-        worded(words[role] if getattr(config, role) else f"{words[role]} (guessed)", column=repr(column))
-        for role, column in columns.chosen().items()
-    ]
+    parts = []
+    for role, column in columns.chosen().items():
+        part = worded(ROLES[role], column=repr(column))
+        parts.append(part if getattr(config, role) else worded("{part} (guessed)", part=part))
     return worded("Columns of {name}: {parts}.", name=name, parts=parts)

@@ -15,8 +15,11 @@ import distill_core as core
 from distill_core import jobs
 from distill_core.config import Config
 from distill_core.events import STAGES, Compared, Ended, Fact, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.sentences import worded
 from distill_core.store import Store
 from ui import fold, left, live, show
+from ui.history import rows
+from ui.words import speaking
 
 
 @pytest.fixture
@@ -120,6 +123,14 @@ def test_the_end_is_told_with_its_message(run: str, store: Store) -> None:
     assert answer["done"] and answer["status"] == "failed" and answer["trouble"]["what"] == "The disk is full."
     assert "Student" in answer["trouble"]["where"] and "Resume" in answer["trouble"]["advice"]
     assert "halt" in {stage["state"] for stage in answer["stages"]}
+
+
+def test_the_end_is_told_in_the_pages_language(run: str, store: Store) -> None:
+    said = worded("The disk is full, so {id} could not be stored. Free some space and try again.", id="a/b")
+    store.append(run, [Ended("failed", said)])
+    with speaking("de"):
+        assert ask(run)["trouble"]["what"].startswith("Die Platte ist voll, a/b ließ sich nicht speichern.")
+        assert "Die Platte ist voll" in rows.row(core.run(run))["more"]
 
 
 def test_a_resumed_run_took_as_long_as_all_its_sessions(run: str, store: Store) -> None:

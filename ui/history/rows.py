@@ -15,7 +15,7 @@ from ui.form import rule_name
 from ui.show import DASH, count, duration, esc, figure, percent, size, status
 from ui.steps import task as tasks
 from ui.steps.distil import ALIVE, RESUMABLE
-from ui.words import choice_name, knobs, say
+from ui.words import choice_name, knobs, say, tell
 
 PAGE = 25
 KNOWN = 200  # ids that a browser may ask for at once
@@ -132,7 +132,7 @@ def _more(run: Run) -> str:
         for act, possible in doable.items()
         if possible
     )
-    message = f'<p class="hint">{esc(found.message)}</p>' if found.message else ""
+    message = f'<p class="hint">{esc(tell(found.message))}</p>' if found.message else ""
     return (
         f'<tr class="detail" id="more-{key}" data-run="{key}"><td colspan="{len(SORTED) + 2}">{form}{message}'
         f'<div class="row acts-row">{acts}</div></td></tr>'
