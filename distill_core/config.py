@@ -5,7 +5,9 @@ Knows nothing of torch, files or the Hub: whether a file exists is the data room
 """
 
 import difflib
+import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -13,6 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from distill_core.errors import KnobError
 from distill_core.parts import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS, Shelf
+from distill_core.sentences import Sentence, worded
 
 GROUPS = ("task", "teacher", "transfer", "student", "training")
 
@@ -190,7 +193,9 @@ class Config(BaseModel):
         try:
             return cls(**expanded(values))
         except ValidationError as error:
-            raise KnobError(" ".join(_sentence(problem) for problem in error.errors())) from None
+            problems = error.errors()
+            said = reduce(lambda one, more: worded("{one} {more}", one=one, more=more), map(_sentence, problems))
+            raise KnobError(said, str(problems[0]["loc"][0])) from None
 
     def changed(self) -> dict[str, Any]:
         """The knobs that differ from their defaults."""
@@ -215,7 +220,7 @@ class Config(BaseModel):
     @classmethod
     def _shares(cls, value: list[float]) -> list[float]:
         if not all(0 < share <= 1 for share in value):
-            raise ValueError("each share must lie above 0 and at most at 1")
+            raise ValueError(worded("each share must lie above 0 and at most at 1"))
         return sorted({share for share in value if share < 1})  # the whole is trained on in any case
 
     @field_validator("rules", mode="before")
@@ -234,10 +239,30 @@ class Config(BaseModel):
         for name, rate in value.items():
             AUGMENT.check(name)
             if not 0 <= rate <= 1:
-                raise ValueError(f"the rate of {name} must lie between 0 and 1")
+                raise ValueError(worded("the rate of {rule} must lie between 0 and 1", rule=name))
         return value
 
 
+LIMITS = {
+    "greater_than": "it must be greater than {limit:,}",
+    "greater_than_equal": "it must be greater than or equal to {limit:,}",
+    "less_than": "it must be less than {limit:,}",
+    "less_than_equal": "it must be less than or equal to {limit:,}",
+}
+TYPES = {
+    "int": "it must be a whole number",
+    "float": "it must be a number",
+    "finite": "it must be a number",
+    "bool": "it must be true or false",
+    "string": "it must be a text",
+    "list": "it must be a list",
+    "dict": "it must be values with a name each",
+    "missing": "it is missing",
+    "extra": "it does not belong there",
+    "string_too_long": "it is too long",
+    "string_too_short": "it is too short",
+    "too": "it has too many or too few entries",
+}
 SHELVES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": VECTORS, "loss": LOSSES}
 DEFAULTS: dict[str, Any] = Config().model_dump()
 
@@ -286,14 +311,27 @@ def _knob(name: str, field: Any) -> Knob:
     )  # fmt: skip
 
 
-def _sentence(problem: Any) -> str:
+def _sentence(problem: Any) -> Sentence:
     """One pydantic problem as a sentence that names the knob, the value and the way out."""
     name, value = str(problem["loc"][0]), problem["input"]
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, list(Config.model_fields), n=1)
-        return f"There is no knob called {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
-    if isinstance(problem.get("ctx", {}).get("error"), ValueError):
-        wanted = str(problem["ctx"]["error"])
-    else:
-        wanted = problem["msg"].replace("Input should be", "it must be").removesuffix(" ")
-    return f"{name} can't be {value!r}: {wanted[0].lower()}{wanted[1:]}."
+        hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
+        return worded("There is no knob called {name}.{hint}", name=repr(name), hint=hint)
+    shown = value if isinstance(value, float) and math.isfinite(value) else repr(value)
+    return worded("{knob:knob} can't be {value}: {wanted}.", knob=name, value=shown, wanted=wanted(problem))
+
+
+def wanted(problem: Any) -> Any:
+    """What the value must be that pydantic found this problem with."""
+    kind, given = problem["type"], problem.get("ctx", {})
+    if kind == "value_error":
+        return given["error"].args[0]
+    if kind in LIMITS:
+        limit = next(iter(given.values()))
+        return worded(LIMITS[kind], limit=int(limit) if limit == int(limit) else limit)
+    if kind == "literal_error":
+        return worded("it must be one of {choices}", choices=given["expected"].replace(" or ", ", "))
+    if kind == "string_pattern_mismatch":
+        return worded("it must match the pattern {pattern}", pattern=given["pattern"])
+    return worded(TYPES.get(kind) or TYPES.get(kind.partition("_")[0]) or "it must be of another kind")

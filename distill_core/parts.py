@@ -7,18 +7,20 @@ imports nothing heavy; only `get` imports the part.
 import ast
 import difflib
 import importlib
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from distill_core.errors import UnknownPart
+from distill_core.sentences import Sentence, worded
 
 
 class Shelf:
     """One folder of parts, `distill_core/<name>/`. `kind` is the word for one part in messages ("student")."""
 
-    def __init__(self, name: str, kind: str):
+    def __init__(self, name: str, kind: Sentence):
         self.name, self.kind = name, kind
         self.folder = Path(__file__).parent / name
 
@@ -31,9 +33,7 @@ class Shelf:
         """`name` itself, or UnknownPart with the nearest name."""
         if name in self.names:
             return name
-        near = difflib.get_close_matches(str(name), self.names, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise UnknownPart(f"There is no {self.kind} called {name!r}. {hint}Choose one of: {', '.join(self.names)}.")
+        raise UnknownPart(unknown(self.kind, name, self.names))
 
     def get(self, name: str) -> ModuleType:
         """The part's module. Raises UnknownPart."""
@@ -55,8 +55,17 @@ class Shelf:
         return ast.parse((self.folder / f"{self.check(name)}.py").read_text(encoding="utf-8"))
 
 
-TASKS = Shelf("tasks", "task")
-AUGMENT = Shelf("augment", "augmentation rule")
-VECTORS = Shelf("vectors", "source of starting vectors")
-STUDENTS = Shelf("students", "student")
-LOSSES = Shelf("losses", "loss")
+def unknown(kind: Sentence, name: Any, names: Collection[str]) -> Sentence:
+    """That `name` is none of `names`, with the nearest of them."""
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
+    return worded(
+        "There is no {kind} called {name}.{hint} Choose one of: {names}.", kind=kind, name=repr(name), hint=hint,
+        names=", ".join(names))  # fmt: skip
+
+
+TASKS = Shelf("tasks", worded("task"))
+AUGMENT = Shelf("augment", worded("augmentation rule"))
+VECTORS = Shelf("vectors", worded("source of starting vectors"))
+STUDENTS = Shelf("students", worded("student"))
+LOSSES = Shelf("losses", worded("loss"))

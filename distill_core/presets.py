@@ -4,13 +4,13 @@
 table of presets to be read: the size overrules the preset, what is typed overrules both. Knows nothing of torch.
 """
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
 from distill_core.config import DEFAULTS
 from distill_core.errors import KnobError
-from distill_core.parts import TASKS
+from distill_core.parts import TASKS, unknown
+from distill_core.sentences import worded
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,7 @@ def _chosen(kind: str, name: Any) -> dict[str, Any]:
     table = TABLES[kind]
     if name in table:
         return table[name][1]
-    near = difflib.get_close_matches(str(name), table, n=1)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
-    raise KnobError(f"There is no {kind} called {name!r}. {hint}Choose one of: {', '.join(table)}.")
+    raise KnobError(unknown(worded("preset") if kind == "preset" else worded("size"), name, table))
 
 
 def _of_pairs(name: str, pair: bool) -> dict[str, Any]:

@@ -96,10 +96,10 @@ class Augmenter:
         level = {name: AUGMENT.get(name).LEVEL for name in rates}
         total = sum(rate for name, rate in rates.items() if level[name] == "word")
         if total > 1 + 1e-9:
-            names = " and ".join(name for name in rates if level[name] == "word")
-            raise KnobError(
-                f"The rates of {names} add up to {total:g}; at most 1 can be shared out. Lower one of them."
-            )
+            names = ", ".join(name for name in rates if level[name] == "word")
+            raise KnobError(worded(
+                "The rates of the rules {names} add up to {total:g}; at most 1 can be shared out. Lower one of them.",
+                names=names, total=total), "rules")  # fmt: skip
         cuts = [self._cut(sentence) for text in corpus for sentence in text]
         sentences = [cut.tokens for cut in cuts]
         self._lent = {cut.tokens: cut for cut in reversed(cuts)}

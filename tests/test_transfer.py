@@ -112,7 +112,7 @@ def test_one_draw_decides_among_the_word_rules() -> None:
 
 
 def test_word_rates_over_one_are_refused() -> None:
-    with pytest.raises(KnobError, match=r"mask and pos add up to 1\.3"):
+    with pytest.raises(KnobError, match=r"mask, pos add up to 1\.3"):
         Augmenter(TEXTS, config({"mask": 0.7, "pos": 0.6, "ngram": 1.0}))
     Augmenter(TEXTS, config({"mask": 0.7, "pos": 0.3, "ngram": 1.0}))
 

@@ -11,8 +11,8 @@ from typing import Any
 import gradio as gr
 
 import distill_core as core
-from distill_core import Config, Estimate, UserError
-from ui.form import Form, Refused
+from distill_core import Config, Estimate, KnobError, UserError
+from ui.form import Form
 from ui.show import count, duration, esc, rounded, size
 from ui.steps import task
 from ui.words import say, tell
@@ -156,7 +156,7 @@ def recipe(config: Config) -> str:
 def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
     """What the page's script needs to tell `error` at its field, and the step where the field is ("" where the error
     belongs to none). `number` makes the same words new, so that they are told again."""
-    if not isinstance(error, Refused) or error.knob not in form.knobs:
+    if not isinstance(error, KnobError) or error.knob not in form.knobs:
         return "", ""
     control = form.control(error.knob)
     step = AT[form.knobs[error.knob].group]

@@ -4,7 +4,6 @@ A step asks for the controls it wants to place; `config` turns what stands in al
 of layout.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,7 @@ OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder c
 OTHER_NAME = "teacher by name"
 HUB = "hub "  # what the name of a control begins with that holds a Hub data set's column, beside those of a file
 COLUMNS = ("text", "text2", "label")
-REFUSED = re.compile(rf"\b({'|'.join(knob.name for knob in knobs())})( can't be )")
 OF_FILE, OF_HUB = (*FILES, *COLUMNS), ("dataset", "subset", *COLUMNS)  # knobs that only those two tasks read
-
-
-class Refused(KnobError):
-    """A value that can't be taken, and the `knob` in whose control it stands."""
-
-    def __init__(self, text: str, knob: str):
-        super().__init__(text)
-        self.knob = knob
 
 
 class Form:
@@ -76,7 +66,7 @@ class Form:
         if found.get("teacher") == OTHER:
             found["teacher"] = str(found.get(OTHER_NAME, "")).strip()
             if not found["teacher"]:
-                raise Refused(say("teacher.other.missing"), "teacher")
+                raise KnobError(say("teacher.other.missing"), "teacher")
         return found
 
     def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[list[Any], list[str]]:
@@ -132,13 +122,7 @@ class Form:
         found = {name: value for name, value in values.items() if name in self.knobs and name not in left}
         if keep:
             found |= {name: str(core.keep_file(found[name])) for name in FILES if name in found}
-        try:
-            config = Config.of(**found)
-        except KnobError as error:  # names the knob as an option is called; here it has a label
-            named = REFUSED.search(str(error))
-            words = REFUSED.sub(lambda knob: f"{self.knobs[knob[1]].label} ({knob[1]}){knob[2]}", str(error))
-            raise Refused(words, named[1] if named else "") from None
-        return host.check(config, uploaded=FILES)
+        return host.check(Config.of(**found), uploaded=FILES)
 
 
 def standing(config: Mapping[str, Any]) -> tuple[Config, list[str]]:

@@ -24,7 +24,7 @@ def shelf(name: str) -> list[Part]:
     functions called `tasks` or `students` would be hidden by the packages of that name. Raises UnknownPart."""
     found = next((shelf for shelf in SHELVES if shelf.name == name), None)
     if found is None:
-        raise UnknownPart(f"There is no shelf {name!r}. Choose one of: {', '.join(shelf.name for shelf in SHELVES)}.")
+        raise UnknownPart(parts.unknown(worded("shelf"), name, [shelf.name for shelf in SHELVES]))
     return [Part(part, found.help(part)) for part in found.names]
 
 

@@ -174,7 +174,7 @@ def test_a_mistake_is_told_at_the_step_and_nothing_typed_is_lost(page: Any, app:
     page.get_by_label("Learning rate", exact=True).fill("99")
     page.locator("#start").click()
     page.locator("#distil-message .note.error").wait_for()
-    assert "lr" in page.locator("#distil-message").inner_text()
+    assert "“Learning rate” can't be 99" in page.locator("#distil-message").inner_text()
     assert page.get_by_label("Learning rate", exact=True).input_value() == "99"
 
 

@@ -103,7 +103,7 @@ def test_what_is_left_empty_is_default_and_what_is_wrong_is_a_sentence(form: For
     config = form.config(("reviews", None, 0.01, "", None, None, 0.2))
     assert (config.limit, config.lr, config.teacher, config.rules) == (None, 0.01, None, {"mask": 0.2})
     assert form.config(("reviews", 50.0, 0.01, "", None, None, 0.2)).limit == 50
-    with pytest.raises(KnobError, match=r"Learning rate \(lr\) can't be 99"):
+    with pytest.raises(KnobError, match="lr can't be 99"):
         form.config(("reviews", None, 99, "", None, None, 0.2))
     with pytest.raises(UserError, match="Hub id"):
         form.config(("reviews", None, 0.01, OTHER, "  ", None, 0.2))
@@ -137,7 +137,7 @@ def test_an_empty_optional_number_is_all_of_them_and_a_zero_is_refused(form: For
     assert (control.value, control.placeholder) == ("", "all")
     assert form.config(("reviews", control.value, 0.01, "", None, None, 0.2)).limit is None
     for typed in ("0", 0, "many"):
-        with pytest.raises(KnobError, match=r"Labelled rows \(limit\) can't be"):
+        with pytest.raises(KnobError, match="limit can't be"):
             form.config(("reviews", typed, 0.01, "", None, None, 0.2))
 
 

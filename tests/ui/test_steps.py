@@ -11,11 +11,12 @@ import pytest
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
 
-from distill_core import Config, Estimate, UserError, api, settings
+from distill_core import Config, Estimate, KnobError, UserError, api, settings
 from distill_core.api import foresight
 from ui import bar, show
-from ui.form import OTHER, Form, Refused
+from ui.form import OTHER, Form
 from ui.steps import augment, recipe, teacher
+from ui.words import speaking
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 STAGES = {"data": 0.4, "teacher": 0.5, "transfer": 1.2, "control": 10.0, "label": 5.0, "student": 12.0, "compare": 6.0}
@@ -53,7 +54,15 @@ def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: 
     config, found, line = bar.look("", form, typed(form, task="file"))
     assert config is not None and found is None and "rows to count" in words(line)
     config, found, line = bar.look("", form, typed(form, lr=99))
-    assert config is None and "Learning rate (lr) can't be 99" in show.html.unescape(words(line))
+    assert config is None and "“Learning rate” can't be 99" in show.html.unescape(words(line))
+
+
+def test_a_refused_value_is_told_in_the_pages_language(form: Form) -> None:
+    with speaking("de"):
+        line = bar.look("", form, typed(form, lr=99, temperature=-0.5))[2]
+    told = show.html.unescape(words(line))
+    assert "„Lernrate“ kann nicht 99 sein: erlaubt sind Werte bis 10." in told
+    assert "„Temperatur“ kann nicht −0,5 sein: erlaubt sind Werte über 0." in told
 
 
 def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +81,7 @@ def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monke
 
 def test_a_refused_value_knows_its_field_and_its_step(form: Form) -> None:
     for values, step in (({"lr": 99}, "distil"), ({"limit": "1"}, "task"), ({"teacher": OTHER}, "teacher")):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(KnobError) as caught:
             form.config(typed(form, **values))
         told, at = bar.fault(form, caught.value, 1)
         assert at == step and f'data-field="{form.control(next(iter(values))).elem_id}"' in told
