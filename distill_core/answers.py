@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill_core.errors import DataError
+from distill_core.errors import DataError, refusal
+from distill_core.sentences import Sentence, worded
 
 if TYPE_CHECKING:
     from distill_core.artifact import Prediction
@@ -30,10 +31,14 @@ def texts(file: Path | str, pair: bool, text: str | None = None, text2: str | No
     columns = guess_columns(table, text, text2)
     rows = rows_of(table, columns)
     if pair != (columns.text2 is not None):
-        wanted = "two text columns, --text and --text2" if pair else "one text column, --text"
-        raise DataError(f"The student wants {wanted}. {table.name} has the columns {', '.join(table.columns)}.")
+        wanted = worded("two text columns") if pair else worded("one text column")
+        raise DataError(worded("The student wants {wanted}. {name} has the columns {columns}.", wanted=wanted,
+                               name=table.name, columns=", ".join(table.columns)))  # fmt: skip
     found = [sides if pair else sides[0] for sides in rows.texts]
-    return [whole(asked, f"Row {number} of {table.name}") for number, asked in zip(table.numbers, found, strict=True)]
+    return [
+        whole(asked, worded("Row {number:,} of {source}", number=number, source=table.name))
+        for number, asked in zip(table.numbers, found, strict=True)
+    ]
 
 
 def columns(file: Path | str, pair: bool) -> tuple[list[str], list[str]]:
@@ -54,20 +59,22 @@ def lines(text: str, name: str, pair: bool) -> list[Asked]:
     """One text a line, a pair's two separated by a tab. Raises DataError."""
     rows = text.splitlines()
     if not rows:
-        raise DataError(f"{name} holds no text. Give one text a line.")
+        raise DataError(worded("{name} holds no text. Give one text a line.", name=name))
     found: list[Asked] = []
     for number, line in enumerate(rows, 1):
         sides = line.split("\t") if pair else [line]
+        place = worded("Line {number:,} of {name}", number=number, name=name)
         if pair and len(sides) != 2:
-            raise DataError(f"Line {number} of {name} holds {len(sides)} text(s); a pair is two, separated by a tab.")
-        found.append(whole(tuple(sides) if pair else line, f"Line {number} of {name}"))
+            raise DataError(worded("{line} holds {n:text|texts}; a pair is two, separated by a tab.", line=place,
+                                   n=len(sides)))  # fmt: skip
+        found.append(whole(tuple(sides) if pair else line, place))
     return found
 
 
-def whole(text: Asked, where: str) -> Asked:
+def whole(text: Asked, where: Sentence) -> Asked:
     """`text` itself. Raises DataError where a side of it is empty."""
     if not all(side.strip() for side in ([text] if isinstance(text, str) else text)):
-        raise DataError(f"{where} holds no text. Fill it in or leave it out.")
+        raise DataError(worded("{row} holds no text. Fill it in or leave it out.", row=where))
     return text
 
 
@@ -134,8 +141,11 @@ def _read(file: Path) -> str:
     try:
         return file.expanduser().read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DataError(f"There is no file {str(file)!r}. Check the name and the folder.") from None
+        raise DataError(worded(
+            "There is no file {file}. Check the name and the folder.", file=repr(str(file)))) from None  # fmt: skip
     except UnicodeDecodeError as error:
-        raise DataError(f"{file.name} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
+        raise DataError(worded("{name} is not UTF-8 text (byte {byte:,}). Save it as UTF-8.", name=file.name,
+                               byte=error.start)) from None  # fmt: skip
     except OSError as error:
-        raise DataError(f"{file} can't be read: {error.strerror}.") from None
+        raise DataError(worded("{file} can't be read: {why}. Check the name and its permissions.", file=repr(file.name),
+                               why=refusal(error))) from None  # fmt: skip

@@ -146,7 +146,8 @@ def prepare(raw: Raw, config: Config, language: str | None = None) -> Data:
     held = {"validation": valid or [], raw.scored_on: test or []}
     every = [row for rows in held.values() for row in rows]
     ours = raw.train.lenient  # then one sentence is enough
-    told = {f"validation or {raw.scored_on}": every} if ours and valid and test else held
+    both = worded("validation or {split}", split=raw.scored_on)
+    told = {both: every} if ours and valid and test else held
     train = leaks.apart(train, told, keep, notes, ours)
     loose = leaks.left_over(loose, every, raw.scored_on, keep, notes, ours)
     _check_classes(train, labels)

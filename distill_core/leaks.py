@@ -53,7 +53,9 @@ def without(rows: list[Row], held: Iterable[Row], split: str, other: str, notes:
                    "({rows}).", n=len(found), split=split, other=other, rows=some(found))  # fmt: skip
         rows = [row for row in rows if row.key not in taken]
     if not rows:
-        raise DataError(f"Every row of {split} also stands in {other}. Give {split} rows of its own.")
+        raise DataError(worded(
+            "Every row of {split} also stands in {other}. Give {split} rows of its own.", split=split,
+            other=other))  # fmt: skip
     return rows
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distill_core.errors import DataError
-from distill_core.sentences import worded
+from distill_core.errors import DataError, refusal, unreadable
+from distill_core.sentences import Sentence, worded
 
 ROWS = 200_000  # of a file
 BYTES = 200_000_000
@@ -35,7 +35,7 @@ class Table:
     rows: list[tuple[Cell, ...]]
     numbers: list[int]
     left_out: tuple[str, ...] = ()
-    notes: list[str] = field(default_factory=list)
+    notes: list[Sentence] = field(default_factory=list)
 
     def column(self, name: str) -> list[Cell]:
         """The cells of one column. Raises DataError when there is none of that name."""
@@ -47,10 +47,12 @@ class Table:
         if name in self.columns:
             return name
         if name in self.left_out:
-            raise DataError(f"Column {name!r} of {self.name} holds lists or objects, not texts. Choose another column.")
+            raise DataError(worded(
+                "Column {column} of {name} holds lists or objects, not texts. Choose another column.",
+                column=repr(name), name=self.name))  # fmt: skip
         folded = {column.casefold(): column for column in self.columns}
         near = folded.get(name.casefold()) or next(iter(difflib.get_close_matches(name, self.columns, 1, 0.5)), None)
-        hint = worded(" Did you mean {column}?", column=repr(near)) if near else ""
+        hint = worded(" Did you mean {name}?", name=repr(near)) if near else ""
         asked = worded(" (asked for by {knob:knob})", knob=knob) if knob else ""
         names = ", ".join(map(repr, self.columns))
         raise DataError(worded("{name} has no column {column}{asked}.{hint} Its columns: {columns}.", name=self.name,
@@ -64,59 +66,71 @@ def read_table(path: str | Path, rows: int = ROWS) -> Table:
     try:
         path = path.expanduser()
         if not path.exists():
-            raise DataError(f"There is no file {str(path)!r}. Check the name and the folder.")
+            raise DataError(worded("There is no file {file}. Check the name and the folder.", file=repr(str(path))))
         if not path.is_file():
-            raise DataError(f"{str(path)!r} is not a file. Give one CSV, TSV, JSONL or Parquet file.")
+            raise DataError(worded("{file} is not a file. Give one CSV, TSV, JSONL or Parquet file.",
+                                   file=repr(str(path))))  # fmt: skip
         size = path.stat().st_size
         if size > BYTES:
-            raise DataError(
-                f"{name} has {size / 1e6:,.0f} MB; at most {BYTES / 1e6:,.0f} are read. Take a sample of it."
-            )
+            raise DataError(worded("{name} has {size:,.0f} MB; at most {most:,.0f} are read. Take a sample of it.",
+                                   name=name, size=size / 1e6, most=BYTES / 1e6))  # fmt: skip
         reader = READERS.get(path.suffix.lower())
         if reader is None:
-            ending = path.suffix or "no ending"
-            raise DataError(f"{name} ({ending}) is not a CSV, TSV, JSONL, Parquet or TXT file. Export it as CSV.")
+            raise DataError(worded("{name} ({ending}) is not a CSV, TSV, JSONL, Parquet or TXT file. Export it as CSV.",
+                                   name=name, ending=path.suffix or worded("no ending")))  # fmt: skip
         if size == 0:
             raise DataError(worded("{name} is empty. Give a file with a header and rows.", name=name))
         table = reader(path, name, rows)
     except (OSError, ValueError, RuntimeError) as error:  # a name with NUL is a ValueError, an unknown ~user the last
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{name[:100]!r} can't be read: {reason}. Check the name and its permissions.") from error
+        why = refusal(error) if isinstance(error, OSError) else str(error)
+        raise DataError(worded("{file} can't be read: {why}. Check the name and its permissions.",
+                               file=repr(name[:100]), why=why)) from error  # fmt: skip
     if not table.rows:
         raise DataError(worded("{name} has a header and no rows. Add rows, or choose another file.", name=name))
     if len(table.columns) > COLUMNS:
-        found = f"{name} has {len(table.columns)} columns; at most {COLUMNS} are read."
-        raise DataError(f"{found} Keep only the columns with texts and labels.")
+        raise _too_wide(name, len(table.columns))
     return table
+
+
+def _too_wide(name: str, columns: int) -> DataError:
+    return DataError(worded(
+        "{name} has {n:,} columns; at most {most} are read. Keep only the columns with texts and labels.", name=name,
+        n=columns, most=COLUMNS))  # fmt: skip
+
+
+def _too_long(name: str, rows: int) -> DataError:
+    return DataError(worded("{name} has more than {most:,} rows. Take a sample of it.", name=name, most=rows))
 
 
 MAGIC = (
     (b"\x1f\x8b", "gzip"),
-    (b"PK\x03\x04", "a zip or Excel file"),
+    (b"PK\x03\x04", worded("a zip or Excel file")),
     (b"\xfd7zXZ\x00", "xz"),
     (b"BZh", "bzip2"),
     (b"7z\xbc\xaf", "7z"),
     (b"\x28\xb5\x2f\xfd", "zstandard"),
     (b"PAR1", "Parquet"),
     (b"%PDF", "PDF"),
-    (b"\xd0\xcf\x11\xe0", "an old Office file"),
+    (b"\xd0\xcf\x11\xe0", worded("an old Office file")),
     (b"SQLite format 3", "SQLite"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
+    (b"\x89PNG", worded("a picture")),
+    (b"\xff\xd8\xff", worded("a picture")),
 )
 
 
-def _decode(path: Path, name: str) -> tuple[str, list[str]]:
+def _decode(path: Path, name: str) -> tuple[str, list[Sentence]]:
     """The file's text, and a note where it isn't UTF-8."""
     data = path.read_bytes()
     for magic, what in MAGIC:
         if data.startswith(magic):
-            raise DataError(f"{name} is {what} inside, not text. Unpack or export it as plain CSV first.")
+            raise DataError(worded(
+                "{name} is {what} inside, not text. Unpack or export it as plain CSV first.", name=name,
+                what=what))  # fmt: skip
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what Excel calls Unicode text
         try:
-            text, notes = data.decode("utf-16"), [f"{name} was read as UTF-16."]
+            text, notes = data.decode("utf-16"), [worded("{name} was read as UTF-16.", name=name)]
         except UnicodeDecodeError:
-            raise DataError(f"{name} begins like UTF-16 but isn't. Save it again as UTF-8.") from None
+            raise DataError(worded("{name} begins like UTF-16 but isn't. Save it again as UTF-8.", name=name)) from None
     else:
         try:
             text, notes = data.decode("utf-8-sig"), []
@@ -132,7 +146,9 @@ def _decode(path: Path, name: str) -> tuple[str, list[str]]:
     place = text.find("\0")
     if place >= 0:
         line = text.count("\n", 0, place) + 1
-        raise DataError(f"Line {line} of {name} holds a NUL byte, so the file is damaged or not text. Export it again.")
+        raise DataError(worded(
+            "Line {line:,} of {name} holds a NUL byte, so the file is damaged or not text. Export it again.", line=line,
+            name=name))  # fmt: skip
     return text, notes
 
 
@@ -145,8 +161,7 @@ def _header(names: Sequence[str], name: str, first_row: bool = True) -> tuple[st
     the names come from a row, which may be one of data)."""
     columns = tuple(column.strip() or f"column {place}" for place, column in enumerate(names, 1))
     if len(columns) > COLUMNS:
-        found = f"{name} has {len(columns):,} columns; at most {COLUMNS} are read."
-        raise DataError(f"{found} Keep only the columns with texts and labels.")
+        raise _too_wide(name, len(columns))
     if twice := next((column for column in columns if columns.count(column) > 1), None):
         raise DataError(worded("The header of {name} has the column {column} twice. Give each column its own name.",
                                name=name, column=repr(twice)))  # fmt: skip
@@ -183,15 +198,17 @@ def _read_tsv(path: Path, name: str, rows: int) -> Table:
         return table
 
 
-def _table(text: str, name: str, rows: int, notes: list[str], **dialect: Any) -> Table:
+def _table(text: str, name: str, rows: int, notes: list[Sentence], **dialect: Any) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
     columns: tuple[str, ...] | None = None
     kept: list[tuple[Cell, ...]] = []
     numbers: list[int] = []
     number, line = 0, 1
 
-    def place() -> str:
-        return f"Row {number} of {name}" + (f" (line {line})" if line != number else "")
+    def place() -> Sentence:
+        if line == number:
+            return worded("Row {number:,} of {source}", number=number, source=name)
+        return worded("Row {number:,} of {source} (line {line:,})", number=number, source=name, line=line)
 
     while True:
         number, line = number + 1, reader.line_num + 1
@@ -200,17 +217,18 @@ def _table(text: str, name: str, rows: int, notes: list[str], **dialect: Any) ->
         except StopIteration:
             break
         except csv.Error as error:
-            raise DataError(f"{place()} {_csv_trouble(str(error))}") from None
+            raise DataError(_csv_trouble(place(), str(error))) from None
         if not row or (len(row) == 1 and not row[0].strip()):
             continue  # a blank line
         if columns is None:
             columns = _header(row, name)
             continue
         if len(row) != len(columns):
-            found = f"{len(row)} {'columns' if len(row) != 1 else 'column'} where the header has {len(columns)}"
-            raise DataError(f"{place()} has {found}. Put quotes around texts that hold a comma, or fix the row.")
+            raise DataError(worded(
+                "{row} has {n:column|columns} where the header has {wanted}. Put quotes around texts that hold a "
+                "comma, or fix the row.", row=place(), n=len(row), wanted=len(columns)))  # fmt: skip
         if len(kept) == rows:
-            raise DataError(f"{name} has more than {rows:,} rows. Take a sample of it.")
+            raise _too_long(name, rows)
         kept.append(tuple(map(_cell, row)))
         numbers.append(number)
     if columns is None:
@@ -218,19 +236,23 @@ def _table(text: str, name: str, rows: int, notes: list[str], **dialect: Any) ->
     return Table(name, columns, kept, numbers, notes=notes)
 
 
-def _csv_trouble(message: str) -> str:
+def _csv_trouble(row: Sentence, message: str) -> Sentence:
     if "field larger" in message:
-        return "has a cell of more than 131,072 characters; a quote that is never closed is the usual reason."
+        return worded(
+            "{row} has a cell of more than {most:,} characters; a quote that is never closed is the usual reason.",
+            row=row, most=csv.field_size_limit())  # fmt: skip
     if "unexpected end" in message:
-        return 'opens a quote that is never closed. Close it, or write a quote inside a text twice ("").'
-    return f'has a quote in the wrong place ({message}). Write a quote inside a text twice ("").'
+        return worded('{row} opens a quote that is never closed. Close it, or write a quote inside a text twice ("").',
+                      row=row)  # fmt: skip
+    return worded('{row} has a quote in the wrong place ({message}). Write a quote inside a text twice ("").', row=row,
+                  message=message)  # fmt: skip
 
 
 def _read_txt(path: Path, name: str, rows: int) -> Table:
     text, notes = _decode(path, name)
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) > rows:
-        raise DataError(f"{name} has more than {rows:,} lines. Take a sample of it.")
+        raise _too_long(name, rows)
     return Table(name, ("text",), [(line,) for _, line in lines], [number for number, _ in lines], notes=notes)
 
 
@@ -238,22 +260,24 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
     """One object a line, or one array of objects."""
     text, notes = _decode(path, name)
     if text.lstrip().startswith("["):
-        pairs = list(enumerate(_loads(text, f"{name} begins like one JSON array but"), 1))
+        pairs = list(enumerate(_loads(text, name), 1))
     else:
         pairs = []
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip() and len(pairs) <= rows:
-                pairs.append((number, _loads(line, f"Line {number} of {name}")))
+                pairs.append((number, _loads(line, name, number)))
     if len(pairs) > rows:
-        raise DataError(f"{name} has more than {rows:,} rows. Take a sample of it.")
+        raise _too_long(name, rows)
     columns: dict[str, None] = {}
     for number, item in pairs:
         if not isinstance(item, dict):
-            what = type(item).__name__ if item is not None else "null"
-            raise DataError(f'Row {number} of {name} is a {what}, not an object like {{"text": "…", "label": "…"}}.')
+            raise DataError(worded(
+                "Row {number:,} of {name} is not an object like {example}.", number=number, name=name,
+                example='{"text": "…", "label": "…"}'))  # fmt: skip
         columns.update(dict.fromkeys(item))
         if len(columns) > COLUMNS:
-            raise DataError(f"{name} has more than {COLUMNS} columns by row {number}. Keep only texts and labels.")
+            raise DataError(worded("{name} has more than {most} columns by row {number:,}. Keep only texts and labels.",
+                                   name=name, most=COLUMNS, number=number))  # fmt: skip
     nested = {key for _, item in pairs for key, value in item.items() if isinstance(value, dict | list)}
     kept = _header([as_cell(column) or "" for column in columns if column not in nested], name, first_row=False)
     keys = [column for column in columns if column not in nested]
@@ -261,12 +285,23 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
     return Table(name, kept, cells, [number for number, _ in pairs], tuple(sorted(nested)), notes)
 
 
-def _loads(text: str, where: str) -> Any:
+def _loads(text: str, name: str, line: int | None = None) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        reason = getattr(error, "msg", None) or "it is nested too deep or holds too large a number"
-        raise DataError(f"{where} is not JSON: {reason}. Write one object a line.") from None
+        if line is None:
+            raise DataError(worded("{name} begins like one JSON array, but {why}. Write one object a line.", name=name,
+                                   why=unreadable(error))) from None  # fmt: skip
+        raise DataError(worded(
+            "Line {line:,} of {name} is not JSON: {why}. Write one object a line.", line=line, name=name,
+            why=_within(error))) from None  # fmt: skip
+
+
+def _within(error: Exception) -> str:
+    """Why one line is no JSON."""
+    if isinstance(error, json.JSONDecodeError):
+        return worded("character {column:,} does not fit", column=error.colno)
+    return unreadable(error) if isinstance(error, RecursionError) else worded("it holds too large a number")
 
 
 def as_cell(value: Any) -> Cell:
@@ -295,16 +330,13 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
     try:
         with parquet.ParquetFile(path) as file:
             if file.metadata.num_rows > rows:  # 11 MB can hold 100 million rows; the footer says so beforehand
-                raise DataError(
-                    f"{name} has {file.metadata.num_rows:,} rows; at most {rows:,} are read. Take a sample."
-                )
+                raise _too_long(name, rows)
             schema = file.schema_arrow
             if len(schema.names) > COLUMNS:
-                found = f"{name} has {len(schema.names):,} columns; at most {COLUMNS} are read."
-                raise DataError(f"{found} Keep only the columns with texts and labels.")
+                raise _too_wide(name, len(schema.names))
             names = [field.name for field in schema if readable(field.type)]
             if not names:
-                raise DataError(f"No column of {name} holds texts or numbers. Choose another file.")
+                raise DataError(worded("No column of {name} holds texts or numbers. Choose another file.", name=name))
             columns = _header(names, name, first_row=False)
             kept: list[tuple[Cell, ...]] = []
             size = 0
@@ -312,11 +344,14 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
                 cells = [[as_cell(value) for value in column.to_pylist()] for column in batch.columns]
                 size += sum(len(cell) for column in cells for cell in column if cell)  # a dictionary hides it in nbytes
                 if size > BYTES:
-                    raise DataError(f"{name} holds more than {BYTES / 1e6:,.0f} MB of text. Take a sample of it.")
+                    raise DataError(worded(
+                        "{name} holds more than {most:,.0f} MB of text. Take a sample of it.", name=name,
+                        most=BYTES / 1e6))  # fmt: skip
                 kept.extend(zip(*cells, strict=True))
     except (pyarrow.ArrowException, OSError, ValueError, UnicodeError, OverflowError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0][:120]
-        raise DataError(f"{name} is not a Parquet file that can be read: {reason}. Export it again.") from None
+        raise DataError(worded("{name} is not a Parquet file that can be read ({why}). Export it again.", name=name,
+                               why=reason)) from None  # fmt: skip
     left_out = tuple(field for field in schema.names if field not in names)
     return Table(name, columns, kept, list(range(1, len(kept) + 1)), left_out)
 

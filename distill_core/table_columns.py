@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from distill_core.errors import DataError
+from distill_core.sentences import worded
 from distill_core.table import Table
 
 
@@ -58,7 +59,9 @@ def guess_columns(table: Table, text: str | None = None, text2: str | None = Non
             table.check(name, knob)
     given = [name for name in (text, text2, label) if name is not None]
     if len(set(given)) < len(given):
-        raise DataError(f"The columns for text, text2 and label must differ; these were chosen: {', '.join(given)}.")
+        raise DataError(worded(
+            "The columns for {text:knob}, {text2:knob} and {label:knob} must differ; these were chosen: {chosen}.",
+            text="text", text2="text2", label="label", chosen=", ".join(given)))  # fmt: skip
     folded = {column.strip().casefold(): column for column in reversed(table.columns)}
     free = [column for column in table.columns if column not in given]
     if text is None and text2 is None:
@@ -82,7 +85,9 @@ def _sample(table: Table, column: str) -> list[str]:
 
 def _longest(table: Table, columns: Sequence[str]) -> str:
     if not columns:
-        raise DataError(f"{table.name} has no column left for the text. Name the columns with text and label.")
+        raise DataError(worded(
+            "{name} has no column left for the text. Name the columns with {text:knob} and {label:knob}.",
+            name=table.name, text="text", label="label"))  # fmt: skip
     return max(columns, key=lambda name: sum(map(len, cells := _sample(table, name))) / max(1, len(cells)))
 
 

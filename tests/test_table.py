@@ -95,11 +95,11 @@ def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
         ("x.csv", b"\xff\xfea", "begins like UTF-16 but isn't"),
         ("x.xlsx", b"PK", r"x.xlsx \(.xlsx\) is not a CSV, TSV, JSONL, Parquet or TXT file"),
         ("x", "text,label\n", "no ending"),
-        ("x.jsonl", '{"text": "a"}\n["b"]\n', "Row 2 of x.jsonl is a list, not an object"),
+        ("x.jsonl", '{"text": "a"}\n["b"]\n', "Row 2 of x.jsonl is not an object like"),
         ("x.jsonl", '{"text": "a"}\n\n{"text": \n', "Line 3 of x.jsonl is not JSON"),
-        ("x.jsonl", "[" * 100_000, "not JSON: it is nested too deep"),
+        ("x.jsonl", "[" * 100_000, "begins like one JSON array, but it is nested too deep"),
         ("x.jsonl", '{"text": "a", "label": ' + "1" * 5000 + "}", "too large a number"),
-        ("x.json", '[{"text": "a"}, null]', "Row 2 of x.json is a null"),
+        ("x.json", '[{"text": "a"}, null]', "Row 2 of x.json is not an object"),
         ("x.parquet", b"PAR1 nonsense PAR1", "x.parquet is not a Parquet file that can be read"),
     ],
 )
@@ -130,7 +130,7 @@ def test_caps_are_checked_before_memory_is_spent(tmp_path: Path, monkeypatch) ->
             read_table(write(tmp_path, name, content), rows=2)
     few = pyarrow.table({"text": pyarrow.array(["x" * 1000] * 100_000).dictionary_encode()})
     parquet.write_table(few, tmp_path / "x.parquet")
-    with pytest.raises(DataError, match="has 100,000 rows; at most 99"):
+    with pytest.raises(DataError, match="has more than 99 rows"):
         read_table(tmp_path / "x.parquet", rows=99)
     seen, as_cell = [], table.as_cell
     monkeypatch.setattr(table, "as_cell", lambda value: seen.append(value) or as_cell(value))
