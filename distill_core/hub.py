@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import HubError
 from distill_core.host import public_host
-from distill_core.hub_errors import DISABLED, GATED, OFFLINE, PORTAL, explained, unloadable, unreachable
+from distill_core.hub_errors import (
+    DATA_SET,
+    DISABLED,
+    GATED,
+    MODEL,
+    OFFLINE,
+    PORTAL,
+    explained,
+    unloadable,
+    unreachable,
+)  # fmt: skip
+from distill_core.sentences import worded
 from distill_core.table import Table, as_cell
 
 if TYPE_CHECKING:
@@ -76,7 +87,8 @@ def parse_id(text: str) -> str:
     parts = found.split("/")
     bad = len(parts) > 2 or len(found) > 193 or ".." in found or "--" in found
     if bad or not all(PART.fullmatch(part) for part in parts):
-        raise HubError(f"{str(text)[:100]!r} is not an id on the Hub. Write it as owner/name, or paste its address.")
+        raise HubError(worded("{id} is not an id on the Hub. Write it as owner/name, or paste its address.",
+                              id=repr(str(text)[:100])))  # fmt: skip
     return found
 
 
@@ -94,19 +106,19 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
     except Exception as error:
         folder = _cached(id, "model", pickles) if unreachable(error) else None
         if folder is None:
-            raise explained(error, id, "model") from error
+            raise explained(error, id, MODEL) from error
         return _verified(folder, id, {})
     if info is None:
         folder = _cached(id, "model", pickles)
         if folder is None:
-            raise HubError(OFFLINE.format(id=id))
+            raise HubError(worded(OFFLINE, id=id))
         return _verified(folder, id, {})
     _open(info, id)
     files = _wanted(info, id, pickles, public)
     try:
         folder = hub.snapshot_download(id, revision=info.sha, allow_patterns=files, token=False, max_workers=2)
     except Exception as error:
-        raise explained(error, id, "model", started=True) from error
+        raise explained(error, id, MODEL, started=True) from error
     return _verified(Path(folder), id, _digests(info))
 
 
@@ -126,14 +138,15 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
             info = hub.HfApi(token=False).dataset_info(id, timeout=ANSWER, files_metadata=True)
         except Exception as error:
             if not unreachable(error) or not _cached_rows(id):
-                raise explained(error, id, "data set") from error
+                raise explained(error, id, DATA_SET) from error
     elif not _cached_rows(id):
-        raise HubError(OFFLINE.format(id=id))
+        raise HubError(worded(OFFLINE, id=id))
     if info is not None:
         _open(info, id)
         size = sum(file.size or 0 for file in info.siblings or ())
         if size > DATASET_BYTES and subset is None:
-            raise HubError(f"{id} holds {size / 1e9:,.0f} GB. Name one of its subsets, or choose a smaller data set.")
+            raise HubError(worded("{id} holds {size:,.0f} GB. Name one of its subsets, or choose a smaller data set.",
+                                  id=id, size=size / 1e9))  # fmt: skip
         _local_files_only(hub, info, id)
     return _loaded(id, subset, info.sha if info else None)
 
@@ -144,7 +157,8 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
     from datasets import ClassLabel, Value
 
     if len(dataset) > ROWS:
-        raise HubError(f"{name} has {len(dataset):,} rows; at most {ROWS:,} are read. Choose a smaller data set.")
+        raise HubError(worded("{name} has {n:,} rows; at most {most:,} are read. Choose a smaller data set.", name=name,
+                              n=len(dataset), most=ROWS))  # fmt: skip
     columns: dict[str, list[str | None]] = {}
     for column, feature in dataset.features.items():
         words = (classes or {}).get(column) or (feature.names if isinstance(feature, ClassLabel) else None)
@@ -153,7 +167,7 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
         elif isinstance(feature, Value) and feature.dtype not in ("binary", "large_binary"):
             columns[column] = [as_cell(cell) for cell in dataset[column][:]]
     if not columns:
-        raise HubError(f"No column of {name} holds texts or numbers. Choose another data set.")
+        raise HubError(worded("No column of {name} holds texts or numbers. Choose another data set.", name=name))
     rows = list(zip(*columns.values(), strict=True))
     left_out = tuple(column for column in dataset.features if column not in columns)
     return Table(name, tuple(columns), rows, list(range(1, len(rows) + 1)), left_out)
@@ -194,18 +208,19 @@ def _offline() -> bool:
 def _open(info: Any, id: str) -> None:
     """Refuse what can't be downloaded by anyone."""
     if info.gated:
-        raise HubError(GATED.format(id=id))
+        raise HubError(worded(GATED, id=id))
     if info.disabled:
-        raise HubError(DISABLED.format(id=id))
+        raise HubError(worded(DISABLED, id=id))
     if not COMMIT.fullmatch(info.sha or ""):
-        raise HubError(PORTAL)
+        raise HubError(worded(PORTAL))
 
 
 def _wanted(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
     """The names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
     if "config.json" not in sizes:
-        raise HubError(f"{id} has no config.json, so it is not a model for this app. Choose another model.")
+        raise HubError(worded(
+            "{id} has no config.json, so it is not a model for this app. Choose another model.", id=id))  # fmt: skip
     weights: list[str] = []
     for ending, stem in WEIGHTS.items():
         if ending == ".bin" and not pickles:
@@ -219,17 +234,22 @@ def _wanted(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
             break
     if not weights and any(name.endswith(".bin") and "/" not in name for name in sizes):
         if public:
-            raise HubError(f"{id} has weights only as .bin, which a public host never reads. Choose another model.")
-        way = "Choose another model, or consent with allow_pickle"
-        raise HubError(f"{id} has weights only as .bin, a format that can carry code. {way} (they are read as data).")
+            raise HubError(worded(
+                "{id} has weights only as .bin, which a public host never reads. Choose another model.",
+                id=id))  # fmt: skip
+        raise HubError(worded("{id} has weights only as .bin, a format that can carry code. Choose another model, or "
+                              "consent with {knob:knob} (they are read as data).", id=id,
+                              knob="allow_pickle"))  # fmt: skip
+    if not weights and "adapter_config.json" in sizes:
+        raise HubError(worded(
+            "{id} has no weights in safetensors. It holds an adapter for another model. Choose another model.",
+            id=id))  # fmt: skip
     if not weights:
-        adapter = " It holds an adapter for another model." if "adapter_config.json" in sizes else ""
-        raise HubError(f"{id} has no weights in safetensors.{adapter} Choose another model.")
+        raise HubError(worded("{id} has no weights in safetensors. Choose another model.", id=id))
     size = sum(sizes[name] for name in weights)
     if size > MODEL_BYTES:
-        raise HubError(
-            f"{id} has {size / 1e9:,.1f} GB of weights; at most {MODEL_BYTES / 1e9:.0f} are read. Choose a smaller one."
-        )
+        raise HubError(worded("{id} has {size:,.1f} GB of weights; at most {most:.0f} are read. Choose a smaller one.",
+                              id=id, size=size / 1e9, most=MODEL_BYTES / 1e9))  # fmt: skip
     return [*(name for name in (*CONFIGS, *TOKENIZERS) if name in sizes), *weights]
 
 
@@ -252,9 +272,8 @@ def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
         if found != wanted:
             path.unlink()
             stored.unlink(missing_ok=True)
-            raise HubError(
-                f"The download of {id} was damaged ({path.name} has the wrong sha256) and is deleted. Try again."
-            )
+            raise HubError(worded("The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try "
+                                  "again.", id=id, file=path.name))  # fmt: skip
     return folder
 
 
@@ -303,12 +322,13 @@ def _local_files_only(hub: Any, info: Any, id: str) -> None:
     if card is None:
         return
     if (card.size or 0) > 2_000_000:
-        raise HubError(f"The card of {id} has {card.size / 1e6:,.0f} MB, so it is not read. Choose another data set.")
+        raise HubError(worded("The card of {id} has {size:,.0f} MB, so it is not read. Choose another data set.", id=id,
+                              size=card.size / 1e6))  # fmt: skip
     try:
         path = hub.hf_hub_download(id, "README.md", repo_type="dataset", revision=info.sha, token=False)
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except Exception as error:
-        raise explained(error, id, "data set", started=True) from error
+        raise explained(error, id, DATA_SET, started=True) from error
     if not text.startswith("---"):
         return
     import yaml
@@ -320,9 +340,9 @@ def _local_files_only(hub: Any, info: Any, id: str) -> None:
     configs = head.get("configs") if isinstance(head, dict) else None
     for files in _strings([config.get("data_files") for config in configs or () if isinstance(config, dict)]):
         if "://" in files or ".." in files or files.startswith(("/", "~")):
-            raise HubError(
-                f"{id} points to files outside itself ({files[:80]!r}), so it is refused. Choose another data set."
-            )
+            raise HubError(worded(
+                "{id} points to files outside itself ({files}), so it is refused. Choose another data set.", id=id,
+                files=repr(files[:80])))  # fmt: skip
 
 
 def _strings(tree: Any, depth: int = 0) -> Iterator[str]:
