@@ -101,10 +101,10 @@ def find(name: str, folder: Path | None = None) -> Kept:
     matches = [one for one in everything if re.fullmatch("[0-9a-f]{4,40}", key) and one.folder.name.startswith(key)]
     if len(matches) == 1:
         return matches[0]
-    known = ", ".join(one.name for one in everything[:5])
-    raise TeacherError(
-        f"No single kept teacher is called {name!r}. " + (f"Kept are: {known}." if known else "None is kept yet.")
-    )
+    if not everything:
+        raise TeacherError(worded("No single kept teacher is called {name}. None is kept yet.", name=repr(name)))
+    raise TeacherError(worded("No single kept teacher is called {name}. Kept are: {known}.", name=repr(name),
+                              known=", ".join(one.name for one in everything[:5])))  # fmt: skip
 
 
 def made() -> dict[str, Any]:

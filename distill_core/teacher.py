@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from distill_core import kept, measures, teacher_guard, teacher_labels, train
+from distill_core import kept, measures, teacher_guard, teacher_labels, teacher_weights, train
 from distill_core.cache import digest
 from distill_core.config import Config
 from distill_core.device import autocast, device
@@ -41,7 +41,7 @@ def load(name: str, labels: Sequence[str], pair: bool, config: Config) -> Teache
     folder = _locate(name, config)
     notes: list[str] = []
     settings = teacher_guard.read_config(folder, name)
-    weights = teacher_guard.find_weights(folder, name, config.allow_pickle)
+    weights = teacher_weights.find_weights(folder, name, config.allow_pickle)
     teacher_guard.compare(settings, weights, name)
     theirs = [settings.id2label[i] for i in range(settings.num_labels)]
     order, said = teacher_labels.match(theirs, labels, name)
@@ -65,7 +65,7 @@ def fine_tune(
     base = name_for(config)
     folder = _locate(base, config)
     settings = teacher_guard.read_config(folder, base, data.labels)
-    weights = teacher_guard.find_weights(folder, base, config.allow_pickle)
+    weights = teacher_weights.find_weights(folder, base, config.allow_pickle)
     teacher_guard.compare(settings, weights, base)
     rows = [[split.texts, split.labels] for split in (data.train, data.valid)]
     knobs = ("teacher_epochs", "teacher_lr", "teacher_batch", "max_tokens", "seed")
@@ -109,13 +109,13 @@ def untuned(config: Config, labels: Sequence[str]) -> Teacher:
     base = name_for(config)
     folder = _locate(base, config)
     settings = teacher_guard.read_config(folder, base, labels)
-    weights = teacher_guard.find_weights(folder, base, config.allow_pickle)
+    weights = teacher_weights.find_weights(folder, base, config.allow_pickle)
     teacher_guard.compare(settings, weights, base)
     return _begun(folder, settings, weights, labels, config)
 
 
 def _begun(
-    folder: Path, settings: Any, weights: teacher_guard.Weights, labels: Sequence[str], config: Config
+    folder: Path, settings: Any, weights: teacher_weights.Weights, labels: Sequence[str], config: Config
 ) -> Teacher:
     torch.manual_seed(config.seed)  # the new head's first weights
     base = name_for(config)
@@ -180,21 +180,22 @@ def _locate(name: str, config: Config) -> Path:
     from distill_core import hub
 
     if not hub.is_id(name):
-        raise TeacherError(f"There is no folder {name!r}, and a Hub id it can't be either. Give a folder with a "
-                           f"model, an id such as {kept.DEFAULT}, or builtin.")  # fmt: skip
+        raise TeacherError(worded(
+            "There is no folder {name}, and a Hub id it can't be either. Give a folder with a model, an id such as "
+            "{id}, or builtin.", name=repr(name), id=kept.DEFAULT))  # fmt: skip
     return hub.model_folder(name, config.allow_pickle)
 
 
 def _kept_teacher(entry: Path, data: "Data", config: Config) -> Teacher:
     name = kept.PREFIX + entry.name[: kept.KEY_LENGTH]
     settings = teacher_guard.read_config(entry, name)
-    weights = teacher_guard.find_weights(entry, name, allow_pickle=False)
+    weights = teacher_weights.find_weights(entry, name, allow_pickle=False)
     model = teacher_guard.build(entry, settings, weights, name, new_head=False)
     return _teacher(entry, model, weights, data.labels, range(len(data.labels)), config, name, [])
 
 
 def _teacher(
-    folder: Path, model: Any, weights: teacher_guard.Weights, labels: Sequence[str], order: Sequence[int],
+    folder: Path, model: Any, weights: teacher_weights.Weights, labels: Sequence[str], order: Sequence[int],
     config: Config, name: str, notes: list[str],
 ) -> Teacher:  # fmt: skip
     tokenizer = teacher_guard.tokenizer(folder, model.config, name, notes)

@@ -10,20 +10,17 @@ import difflib
 import hashlib
 import json
 import re
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
-from torch import Tensor
 
-from distill_core.errors import TeacherError
-from distill_core.host import public_host
+from distill_core.errors import TeacherError, unreadable
 from distill_core.sentences import worded
+from distill_core.teacher_weights import Weights
 
 # Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own; and
 # ConvBERT's answer to a text changes with the padding beside it.
@@ -62,48 +59,6 @@ TOKENIZER_LIMIT = 64_000_000  # bytes of a tokenizer file; XLM-R's holds 17 MB
 CASED_SHARE = 0.02  # of the entries of a vocabulary with a capital letter; uncased ones have none
 
 
-@dataclass(frozen=True)
-class Weights:
-    """The weight files of a model and what their headers say: the shape of each tensor."""
-
-    files: tuple[Path, ...]
-    shapes: dict[str, tuple[int, ...]]
-    state: dict[str, Tensor] | None = None  # where they came from a .bin
-
-    @property
-    def bytes(self) -> int:
-        """Their size on disk."""
-        return sum(file.stat().st_size for file in self.files)
-
-
-def find_weights(folder: Path, name: str, allow_pickle: bool) -> Weights:
-    """The weights in `folder`, their shapes read without reading them. Raises TeacherError: none there, damaged, or
-    only as .bin where that isn't allowed."""
-    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
-    if single.is_file() or index.is_file():
-        files = (single,) if single.is_file() else _shards(index, folder, name)
-        shapes: dict[str, tuple[int, ...]] = {}
-        for file in files:
-            shapes.update(_header(file, name))
-        return Weights(files, shapes)
-    pickled = folder / "pytorch_model.bin"
-    if not pickled.is_file():
-        raise TeacherError(f"{name} holds no weights: neither model.safetensors nor pytorch_model.bin.")
-    if public_host():
-        raise TeacherError(f"{name} has its weights only as .bin, which isn't read on a public host. "
-                           "Choose a model with safetensors.")  # fmt: skip
-    if not allow_pickle:
-        raise TeacherError(f"{name} has its weights only as .bin, an older format that can carry code. "
-                           "Allow it with allow_pickle if you trust where it comes from.")  # fmt: skip
-    try:
-        state = torch.load(pickled, map_location="cpu", weights_only=True)
-        state = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
-    except Exception as error:  # a hostile or damaged pickle may raise anything
-        raise TeacherError(f"The weights of {name} in {pickled.name} can't be read safely "
-                           f"({type(error).__name__}). Choose a model with safetensors.") from error  # fmt: skip
-    return Weights((pickled,), {key: tuple(value.shape) for key, value in state.items()}, state)
-
-
 def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) -> Any:
     """A transformers config of the folder's config.json, made of known keys with values within bounds.
 
@@ -124,17 +79,22 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
         config = kind(**clean)
     except Exception as error:  # strict dataclasses name the field and the type wanted
         reason = " ".join(str(error).split())[:200]
-        raise TeacherError(f"config.json of {name} can't be used: {reason}") from error
+        raise TeacherError(worded("config.json of {name} can't be used ({why}).", name=name, why=reason)) from error
     for key, (low, high) in BOUNDS.items():
         value = getattr(config, key, None)
         if value is not None and not (isinstance(value, int) and low <= value <= high):
-            raise TeacherError(f"config.json of {name} says {key} = {value!r}; it must lie between {low} and {high}.")
+            raise TeacherError(worded(
+                "config.json of {name} says {key} = {value}; it must lie between {low:,} and {high:,}.", name=name,
+                key=key, value=repr(value), low=low, high=high))  # fmt: skip
     for key, value in clean.items():
         if isinstance(value, (int, float)) and abs(value) > LARGEST_NUMBER:
-            raise TeacherError(f"config.json of {name} says {key} = {value!r}, which no model needs.")
+            raise TeacherError(worded(
+                "config.json of {name} says {key} = {value}, which no model needs.", name=name, key=key,
+                value=repr(value)))  # fmt: skip
     if config.hidden_size % config.num_attention_heads:
-        raise TeacherError(f"config.json of {name} has {config.hidden_size} hidden units, which "
-                           f"{config.num_attention_heads} attention heads can't share.")  # fmt: skip
+        raise TeacherError(worded(
+            "config.json of {name} has {units:,} hidden units, which {heads:,} attention heads can't share.", name=name,
+            units=config.hidden_size, heads=config.num_attention_heads))  # fmt: skip
     return config
 
 
@@ -142,27 +102,33 @@ def compare(config: Any, weights: Weights, name: str) -> None:
     """Refuse, before any memory is taken, a config that its weights contradict. Raises TeacherError."""
     tables = [shape for key, shape in weights.shapes.items() if WORDS.search(key) and len(shape) == 2]
     if not tables:
-        raise TeacherError(f"The weights of {name} hold no table of word pieces, so it is not an encoder of text.")
+        raise TeacherError(worded(
+            "The weights of {name} hold no table of word pieces, so it is not an encoder of text.",
+            name=name))  # fmt: skip
     rows, width = max(tables)
     if rows != config.vocab_size:
-        raise TeacherError(f"config.json of {name} says vocab_size = {config.vocab_size}, but its weights hold {rows} "
-                           "word pieces. The files don't belong together.")  # fmt: skip
+        raise _apart(name, "vocab_size", config.vocab_size, rows)
     sizes = ("embedding_size", "input_embedding_size", "hidden_size")
     if width not in [getattr(config, size, None) for size in sizes]:
-        raise TeacherError(f"config.json of {name} says hidden_size = {config.hidden_size}, but its weights are "
-                           f"{width} wide. The files don't belong together.")  # fmt: skip
+        raise _apart(name, "hidden_size", config.hidden_size, width)
     numbers = [int(found.group(1)) for key in weights.shapes if (found := LAYER.search(key))]
     if numbers and config.model_type != "albert" and max(numbers) + 1 != config.num_hidden_layers:
-        raise TeacherError(f"config.json of {name} says num_hidden_layers = {config.num_hidden_layers}, but its "
-                           f"weights hold {max(numbers) + 1}. The files don't belong together.")  # fmt: skip
+        raise _apart(name, "num_hidden_layers", config.num_hidden_layers, max(numbers) + 1)
     hidden, inner = config.hidden_size, getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     layers = 1 if config.model_type == "albert" else config.num_hidden_layers
     positions = (getattr(config, "max_position_embeddings", None) or 0) * hidden
     promised = layers * (hidden * hidden + hidden * inner) + rows * width + positions
     held = sum(_product(shape) for shape in weights.shapes.values())
     if promised > 4 * held + 10_000_000:
-        raise TeacherError(f"config.json of {name} describes about {promised:,} weights, but its files hold {held:,}. "
-                           "The files don't belong together.")  # fmt: skip
+        raise TeacherError(worded(
+            "config.json of {name} describes about {promised:,} weights, but its files hold {held:,}. The files "
+            "don't belong together.", name=name, promised=promised, held=held))  # fmt: skip
+
+
+def _apart(name: str, key: str, said: int, found: int) -> TeacherError:
+    return TeacherError(worded(
+        "config.json of {name} says {key} = {said}, but its weights hold {found}. The files don't belong together.",
+        name=name, key=key, said=said, found=found))  # fmt: skip
 
 
 def build(folder: Path, config: Any, weights: Weights, name: str, new_head: bool) -> Any:
@@ -188,18 +154,22 @@ def build(folder: Path, config: Any, weights: Weights, name: str, new_head: bool
         raise
     except Exception as error:  # whatever transformers makes of a broken file
         reason = " ".join(str(error).split())[:200]
-        raise TeacherError(f"{name} can't be loaded: {reason}") from error
+        raise TeacherError(worded("{name} can't be loaded ({why}).", name=name, why=reason)) from error
     absent = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     body = [key for key in absent if not HEAD.search(key)]
     if body:
-        raise TeacherError(f"{len(body)} weights that config.json of {name} calls for are not in its files, "
-                           f"{body[0]} among them. The files don't belong together.")  # fmt: skip
+        raise TeacherError(worded(
+            "Of the weights that config.json of {name} calls for, {n:,} are not in its files, {one} among them. The "
+            "files don't belong together.", name=name, n=len(body), one=body[0]))  # fmt: skip
     if absent and not new_head:
-        raise TeacherError(f"{name} was never trained to classify: its head ({absent[0]}) is not in the file. "
-                           "Fine-tune it on your labels (fine_tune), or choose a model that is.")  # fmt: skip
+        raise TeacherError(worded(
+            "{name} was never trained to classify: its head ({one}) is not in the file. Fine-tune it on your labels "
+            "({knob:knob}), or choose a model that is.", name=name, one=absent[0], knob="fine_tune"))  # fmt: skip
     for key, value in model.named_parameters():
         if not torch.isfinite(value).all():
-            raise TeacherError(f"The weights of {name} hold numbers that are not finite, in {key}. Choose another.")
+            raise TeacherError(worded(
+                "The weights of {name} hold numbers that are not finite, in {key}. Choose another.", name=name,
+                key=key))  # fmt: skip
     return model.eval()
 
 
@@ -209,10 +179,12 @@ def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
 
     quiet()
     if not any((folder / file).is_file() for file in VOCABULARIES):
-        raise TeacherError(f"{name} comes without a tokenizer (tokenizer.json, vocab.txt or the like).")
+        raise TeacherError(worded(
+            "{name} comes without a tokenizer (tokenizer.json, vocab.txt or the like).", name=name))  # fmt: skip
     for file in tokenizer_files(folder):
         if file.stat().st_size > TOKENIZER_LIMIT:
-            raise TeacherError(f"{file.name} of {name} holds more than {TOKENIZER_LIMIT // 1_000_000} MB.")
+            raise TeacherError(worded("{file} of {name} holds more than {most:,} MB.", file=file.name, name=name,
+                                      most=TOKENIZER_LIMIT // 1_000_000))  # fmt: skip
     options: dict[str, Any] = {}
     if not (folder / "tokenizer.json").is_file() and not _has_case_setting(folder) and _cased(folder / "vocab.txt"):
         # BioBERT, SpanBERT and others ship vocab.txt alone; the default would lower-case every text for them.
@@ -226,10 +198,12 @@ def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
         )
     except ImportError as error:
         package = next((part for part in ("sacremoses", "sentencepiece", "tiktoken") if part in str(error)), "more")
-        raise TeacherError(f"The tokenizer of {name} needs the package {package}: pip install {package}.") from error
+        raise TeacherError(worded("The tokenizer of {name} needs the package {package}: {command}.", name=name,
+                                  package=package, command=f"pip install {package}")) from error  # fmt: skip
     except Exception as error:  # tokenizer files are hostile ground: RecursionError and worse
         reason = " ".join(str(error).split())[:200]
-        raise TeacherError(f"The tokenizer of {name} can't be read ({type(error).__name__}: {reason}).") from error
+        raise TeacherError(worded("The tokenizer of {name} can't be read ({why}).", name=name,
+                                  why=f"{type(error).__name__}: {reason}")) from error  # fmt: skip
     made.padding_side = made.truncation_side = "right"
     _take_space_before_mask(made)
     if config.model_type == "deberta" and made.is_fast:
@@ -241,8 +215,9 @@ def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
         )
     largest = max(made.get_vocab().values(), default=-1)
     if largest >= config.vocab_size:
-        raise TeacherError(f"The tokenizer of {name} has word pieces up to number {largest}, its model only "
-                           f"{config.vocab_size}. The files don't belong together.")  # fmt: skip
+        raise TeacherError(worded(
+            "The tokenizer of {name} has word pieces up to number {largest:,}, its model only {n:,}. The files don't "
+            "belong together.", name=name, largest=largest, n=config.vocab_size))  # fmt: skip
     return made
 
 
@@ -279,15 +254,17 @@ def quiet() -> None:
 
 def _read_json(file: Path, name: str) -> dict[str, Any]:
     if not file.is_file():
-        raise TeacherError(f"{name} has no {file.name}, so it is not a model for this app.")
+        raise TeacherError(worded(
+            "{name} has no {file}, so it is not a model for this app.", name=name, file=file.name))  # fmt: skip
     try:
         if file.stat().st_size > JSON_LIMIT:
-            raise ValueError("it is too large")
+            raise ValueError(worded("it is too large"))
         value = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(value, dict):
-            raise ValueError("it holds no object")
+            raise ValueError(worded("it holds no object"))
     except (ValueError, OSError, RecursionError) as error:
-        raise TeacherError(f"{file.name} of {name} can't be read: {error}.") from error
+        raise TeacherError(worded("{file} of {name} can't be read: {why}.", file=file.name, name=name,
+                                  why=unreadable(error))) from error  # fmt: skip
     return value
 
 
@@ -301,9 +278,10 @@ def _family(given: dict[str, Any], name: str) -> str:
     if isinstance(family, str) and family in FAMILIES:
         return family
     near = difflib.get_close_matches(str(family), FAMILIES, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise TeacherError(f"{name} is a model of type {str(family)[:64]!r}, which can't be a teacher here.{hint} "
-                       f"The types that can: {', '.join(FAMILIES)}.")  # fmt: skip
+    hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
+    raise TeacherError(worded(
+        "{name} is a model of type {family}, which can't be a teacher here.{hint} The types that can: {families}.",
+        name=name, family=repr(str(family)[:64]), hint=hint, families=", ".join(FAMILIES)))  # fmt: skip
 
 
 def _plain(value: Any) -> bool:
@@ -325,42 +303,10 @@ def _labels(given: dict[str, Any], name: str) -> list[str]:
         if [int(key) for key in sorted(names, key=int)] != list(range(len(names))) or not 0 < len(names) <= 1000:
             raise ValueError
     except (TypeError, ValueError, LookupError, AttributeError):
-        raise TeacherError(f"config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …") from None
+        raise TeacherError(worded("config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …",
+                                  name=name)) from None  # fmt: skip
     cleaned = ["".join(letter for letter in str(one) if letter.isprintable())[:64] for one in ordered]
     return cleaned if len(set(cleaned)) == len(cleaned) else [f"LABEL_{i}" for i in range(len(cleaned))]
-
-
-def _shards(index: Path, folder: Path, name: str) -> tuple[Path, ...]:
-    parts = _read_shard_names(index, name)
-    for part in parts:
-        if not re.fullmatch(r"[\w.-]+\.safetensors", part) or not (folder / part).is_file():
-            raise TeacherError(f"{index.name} of {name} names {part[:64]!r}, which is not there.")
-    return tuple(folder / part for part in parts)
-
-
-def _read_shard_names(index: Path, name: str) -> list[str]:
-    try:
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        return sorted({str(one) for one in names})
-    except (ValueError, OSError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise TeacherError(f"{index.name} of {name} can't be read.") from error
-
-
-def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
-    """The shapes that a safetensors file announces: eight bytes of length, then JSON."""
-    try:
-        with open(file, "rb") as opened:
-            (length,) = struct.unpack("<Q", opened.read(8))
-            if length > min(100_000_000, file.stat().st_size):
-                raise ValueError("its header is longer than the file")
-            header = json.loads(opened.read(length))
-        shapes = {key: tuple(map(int, one["shape"])) for key, one in header.items() if key != "__metadata__"}
-        ends = [int(one["data_offsets"][1]) for key, one in header.items() if key != "__metadata__"]
-        if max(ends, default=0) + length + 8 != file.stat().st_size:
-            raise ValueError("it was cut off or holds more than its header says")
-    except (ValueError, OSError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
-        raise TeacherError(f"{file.name} of {name} is damaged ({error}). Download it again.") from error
-    return shapes
 
 
 def _take_space_before_mask(tokenizer_: Any) -> None:

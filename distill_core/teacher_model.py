@@ -15,7 +15,7 @@ from torch import Tensor
 
 from distill_core.device import autocast, device, fast_dtype
 from distill_core.errors import TeacherError
-from distill_core.sentences import percent
+from distill_core.sentences import worded
 from distill_core.text import MASK, plain
 
 Text = tuple[str, ...]
@@ -149,8 +149,9 @@ class Teacher:
         """Raises TeacherError where its tokenizer plainly isn't made for `texts`."""
         share = self.unknown_share(texts[:SAMPLE])
         if share > UNKNOWN_SHARE:
-            raise TeacherError(f"{self.name} doesn't know {percent(share, 0)} of the tokens of these texts: its "
-                               "tokenizer is for another language, or damaged. Choose another teacher.")  # fmt: skip
+            raise TeacherError(worded(
+                "{name} doesn't know {share:.0%} of the tokens of these texts: its tokenizer is for another "
+                "language, or damaged. Choose another teacher.", name=self.name, share=share))  # fmt: skip
 
     def pieces(self) -> Tokenizer:
         """Its tokenizer as a plain `tokenizers` one, neither cutting nor padding. Ids are rows of `input_table`.
@@ -161,8 +162,9 @@ class Teacher:
             return plain(self.tokenizer.backend_tokenizer)
         if hasattr(self.tokenizer, "bpe_ranks") and hasattr(self.tokenizer, "encoder"):
             return _from_merges(self.tokenizer)
-        raise TeacherError(f"The tokenizer of {self.name} can't give its pieces to a student. Choose whole words "
-                           "instead (vocabulary=words).")  # fmt: skip
+        raise TeacherError(worded(
+            "The tokenizer of {name} can't give its pieces to a student. Choose whole words instead ({knob:knob}).",
+            name=self.name, knob="vocabulary=words"))  # fmt: skip
 
     def input_table(self) -> Tensor:
         """Its own table of word pieces, (pieces, its width) float32, a copy."""
@@ -220,8 +222,9 @@ class Teacher:
         start = next((i for i, mark in enumerate(special) if not mark), len(ids))
         end = next((i for i, mark in enumerate(reversed(special)) if not mark), 0)
         if not start and not end:
-            raise TeacherError(f"The tokenizer of {self.name} puts no special tokens around a text, which its model "
-                               "expects. Its tokenizer.json lacks a post_processor.")  # fmt: skip
+            raise TeacherError(worded(
+                "The tokenizer of {name} puts no special tokens around a text, which its model expects. Its "
+                "tokenizer.json lacks a post_processor.", name=self.name))  # fmt: skip
         return ids[:start], ids[len(ids) - end :]
 
 

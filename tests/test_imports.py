@@ -20,6 +20,7 @@ FLOORS = {
     "groups": 3, "text": 3, "device": 3,
     "tasks": 3, "augment": 3, "students": 3, "losses": 3, "vectors": 3,
     "cache": 3, "kept": 4, "teacher": 4, "teacher_guard": 4, "teacher_labels": 4, "teacher_model": 4,
+    "teacher_weights": 4,
     "label": 4, "transfer": 4, "train": 4, "evaluate": 4, "measures": 4, "calibration": 4, "verdict": 4, "artifact": 4,
     "members": 3, "answers": 4, "cost": 4, "learn": 4, "pace": 5, "foreign": 4, "summary": 4, "bundle": 5,
     "pipeline": 5, "card": 4, "states": 5,

@@ -228,7 +228,7 @@ def test_check_finds_exchanged_labels_and_chance():
     truth = [0, 1] * 50
     assert teacher.check(says(truth, 0.9), truth, LABELS) == []
     assert "'bad' would be on 50 %" in teacher.check(says(truth, 0.54), truth, LABELS)[0].text
-    with pytest.raises(TeacherError, match="its bad is your good, its good is your bad"):
+    with pytest.raises(TeacherError, match="its bad is your good; its good is your bad"):
         teacher.check(says(truth, 0.1), truth, LABELS)
     assert teacher.check(says(truth[:10], 0.1), truth[:10], LABELS)[0].level == "warning"  # ten rows prove no exchange
 
@@ -360,7 +360,7 @@ def test_a_tokenizer_larger_than_the_model_is_refused(model):
     raw = json.loads((model / "tokenizer.json").read_text())
     raw["model"]["vocab"] = {**raw["model"]["vocab"], "zebra": 5000}
     (model / "tokenizer.json").write_text(json.dumps(raw))
-    refused(model, "5000", "don't belong together")
+    refused(model, "5,000", "don't belong together")
 
 
 def test_a_tokenizer_for_another_language_is_refused(asked, texts):
