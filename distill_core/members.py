@@ -12,7 +12,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from distill_core.config import Config
-from distill_core.sentences import percent
+from distill_core.sentences import Sentence, worded
 
 LEVEL = 0.95
 
@@ -34,9 +34,13 @@ class Member:
         """`what`, a stage or a series, as this member's: "student/loss" or "student/loss@textcnn-1"."""
         return f"{what}@{self.name}" if self.name else what
 
-    def __str__(self) -> str:
-        part = f", {percent(self.share, 0)} of the transfer set" if self.share < 1 else ""
-        return f"{self.student}, seed {self.seed}{part}"
+    @property
+    def called(self) -> Sentence:
+        """What the log calls it."""
+        if self.share < 1:
+            return worded("{student}, seed {seed}, {share:.0%} of the transfer set", student=self.student,
+                          seed=self.seed, share=self.share)  # fmt: skip
+        return worded("{student}, seed {seed}", student=self.student, seed=self.seed)
 
 
 def plan(config: Config) -> list[Member]:

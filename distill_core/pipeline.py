@@ -38,12 +38,12 @@ from distill_core.events import (
 from distill_core.learn import Kept, Learned, Lessons, in_turn
 from distill_core.members import Member
 from distill_core.parts import VECTORS
-from distill_core.sentences import made, worded
+from distill_core.sentences import Sentence, made, sentence, worded
 from distill_core.teacher import Teacher
 from distill_core.vectors._nearest import nearest
 
 Steps = Generator[Event, None, Any]  # a stage: yields events, returns True where its result was there already
-FORMAT = 4  # raise when what a stage caches changes its meaning
+FORMAT = 5  # raise when what a stage caches changes its meaning
 
 
 def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -100,8 +100,8 @@ class _Run:
         else:
             self.teacher_ = teachers.load(teachers.name_for(config), rows.labels, rows.pair, config)
         teacher: Teacher = self.teacher_
-        for sentence in teacher.notes:
-            yield Note(sentence, about="teacher")
+        for note in teacher.notes:
+            yield Note(note, about="teacher")
         fact = {name: getattr(teacher, name) for name in ("name", "fingerprint", "parameters", "bytes", "max_tokens")}
         write_whole(self.folder / "teacher.json", json.dumps(fact).encode())
         yield Fact("teacher", fact)
@@ -123,8 +123,8 @@ class _Run:
         if self.config.unseen == "nearest" and self.words.kind == "pieces":
             self.words = self.words.aliased(self._nearest())
         self.vectors, said, cached = self._starting_vectors()
-        for sentence in said:
-            yield Note(sentence, about="transfer")
+        for note in said:
+            yield Note(note, about="transfer")
         yield Fact("vocabulary", {"size": self.words.size, "width": self.vectors.shape[1], "cached": cached})
 
     def control(self) -> Steps:
@@ -170,7 +170,7 @@ class _Run:
             if learned.whole and learned.scores and len(self.members) > 1:
                 reached = learned.scores[self.metric]
                 yield Note(worded("{turn} of {all}, {member}: {metric:metric} {reached:.3f} on the validation rows.",
-                                  turn=turn + 1, all=len(self.members), member=str(member), metric=self.metric,
+                                  turn=turn + 1, all=len(self.members), member=member.called, metric=self.metric,
                                   reached=float(reached)), about="student")  # fmt: skip
         self.finished = sum(learned.whole for learned in self.learned.values())
         return all(learned.cached for learned in self.learned.values())
@@ -293,7 +293,7 @@ class _Run:
             save_file({"nearest": table}, place / "nearest.safetensors")
         return found
 
-    def _starting_vectors(self) -> tuple[Tensor, list[str], bool]:
+    def _starting_vectors(self) -> tuple[Tensor, list[Sentence], bool]:
         """The table, what its source had to say, and whether it was there already."""
         config = self.config
         key = {
@@ -301,15 +301,16 @@ class _Run:
             "seed": config.seed, "teacher": self.teacher_.fingerprint, "entries": digest(self.words.entries),
         }  # fmt: skip
         if entry := self.cache.get("vectors", key):
-            said = json.loads((entry / "said.json").read_text(encoding="utf-8"))
-            return load_file(entry / "vectors.safetensors")["vectors"], said, True
+            kept = json.loads((entry / "said.json").read_text(encoding="utf-8"))
+            return load_file(entry / "vectors.safetensors")["vectors"], [sentence(*one) for one in kept], True
         generator = torch.Generator().manual_seed(config.seed)
         said = []
-        made = VECTORS.get(config.vectors).make(self.words, self.teacher_, config.width, config, generator, said.append)
+        make = VECTORS.get(config.vectors).make
+        table = make(self.words, self.teacher_, config.width, config, generator, said.append)
         with self.cache.put("vectors", key) as place:
-            save_file({"vectors": made.contiguous()}, place / "vectors.safetensors")
-            (place / "said.json").write_text(json.dumps(said), encoding="utf-8")
-        return made, said, False
+            save_file({"vectors": table.contiguous()}, place / "vectors.safetensors")
+            (place / "said.json").write_text(json.dumps([(one, made(one)) for one in said]), encoding="utf-8")
+        return table, said, False
 
     def _write_texts(self, found: dict[str, np.ndarray]) -> None:
         """The scored rows with everyone's calibrated probabilities, one JSON object a line."""
@@ -333,5 +334,5 @@ def _file_key(file: str | None) -> list[Any] | None:
 
 
 def _notes(said: Iterable[tuple[str, str]], stage: str) -> Iterator[Note]:
-    for level, sentence in said:
-        yield Note(sentence, level, stage)
+    for level, note in said:
+        yield Note(note, level, stage)

@@ -80,7 +80,7 @@ def figures(summary):
 def test_the_plan_of_a_run():
     assert plan(Config.of(student="bilstm", seed=3)) == [Member("bilstm", 3)]
     found = plan(Config.of(student="bilstm", seed=3, seeds=2, students="bag,bilstm", learning_curve="0.1,0.5"))
-    assert [str(member) for member in found] == [
+    assert [member.called for member in found] == [
         "bilstm, seed 3", "bilstm, seed 4", "bag, seed 3", "bag, seed 4",
         "bilstm, seed 3, 10 % of the transfer set", "bilstm, seed 3, 50 % of the transfer set",
     ]  # fmt: skip

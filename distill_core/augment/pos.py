@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
+from distill_core.sentences import worded
 from distill_core.text import MASK
 
 LEVEL = "word"
@@ -61,17 +62,21 @@ def tagger(language: str) -> tuple[Tagger | None, str]:
     try:
         import spacy
     except ImportError:
-        return None, _off(language, 'Install it with: pip install "stillroom[spacy]", then a pipeline.')
+        cure = worded("Install it with: {command}, then a pipeline.", command='pip install "stillroom[spacy]"')
+        return None, _off(language, cure)
     installed = sorted(name for name in spacy.util.get_installed_models() if name.startswith(f"{language}_"))
     for name in installed:
         pipeline = spacy.load(name, exclude=["parser", "ner", "lemmatizer", "attribute_ruler"])
         if {"tagger", "morphologizer"} & set(pipeline.pipe_names):
             return _spacy_tagger(pipeline), ""
-    return None, _off(language, "Install one with: python -m spacy download NAME (spacy.io/models lists the names).")
+    cure = worded("Install one with: {command} ({address} lists the names).",
+                  command="python -m spacy download NAME", address="spacy.io/models")  # fmt: skip
+    return None, _off(language, cure)
 
 
 def _off(language: str, cure: str) -> str:
-    return f"no spaCy pipeline that tags parts of speech is installed for the language {language!r}. {cure}"
+    return worded("no spaCy pipeline that tags parts of speech is installed for the language {language}. {cure}",
+                  language=repr(language), cure=cure)  # fmt: skip
 
 
 def _pattern_tagger() -> Tagger:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from distill_core.sentences import Sentence, worded
 from distill_core.text import Vocabulary, plain
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 SCALE = 0.15
 RANDOM = 0.1
-Say = Callable[[str], None]  # takes a sentence for the run's log
+Say = Callable[[Sentence], None]  # takes a sentence for the run's log
 
 
-def silent(sentence: str) -> None:
+def silent(sentence: Sentence) -> None:
     """The Say that says nothing."""
 
 
@@ -46,13 +47,14 @@ def teacher_pieces(vocabulary: Vocabulary, teacher: "Teacher") -> list[list[int]
     return found
 
 
-def fitted(rows: Tensor, known: Tensor, width: int, source: str, generator: torch.Generator, say: Say) -> Tensor:
+def fitted(rows: Tensor, known: Tensor, width: int, source: Sentence, generator: torch.Generator, say: Say) -> Tensor:
     """`rows` (n, d) as a float32 table (n, width): `reduced` where they are wider, and where they are narrower all
     that they hold, with random numbers beside it; `say` then tells so."""
     own = rows.shape[1]
     if width <= own:
         return reduced(rows, known, width)
-    say(f"{source[0].upper()}{source[1:]} have {own} numbers each; the other {width - own} of {width} start at random.")
+    say(worded("{source} have {own:,} numbers each; the other {rest:,} of {width:,} start at random.", source=source,
+               own=own, rest=width - own, width=width))  # fmt: skip
     beside = torch.randn(len(rows), width - own, generator=generator) * RANDOM
     return torch.cat([reduced(rows, known, own), beside * known[:, None]], dim=1)
 

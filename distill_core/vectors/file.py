@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from distill_core.config import Config
-from distill_core.errors import DataError, KnobError
-from distill_core.sentences import percent
+from distill_core.errors import DataError, KnobError, refusal
+from distill_core.sentences import Sentence, worded
 from distill_core.text import Vocabulary
 from distill_core.vectors._rows import RANDOM, Say, fitted, scaled, silent
 
@@ -31,24 +31,23 @@ def make(
     row is zero. `say` gets the coverage. Raises KnobError where there is no file, DataError where a line is broken or
     no entry is in it."""
     if not config.vectors_file:
-        raise KnobError("The starting vectors 'file' need vectors_file: a word2vec or GloVe file as text.")
+        raise KnobError(worded("The starting vectors 'file' need {knob:knob}: a word2vec or GloVe file as text.",
+                               knob="vectors_file"), "vectors_file")  # fmt: skip
     path = Path(config.vectors_file)
     wanted = _wanted(vocabulary)
     found: dict[str, np.ndarray] = {}
     for word, vector in _read(path, wanted):
         found.setdefault(word, vector)
     if not found:
-        raise DataError(
-            f"None of the vocabulary's {vocabulary.size:,} entries is in {path.name}. Is it a file for "
-            f"another language? Else choose other starting vectors."
-        )
+        raise DataError(worded(
+            "None of the vocabulary's {n:,} entries is in {name}. Is it a file for another language? Else choose "
+            "other starting vectors.", n=vocabulary.size, name=path.name))  # fmt: skip
     # A word as it is written comes before its lower-cased form.
     rows = {row: found[name] for name in found for row in wanted[name]}
     rows.update({row: found[name] for name in found for row in wanted[name] if _bare(vocabulary, row) == name})
-    say(
-        f"{path.name} holds vectors for {len(rows):,} of the vocabulary's {vocabulary.size - 3:,} entries "
-        f"({percent(len(rows) / max(1, vocabulary.size - 3), 0)}); the others start at random."
-    )
+    say(worded("{name} holds vectors for {n:,} of the vocabulary's {all:,} entries ({share:.0%}); the others start at "
+               "random.", name=path.name, n=len(rows), all=vocabulary.size - 3,
+               share=len(rows) / max(1, vocabulary.size - 3)))  # fmt: skip
     known = torch.zeros(vocabulary.size, dtype=torch.bool)
     known[list(rows)] = True
     length = len(next(iter(rows.values())))
@@ -57,7 +56,7 @@ def make(
     table = (
         scaled(source, known)
         if length == width
-        else fitted(source, known, width, f"the vectors of {path.name}", generator, say)
+        else fitted(source, known, width, worded("The vectors of {name}", name=path.name), generator, say)
     )
     missing = ~known
     missing[vocabulary.pad] = False
@@ -87,13 +86,15 @@ def _read(path: Path, wanted: dict[str, list[int]]) -> Iterator[tuple[str, np.nd
     try:
         file = path.open(encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
-        raise DataError(f"The vectors file {path} can't be opened ({error.strerror}). Check the path.") from None
+        raise DataError(worded("The vectors file {file} can't be opened ({why}). Check the path.", file=str(path),
+                               why=refusal(error))) from None  # fmt: skip
     with file:
         length = 0
         for number, line in enumerate(file, 1):
             parts = line.rstrip().split(" ")
             if number <= 2 and ("\0" in line or "\ufffd" in line):
-                raise DataError(f"{path.name} isn't text. Convert it to word2vec's or GloVe's text format first.")
+                raise DataError(worded("{name} isn't text. Convert it to word2vec's or GloVe's text format first.",
+                                       name=path.name))  # fmt: skip
             if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                 length = int(parts[1])
             elif parts != [""]:
@@ -101,10 +102,10 @@ def _read(path: Path, wanted: dict[str, list[int]]) -> Iterator[tuple[str, np.nd
                 # GloVe has words with spaces in them: the numbers are the last ones.
                 word, numbers = " ".join(parts[:-length] if length else parts), parts[-length:]
                 if length < 1 or len(parts) <= length or (len(parts) > length + 1 and _all_numbers(parts[1:])):
-                    raise DataError(
-                        f"Row {number} of {path.name} has {len(parts) - 1} numbers after its word where {length} were "
-                        f"expected. Every row is a word and as many numbers, with one space between."
-                    )
+                    raise DataError(worded(
+                        "{row} has {n:,} numbers after its word where {wanted:,} were expected. Every row is a word "
+                        "and as many numbers, with one space between.", row=_place(number, path), n=len(parts) - 1,
+                        wanted=length))  # fmt: skip
                 if word in wanted or number <= 2:
                     vector = _numbers(numbers, number, word, path)
                     if word in wanted:
@@ -125,5 +126,10 @@ def _numbers(parts: list[str], number: int, word: str, path: Path) -> np.ndarray
     except ValueError:
         vector = np.array([np.nan], dtype=np.float32)
     if not np.isfinite(vector).all():
-        raise DataError(f"Row {number} of {path.name} ({word!r}) holds something that is not a finite number.")
+        raise DataError(worded("{row} ({word}) holds something that is not a finite number.", row=_place(number, path),
+                               word=repr(word)))  # fmt: skip
     return vector
+
+
+def _place(number: int, path: Path) -> Sentence:
+    return worded("Row {number:,} of {source}", number=number, source=path.name)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from distill_core.config import Config
+from distill_core.sentences import worded
 from distill_core.text import Vocabulary
 from distill_core.vectors._rows import Say, fitted, silent, teacher_pieces
 
@@ -28,4 +29,4 @@ def make(
     found = teacher.static_vectors([ids for ids in pieces if ids]).float().cpu()
     rows = torch.zeros(vocabulary.size, found.shape[1])
     rows[known] = found
-    return fitted(rows, known, width, "the teacher's static vectors", generator, say)
+    return fitted(rows, known, width, worded("The teacher's static vectors"), generator, say)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from distill_core.config import Config
+from distill_core.sentences import worded
 from distill_core.text import Vocabulary
 from distill_core.vectors._rows import Say, fitted, silent, teacher_pieces
 
@@ -30,4 +31,4 @@ def make(
         if ids:
             rows[row] = source[ids].mean(0)
     known = torch.tensor([bool(ids) for ids in pieces])
-    return fitted(rows, known, width, "the rows of the teacher's word-piece table", generator, say)
+    return fitted(rows, known, width, worded("The rows of the teacher's word-piece table"), generator, say)
