@@ -19,8 +19,9 @@ from torch import nn
 from distill_core import card
 from distill_core.cache import write_whole
 from distill_core.config import Config
-from distill_core.errors import DataError
+from distill_core.errors import DataError, refusal
 from distill_core.parts import STUDENTS
+from distill_core.sentences import worded
 from distill_core.students import Student, logits, pad
 from distill_core.text import Vocabulary
 
@@ -103,7 +104,8 @@ def load(folder: Path) -> Predictor:
     """The student in `folder`. Raises DataError where there is none."""
     folder = Path(folder)
     if not (folder / SETTINGS).is_file():
-        raise DataError(f"There is no student in {folder}: it has no {SETTINGS}. Give the folder that export wrote.")
+        raise DataError(worded("There is no student in {folder}: it has no {file}. Give the folder that export wrote.",
+                               folder=str(folder), file=SETTINGS))  # fmt: skip
     name = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["student"]
     return Predictor.load(folder, STUDENTS.get(name).Encoder)
 
@@ -115,7 +117,8 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
     folder = Path(folder)
     try:
         if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
-            raise DataError(f"{folder} already holds something else. Name a new or an empty folder.")
+            raise DataError(worded("{folder} already holds something else. Name a new or an empty folder.",
+                                   folder=str(folder)))  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(student).iterdir():
             if file.is_file():
@@ -123,8 +126,8 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
         (folder / "predict.py").write_text(_program(predictor.settings["student"]), encoding="utf-8")
         (folder / "README.md").write_text(card.written(report, predictor.labels, predictor.settings), encoding="utf-8")
     except OSError as error:
-        why = error.strerror or error
-        raise DataError(f"The student can't be written to {folder} ({why}). Name a folder you may write to.") from error
+        raise DataError(worded("The student can't be written to {folder} ({why}). Name a folder you may write to.",
+                               folder=str(folder), why=refusal(error))) from error  # fmt: skip
     return folder
 
 

@@ -27,9 +27,10 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from distill_core import foreign
-from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError
+from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError, refusal
 from distill_core.events import ENDED, Ended, Event, Note
 from distill_core.host import public_host
+from distill_core.sentences import worded
 from distill_core.store import Row, Store, new_id
 
 FORMAT = 1
@@ -53,12 +54,13 @@ def pack(store: Store, run: str, file: Path) -> Path:
     """Writes the ended run to `file`, whole or not at all. Raises UserError."""
     row = store.run(run)
     if row.example:
-        raise UserError(f"Run {run} is an example that everybody has. Pack a run of your own.")
+        raise UserError(worded("Run {run} is an example that everybody has. Pack a run of your own.", run=run))
     if row.status not in ENDED:
-        raise UserError(f"Run {run} is {row.status}. Wait for its end or stop it, then pack it.")
+        raise UserError(worded("Run {run} has not ended ({status:status}). Wait for its end or stop it, then pack it.",
+                               run=run, status=row.status))  # fmt: skip
     file = file.expanduser()
     if file.exists():
-        raise UserError(f"{file} is there already. Name a new file.")
+        raise UserError(worded("{file} is there already. Name a new file.", file=str(file)))
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
@@ -66,8 +68,8 @@ def pack(store: Store, run: str, file: Path) -> Path:
             made.writestr("manifest.json", json.dumps({"format": FORMAT, "members": members}, indent=1))
         os.replace(part, file)
     except OSError as error:
-        why = error.strerror or error
-        raise UserError(f"The run can't be written to {file} ({why}). Name a file in a folder of yours.") from error
+        raise UserError(worded("The run can't be written to {file} ({why}). Name a file in a folder of yours.",
+                               file=str(file), why=refusal(error))) from error  # fmt: skip
     finally:
         part.unlink(missing_ok=True)
     return file
@@ -183,11 +185,15 @@ def unpack(store: Store, file: Path) -> str:
             (place / name).unlink(missing_ok=True)
         return _keep(store, place, row, events, points)
     except FileNotFoundError:
-        raise DataError(f"There is no file {str(file)!r}. Check the name and the folder.") from None
+        raise DataError(worded(
+            "There is no file {file}. Check the name and the folder.", file=repr(str(file)))) from None  # fmt: skip
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
-        raise DataError(f"{file.name} can't be read as a run ({error}). Give a file that `pack` wrote.") from None
+        raise DataError(worded(
+            "{name} can't be read as a run ({why}). Give a file that “Export run” wrote.", name=file.name,
+            why=str(error))) from None  # fmt: skip
     except OSError as error:
-        raise DataError(f"{file.name} can't be read ({error.strerror or error}).") from None
+        raise DataError(worded("{file} can't be read: {why}. Check the name and its permissions.", file=file.name,
+                               why=refusal(error))) from None  # fmt: skip
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -196,28 +202,29 @@ def _checked(given: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
     """What the manifest says of each member, once it agrees with what the zip claims to hold."""
     infos = {info.filename: info for info in given.infolist()}
     if len(infos) > MEMBERS or len(infos) != len(given.infolist()):
-        raise DataError(f"{name} is not a run: it holds {len(given.infolist())} members, or one of them twice.")
+        raise DataError(worded("{name} is not a run: it holds {n:,} members, or one of them twice.", name=name,
+                               n=len(given.infolist())))  # fmt: skip
     if "manifest.json" not in infos:
-        raise DataError(
-            f"{name} is not a run: it holds no manifest.json. Give a file that `pack` or “Export run” wrote."
-        )
+        raise DataError(worded("{name} is not a run: it holds no manifest.json. Give a file that “Export run” wrote.",
+                               name=name))  # fmt: skip
     manifest = foreign.parsed(_bytes(given, "manifest.json", LIMITS["manifest.json"]), name)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         said = manifest.get("format") if isinstance(manifest, dict) else None
-        raise DataError(
-            f"{name} has the format {said!r}, and this Stillroom reads {FORMAT}. Update the older of the two."
-        )
+        raise DataError(worded(
+            "{name} has the format {said}, and this Stillroom reads {format}. Update the older of the two.", name=name,
+            said=repr(said), format=FORMAT))  # fmt: skip
     members = foreign.manifest(manifest.get("members"), name)
     if set(members) | {"manifest.json"} != set(infos) or not set(NEEDED) <= set(members):
-        raise DataError(f"{name} does not hold what its manifest says. It is damaged or was changed.")
+        raise DataError(worded("{name} does not hold what its manifest says. It is damaged or was changed.", name=name))
     for member, said in members.items():
         if said["bytes"] > _limit(member, name):
-            raise DataError(f"{name} holds {member} with {said['bytes']:,} bytes, more than a run can have.")
+            raise DataError(worded("{name} holds {member} with {n:,} bytes, more than a run can have.", name=name,
+                                   member=member, n=said["bytes"]))  # fmt: skip
     allowed = TOTAL_PUBLIC if public_host() else TOTAL
     if (total := sum(said["bytes"] for said in members.values())) > allowed:
-        raise DataError(
-            f"{name} unpacks to {total / MB:,.0f} MB; {allowed // MB:,} MB is the most that is taken in here."
-        )
+        raise DataError(worded(
+            "{name} unpacks to {size:,.0f} MB; {most:,} MB is the most that is taken in here.", name=name,
+            size=total / MB, most=allowed // MB))  # fmt: skip
     return members
 
 
@@ -225,7 +232,8 @@ def _limit(member: str, name: str) -> int:
     if STUDENT.fullmatch(member):
         return STUDENT_LIMIT
     if member not in LIMITS:
-        raise DataError(f"{name} holds {member[:80]!r}, which is no part of a run.")
+        raise DataError(worded(
+            "{name} holds {member}, which is no part of a run.", name=name, member=repr(member[:80])))  # fmt: skip
     return LIMITS[member]
 
 
@@ -233,7 +241,9 @@ def _bytes(given: zipfile.ZipFile, member: str, most: int) -> bytes:
     with given.open(member) as stream:
         content = stream.read(most + 1)
     if len(content) > most:
-        raise DataError(f"{Path(given.filename or '').name} holds {member} with more than {most:,} bytes.")
+        raise DataError(worded(
+            "{name} holds {member} with more than {most:,} bytes.", name=Path(given.filename or "").name, member=member,
+            most=most))  # fmt: skip
     return content
 
 
@@ -248,7 +258,8 @@ def _read(given: zipfile.ZipFile, member: str, said: dict[str, Any], place: Path
             digest.update(chunk)
             out.write(chunk)
     if left or digest.hexdigest() != said["sha256"]:
-        raise DataError(f"{Path(given.filename or '').name} is damaged: {member} is not what its manifest says.")
+        raise DataError(worded("{name} is damaged: {member} is not what its manifest says.",
+                               name=Path(given.filename or "").name, member=member))  # fmt: skip
 
 
 def _try_student(folder: Path, name: str) -> None:
@@ -266,9 +277,8 @@ def _try_student(folder: Path, name: str) -> None:
     except BaseException as error:  # the tokenizer's own panic is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        raise DataError(
-            f"The student in {name} can't be loaded ({type(error).__name__}). The file is damaged."
-        ) from None
+        raise DataError(worded("The student in {name} can't be loaded ({error}). The file is damaged.", name=name,
+                               error=type(error).__name__)) from None  # fmt: skip
 
 
 def _keep(store: Store, place: Path, row: dict[str, Any], events: Any, points: Any) -> str:

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from distill_core.config import Config
-from distill_core.errors import DataError, UserError
+from distill_core.config import Config, wanted
+from distill_core.errors import DataError, UserError, unreadable
 from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
-from distill_core.sentences import taken
+from distill_core.sentences import Sentence, sentence, taken, worded
 from distill_core.summary import Count, Label, Metric, Share, Summary
 
 DEPTH, LINE = 16, 1 << 20
@@ -81,31 +81,30 @@ def is_teacher(name: Any) -> bool:
     return isinstance(name, str) and TEACHER.fullmatch(name) is not None and not Path(name).is_dir()
 
 
-def parsed(content: bytes, where: str) -> Any:
+def parsed(content: bytes, where: Sentence) -> Any:
     """The JSON value of `content`."""
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_no_number)
         _walk(value)
     except (ValueError, RecursionError) as error:
-        told = "too deep" if isinstance(error, RecursionError) else str(error)[:80]
-        raise DataError(f"{where} can't be read as JSON ({told}).") from None
+        raise DataError(worded("{where} can't be read: {why}.", where=where, why=unreadable(error))) from None
     return value
 
 
 def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
     """The members of a manifest."""
-    members = _fits(TypeAdapter(dict[str, Member]), value, f"the manifest of {where}")
+    members = _fits(TypeAdapter(dict[str, Member]), value, _of("manifest.json", where))
     return {name: member.model_dump() for name, member in members.items()}
 
 
 def read(folder: Path, where: str) -> tuple[dict[str, Any], list[tuple[float, Event]], list[tuple[str, int, float]]]:
     """The row, the (time, event)s and the (series, step, value)s of the unpacked members in `folder`; the members that
     stay files are checked in place."""
-    about = _fits(About, _file(folder / "run.json", where), f"run.json of {where}")
+    about = _fits(About, _file(folder / "run.json", where), _of("run.json", where))
     if about.status not in ENDED or about.stage not in ("", *STAGES):
-        raise DataError(
-            f"{where} holds a run that is {about.status[:40]!r}. Only a run that has ended can be taken in."
-        )
+        raise DataError(worded(
+            "{where} holds a run that is {status}. Only a run that has ended can be taken in.", where=where,
+            status=repr(about.status[:40])))  # fmt: skip
     config = _config(_file(folder / "config.json", where), where)
     summary = _file(folder / "summary.json", where) if (folder / "summary.json").is_file() else None
     if summary is not None:
@@ -115,12 +114,20 @@ def read(folder: Path, where: str) -> tuple[dict[str, Any], list[tuple[float, Ev
     _texts(folder / "texts.jsonl", (summary or {}).get("labels") or [], where)
     _teacher(folder / "teacher.json", where)
     _student(folder / "student", where)
-    return about.model_dump() | {"config": config, "summary": summary}, events, points
+    row = about.model_dump() | {"config": config, "summary": summary, "message": _last(about.message, events)}
+    return row, events, points
+
+
+def _last(message: str, events: list[tuple[float, Event]]) -> Sentence:
+    """The row's message with what it was made of, as the event has it that said it."""
+    said = (event for _, event in reversed(events) if isinstance(event, Note | Ended))
+    words = ((event.text if isinstance(event, Note) else event.message, event.made) for event in said)
+    return sentence(message, next((made for text, made in words if text == message), None))
 
 
 def _config(value: Any, where: str) -> dict[str, Any]:
     """What was asked. Files are known by name alone, and a consent is not taken over from the sender."""
-    config = _fits(TypeAdapter(dict[str, Any]), value, f"config.json of {where}")
+    config = _fits(TypeAdapter(dict[str, Any]), value, _of("config.json", where))
     for knob in FILES:
         if config.get(knob) is not None:
             config[knob] = PureWindowsPath(str(config[knob])).name  # knows both kinds of slashes
@@ -129,7 +136,7 @@ def _config(value: Any, where: str) -> dict[str, Any]:
 
 def _summary(value: Any, where: str) -> dict[str, Any]:
     """The summary, each sentence of it with what it was made of where that is true."""
-    _fits(Summary, value, f"summary.json of {where}")
+    _fits(Summary, value, _of("summary.json", where))
     if "verdict" not in value:
         return value
     said = [[level, text, taken(made[0] if made else None, text)] for level, text, *made in value["verdict"]]
@@ -139,10 +146,10 @@ def _summary(value: Any, where: str) -> dict[str, Any]:
 def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
     line_of_events = TypeAdapter(tuple[Time, str, dict[str, Any]])
     for number, line in enumerate(_lines(file, where), 1):
-        place = f"line {number} of events.jsonl of {where}"
+        place = _line(number, "events.jsonl", where)
         when, kind, body = _fits(line_of_events, line, place, strict=False)  # JSON has no tuples
         if number > EVENTS:
-            raise DataError(f"{where} holds more than {EVENTS:,} events.")
+            raise DataError(worded("{where} holds more than {most:,} events.", where=where, most=EVENTS))
         if kind not in KINDS:
             continue  # of a newer version
         said = _fits(TypeAdapter(KINDS[kind]), body, place, strict=False)
@@ -155,7 +162,8 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
             text = said.text if isinstance(said, Note) else said.message
             said = replace(said, made=taken(said.made, text))
         if isinstance(said, Ended) and said.status not in ENDED:
-            raise DataError(f"{place} ends the run as {said.status[:40]!r}, which is no end of one.")
+            raise DataError(worded("{where} ends the run as {status}, which is no end of one.", where=place,
+                                   status=repr(said.status[:40])))  # fmt: skip
         yield when, said
 
 
@@ -163,22 +171,22 @@ def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
     check = TypeAdapter(tuple[Annotated[str, Field(max_length=100)], Count, Value | None])
     for number, line in enumerate(_lines(file, where), 1):
         if number > POINTS:
-            raise DataError(f"{where} holds more than {POINTS:,} points.")
-        series, step, value = _fits(check, line, f"line {number} of points.jsonl of {where}", strict=False)
+            raise DataError(worded("{where} holds more than {most:,} points.", where=where, most=POINTS))
+        series, step, value = _fits(check, line, _line(number, "points.jsonl", where), strict=False)
         yield series, step, float("nan") if value is None else value
 
 
 def _texts(file: Path, labels: list[str], where: str) -> None:
     sides = TypeAdapter(Annotated[list[str], Field(min_length=1, max_length=2)])
     for number, line in enumerate(_lines(file, where) if file.is_file() else (), 1):
-        place = f"line {number} of texts.jsonl of {where}"
+        place = _line(number, "texts.jsonl", where)
         row = _fits(TypeAdapter(dict[str, Any]), line, place)
         _fits(sides, row.get("text"), place)
         if missing := {"student", "teacher"} - set(row):
-            raise DataError(f"{place} lacks the answer of the {sorted(missing)[0]}.")
+            raise DataError(worded("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
         said = [_fits(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
         if row.get("label") not in labels or any(len(shares) != len(labels) for shares in said):
-            raise DataError(f"{place} does not fit the run's labels.")
+            raise DataError(worded("{where} does not fit the run's labels.", where=place))
 
 
 def _teacher(file: Path, where: str) -> None:
@@ -196,7 +204,7 @@ def _student(folder: Path, where: str) -> None:
     if not folder.is_dir():
         return
     for file in folder.glob("*.json"):
-        parsed(file.read_bytes(), f"{file.name} of {where}")
+        _file(file, where)
     for file in folder.glob("*.safetensors"):
         from safetensors import SafetensorError, safe_open
 
@@ -204,24 +212,28 @@ def _student(folder: Path, where: str) -> None:
             with safe_open(file, framework="np"):
                 pass
         except SafetensorError as error:
-            raise DataError(f"{file.name} of {where} is not a safetensors file ({error}).") from None
+            raise DataError(worded("{where} is not a safetensors file ({why}).", where=_of(file.name, where),
+                                   why=str(error))) from None  # fmt: skip
     weights, settings = folder / "model.safetensors", folder / "student.json"
     if not weights.is_file() or not settings.is_file():
-        raise DataError(f"The student in {where} is not whole: student.json and model.safetensors belong to it.")
+        raise DataError(worded("The student in {where} is not whole: student.json and model.safetensors belong to it.",
+                               where=where))  # fmt: skip
     value = _file(settings, where)
-    found = _fits(Settings, value, f"student.json of {where}")
+    found = _fits(Settings, value, _of("student.json", where))
     try:
         Config.of(
             **{knob: value[knob] for knob in ("hidden", "fc", "dropout", "channels", "max_tokens") if knob in value}
         )
     except UserError as error:
-        raise DataError(f"student.json of {where} can't be used: {error}") from None
+        raise DataError(worded("{where} can't be used ({why}). Give a file that “Export run” wrote.",
+                               where=_of("student.json", where), why=error.args[0])) from None  # fmt: skip
     if found.entries * found.width > 8 * weights.stat().st_size:  # memory is taken for what is claimed
-        raise DataError(f"student.json of {where} claims a table that its weights do not hold.")
+        raise DataError(worded(
+            "{where} claims a table that its weights do not hold.", where=_of("student.json", where)))  # fmt: skip
 
 
 def _file(file: Path, where: str) -> Any:
-    return parsed(file.read_bytes(), f"{file.name} of {where}")
+    return parsed(file.read_bytes(), _of(file.name, where))
 
 
 def _lines(file: Path, where: str) -> Iterator[Any]:
@@ -230,11 +242,20 @@ def _lines(file: Path, where: str) -> Iterator[Any]:
         while line := lines.readline(LINE + 1):
             number += 1
             if len(line) > LINE:
-                raise DataError(f"Line {number} of {file.name} of {where} is longer than {LINE:,} bytes.")
-            yield parsed(line, f"line {number} of {file.name} of {where}")
+                raise DataError(worded("{where} is longer than {most:,} bytes.", where=_line(number, file.name, where),
+                                       most=LINE))  # fmt: skip
+            yield parsed(line, _line(number, file.name, where))
 
 
-def _fits(kind: Any, value: Any, where: str, strict: bool = True) -> Any:
+def _of(member: str, where: str) -> Sentence:
+    return worded("{member} of {name}", member=member, name=where)
+
+
+def _line(number: int, member: str, where: str) -> Sentence:
+    return worded("Line {number:,} of {name}", number=number, name=_of(member, where))
+
+
+def _fits(kind: Any, value: Any, where: Sentence, strict: bool = True) -> Any:
     try:
         return (
             kind.validate_python(value, strict=strict) if isinstance(kind, TypeAdapter) else kind.model_validate(value)
@@ -242,13 +263,13 @@ def _fits(kind: Any, value: Any, where: str, strict: bool = True) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(str(step) for step in first["loc"])[:80]
-        said = first["msg"].removeprefix("Value error, ")
-        told = f"{at}: {said}" if at else said
-        raise DataError(f"{where} can't be used ({told}). Give a file that `pack` wrote.") from None
+        why = worded("{key}: {why}", key=at, why=wanted(first)) if at else wanted(first)
+        raise DataError(worded("{where} can't be used ({why}). Give a file that “Export run” wrote.", where=where,
+                               why=why)) from None  # fmt: skip
 
 
 def _no_number(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(worded("{word} is no number of JSON", word=word))
 
 
 def _walk(value: Any, depth: int = 0) -> None:
@@ -258,9 +279,9 @@ def _walk(value: Any, depth: int = 0) -> None:
     if isinstance(value, str):
         value.encode("utf-8")
     elif isinstance(value, int) and abs(value) >= 2**63:
-        raise ValueError("a number has too many digits")
+        raise ValueError(worded("a number has too many digits"))
     elif isinstance(value, float) and abs(value) == float("inf"):
-        raise ValueError("a number is too large")
+        raise ValueError(worded("a number is too large"))
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _walk(item, depth + 1)
     for key in value if isinstance(value, dict) else ():

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from distill_core.events import ROWS
 from distill_core.measures import METRICS
+from distill_core.sentences import worded
 
 MEMBERS = 1_000
 
@@ -29,7 +30,7 @@ Said = (  # a sentence, and since a later version what it was made of; JSON has 
 
 def _of_rows(value: dict) -> dict:
     if unknown := set(value) - set(ROWS):
-        raise ValueError(f"{sorted(unknown)[0][:40]!r} is no row of a comparison")
+        raise ValueError(worded("{row} is no row of a comparison", row=repr(sorted(unknown)[0][:40])))
     return value
 
 
@@ -192,14 +193,14 @@ class Summary(_Shape):
     @model_validator(mode="after")
     def _fits_together(self) -> "Summary":
         if missing := {"student", "teacher"} - set(self.scores):
-            raise ValueError(f"the {sorted(missing)[0]} has no score")
+            raise ValueError(worded("{row} has no score", row=repr(sorted(missing)[0])))
         members = [score for one in self.members for score in (one.control, one.student_score) if score]
         for score in (*self.scores.values(), *members):
             if self.metric != "accuracy" and self.metric not in score.model_fields_set:
-                raise ValueError(f"a score lacks the run's metric, {self.metric}")
+                raise ValueError(worded("a score lacks the run's metric, {metric}", metric=self.metric))
             if score.per_class and len(score.per_class) != len(self.labels):
-                raise ValueError("the scores of the classes do not fit the labels")
+                raise ValueError(worded("the scores of the classes do not fit the labels"))
         for counts in self.confusion.values():
             if len(counts) != len(self.labels) or any(len(row) != len(self.labels) for row in counts):
-                raise ValueError("a confusion matrix does not fit the labels")
+                raise ValueError(worded("a confusion matrix does not fit the labels"))
         return self

@@ -16,6 +16,7 @@ from distill_core.api import foresight, held, running
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
+from distill_core.sentences import made
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,13 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(held, "pipeline", "fake_pipeline:distill")
     yield
     api.close()
+
+
+def test_what_a_survey_can_not_read_is_told_in_any_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foresight, "SURVEY", "fake_pipeline:distill")
+    with pytest.raises(UserError, match="Row 3 of toy.csv has no text") as caught:
+        api.survey(Config.of(dataset="user error"))
+    assert made(caught.value)["with"]["which"] == {"say": "text", "with": {}}
 
 
 def test_a_run_is_followed_from_its_start_to_its_end() -> None:
@@ -148,7 +156,7 @@ def test_what_is_not_there_is_told() -> None:
     run = api.start(dataset="user error")
     run.wait()
     for ask in (run.student, lambda: api.ask(run.id, "text"), lambda: api.export(run.id, "somewhere")):
-        with pytest.raises(UserError, match="failed and has no student yet"):
+        with pytest.raises(UserError, match=r"has no student yet \(failed\)"):
             ask()
 
 

@@ -252,7 +252,7 @@ def test_flipped_bytes_never_get_past(sent: tuple[Path, Path, str], tmp_path: Pa
 
 def test_what_is_not_ended_or_not_ones_own_is_not_packed(home: Path, tmp_path: Path) -> None:
     run = Store(home).create({})
-    with pytest.raises(UserError, match="is queued"):
+    with pytest.raises(UserError, match=r"has not ended \(queued\)"):
         core.pack(run, tmp_path / "x.zip")
     [example, *_] = core.runs(1, examples=True)
     with pytest.raises(UserError, match="example"):

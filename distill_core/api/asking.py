@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.api import held
 from distill_core.errors import DataError
+from distill_core.sentences import worded
 
 if TYPE_CHECKING:
     from distill_core.teacher import Teacher
@@ -19,7 +20,9 @@ def checked(text: str | Text, pair: bool) -> Text:
     """The sides of what was given. Raises DataError where they are too many, too few or empty."""
     sides = (text,) if isinstance(text, str) else tuple(text)
     if len(sides) != 1 + pair or not all(side.strip() for side in sides):
-        raise DataError("Give two texts: this task is about a pair." if pair else "Give one text that isn't empty.")
+        raise DataError(
+            worded("Give two texts: this task is about a pair.") if pair else worded("Give one text that isn't empty.")
+        )
     return sides
 
 

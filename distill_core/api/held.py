@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core import jobs, worker
 from distill_core.config import Config
 from distill_core.errors import UserError
+from distill_core.sentences import worded
 from distill_core.store import Row, Store, home
 
 if TYPE_CHECKING:
@@ -113,9 +114,13 @@ def student_folder(run: str) -> Path:
     row = store().run(run)
     folder = store().home / "runs" / row.id / "student"
     if row.example:
-        raise UserError(f"Run {run} is an example: its figures are real, its student stayed behind. Start one like it.")
+        raise UserError(worded(
+            "Run {run} is an example: its figures are real, its student stayed behind. Start one like it.",
+            run=run))  # fmt: skip
     if not (folder / STUDENT).is_file():
-        raise UserError(f"Run {run} is {row.status} and has no student yet. Wait for its end, or resume it.")
+        raise UserError(worded(
+            "Run {run} has no student yet ({status:status}). Wait for its end, or resume it.", run=run,
+            status=row.status))  # fmt: skip
     return folder
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from distill_core.api import asking, held
 from distill_core.config import Config
 from distill_core.errors import UserError
+from distill_core.sentences import worded
 
 
 def keep_file(file: Path | str) -> Path:
@@ -90,7 +91,7 @@ def preview(
     from distill_core.text import WITHOUT_SPACES
 
     if n < 1:
-        raise UserError(f"A preview of {n} texts can't be made. Ask for at least 1.")
+        raise UserError(worded("A preview of {n:,} texts can't be made. Ask for at least 1.", n=n))
     data = held.data_of(config)
     teacher = held.teacher_of(config) if ask and not config.fine_tune else None
     seed = config.seed if seed is None else seed
@@ -116,7 +117,7 @@ def ask_teacher(config: Config, text: str | asking.Text) -> dict[str, Any]:
     """The config's teacher on one text: {"labels": […], "logits": […], "probabilities": {label: p}, "ms": float}.
     Raises UserError, also where the teacher is yet to be fine-tuned."""
     if config.fine_tune:
-        raise UserError("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run.")
+        raise UserError(worded("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run."))
     data = held.data_of(config)
     chosen = asking.checked(text, data.pair)
     return asking.told(held.teacher_of(config), chosen)

@@ -8,6 +8,7 @@ from distill_core.api import asking, held, running
 from distill_core.config import Config
 from distill_core.errors import UserError
 from distill_core.events import ROWS
+from distill_core.sentences import worded
 
 if TYPE_CHECKING:
     from distill_core.artifact import Prediction, Predictor
@@ -109,7 +110,7 @@ def save_scored(run: str, out: Path | str) -> int:
     found = running.run(run)
     labels = (found.summary or {}).get("labels")
     if not labels or not (written := answers.write_scored(Path(out), found.texts(), labels, ROWS)):
-        raise UserError(f"Run {run} has no scored rows on this machine. They come with its comparison.")
+        raise UserError(worded("Run {run} has no scored rows on this machine. They come with its comparison.", run=run))
     return written
 
 
