@@ -186,7 +186,7 @@ WORDS: dict[str, str] = {
     "live.notes": "Protokoll",
     "live.table": "Als Tabelle zeigen",
     "live.zoom": "Ziehen vergrößert, Doppelklick führt zurück.",
-    "live.lost": "Die Verbindung zum Server ist abgerissen. Der Lauf geht ohne sie weiter; die Seite versucht es von selbst erneut.",
+    "live.lost": "Die Verbindung zum Server ist abgerissen; die Seite versucht es von selbst erneut. Ein Lauf geht weiter, solange die App läuft.",
     "live.back": "Die Verbindung ist wieder da.",
     "live.stop.ask": "Dieser Lauf lernt seit mehr als einer Minute. Jetzt anhalten, den bisher besten Schüler behalten und vergleichen?",
     "live.stop.yes": "Anhalten und den besten behalten",

@@ -183,7 +183,7 @@ WORDS: dict[str, str] = {
     "live.notes": "Log",
     "live.table": "Show as table",
     "live.zoom": "Drag to zoom, double-click to go back.",
-    "live.lost": "The connection to the server is lost. The run goes on without it; this page tries again by itself.",
+    "live.lost": "The connection to the server is lost; this page tries again by itself. A run goes on as long as the app does.",
     "live.back": "The connection is back.",
     "live.stop.ask": "This run has learnt for more than a minute. Stop it now, keep the best student so far and compare it?",
     "live.stop.yes": "Stop and keep the best",
