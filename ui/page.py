@@ -44,21 +44,29 @@ def build() -> gr.Blocks:
         bar.wire(form, under, tabs, fourth.live, [demo.load, first.about.change], more)
         compare.wire(fifth, fourth.live)
 
-        def moved(run: str) -> tuple[Any, ...]:
-            shown = compare.show(run) if _ended(run) else (gr.skip(),) * len(fifth.filled)
-            tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
-            return top("", run), *distil.controls(run), tab, *shown
+        # the ended run that the last step shows: shown once more, it would forget what was asked there meanwhile
+        there = gr.Textbox(visible=False)
 
-        fourth.live.moved(moved, fourth.live, [alive, *fourth.buttons, tabs, *fifth.filled], **quick)
+        def moved(run: str, before: str) -> tuple[Any, ...]:
+            ended = run if _ended(run) else ""
+            shown = compare.show(run) if ended and ended != before else (gr.skip(),) * len(fifth.filled)
+            tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
+            return ended, top("", run), *distil.controls(run), tab, *shown
+
+        outputs = [there, alive, *fourth.buttons, tabs, *fifth.filled]
+        # a run may move on while the page still hears of its last move
+        fourth.live.moved(moved, [fourth.live, there], outputs, trigger_mode="always_last", **quick)
 
         def opened(request: gr.Request) -> tuple[Any, ...]:
-            """The run that the address names, at the step that shows it."""
+            """The run that the address names, at the step that shows it. Without one the first step is open already,
+            and who has gone on meanwhile is not called back."""
             run = _named(request)
-            step = "task" if not run else "compare" if _compared(run) else "distil"
-            tab = gr.Tabs(selected=step, elem_classes=["ran"] if _compared(run) else [])
-            return top("", run), run, tab, *distil.controls(run), *compare.show(run)
+            at = {"selected": "compare" if _compared(run) else "distil"} if run else {}
+            tab = gr.Tabs(**at, elem_classes=["ran"] if _compared(run) else [])
+            ended = run if _ended(run) else ""
+            return ended, top("", run), run, tab, *distil.controls(run), *compare.show(run)
 
-        demo.load(opened, None, [alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **quick)
+        demo.load(opened, None, [there, alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **quick)
         data = form.part(*task.KNOBS)
 
         def refilled(request: gr.Request) -> tuple[Any, ...]:

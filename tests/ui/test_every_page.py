@@ -42,6 +42,14 @@ SHADE = """async (dark) => {
 }"""
 
 
+# Whether nothing lies beside the window: a picture takes its new width a moment after the window has it.
+FITS = """async () => {
+  const fits = () => document.documentElement.scrollWidth <= innerWidth
+  for (const until = Date.now() + 10_000; !fits() && Date.now() < until;) await new Promise(requestAnimationFrame)
+  return fits()
+}"""
+
+
 def call(app: str, action: str, *given: Any) -> Any:
     """One of the app's named endpoints."""
     sent = json.dumps({"data": given}).encode()
@@ -121,12 +129,13 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any], language: str =
     page.locator("#step-task-button").click()
     page.locator("#tasks label", has_text=words("task.file.name")).click()
     page.locator("#train-file input[type=file]").set_input_files(knobs["train"])
-    page.locator("#about-data table").first.wait_for()
+    page.locator("#about-data", has_text="<img").locator("table").first.wait_for()
     yield "Task", "#about-data"
     page.locator("#step-teacher-button").click()
     page.locator("#teachers label", has_text=words("teacher.other.help")).click()
     page.locator("#teacher-name input").fill(knobs["teacher"])
     page.locator("#teacher-name input").press("Enter")
+    page.wait_for_function("() => !document.querySelector('#fine-tune input').checked")
     page.locator("#ask-text textarea").fill(UGLY)
     page.locator("#ask").click()
     page.locator("#answer .bar").nth(1).wait_for()
@@ -156,7 +165,7 @@ def test_every_page_is_whole(page: Any, app: str, run: str, knobs: dict[str, Any
         page.evaluate(axe)
 
         def fits(where: str) -> None:
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{where}: scrolls sideways"
+            assert page.evaluate(FITS), f"{where}: scrolls sideways"
             if faults := page.evaluate(AXE):
                 found[where] = faults
 
@@ -198,7 +207,7 @@ def test_every_page_is_german_where_german_is_asked_for(
         page.evaluate(axe)
 
         def fits(where: str) -> None:
-            if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+            if not page.evaluate(FITS):
                 found[where] = "scrolls sideways"
             if faults := page.evaluate(AXE):
                 found[where] = faults
@@ -219,6 +228,11 @@ def tab_to(page: Any, selector: str, most: int = 90) -> None:
     raise AssertionError(f"Tab never reaches {selector}")
 
 
+def arrived(page: Any, step: str) -> None:
+    """Waits until a step that was opened has the focus on its heading."""
+    page.wait_for_function("(step) => document.activeElement?.matches(`#step-${step} h2`)", arg=step)
+
+
 @pytest.mark.timeout(600)
 def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
     """From the address to both answers with Tab, Enter, arrows and letters; only the passes are turned down."""
@@ -231,7 +245,7 @@ def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
     for step in ("teacher", "augment", "distil"):
         tab_to(page, f"#to-{step}")
         page.keyboard.press("Enter")
-        page.locator(f"#step-{step}").wait_for()
+        arrived(page, step)
         if step == "augment":
             tab_to(page, "[aria-label^='number input for Passes']")
             page.keyboard.press("Control+a")
@@ -239,11 +253,13 @@ def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
     tab_to(page, "#start")
     page.keyboard.press("Enter")
     page.locator("#live .live[data-status=finished]").wait_for(timeout=200_000)
+    page.locator("#open-compare").wait_for()
     tab_to(page, "#open-compare")
     page.keyboard.press("Tab")  # the run shown stands above what the next one is made of, for Tab as for the eye
     assert page.evaluate("document.activeElement.closest('#live') !== null")
     tab_to(page, "#open-compare", most=200)
     page.keyboard.press("Enter")
+    arrived(page, "compare")
     tab_to(page, "#try-text textarea")
     page.keyboard.type("The screen is not dull at all.")
     tab_to(page, "#ask-both")

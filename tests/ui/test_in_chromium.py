@@ -4,6 +4,8 @@ import csv
 import io
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.timeout(280)
 def goto(page: Any, step: str) -> None:
     """Opens one of the five steps."""
     page.get_by_role("tab", name=step).last.click()
+    page.locator(f"#step-{step.lower()}").wait_for()
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,10 @@ ZOOM = """() => { const plot = document.querySelector('#live [data-plot=loss]')
   return [plot.layout.xaxis.range, plot.data[0].x.at(-1)] }"""
 
 
+ZOOMED = "() => document.querySelector('#live [data-plot=loss]').layout.xaxis.autorange === false"
+
+EVENT = "**/gradio_api/run/predict*"  # what the page asks without queueing for it
+
 # the live view's questions meet nobody: a whole browser that is offline would fill the console with its own errors
 AWAY = """() => { window.kept = window.fetch
   window.fetch = (to, ...more) => String(to).includes('component_server')
@@ -52,11 +59,30 @@ def drop(page: Any, file: Path) -> None:
     page.locator("#train-file input[type=file]").set_input_files(str(file))
 
 
+def read(page: Any, file: Path) -> None:
+    """Drops `own_csv` and waits for its rows: those of the built-in example may still be on their way."""
+    drop(page, file)
+    page.wait_for_function("() => document.querySelector('#column-label input')?.value === 'opinion'")
+    page.locator("#about-data table").wait_for()
+
+
+@contextmanager
+def late(page: Any, address: str) -> Iterator[None]:
+    """What the page asks of that address is not sent before the end."""
+    kept: list[Any] = []
+    held = True
+    page.route(address, lambda route: kept.append(route) if held else route.continue_())
+    yield
+    held = False
+    for route in kept:
+        route.continue_()
+    page.unroute(address)
+
+
 def set_up(page: Any, app: str, file: Path, teacher: Path) -> None:
     """Opens the page and fills in a run that takes seconds."""
     page.goto(app)
-    drop(page, file)
-    page.locator("#about-data table").wait_for()
+    read(page, file)
     goto(page, "Teacher")
     page.locator("#teachers label", has_text="Another").click()
     page.locator("#teacher-name input").fill(str(teacher))
@@ -98,8 +124,8 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     assert ended(page) == "finished"
     assert page.locator("#live .stages .done").count() == 7
     page.locator("#live [data-plot=score] .scatterlayer .trace").first.wait_for()
-    shown = page.locator("#live [data-plot=score]").inner_text()
-    assert "Teacher" in shown and "Control" in shown and "Floor" in shown
+    for line in ("Teacher", "Control", "Floor"):
+        page.locator("#live [data-plot=score]", has_text=line).wait_for()
 
     page.reload()
     comparison = page.locator("#comparison")
@@ -116,6 +142,9 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     page.locator("#ask-both").click()
     page.locator("#both .bars.teacher").wait_for()
     assert page.locator("#both .bars.student .bar").count() == 2
+    with page.expect_response(EVENT):  # the live view, which hears only now that the run has ended
+        goto(page, "Distil")
+    goto(page, "Compare")
     with page.expect_download() as caught:
         page.locator("#download").click()
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
@@ -130,6 +159,7 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
         page.locator("#save-predictions").click()
     with Path(caught.value.path()).open(encoding="utf-8", newline="") as answers:
         assert next(csv.reader(answers)) == ["text", "label", "p bad", "p good"]
+    assert page.locator("#both .bars.student .bar").count() == 2  # nothing of it was taken back
     assert page.title().endswith("Stillroom")  # and not what the hostile row would call it
 
 
@@ -186,11 +216,13 @@ def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, ti
     page.locator("#live .trace").first.wait_for(timeout=120_000)
     page.reload()  # in mid-run: the same run, the same step
     page.locator("#live .trace").first.wait_for(timeout=60_000)
+    page.locator("#live [data-plot=loss] .nsewdrag").hover()  # once it stands still
     plot = page.locator("#live [data-plot=loss] .nsewdrag").bounding_box()
     page.mouse.move(plot["x"] + 40, plot["y"] + 40)
     page.mouse.down()
     page.mouse.move(plot["x"] + 160, plot["y"] + 140, steps=4)
     page.mouse.up()
+    page.wait_for_function(ZOOMED)
     zoomed, newest = page.evaluate(ZOOM)
     page.wait_for_function(f"() => ({ZOOM})()[1] > {newest}")
     assert page.evaluate(ZOOM)[0] == zoomed  # new points came, what the user looks at stayed
@@ -201,8 +233,9 @@ def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, ti
     page.locator("#live .lost").wait_for(state="hidden")
     page.wait_for_function(f"() => ({ZOOM})()[1] > {newest}")  # back again, and the curve goes on
     page.locator("#stop").click()
-    page.wait_for_timeout(500)
-    if (sure := page.locator("#live dialog[open] .yes")).count():  # it has learnt for more than a minute
+    sure = page.locator("#live dialog[open] .yes")  # where it has learnt for more than a minute
+    sure.or_(page.locator("#live .live:is([data-status=stopping], [data-status=stopped])")).first.wait_for()
+    if sure.is_visible():
         sure.click()
     page.locator("#live .live[data-status=stopped]").wait_for(timeout=120_000)
     run = page.url.partition("run=")[2]
@@ -228,8 +261,7 @@ def test_a_phone_scrolls_only_one_way(chromium: Any, app: str) -> None:
 
 def test_what_one_task_was_told_stays_there_when_another_is_chosen(page: Any, app: str, own_csv: Path) -> None:
     page.goto(app)
-    drop(page, own_csv)
-    page.locator("#about-data table").wait_for()
+    read(page, own_csv)
     page.locator("#column-label input").fill("nothing")
     page.locator("#column-label input").press("Enter")
     page.locator("#about-data .note.error", has_text="nothing").wait_for()
@@ -238,6 +270,26 @@ def test_what_one_task_was_told_stays_there_when_another_is_chosen(page: Any, ap
     page.locator("#tasks label", has_text="Your own file").click()
     page.locator("#about-data .note.error", has_text="nothing").wait_for()
     assert page.locator("#column-label input").input_value() == "nothing"
+
+
+def test_what_is_chosen_while_the_page_waits_counts(page: Any, app: str) -> None:
+    """A step that is opened before the page has its first answers, and a task before the last one's came."""
+    with late(page, EVENT):
+        page.goto(app)
+        goto(page, "Distil")
+    page.locator("#recipe .cost:not(.wait)").wait_for()
+    page.locator("#about-data table").first.wait_for(state="attached")
+    assert page.locator("#step-distil").is_visible()
+
+    goto(page, "Task")
+    with late(page, EVENT):
+        with page.expect_request(EVENT):
+            page.locator("#tasks label", has_text="Your own file").click()
+        page.locator("#tasks label", has_text="Reviews").click()
+    page.locator("#about-data", has_text="synthetic").locator("table").wait_for()
+    page.locator("#train-file").wait_for(state="hidden")
+    goto(page, "Teacher")
+    page.wait_for_function("() => !document.querySelector('#fine-tune input').checked")  # as an own file would need it
 
 
 def test_an_unknown_run_is_told(page: Any, app: str) -> None:

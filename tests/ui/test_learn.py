@@ -165,7 +165,15 @@ def test_each_lesson_moves(page: Any, app: str) -> None:
     tab.goto(f"{app}/learn#augment")
     lesson = {name: tab.locator(f"#{name}") for name in lessons.LESSONS}
     told = {name: part.locator(".told").first for name, part in lesson.items()}
-    lesson["reader"].locator(".piece").first.wait_for(timeout=150_000)  # the models are loaded on the way
+    # asked while the models are still being loaded for the first sentence, and answered all the same
+    tab.wait_for_function("() => document.querySelector('form.sentence input')?.value")
+    first = tab.get_by_label("The sentence", exact=True).input_value()
+    tab.get_by_label("The sentence", exact=True).fill("Quite another one.")
+    tab.get_by_role("button", name="Read it").click()
+    lesson["reader"].locator(".piece", has_text="another").wait_for(timeout=150_000)
+    tab.get_by_label("The sentence", exact=True).fill(first)
+    tab.get_by_role("button", name="Read it").click()
+    lesson["reader"].locator(".piece", has_text="bland").wait_for()
     tab.wait_for_function("() => document.activeElement?.id === 'augment-title'")  # what the address names is found
     lesson["augment"].locator(".child").nth(1).wait_for()
 

@@ -4,6 +4,7 @@ stopped in the end, with what it learned so far compared.
 
 import csv
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -30,6 +31,26 @@ CURVE = """() => { const lines = document.querySelector('#live [data-plot=loss]'
 HEAR = """() => { const said = document.querySelector('#live .lost')
   window.heard = []
   new MutationObserver(() => window.heard.push(said.textContent)).observe(said, { childList: true }) }"""
+
+
+EVENT = re.compile("/gradio_api/(run|queue)/")
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+class Events:
+    """The events of a tab that are on their way to the server or back, the live view's questions aside."""
+
+    def __init__(self, tab: Any):
+        self.tab, self.asked = tab, set()
+        tab.on("request", lambda asked: self.asked.add(asked) if EVENT.search(asked.url) else None)
+        for end in ("requestfinished", "requestfailed"):
+            tab.on(end, lambda asked: self.asked.discard(asked))
+
+    def wait(self) -> None:
+        """Until there are none, nor any that the last answers set off."""
+        self.tab.evaluate(FRAMES)
+        while self.asked:
+            self.tab.evaluate(FRAMES)
 
 
 class Server:
@@ -106,11 +127,16 @@ def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any,
     store = Store(server.place / "home")
     page.context.set_default_timeout(60_000)
     page.goto(f"{server.address}/?run={run}")
+    while not any(series == "student/loss" for series, _, _ in store.points(run)[0]):
+        assert store.run(run).status in ("queued", "running")
+        time.sleep(0.1)
     newest = curve(page, store, run)
     other = page.context.new_page()  # a link that is opened late shows all of it
+    events = [Events(other)]
     other.goto(page.url)
     newest = curve(other, store, run, newest)
     newest = curve(page, store, run, newest)
+    events.append(Events(page))
     page.reload()
     assert page.url.endswith(run)
     newest = curve(page, store, run, newest)
@@ -119,6 +145,8 @@ def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any,
     for tab in (page, other):  # with an event on its way Gradio itself says so, and loads the page anew
         tab.locator("#about-data table").first.wait_for(state="attached")
         tab.locator("#recipe .cost:not(.wait)").wait_for(state="attached")
+    for one in events:
+        one.wait()
     server.end()
     for tab in (page, other):
         tab.locator("#live .lost:visible").wait_for()

@@ -41,9 +41,11 @@ def build() -> None:
     )
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
     gr.on([gr.context.Context.root_block.load], opened, None, board, **heavy)
-    board.read_text(read_text, None, board, **heavy)
-    board.read_pair(read_pair, None, board, **heavy)
-    board.vary(vary, None, board, **heavy)
+    # A question that comes while another is answered is answered after it: each brings its own text along.
+    asked = {**heavy, "trigger_mode": "multiple"}
+    board.read_text(read_text, None, board, **asked)
+    board.read_pair(read_pair, None, board, **asked)
+    board.vary(vary, None, board, **asked)
 
 
 def template() -> str:

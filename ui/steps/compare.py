@@ -164,7 +164,8 @@ def wire(step: Compare, live: gr.HTML) -> None:
     )
     step.differ.pick(_picked, live, [step.text, step.text2], **quick)
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **heavy)
+    last = {**heavy, "trigger_mode": "always_last"}  # what is asked meanwhile must not go unheard
+    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last)
     step.file.change(columns, [live, step.file], [*step.columns, step.predicted], **quick).then(
         predict, [live, step.file, *step.columns], [step.predicted, step.save], **heavy
     )
@@ -173,7 +174,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
         predict,
         [live, step.file, *step.columns],
         [step.predicted, step.save],
-        **heavy,
+        **last,
     )
     for button, make, given in (
         (step.buttons["download"], export, [live]),

@@ -61,7 +61,7 @@ def settings(form: Form) -> None:
 def wire(form: Form, step: Recipe) -> None:
     """Connects the row, once every step has placed its controls."""
     names = filled(form)
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
     choice = [step.preset, step.size]
 
     def fill(preset: str, size: str, *given: Any) -> list[Any]:
@@ -84,7 +84,6 @@ def wire(form: Form, step: Recipe) -> None:
         compare,
         [*choice, *form.inputs],
         [step.changed, step.back],
-        trigger_mode="always_last",
         **quick,
     )
 

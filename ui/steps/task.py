@@ -137,9 +137,10 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
         reading = f'<div class="card empty">{esc(say("task.reading"))}</div>'
         return *asked(task), reading, *follow(task)
 
-    step.choice.input(
-        choose, step.choice, [step.own, step.hub, step.look, step.about, *followers], queue=False, **quick
-    ).then(inspect, form.inputs, step.about, **heavy)
+    chosen = [step.own, step.hub, step.look, step.about, *followers]
+    step.choice.input(choose, step.choice, chosen, queue=False, trigger_mode="always_last", **quick).then(
+        inspect, form.inputs, step.about, **heavy
+    )
 
     def uploaded(*given: Any) -> tuple[Any, ...]:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""

@@ -207,13 +207,14 @@ def wire(form: Form, step: Teacher) -> None:
         **heavy,
     )
     fine_tune = form.controls["fine_tune"]
-    step.choice.input(lambda chosen: gr.Dropdown(visible=chosen == OTHER), step.choice, step.other, **quick)
+    last = {**quick, "trigger_mode": "always_last"}  # of two quick choices the second must not go unheard
+    step.choice.input(lambda chosen: gr.Dropdown(visible=chosen == OTHER), step.choice, step.other, **last)
     gr.on(
         [step.choice.input, step.other.input],
         lambda name, by_name, task: needs_training(by_name if name == OTHER else name, str(task)),
         [step.choice, step.other, form.controls["task"]],
         fine_tune,
-        **quick,
+        **last,
     )
 
 
