@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from distill_core import groups, leaks
-from distill_core.config import Config
+from distill_core.config import Config, knobs
 from distill_core.errors import DataError, KnobError
 from distill_core.parts import TASKS
 from distill_core.rows import Notes, Row, Text, bare, clean
@@ -36,6 +36,9 @@ LINKED_SINGLE = (
 LINKED_PAIRS = (
     "{n:unlabelled text|unlabelled texts} sharing a sentence with rows cut from train: taken out of the transfer set."
 )
+
+
+_kept: "dict[str, Data]" = {}
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,20 @@ class Data:
 
 def load(config: Config) -> Data:
     """The data of a run: the task's rows, checked and split. Raises DataError, HubError, KnobError."""
+    if kept := _kept.get(_asked(config)):
+        return kept
     return prepare(TASKS.get(config.task).load(config), config, TASKS.constant(config.task, "LANGUAGE"))
+
+
+def keep(config: Config) -> None:
+    """Loads these data for every later `load` of the same. For rows that are made here: a file may change."""
+    _kept[_asked(config)] = load(config)
+
+
+def _asked(config: Config) -> str:
+    """The knobs that decide the data."""
+    asked = config.model_dump()
+    return repr([asked[knob.name] for knob in knobs() if knob.group == "task"])
 
 
 def rows_of(table: Table, columns: Columns, lenient: bool = False) -> Rows:

@@ -32,10 +32,14 @@ for module in MODULES:
     with contextlib.suppress(Exception):
         importlib.import_module(module)
 
+# What a first run would wait for before its first point, a fifth of a second or more each. None of it may compute with
+# torch: its threads don't survive a fork.
 with contextlib.suppress(Exception):
-    sys.modules["textblob.en"].parser.find_tags(["so"])  # reads its lexicon: a fifth of a second
-    # The texts of the built-in example: as long again, before a first click on Start shows its first point.
-    sys.modules["distill_core.tasks.reviews"].load(sys.modules["distill_core.config"].Config())
+    sys.modules["textblob.en"].parser.find_tags(["so"])  # reads its lexicon
+with contextlib.suppress(Exception):
+    sys.modules["transformers.conversion_mapping"].get_checkpoint_conversion_mapping("bert")  # a thousand patterns
+with contextlib.suppress(Exception):
+    sys.modules["distill_core.data"].keep(sys.modules["distill_core.config"].Config())  # the built-in example
 
 # Never looked through again either: each worker's first look took a quarter of a second, and copied what it shares.
 gc.freeze()

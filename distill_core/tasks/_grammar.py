@@ -297,8 +297,8 @@ def region_of(opinion: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def reviews(region: str, seed: int, count: int) -> tuple[tuple[str, str], ...]:
-    """`count` distinct texts of the region with their labels, the same ones for the same seed. Kept, because the fork
-    server writes those of the first run beforehand (preload.py)."""
+    """`count` distinct texts of the region with their labels, the same ones for the same seed. Kept, because every run
+    is tested on the same ones, which the fork server writes beforehand (preload.py)."""
     rng = random.Random(seed)
     found: dict[str, str] = {}
     while len(found) < count:
