@@ -33,6 +33,7 @@ CURVE = "curve.jsonl"
 NAME = "stillroom-"  # of our processes
 FLUSH_SECONDS = 0.05
 NICE = 10  # of a run: the page goes first
+HASTE = 3.0  # seconds until then: who has just pressed Start waits for the first point of the curve
 PATIENCE = 5.0  # seconds between terminate and kill
 # One thread a run: on shared cores two threads that wait for each other are many times slower than one.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
@@ -50,6 +51,7 @@ class Job:
     target: str = PIPELINE
     home: Path | None = None  # where kept teachers stand; None: wherever the worker's environment says
     nice: int = NICE
+    haste: float = HASTE
 
 
 class Worker(Protocol):
@@ -226,8 +228,7 @@ def _main(pipe: connection.Connection, job: Job) -> None:
         os.environ["STILLROOM_HOME"] = str(job.home)  # a fork server's environment is as old as the first run
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with(multiprocessing.parent_process())
-    if hasattr(os, "nice"):
-        os.nice(job.nice)
+    threading.Timer(job.haste, _give_way, [job.nice]).start()
     log = open(job.folder / LOG, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  open as long as the process
     # What libraries print must not mix with the command line's own output.
     os.dup2(log.fileno(), 1)
@@ -243,6 +244,18 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     # Not through the interpreter's own end: a library's left-over thread could hold it there.
     sys.stdout.flush()
     os._exit(0)
+
+
+def _give_way(nice: int) -> None:
+    """Linux counts niceness by the thread, other systems by the process."""
+    threads = Path("/proc/self/task")
+    if threads.is_dir():
+        level = os.nice(0) + nice
+        for thread in threads.iterdir():
+            with contextlib.suppress(OSError):  # it has just ended
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), level)
+    elif hasattr(os, "nice"):
+        os.nice(nice)
 
 
 def _die_with(parent: Any) -> None:

@@ -334,7 +334,6 @@ def test_the_worker_never_sees_the_callers_main_module(jobs: Jobs, store: Store)
     assert " clean " in f" {told} "
     assert "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive" in told
     assert f"home {store.home} " in told, "kept teachers belong beside the run, whatever the fork server remembers"
-    assert f"nice {min(19, os.nice(0) + 10)}" in told
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN, "only the workers ignore Ctrl-C"
 
 

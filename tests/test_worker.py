@@ -1,5 +1,6 @@
 """One run on its own, in a process and in a thread: what it says, in order, and how it goes."""
 
+import dataclasses
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from distill_core import worker
 from distill_core.config import Config
-from distill_core.events import Compared, Ended, Event, Point
+from distill_core.events import Compared, Ended, Event, Note, Point
 from distill_core.worker import Job, Worker
 
 FAKE = "fake_pipeline:distill"
@@ -82,6 +83,13 @@ def test_what_was_said_before_a_death_is_heard(tmp_path: Path) -> None:
     assert running.how_it_died == "killed by SIGKILL"
     again = hear(worker.start(job(tmp_path, 20, "die once"), thread=False))
     assert [event.step for event in again if isinstance(event, Point)] == list(range(1, 21)), "the journal fills a gap"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is of the process, and can't be asked of it")
+def test_a_run_is_the_pages_equal_only_in_its_haste(tmp_path: Path) -> None:
+    asked = dataclasses.replace(job(tmp_path, 1, "nice"), nice=3, haste=0.5)
+    told = [event.text for event in hear(worker.start(asked, thread=False)) if isinstance(event, Note)]
+    assert f"{os.nice(0)} {{{os.nice(0) + 3}}}" in told, "all its threads give way"
 
 
 def test_a_half_written_journal_is_read_as_far_as_it_goes(tmp_path: Path, thread: bool) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EARLIER = 60  # finished runs that an estimate looks at
 WISHES, IDLE = "stillroom-survey", 10.0  # the thread that surveys, and the seconds after which it ends
 SURVEY = "distill_core.pace:survey"
-NICE = 19  # of a survey: a run that is started meanwhile goes first
+NICE = 19  # of a survey, from its beginning: a run that is started meanwhile goes first
 
 _told: "dict[str, Earlier]" = {}
 _lock = threading.Lock()
@@ -49,7 +49,7 @@ def survey(config: Config) -> "Estimate | None":
             folder = store.home / "cache" / "survey"
             folder.mkdir(exist_ok=True, mode=0o700)
             asked = config.model_dump() | rooted(config)
-            job = worker.Job("survey", asked, folder, store.home / "cache", SURVEY, store.home, NICE)
+            job = worker.Job("survey", asked, folder, store.home / "cache", SURVEY, store.home, NICE, haste=0)
             running = worker.start(job, thread=jobs.threaded())
             ended = None
             while (heard := running.receive(1.0)) is not None:
