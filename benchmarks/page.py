@@ -3,9 +3,9 @@
     python -m benchmarks.page [--clients 30] [--seconds 20] [--no-browser] [--check] [--out FILE]
 
 So many HTTP clients poll one run's `points` as the page does, one update a second, while the run computes; meanwhile
-another visitor clicks "Next" twice a second. A real Chromium then opens the page, starts the built-in example and
-waits for its comparison, and draws a curve of 20,000 points. Everything stays on loopback, in a home of its own that is
-gone afterwards. Appends a section to RESULTS.md; `--check` exits 1 where a limit is missed.
+another visitor skips the augmentation twice a second. A real Chromium then opens the page, starts the built-in example
+and waits for its comparison, and draws a curve of 20,000 points. Everything stays on loopback, in a home of its own
+that is gone afterwards. Appends a section to RESULTS.md; `--check` exits 1 where a limit is missed.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def polled(app: App, clients: int, seconds: float) -> dict[str, float]:
     """CPU of the server and latencies while `clients` poll a run that computes."""
     config = httpx.get(f"{app.address}/config").json()
     live = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "live")
-    button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "to-teacher")
+    button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "skip-augment")
     click = next(one["id"] for one in config["dependencies"] if [button, "click"] in [list(t) for t in one["targets"]])
     figures = {"idle": cpu(app, 5)}
     # far longer than the measuring, so that it computes all the while

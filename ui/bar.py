@@ -63,7 +63,7 @@ def wire(
     """
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     for step, button in bar.ways.items():
-        button.click(lambda step=step: gr.Tabs(selected=step), None, tabs, **quick)
+        button.click(None, None, tabs, js=opening(step), api_visibility="private")
 
     def told(run: str, *given: Any) -> list[Any]:
         config, found, line = look(run, form, given)
@@ -76,6 +76,11 @@ def wire(
     # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
     gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick)
     bar.line.again(told, inputs, outputs, **quick)
+
+
+def opening(step: str) -> str:
+    """Opens a step in the browser itself: the server has nothing to say to it."""
+    return f"() => ({{ __type__: 'update', selected: '{step}' }})"
 
 
 def look(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:

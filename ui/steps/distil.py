@@ -9,7 +9,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import ENDED, UserError
 from ui import keys
-from ui.bar import Bar, fault
+from ui.bar import Bar, fault, opening
 from ui.form import Form
 from ui.live import live
 from ui.show import note, why
@@ -100,7 +100,7 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
         js="() => document.querySelector('#live .live').dispatchEvent(new Event('wake'))",
         api_visibility="private",
     )
-    compare.click(lambda: gr.Tabs(selected="compare"), None, tabs, **quick)
+    compare.click(None, None, tabs, js=opening("compare"), api_visibility="private")
     step.live.change(
         None,
         step.live,
