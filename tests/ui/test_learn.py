@@ -162,17 +162,17 @@ def slide(slider: Any, value: float) -> None:
 
 def test_each_lesson_moves(page: Any, app: str) -> None:
     tab = page
-    tab.goto(f"{app}/learn#augment")
+    tab.goto(f"{app}/learn")
     lesson = {name: tab.locator(f"#{name}") for name in lessons.LESSONS}
     told = {name: part.locator(".told").first for name, part in lesson.items()}
     # asked while the models are still being loaded for the first sentence, and answered all the same
     tab.wait_for_function("() => document.querySelector('form.sentence input')?.value")
-    first = tab.get_by_label("The sentence", exact=True).input_value()
     tab.get_by_label("The sentence", exact=True).fill("Quite another one.")
     tab.get_by_role("button", name="Read it").click()
     lesson["reader"].locator(".piece", has_text="another").wait_for(timeout=150_000)
-    tab.get_by_label("The sentence", exact=True).fill(first)
-    tab.get_by_role("button", name="Read it").click()
+
+    tab.goto(f"{app}/learn#augment")
+    tab.reload()
     lesson["reader"].locator(".piece", has_text="bland").wait_for()
     tab.wait_for_function("() => document.activeElement?.id === 'augment-title'")  # what the address names is found
     lesson["augment"].locator(".child").nth(1).wait_for()
