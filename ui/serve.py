@@ -27,6 +27,7 @@ from ui.speech import Choice, Languages
 from ui.theme import theme, variables
 from ui.words import say
 
+REST = 0.02  # seconds between two looks for work in an empty queue
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CSP = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -91,7 +92,10 @@ def look() -> dict[str, Any]:
 
 def page() -> gr.Blocks:
     """The page with its queue."""
-    return build().queue(default_concurrency_limit=8, max_size=200)
+    demo = build().queue(default_concurrency_limit=8, max_size=200)
+    # Gradio looks for work a thousand times a second unless told otherwise: up to a tenth of a core, for nothing
+    demo._queue.sleep_when_free = REST
+    return demo
 
 
 def options(host: str) -> dict[str, Any]:
