@@ -13,6 +13,9 @@ from ui.show import esc, note, notes
 from ui.steps import augment, compare, distil, task, teacher
 from ui.words import say, tell
 
+# not every browser tells when it is idle
+READY = """() => { (window.requestIdleCallback ?? window.setTimeout)(() => window.stillroomPlotly().catch(() => {})) }"""
+
 
 def build() -> gr.Blocks:
     """The whole app, not launched."""
@@ -67,6 +70,8 @@ def build() -> gr.Blocks:
             return ended, top("", run), run, tab, *distil.controls(run), *compare.show(run)
 
         demo.load(opened, None, [there, alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **quick)
+        # what draws the curves takes the browser half a second, which it has once the first step is filled
+        first.about.change(None, js=READY, api_visibility="private")
         data = form.part(*task.KNOBS)
 
         def refilled(request: gr.Request) -> tuple[Any, ...]:
