@@ -14,7 +14,7 @@ from ui.steps import augment, compare, distil, task, teacher
 from ui.words import say, tell
 
 # not every browser tells when it is idle
-READY = """() => { (window.requestIdleCallback ?? window.setTimeout)(() => window.stillroomPlotly().catch(() => {})) }"""
+READY = "() => { (window.requestIdleCallback ?? setTimeout)(() => window.stillroomPlotly().catch(() => {})) }"
 
 
 def build() -> gr.Blocks:
