@@ -34,12 +34,10 @@ from distill_core.events import Fact, StageEnded, StageStarted  # noqa: E402
 from distill_core.store import home  # noqa: E402
 
 HEAD = "| setting | accuracy | agreement | distance | texts | weights | training, s |"
-SCHEDULES: dict[str, Callable[[int, int, int], float]] = {
-    "linear": train.schedule,
-    "constant": lambda step, steps, warm: min(1.0, (step + 1) / warm),
-    "cosine": lambda step, steps, warm: (
-        (step + 1) / warm if step < warm else (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
-    ),
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "linear": train.decay,
+    "constant": lambda left: 1.0,
+    "cosine": lambda left: (1 - math.cos(math.pi * left)) / 2,
 }
 
 
@@ -67,7 +65,7 @@ def main() -> int:
     )
     for row in given.rows:
         changed = dict(part.split("=", 1) for part in row.split())
-        train.schedule = SCHEDULES[changed.pop("schedule", "linear")]
+        train.decay = SCHEDULES[changed.pop("schedule", "linear")]
         found = students(Config.of(**config.model_dump() | changed | {"seeds": given.seeds, "control": False}))
         accuracy, agreement, distance, seconds = (
             [one[key] for one in found] for key in ("accuracy", "agreement", "distance", "seconds")

@@ -202,15 +202,17 @@ def _optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
 def _schedule(optimisers: list[torch.optim.Optimizer], rates: list[float], plan: Plan, step: int) -> None:
     if plan.optimiser == "adadelta":
         return
-    share = schedule(step, plan.steps, max(1, round(plan.steps * plan.warmup)))
+    warm = max(1, round(plan.steps * plan.warmup))
+    left = (plan.steps - step) / max(1, plan.steps - warm)
+    share = (step + 1) / warm if step < warm else decay(left)
     groups = [group for optimiser in optimisers for group in optimiser.param_groups]
     for group, rate in zip(groups, rates, strict=True):
         group["lr"] = rate * share
 
 
-def schedule(step: int, steps: int, warm: int) -> float:
-    """The share of the learning rate at a step, of `steps`: rises over the first `warm`, then falls to zero."""
-    return (step + 1) / warm if step < warm else (steps - step) / max(1, steps - warm)
+def decay(left: float) -> float:
+    """The share of the learning rate once it has risen, `left` being the share of the steps since then still to go."""
+    return left
 
 
 def _better(scores: dict[str, float], best: dict[str, float] | None, select: str) -> bool:

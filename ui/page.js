@@ -1,6 +1,6 @@
 // What every page may call.
 
-// Plotly ships inside its Python package and is fetched once, when there is something to draw.
+// Plotly ships inside its Python package and is fetched once, before there is anything to draw.
 window.stillroomPlotly = () => window.stillroomDrawing ||= new Promise((done, fail) => {
   const script = document.createElement('script')
   script.src = 'assets/plotly.min.js'
