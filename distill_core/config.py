@@ -197,6 +197,10 @@ class Config(BaseModel):
             said = reduce(lambda one, more: worded("{one} {more}", one=one, more=more), map(_sentence, problems))
             raise KnobError(said, str(problems[0]["loc"][0])) from None
 
+    def asked(self, *groups: str) -> str:
+        """The values of the knobs of these groups, to tell one question from another."""
+        return repr([getattr(self, one.name) for one in knobs() if one.group in groups])
+
     def changed(self) -> dict[str, Any]:
         """The knobs that differ from their defaults."""
         return {name: value for name, value in self.model_dump().items() if value != DEFAULTS[name]}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from distill_core import groups, leaks
-from distill_core.config import Config, knobs
+from distill_core.config import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.parts import TASKS
 from distill_core.rows import Notes, Row, Text, bare, clean
@@ -109,20 +109,14 @@ class Data:
 
 def load(config: Config) -> Data:
     """The data of a run: the task's rows, checked and split. Raises DataError, HubError, KnobError."""
-    if kept := _kept.get(_asked(config)):
+    if kept := _kept.get(config.asked("task")):
         return kept
     return prepare(TASKS.get(config.task).load(config), config, TASKS.constant(config.task, "LANGUAGE"))
 
 
 def keep(config: Config) -> None:
     """Loads these data for every later `load` of the same. For rows that are made here: a file may change."""
-    _kept[_asked(config)] = load(config)
-
-
-def _asked(config: Config) -> str:
-    """The knobs that decide the data."""
-    asked = config.model_dump()
-    return repr([asked[knob.name] for knob in knobs() if knob.group == "task"])
+    _kept[config.asked("task")] = load(config)
 
 
 def rows_of(table: Table, columns: Columns, lenient: bool = False) -> Rows:

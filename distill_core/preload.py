@@ -39,7 +39,9 @@ with contextlib.suppress(Exception):
 with contextlib.suppress(Exception):
     sys.modules["transformers.conversion_mapping"].get_checkpoint_conversion_mapping("bert")  # a thousand patterns
 with contextlib.suppress(Exception):
-    sys.modules["distill_core.data"].keep(sys.modules["distill_core.config"].Config())  # the built-in example
+    example = sys.modules["distill_core.config"].Config()
+    sys.modules["distill_core.data"].keep(example)
+    sys.modules["distill_core.transfer"].keep(sys.modules["distill_core.data"].load(example), example)
 
 # Never looked through again either: each worker's first look took a quarter of a second, and copied what it shares.
 gc.freeze()

@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.normalizers import NFC, Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
-from tokenizers.pre_tokenizers import Split
+from tokenizers.pre_tokenizers import BertPreTokenizer, Split
 
 MASK = "[MASK]"  # how a masked word stands inside an augmented text, whatever the teacher calls its own mask token
 WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my", "bo")  # languages that put no spaces between words
@@ -208,11 +208,16 @@ def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str, 
         tokenizer.add_special_tokens([AddedToken(mask_token, special=True, normalized=False)])
     mask_token = mask_token or unk
     special = [-1 if token is None else token for token in map(tokenizer.token_to_id, ("", unk, mask_token))]
+    sentences = dict.fromkeys(sentences)
+    # BERT's tokenizers cut at every blank, so each word need be looked at once, however many sentences hold it.
+    words = isinstance(tokenizer.pre_tokenizer, BertPreTokenizer) and not any(" " in token for token in added)
+    parts = Counter(part for sentence in sentences for part in (sentence.split(" ") if words else [sentence]))
     used: Counter[int] = Counter()
-    for batch in _batches(dict.fromkeys(sentences), 10_000):
-        valid = [_valid(sentence).replace(MASK, mask_token) for sentence in batch]
-        for encoding in tokenizer.encode_batch_fast(valid, add_special_tokens=False):
-            used.update(encoding.ids)
+    for batch in _batches(parts, 10_000):
+        valid = [_valid(part).replace(MASK, mask_token) for part in batch]
+        for part, encoding in zip(batch, tokenizer.encode_batch_fast(valid, add_special_tokens=False), strict=True):
+            for token in encoding.ids:
+                used[token] += parts[part]
     for token in special:
         used.pop(token, None)
     frequent = sorted(used, key=lambda token: (-used[token], token))[: None if limit is None else max(0, limit - 3)]

@@ -35,6 +35,8 @@ Text = tuple[str, ...]  # one sentence, or the two of a pair
 
 SIDES = {1: ((0,),), 2: ((0,), (1,), (0, 1))}  # which sentences a pass changes; passes take them in turn
 SECONDS = 0.25  # between two Progress events
+DECIDING = ("task", "transfer")  # groups of the knobs that decide the transfer set
+_kept: "list[tuple[Data, str, list[Event], TransferSet]]" = []
 
 
 class Change(NamedTuple):
@@ -232,6 +234,10 @@ def build(
     `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing, nor an
     augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
+    for kept_data, asked, said, made in _kept:
+        if kept_data is data and asked == config.asked(*DECIDING):
+            yield from said
+            return made
     held_out = [text for split in (data.valid, data.test) for text in split.texts]
     kept = _Kept({bare(text) for text in held_out}, Held(held_out if config.leaks == "remove" else ()))
     for origin, text in enumerate(data.train.texts):
@@ -245,9 +251,9 @@ def build(
             break
         kept.add(text, "unlabelled", origin)
     counts: Counter[str] = Counter()
-    made = False
+    augmented = False
     if config.n_iter and len(kept.texts) < config.transfer_limit:
-        made = True
+        augmented = True
         yield from _augmented(data, config, pieces, stop, kept, counts)
     elif config.n_iter:
         yield _note("Nothing was augmented: the texts given already reach the limit of {limit:,} ({knob:knob}).",
@@ -255,11 +261,22 @@ def build(
     if kept.dropped["held_out"]:
         yield _note("Left out of the transfer set, because they equal or hold a validation or test text: {n:,}.",
                     n=kept.dropped["held_out"])  # fmt: skip
-    if made and counts:
+    if augmented and counts:
         shares = [worded("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
         yield _note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.", n=kept.source.count("augmented"),
                     shares=shares, same=kept.dropped["duplicates"])  # fmt: skip
     return TransferSet(kept.texts, kept.source, kept.origin, dict(counts), dict(kept.dropped))
+
+
+def keep(data: "Data", config: Config) -> None:
+    """Builds the transfer set of `data` for every later `build` of these very data with the same rules."""
+    building, said = build(data, config), []
+    while True:
+        try:
+            said.append(next(building))
+        except StopIteration as built:
+            _kept.append((data, config.asked(*DECIDING), said, built.value))
+            return
 
 
 def _augmented(

@@ -9,12 +9,24 @@ import pytest
 
 SCRIPT = """
 import re
+from dataclasses import replace
 import distill_core.preload
-from distill_core import data, teacher
+from distill_core import data, teacher, transfer
 from distill_core.config import Config
 
 rows, other = data.load(Config()), data.load(Config(seed=1))
 print(data.load(Config()) is rows, data.load(Config(seed=1)) is other, other.train.texts == rows.train.texts)
+
+def built(config, of=rows):
+    building = transfer.build(of, config)
+    while True:
+        try:
+            next(building)
+        except StopIteration as done:
+            return done.value
+
+kept, anew = built(Config()), built(Config(), replace(rows))
+print(built(Config()) is kept, anew is kept, anew == kept, built(Config(n_iter=1)) == kept)
 made, compile = [], re._compiler.compile
 re._compiler.compile = lambda *given: made.append(given) or compile(*given)
 teacher.load("builtin", rows.labels, rows.pair, Config())
@@ -27,6 +39,7 @@ def test_the_built_in_example_waits_ready() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    rows, patterns = done.stdout.splitlines()[-2:]
+    rows, texts, patterns = done.stdout.splitlines()[-3:]
     assert rows == "True False False", "these rows are loaded, others are read when they are asked for"
+    assert texts == "True False True False", "its transfer set too, the same that is made when it is asked for"
     assert int(patterns) < 100, "each architecture's names of weights are patterns, a thousand in all"

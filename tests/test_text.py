@@ -4,6 +4,7 @@ import inspect
 import json
 import random
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,21 @@ def test_pieces_are_pruned_to_those_in_use(family: tuple[Tokenizer, str]) -> Non
     used = set(family[0].encode("the film", add_special_tokens=False).ids)
     assert set(vocabulary.teacher_ids[3:]) == used and vocabulary.size == 3 + len(used) == len(vocabulary.entries)
     assert vocabulary.ids(["zzz"], 9)[0] == [vocabulary.unk] * len(vocabulary.ids(["zzz"], 9)[0])
+
+
+def test_a_limit_keeps_the_pieces_that_distinct_sentences_use_most(family: tuple[Tokenizer, str]) -> None:
+    tokenizer, mask = family
+    rng = random.Random(5)
+    texts = [*SENTENCES, *(" ".join(rng.sample(" ".join(SENTENCES).split(" "), 4)) for _ in range(200))]
+    texts += [noise(rng) for _ in range(200)] + SENTENCES
+    vocabulary = build("pieces", texts, tokenizer, mask, limit=23)
+    plainly = [text.encode("utf-8", "replace").decode().replace(MASK, mask) for text in dict.fromkeys(texts)]
+    used = Counter(
+        token for text in plainly for token in vocabulary.tokenizer.encode(text, add_special_tokens=False).ids
+    )
+    special = {vocabulary.tokenizer.token_to_id(token) for token in (mask, "[UNK]", "<unk>")}
+    most = sorted(used.keys() - special, key=lambda token: (-used[token], token))[:20]
+    assert vocabulary.token_ids[3:] == sorted(most)
 
 
 def test_a_masked_word_is_the_mask_and_nothing_else(family: tuple[Tokenizer, str]) -> None:

@@ -32,13 +32,14 @@ class Splice:
         self._tagger = tagger
         self._where: defaultdict[tuple[str, str, str], list[tuple[Sentence, int]]] = defaultdict(list)
         texts = [text for text in dict.fromkeys(corpus) if len(text) >= LEAST]
-        for text, tags in zip(texts, tagger(texts), strict=True):
+        self._tags = dict(zip(texts, tagger(texts), strict=True))
+        for text, tags in self._tags.items():
             for place in range(1, len(text) - 1):
                 self._where[tags[place - 1], text[place], tags[place + 1]].append((text, place))
 
     def __call__(self, tokens: Sentence, rng: random.Random) -> Loan | None:
         """The end of another text for the end of `tokens`; None where none joins on."""
-        tags = next(self._tagger([tokens]))
+        tags = self._tags.get(tokens) or next(self._tagger([tokens]))
         shared = [
             (place, found)
             for place in range(1, len(tokens) - 1)
