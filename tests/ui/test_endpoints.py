@@ -12,7 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
+from gradio.blocks import BlocksConfig
+from gradio.state_holder import SessionState
 
 from scripts.served import served
 
@@ -45,6 +48,22 @@ ACTIONS = {
     "upload_file": ["file"],
 }
 HAS_MCP = find_spec("mcp") is not None
+
+
+def test_a_new_visitor_makes_no_account_of_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradio's account is for links of its own that this page has none of, and keeps everybody else waiting."""
+    import ui.serve  # noqa: F401  which sees to it
+
+    with gr.Blocks() as page:
+        box = gr.Textbox("here")
+    accounts: list[int] = []
+    whole = BlocksConfig.config_for_block
+    counted = staticmethod(lambda *given: accounts.append(given[0]) or whole(*given))
+    monkeypatch.setattr(BlocksConfig, "config_for_block", counted)
+    visitor, other = SessionState(page), SessionState(page)
+    assert not accounts and box._id in visitor and visitor[box._id].value == "here"
+    visitor[box._id] = gr.Textbox("mine", render=False)
+    assert accounts and other[box._id].value == "here"
 
 
 @pytest.fixture(scope="module")
