@@ -36,7 +36,7 @@ Text = tuple[str, ...]  # one sentence, or the two of a pair
 SIDES = {1: ((0,),), 2: ((0,), (1,), (0, 1))}  # which sentences a pass changes; passes take them in turn
 SECONDS = 0.25  # between two Progress events
 DECIDING = ("task", "transfer")  # groups of the knobs that decide the transfer set
-_kept: "list[tuple[Data, str, list[Event], TransferSet]]" = []
+_kept: list[tuple[Any, str, list[Event], Any]] = []  # data, their knobs, what was said, the transfer set
 
 
 class Change(NamedTuple):

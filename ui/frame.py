@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlencode
 
+import brotli
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -124,7 +125,8 @@ class Documents:
             return await self.app(scope, receive, send)
         begun: list[Message] = []
         body = bytearray()
-        wants = "text/html" in Headers(scope=scope).get("accept", "")
+        asked = Headers(scope=scope)
+        wants, packs = "text/html" in asked.get("accept", ""), "br" in asked.get("accept-encoding", "")
         spoken = of_path(scope["path"].removeprefix(scope.get("root_path", "")))[0]  # before a mount changes the scope
 
         async def dressed(message: Message) -> None:
@@ -139,11 +141,14 @@ class Documents:
             if message.get("more_body"):
                 return
             start = begun[0]
-            page = document(body.decode(), spoken) if start["status"] != 404 else missing(spoken)
+            page = (document(body.decode(), spoken) if start["status"] != 404 else missing(spoken)).encode()
             headers = MutableHeaders(raw=list(start["headers"]))
-            headers["content-type"], headers["content-length"] = "text/html; charset=utf-8", str(len(page.encode()))
+            headers.add_vary_header("Accept-Encoding")
+            if packs:  # to a tenth, which Gradio does for files alone
+                page, headers["content-encoding"] = brotli.compress(page, quality=4), "br"
+            headers["content-type"], headers["content-length"] = "text/html; charset=utf-8", str(len(page))
             await send({**start, "headers": headers.raw})
-            await send({"type": "http.response.body", "body": page.encode()})
+            await send({"type": "http.response.body", "body": page})
 
         await self.app(scope, receive, dressed)
 

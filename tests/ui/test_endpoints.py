@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import brotli
 import gradio as gr
 import pytest
 from gradio.blocks import BlocksConfig
@@ -203,7 +204,14 @@ def test_the_page_says_what_it_may_load(app: str) -> None:
 
 def test_the_drawing_library_comes_from_its_package(app: str) -> None:
     with urllib.request.urlopen(f"{app}/assets/plotly.min.js") as answer:
-        assert b"plotly.js v" in answer.read(400)
+        library = answer.read()
+    assert b"plotly.js v" in library[:400]
+    for _ in range(2):
+        asked = urllib.request.Request(f"{app}/assets/plotly.min.js", headers={"accept-encoding": "gzip, br"})
+        with urllib.request.urlopen(asked) as answer:
+            packed = answer.read()
+            assert answer.headers["content-encoding"] == "br" and int(answer.headers["content-length"]) == len(packed)
+        assert len(packed) < len(library) / 3 and brotli.decompress(packed) == library
 
 
 def test_hostile_json_to_the_live_view_is_never_an_error_of_ours(app: str) -> None:

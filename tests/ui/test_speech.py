@@ -78,7 +78,9 @@ def test_only_what_a_browser_opens_as_a_page_is_led_or_dressed(browser: TestClie
 def test_a_document_names_its_language_and_nobody_elses_app(browser: TestClient) -> None:
     page = browser.get("/de/")
     assert 'lang="de"' in page.text and "Gradio" not in page.text and '<link rel="icon" href="data:' in page.text
-    assert int(page.headers["content-length"]) == len(page.content)
+    plain = browser.get("/de/", headers={"accept-encoding": "identity"})
+    assert page.headers["content-encoding"] == "br" and "content-encoding" not in plain.headers
+    assert plain.text == page.text and int(plain.headers["content-length"]) == len(plain.content)
     assert 'lang="en"' in browser.get("/").text
 
 
