@@ -14,9 +14,9 @@ from scripts.served import ARGUMENTS, CHROMIUM, served
 LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app with a home of its own."""
+    """The address of an app with a home of its own, the same for all modules that have none of theirs."""
     place = tmp_path_factory.mktemp("app")
     with served(place) as running:
         yield running.address

@@ -4,6 +4,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,43 +118,47 @@ def test_what_is_taken_in_is_the_takers_and_the_key_stays_at_home(
     assert run.row.holder.encode() not in file.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app that takes itself for a Space."""
+    public = os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1"}
+    with served(tmp_path_factory.mktemp("space"), environment=public) as running:
+        yield running.address
+
+
 @pytest.mark.timeout(280)
-def test_a_browser_gets_its_key_and_a_script_sends_its_own(tmp_path: Path) -> None:
+def test_a_browser_gets_its_key_and_a_script_sends_its_own(space: str) -> None:
     from gradio_client import Client
 
-    with served(
-        tmp_path, environment=os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1"}
-    ) as app:
+    def page(**headers: str) -> str:
+        asked = urllib.request.Request(space, headers={"accept": "text/html"} | headers)
+        with urllib.request.urlopen(asked) as answer:
+            return next((kept for kept in answer.headers.get_all("set-cookie") or () if keys.COOKIE in kept), "")
 
-        def page(**headers: str) -> str:
-            asked = urllib.request.Request(app.address, headers={"accept": "text/html"} | headers)
+    cookie = page()
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and page() != cookie
+    assert "SameSite=None; Secure; Partitioned" in page(**{"x-forwarded-proto": "https"})
+    kept = cookie.partition(";")[0]
+    assert page(cookie=kept) == ""  # it keeps the one it has
+
+    def call(name: str, *data: Any, **headers: str) -> Any:
+        sent = json.dumps({"data": data}).encode()
+        asked = urllib.request.Request(
+            f"{space}/gradio_api/run/{name}", sent, {"content-type": "application/json"} | headers
+        )
+        try:
             with urllib.request.urlopen(asked) as answer:
-                return next((kept for kept in answer.headers.get_all("set-cookie") or () if keys.COOKIE in kept), "")
+                return json.loads(answer.read())["data"][0]
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())["error"]
 
-        cookie = page()
-        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and page() != cookie
-        assert "SameSite=None; Secure; Partitioned" in page(**{"x-forwarded-proto": "https"})
-        kept = cookie.partition(";")[0]
-        assert page(cookie=kept) == ""  # it keeps the one it has
-
-        def call(name: str, *data: Any, **headers: str) -> Any:
-            sent = json.dumps({"data": data}).encode()
-            asked = urllib.request.Request(
-                f"{app.address}/gradio_api/run/{name}", sent, {"content-type": "application/json"} | headers
-            )
-            try:
-                with urllib.request.urlopen(asked) as answer:
-                    return json.loads(answer.read())["data"][0]
-            except urllib.error.HTTPError as error:
-                return json.loads(error.read())["error"]
-
-        run = call("start_run", {"epochs": 1, "n_iter": 0}, cookie=kept)
-        assert "only by who started it" in call("stop_run", run) and call("run", run)["run"] == run
-        assert call("stop_run", run, cookie=kept) in ("stopped", "stopping")
-        script = Client(app.address, verbose=False, headers={keys.HEADER: MINE})
-        own = script.predict({"epochs": 1, "n_iter": 0}, api_name="/start_run")
-        assert "only by who started it" in call("stop_run", own, cookie=kept)
-        assert script.predict(own, api_name="/stop_run") in ("stopped", "stopping")
+    run = call("start_run", {"epochs": 1, "n_iter": 0}, cookie=kept)
+    assert "only by who started it" in call("stop_run", run) and call("run", run)["run"] == run
+    assert call("stop_run", run, cookie=kept) in ("stopped", "stopping")
+    script = Client(space, verbose=False, headers={keys.HEADER: MINE})
+    own = script.predict({"epochs": 1, "n_iter": 0}, api_name="/start_run")
+    assert "only by who started it" in call("stop_run", own, cookie=kept)
+    assert script.predict(own, api_name="/stop_run") in ("stopped", "stopping")
 
 
 CALL = """async ([name, data]) => {
@@ -163,25 +168,23 @@ CALL = """async ([name, data]) => {
 
 
 @pytest.mark.timeout(280)
-def test_in_the_frame_of_a_space_the_browser_keeps_its_key(chromium: Any, tmp_path: Path) -> None:
-    space = os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1"}
-    with served(tmp_path, environment=space) as app:
-        context = chromium.new_context()
-        context.set_default_timeout(120_000)
-        page = context.new_page()
-        page.route(  # the Hub's page, whose frame a Space stands in
-            "https://huggingface.co/",
-            lambda route: route.fulfill(content_type="text/html", body=f'<iframe src="{app.address}"></iframe>'),
-        )
-        context.route(  # and its proxy
-            f"{app.address}/",
-            lambda route: route.continue_(headers=route.request.all_headers() | {"x-forwarded-proto": "https"}),
-        )
-        page.goto("https://huggingface.co/")
-        page.frame_locator("iframe").locator("#steps").wait_for(state="attached")
-        [kept] = context.cookies()
-        assert kept["name"] == keys.COOKIE and kept["partitionKey"] == "https://huggingface.co"
-        space_page = page.frames[1]
-        run = space_page.evaluate(CALL, ["start_run", {"epochs": 1, "n_iter": 0}])
-        assert space_page.evaluate(CALL, ["stop_run", run]) in ("stopped", "stopping")
-        context.close()
+def test_in_the_frame_of_a_space_the_browser_keeps_its_key(chromium: Any, space: str) -> None:
+    context = chromium.new_context()
+    context.set_default_timeout(120_000)
+    page = context.new_page()
+    page.route(  # the Hub's page, whose frame a Space stands in
+        "https://huggingface.co/",
+        lambda route: route.fulfill(content_type="text/html", body=f'<iframe src="{space}"></iframe>'),
+    )
+    context.route(  # and its proxy
+        f"{space}/",
+        lambda route: route.continue_(headers=route.request.all_headers() | {"x-forwarded-proto": "https"}),
+    )
+    page.goto("https://huggingface.co/")
+    page.frame_locator("iframe").locator("#steps").wait_for(state="attached")
+    [kept] = context.cookies()
+    assert kept["name"] == keys.COOKIE and kept["partitionKey"] == "https://huggingface.co"
+    space_page = page.frames[1]
+    run = space_page.evaluate(CALL, ["start_run", {"epochs": 1, "n_iter": 0}])
+    assert space_page.evaluate(CALL, ["stop_run", run]) in ("stopped", "stopping")
+    context.close()
