@@ -99,6 +99,8 @@ def polled(app: App, clients: int, seconds: float) -> dict[str, float]:
     live = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "live")
     button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "skip-augment")
     click = next(one["id"] for one in config["dependencies"] if [button, "click"] in [list(t) for t in one["targets"]])
+    ask(app, "preview_augmentation", {}, "", 1)  # what the server would load by and by is loaded
+    time.sleep(5)
     figures = {"idle": cpu(app, 5)}
     # far longer than the measuring, so that it computes all the while
     run = ask(app, "start_run", {"task": "reviews", "epochs": 500, "evaluations": 1000, "seed": 1, "control": False})

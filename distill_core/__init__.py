@@ -16,6 +16,7 @@ _DOOR = {
         "export", "find", "inspect", "is_kept", "keep_file", "open_app", "pack", "predict_file", "predictor",
         "preview", "reading", "run", "run_tasks", "runs", "save_predictions", "save_scored", "shelf", "start",
         "survey", "survey_soon", "task_pair", "task_teacher", "teachers", "text_columns", "unpack",
+        "warm_up",
     ),
     "distill_core.cost": ("Estimate",),
     "distill_core.config": ("Config", "Knob", "knobs"),

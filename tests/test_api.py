@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fake_pipeline import SUMMARY
 
 import distill_core
 from distill_core import api
-from distill_core.api import foresight, held, running
+from distill_core.api import foresight, held, looking, running
 from distill_core.config import Config
 from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
@@ -267,3 +268,21 @@ def test_a_run_whose_process_was_killed_is_not_told_as_running(home):
     assert store.move(run, {"queued"}, "running")
     assert [one.status for one in api.runs()] == ["interrupted"]
     assert api.find(run[:6]).status == "interrupted"
+
+
+def test_what_the_first_question_needs_is_loaded_when_it_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
+
+    def calm() -> bool:
+        looks.append(bool(held.augmenters or held.teachers))
+        return len(looks) > 3
+
+    for shelf in (held.teachers, held.augmenters):
+        shelf.clear()
+    monkeypatch.setattr(looking, "PAUSE", 0.01)
+    api.warm_up(calm)
+    until = time.monotonic() + 60
+    while not held.augmenters:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert held.teachers and looks == [False] * (3 + len(looking.HEAVY) + 1)

@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import distill_core as core
+from ui.calm import Calm, calm
 from ui.frame import Documents
 from ui.host import largest
 from ui.keys import Keys
@@ -135,7 +136,7 @@ def options(host: str) -> dict[str, Any]:
     """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
     points its own name at this machine gets nothing."""
     others = Languages(page, look(), [LIBRARY])
-    middleware = [Middleware(SafeHeaders), Middleware(Keys), Middleware(Choice), Middleware(Documents)]
+    middleware = [Middleware(part) for part in (Calm, SafeHeaders, Keys, Choice, Documents)]
     if host in LOOPBACK:
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
     return {
@@ -162,6 +163,7 @@ def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = Fals
         # who ends a service says SIGTERM: as after Ctrl-C its runs are closed, and go on when it opens again
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(say("opened", address=address), flush=True)
+        core.warm_up(calm)
         demo.block_thread()
     finally:
         gr.close_all(verbose=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core import jobs, worker
 from distill_core.config import Config
 from distill_core.errors import UserError
+from distill_core.kept import name_for
 from distill_core.sentences import worded
 from distill_core.store import Row, Store, home
 
@@ -80,14 +81,13 @@ _DATA_KNOBS = {name: field.json_schema_extra["group"] == "task" for name, field 
 
 def teacher_of(config: Config) -> "Teacher":
     """The config's teacher, loaded once. Raises UserError."""
-    from distill_core import teacher
-
     data = data_of(config)
-    return _loaded(teacher.name_for(config), data.labels, data.pair, config)
+    return _loaded(name_for(config), data.labels, data.pair, config)
 
 
 def _loaded(name: str, labels: tuple[str, ...], pair: bool, config: Config) -> "Teacher":
-    from distill_core import teacher
+    with loading:  # which imports one after the other too: two threads at once may find half a module
+        from distill_core import teacher
 
     key = (name, labels, pair, config.max_tokens, config.allow_pickle)
     return kept(teachers, key, lambda: teacher.load(name, labels, pair, config))

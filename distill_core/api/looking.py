@@ -1,7 +1,12 @@
 """Looking before starting: an own file, the data, what the rules make of a text, what the teacher says to one."""
 
+import importlib
 import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,19 @@ from distill_core.api import asking, held
 from distill_core.config import Config
 from distill_core.errors import UserError
 from distill_core.sentences import worded
+
+# What the first preview imports, in pieces of a second or so.
+HEAVY = (
+    "torch",
+    "transformers",
+    "transformers.modeling_utils",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+    "distill_core.teacher",
+    "distill_core.transfer",
+    "textblob.en",
+)
+PAUSE = 0.3  # seconds between two looks whether it is calm
 
 
 def keep_file(file: Path | str) -> Path:
@@ -121,6 +139,20 @@ def ask_teacher(config: Config, text: str | asking.Text) -> dict[str, Any]:
     data = held.data_of(config)
     chosen = asking.checked(text, data.pair)
     return asking.told(held.teacher_of(config), chosen)
+
+
+def warm_up(calm: Callable[[], bool]) -> None:
+    """Loads in a thread, piece by piece and whenever `calm()` says so, what whoever asks first would otherwise wait
+    for. Returns at once."""
+
+    def load() -> None:
+        for piece in (*(partial(importlib.import_module, name) for name in HEAVY), partial(preview, Config(), n=1)):
+            while not calm():
+                time.sleep(PAUSE)
+            with held.loading, suppress(Exception):  # whom it concerns is told when they ask
+                piece()
+
+    threading.Thread(target=load, name="stillroom-warm-up", daemon=True).start()
 
 
 def _note(note: Any) -> tuple[str, str]:
