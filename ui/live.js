@@ -159,8 +159,8 @@ async function poll(mine) {
 
 const again = () => { if (run && element.isConnected && !(told?.done)) { turn += 1; poll(turn) } }
 
-// The drawing library keeps the page busy for about a second, so it is loaded before there is anything to draw: while a
-// worker computes its first point, or a moment after the step was opened. That it fails is told when it is needed.
+// The drawing library keeps the page busy for about a second, so it is loaded before there is anything to draw: once the
+// first step is filled, at the latest while a worker computes its first point. That it fails is told when it is needed.
 const ready = () => window.stillroomPlotly().catch(() => {})
 
 // an example run, drawn as if it were going on, for those who wait
@@ -222,7 +222,7 @@ document.addEventListener('visibilitychange', () => { if (!document.hidden) agai
 window.addEventListener('online', again)
 window.addEventListener('pageshow', again)
 // a chart that was laid out while its step was hidden has no width until the step is shown
-new ResizeObserver(() => { if (element.clientWidth) setTimeout(ready, 1000); draw() }).observe(element)
+new ResizeObserver(draw).observe(element)
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] })
 // a resumed run has the same id, so its value does not change: the page says so itself
 $('.live').addEventListener('wake', () => { turn += 1; status = ''; told = null; poll(turn) })
