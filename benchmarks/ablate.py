@@ -31,6 +31,7 @@ from distill_core.cache import Cache  # noqa: E402
 from distill_core.command.options import config_of, parse  # noqa: E402
 from distill_core.config import Config  # noqa: E402
 from distill_core.events import Fact, StageEnded, StageStarted  # noqa: E402
+from distill_core.generators import Kept  # noqa: E402
 from distill_core.store import home  # noqa: E402
 
 HEAD = "| setting | accuracy | agreement | distance | texts | weights | training, s |"
@@ -110,12 +111,10 @@ def students(config: Config) -> list[dict[str, float]]:
         kept = [artifact.load(file.parent) for file in sorted(Path(folder).glob("student*/student.json"))]
     rows = data.load(config)
     teacher = teachers.load(teachers.name_for(config), rows.labels, rows.pair, config)
-    asked, truth = label.logits(teacher, rows.valid.texts, cache), torch.tensor(rows.valid.labels)
-    try:
-        while True:
-            next(asked)
-    except StopIteration as ended:
-        soft = ended.value
+    asked, truth = Kept(label.logits(teacher, rows.valid.texts, cache)), torch.tensor(rows.valid.labels)
+    for _ in asked:
+        pass
+    soft = asked.value
     found = []
     for predictor in kept:
         said = predictor.logits(rows.valid.texts)

@@ -6,7 +6,7 @@ watching.
 
 import json
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from distill_core.config import Config
 from distill_core.data import Data
 from distill_core.errors import Diverged, Stopped
 from distill_core.events import Event, Point, Progress
+from distill_core.generators import Kept
 from distill_core.members import Member
 from distill_core.parts import LOSSES, STUDENTS
 from distill_core.sentences import worded
@@ -235,17 +236,6 @@ def untrained(config: Config, student: str, vectors: Tensor, labels: int, pair: 
         config.channels, sparse=sparse,
     )  # fmt: skip
     return model.to(device)
-
-
-class Kept:
-    """A generator whose return value is kept in `value` when it ends."""
-
-    def __init__(self, generator: Generator[Any, None, Any]):
-        self.generator = generator
-        self.value: Any = None
-
-    def __iter__(self) -> Iterator[Any]:
-        self.value = yield from self.generator
 
 
 def in_turn(events: Generator[Event, None, Any], turn: int, of: int) -> Generator[Event, None, Any]:

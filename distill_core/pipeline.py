@@ -35,7 +35,8 @@ from distill_core.events import (
     StageEnded,
     StageStarted,
 )
-from distill_core.learn import Kept, Learned, Lessons, in_turn
+from distill_core.generators import Kept
+from distill_core.learn import Learned, Lessons, in_turn
 from distill_core.members import Member
 from distill_core.parts import VECTORS
 from distill_core.sentences import Sentence, made, sentence, worded

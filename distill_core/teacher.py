@@ -20,6 +20,7 @@ from distill_core.config import Config
 from distill_core.device import autocast, device
 from distill_core.errors import Stopped, TeacherError
 from distill_core.events import Event, Note, Point, Progress
+from distill_core.generators import Kept
 from distill_core.host import public_host
 from distill_core.kept import name_for
 from distill_core.sentences import worded
@@ -154,18 +155,15 @@ def _train(
         evaluate_every=per_epoch, seed=config.seed, select=metric,
     )  # fmt: skip
     lengths = [len(one["input_ids"]) for one in texts]
-    ticks = train.fit(model, len(texts), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=stop)
-    while True:
-        try:
-            tick = next(ticks)
-        except StopIteration as end:
-            if stop() or not end.value.step:
-                raise Stopped(worded("Stopped while the teacher was being fine-tuned.")) from None
-            return end.value.scores
+    ticks = Kept(train.fit(model, len(texts), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=stop))
+    for tick in ticks:
         yield Progress("teacher", tick.step, tick.steps, "steps", tick.left)
         yield Point("teacher/loss", tick.step, tick.loss)
         for name, value in (tick.scores or {}).items():
             yield Point(f"teacher/valid_{name}", tick.step, value)
+    if stop() or not ticks.value.step:
+        raise Stopped(worded("Stopped while the teacher was being fine-tuned."))
+    return ticks.value.scores
 
 
 def _locate(name: str, config: Config) -> Path:

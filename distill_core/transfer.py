@@ -22,6 +22,7 @@ from distill_core.augment._loan import Loan
 from distill_core.config import Config
 from distill_core.errors import KnobError, Stopped
 from distill_core.events import Event, Note, Progress
+from distill_core.generators import Kept
 from distill_core.groups import Held
 from distill_core.parts import AUGMENT
 from distill_core.rows import bare
@@ -270,13 +271,8 @@ def build(
 
 def keep(data: "Data", config: Config) -> None:
     """Builds the transfer set of `data` for every later `build` of these very data with the same rules."""
-    building, said = build(data, config), []
-    while True:
-        try:
-            said.append(next(building))
-        except StopIteration as built:
-            _kept.append((data, config.asked(*DECIDING), said, built.value))
-            return
+    said = list(building := Kept(build(data, config)))
+    _kept.append((data, config.asked(*DECIDING), said, building.value))
 
 
 def _augmented(

@@ -70,13 +70,9 @@ def data_of(config: Config) -> "Data":
     """The config's data, read once while its files stay as they are. Raises UserError."""
     from distill_core import data
 
-    of_data = {name: value for name, value in config.model_dump().items() if _DATA_KNOBS[name]}
-    files = [Path(of_data[name]) for name in ("train", "valid", "test", "unlabelled") if of_data.get(name)]
+    files = [Path(name) for name in (config.train, config.valid, config.test, config.unlabelled) if name]
     state = [(file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None for file in files]
-    return kept(datas, (repr(of_data), repr(state)), lambda: data.load(config))
-
-
-_DATA_KNOBS = {name: field.json_schema_extra["group"] == "task" for name, field in Config.model_fields.items()}
+    return kept(datas, (config.asked("task"), repr(state)), lambda: data.load(config))
 
 
 def teacher_of(config: Config) -> "Teacher":
