@@ -144,7 +144,7 @@ class Documents:
             page = (document(body.decode(), spoken) if start["status"] != 404 else missing(spoken)).encode()
             headers = MutableHeaders(raw=list(start["headers"]))
             headers.add_vary_header("Accept-Encoding")
-            if packs:  # to a tenth, which Gradio does for files alone
+            if packs:  # to an eighth, which Gradio does for files alone
                 page, headers["content-encoding"] = brotli.compress(page, quality=4), "br"
             headers["content-type"], headers["content-length"] = "text/html; charset=utf-8", str(len(page))
             await send({**start, "headers": headers.raw})
