@@ -13,6 +13,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, Estimate, KnobError, UserError
 from ui.form import Form
+from ui.host import FILES
 from ui.show import count, duration, esc, rounded, size
 from ui.steps import task
 from ui.words import say, tell
@@ -70,8 +71,10 @@ def wire(
         return [line, *(tell(config, found) if config else gr.skip() for _, tell in more)]
 
     inputs = [live, *form.inputs]
-    # Not when the task is chosen, but when the data follow: until then the teachers are those of the task before.
-    changes = [control.change for name, control in form.controls.items() if name != "task"]
+    # Not when the task or a file is chosen, but when the data follow: until then the teachers are those of the task
+    # before. And Gradio's page, where an answer was waited for, repeats the whole event with all who listen to it: a
+    # file would be read once more, and the columns chosen meanwhile would be guessed again.
+    changes = [control.change for name, control in form.controls.items() if name not in ("task", *FILES)]
     outputs = [bar.line, *(part for part, _ in more)]
     # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
     gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick)

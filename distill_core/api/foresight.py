@@ -85,7 +85,9 @@ def _survey_wishes() -> None:
             continue
         try:
             survey(wish[1])
-        except Exception:  # the data's own sentence stands beside the data; a bug of ours costs the estimate alone
+        except UserError:
+            pass  # the data's own sentence stands beside the data
+        except Exception:  # a bug of ours costs the estimate alone
             traceback.print_exc(limit=-3)
         _tried.add(wish[0])
         idle = time.monotonic()

@@ -74,7 +74,9 @@ def test_every_word_that_is_said_is_in_the_table_and_none_is_idle() -> None:
     assert {key for key in idle if not key.endswith(".name")} == set()
 
 
-def test_every_knob_has_its_control_on_the_page() -> None:
+@pytest.fixture(scope="module")
+def built() -> "tuple[gr.Blocks, Form]":
+    """The whole page and its form."""
     from ui import page
 
     seen: list[Form] = []
@@ -86,10 +88,33 @@ def test_every_knob_has_its_control_on_the_page() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Form, "__init__", remember)
-        page.build()
-    placed = set(seen[0].controls)
+        demo = page.build()
+    return demo, seen[0]
+
+
+def test_every_knob_has_its_control_on_the_page(built: "tuple[gr.Blocks, Form]") -> None:
+    placed = set(built[1].controls)
     assert {knob.name for knob in knobs()} - placed == {"rules"}  # has a slider for each rule instead
     assert {name for name in placed if name.startswith("rule ")}
+
+
+def test_what_fills_the_form_shares_its_event_with_nothing_that_waits(built: "tuple[gr.Blocks, Form]") -> None:
+    """Gradio's page repeats a whole event, with all who listen to it, for one listener that had to wait: what was
+    filled in once would be filled in again, over what the user has chosen meanwhile."""
+    demo, form = built
+    controls = {control._id for control in form.controls.values()}
+    listeners: dict[tuple[int | None, str], list[gr.blocks.BlockFunction]] = {}
+    for listener in demo.fns.values():
+        for target in listener.targets:
+            listeners.setdefault(target, []).append(listener)
+    fills = [
+        (name, event)
+        for (name, event), those in listeners.items()
+        if name and event not in ("load", "then")  # these it repeats one by one
+        if len(those) > 1 and any(one.trigger_mode == "always_last" for one in those)
+        if any(output._id in controls for one in those for output in one.outputs)
+    ]
+    assert [(demo.blocks[name].elem_id, event) for name, event in fills] == []
 
 
 @pytest.fixture

@@ -206,15 +206,17 @@ def wire(form: Form, step: Teacher) -> None:
         [step.answer, step.message, step.text, step.text2, step.ask],
         **heavy,
     )
-    fine_tune = form.controls["fine_tune"]
-    last = {**quick, "trigger_mode": "always_last"}  # of two quick choices the second must not go unheard
-    step.choice.input(lambda chosen: gr.Dropdown(visible=chosen == OTHER), step.choice, step.other, **last)
+
+    def chosen(name: str, by_name: str, task: Any) -> tuple[Any, ...]:
+        return gr.Dropdown(visible=name == OTHER), needs_training(by_name if name == OTHER else name, str(task))
+
     gr.on(
         [step.choice.input, step.other.input],
-        lambda name, by_name, task: needs_training(by_name if name == OTHER else name, str(task)),
+        chosen,
         [step.choice, step.other, form.controls["task"]],
-        fine_tune,
-        **last,
+        [step.other, form.controls["fine_tune"]],
+        trigger_mode="always_last",  # of two quick choices the second must not go unheard
+        **quick,
     )
 
 
