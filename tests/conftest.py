@@ -7,6 +7,8 @@ import random
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 SANDBOX = Path(tempfile.mkdtemp(prefix="stillroom-tests-"))
@@ -114,6 +116,18 @@ def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app in a process of its own, with a home of its own: the same for all modules that have none
+    of theirs. It serves its actions as tools too, where that can be."""
+    from scripts.served import served
+
+    place = tmp_path_factory.mktemp("app")
+    with served(place, *["--mcp"] * (find_spec("mcp") is not None)) as running:
+        yield running.address
+    print((place / "log.txt").read_text(errors="replace"))  # pytest shows it where a test failed
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import pytest
 
 from distill_core.command.options import config_of, parse
 from distill_core.parts import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS
-from scripts.served import served
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,12 +24,11 @@ ENGINE = [block for block in blocks("python") if block not in CLIENTS]
 
 
 @pytest.mark.parametrize("number", range(len(CLIENTS)))
-def test_its_client_runs(number, tmp_path):
+def test_its_client_runs(number, app, tmp_path):
     """Against a real app, where the example says that it is."""
-    with served(tmp_path) as running:
-        script = CLIENTS[number].replace("http://127.0.0.1:7860", running.address)
-        assert running.address in script
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=280, cwd=tmp_path)
+    script = CLIENTS[number].replace("http://127.0.0.1:7860", app)
+    assert app in script
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=280, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^accuracy: 0\.\d+", done.stdout, re.MULTILINE) and "'positive'" in done.stdout
     assert re.search(r"^student: .*\.zip$", done.stdout, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The app in a process of its own, and a real Chromium in front of it."""
+"""A real Chromium in front of the app."""
 
 import os
 from collections.abc import Iterator
@@ -7,20 +7,11 @@ from typing import Any
 
 import pytest
 
-from scripts.served import ARGUMENTS, CHROMIUM, served
+from scripts.served import ARGUMENTS, CHROMIUM
 
 # Gradio's own: as a page is left, Client.close() of its script aborts its own stream of queued events, and the stream's
 # onerror tells that as an error, once for itself and once for each event that is still awaited.
 LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
-
-
-@pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app with a home of its own, the same for all modules that have none of theirs."""
-    place = tmp_path_factory.mktemp("app")
-    with served(place) as running:
-        yield running.address
-    print((place / "log.txt").read_text(errors="replace"))  # pytest shows it where a test failed
 
 
 @pytest.fixture(scope="module")

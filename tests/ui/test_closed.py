@@ -44,7 +44,7 @@ def call(address: str, action: str, *given: Any) -> Any:
         raise AssertionError(f"{action}: {error.read().decode()}") from None
 
 
-def test_no_process_of_the_app_asks_of_another_machine(tmp_path: Path) -> None:
+def test_no_process_of_the_app_asks_of_another_machine(tmp_path: Path, toy_csv: Path, tiny_teacher: Path) -> None:
     heard = tmp_path / "heard.txt"
     (tmp_path / "sitecustomize.py").write_text(EAR)
     left_out = ("HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")  # the tests' own: a user has none of them
@@ -53,9 +53,9 @@ def test_no_process_of_the_app_asks_of_another_machine(tmp_path: Path) -> None:
     with served(tmp_path, environment=environment) as app:
         for page in ("/", "/history", "/de/", "/config"):
             urllib.request.urlopen(app.address + page, timeout=60).close()
-        knobs = {"task": "reviews", "limit": 60, "n_iter": 0, "epochs": 1, "evaluations": 1, "control": False,
-                 "width": 8, "hidden": 8, "fc": 8, "transfer_limit": 300}  # fmt: skip
-        assert call(app.address, "preview_augmentation", knobs, "The soup was bland.", 2)["offspring"]
+        assert call(app.address, "preview_augmentation", {"task": "reviews"}, "The soup was bland.", 2)["offspring"]
+        knobs = {"task": "file", "train": str(toy_csv), "teacher": str(tiny_teacher), "fine_tune": True, "n_iter": 1,
+                 "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 1, "max_tokens": 16}  # fmt: skip
         run = call(app.address, "start_run", knobs)
         while (status := call(app.address, "run", run)["status"]) not in ENDED:
             time.sleep(0.3)

@@ -7,7 +7,6 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ import gradio as gr
 import pytest
 from gradio.blocks import BlocksConfig
 from gradio.state_holder import SessionState
-
-from scripts.served import served
 
 # name -> its parameters: what scripts and assistants rely on, so a change here is a change of the interface
 ACTIONS = {
@@ -48,7 +45,6 @@ ACTIONS = {
     "texts": ["run", "limit", "offset"],
     "upload_file": ["file"],
 }
-HAS_MCP = find_spec("mcp") is not None
 
 
 def test_a_new_visitor_makes_no_account_of_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,13 +64,6 @@ def test_a_new_visitor_makes_no_account_of_every_part(monkeypatch: pytest.Monkey
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An app that serves its actions as tools too, where that can be."""
-    with served(tmp_path_factory.mktemp("app"), *["--mcp"] * HAS_MCP) as running:
-        yield running.address
-
-
-@pytest.fixture(scope="module")
 def client(app: str) -> Any:
     gradio_client = pytest.importorskip("gradio_client")
     return gradio_client.Client(app, verbose=False)
@@ -89,7 +78,7 @@ def test_the_public_endpoints_are_these_and_typed(client: Any) -> None:
     assert all(endpoint["description"] for endpoint in named.values())
 
 
-@pytest.mark.skipif(not HAS_MCP, reason="the package mcp isn't installed")
+@pytest.mark.skipif(find_spec("mcp") is None, reason="the package mcp isn't installed")
 def test_the_same_actions_are_tools_for_an_assistant(app: str) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(280)
 PART = "<img src=x onerror=window.pwned=1>"
 HOSTILE = f"{PART}<script>window.pwned=1</script>"
 # quotes and ends of tags, a turn of the direction of reading, and a word that no line is long enough for
-UGLY = f"""{PART} a warm "film' --></td></script> \u202e\u05d0\u05d1\u05d2 {10_000 * "w"} with friendly staff"""
+UGLY = f"""{PART} a warm "film' --></td></script> \u202e\u05d0\u05d1\u05d2 {2_000 * "w"} with friendly staff"""
 STEPS = ("Task", "Teacher", "Augment", "Distil", "Compare")
 SIZES = ((1280, 900), (390, 844))
 # what axe is told: the whole page by every rule of its own that is about WCAG or good practice

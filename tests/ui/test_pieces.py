@@ -8,6 +8,8 @@ import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
+import gradio as gr
+
 from distill_core import Config, KnobError, UserError, knobs
 from ui import show
 from ui.form import COLUMNS, HUB, OTHER, OTHER_NAME, Form, made, rate, rule_name
@@ -75,7 +77,7 @@ def test_every_word_that_is_said_is_in_the_table_and_none_is_idle() -> None:
 
 
 @pytest.fixture(scope="module")
-def built() -> "tuple[gr.Blocks, Form]":
+def built() -> tuple[gr.Blocks, Form]:
     """The whole page and its form."""
     from ui import page
 
@@ -92,13 +94,13 @@ def built() -> "tuple[gr.Blocks, Form]":
     return demo, seen[0]
 
 
-def test_every_knob_has_its_control_on_the_page(built: "tuple[gr.Blocks, Form]") -> None:
+def test_every_knob_has_its_control_on_the_page(built: tuple[gr.Blocks, Form]) -> None:
     placed = set(built[1].controls)
     assert {knob.name for knob in knobs()} - placed == {"rules"}  # has a slider for each rule instead
     assert {name for name in placed if name.startswith("rule ")}
 
 
-def test_what_fills_the_form_shares_its_event_with_nothing_that_waits(built: "tuple[gr.Blocks, Form]") -> None:
+def test_what_fills_the_form_shares_its_event_with_nothing_that_waits(built: tuple[gr.Blocks, Form]) -> None:
     """Gradio's page repeats a whole event, with all who listen to it, for one listener that had to wait: what was
     filled in once would be filled in again, over what the user has chosen meanwhile."""
     demo, form = built
