@@ -41,8 +41,10 @@ function log(list, reset) {
   const box = $('.log ol')
   if (reset) box.replaceChildren()
   for (const [when, level, text] of list) {
-    const item = make('li', level), time = make('time', '', new Date(1000 * when).toLocaleTimeString(document.documentElement.lang))
-    time.dateTime = new Date(1000 * when).toISOString()
+    const at = new Date(1000 * when)
+    const clock = at.toLocaleTimeString(document.documentElement.lang, { hourCycle: 'h23' })  // as the history has it
+    const item = make('li', level), time = make('time', '', clock)
+    time.dateTime = at.toISOString()
     item.append(time, make('span', '', text))
     box.append(item)
   }

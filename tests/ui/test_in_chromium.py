@@ -184,6 +184,8 @@ def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
     page.get_by_label("Epochs", exact=True).fill("1")
     page.locator("#start").click()
     assert ended(page) == "finished"
+    times = page.locator("#live .log time").all_inner_texts()
+    assert times and all(re.fullmatch(r"\d\d:\d\d:\d\d", time) for time in times)  # a line each, without AM and PM
     page.locator("#open-compare").click()
     page.locator("#try-text textarea").fill("The screen is not dull at all.")
     page.locator("#ask-both").click()
