@@ -39,7 +39,8 @@ def build() -> gr.Blocks:
         under = bar.build()
 
         quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-        task.wire(form, first, teacher.follow, [second.choice, second.other, form.controls["fine_tune"]])
+        followers = [second.choice, second.other, form.controls["fine_tune"]]
+        task.wire(form, first, lambda task: gr.Radio(teacher.cards(task)), teacher.follow(), followers)
         teacher.wire(form, second)
         augment.wire(form, third, tabs)
         distil.wire(form, fourth, tabs, under)

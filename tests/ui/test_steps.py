@@ -96,7 +96,7 @@ def test_every_control_of_the_form_can_be_found_on_the_page(form: Form) -> None:
 @pytest.mark.parametrize("preset", [one.name for one in settings("preset")])
 @pytest.mark.parametrize("size", ["", "tiny"])
 def test_a_preset_and_a_size_fill_the_form_as_the_command_line_would(form: Form, preset: str, size: str) -> None:
-    said = recipe._said(form, preset, size, typed(form))
+    said = recipe._said(form, preset, size, pair=False)
     config = form.config(typed(form, **said))
     named = Config.of(preset=preset, **({"size": size} if size else {}))
     rules = {rule: rate for rule, rate in config.rules.items() if rate}
@@ -108,7 +108,7 @@ def test_a_preset_and_a_size_fill_the_form_as_the_command_line_would(form: Form,
 
 def test_what_differs_from_the_preset_is_named_with_both_values(form: Form) -> None:
     given = typed(form, lr=0.5)
-    said = recipe._said(form, "best", "", given)
+    said = recipe._said(form, "best", "", pair=False)
     told = recipe.changed(form, "best", said, ["lr"], given)
     assert f"{form.knobs['lr'].label} {said['lr']:g} → 0.5" in words(told) and 'data-changed="knob-lr"' in told
     assert "→" not in recipe.changed(form, "best", said, [], given)

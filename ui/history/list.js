@@ -224,7 +224,8 @@ root.addEventListener('change', (event) => {
 root.addEventListener('input', (event) => {
   if (event.target.name !== 'q') return
   clearTimeout(typing)
-  typing = setTimeout(() => change({ q: event.target.value }, false), 250)
+  state.q = event.target.value  // at once: an answer to something else, meanwhile, would put the old word back
+  typing = setTimeout(() => change({}, false), 250)
 })
 root.addEventListener('submit', (event) => {
   event.preventDefault()

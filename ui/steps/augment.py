@@ -8,6 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
+from ui.bar import opening
 from ui.form import RULE, Form, made, rate, rule_name
 from ui.show import bars, count, diff, esc, note, why
 from ui.words import say, shelf, tell
@@ -88,13 +89,11 @@ def counted(config: Config, found: Estimate | None) -> str:
 
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
-    """Connects the preview, and the two ways on: with these texts, or without any."""
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    passes = form.controls["n_iter"]
-    step.use.click(
-        lambda n: (n or form.knobs["n_iter"].default, gr.Tabs(selected="distil")), passes, [passes, tabs], **quick
-    )
-    step.skip.click(lambda: (0, gr.Tabs(selected="distil")), None, [passes, tabs], **quick)
+    """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
+    passes, on = form.controls["n_iter"], opening("distil")
+    use = f"(n) => [n || {form.knobs['n_iter'].default}, ({on})()]"
+    step.use.click(None, passes, [passes, tabs], js=use, api_visibility="private")
+    step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", api_visibility="private")
 
     def preview(text: str, text2: str, *given: Any) -> tuple[str, Any]:
         return offspring(form, given, text, text2)
@@ -103,6 +102,7 @@ def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
         return offspring(form, given, text, text2, seed=random.randrange(2**31))
 
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
+    heavy["trigger_mode"] = "always_last"  # what is asked meanwhile must not go unheard
     inputs, shown = [step.text, step.text2, *form.inputs], [step.shown, step.text2]
     asked = [step.show.click, step.text.submit, step.text2.submit]
     gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **heavy)

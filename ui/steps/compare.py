@@ -167,7 +167,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
     last = {**heavy, "trigger_mode": "always_last"}  # what is asked meanwhile must not go unheard
     gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last)
     step.file.change(columns, [live, step.file], [*step.columns, step.predicted], **quick).then(
-        predict, [live, step.file, *step.columns], [step.predicted, step.save], **heavy
+        predict, [live, step.file, *step.columns], [step.predicted, step.save], **last
     )
     gr.on(
         [column.input for column in step.columns],

@@ -38,6 +38,8 @@ ADDRESS_JS = """(run) => {
 # a run that has learnt for a while is not thrown away by one click: the live view asks, and "" stops nothing
 SURE_JS = "async (run) => await (document.querySelector('#live .live')?.sure?.() ?? true) ? run : ''"
 
+WAKE_JS = "() => document.querySelector('#live .live').dispatchEvent(new Event('wake'))"
+
 
 @dataclass(frozen=True)
 class Distil:
@@ -90,16 +92,14 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     begun = [step.live, step.message, bar.fault, tabs]
     gr.on([start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **quick)
-    stop.click(halt, step.live, [*step.buttons, step.message], js=SURE_JS, **quick)
     recipe.wire(form, step.recipe)
-    # the live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told
-    resume.click(lambda run: act("resume", run), step.live, [*step.buttons, step.message], **quick).then(
-        None,
-        None,
-        None,
-        js="() => document.querySelector('#live .live').dispatchEvent(new Event('wake'))",
-        api_visibility="private",
-    )
+    acted = [*step.buttons, step.message]
+    stopped = stop.click(halt, step.live, acted, js=SURE_JS, **quick)
+    resumed = resume.click(lambda run: act("resume", run), step.live, acted, **quick)
+    # The live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told. And
+    # where Stop's answer is later than the run's end, the buttons are those of a run that still stops.
+    for done in (stopped, resumed):
+        done.then(None, None, None, js=WAKE_JS, api_visibility="private")
     compare.click(None, None, tabs, js=opening("compare"), api_visibility="private")
     step.live.change(
         None,

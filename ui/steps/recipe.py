@@ -1,5 +1,6 @@
 """How to distil, in two clicks: a preset and a student's size fill the settings; what differs from them is named."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import distill_core as core
 from distill_core import Setting, UserError
 from ui.form import RULE, Form
 from ui.show import esc, figure
-from ui.words import say, say_or
+from ui.words import say, say_or, shelf
 
 DEFAULT = "best"
 OWN = ""  # the size that the preset itself has
@@ -63,19 +64,15 @@ def wire(form: Form, step: Recipe) -> None:
     names = filled(form)
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
     choice = [step.preset, step.size]
-
-    def fill(preset: str, size: str, *given: Any) -> list[Any]:
-        return [gr.skip() if name not in (said := _said(form, preset, size, given)) else said[name] for name in names]
-
-    def chose_preset(preset: str, size: str, *given: Any) -> list[Any]:
-        return [OWN, *fill(preset, OWN, *given)]
-
     controls = [form.controls[name] for name in names]
-    step.preset.input(chose_preset, [*choice, *form.inputs], [step.size, *controls], **quick)
-    gr.on([step.size.input, step.back.click], fill, [*choice, *form.inputs], controls, **quick)
+    # In the browser: an answer of the server would come late, over what was typed and chosen meanwhile.
+    fill, given = _filling(form, names), [*choice, form.controls["task"], form.controls["text2"]]
+    chose_preset = f"(preset, size, task, text2) => ['{OWN}', ...({fill})(preset, '{OWN}', task, text2)]"
+    step.preset.input(None, given, [step.size, *controls], js=chose_preset, api_visibility="private")
+    gr.on([step.size.input, step.back.click], None, given, controls, js=fill, api_visibility="private")
 
     def compare(preset: str, size: str, *given: Any) -> tuple[str, Any]:
-        said = _said(form, preset, size, given)
+        said = _said(form, preset, size, _pair(form, given))
         differ = [name for name, value in _given(form, given).items() if name in said and not _same(value, said[name])]
         return changed(form, preset, said, differ, given), gr.Button(visible=bool(differ))
 
@@ -120,14 +117,34 @@ def _card(kind: str, one: Setting) -> tuple[str, str]:
     return f"{name}\n{say_or(one.help, f'setting.{kind}.{one.name}')}", one.name
 
 
-def _said(form: Form, preset: str, size: str, given: Any) -> dict[str, Any]:
-    """The value that preset and size give each control they fill; a size overrules the preset."""
+def _pair(form: Form, given: Any) -> bool:
+    """Whether the texts are pairs, as far as the form says."""
     try:
         values = form.values(given)
         pair = core.task_pair(str(values.get("task", "")))
-        pair = bool(values.get("text2")) if pair is None else pair
+        return bool(values.get("text2")) if pair is None else pair
     except UserError:
-        pair = False
+        return False
+
+
+def _filling(form: Form, names: Sequence[str]) -> str:
+    """The browser's function that gives preset, size, task and second text column the values of the controls
+    `names`."""
+    presets = [
+        {one.name: _said(form, one.name, OWN, pair) for one in core.settings("preset")} for pair in (False, True)
+    ]
+    sizes = {one.name: _controls(one.knobs) for one in core.settings("size")}
+    pairs = {task.name: core.task_pair(task.name) for task in shelf("tasks")}
+    return (
+        "(preset, size, task, text2) => {\n"
+        f"  const presets = {json.dumps(presets)}, sizes = {json.dumps(sizes)}, pairs = {json.dumps(pairs)}\n"
+        "  const values = { ...presets[Number(pairs[task] ?? !!text2)][preset], ...sizes[size] }\n"
+        f"  return {json.dumps(names)}.map((name) => values[name]) }}"
+    )
+
+
+def _said(form: Form, preset: str, size: str, pair: bool) -> dict[str, Any]:
+    """The value that preset and size give each control they fill; a size overrules the preset."""
     presets = {one.name: one.knobs for one in core.settings("preset", pair)}
     sizes = {one.name: one.knobs for one in core.settings("size")}
     own = {name: form.knobs[name].default for name in next(iter(sizes.values()))}

@@ -124,9 +124,10 @@ def build(form: Form) -> Task:
 KNOBS = (*(knob.name for knob in core.knobs() if knob.group == "task"), *(HUB + knob for knob in COLUMNS))
 
 
-def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], followers: list[Any]) -> None:
-    """Connects the step, once every step has placed its controls. `follow` says what becomes of `followers`, controls
-    of other steps, when another task is chosen: in the same answer, so that no later event meets half of it."""
+def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, followers: list[Any]) -> None:
+    """Connects the step, once every step has placed its controls. When another task is chosen, the browser's function
+    `follow` says at once what becomes of `followers`, controls of other steps; the first of them then gets the
+    `teachers` to choose from, and keeps what is chosen meanwhile."""
     form = form.part(*KNOBS)
     quick = {"api_visibility": "private", "show_progress": "hidden"}
     heavy = {**quick, "concurrency_id": "cpu", "concurrency_limit": 1, "trigger_mode": "always_last"}
@@ -135,12 +136,12 @@ def wire(form: Form, step: Task, follow: Callable[[str], tuple[Any, ...]], follo
 
     def choose(task: str) -> tuple[Any, ...]:
         reading = f'<div class="card empty">{esc(say("task.reading"))}</div>'
-        return *asked(task), reading, *follow(task)
+        return *asked(task), reading, teachers(task)
 
-    chosen = [step.own, step.hub, step.look, step.about, *followers]
-    step.choice.input(choose, step.choice, chosen, queue=False, trigger_mode="always_last", **quick).then(
-        inspect, form.inputs, step.about, **heavy
-    )
+    chosen = [step.own, step.hub, step.look, step.about, followers[0]]
+    step.choice.input(None, step.choice, followers, js=follow, api_visibility="private").then(
+        choose, step.choice, chosen, queue=False, trigger_mode="always_last", **quick
+    ).then(inspect, form.inputs, step.about, **heavy)
 
     def uploaded(*given: Any) -> tuple[Any, ...]:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""

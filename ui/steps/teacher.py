@@ -1,5 +1,6 @@
 """Step two: who teaches, and what it makes of a sentence."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from ui.form import OTHER, OTHER_NAME, Form, made
 from ui.show import count, duration, esc, millions, note, percent, rounded, why
 from ui.show import size as size_of
 from ui.steps.task import name as task_name
-from ui.words import say, tell
+from ui.words import say, shelf, tell
+
+# the row that was asked of an empty box, unless something was typed meanwhile
+ROW_JS = "(said, ...typed) => (!typed.some((text) => text?.trim()) && said?.row) || typed"
 
 
 @dataclass(frozen=True)
@@ -170,59 +174,64 @@ def build(form: Form) -> Teacher:
     return Teacher(choice, other, cost, text, text2, button, message, answer)
 
 
-def follow(task: str) -> tuple[Any, ...]:
-    """The teachers to choose from and whether to fine-tune, when another task was chosen."""
-    return gr.Radio(cards(task), value=""), gr.Dropdown(visible=False), needs_training("", task)
+def chosen() -> str:
+    """The browser's function of the choice, another's name and the task: whether that name is asked for, and whether to
+    fine-tune. An answer of the server would come late, over what was ticked meanwhile."""
+    names = [one.name for one in core.teachers() if needs_training(one.name, "")]
+    tasks = {task.name: needs_training("", task.name) for task in shelf("tasks")}
+    return (
+        f"(choice, name, task) => {{ const other = choice === {json.dumps(OTHER)}, one = other ? name : choice\n"
+        f"  const training = one ? {json.dumps(names)}.includes(one) : {json.dumps(tasks)}[task]\n"
+        "  return [{ __type__: 'update', visible: other }, training] }"
+    )
+
+
+def follow() -> str:
+    """The same for a task that was just chosen, and before it the choice of the teacher."""
+    return f"(task) => ['', ...({chosen()})('', null, task)]"
 
 
 def wire(form: Form, step: Teacher) -> None:
     """Connects the step."""
 
     def ask(text: str, text2: str, *given: Any) -> tuple[Any, ...]:
-        """What the teacher says; of an empty box, to a row of the data. What was typed stays, whatever happens."""
-        pair, typed = False, (gr.skip(), gr.skip())
+        """What the teacher says; of an empty box, to a row of the data, which the answer brings along."""
+        pair, row = False, None
         ready = gr.Button(say("teacher.ask.button"), interactive=True)
         try:
             config = form.config(given)
             found = core.inspect(config, 1)
             pair = found.pair
             if not text.strip() and not (text2 or "").strip():
-                text, text2 = found.sample[0]["text"], found.sample[0].get("text2", "")
-                typed = text, text2
+                row = text, text2 = found.sample[0]["text"], found.sample[0].get("text2", "")
             said = core.ask_teacher(config, (text, text2) if pair else text)
         except UserError as error:
-            return None, note(tell(error), "error") + _others(error), typed[0], _second(pair, typed[1]), ready
-        words = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"]}
-        return words, "", typed[0], _second(pair, typed[1]), ready
+            return None, note(tell(error), "error") + _others(error), gr.Textbox(visible=pair), ready
+        words = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"], "row": row}
+        return words, "", gr.Textbox(visible=pair), ready
 
     def busy(*given: Any) -> gr.Button:
         return gr.Button(_busy(form, given), interactive=False)
 
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
+    texts = [step.text, step.text2]
     gr.on([step.ask.click, step.text.submit, step.text2.submit], busy, form.inputs, step.ask, **quick).then(
         ask,
-        [step.text, step.text2, *form.inputs],
-        [step.answer, step.message, step.text, step.text2, step.ask],
+        [*texts, *form.inputs],
+        [step.answer, step.message, step.text2, step.ask],
+        trigger_mode="always_last",  # what is asked meanwhile must not go unheard
         **heavy,
-    )
-
-    def chosen(name: str, by_name: str, task: Any) -> tuple[Any, ...]:
-        return gr.Dropdown(visible=name == OTHER), needs_training(by_name if name == OTHER else name, str(task))
+    ).then(None, [step.answer, *texts], texts, js=ROW_JS, api_visibility="private")
 
     gr.on(
         [step.choice.input, step.other.input],
-        chosen,
+        None,
         [step.choice, step.other, form.controls["task"]],
         [step.other, form.controls["fine_tune"]],
-        trigger_mode="always_last",  # of two quick choices the second must not go unheard
-        **quick,
+        js=chosen(),
+        api_visibility="private",
     )
-
-
-def _second(pair: bool, text: Any) -> gr.Textbox:
-    """The second sentence's box, seen where the task is about pairs."""
-    return gr.Textbox(visible=pair) if not isinstance(text, str) else gr.Textbox(text, visible=pair)
 
 
 def _busy(form: Form, given: Any) -> str:

@@ -1,0 +1,168 @@
+"""What is typed or chosen while the page waits for an answer counts, however late the answer is."""
+
+import csv
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import TOY
+
+pytestmark = pytest.mark.timeout(280)
+
+EVENT = "**/gradio_api/run/predict*"  # what the page asks without queueing for it
+QUEUED = "**/gradio_api/queue/join*"
+SERVED = "**/gradio_api/component_server**"
+
+
+@contextmanager
+def late(page: Any, address: str) -> Iterator[list[Any]]:
+    """What the page asks of that address is not sent before the end."""
+    kept: list[Any] = []
+    held = True
+    page.route(address, lambda route: kept.append(route) if held else route.continue_())
+    yield kept
+    held = False
+    for route in kept:
+        route.continue_()
+    page.unroute(address)
+
+
+def goto(page: Any, step: str) -> None:
+    page.get_by_role("tab", name=step).last.click()
+    page.locator(f"#step-{step.lower()}").wait_for()
+
+
+def opened(page: Any, app: str, step: str) -> None:
+    page.goto(app)
+    page.locator("#about-data table").wait_for()
+    page.locator("#recipe .cost:not(.wait)").wait_for()
+    goto(page, step)
+
+
+def test_what_is_typed_while_the_teacher_answers_stays_and_is_answered(page: Any, app: str) -> None:
+    opened(page, app, "Teacher")
+    box, asked = page.locator("#ask-text textarea"), []
+    page.on("request", lambda one: asked.append(one.post_data_json["data"][0]) if "queue/join" in one.url else None)
+    with late(page, QUEUED):
+        with page.expect_request(QUEUED):
+            page.locator("#ask").click()  # of a row of the data, for the box is empty
+        box.fill("The soup was cold.")
+    page.locator("#answer .bar").nth(1).wait_for()
+    page.locator("#ask:enabled").wait_for()
+    assert box.input_value() == "The soup was cold."
+
+    with late(page, QUEUED):
+        with page.expect_request(QUEUED):
+            page.locator("#ask").click()
+        box.fill("The soup was warm.")
+        with page.expect_response(EVENT):
+            box.press("Shift+Enter")
+    with page.expect_request(QUEUED):
+        pass
+    page.locator("#ask:enabled").wait_for()
+    assert asked == ["", "The soup was cold.", "The soup was warm."]
+
+
+def test_what_is_typed_while_a_preview_is_made_is_previewed(page: Any, app: str) -> None:
+    opened(page, app, "Augment")
+    box = page.locator("#augment-text textarea")
+    box.fill("A warm and funny film with friendly staff.")
+    with late(page, QUEUED):
+        with page.expect_request(QUEUED):
+            page.locator("#preview").click()
+        box.fill("The soup was cold and the waiter rude.")
+        box.press("Shift+Enter")
+    page.locator("#offspring .child", has_text="soup").first.wait_for()
+
+
+def test_what_is_chosen_is_not_taken_back_by_an_earlier_choice(page: Any, app: str) -> None:
+    opened(page, app, "Augment")
+    with late(page, EVENT):
+        page.locator("#skip-augment").click()
+        goto(page, "Distil")
+        page.locator("#presets label").nth(1).click()
+        page.locator("#sizes label").nth(2).click()
+        page.get_by_text("Student and training settings").click()
+        page.get_by_label("Epochs", exact=True).fill("7")
+        goto(page, "Task")
+        page.locator("#tasks label", has_text="MNLI").click()
+        goto(page, "Teacher")
+        page.locator("#teachers label", has_text="roberta").click()
+        tick = page.locator("#fine-tune input")
+        page.wait_for_function("() => document.querySelector('#fine-tune input').checked")
+        tick.uncheck()
+    page.locator("#about-data .empty").wait_for(state="hidden")
+    page.locator("#changed-knobs", has_text="→ 7").wait_for(state="attached")
+    assert (
+        "selected" in page.locator("#teachers label", has_text="roberta").get_attribute("class")
+        and not tick.is_checked()
+    )
+    goto(page, "Distil")
+    assert "selected" in page.locator("#sizes label").nth(2).get_attribute("class")
+    assert page.get_by_label("Epochs", exact=True).input_value() == "7"
+
+
+def test_a_filter_that_is_still_typed_is_not_put_back(page: Any, app: str) -> None:
+    with page.expect_response(SERVED):
+        page.goto(f"{app}/history")
+    page.evaluate(
+        """() => { const word = document.querySelector('.filters [name=q]')
+        word.value = 'soup'
+        word.dispatchEvent(new Event('input', { bubbles: true }))
+        document.querySelector('.filters [name=sort]').dispatchEvent(new Event('change', { bubbles: true })) }"""
+    )
+    page.wait_for_url("**q=soup*")
+    assert page.locator(".filters [name=q]").input_value() == "soup"
+
+
+@pytest.fixture(scope="module")
+def start(app: str, tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    file = tmp_path_factory.mktemp("own") / "own.csv"
+    rows = [(f"{text} {n}", label) for label, texts in TOY.items() for n in "abc" for text in texts]
+    with file.open("w", encoding="utf-8", newline="") as written:
+        csv.writer(written).writerows([("text", "label"), *rows])
+
+    def begun(**more: Any) -> str:
+        knobs = {"task": "file", "train": str(file), "text": "text", "label": "label", "teacher": str(tiny_teacher),
+                 "n_iter": 1, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 2, "evaluations": 2,
+                 "max_tokens": 16, "control": False} | more  # fmt: skip
+        sent = json.dumps({"data": [knobs]}).encode()
+        asked = urllib.request.Request(f"{app}/gradio_api/run/start_run", sent, {"content-type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return json.load(answer)["data"][0]
+
+    return begun
+
+
+def test_a_late_answer_of_stop_takes_no_button_away_and_the_last_file_is_answered(
+    page: Any, app: str, start: Any, tmp_path: Path
+) -> None:
+    page.goto(f"{app}/?run={start(epochs=1000, evaluations=500)}")
+    page.locator("#live .live[data-status=running]").wait_for(state="attached", timeout=150_000)
+    page.locator("#stop").wait_for()
+    held: list[Any] = []
+    page.route(EVENT, lambda route: route.continue_() if held else held.append((route, route.fetch())))
+    page.locator("#stop").click()
+    page.locator("#resume").wait_for(timeout=150_000)
+    route, answer = held[0]
+    with page.expect_request(EVENT):
+        route.fulfill(response=answer)
+    page.locator("#resume").wait_for()
+    page.unroute(EVENT)
+
+    goto(page, "Compare")
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.txt").write_text(f"the {name} film", encoding="utf-8")
+    page.get_by_text("Answer a whole file").click()
+    dropped = page.locator("#predict-drop input[type=file]")
+    with late(page, QUEUED):
+        with page.expect_request(QUEUED):
+            dropped.set_input_files(str(tmp_path / "first.txt"))
+        page.locator("#predict-drop button[aria-label=Clear]").click()
+        with page.expect_response(EVENT):
+            dropped.set_input_files(str(tmp_path / "second.txt"))
+    page.locator("#predicted", has_text="the second film").wait_for()
