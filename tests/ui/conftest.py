@@ -1,11 +1,15 @@
 """A real Chromium in front of the app."""
 
+import csv
+import json
 import os
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from toy import TOY
 
 from scripts.served import ARGUMENTS, CHROMIUM
 
@@ -51,6 +55,28 @@ def page(chromium: Any, app: str, passed_over: tuple[str, ...]) -> Iterator[Any]
     yield tab
     context.close()
     assert not faults, sorted(set(faults))
+
+
+@pytest.fixture(scope="session")
+def learning(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Starts, in the app at an address, a run that learns for far longer than a test takes. Returns its id."""
+    file = tmp_path_factory.mktemp("learning") / "own.csv"
+    rows = [(f"{text} {n}", label) for label, texts in TOY.items() for n in "abc" for text in texts]
+    with file.open("w", encoding="utf-8", newline="") as written:
+        csv.writer(written).writerows([("text", "label"), *rows])
+    knobs = {"task": "file", "train": str(file), "text": "text", "label": "label", "teacher": str(tiny_teacher),
+             "n_iter": 8, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 1000, "evaluations": 500,
+             "max_tokens": 16, "control": False}  # fmt: skip
+
+    def start(address: str) -> str:
+        sent = json.dumps({"data": [knobs]}).encode()
+        asked = urllib.request.Request(
+            f"{address}/gradio_api/run/start_run", sent, {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return json.load(answer)["data"][0]
+
+    return start
 
 
 @pytest.fixture(scope="module")

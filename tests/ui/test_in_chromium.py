@@ -4,8 +4,6 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +43,6 @@ ZOOM = """() => { const plot = document.querySelector('#live [data-plot=loss]')
 
 ZOOMED = "() => document.querySelector('#live [data-plot=loss]').layout.xaxis.autorange === false"
 
-EVENT = "**/gradio_api/run/predict*"  # what the page asks without queueing for it
-
 # the live view's questions meet nobody: a whole browser that is offline would fill the console with its own errors
 AWAY = """() => { window.kept = window.fetch
   window.fetch = (to, ...more) => String(to).includes('component_server')
@@ -64,19 +60,6 @@ def read(page: Any, file: Path) -> None:
     drop(page, file)
     page.wait_for_function("() => document.querySelector('#column-label input')?.value === 'opinion'")
     page.locator("#about-data table").wait_for()
-
-
-@contextmanager
-def late(page: Any, address: str) -> Iterator[None]:
-    """What the page asks of that address is not sent before the end."""
-    kept: list[Any] = []
-    held = True
-    page.route(address, lambda route: kept.append(route) if held else route.continue_())
-    yield
-    held = False
-    for route in kept:
-        route.continue_()
-    page.unroute(address)
 
 
 def set_up(page: Any, app: str, file: Path, teacher: Path) -> None:
@@ -142,7 +125,9 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     page.locator("#ask-both").click()
     page.locator("#both .bars.teacher").wait_for()
     assert page.locator("#both .bars.student .bar").count() == 2
-    with page.expect_response(EVENT):  # the live view, which hears only now that the run has ended
+    with page.expect_response(
+        "**/gradio_api/run/predict*"
+    ):  # the live view, which hears only now that the run has ended
         goto(page, "Distil")
     goto(page, "Compare")
     with page.expect_download() as caught:
@@ -272,26 +257,6 @@ def test_what_one_task_was_told_stays_there_when_another_is_chosen(page: Any, ap
     page.locator("#tasks label", has_text="Your own file").click()
     page.locator("#about-data .note.error", has_text="nothing").wait_for()
     assert page.locator("#column-label input").input_value() == "nothing"
-
-
-def test_what_is_chosen_while_the_page_waits_counts(page: Any, app: str) -> None:
-    """A step that is opened before the page has its first answers, and a task before the last one's came."""
-    with late(page, EVENT):
-        page.goto(app)
-        goto(page, "Distil")
-    page.locator("#recipe .cost:not(.wait)").wait_for()
-    page.locator("#about-data table").first.wait_for(state="attached")
-    assert page.locator("#step-distil").is_visible()
-
-    goto(page, "Task")
-    with late(page, EVENT):
-        with page.expect_request(EVENT):
-            page.locator("#tasks label", has_text="Your own file").click()
-        page.locator("#tasks label", has_text="Reviews").click()
-    page.locator("#about-data", has_text="synthetic").locator("table").wait_for()
-    page.locator("#train-file").wait_for(state="hidden")
-    goto(page, "Teacher")
-    page.wait_for_function("() => !document.querySelector('#fine-tune input').checked")  # as an own file would need it
 
 
 def test_an_unknown_run_is_told(page: Any, app: str) -> None:

@@ -1,15 +1,11 @@
 """What is typed or chosen while the page waits for an answer counts, however late the answer is."""
 
-import csv
-import json
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import TOY
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -19,12 +15,12 @@ SERVED = "**/gradio_api/component_server**"
 
 
 @contextmanager
-def late(page: Any, address: str) -> Iterator[list[Any]]:
+def late(page: Any, address: str) -> Iterator[None]:
     """What the page asks of that address is not sent before the end."""
     kept: list[Any] = []
     held = True
     page.route(address, lambda route: kept.append(route) if held else route.continue_())
-    yield kept
+    yield
     held = False
     for route in kept:
         route.continue_()
@@ -41,6 +37,26 @@ def opened(page: Any, app: str, step: str) -> None:
     page.locator("#about-data table").wait_for()
     page.locator("#recipe .cost:not(.wait)").wait_for()
     goto(page, step)
+
+
+def test_what_is_chosen_while_the_page_waits_counts(page: Any, app: str) -> None:
+    """A step that is opened before the page has its first answers, and a task before the last one's came."""
+    with late(page, EVENT):
+        page.goto(app)
+        goto(page, "Distil")
+    page.locator("#recipe .cost:not(.wait)").wait_for()
+    page.locator("#about-data table").first.wait_for(state="attached")
+    assert page.locator("#step-distil").is_visible()
+
+    goto(page, "Task")
+    with late(page, EVENT):
+        with page.expect_request(EVENT):
+            page.locator("#tasks label", has_text="Your own file").click()
+        page.locator("#tasks label", has_text="Reviews").click()
+    page.locator("#about-data", has_text="synthetic").locator("table").wait_for()
+    page.locator("#train-file").wait_for(state="hidden")
+    goto(page, "Teacher")
+    page.wait_for_function("() => !document.querySelector('#fine-tune input').checked")  # as an own file would need it
 
 
 def test_what_is_typed_while_the_teacher_answers_stays_and_is_answered(page: Any, app: str) -> None:
@@ -119,29 +135,10 @@ def test_a_filter_that_is_still_typed_is_not_put_back(page: Any, app: str) -> No
     assert page.locator(".filters [name=q]").input_value() == "soup"
 
 
-@pytest.fixture(scope="module")
-def start(app: str, tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    file = tmp_path_factory.mktemp("own") / "own.csv"
-    rows = [(f"{text} {n}", label) for label, texts in TOY.items() for n in "abc" for text in texts]
-    with file.open("w", encoding="utf-8", newline="") as written:
-        csv.writer(written).writerows([("text", "label"), *rows])
-
-    def begun(**more: Any) -> str:
-        knobs = {"task": "file", "train": str(file), "text": "text", "label": "label", "teacher": str(tiny_teacher),
-                 "n_iter": 1, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 2, "evaluations": 2,
-                 "max_tokens": 16, "control": False} | more  # fmt: skip
-        sent = json.dumps({"data": [knobs]}).encode()
-        asked = urllib.request.Request(f"{app}/gradio_api/run/start_run", sent, {"content-type": "application/json"})
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            return json.load(answer)["data"][0]
-
-    return begun
-
-
 def test_a_late_answer_of_stop_takes_no_button_away_and_the_last_file_is_answered(
-    page: Any, app: str, start: Any, tmp_path: Path
+    page: Any, app: str, learning: Callable[[str], str], tmp_path: Path
 ) -> None:
-    page.goto(f"{app}/?run={start(epochs=1000, evaluations=500)}")
+    page.goto(f"{app}/?run={learning(app)}")
     page.locator("#live .live[data-status=running]").wait_for(state="attached", timeout=150_000)
     page.locator("#stop").wait_for()
     held: list[Any] = []
@@ -163,6 +160,6 @@ def test_a_late_answer_of_stop_takes_no_button_away_and_the_last_file_is_answere
         with page.expect_request(QUEUED):
             dropped.set_input_files(str(tmp_path / "first.txt"))
         page.locator("#predict-drop button[aria-label=Clear]").click()
-        with page.expect_response(EVENT):
+        with page.expect_response(lambda one: "/run/predict" in one.url and "second.txt" in one.request.post_data):
             dropped.set_input_files(str(tmp_path / "second.txt"))
     page.locator("#predicted", has_text="the second film").wait_for()

@@ -2,19 +2,15 @@
 stopped in the end, with what it learned so far compared.
 """
 
-import csv
-import json
 import re
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import TOY
 
 from distill_core.store import Store
 from scripts.served import App, served
@@ -90,21 +86,9 @@ def passed_over(passed_over: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def run(server: Server, tiny_teacher: Path) -> str:
+def run(server: Server, learning: Callable[[str], str]) -> str:
     """A run that learns for far longer than this takes."""
-    file = server.place / "own.csv"
-    rows = [(f"{text} {n}", label) for label, texts in TOY.items() for n in "abc" for text in texts]
-    with file.open("w", encoding="utf-8", newline="") as written:
-        csv.writer(written).writerows([("text", "label"), *rows])
-    knobs = {"task": "file", "train": str(file), "text": "text", "label": "label", "teacher": str(tiny_teacher),
-             "n_iter": 8, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 1000, "evaluations": 500,
-             "max_tokens": 16, "control": False}  # fmt: skip
-    sent = json.dumps({"data": [knobs]}).encode()
-    asked = urllib.request.Request(
-        f"{server.address}/gradio_api/run/start_run", sent, {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(asked, timeout=60) as answer:
-        return json.load(answer)["data"][0]
+    return learning(server.address)
 
 
 def curve(page: Any, store: Store, run: str, beyond: int = 0) -> int:
