@@ -97,7 +97,7 @@ def polled(app: App, clients: int, seconds: float) -> dict[str, float]:
     """CPU of the server and latencies while `clients` poll a run that computes."""
     config = httpx.get(f"{app.address}/config").json()
     live = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "live")
-    button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "skip-augment")
+    button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "differ-more")
     click = next(one["id"] for one in config["dependencies"] if [button, "click"] in [list(t) for t in one["targets"]])
     ask(app, "preview_augmentation", {}, "", 1)  # what the server would load by and by is loaded
     time.sleep(5)
@@ -157,7 +157,7 @@ async def crowd(
             while time.monotonic() < over:
                 began = time.monotonic()
                 answer = await client.post(
-                    "/gradio_api/run/predict", json={"data": [], "fn_index": click, "session_hash": "visitor"}
+                    "/gradio_api/run/predict", json={"data": [50], "fn_index": click, "session_hash": "visitor"}
                 )
                 answer.raise_for_status()
                 clicks.append(1000 * (time.monotonic() - began))
