@@ -24,7 +24,7 @@ from typing import Any
 
 import httpx
 
-from scripts.served import ARGUMENTS, CHROMIUM, App, served
+from scripts.served import ARGUMENTS, CHROMIUM, App, call, served
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 180  # seconds until something that should happen is given up
@@ -99,20 +99,22 @@ def polled(app: App, clients: int, seconds: float) -> dict[str, float]:
     live = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "live")
     button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "differ-more")
     click = next(one["id"] for one in config["dependencies"] if [button, "click"] in [list(t) for t in one["targets"]])
-    ask(app, "preview_augmentation", {}, "", 1)  # what the server would load by and by is loaded
+    call(app.address, "preview_augmentation", {}, "", 1)  # what the server would load by and by is loaded
     time.sleep(5)
     figures = {"idle": cpu(app, 5)}
     # far longer than the measuring, so that it computes all the while
-    run = ask(app, "start_run", {"task": "reviews", "epochs": 500, "evaluations": 1000, "seed": 1, "control": False})
+    run = call(
+        app.address, "start_run", {"task": "reviews", "epochs": 500, "evaluations": 1000, "seed": 1, "control": False}
+    )
     until = time.monotonic() + PATIENCE
-    while not ask(app, "points", run, 0)["points"]:
+    while not call(app.address, "points", run, 0)["points"]:
         if time.monotonic() > until:
             raise SystemExit(f"no curve point within {PATIENCE} s")
         time.sleep(0.5)
     figures["alone"] = cpu(app, 5)
     updates, clicks, sizes = asyncio.run(crowd(app, run, live, click, clients, seconds, figures))
-    status = ask(app, "run", run)["status"]
-    ask(app, "stop_run", run)
+    status = call(app.address, "run", run)["status"]
+    call(app.address, "stop_run", run)
     if status != "running":
         raise SystemExit(f"the run was {status} before the measuring ended")
     return figures | {
@@ -180,12 +182,6 @@ async def crowd(
     return updates, clicks, sizes
 
 
-def ask(app: App, action: str, *given: Any) -> Any:
-    """One of the app's named endpoints."""
-    answer = httpx.post(f"{app.address}/gradio_api/run/{action}", json={"data": list(given)}, timeout=60)
-    return answer.raise_for_status().json()["data"][0]
-
-
 def cpu(app: App, seconds: float) -> float:
     """Per cent of a core that the server takes in the next `seconds`."""
     before, began = spent(app), time.monotonic()
@@ -249,7 +245,7 @@ def first_path(app: App, page: Any) -> dict[str, float]:
 def long_curve(app: App, page: Any) -> dict[str, float]:
     """Milliseconds of a redraw while a curve of POINTS points grows by its last fifth. The page is the real one; what
     the server would answer of such a run stands in for its answers. The curve grows only once somebody listens."""
-    run = ask(app, "runs", 1, "")[0]["run"]
+    run = call(app.address, "runs", 1, "")[0]["run"]
     sent, growing = 0, False
 
     def curve(start: int, stop: int) -> dict[str, Any]:

@@ -11,12 +11,11 @@ import json
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.served import ARGUMENTS, CHROMIUM, served
+from scripts.served import ARGUMENTS, CHROMIUM, call, served
 
 HEIGHTS = {1280: 900, 390: 844}
 BEST = ("compare-1280-light", "distil-1280-dark", "learn-1280-light", "task-390-dark")
@@ -46,15 +45,6 @@ def main() -> int:
         made = list(pictures(app.address, run, given.folder, given.width, given.best, given.language))
     print(f"{len(made)} pictures in {given.folder}, {sum(file.stat().st_size for file in made) / 1e6:.1f} MB")
     return 0
-
-
-def call(address: str, action: str, *given: Any) -> Any:
-    """One of the app's named endpoints."""
-    asked = urllib.request.Request(
-        f"{address}/gradio_api/run/{action}", json.dumps({"data": given}).encode(), {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(asked, timeout=120) as answer:
-        return json.load(answer)["data"][0]
 
 
 def finished(address: str, knobs: dict[str, Any]) -> str:

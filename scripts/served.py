@@ -1,5 +1,6 @@
 """The app in a process of its own, as a user starts it, with a home of its own: for tests, benchmarks and pictures."""
 
+import json
 import os
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 180  # seconds until an app that does not answer is given up
@@ -57,6 +59,19 @@ def served(
                 server.wait(20)
             except subprocess.TimeoutExpired:
                 server.kill()
+
+
+def call(address: str, action: str, *given: Any) -> Any:
+    """What one of the named endpoints of the app at `address` answers. Raises RuntimeError, with its words, where it
+    refuses."""
+    asked = urllib.request.Request(
+        f"{address}/gradio_api/run/{action}", json.dumps({"data": given}).encode(), {"content-type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=120) as answer:
+            return json.load(answer)["data"][0]
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(f"{action}: {error.read().decode()}") from None
 
 
 def _wait(app: App, server: "subprocess.Popen[bytes]", log: Path) -> None:

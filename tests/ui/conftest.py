@@ -1,9 +1,7 @@
 """A real Chromium in front of the app."""
 
 import csv
-import json
 import os
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import pytest
 from toy import TOY
 
-from scripts.served import ARGUMENTS, CHROMIUM
+from scripts.served import ARGUMENTS, CHROMIUM, call
 
 # Gradio's own: as a page is left, Client.close() of its script aborts its own stream of queued events, and the stream's
 # onerror tells that as an error, once for itself and once for each event that is still awaited.
@@ -68,15 +66,7 @@ def learning(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
              "n_iter": 8, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 1000, "evaluations": 500,
              "max_tokens": 16, "control": False}  # fmt: skip
 
-    def start(address: str) -> str:
-        sent = json.dumps({"data": [knobs]}).encode()
-        asked = urllib.request.Request(
-            f"{address}/gradio_api/run/start_run", sent, {"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            return json.load(answer)["data"][0]
-
-    return start
+    return lambda address: call(address, "start_run", knobs)
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,16 @@
 starts looks up another machine's name or speaks to one. (Every browser test fails where the page asks of one.)
 """
 
-import json
 import os
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from distill_core import ENDED
-from scripts.served import served
+from scripts.served import call, served
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -34,16 +32,6 @@ sys.addaudithook(hear)
 HERE = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "None", "/", "b'", "\0")  # a path is a socket on this machine
 
 
-def call(address: str, action: str, *given: Any) -> Any:
-    sent = json.dumps({"data": given}).encode()
-    request = urllib.request.Request(f"{address}/gradio_api/run/{action}", sent, {"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            return json.load(answer)["data"][0]
-    except urllib.error.HTTPError as error:
-        raise AssertionError(f"{action}: {error.read().decode()}") from None
-
-
 def test_no_process_of_the_app_asks_of_another_machine(tmp_path: Path, toy_csv: Path, tiny_teacher: Path) -> None:
     heard = tmp_path / "heard.txt"
     (tmp_path / "sitecustomize.py").write_text(EAR)
@@ -54,13 +42,15 @@ def test_no_process_of_the_app_asks_of_another_machine(tmp_path: Path, toy_csv: 
         for page in ("/", "/history", "/de/", "/config"):
             urllib.request.urlopen(app.address + page, timeout=60).close()
         assert call(app.address, "preview_augmentation", {"task": "reviews"}, "The soup was bland.", 2)["offspring"]
-        knobs = {"task": "file", "train": str(toy_csv), "teacher": str(tiny_teacher), "fine_tune": True, "n_iter": 1,
-                 "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 1, "max_tokens": 16}  # fmt: skip
-        run = call(app.address, "start_run", knobs)
-        while (status := call(app.address, "run", run)["status"]) not in ENDED:
-            time.sleep(0.3)
-        assert status == "finished"
-        assert call(app.address, "predict", run, "The soup was bland.", "")["teacher"]
+        builtin = {"task": "reviews", "limit": 60, "n_iter": 0, "epochs": 1, "evaluations": 1, "control": False,
+                   "width": 8, "hidden": 8, "fc": 8, "transfer_limit": 300}  # fmt: skip
+        own = {"task": "file", "train": str(toy_csv), "teacher": str(tiny_teacher), "fine_tune": True, "n_iter": 1,
+               "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 1, "max_tokens": 16}  # fmt: skip
+        for run in [call(app.address, "start_run", knobs) for knobs in (builtin, own)]:
+            while (status := call(app.address, "run", run)["status"]) not in ENDED:
+                time.sleep(0.3)
+            assert status == "finished"
+            assert call(app.address, "predict", run, "The soup was bland.", "")["teacher"]
     lines = heard.read_text().splitlines()
     assert any("127.0.0.1" in line for line in lines), "the ear heard nothing, not even Gradio asking itself"
     away = {line for line in lines if not line.partition(" ")[2].startswith(HERE)}

@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from toy import TOY
 
 from distill_core import ENDED
+from scripts.served import call
 from ui.sentences.de import SENTENCES
 from ui.words import say, speaking, table
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(280)
 PART = "<img src=x onerror=window.pwned=1>"
 HOSTILE = f"{PART}<script>window.pwned=1</script>"
 # quotes and ends of tags, a turn of the direction of reading, and a word that no line is long enough for
-UGLY = f"""{PART} a warm "film' --></td></script> \u202e\u05d0\u05d1\u05d2 {2_000 * "w"} with friendly staff"""
+UGLY = f"""{PART} a warm "film' --></td></script> \u202e\u05d0\u05d1\u05d2 {10_000 * "w"} with friendly staff"""
 STEPS = ("Task", "Teacher", "Augment", "Distil", "Compare")
 SIZES = ((1280, 900), (390, 844))
 # what axe is told: the whole page by every rule of its own that is about WCAG or good practice
@@ -48,14 +48,6 @@ FITS = """async () => {
   for (const until = Date.now() + 10_000; !fits() && Date.now() < until;) await new Promise(requestAnimationFrame)
   return fits()
 }"""
-
-
-def call(app: str, action: str, *given: Any) -> Any:
-    """One of the app's named endpoints."""
-    sent = json.dumps({"data": given}).encode()
-    request = urllib.request.Request(f"{app}/gradio_api/run/{action}", sent, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.load(answer)["data"][0]
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import EVENT, goto
 from toy import TOY
 
 from distill_core import ENDED
 
 pytestmark = pytest.mark.timeout(280)
-
-
-def goto(page: Any, step: str) -> None:
-    """Opens one of the five steps."""
-    page.get_by_role("tab", name=step).last.click()
-    page.locator(f"#step-{step.lower()}").wait_for()
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +120,7 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     page.locator("#ask-both").click()
     page.locator("#both .bars.teacher").wait_for()
     assert page.locator("#both .bars.student .bar").count() == 2
-    with page.expect_response(
-        "**/gradio_api/run/predict*"
-    ):  # the live view, which hears only now that the run has ended
+    with page.expect_response(EVENT):  # the live view, which hears only now that the run has ended
         goto(page, "Distil")
     goto(page, "Compare")
     with page.expect_download() as caught:

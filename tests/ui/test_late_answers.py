@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import EVENT, goto
 
 pytestmark = pytest.mark.timeout(280)
 
-EVENT = "**/gradio_api/run/predict*"  # what the page asks without queueing for it
 QUEUED = "**/gradio_api/queue/join*"
 SERVED = "**/gradio_api/component_server**"
 
@@ -25,11 +25,6 @@ def late(page: Any, address: str) -> Iterator[None]:
     for route in kept:
         route.continue_()
     page.unroute(address)
-
-
-def goto(page: Any, step: str) -> None:
-    page.get_by_role("tab", name=step).last.click()
-    page.locator(f"#step-{step.lower()}").wait_for()
 
 
 def opened(page: Any, app: str, step: str) -> None:
