@@ -33,7 +33,7 @@ def main() -> None:
     import distill_core
 
     distill_core.open_app()  # first: the workers warm up on another core while the page's libraries load
-    from ui.serve import serve
+    from ui.server import serve
 
     serve(chosen.host, chosen.port, chosen.open, chosen.mcp)
 

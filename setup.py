@@ -14,7 +14,7 @@ class WithExamples(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            self.copy_file(EXAMPLES, str(Path(self.build_lib) / "distill_core" / EXAMPLES))
+            self.copy_file(EXAMPLES, str(Path(self.build_lib) / "distill_core" / "runs" / EXAMPLES))
 
 
 setup(cmdclass={"build_py": WithExamples})

@@ -26,17 +26,22 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from distill_core import train  # noqa: E402
 from distill_core.cache import Cache  # noqa: E402
-from distill_core.command.options import config_of, parse  # noqa: E402
-from distill_core.config import Config  # noqa: E402
-from distill_core.events import Fact, StageEnded, StageStarted  # noqa: E402
-from distill_core.generators import Kept  # noqa: E402
-from distill_core.store import home  # noqa: E402
+from distill_core.cli.config_options import config_of  # noqa: E402
+from distill_core.cli.parser import parse  # noqa: E402
+from distill_core.config.schema import Config  # noqa: E402
+from distill_core.environment import home  # noqa: E402
+from distill_core.events import (  # noqa: E402
+    Fact,
+    Kept,
+    StageEnded,
+    StageStarted,
+)
+from distill_core.training import optimizers  # noqa: E402
 
 HEAD = "| setting | accuracy | agreement | distance | texts | weights | training, s |"
 SCHEDULES: dict[str, Callable[[float], float]] = {
-    "linear": train.decay,
+    "linear": optimizers.decay,
     "constant": lambda left: 1.0,
     "cosine": lambda left: (1 - math.cos(math.pi * left)) / 2,
 }
@@ -66,7 +71,7 @@ def main() -> int:
     )
     for row in given.rows:
         changed = dict(part.split("=", 1) for part in row.split())
-        train.decay = SCHEDULES[changed.pop("schedule", "linear")]
+        optimizers.decay = SCHEDULES[changed.pop("schedule", "linear")]
         found = students(Config.of(**config.model_dump() | changed | {"seeds": given.seeds, "control": False}))
         accuracy, agreement, distance, seconds = (
             [one[key] for one in found] for key in ("accuracy", "agreement", "distance", "seconds")
@@ -96,8 +101,10 @@ def students(config: Config) -> list[dict[str, float]]:
     one training. The seeds share transfer set and labels."""
     import torch
 
-    from distill_core import artifact, data, label, pipeline
-    from distill_core import teacher as teachers
+    from distill_core import pipeline, tasks
+    from distill_core.distillation import soft_labels
+    from distill_core.student import persistence
+    from distill_core.teacher import catalog, loading
 
     cache, seconds, texts = Cache(home() / "cache"), 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
@@ -108,10 +115,10 @@ def students(config: Config) -> list[dict[str, float]]:
                 texts = event.value["texts"]
             if isinstance(event, StageStarted) and event.stage == "compare":
                 break
-        kept = [artifact.load(file.parent) for file in sorted(Path(folder).glob("student*/student.json"))]
-    rows = data.load(config)
-    teacher = teachers.load(teachers.name_for(config), rows.labels, rows.pair, config)
-    asked, truth = Kept(label.logits(teacher, rows.valid.texts, cache)), torch.tensor(rows.valid.labels)
+        kept = [persistence.load(file.parent) for file in sorted(Path(folder).glob("student*/student.json"))]
+    rows = tasks.load(config)
+    teacher = loading.load(catalog.name_for(config), rows.labels, rows.pair, config)
+    asked, truth = Kept(soft_labels.logits(teacher, rows.valid.texts, cache)), torch.tensor(rows.valid.labels)
     for _ in asked:
         pass
     soft = asked.value

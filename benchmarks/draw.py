@@ -14,8 +14,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from distill_core import sentences  # noqa: E402
-from distill_core.members import spread  # noqa: E402
+from distill_core import messages  # noqa: E402
+from distill_core.evaluation.aggregation import spread  # noqa: E402
 
 START, END = "<!-- quality.py writes from here -->", "<!-- quality.py writes to here -->"
 PICTURE = "benchmarks/quality.svg"
@@ -272,7 +272,7 @@ def save(figure: dict[str, Any], file: Path) -> bool:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage; a dash where it isn't defined."""
-    return "–" if share is None else sentences.percent(share, digits)
+    return "–" if share is None else messages.percent(share, digits)
 
 
 def with_interval(value: dict[str, float] | None, digits: int = 1) -> str:

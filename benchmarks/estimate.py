@@ -17,9 +17,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from distill_core import Config, cost, data, pace, pipeline, teacher
+from distill_core import Config, pipeline, tasks
 from distill_core.cache import Cache
-from distill_core.host import peak_memory
+from distill_core.environment import peak_memory
+from distill_core.estimation import cost, profiling
+from distill_core.teacher import catalog, loading
 
 
 def main() -> None:
@@ -29,12 +31,12 @@ def main() -> None:
         parser.add_argument(f"--{knob}", type=kind)
     config = Config.of(**{name: value for name, value in vars(parser.parse_args()).items() if value is not None})
     torch.set_num_threads(1)  # as a worker does
-    rows = data.load(config)
-    teacher.load(teacher.name_for(config), rows.labels, rows.pair, config)  # a survey downloads nothing
+    rows = tasks.load(config)
+    loading.load(catalog.name_for(config), rows.labels, rows.pair, config)  # a survey downloads nothing
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
         began = time.thread_time()
-        list(pace.survey(config, home, Cache(home / "paces")))
+        list(profiling.survey(config, home, Cache(home / "paces")))
         print(f"survey: {time.thread_time() - began:.1f} s")
         told = cost.estimate(config, cost.paces(config, Cache(home / "paces")))
         assert told is not None

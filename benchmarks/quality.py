@@ -41,16 +41,17 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-from distill_core import api  # noqa: E402
+from distill_core.api import runs, session  # noqa: E402
 from distill_core.cache import digest  # noqa: E402
-from distill_core.command.options import config_of, parse  # noqa: E402
-from distill_core.command.progress import teller  # noqa: E402
+from distill_core.cli.config_options import config_of  # noqa: E402
+from distill_core.cli.parser import parse  # noqa: E402
+from distill_core.cli.progress import teller  # noqa: E402
 from distill_core.errors import UnknownRun, UserError  # noqa: E402
 
 # All of distill_core but what only starts, stores, tells, shows or estimates a run.
-NO_RESULT = {"answers", "api", "bundle", "card", "command", "cost", "errors", "events", "foreign", "host", "hub",
-             "hub_errors", "jobs", "kept", "pace", "preload", "presets", "reader", "sentences", "states", "store",
-             "summary", "verdict", "worker", "__init__", "__main__"}  # fmt: skip
+NO_RESULT = {"api", "cli", "config/presets", "environment", "errors", "estimation", "evaluation/diagnostics",
+             "evaluation/summary", "events", "hub", "messages", "runs", "student/activations", "student/model_card",
+             "teacher/catalog", "__init__", "__main__"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def settle(entry: Entry, command: list[str], more: str, any_code: bool) -> bool:
     load = os.getloadavg()[0]
     try:
         if run is None:
-            run = api.start(config, name=f"quality: {entry.name}")
+            run = runs.start(config, name=f"quality: {entry.name}")
         elif run.status != "finished":
             say(f"  goes on with run {run.id}, which is {run.status}")
             run.resume()
@@ -176,12 +177,12 @@ KEPT = ("metric", "scores", "gap_recovered", "kept", "agreement", "mcnemar", "di
         "students", "learning_curve", "rows", "scored_on", "labels", "teacher", "best_step", "steps")  # fmt: skip
 
 
-def earlier(known: dict[str, Any], key: dict[str, str], any_code: bool) -> api.Run | None:
+def earlier(known: dict[str, Any], key: dict[str, str], any_code: bool) -> runs.Run | None:
     """The run of that entry, if it is the one now asked for and still there."""
     if not known or not fits(known["key"], key, any_code):
         return None
     try:
-        return api.find(known["run"])
+        return runs.find(known["run"])
     except UnknownRun:
         return None
 
@@ -194,8 +195,8 @@ def fits(known: dict[str, str], key: dict[str, str], any_code: bool) -> bool:
 def code() -> str:
     """The digest of the source files that decide a result."""
     core = ROOT / "distill_core"
-    files = [file for file in sorted(core.rglob("*.py")) if file.relative_to(core).parts[0].removesuffix(".py")
-             not in NO_RESULT]  # fmt: skip
+    names = {file: file.relative_to(core).with_suffix("") for file in sorted(core.rglob("*.py"))}
+    files = [file for file, name in names.items() if not {name.parts[0], name.as_posix()} & NO_RESULT]
     return digest([[file.relative_to(core).as_posix(), file.read_text(encoding="utf-8")] for file in files])
 
 
@@ -213,7 +214,7 @@ def hub(place: Path) -> Iterator[Path]:
         try:
             yield phrases(place)
         finally:
-            api.close()
+            session.close()
             server.shutdown()
 
 

@@ -6,27 +6,32 @@ The front door. Names are loaded when they are first used, so that importing thi
 import importlib
 from typing import Any
 
-from distill_core.hub import environment
+from distill_core.environment import set_library_defaults
 
-environment()  # before anything imports the Hub's libraries, which read it when they load
+set_library_defaults()  # before anything imports the Hub's libraries, which read it when they load
 
 _DOOR = {
-    "distill_core.api": (
-        "Inspection", "Part", "Run", "Teaching", "ask", "ask_teacher", "close", "columns", "count", "estimate",
-        "export", "find", "inspect", "is_kept", "keep_file", "open_app", "pack", "predict_file", "predictor",
-        "preview", "reading", "run", "run_tasks", "runs", "save_predictions", "save_scored", "shelf", "start",
-        "survey", "survey_soon", "task_pair", "task_teacher", "teachers", "text_columns", "unpack",
-        "warm_up",
+    "distill_core.api.catalog": ("Part", "Teaching", "shelf", "task_pair", "task_teacher", "teachers"),
+    "distill_core.api.estimates": ("estimate", "survey", "survey_soon"),
+    "distill_core.api.inference": (
+        "ask", "export", "predict_file", "reading", "save_predictions", "save_scored", "text_columns",
     ),
-    "distill_core.cost": ("Estimate",),
-    "distill_core.config": ("Config", "Knob", "knobs"),
+    "distill_core.api.preview": (
+        "Inspection", "ask_teacher", "columns", "inspect", "is_kept", "keep_file", "preview", "warm_up",
+    ),
+    "distill_core.api.runs": (
+        "Run", "count", "find", "list_runs", "pack", "run", "run_tasks", "start", "unpack",
+    ),
+    "distill_core.api.session": ("close", "open_app", "predictor"),
+    "distill_core.estimation.cost": ("Estimate",),
+    "distill_core.config.schema": ("Config",),
+    "distill_core.config.knobs": ("Knob", "Setting", "knobs", "settings"),
     "distill_core.errors": (
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
         "UnknownRun", "UserError",
     ),
-    "distill_core.host": ("public_host",),
-    "distill_core.sentences": ("Filling", "Sentence", "made"),
-    "distill_core.presets": ("Setting", "settings"),
+    "distill_core.environment": ("public_host",),
+    "distill_core.messages": ("Filling", "Sentence", "made"),
     "distill_core.events": (
         "ENDED", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note", "Point", "Progress",
         "StageEnded", "StageStarted",

@@ -2,7 +2,7 @@
 
 import sys
 
-from distill_core.command import main
+from distill_core.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

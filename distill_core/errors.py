@@ -16,11 +16,6 @@ bug and keeps its traceback. Its message is a sentence of `sentences.worded`, so
 language.
 """
 
-import errno
-import json
-
-from distill_core.sentences import made, worded
-
 
 class StillroomError(Exception):
     """The base of all of them."""
@@ -64,36 +59,3 @@ class Stopped(StillroomError):
 
 class Diverged(StillroomError):
     """Training left the numbers: the loss is infinite or not a number."""
-
-
-def refusal(error: OSError) -> str:
-    """Why the system refused a file: in our words where it is one of the usual reasons, else in its own."""
-    match error.errno:
-        case errno.ENOENT:
-            return worded("it is not there")
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return worded("access is denied")
-        case errno.EISDIR | errno.ENOTDIR | errno.EEXIST:
-            return worded("a file and a folder of the same name are in each other's way")
-        case errno.ENOSPC | errno.EDQUOT:
-            return worded("the disk is full")
-        case errno.ENAMETOOLONG:
-            return worded("its name is too long")
-    return error.strerror or str(error)
-
-
-def unreadable(error: Exception) -> str:
-    """Why what should be JSON could not be read."""
-    if made(error):
-        return error.args[0]
-    if isinstance(error, OSError):
-        return refusal(error)
-    if isinstance(error, json.JSONDecodeError):
-        return worded(
-            "it is no JSON from line {line:,}, character {column:,} on", line=error.lineno,
-            column=error.colno)  # fmt: skip
-    if isinstance(error, UnicodeError):
-        return worded("it is not UTF-8 text")
-    if isinstance(error, RecursionError):
-        return worded("it is nested too deep")
-    return worded("it holds something that can't be read")

@@ -4,10 +4,11 @@ Knows nothing of who listens.
 """
 
 import dataclasses
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from distill_core.sentences import Said, made
+from distill_core.messages import Said, made
 
 STAGES = ("data", "teacher", "transfer", "control", "label", "student", "compare")
 STATUSES = ("queued", "running", "stopping", "finished", "stopped", "failed", "interrupted", "diverged")
@@ -125,3 +126,14 @@ KINDS: dict[str, type[Event]] = {
 def event(kind: str, body: dict[str, Any]) -> Event:
     """The event that `kind` and `body()` describe. The inverse of an event's `kind` and `body()`."""
     return KINDS[kind](**body)
+
+
+class Kept:
+    """A generator whose return value is kept in `value` when it ends."""
+
+    def __init__(self, generator: Generator[Any, None, Any]):
+        self.generator = generator
+        self.value: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        self.value = yield from self.generator

@@ -25,7 +25,8 @@ from transformers import (
 )
 
 from distill_core.tasks import reviews
-from distill_core.train import Plan, fit
+from distill_core.training.loop import fit
+from distill_core.training.plan import Plan
 
 FOLDER = Path(__file__).parent.parent / "distill_core" / "builtin"
 SPECIAL = {f"{name.lower()}_token": f"[{name}]" for name in ("PAD", "UNK", "CLS", "SEP", "MASK")}

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.cache import Cache, write_whole
-from distill_core.config import Config
+from distill_core.config.schema import Config
+from distill_core.environment import home
 from distill_core.errors import DataError, Diverged, Stopped
 from distill_core.events import Compared, Event, Note, Point, Progress, StageEnded, StageStarted
-from distill_core.sentences import worded
-from distill_core.store import home
+from distill_core.messages import worded
 
 SCORE = {"macro_f1": 0.8, "low": 0.7, "high": 0.9, "parameters": 10, "bytes": 40, "latency_ms": 0.1, "texts_per_s": 9.0}
 SUMMARY: dict[str, Any] = {

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 import distill_core
-from distill_core import api
-from distill_core.api import held
-from distill_core.command import main
-from distill_core.config import Config
+from distill_core.api import runs, session
+from distill_core.cli import main
+from distill_core.config.schema import Config
 from distill_core.events import Note, Point
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
     yield
-    api.close()
+    session.close()
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def config(toy_config: Config, tiny_teacher: Path) -> Config:
     return Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "vectors": "random", "seed": 3})
 
 
-def weights(run: api.Run) -> str:
+def weights(run: runs.Run) -> str:
     return hashlib.sha256((run.folder / "student" / "model.safetensors").read_bytes()).hexdigest()
 
 
@@ -65,13 +64,13 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Config.of(**config.model_dump() | {"epochs": 100, "evaluations": 100})
-    run, killed = api.start(config), 0
+    run, killed = runs.start(config), 0
     for stage in ("control", "student"):
         end = time.monotonic() + 60
         while not any(series == f"{stage}/loss" for series, _, _ in run.points()[0]):
             assert time.monotonic() < end and run.status in ("queued", "running")
             time.sleep(0.01)
-        worker = held.queue()._workers.get(run.id)
+        worker = session.queue()._workers.get(run.id)
         if worker is not None and run.status == "running":
             os.kill(worker.pid, signal.SIGKILL)
             killed += 1
@@ -81,7 +80,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     ended, points = weights(run), sorted(run.points()[0])
 
     monkeypatch.setenv("STILLROOM_HOME", str(tmp_path / "other"))  # where no cache knows anything
-    undisturbed = api.start(config)
+    undisturbed = runs.start(config)
     assert undisturbed.wait(120) == "finished", undisturbed.row.message
     assert (ended, points) == (weights(undisturbed), sorted(undisturbed.points()[0]))
 
@@ -116,7 +115,7 @@ def test_the_command_line_from_file_to_prediction(
     assert "needs at least two classes" in err and "Traceback" not in err
     typed[2] = str(tmp_path / "none.csv")
     assert "There is no file" in stillroom(*typed, code=2)[1]
-    assert api.count() == 1 and len(list((home / "runs").iterdir())) == 1, "no run was made for what can't be run"
+    assert runs.count() == 1 and len(list((home / "runs").iterdir())) == 1, "no run was made for what can't be run"
 
 
 def test_a_teacher_that_does_not_fit_ends_the_run_with_a_sentence(

@@ -129,9 +129,9 @@ def test_an_exported_student_predicts_by_itself_and_opens_here(fixture: Path, ex
     command = [sys.executable, "-I", str(folder / "predict.py"), *expected["asked"]]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     near([json.loads(line)["probabilities"] for line in done.stdout.splitlines()], then["student"], 1e-5)
-    from distill_core import artifact
+    from distill_core.student import persistence
 
-    near([one.probabilities for one in artifact.load(folder)(expected["asked"])], then["student"], 1e-5)
+    near([one.probabilities for one in persistence.load(folder)(expected["asked"])], then["student"], 1e-5)
 
 
 def test_what_a_newer_export_writes_can_be_read_by_an_older_reader(expected: dict[str, Any], tmp_path: Path) -> None:

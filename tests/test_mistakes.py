@@ -9,15 +9,21 @@ import pytest
 import torch
 from toy import TOY
 
-from distill_core import artifact, data, evaluate, groups, pipeline, students, teacher
-from distill_core.augment import ngram, pos
+from distill_core import events, tasks
+from distill_core.augmentation.rules import ngram, pos
 from distill_core.cache import Cache
-from distill_core.config import Config
-from distill_core.data import Raw, Rows, prepare
+from distill_core.config.schema import Config
+from distill_core.data import overlap
+from distill_core.data.dataset import Raw, Rows
+from distill_core.data.preparation import prepare
+from distill_core.distillation.losses import logit_mse
+from distill_core.evaluation import latency
 from distill_core.events import Compared
-from distill_core.losses import logit_mse
-from distill_core.students import bilstm
-from distill_core.text import MASK
+from distill_core.pipeline import context
+from distill_core.student import batching, persistence
+from distill_core.student.encoders import bilstm
+from distill_core.teacher import loading
+from distill_core.tokenization import MASK
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +40,13 @@ def config(tmp_path_factory, lively_teacher):
 def ran(config, folder, label):
     """A whole run on the toy task, every test row labelled `label`; with what the student's loss was given:
     ("read", ids of a batch) and ("asked", the teacher's logits beside them)."""
-    seen, load = [], data.load
+    seen, load = [], tasks.load
 
     def loaded(config):
         found = load(config)
         return dataclasses.replace(found, test=dataclasses.replace(found.test, labels=[label] * len(found.test)))
 
-    def taken(sides, rows, *device, take=students.take):
+    def taken(sides, rows, *device, take=batching.take):
         found = take(sides, rows, *device)
         seen.append(("read", [ids[:length].tolist() for ids, length in zip(*found[0], strict=True)]))
         return found
@@ -50,14 +56,14 @@ def ran(config, folder, label):
         return loss(student, teacher, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "PATIENCE", 0.01)
-        patch.setattr(data, "load", loaded)
-        patch.setattr(students, "take", taken)
+        patch.setattr(latency, "PATIENCE", 0.01)
+        patch.setattr(tasks, "load", loaded)
+        patch.setattr(batching, "take", taken)
         patch.setattr(logit_mse, "loss", pulled)
-        run = pipeline._Run(config, folder, Cache(folder / "cache"), lambda: False)
-        said = [event for stage in pipeline.STAGES for event in getattr(run, stage)()]
+        run = context._Run(config, folder, Cache(folder / "cache"), lambda: False)
+        said = [event for stage in events.STAGES for event in getattr(run, stage)()]
     return SimpleNamespace(run=run, seen=seen, summary=next(e.summary for e in said if isinstance(e, Compared)),
-                           weights=artifact.load(folder / "student").model.state_dict())  # fmt: skip
+                           weights=persistence.load(folder / "student").model.state_dict())  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +79,7 @@ def test_1_the_ngram_is_kept_and_the_rest_dropped():
 
 
 def test_2_the_teacher_sees_its_own_mask(lively_teacher, config):
-    asked = teacher.load(str(lively_teacher), ("bad", "good"), False, config)
+    asked = loading.load(str(lively_teacher), ("bad", "good"), False, config)
     [encoded] = asked.encode([(f"a {MASK} film",)])
     assert encoded["input_ids"].count(asked.tokenizer.mask_token_id) == 1
     assert len(encoded["input_ids"]) == len(asked.encode([("a warm film",)])[0]["input_ids"])
@@ -90,7 +96,7 @@ def test_3_swaps_are_drawn_as_often_as_the_words_occur():
 def test_4_logits_are_matched_and_the_teacher_is_asked_with_its_special_tokens(lively_teacher, config):
     far, near = torch.tensor([[9.0, 0.0]]), torch.tensor([[5.0, 0.0]])  # the same to three digits as probabilities
     assert logit_mse.loss(far, near, torch.tensor([0]), config) == pytest.approx(8.0)
-    asked = teacher.load(str(lively_teacher), ("bad", "good"), False, config)
+    asked = loading.load(str(lively_teacher), ("bad", "good"), False, config)
     ids = asked.encode([("a warm film",)])[0]["input_ids"]
     assert (ids[0], ids[-1]) == (asked.tokenizer.cls_token_id, asked.tokenizer.sep_token_id)
 
@@ -117,9 +123,9 @@ def test_6_no_held_out_phrase_stands_inside_a_training_phrase():
     leaky = prepare(Raw(Rows(given.texts[6:], given.labels[6:]), test=Rows(given.texts[:6], given.labels[:6])),
                     Config.of(task="file"))  # fmt: skip
     for found in (cut, brought, leaky):
-        training = [f" {' '.join(groups.words(text))} " for (text,) in found.train.texts]
+        training = [f" {' '.join(overlap.words(text))} " for (text,) in found.train.texts]
         for text in (*found.valid.texts, *found.test.texts):
-            assert not any(f" {' '.join(groups.words(text[0]))} " in one for one in training)
+            assert not any(f" {' '.join(overlap.words(text[0]))} " in one for one in training)
 
 
 def test_7_each_text_keeps_its_own_logits_through_shuffling(one):
@@ -164,8 +170,8 @@ def test_9_the_backward_direction_reads_backwards():
 def test_10_a_test_split_without_labels_is_never_scored(monkeypatch):
     from datasets import Dataset
 
-    from distill_core import hub
-    from distill_core.tasks import _hub_rows
+    from distill_core.data import hub_datasets
+    from distill_core.hub import datasets
 
     def split(name, rows, labels):
         return Dataset.from_dict({"sentence": [f"{name} {i}" for i in range(rows)], "label": labels(rows)})
@@ -175,8 +181,8 @@ def test_10_a_test_split_without_labels_is_never_scored(monkeypatch):
         "validation": split("dev", 9, lambda n: [i % 2 for i in range(n)]),
         "test": split("test", 9, lambda n: [-1] * n),
     }
-    monkeypatch.setattr(hub, "dataset_rows", lambda *_: given)
-    raw = _hub_rows.load("a/b", None, ("sentence", None, "label"), ("bad", "good"))
+    monkeypatch.setattr(datasets, "dataset_rows", lambda *_: given)
+    raw = hub_datasets.load("a/b", None, ("sentence", None, "label"), ("bad", "good"))
     found = prepare(raw, Config.of(task="file"))
     assert found.scored_on == "validation" and found.labels == ("bad", "good")
     assert {text[0].split()[0] for text in found.test.texts} == {"dev"}

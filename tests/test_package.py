@@ -17,7 +17,7 @@ def test_an_installed_copy_has_all_that_it_reads(tmp_path: Path) -> None:
     ours = [file.relative_to(ROOT) for folder in ("distill_core", "ui") for file in (ROOT / folder).rglob("*")
             if file.is_file() and "__pycache__" not in file.parts]  # fmt: skip
     assert {str(file) for file in ours if file not in built} == set()
-    code = "import distill_core; print(len(distill_core.runs(examples=True)), distill_core.__file__)"
+    code = "import distill_core; print(len(distill_core.list_runs(examples=True)), distill_core.__file__)"
     alone = {"PYTHONPATH": str(tmp_path / "lib"), "STILLROOM_HOME": str(tmp_path / "home")}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=alone)
     count, file = done.stdout.split()

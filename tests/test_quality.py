@@ -16,8 +16,9 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import draw  # noqa: E402
 import quality  # noqa: E402
 
-from distill_core import api  # noqa: E402
-from distill_core.command.options import config_of, parse  # noqa: E402
+from distill_core.api import session  # noqa: E402
+from distill_core.cli.config_options import config_of  # noqa: E402
+from distill_core.cli.parser import parse  # noqa: E402
 
 STORED = json.loads((ROOT / "benchmarks" / "quality.json").read_text(encoding="utf-8"))
 KEY = {"config": "c", "code": "d"}
@@ -51,7 +52,7 @@ def test_a_result_counts_for_its_config_and_its_code_alone() -> None:
 
 def test_what_only_starts_stores_or_tells_a_run_is_no_part_of_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     core = ROOT / "distill_core"
-    there = {file.stem for file in core.iterdir() if file.suffix == ".py" or (file / "__init__.py").is_file()}
+    there = {file.relative_to(core).with_suffix("").as_posix() for file in core.rglob("*")}
     assert quality.NO_RESULT - there == set()  # a name that is gone would hide nothing any more
     before, read = quality.code(), Path.read_text
     assert quality.code() == before
@@ -60,12 +61,12 @@ def test_what_only_starts_stores_or_tells_a_run_is_no_part_of_its_code(monkeypat
         monkeypatch.setattr(Path, "read_text", lambda self, *a, **k: read(self, *a, **k) + "#" * (self.name == name))
         return quality.code()
 
-    assert with_change("store.py") == with_change("verdict.py") == before
-    assert with_change("train.py") != before
+    assert with_change("store.py") == with_change("diagnostics.py") == before
+    assert with_change("loop.py") != before
 
 
 def test_a_stored_run_is_found_again_and_one_that_is_gone_starts_anew(place: Path, home: Path) -> None:
-    run = api.held.store().create({"task": "reviews"})
+    run = session.store().create({"task": "reviews"})
     known = {"key": KEY, "run": run}
     assert quality.earlier(known, dict(KEY), any_code=False).id == run
     assert quality.earlier(known, KEY | {"code": "other"}, any_code=False) is None
@@ -76,7 +77,7 @@ def test_a_stored_run_is_found_again_and_one_that_is_gone_starts_anew(place: Pat
 def test_what_is_finished_is_not_run_again_and_what_was_cut_off_is_resumed(
     place: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(api.held, "pipeline", "fake_pipeline:distill")
+    monkeypatch.setattr(session, "pipeline", "fake_pipeline:distill")
     entry = quality.Entry("mine", "Mine", "--task reviews")
     command = entry.command(None, [], Path("phrases"))
     assert quality.settle(entry, command, "", any_code=False)
@@ -89,7 +90,7 @@ def test_what_is_finished_is_not_run_again_and_what_was_cut_off_is_resumed(
     assert quality.settle(entry, [*command, "--seed", "1"], "--seed 1", any_code=True)
     assert quality.state()["mine"]["run"] != first["run"] and quality.state()["mine"]["more"] == "--seed 1"
     assert not quality.settle(entry, [*command, "--epochs", "0"], "", any_code=False)  # refused in a sentence
-    api.close()
+    session.close()
 
 
 def test_every_entry_is_a_command_that_the_command_line_takes(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.command.options import config_of, parse
-from distill_core.parts import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS
+from distill_core.cli.config_options import config_of
+from distill_core.cli.parser import parse
+from distill_core.registry import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

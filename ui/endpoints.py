@@ -17,7 +17,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, UserError
-from ui import host, keys
+from ui.access import ownership, public_host
 
 LONGEST_ID = 64
 SHELVES = ("tasks", "augment", "vectors", "students", "losses")
@@ -111,7 +111,7 @@ def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
 
 def start_run(knobs: dict) -> str:
     """Queues a run of `knobs` (any knob of the config; what is missing is default) and returns its id."""
-    return keys.given(core.start(_config(knobs))).id
+    return ownership.given(core.start(_config(knobs))).id
 
 
 def run(run: str) -> dict:
@@ -121,9 +121,9 @@ def run(run: str) -> dict:
 
 def runs(limit: int = 50, search: str = "") -> list:
     """The newest runs, each as `run` gives it, at most 200. Empty on a public host, where a run's id is its key."""
-    if host.public():
+    if public_host.public():
         return []
-    return [found.report() for found in core.runs(_whole(limit, 1, 200), search=str(search)[:200])]
+    return [found.report() for found in core.list_runs(_whole(limit, 1, 200), search=str(search)[:200])]
 
 
 def points(run: str, since: int = 0) -> dict:
@@ -140,38 +140,38 @@ def texts(run: str, limit: int = 50, offset: int = 0) -> list:
 
 def stop_run(run: str) -> str:
     """Asks a run to stop, keeping its best student so far; the status after it."""
-    return keys.own(_run(run)).stop()
+    return ownership.own(_run(run)).stop()
 
 
 def resume_run(run: str) -> str:
     """Queues a run again that ended early; it goes on from its last checkpoint. The status after it."""
-    return keys.own(_run(run)).resume().status
+    return ownership.own(_run(run)).resume().status
 
 
 def rename_run(run: str, name: str) -> dict:
     """Gives a run a name; "" takes it away. The run as `run` gives it."""
-    found = keys.own(_run(run))
+    found = ownership.own(_run(run))
     found.rename(str(name))
     return found.report()
 
 
 def annotate_run(run: str, note: str) -> dict:
     """Sets a run's note. The run as `run` gives it."""
-    found = keys.own(_run(run))
+    found = ownership.own(_run(run))
     found.annotate(str(note))
     return found.report()
 
 
 def delete_run(run: str) -> str:
     """Hides a run, after stopping it where it runs; `restore_run` brings it back. The status after it."""
-    found = keys.own(_run(run))
+    found = ownership.own(_run(run))
     found.delete()
     return found.status
 
 
 def restore_run(run: str) -> str:
     """Undoes `delete_run`. The run's status."""
-    found = keys.own(_run(run))
+    found = ownership.own(_run(run))
     found.restore()
     return found.status
 
@@ -214,7 +214,7 @@ def import_run(file: str) -> str:
     """Takes in a run that `export_run` wrote; its id."""
     if not file:
         raise UserError("No file was given. Upload one that export_run wrote.")
-    return keys.given(core.unpack(file)).id
+    return ownership.given(core.unpack(file)).id
 
 
 LIGHT = (
@@ -275,4 +275,6 @@ def _config(knobs: Any) -> Config:
     if not isinstance(knobs, dict):
         raise UserError("The knobs must be an object: {name: value}.")
     config = Config.of(**{str(name): value for name, value in knobs.items()})
-    return host.check(config, uploaded=[name for name in host.FILES if core.is_kept(getattr(config, name))])
+    return public_host.check(
+        config, uploaded=[name for name in public_host.FILES if core.is_kept(getattr(config, name))]
+    )

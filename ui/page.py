@@ -6,12 +6,17 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, UserError
-from ui import bar, endpoints, history, host, learn
-from ui.form import Form, standing
-from ui.frame import header, top
-from ui.show import esc, note, notes
-from ui.steps import augment, compare, distil, task, teacher
-from ui.words import say, tell
+from ui import endpoints
+from ui.access import public_host
+from ui.components.form import Form, standing
+from ui.components.header import header, top
+from ui.components.html import esc, note, notes
+from ui.history import page
+from ui.i18n.names import tell
+from ui.i18n.translate import say
+from ui.learn import page as learn_page
+from ui.steps import augmentation, comparison, distillation, launch_bar, teacher
+from ui.steps import task as steps_task
 
 # not every browser tells when it is idle
 READY = "() => { (window.requestIdleCallback ?? setTimeout)(() => window.stillroomPlotly().catch(() => {})) }"
@@ -27,35 +32,35 @@ def build() -> gr.Blocks:
         form = Form()
         with gr.Tabs(elem_id="steps", overflow_behavior="wrap") as tabs:
             with gr.Tab(say("step.task"), id="task", elem_id="step-task"):
-                first = task.build(form)
+                first = steps_task.build(form)
             with gr.Tab(say("step.teacher"), id="teacher", elem_id="step-teacher"):
                 second = teacher.build(form)
             with gr.Tab(say("step.augment"), id="augment", elem_id="step-augment"):
-                third = augment.build(form)
+                third = augmentation.build(form)
             with gr.Tab(say("step.distil"), id="distil", elem_id="step-distil"):
-                fourth = distil.build(form)
+                fourth = distillation.build(form)
             with gr.Tab(say("step.compare"), id="compare", elem_id="step-compare"):
-                fifth = compare.build()
-        under = bar.build()
+                fifth = comparison.build()
+        under = launch_bar.build()
 
         quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         followers = [second.choice, second.other, form.controls["fine_tune"]]
-        task.wire(form, first, lambda task: gr.Radio(teacher.cards(task)), teacher.follow(), followers)
+        steps_task.wire(form, first, lambda task: gr.Radio(teacher.cards(task)), teacher.follow(), followers)
         teacher.wire(form, second)
-        augment.wire(form, third, tabs)
-        distil.wire(form, fourth, tabs, under)
-        more = [(second.cost, teacher.price), (third.counts, augment.counted)]
-        bar.wire(form, under, tabs, fourth.live, [demo.load, first.about.change], more)
-        compare.wire(fifth, fourth.live)
+        augmentation.wire(form, third, tabs)
+        distillation.wire(form, fourth, tabs, under)
+        more = [(second.cost, teacher.price), (third.counts, augmentation.counted)]
+        launch_bar.wire(form, under, tabs, fourth.live, [demo.load, first.about.change], more)
+        comparison.wire(fifth, fourth.live)
 
         # the ended run that the last step shows: shown once more, it would forget what was asked there meanwhile
         there = gr.Textbox(visible=False)
 
         def moved(run: str, before: str) -> tuple[Any, ...]:
             ended = run if _ended(run) else ""
-            shown = compare.show(run) if ended and ended != before else (gr.skip(),) * len(fifth.filled)
+            shown = comparison.show(run) if ended and ended != before else (gr.skip(),) * len(fifth.filled)
             tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
-            return ended, top("", run), *distil.controls(run), tab, *shown
+            return ended, top("", run), *distillation.controls(run), tab, *shown
 
         outputs = [there, alive, *fourth.buttons, tabs, *fifth.filled]
         # a run may move on while the page still hears of its last move
@@ -68,12 +73,12 @@ def build() -> gr.Blocks:
             at = {"selected": "compare" if _compared(run) else "distil"} if run else {}
             tab = gr.Tabs(**at, elem_classes=["ran"] if _compared(run) else [])
             ended = run if _ended(run) else ""
-            return ended, top("", run), run, tab, *distil.controls(run), *compare.show(run)
+            return ended, top("", run), run, tab, *distillation.controls(run), *comparison.show(run)
 
         demo.load(opened, None, [there, alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **quick)
         # what draws the curves takes the browser half a second, which it has once the first step is filled
         first.about.change(None, js=READY, api_visibility="private")
-        data = form.part(*task.KNOBS)
+        data = form.part(*steps_task.KNOBS)
 
         def refilled(request: gr.Request) -> tuple[Any, ...]:
             return refill(form, request)
@@ -84,7 +89,7 @@ def build() -> gr.Blocks:
             [again, *form.inputs, first.own, first.hub, first.look],
             **quick,
         ).then(
-            task.inspector(data),
+            steps_task.inspector(data),
             data.inputs,
             first.about,
             api_visibility="private",
@@ -95,11 +100,11 @@ def build() -> gr.Blocks:
     with demo.route(say("history"), "history"):
         gr.Navbar(visible=False)
         header("history")
-        history.build()
+        page.build()
     with demo.route(say("learn"), "learn"):
         gr.Navbar(visible=False)
         header("learn")
-        learn.build()
+        learn_page.build()
     return demo
 
 
@@ -118,7 +123,7 @@ def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
     asked = standing(run.row.config)[0].task
     updates, lost = form.fill(run.row.config, teacher.cards(asked))
     told = note(say("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
-    return told, *updates, *task.asked(asked)
+    return told, *updates, *steps_task.asked(asked)
 
 
 def _named(request: gr.Request) -> str:
@@ -132,7 +137,7 @@ def _named(request: gr.Request) -> str:
 
 def nowhere() -> str:
     """What stands above the steps where the address names a run that is not here, with the ways on."""
-    newest = [] if host.public() else core.runs(1)
+    newest = [] if public_host.public() else core.list_runs(1)
     ways = [(f"./?run={newest[0].id}", say("unknown_run.newest", name=newest[0].name))] if newest else []
     ways += [("./", say("unknown_run.new")), ("./history", say("unknown_run.history"))]
     links = "".join(f'<a class="act" href="{esc(to)}">{esc(words)}</a>' for to, words in ways)

@@ -1,11 +1,12 @@
 """Your own CSV, TSV, JSONL or Parquet: one text or a pair a row, and a label of any kind."""
 
-from distill_core.config import Config
-from distill_core.data import Raw, Rows, rows_of
+from distill_core.config.schema import Config
+from distill_core.data.columns import Columns, guess_columns
+from distill_core.data.dataset import Raw, Rows
+from distill_core.data.preparation import rows_of
+from distill_core.data.readers import read_table
 from distill_core.errors import DataError, KnobError
-from distill_core.sentences import worded
-from distill_core.table import read_table
-from distill_core.table_columns import Columns, guess_columns
+from distill_core.messages import worded
 
 TEACHER = None
 LABELS = None

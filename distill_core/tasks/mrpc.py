@@ -1,8 +1,8 @@
 """MRPC: do two sentences from the news say the same? 3,668 pairs."""
 
-from distill_core.config import Config
-from distill_core.data import Raw
-from distill_core.tasks import _hub_rows
+from distill_core.config.schema import Config
+from distill_core.data import hub_datasets
+from distill_core.data.dataset import Raw
 
 TEACHER = None
 LABELS = ("not_equivalent", "equivalent")
@@ -13,4 +13,4 @@ LANGUAGE = "en"
 
 def load(config: Config) -> Raw:
     """GLUE's pairs; where the Hub carries test labels, test is scored. Raises HubError."""
-    return _hub_rows.load("nyu-mll/glue", "mrpc", ("sentence1", "sentence2", "label"), LABELS)
+    return hub_datasets.load("nyu-mll/glue", "mrpc", ("sentence1", "sentence2", "label"), LABELS)

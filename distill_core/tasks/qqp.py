@@ -1,8 +1,8 @@
 """QQP: do two questions ask the same? 363,846 pairs from Quora."""
 
-from distill_core.config import Config
-from distill_core.data import Raw
-from distill_core.tasks import _hub_rows
+from distill_core.config.schema import Config
+from distill_core.data import hub_datasets
+from distill_core.data.dataset import Raw
 
 TEACHER = None
 LABELS = ("not_duplicate", "duplicate")
@@ -13,4 +13,4 @@ LANGUAGE = "en"
 
 def load(config: Config) -> Raw:
     """GLUE's pairs; the validation split is scored. Raises HubError."""
-    return _hub_rows.load("nyu-mll/glue", "qqp", ("question1", "question2", "label"), LABELS)
+    return hub_datasets.load("nyu-mll/glue", "qqp", ("question1", "question2", "label"), LABELS)

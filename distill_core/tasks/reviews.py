@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill_core.data import Raw, Rows
-from distill_core.sentences import worded
-from distill_core.tasks import _grammar
+from distill_core.data.dataset import Raw, Rows
+from distill_core.messages import worded
+from distill_core.tasks.synthetic import grammar
 
 TEACHER = "builtin"
 LABELS = ("negative", "positive")
@@ -30,12 +30,12 @@ MADE = Path(__file__).parent.parent / "builtin" / "MADE.json"
 
 def load(config: Any) -> Raw:
     """Labelled, validation and unlabelled rows follow from `config.seed`; the test rows are always the same."""
-    run = _grammar.reviews("run", config.seed, LABELLED + VALID + UNLABELLED)
+    run = grammar.reviews("run", config.seed, LABELLED + VALID + UNLABELLED)
     seen = json.loads(MADE.read_text(encoding="utf-8"))["texts_seen"]
     return Raw(
         train=_rows(run[:LABELLED]),
         valid=_rows(run[LABELLED : LABELLED + VALID]),
-        test=_rows(_grammar.reviews("test", TEST_SEED, TEST)),
+        test=_rows(grammar.reviews("test", TEST_SEED, TEST)),
         unlabelled=[(text,) for text, _ in run[LABELLED + VALID :]],
         labels=LABELS,
         notes=[
@@ -52,7 +52,7 @@ def load(config: Any) -> Raw:
 
 def teacher_rows(seed: int, count: int) -> list[tuple[str, str]]:
     """What the built-in teacher is made from: texts with their labels, of a region that no run draws from."""
-    return list(_grammar.reviews("teacher", seed, count))
+    return list(grammar.reviews("teacher", seed, count))
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> Rows:

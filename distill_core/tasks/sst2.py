@@ -1,8 +1,8 @@
 """SST-2: is a phrase from a film review positive or negative? 67,349 phrases."""
 
-from distill_core.config import Config
-from distill_core.data import Raw
-from distill_core.tasks import _hub_rows
+from distill_core.config.schema import Config
+from distill_core.data import hub_datasets
+from distill_core.data.dataset import Raw
 
 TEACHER = None
 LABELS = ("negative", "positive")
@@ -13,4 +13,4 @@ LANGUAGE = "en"
 
 def load(config: Config) -> Raw:
     """GLUE's phrases; where the Hub carries test labels, dev selects and test is scored. Raises HubError."""
-    return _hub_rows.load("nyu-mll/glue", "sst2", ("sentence", None, "label"), LABELS)
+    return hub_datasets.load("nyu-mll/glue", "sst2", ("sentence", None, "label"), LABELS)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.config import Config
-from distill_core.data import load
+from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError
+from distill_core.tasks import load
 
 
 def lines(folder: Path, name: str, *rows: str) -> str:

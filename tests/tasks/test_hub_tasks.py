@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from fake_hub import FakeHub
 
-from distill_core.config import Config
-from distill_core.data import load
+from distill_core.config.schema import Config
 from distill_core.errors import DataError, HubError, KnobError
-from distill_core.parts import TASKS
+from distill_core.registry import TASKS
+from distill_core.tasks import load
 
 _ids = (f"someone/rows-{number}" for number in itertools.count())
 COLUMNS = {
@@ -54,11 +54,11 @@ def glue(fake_hub: FakeHub, task: str, test_labels: bool, declared: bool, monkey
             {**texts, "label": labels, "idx": list(range(count))}, classes if declared else None
         )
     id = fake_hub.add("datasets", next(_ids), {"README.md": card(*splits, subset=task), **files})
-    from distill_core.tasks import _hub_rows
+    from distill_core.data import hub_datasets
 
-    real = _hub_rows.load
+    real = hub_datasets.load
     monkeypatch.setattr(
-        _hub_rows, "load", lambda dataset, *rest: (dataset == "nyu-mll/glue" and real(id, *rest)) or None
+        hub_datasets, "load", lambda dataset, *rest: (dataset == "nyu-mll/glue" and real(id, *rest)) or None
     )
 
 

@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from distill_core.tasks import _grammar, _lexicon, reviews
+from distill_core.tasks import reviews
+from distill_core.tasks.synthetic import grammar, lexicon
 
 FIRST_TEST_ROWS = [
     ("I expected the worldbuilding to be derivative, and I was not mistaken.", "negative"),
@@ -32,7 +33,7 @@ def texts(rows):
 def opinions(region, seed, count):
     """The opinions as the hash saw them, noted while the texts are written."""
     heard = set()
-    original = _grammar.region_of
+    original = grammar.region_of
 
     def listening(opinion):
         found = original(opinion)
@@ -41,8 +42,8 @@ def opinions(region, seed, count):
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_grammar, "region_of", listening)
-        _grammar.reviews.__wrapped__(region, seed, count)
+        patch.setattr(grammar, "region_of", listening)
+        grammar.reviews.__wrapped__(region, seed, count)
     return heard
 
 
@@ -52,12 +53,12 @@ def raw():
 
 
 def test_the_same_seed_gives_the_same_rows(raw):
-    _grammar.reviews.cache_clear()  # or the same would be compared with itself
+    grammar.reviews.cache_clear()  # or the same would be compared with itself
     assert load() == raw
 
 
 def test_the_texts_are_the_same_on_every_python():
-    assert list(_grammar.reviews("test", reviews.TEST_SEED, 3)) == FIRST_TEST_ROWS
+    assert list(grammar.reviews("test", reviews.TEST_SEED, 3)) == FIRST_TEST_ROWS
 
 
 def test_another_seed_gives_other_rows_and_the_same_test(raw):
@@ -103,7 +104,7 @@ def test_the_words_have_a_long_tail(raw):
 
 def test_a_word_praises_one_thing_and_damns_another():
     praise, blame = set(), set()
-    for domain in _lexicon.DOMAINS.values():
+    for domain in lexicon.DOMAINS.values():
         for group in domain.groups:
             assert not set(group.good.split()) & set(group.bad.split())
             praise |= set(group.good.split())
@@ -113,7 +114,7 @@ def test_a_word_praises_one_thing_and_damns_another():
 
 @pytest.mark.parametrize("kind", ["good", "bad"])
 def test_no_word_is_listed_twice(kind):
-    for domain in _lexicon.DOMAINS.values():
+    for domain in lexicon.DOMAINS.values():
         for group in domain.groups:
             words = getattr(group, kind).split()
             assert len(words) == len(set(words))

@@ -75,11 +75,11 @@ def form() -> Any:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
     import gradio as gr
 
-    from ui.form import Form
-    from ui.steps import augment, distil, task, teacher
+    from ui.components.form import Form
+    from ui.steps import augmentation, distillation, task, teacher
 
     made = Form()
     with gr.Blocks():
-        for step in (task, teacher, augment, distil):
+        for step in (task, teacher, augmentation, distillation):
             step.build(made)
     return made

@@ -49,7 +49,7 @@ ACTIONS = {
 
 def test_a_new_visitor_makes_no_account_of_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradio's account is for links of its own that this page has none of, and keeps everybody else waiting."""
-    import ui.serve  # noqa: F401  which sees to it
+    import ui.server  # noqa: F401  which sees to it
 
     with gr.Blocks() as page:
         box = gr.Textbox("here")

@@ -17,8 +17,8 @@ from toy import TOY
 
 from distill_core import ENDED
 from scripts.served import call
-from ui.sentences.de import SENTENCES
-from ui.words import say, speaking, table
+from ui.i18n.engine_messages.de import SENTENCES
+from ui.i18n.translate import say, speaking, table
 
 pytestmark = pytest.mark.timeout(280)
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ui.comparison.values import metric_of, value
-from ui.show import chance, count, esc, note, percent, points, times
-from ui.words import say, say_or, tell
+from ui.comparison.metric_values import metric_of, value
+from ui.components.formatting import chance, count, percent, points, times
+from ui.components.html import esc, note
+from ui.i18n.names import tell
+from ui.i18n.translate import say, say_or
 
 ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance

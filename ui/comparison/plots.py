@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from distill_core import ROWS
-from ui.comparison.scores import member_name
-from ui.comparison.values import interval, metric_of, value
-from ui.show import count, esc, latency, percent, size
-from ui.told import metric_title
-from ui.words import say
+from ui.comparison.metric_values import interval, metric_of, value
+from ui.comparison.score_table import member_name
+from ui.components.formatting import count, latency, percent, size
+from ui.components.html import esc
+from ui.i18n.names import metric_title
+from ui.i18n.translate import say
 
 SYMBOLS = {"floor": "diamond-open", "control": "circle-open", "student": "star", "teacher": "square"}
 

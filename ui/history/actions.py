@@ -10,9 +10,10 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Run, UserError
-from ui import keys
-from ui.show import esc, note
-from ui.words import say, tell
+from ui.access import ownership
+from ui.components.html import esc, note
+from ui.i18n.names import tell
+from ui.i18n.translate import say
 
 PLAIN = ("resume", "stop", "delete", "restore")
 
@@ -23,7 +24,7 @@ def act(question: Any) -> dict[str, Any]:
     asked = question if isinstance(question, dict) else {}
     what = asked.get("act")
     try:
-        run = keys.own(core.run(str(asked.get("run") or "")[:64]))
+        run = ownership.own(core.run(str(asked.get("run") or "")[:64]))
         if what == "edit":
             run.rename(_clean(asked.get("name")))
             run.annotate(_clean(asked.get("note")))
@@ -65,7 +66,7 @@ def taken_in(file: str | None) -> tuple[str, None]:
     if not file:
         return "", None
     try:
-        run = keys.given(core.unpack(file))
+        run = ownership.given(core.unpack(file))
     except UserError as error:
         return note(tell(error), "error"), None
     link = f'<a class="act" href="./?run={esc(run.id)}">{esc(say("history.open"))}</a>'

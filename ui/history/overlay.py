@@ -4,12 +4,13 @@ from typing import Any
 
 import distill_core as core
 from distill_core import Run, UserError
-from ui.comparison.values import interval, value
-from ui.fold import Curve, fold, grouped, thin
-from ui.history.rows import ids, settings, took
-from ui.show import DASH, count, duration, esc, latency, note, percent, size, table
-from ui.told import metric_title
-from ui.words import say, tell
+from ui.comparison.metric_values import interval, value
+from ui.components.formatting import DASH, count, duration, latency, percent, size
+from ui.components.html import esc, note, table
+from ui.history.run_list import ids, settings, took
+from ui.i18n.names import metric_title, tell
+from ui.i18n.translate import say
+from ui.live.run_state import Curve, fold, grouped, thin
 
 MOST = 3
 SHOWN = 1000  # points of a curve

@@ -13,10 +13,10 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import UserError
-from ui.form import rule_name
-from ui.learn import cast
-from ui.show import diff, esc
-from ui.words import ENGLISH, language, say, shelf, table, tell
+from ui.components.html import diff, esc
+from ui.i18n.names import rule_name, shelf, tell
+from ui.i18n.translate import ENGLISH, language, say, table
+from ui.learn import example_run
 
 HERE = Path(__file__).parent
 LESSONS = {file.stem.split("_", 1)[1]: file for file in sorted((HERE / "lessons").glob("*.js"))}
@@ -36,8 +36,8 @@ def build() -> None:
         words=words(),
         language=language(),
         rules=rules(),
-        pair=list(cast.PAIR),
-        strange=list(cast.STRANGE),
+        pair=list(example_run.PAIR),
+        strange=list(example_run.STRANGE),
     )
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
     gr.on([gr.context.Context.root_block.load], opened, None, board, **heavy)
@@ -92,15 +92,15 @@ def opened(request: gr.Request) -> dict[str, Any]:
     are loaded when the page then asks for its sentence to be read."""
     wanted = str(request.query_params.get("run") or "")[:64]
     try:
-        run = cast.run(wanted)
-        text = cast.text(run)
+        run = example_run.run(wanted)
+        text = example_run.text(run)
     except UserError as error:
         return {"fault": {"text": tell(error)}}
     pair = len(text) == 2
     name = core.run(run).name if run else ""
     told = say("learn.who.run", name=name) if wanted else say("learn.who.own", name=name) if run else say("learn.who")
     here = {"run": run, "pair": pair, "other": bool(wanted), "text": list(text), "words": told}
-    example = cast.figures(run)
+    example = example_run.figures(run)
     return {"cast": here, **({"example": example} if example else {})}
 
 
@@ -114,7 +114,7 @@ def read_pair(event: gr.EventData) -> dict[str, Any]:
     """Two sentences read by a siamese student."""
     _, text = _asked(event)
     try:
-        return {"pair": core.reading(cast.pair_run(), text if len(text) == 2 else (text[0], ""))}
+        return {"pair": core.reading(example_run.pair_run(), text if len(text) == 2 else (text[0], ""))}
     except UserError as error:
         return {"pair": {"fault": tell(error)}}
 
@@ -128,7 +128,7 @@ def vary(event: gr.EventData) -> dict[str, Any]:
     seed = getattr(event, "seed", 0)
     seed = seed if type(seed) is int and 0 <= seed < 2**31 else 0
     try:
-        config = cast.config(run).model_copy(update={"rules": rates})
+        config = example_run.config(run).model_copy(update={"rules": rates})
         found = core.preview(config, text if len(text) == 2 else text[0], OFFSPRING, seed=seed)
     except UserError as error:
         return {"offspring": {"fault": tell(error)}}
@@ -171,7 +171,7 @@ def _sentence() -> str:
         f"<label{more}><span>{esc(say(key))}</span><input type=text maxlength={LONGEST}></label>"
         for key, more in (("learn.sentence", ""), ("learn.sentence.second", " hidden"))
     )
-    chips = "".join(f'<button type="button" class="small">{esc(text)}</button>' for text in cast.EXAMPLES)
+    chips = "".join(f'<button type="button" class="small">{esc(text)}</button>' for text in example_run.EXAMPLES)
     return (
         f'<form class="sentence" autocomplete="off"><div class="fields">{fields}'
         f'<button type="submit">{esc(say("learn.read"))}</button></div>'

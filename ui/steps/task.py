@@ -7,10 +7,12 @@ from typing import Any
 import gradio as gr
 
 import distill_core as core
-from distill_core import Inspection, Part, UserError
-from ui.form import COLUMNS, HUB, Form, made
-from ui.show import balance, count, esc, findings, note, table, why
-from ui.words import say, say_or, shelf, tell
+from distill_core import Inspection, UserError
+from ui.components.form import COLUMNS, HUB, Form, made
+from ui.components.formatting import count
+from ui.components.html import balance, esc, findings, note, table, why
+from ui.i18n.names import _title, shelf, tell
+from ui.i18n.translate import say
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
@@ -25,19 +27,6 @@ class Task:
     hub: gr.Column
     look: gr.Button
     about: gr.HTML
-
-
-def name(task: str) -> str:
-    """A task as the page calls it."""
-    return next((_title(part)[0] for part in shelf("tasks") if part.name == task), task)
-
-
-def _title(task: Part) -> tuple[str, str]:
-    """A task's name and what it is. A help that begins with the name ("MNLI: does …") names it itself."""
-    title, _, rest = task.help.partition(": ")
-    if title.lower().replace("-", "") == task.name:
-        return title, rest[:1].upper() + rest[1:]
-    return say_or(task.name, f"task.{task.name}.name"), task.help
 
 
 def build(form: Form) -> Task:

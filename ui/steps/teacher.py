@@ -9,11 +9,13 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
-from ui.form import OTHER, OTHER_NAME, Form, made
-from ui.show import count, duration, esc, millions, note, percent, rounded, why
-from ui.show import size as size_of
-from ui.steps.task import name as task_name
-from ui.words import say, shelf, tell
+from ui.components.form import OTHER, OTHER_NAME, Form, made
+from ui.components.formatting import count, duration, millions, percent, rounded
+from ui.components.formatting import size as size_of
+from ui.components.html import esc, note, why
+from ui.i18n.names import name as task_name
+from ui.i18n.names import shelf, tell
+from ui.i18n.translate import say
 
 # the row that was asked of an empty box, unless something was typed meanwhile
 ROW_JS = "(said, ...typed) => (!typed.some((text) => text?.trim()) && said?.row) || typed"
@@ -45,7 +47,7 @@ def answer_view(**more: Any) -> gr.HTML:
         f"<small>{esc(say('teacher.temperature.info'))}</small></label>"
         '<p class="doubt" role="status" hidden></p></div>'
     )
-    script = (Path(__file__).parents[1] / "answer.js").read_text(encoding="utf-8")
+    script = Path(__file__).with_name("answer.js").read_text(encoding="utf-8")
     return gr.HTML(None, html_template=template, js_on_load=script, **more)
 
 

@@ -1,0 +1,161 @@
+"""Looking before starting: an own file, the data, what the rules make of a text, what the teacher says to one."""
+
+import importlib
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from distill_core.api import inference, session
+from distill_core.config.schema import Config
+from distill_core.errors import UserError
+from distill_core.messages import worded
+
+# What the first preview imports, in pieces of a second or so.
+HEAVY = (
+    "torch",
+    "transformers",
+    "transformers.modeling_utils",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+    "distill_core.teacher.loading",
+    "distill_core.augmentation.augmenter",
+    "textblob.en",
+)
+PAUSE = 0.3  # seconds between two looks whether it is calm
+
+
+def keep_file(file: Path | str) -> Path:
+    """A copy of an uploaded file in the home folder, under its digest, so that a resumed run still finds it."""
+    import hashlib
+    import shutil
+
+    source = Path(file)
+    with source.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    place = session.store().home / "uploads" / digest[:32]
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = place / source.name
+    if not kept.is_file():
+        part = place / f".{source.name}.{threading.get_ident()}"
+        shutil.copyfile(source, part)
+        part.replace(kept)
+    return kept
+
+
+def is_kept(file: Path | str | None) -> bool:
+    """Whether `file` is a copy that `keep_file` made: its address has the file's digest, so only who gave it has it."""
+    if not file:
+        return False
+    path, uploads = Path(file).resolve(), (session.store().home / "uploads").resolve()
+    return path.is_file() and path.parent.parent == uploads
+
+
+def columns(file: Path | str) -> tuple[str, ...]:
+    """The names of a table file's columns. Raises DataError."""
+    from distill_core.data import readers
+
+    return readers.read_table(file).columns
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a config's data are. `rows`: train, valid, test, unlabelled; `balance`: training rows of each label;
+    `sample`: the first training rows as {"text", "label"} and "text2" for a pair; `notes`: (level, sentence)."""
+
+    rows: dict[str, int]
+    labels: tuple[str, ...]
+    balance: dict[str, int]
+    sample: list[dict[str, str]]
+    notes: list[tuple[str, str]]
+    columns: dict[str, str]
+    pair: bool
+    language: str
+    scored_on: str
+
+
+def inspect(config: Config, sample: int = 8) -> Inspection:
+    """Reads and checks the config's data as a run would. Raises UserError."""
+    from distill_core.evaluation import diagnostics
+
+    data = session.data_of(config)
+    names = ("text", "text2")
+    return Inspection(
+        rows={"train": len(data.train.texts), "valid": len(data.valid.texts), "test": len(data.test.texts),
+              "unlabelled": len(data.unlabelled)},
+        labels=tuple(data.labels),
+        balance={label: data.train.labels.count(number) for number, label in enumerate(data.labels)},
+        sample=[dict(zip(names, text, strict=False)) | {"label": data.labels[label]}
+                for text, label in list(zip(data.train.texts, data.train.labels, strict=True))[:sample]],
+        notes=[_note(note) for note in (*data.notes, *diagnostics.before(data))],
+        columns=dict(data.columns), pair=data.pair, language=data.language, scored_on=data.scored_on,
+    )  # fmt: skip
+
+
+def preview(
+    config: Config, text: str | inference.Text | None = None, n: int = 5, *, ask: bool = True, seed: int | None = None
+) -> dict[str, Any]:
+    """What the augmentation rules make of `text` (a training text where None) and what the teacher says to each.
+    `seed` draws other offspring, and another training text, without touching the config's own.
+
+    {"text": [side, …], "probabilities": {label: p}, "offspring": [{"text", "rules", "changed": [[side, word number,
+    before, after, rule], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to be
+    fine-tuned. Raises UserError."""
+    from distill_core.augmentation import augmenter as augmentation_augmenter
+    from distill_core.tokenization import WITHOUT_SPACES
+
+    if n < 1:
+        raise UserError(worded("A preview of {n:,} texts can't be made. Ask for at least 1.", n=n))
+    data = session.data_of(config)
+    teacher = session.teacher_of(config) if ask and not config.fine_tune else None
+    seed = config.seed if seed is None else seed
+    chosen = inference.checked(text, data.pair) if text else data.train.texts[seed % len(data.train.texts)]
+    pieces = teacher.pieces() if teacher and data.language in WITHOUT_SPACES else None  # else words need none
+    # Tagging all training texts takes seconds, the offspring of one text nothing.
+    key = (data.fingerprint(), repr(config.rules), teacher.fingerprint if pieces and teacher else "")
+    with session.loading:
+        augmenter = session.kept(
+            session.augmenters,
+            key,
+            lambda: augmentation_augmenter.Augmenter(data.train.texts, config, pieces, data.language),
+        )
+        offspring = augmenter.first(chosen, n, seed)
+    said = inference.shares(teacher, [chosen, *(child.text for child in offspring)]) if teacher else []
+    told = [
+        {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
+        | ({"probabilities": said[number]} if said else {})
+        for number, child in enumerate(offspring, 1)
+    ]
+    return {"text": list(chosen), "offspring": told} | ({"probabilities": said[0]} if said else {})
+
+
+def ask_teacher(config: Config, text: str | inference.Text) -> dict[str, Any]:
+    """The config's teacher on one text: {"labels": […], "logits": […], "probabilities": {label: p}, "ms": float}.
+    Raises UserError, also where the teacher is yet to be fine-tuned."""
+    if config.fine_tune:
+        raise UserError(worded("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run."))
+    data = session.data_of(config)
+    chosen = inference.checked(text, data.pair)
+    return inference.told(session.teacher_of(config), chosen)
+
+
+def warm_up(calm: Callable[[], bool]) -> None:
+    """Loads in a thread, piece by piece and whenever `calm()` says so, what whoever asks first would otherwise wait
+    for. Returns at once."""
+
+    def load() -> None:
+        for piece in (*(partial(importlib.import_module, name) for name in HEAVY), partial(preview, Config(), n=1)):
+            while not calm():
+                time.sleep(PAUSE)
+            with session.loading, suppress(Exception):  # whom it concerns is told when they ask
+                piece()
+
+    threading.Thread(target=load, name="stillroom-warm-up", daemon=True).start()
+
+
+def _note(note: Any) -> tuple[str, str]:
+    return ("info", note) if isinstance(note, str) else (note[0], note[1])

@@ -1,0 +1,221 @@
+"""The augmenter: applies a config's rules to a text, the same way each time the same seed asks.
+
+Tang et al. 2019, section 3.3: each pass over a text draws one number a word, which decides whether a word rule
+changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with its own
+rate. Pairs rotate: the first sentence changes, the second, both. Knows nothing of labels or of teachers."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import accumulate
+from typing import NamedTuple
+
+from tokenizers import Tokenizer
+
+from distill_core.augmentation.spans import Loan
+from distill_core.config.schema import Config
+from distill_core.data import overlap
+from distill_core.errors import KnobError, Stopped
+from distill_core.messages import worded
+from distill_core.registry import AUGMENT
+from distill_core.tokenization import WITHOUT_SPACES, Words, plain, words
+
+Text = tuple[str, ...]  # one sentence, or the two of a pair
+SIDES = {1: ((0,),), 2: ((0,), (1,), (0, 1))}  # which sentences a pass changes; passes take them in turn
+
+
+class Change(NamedTuple):
+    """The word at position `word` of sentence `side` was `before` and became `after` (several words, where a rule puts
+    a stretch in its place), or was dropped (None)."""
+
+    side: int
+    word: int
+    before: str
+    after: str | None
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offspring:
+    """A text made from text number `origin`. `rules` are those whose work can be seen in it, in the order of the
+    shelf; `changed` is every change, by sentence and word."""
+
+    text: Text
+    origin: int
+    rules: tuple[str, ...]
+    changed: tuple[Change, ...]
+
+
+class Augmenter:
+    """The rules of a config, prepared once on `corpus` (the labelled texts). The same seed, text and turn always give
+    the same offspring, wherever the text stands: a preview shows what a run makes."""
+
+    def __init__(
+        self,
+        corpus: Sequence[Text],
+        config: Config,
+        pieces: Tokenizer | None = None,
+        language: str | None = None,
+        seed: int | None = None,
+    ):
+        """`pieces` is the teacher's tokenizer: it cuts words in languages without spaces. Raises KnobError where the
+        rates of the word rules add up to more than 1. `notes` are the rules that are off, each with why."""
+        self.language = config.language if language is None else language
+        self.seed = config.seed if seed is None else seed
+        self.notes: list[tuple[str, str]] = []
+        self._pieces = plain(pieces) if pieces is not None and self.language in WITHOUT_SPACES else None
+        self._words: dict[str, Words] = {}
+        rates = {name: config.rules.get(name, 0.0) for name in AUGMENT.names}
+        rates = {name: rate for name, rate in rates.items() if rate > 0}
+        level = {name: AUGMENT.get(name).LEVEL for name in rates}
+        total = sum(rate for name, rate in rates.items() if level[name] == "word")
+        if total > 1 + 1e-9:
+            names = ", ".join(name for name in rates if level[name] == "word")
+            raise KnobError(worded(
+                "The rates of the rules {names} add up to {total:g}; at most 1 can be shared out. Lower one of them.",
+                names=names, total=total), "rules")  # fmt: skip
+        cuts = [self._cut(sentence) for text in corpus for sentence in text]
+        sentences = [cut.tokens for cut in cuts]
+        self._lent = {cut.tokens: cut for cut in reversed(cuts)}
+        rules: dict[str, Callable] = {}
+        for name in rates:
+            rule, reason = AUGMENT.get(name).prepare(sentences, self.language)
+            if rule is None:
+                self.notes.append((name, reason))
+            else:
+                rules[name] = rule
+        self.rules = tuple(rules)
+        self._word_rules = [(name, rule) for name, rule in rules.items() if level[name] == "word"]
+        self._limits = list(accumulate(rates[name] for name, _ in self._word_rules))
+        self._stretch_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "stretch"]
+        self._text_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"]
+        self._random = random.Random()
+
+    def first(self, text: Text, n: int, seed: int | None = None) -> list[Offspring]:
+        """The first `n` distinct offspring of `text`, those that a run of that seed would make first; fewer where so
+        few can be made of it."""
+        found: dict[Text, Offspring] = {}
+        for turn in range(50 * n):
+            child = self.make(text, turn, seed=seed)
+            if child.text != text:
+                found.setdefault(child.text, child)
+            if len(found) == n:
+                break
+        return list(found.values())
+
+    def make(self, text: Text, turn: int, origin: int = 0, seed: int | None = None) -> Offspring:
+        """What pass number `turn` makes of `text`; its `rules` are empty where nothing changed. `seed` overrules the
+        augmenter's own."""
+        # A stream of its own for each text and turn: neither other texts nor a limit or a stop can shift the draws.
+        key = blake2b("\0".join(text).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        seed = self.seed if seed is None else seed
+        self._random.seed(seed << 96 | turn << 64 | int.from_bytes(key, "big"))
+        sides = SIDES[len(text)]
+        made, changed = list(text), []
+        seen: set[str] = set()
+        for side in sides[turn % len(sides)]:
+            made[side], rules = self._change(side, self._cut(text[side]), changed)
+            seen |= rules
+        return Offspring(tuple(made), origin, tuple(name for name in self.rules if name in seen), tuple(changed))
+
+    def _change(self, side: int, cut: Words, changed: list[Change]) -> tuple[str, set[str]]:
+        """The sentence after all rules, and those whose work can be seen in it; adds to `changed`."""
+        rng, limits, tokens = self._random, self._limits, list(cut.tokens)
+        reach = limits[-1] if limits else 0.0
+        for position, word in enumerate(cut.tokens):
+            u = rng.random()  # one draw decides among all word rules
+            if u < reach:
+                name, rule = next(rule for limit, rule in zip(limits, self._word_rules, strict=True) if u < limit)
+                tokens[position] = rule(cut.tokens, position, rng)
+                if tokens[position] != word:
+                    changed.append(Change(side, position, word, tokens[position], name))
+        for name, rate, rule in self._stretch_rules:
+            loan = rule(cut.tokens, rng) if rng.random() < rate else None
+            if loan and cut.tokens[loan.start : loan.end] != loan.text[loan.first : loan.last]:
+                return self._borrow(side, cut, tokens, loan, name, changed)
+        kept, acted = None, set()
+        swapped = {change.word: change.rule for change in changed if change.side == side}
+        for name, rate, rule in self._text_rules:
+            if tokens and rng.random() < rate:
+                before = range(len(tokens)) if kept is None else kept
+                after = [before[place] for place in rule([tokens[place] for place in before], rng)]
+                if after != list(before):
+                    gone = set(before).difference(after)
+                    changed += [Change(side, place, cut.tokens[place], None, name) for place in before if place in gone]
+                    kept = after
+                    acted.add(name)
+        here = swapped.values() if kept is None else [swapped[place] for place in kept if place in swapped]
+        return cut.text(tokens, kept), acted.union(here)
+
+    def _borrow(
+        self, side: int, cut: Words, tokens: list[str], loan: Loan, rule: str, changed: list[Change]
+    ) -> tuple[str, set[str]]:
+        """The sentence with a stretch of another text in it: told at the stretch's first word, whose rest is dropped.
+        What word rules did to the stretch is undone, and no text rule acts after it."""
+        start, end, text, first, last = loan
+        made = cut.exchanged(tokens, start, end, self._lent[text], first, last)
+        inside = [change for change in changed if change.side == side and start <= change.word < end]
+        changed[:] = [change for change in changed if change not in inside]
+        others = {change.rule for change in changed if change.side == side}
+        lent = self._lent[text].text(kept=range(first, last))
+        changed.append(Change(side, start, cut.tokens[start], lent, rule))
+        changed += [Change(side, place, cut.tokens[place], None, rule) for place in range(start + 1, end)]
+        return made, others | {rule}
+
+    def _cut(self, sentence: str) -> Words:
+        cut = self._words.get(sentence)
+        if cut is None:
+            cut = self._words[sentence] = words(sentence, self.language, self._pieces)
+        return cut
+
+
+def augment(
+    texts: Sequence[Text],
+    config: Config,
+    pieces: Tokenizer | None = None,
+    language: str | None = None,
+    seed: int | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[Offspring]:
+    """All distinct offspring of `texts` that are not among `texts`, pass by pass. Raises Stopped."""
+    augmenter = Augmenter(texts, config, pieces, language, seed)
+    seen = set(texts)
+    for child in _passes(augmenter, texts, config, stop):
+        if child.text not in seen:
+            seen.add(child.text)
+            yield child
+
+
+def preview(
+    text: Text,
+    corpus: Sequence[Text],
+    config: Config,
+    pieces: Tokenizer | None = None,
+    n: int = 8,
+    seed: int | None = None,
+    language: str | None = None,
+) -> list[Offspring]:
+    """What `Augmenter.first` says of a text, which need not be in `corpus`."""
+    return Augmenter(corpus, config, pieces, language, seed).first(text, n)
+
+
+def _passes(
+    augmenter: Augmenter, texts: Sequence[Text], config: Config, stop: Callable[[], bool] | None
+) -> Iterator[Offspring]:
+    """Pass by pass and in mixed order, so that a limit cuts all texts alike, even where rows are sorted by label. As
+    many offspring as `n_iter` passes over all texts make, whichever are augmented."""
+    order = _whole(texts) if config.augmented == "whole" else list(range(len(texts)))
+    random.Random(augmenter.seed).shuffle(order)
+    for place in range(config.n_iter * len(texts)):
+        if stop is not None and place % 256 == 0 and stop():
+            raise Stopped(worded("The run was stopped while the transfer set was made."))
+        turn, origin = divmod(place, len(order))
+        yield augmenter.make(texts[order[origin]], turn, order[origin])
+
+
+def _whole(texts: Sequence[Text]) -> list[int]:
+    """The places of texts that stand in no other; of pairs, all."""
+    if texts and len(texts[0]) > 1:
+        return list(range(len(texts)))
+    return overlap.whole([text[0] for text in texts])

@@ -1,0 +1,106 @@
+"""What can be typed: the commands, and an option for every knob, made from the config. Imports nothing heavy."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from distill_core.cli.config_options import _settings, add_knobs
+from distill_core.config.knobs import knobs
+from distill_core.events import STATUSES
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The parsed arguments; ends the program as argparse does where they can't be parsed."""
+    top = parser()
+    given, rest = top.parse_known_args(arguments)
+    # argparse takes no more texts once an option came between the run and them.
+    if rest and hasattr(given, "texts") and not any(text.startswith("-") for text in rest):
+        given.texts += rest
+    elif rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    return given
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; what it parses has `action`, a function of the parsed arguments that does the command."""
+    from distill_core.cli import commands as cli_commands
+
+    top = argparse.ArgumentParser(
+        prog="stillroom",
+        description="Guided distillation: teach a small, fast model what a big one knows, and see what was gained.",
+        allow_abbrev=False,
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, action: Any, help: str, *, json: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        added.set_defaults(action=action)
+        if json:
+            added.add_argument("--json", action="store_true", help=json)
+        return added
+
+    one = "print the run as one JSON object, the last line of stdout"
+    added = command(
+        "demo", cli_commands.run, "Distil the built-in teacher on the built-in reviews; about a minute.", json=one
+    )
+    add_knobs(added, [knob for knob in knobs() if knob.group != "task" or knob.name in ("seed", "limit")])
+
+    _settings(added)
+
+    added = command("run", cli_commands.run, "Run a distillation and wait for its end.", json=one)
+    added.add_argument("--name", default="", help="what to call the run")
+    _settings(added)
+    add_knobs(added, knobs())
+
+    added = command("runs", cli_commands.runs, "List the runs, newest first.", json="print one JSON object a run")
+    added.add_argument("-n", type=_positive, default=20, metavar="N", help="how many (20)")
+    added.add_argument(
+        "--status", choices=STATUSES, metavar="STATUS", help=f"only runs of this status: {', '.join(STATUSES)}"
+    )
+    added.add_argument("--search", default="", help="only runs with these words in name, note, task or settings")
+    added.add_argument("--sort", default="-created", help="created, ended, name, task, status, accuracy or kept; "
+                       "a minus before it turns the order round: --sort=-kept")  # fmt: skip
+    added.add_argument("--examples", action="store_true", help="the example runs that ship with Stillroom")
+
+    added = command("show", cli_commands.show, "Show a run: its settings, its notes and its comparison.", json=one)
+    _run_argument(added)
+    added = command("stop", cli_commands.stop, "Stop a run, keeping the best student so far; again: at once.")
+    _run_argument(added)
+    added = command("resume", cli_commands.resume, "Go on with a run that ended early, and wait for its end.", json=one)
+    _run_argument(added)
+
+    added = command("predict", cli_commands.predict, "Ask a run's student.", json="print one JSON object a text")
+    _run_argument(added)
+    added.add_argument("texts", nargs="*", metavar="TEXT", help="texts, for pairs two by two; without any, stdin is "
+                       "read: one text a line, the sides of a pair separated by a tab")  # fmt: skip
+    added.add_argument("--file", metavar="F", help="CSV, TSV, JSONL or Parquet, or .txt with one text a line")
+    added.add_argument("--text", metavar="COL", help="the column of the text; guessed when left out")
+    added.add_argument("--text2", metavar="COL", help="the column of the second text of a pair")
+
+    added = command("augment", cli_commands.augment, "Show what the augmentation rules make of a text.",
+                    json="print the preview as one JSON object")  # fmt: skip
+    added.add_argument("texts", nargs="*", metavar="TEXT", help="a text (two for a pair); none: a training text")
+    added.add_argument("-n", type=_positive, default=5, metavar="N", help="how many new texts (5)")
+    _settings(added)
+    add_knobs(added, knobs())
+
+    added = command("export", cli_commands.export, "Write a run's student as a folder that predicts without Stillroom.")
+    _run_argument(added)
+    added.add_argument("folder", metavar="FOLDER")
+
+    added = command("pack", cli_commands.pack, "Write a whole run, its student and its curves included, to one file.")
+    _run_argument(added)
+    added.add_argument("file", metavar="FILE")
+    added = command("unpack", cli_commands.unpack, "Take in a run that `pack` wrote; print its id.")
+    added.add_argument("file", metavar="FILE")
+    return top
+
+
+def _run_argument(added: argparse.ArgumentParser) -> None:
+    added.add_argument("run", metavar="RUN", help="a run's id or its beginning, or 'last'")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1,000")
+    return int(text)

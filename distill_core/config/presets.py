@@ -1,0 +1,80 @@
+"""Named settings of knobs: presets say how to distil, sizes how large the student may be, embeddings included.
+
+`Config.of(preset="paper", size="tiny", epochs=3)` puts them into explicit knobs at once, so that a stored run needs no
+table of presets to be read: the size overrules the preset, what is typed overrules both. Knows nothing of torch.
+"""
+
+from typing import Any
+
+from distill_core.errors import KnobError
+from distill_core.messages import worded
+from distill_core.registry import TASKS, unknown
+
+PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "best": ("What was found best by experiment, within half an hour for SST-2; the defaults.", {}),
+    "paper": (
+        "Tang et al. 2019 to the letter: words in two channels of 300, AdaDelta, 20 passes (10 for pairs). Hours.",
+        {
+            "rules": {"mask": 0.1, "pos": 0.1, "ngram": 0.25},
+            "n_iter": 20, "augmented": "all", "transfer_limit": 2_000_000,
+            "student": "bilstm", "vocabulary": "words", "vocabulary_limit": 1_000_000, "unseen": "unknown",
+            "vectors": "teacher_static", "channels": "both", "width": 300, "hidden": 150, "fc": 200, "dropout": 0.1,
+            "loss": "logit_mse", "alpha": 0.0, "optimiser": "adadelta", "lr": 1.0, "table_lr": 1.0,
+            "batch": 50, "epochs": 4,
+        },
+    ),
+    "quick": (
+        "At most five minutes for SST-2: fewer texts for the teacher to label, and fewer passes over them.",
+        {"n_iter": 1, "transfer_limit": 75_000, "epochs": 2},
+    ),
+}  # fmt: skip
+OF_PAIRS: dict[str, dict[str, Any]] = {"paper": {"n_iter": 10, "batch": 256}}
+"""What a preset says otherwise where the texts are pairs."""
+
+# Embeddings dominate, so a size caps the vocabulary too. Each holds for every student on the shelf, one sentence or
+# two, whatever the task: tests/config/test_presets.py counts.
+SIZES: dict[str, tuple[str, dict[str, Any]]] = {
+    "tiny": (
+        "Under 300,000 weights, embeddings included.",
+        {"width": 32, "hidden": 48, "fc": 32, "vocabulary_limit": 6_000, "channels": "trained"},
+    ),
+    "small": (
+        "Under 1 million weights, embeddings included; the default.",
+        {"width": 64, "hidden": 64, "fc": 64, "vocabulary_limit": 12_000, "channels": "trained"},
+    ),
+    "medium": (
+        "Under 4 million weights, embeddings included.",
+        {"width": 128, "hidden": 160, "fc": 128, "vocabulary_limit": 20_000, "channels": "trained"},
+    ),
+}
+TABLES = {"preset": PRESETS, "size": SIZES}
+
+
+def expanded(values: dict[str, Any], default_task: str) -> dict[str, Any]:
+    """`values` with `preset` and `size` put into knobs. Whether texts are pairs is told by the task (the default one
+    where none is named), where the columns decide by a second text column. The paper's vectors come from `vectors_file`
+    where one is named. Raises KnobError."""
+    typed = dict(values)
+    preset, size = typed.pop("preset", None), typed.pop("size", None)
+    found: dict[str, Any] = {}
+    if preset:
+        task = typed.get("task", default_task)
+        pair = TASKS.constant(task, "PAIR") if task in TASKS.names else None
+        pair = bool(typed.get("text2")) if pair is None else pair
+        found |= _chosen("preset", preset) | _of_pairs(preset, pair)
+        if "vectors" in found and typed.get("vectors_file"):
+            found["vectors"] = "file"
+    if size:
+        found |= _chosen("size", size)
+    return found | typed
+
+
+def _chosen(kind: str, name: Any) -> dict[str, Any]:
+    table = TABLES[kind]
+    if name in table:
+        return table[name][1]
+    raise KnobError(unknown(worded("preset") if kind == "preset" else worded("size"), name, table))
+
+
+def _of_pairs(name: str, pair: bool) -> dict[str, Any]:
+    return OF_PAIRS.get(name, {}) if pair else {}

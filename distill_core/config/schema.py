@@ -1,0 +1,256 @@
+"""What a run is asked: one frozen row of knobs. Each knob is declared once, here: default, limits, label and help.
+
+The page's controls, the command line's options and the validation are all made from these declarations (`knobs()`).
+Knows nothing of torch, files or the Hub: whether a file exists is the data room's question.
+"""
+
+from functools import reduce
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from distill_core.config.presets import expanded
+from distill_core.config.validation import _sentence
+from distill_core.errors import KnobError
+from distill_core.messages import worded
+from distill_core.registry import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS, Shelf
+
+GROUPS = ("task", "teacher", "transfer", "student", "training")
+
+
+def knob(default: Any, group: str, label: str, help: str, *, shelf: Shelf | None = None, **limits: Any) -> Any:
+    """One knob. `limits` are pydantic's ge, le, gt and lt; a `shelf` gives the choices."""
+    extra = {"group": group} | ({"shelf": shelf.name} if shelf else {})
+    return Field(default, title=label, description=help, json_schema_extra=extra, **limits)
+
+
+def standard_rules() -> dict[str, float]:
+    """Every augmentation rule on the shelf at the rate its own file names."""
+    return {name: AUGMENT.constant(name, "RATE", 0.1) for name in AUGMENT.names}
+
+
+class Config(BaseModel):
+    """The knobs of one run. Build with `Config.of(...)`: it raises KnobError with one sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+    # task
+    task: str = knob("reviews", "task", "Task", "What the student shall learn.", shelf=TASKS)
+    dataset: str | None = knob(None, "task", "Hub data set", "Its id on the Hub, for the task 'hub': owner/name.")
+    subset: str | None = knob(None, "task", "Subset", "The configuration of the Hub data set, where it has several.")
+    train: str | None = knob(None, "task", "Training file", "CSV, TSV, JSONL or Parquet, for the task 'file'.")
+    valid: str | None = knob(None, "task", "Validation file", "Optional; without it rows are cut from training.")
+    test: str | None = knob(None, "task", "Test file", "Optional; without it rows are cut from training.")
+    unlabelled: str | None = knob(
+        None, "task", "Unlabelled texts", "Optional file of more texts for the teacher to label."
+    )
+    text: str | None = knob(None, "task", "Text column", "The column that holds the text; guessed when left out.")
+    text2: str | None = knob(None, "task", "Second text column", "The column with the second sentence of a pair.")
+    label: str | None = knob(None, "task", "Label column", "The column that holds the label; guessed when left out.")
+    language: str = knob(
+        "en", "task", "Language", "Two letters. Decides how words are split and tagged.", pattern="^[a-z]{2,3}$"
+    )
+    limit: int | None = knob(
+        None, "task", "Labelled rows", "How many labelled training rows to keep. Test rows are never cut.", ge=2
+    )
+    metric: Literal["auto", "accuracy", "macro_f1", "mcc", "f1"] = knob(
+        "auto", "task", "Metric",
+        "What picks the best weights and what gap and kept are told in. auto: the task's own; for your own rows "
+        "macro_f1 where the commonest label has twice the rarest one's rows or more, else accuracy. f1 is the last "
+        "label's, for two labels.",
+    )  # fmt: skip
+    leaks: Literal["remove", "keep"] = knob(
+        "remove", "task", "Leaks",
+        "Training texts that contain or stand in a held-out text, and pairs that share a sentence with one: taken out, "
+        "or kept. Equal texts are always taken out.",
+    )  # fmt: skip
+    seed: int = knob(0, "task", "Seed", "Every draw of the run follows from it.", ge=0, lt=2**31)
+
+    # teacher
+    teacher: str | None = knob(
+        None, "teacher", "Teacher", "A Hub id, a folder, or 'builtin'. Left out: the task's own, or bert-base-uncased."
+    )
+    fine_tune: bool = knob(False, "teacher", "Fine-tune", "Train the teacher on this task's labelled rows first.")
+    teacher_epochs: int = knob(
+        3, "teacher", "Teacher epochs", "Passes over the labelled rows while fine-tuning.", ge=1, le=50
+    )
+    teacher_lr: float = knob(
+        3e-5, "teacher", "Teacher learning rate", "Peak of the schedule while fine-tuning.", gt=0, le=1e-2
+    )
+    teacher_batch: int = knob(32, "teacher", "Teacher batch", "Rows in one fine-tuning step.", ge=1, le=512)
+    max_tokens: int = knob(
+        128, "teacher", "Longest text", "In the teacher's tokens; longer texts are cut.", ge=8, le=512
+    )
+    allow_pickle: bool = knob(
+        False, "teacher", "Allow .bin weights", "Consent to weights that exist only as .bin, read with weights_only."
+    )
+
+    # transfer set
+    rules: dict[str, float] = knob(
+        standard_rules(), "transfer", "Augmentation rules", "Each rule and its rate: mask=0.1,pos=0.1,ngram=0.25."
+    )
+    n_iter: int = knob(
+        2, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
+    )
+    augmented: Literal["whole", "all"] = knob(
+        "whole", "transfer", "Texts to augment",
+        "All, or whole ones: those that stand in no other, as SST-2's sentences do; as many new texts in all.",
+    )  # fmt: skip
+    transfer_limit: int = knob(
+        250_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000
+    )
+
+    # student
+    student: str = knob("bilstm_max", "student", "Student", "The network that learns.", shelf=STUDENTS)
+    students: list[str] = knob(
+        [], "student", "Other students",
+        "More networks to compare with it in the same run, on the same texts, labels and vectors: textcnn,bag.",
+        shelf=STUDENTS,
+    )  # fmt: skip
+    vocabulary: Literal["pieces", "words"] = knob(
+        "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words."
+    )
+    vocabulary_limit: int = knob(
+        12_000, "student", "Largest vocabulary",
+        "Only the pieces or words that the transfer set uses most have vectors of their own.", ge=4, le=1_000_000,
+    )  # fmt: skip
+    unseen: Literal["nearest", "unknown"] = knob(
+        "nearest", "student", "Unseen pieces",
+        "What a word piece without a vector of its own is read as: the teacher's nearest kept piece, or unknown.",
+    )  # fmt: skip
+    vectors: str = knob(
+        "teacher_table",
+        "student",
+        "Starting vectors",
+        "What the embedding table holds before training.",
+        shelf=VECTORS,
+    )
+    vectors_file: str | None = knob(
+        None, "student", "Vectors file", "word2vec or GloVe as text, for the starting vectors 'file'."
+    )
+    channels: Literal["trained", "frozen", "both"] = knob(
+        "trained", "student", "Channels", "Whether the starting vectors learn; both is the paper's multichannel."
+    )
+    width: int = knob(64, "student", "Vector width", "Numbers in one starting vector.", ge=2, le=1024)
+    hidden: int = knob(
+        64,
+        "student",
+        "Hidden units",
+        "Of the student's reader, in each direction (the paper: 150 or 300).",
+        ge=2,
+        le=2048,
+    )
+    fc: int = knob(
+        64, "student", "Fully connected units", "Of the layer before the logits (the paper: 200 or 400).", ge=2, le=4096
+    )
+    dropout: float = knob(0.1, "student", "Dropout", "Share of units silenced in training.", ge=0, lt=1)
+
+    # training
+    loss: str = knob("logit_mse", "training", "Loss", "What pulls the student towards the teacher.", shelf=LOSSES)
+    alpha: float = knob(
+        0.0, "training", "Alpha", "Share of the hard labels in a mixed loss (the paper: 0).", ge=0, le=1
+    )
+    temperature: float = knob(
+        2.0, "training", "Temperature", "Softens the teacher's probabilities in soft_kl.", gt=0, le=100
+    )
+    optimiser: Literal["adam", "adadelta"] = knob(
+        "adam", "training", "Optimiser", "adam, or the paper's adadelta (learning rate 1)."
+    )
+    lr: float = knob(4e-3, "training", "Learning rate", "Peak of the schedule.", gt=0, le=10)
+    table_lr: float = knob(
+        0.3, "training", "Table's share of it",
+        "At what share of the learning rate the starting vectors learn: slower, they forget less.", gt=0, le=10,
+    )  # fmt: skip
+    batch: int = knob(64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", ge=1, le=4096)
+    epochs: int = knob(3, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
+    evaluations: int = knob(
+        20, "training", "Evaluations", "How often the validation rows are scored in a run.", ge=1, le=1000
+    )
+    control: bool = knob(
+        True,
+        "training",
+        "Control run",
+        "Also train the same student without a teacher; else nobody knows what distilling did.",
+    )
+    seeds: int = knob(
+        1, "training", "Seeds",
+        "Train every student so often, with seed, seed+1, …: mean and interval. A seed decides first weights, order "
+        "of batches and dropout; data, transfer set and starting vectors are the same for all.", ge=1, le=50,
+    )  # fmt: skip
+    learning_curve: list[float] = knob(
+        [], "training", "Learning curve",
+        "Shares of the transfer set on which the student is trained as well, with as many steps: 0.05,0.1,0.25,0.5.",
+    )  # fmt: skip
+
+    @classmethod
+    def of(cls, **values: Any) -> "Config":
+        """A config of `values`, in which `preset` and `size` stand for several knobs (presets.py); what is missing is
+        default. Raises KnobError, UnknownPart."""
+        try:
+            return cls(**expanded(values, cls.model_fields["task"].default))
+        except ValidationError as error:
+            problems = error.errors()
+            said = reduce(
+                lambda one, more: worded("{one} {more}", one=one, more=more),
+                (_sentence(one, cls.model_fields) for one in problems),
+            )
+            raise KnobError(said, str(problems[0]["loc"][0])) from None
+
+    def asked(self, *groups: str) -> str:
+        """The values of the knobs of these groups, to tell one question from another."""
+        return repr(
+            [
+                getattr(self, name)
+                for name, field in type(self).model_fields.items()
+                if field.json_schema_extra["group"] in groups
+            ]
+        )
+
+    def changed(self) -> dict[str, Any]:
+        """The knobs that differ from their defaults."""
+        return {name: value for name, value in self.model_dump().items() if value != DEFAULTS[name]}
+
+    @field_validator("task", "student", "vectors", "loss")
+    @classmethod
+    def _on_its_shelf(cls, value: str, info: Any) -> str:
+        return SHELVES[info.field_name].check(value)
+
+    @field_validator("students", "learning_curve", mode="before")
+    @classmethod
+    def _list_from_text(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("students")
+    @classmethod
+    def _each_on_its_shelf(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(STUDENTS.check(name) for name in value))
+
+    @field_validator("learning_curve")
+    @classmethod
+    def _shares(cls, value: list[float]) -> list[float]:
+        if not all(0 < share <= 1 for share in value):
+            raise ValueError(worded("each share must lie above 0 and at most at 1"))
+        return sorted({share for share in value if share < 1})  # the whole is trained on in any case
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _rules_from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return dict(
+            (part.split("=", 1) if "=" in part else (part, AUGMENT.constant(part, "RATE", 0.1))) for part in parts
+        )
+
+    @field_validator("rules")
+    @classmethod
+    def _rates(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, rate in value.items():
+            AUGMENT.check(name)
+            if not 0 <= rate <= 1:
+                raise ValueError(worded("the rate of {rule} must lie between 0 and 1", rule=name))
+        return value
+
+
+SHELVES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": VECTORS, "loss": LOSSES}
+DEFAULTS: dict[str, Any] = Config().model_dump()

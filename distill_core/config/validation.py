@@ -1,0 +1,55 @@
+"""Pydantic's problems as sentences: the knob, the value and what it must be."""
+
+import difflib
+import math
+from collections.abc import Collection
+from typing import Any
+
+from distill_core.messages import Sentence, worded
+
+LIMITS = {
+    "greater_than": "it must be greater than {limit:,}",
+    "greater_than_equal": "it must be greater than or equal to {limit:,}",
+    "less_than": "it must be less than {limit:,}",
+    "less_than_equal": "it must be less than or equal to {limit:,}",
+}
+TYPES = {
+    "int": "it must be a whole number",
+    "float": "it must be a number",
+    "finite": "it must be a number",
+    "bool": "it must be true or false",
+    "string": "it must be a text",
+    "list": "it must be a list",
+    "dict": "it must be values with a name each",
+    "missing": "it is missing",
+    "extra": "it does not belong there",
+    "string_too_long": "it is too long",
+    "string_too_short": "it is too short",
+    "too": "it has too many or too few entries",
+}
+
+
+def _sentence(problem: Any, known: Collection[str]) -> Sentence:
+    """One pydantic problem as a sentence that names the knob, the value and the way out. `known` are all knobs."""
+    name, value = str(problem["loc"][0]), problem["input"]
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
+        return worded("There is no knob called {name}.{hint}", name=repr(name), hint=hint)
+    shown = value if isinstance(value, float) and math.isfinite(value) else repr(value)
+    return worded("{knob:knob} can't be {value}: {wanted}.", knob=name, value=shown, wanted=wanted(problem))
+
+
+def wanted(problem: Any) -> Any:
+    """What the value must be that pydantic found this problem with."""
+    kind, given = problem["type"], problem.get("ctx", {})
+    if kind == "value_error":
+        return given["error"].args[0]
+    if kind in LIMITS:
+        limit = next(iter(given.values()))
+        return worded(LIMITS[kind], limit=int(limit) if limit == int(limit) else limit)
+    if kind == "literal_error":
+        return worded("it must be one of {choices}", choices=given["expected"].replace(" or ", ", "))
+    if kind == "string_pattern_mismatch":
+        return worded("it must match the pattern {pattern}", pattern=given["pattern"])
+    return worded(TYPES.get(kind) or TYPES.get(kind.partition("_")[0]) or "it must be of another kind")

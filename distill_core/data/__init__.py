@@ -1,0 +1,1 @@
+"""Labelled examples and texts: read, checked, kept apart and split."""

@@ -1,0 +1,74 @@
+"""Data sets as types: as a task gives one, and as a run uses it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from distill_core.data.examples import Text
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Texts with their labels, as many of each; None where a row has no label. `name` is what messages call the
+    source ("reviews.csv"), `numbers` its row numbers there; without them rows are counted from 1. `lenient`: nobody
+    here can mend the source (a Hub data set), so bad rows are left out and counted instead of refused."""
+
+    texts: list[Text]
+    labels: list[str | None]
+    name: str = ""
+    numbers: list[int] | None = None
+    lenient: bool = False
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a task's `load(config)` returns. `valid` and `test` are None where they are to be cut from `train`;
+    `labels` is the order of the classes, None where the rows decide; `scored_on` names the split that `test` is."""
+
+    train: Rows
+    valid: Rows | None = None
+    test: Rows | None = None
+    unlabelled: list[Text] = field(default_factory=list)
+    labels: tuple[str, ...] | None = None
+    notes: list[str] = field(default_factory=list)
+    scored_on: str = "test"
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Texts and their classes as places in `Data.labels`, as many of each."""
+
+    texts: list[Text]
+    labels: list[int]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run learns and is scored on. No text of `test` stands in another split or in `unlabelled`. `notes` are
+    (level, sentence) with level "info" or "warning"; `columns` says which column was read as what."""
+
+    train: Split
+    valid: Split
+    test: Split
+    unlabelled: list[Text]
+    labels: tuple[str, ...]
+    pair: bool
+    language: str
+    scored_on: str
+    notes: list[tuple[str, str]]
+    columns: dict[str, str]
+
+    @cached_property
+    def _digest(self) -> str:
+        splits = [[split.texts, split.labels] for split in (self.train, self.valid)]
+        content = json.dumps([splits, self.labels, self.language], ensure_ascii=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def fingerprint(self) -> str:
+        """The sha256, as hex, of all that training on the labelled rows depends on. The test rows decide nothing."""
+        return self._digest

@@ -1,0 +1,185 @@
+"""Which texts belong together, so that a held-out text never stands inside a training text.
+
+A random split of SST-2's phrases leaks: 88 % of the held-out ones stand inside a training phrase (FACTS, mistake 6). So
+texts that contain one another by LEAST words or more are linked, and pairs that share a sentence. Linking shorter
+phrases would tie nearly everything into one group; those stay in training instead. Knows nothing of files or the Hub.
+"""
+
+import re
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+LEAST = 3  # words
+SIGNS = 2  # of a script without spaces, which make up about one word
+SHORT = 80  # characters: nothing longer is looked at as a fragment of fewer words
+# Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
+ALONE = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# the apostrophe stays: "does n't" as three words would tie 7 % of SST-2 together
+WORD = re.compile(rf"[{ALONE}]|[^\W{ALONE}]+(?:['’][^\W{ALONE}]+)*")
+SIGN = re.compile(f"[{ALONE}]")
+Text = tuple[str, ...]
+
+
+def words(text: str) -> list[str]:
+    """The text's words, case folded, without punctuation; the text itself where it has none (":-)")."""
+    return WORD.findall(text.casefold()) or [text.strip()]
+
+
+def containments(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(i, j) for every sentence i of at least LEAST words that stands inside sentence j, word for word. Of equal
+    sentences only the first takes part, linked with each other one whatever their length. About linear in the words."""
+    index = _Index(sentences)
+    for places in index.same:
+        yield from ((places[0], place) for place in places[1:])
+    firsts = [places[0] for places in index.same]
+    yield from index.inside(firsts, firsts)
+
+
+def crossings(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
+    """(place in `held`, place in `others`) of single sentences that are equal or contain one another by LEAST words,
+    and of pairs that share a sentence of so many words."""
+    if len((held or others or [("",)])[0]) > 1:
+        yield from _shared(held, others)
+        return
+    index, size = _Index([text[0] for text in (*held, *others)]), len(held)
+    first = [[places[0] for places in index.same if any(place < size for place in places)],
+             [places[0] for places in index.same if places[-1] >= size]]  # fmt: skip
+    copies = {places[0]: places for places in index.same}
+    equal = ((places[0], places[0]) for places in index.same if places[0] < size <= places[-1])
+    for one, other in chain(equal, index.inside(*first), index.inside(*first[::-1])):
+        for place in copies[one]:
+            for twin in copies[other]:
+                if min(place, twin) < size <= max(place, twin):
+                    yield min(place, twin), max(place, twin) - size
+
+
+def _shared(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
+    known: dict[tuple[str, ...], int] = {}
+    for place, pair in enumerate(held):
+        for sentence in pair:
+            if weight(tokens := words(sentence)) >= LEAST:
+                known.setdefault(tuple(tokens), place)
+    for place, pair in enumerate(others):
+        found = next((known[key] for sentence in pair if (key := tuple(words(sentence))) in known), None)
+        if found is not None:
+            yield found, place
+
+
+class Held:
+    """Held-out texts, to be asked of one text after the other whether it gives one away."""
+
+    def __init__(self, texts: Sequence[Text]):
+        self._whole: set[tuple[str, ...]] = set()
+        self._long: dict[tuple[str, ...], list[tuple[tuple[str, ...], int]]] = defaultdict(list)
+        sentences = {tuple(words(sentence)) for text in texts for sentence in text}
+        counts = Counter(word for sentence in sentences for word in sentence)
+        for sentence in sentences:
+            self._whole.add(sentence)
+            if weight(sentence) >= LEAST:
+                rarity = [sum(1 / counts[word] for word in gram) for gram in _grams(sentence)]
+                offset = rarity.index(max(rarity))
+                self._long[sentence[offset : offset + LEAST]].append((sentence, offset))
+
+    def inside(self, text: Text) -> bool:
+        """Whether a held-out text is or stands in the single sentence `text`, or the pair holds a sentence of one."""
+        if len(text) > 1:
+            return any(weight(key := tuple(words(side))) >= LEAST and key in self._whole for side in text)
+        tokens = tuple(words(text[0]))
+        if tokens in self._whole:
+            return True
+        for place, gram in enumerate(_grams(tokens)):
+            for sentence, offset in self._long.get(gram, ()):
+                start = place - offset
+                if start >= 0 and tokens[start : start + len(sentence)] == sentence:
+                    return True
+        return False
+
+
+def weight(tokens: Sequence[str]) -> float:
+    """How many words the tokens are worth: a sign of a script without spaces is a part of one."""
+    return sum(1 / SIGNS if SIGN.match(token) else 1 for token in tokens)
+
+
+def _grams(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return zip(*(tokens[shift:] for shift in range(LEAST)), strict=False)
+
+
+class _Index:
+    """Sentences as numbers. A sentence is looked for only where its rarest LEAST words stand, so that 15 million words
+    take seconds and a few hundred MB. `same` lists the places of each distinct sentence, both in rising order."""
+
+    def __init__(self, sentences: Sequence[str]):
+        import numpy as np
+
+        vocabulary: dict[str, int] = {}
+        self._written, self._starts = array("i"), [0]
+        same: dict[bytes, list[int]] = {}
+        for place, sentence in enumerate(sentences):
+            self._written.extend([vocabulary.setdefault(word, len(vocabulary)) for word in words(sentence)])
+            self._starts.append(len(self._written))
+            same.setdefault(self._written[self._starts[-2] :].tobytes(), []).append(place)
+        self.same = sorted(same.values())
+        self._worth = np.array([1 / SIGNS if SIGN.match(word) else 1.0 for word in vocabulary])
+        self._ids = ids = np.frombuffer(self._written, dtype=np.intc)
+        size = max(0, len(ids) - LEAST + 1)
+        counts = np.bincount(ids)[ids] if len(ids) else ids
+        self._ngrams, self._rarity = np.zeros(size, np.uint64), counts[:size].copy()
+        for shift in range(LEAST):  # a hash: where two n-grams collide, the words are compared in vain, that is all
+            self._ngrams = self._ngrams * np.uint64(0x9E3779B97F4A7C15) + ids[shift : size + shift].astype(np.uint64)
+            np.minimum(self._rarity, counts[shift : size + shift], out=self._rarity)
+
+    def inside(self, inners: Sequence[int], outers: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """(i, j) for every i of `inners`, of at least LEAST words, that stands inside another one, j of `outers`."""
+        import numpy as np
+
+        starts, written, ngrams = self._starts, self._written, self._ngrams
+        # n-gram: the sentences to look for, and where it stands in them
+        wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for place in inners:
+            start, last = starts[place], starts[place + 1] - LEAST
+            if start <= last and self._worth[self._ids[start : last + LEAST]].sum() >= LEAST:
+                offset = int(self._rarity[start : last + 1].argmin())
+                wanted[int(ngrams[start + offset])].append((place, offset))
+        keys = np.array(sorted(wanted), dtype=np.uint64)
+        if not len(keys):
+            return
+        for outer in outers:
+            start, end = starts[outer], starts[outer + 1]
+            if end - start <= LEAST:
+                continue
+            here = ngrams[start : end - LEAST + 1]
+            at = np.searchsorted(keys, here)
+            at[at == len(keys)] = 0
+            for position in np.flatnonzero(keys[at] == here).tolist():
+                for inner, offset in wanted[int(here[position])]:
+                    begin, length = start + position - offset, starts[inner + 1] - starts[inner]
+                    if inner == outer or begin < start or begin + length > end:
+                        continue
+                    if written[begin : begin + length] == written[starts[inner] : starts[inner + 1]]:
+                        yield inner, outer
+
+
+def fragments(sentences: Sequence[str]) -> list[bool]:
+    """Whether a sentence has fewer than LEAST words and stands inside a longer one: those stay in training."""
+    short = [
+        tuple(tokens) if len(sentence) <= SHORT and weight(tokens := words(sentence)) < LEAST else None
+        for sentence in sentences
+    ]
+    wanted, inside = {tokens for tokens in short if tokens}, set()
+    if wanted:
+        longest = max(map(len, wanted))
+        for sentence in sentences:
+            tokens = words(sentence)
+            for size in range(1, min(longest + 1, len(tokens))):
+                inside |= wanted.intersection(zip(*(tokens[shift:] for shift in range(size)), strict=False))
+    return [tokens in inside for tokens in short]
+
+
+def whole(sentences: Sequence[str]) -> list[int]:
+    """The places of sentences that stand in no longer one."""
+    parts = [False] * len(sentences)
+    for inner, outer in containments(sentences):
+        parts[inner] |= len(words(sentences[inner])) < len(words(sentences[outer]))
+    return [place for place, short in enumerate(fragments(sentences)) if not short and not parts[place]]

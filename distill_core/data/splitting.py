@@ -1,0 +1,164 @@
+"""Splits cut from training rows, by whole groups of texts that belong together, and the limit on labelled rows."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from distill_core.config.schema import Config
+from distill_core.data import overlap
+from distill_core.data.examples import Notes, Row
+from distill_core.data.overlap import Text, containments, words
+from distill_core.errors import DataError, KnobError
+from distill_core.messages import worded
+
+VALID_SHARE, VALID_MOST = 0.1, 2_000  # of a validation split cut from training
+TEST_SHARE, TEST_MOST = 0.2, 5_000
+CUT_SINGLE = (
+    "There was no {split} split: {n:row was|rows were} cut from train by group (texts that contain one another stay "
+    "together), seed {seed}."
+)
+CUT_PAIRS = "There was no {split} split: {n:row was|rows were} cut from train by group (shared sentences), seed {seed}."
+LINKED_SINGLE = (
+    "{n:unlabelled text|unlabelled texts} containing or contained in rows cut from train: taken out of the transfer "
+    "set."
+)
+LINKED_PAIRS = (
+    "{n:unlabelled text|unlabelled texts} sharing a sentence with rows cut from train: taken out of the transfer set."
+)
+
+
+def _cut(
+    train: list[Row], valid: list[Row] | None, test: list[Row] | None, loose: list[Text], place: dict[str, int],
+    config: Config, notes: Notes,
+) -> tuple[list[Row], list[Row], list[Row], list[Text]]:  # fmt: skip
+    """Cut the missing splits from train by whole groups; unlabelled texts linked to what was cut are taken out."""
+    texts = [row.text for row in train]
+    edges = links([*texts, *loose])
+    members = gather(len(train), edges)
+    single = all(len(text) == 1 for text in texts[:1])
+    stays = overlap.fragments([text[0] for text in texts]) if single else [False] * len(texts)
+    labels = [place[row.label] for row in train]
+    cut: dict[str, list[int]] = {}
+    for name, missing, share, most in (
+        ("test", test is None, TEST_SHARE, TEST_MOST), ("validation", valid is None, VALID_SHARE, VALID_MOST)
+    ):  # fmt: skip
+        if not missing:
+            continue
+        gone = {number for held in cut.values() for number in held}
+        free = [number for number in range(len(train)) if number not in gone]
+        at = {number: position for position, number in enumerate(free)}
+        rest = [[at[number] for number in group] for group in members if group[0] not in gone]
+        held = hold_out(
+            rest, [labels[number] for number in free], [stays[number] for number in free],
+            min(most, max(1, round(share * len(train)))), random.Random(f"{name} {config.seed}"),
+        )  # fmt: skip
+        if not held:
+            raise DataError(worded(
+                "{n:,} training rows are too few (or too alike) to cut a {split} split from. Give more rows, or a file "
+                "of {split} rows.", n=len(train), split=name))  # fmt: skip
+        cut[name] = [free[position] for position in held]
+        notes.info(CUT_SINGLE if single else CUT_PAIRS, split=name, n=len(held), seed=config.seed)
+    gone = {number for held in cut.values() for number in held}
+    outside = {number for pair in edges if gone.intersection(pair) for number in pair if number >= len(train)}
+    if outside:
+        notes.warn(LINKED_SINGLE if single else LINKED_PAIRS, n=len(outside))
+        loose = [text for number, text in enumerate(loose, len(train)) if number not in outside]
+    valid = [train[number] for number in cut["validation"]] if valid is None else valid
+    test = [train[number] for number in cut["test"]] if test is None else test
+    return [row for number, row in enumerate(train) if number not in gone], valid, test, loose
+
+
+def _limited(train: list[Row], labels: Sequence[str], config: Config, notes: Notes) -> list[Row]:
+    """`config.limit` rows of train: every class with its share and at least one row, drawn by the seed, in order."""
+    limit = config.limit
+    if limit is None or limit >= len(train):
+        return train
+    if limit < len(labels):
+        raise KnobError(worded(
+            "{knob:knob} can't be {limit}: the task has {n} classes, and each needs a labelled row. Set it to {n} or "
+            "more.", knob="limit", limit=limit, n=len(labels)))  # fmt: skip
+    places = defaultdict(list)
+    for number, row in enumerate(train):
+        places[row.label].append(number)
+    exact = {label: limit * len(places[label]) / len(train) for label in labels}
+    most = {label: max(1, int(share)) for label, share in exact.items()}
+    by_rest = sorted(labels, key=lambda label: most[label] - exact[label])
+    for label in by_rest * 2:  # hand out what rounding left over, the largest rests first
+        if sum(most.values()) < limit and most[label] < len(places[label]):
+            most[label] += 1
+    while sum(most.values()) > limit:
+        most[max(most, key=lambda label: most[label])] -= 1
+    generator = random.Random(f"limit {config.seed}")
+    kept = {number for label in labels for number in generator.sample(places[label], most[label])}
+    notes.info("Limit: {limit:,} of {all:,} labelled training rows kept; the other {rest:,} are dropped, not used as "
+               "transfer text.", limit=limit, all=len(train), rest=len(train) - limit)  # fmt: skip
+    return [row for number, row in enumerate(train) if number in kept]
+
+
+def sharing(pairs: Sequence[Text]) -> Iterator[tuple[int, int]]:
+    """(i, j) for pairs that share a sentence, on either side: each with the first that holds it."""
+    first: dict[str, int] = {}
+    for place, pair in enumerate(pairs):
+        for sentence in pair:
+            before = first.setdefault(" ".join(words(sentence)), place)
+            if before != place:
+                yield before, place
+
+
+def links(texts: Sequence[Text]) -> list[tuple[int, int]]:
+    """The places of texts that must not be parted: `containments` of single sentences, `sharing` pairs."""
+    if texts and len(texts[0]) > 1:
+        return list(sharing(texts))
+    return list(containments([text[0] for text in texts]))
+
+
+def gather(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The connected groups of `size` places, each in rising order; edges to places beyond `size` are ignored."""
+    root = list(range(size))
+
+    def find(place: int) -> int:
+        while root[place] != place:
+            root[place] = root[root[place]]
+            place = root[place]
+        return place
+
+    for one, other in edges:
+        if one < size and other < size:
+            root[find(one)] = find(other)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for place in range(size):
+        groups[find(place)].append(place)
+    return list(groups.values())
+
+
+def hold_out(
+    groups: Sequence[Sequence[int]], labels: Sequence[int], stays: Sequence[bool], wanted: int, generator: random.Random
+) -> list[int]:
+    """About `wanted` places in whole groups, drawn at random, each class with its share; groups with a
+    place that `stays` are passed over, and at least one place of every class is left. In rising order. It may be short
+    where the groups are large or a class has few rows."""
+    total = Counter(labels)
+    quota = {label: max(1, round(wanted * count / len(labels))) for label, count in total.items()}
+    left = dict(total)
+    held: list[int] = []
+
+    def take(group: Sequence[int], most: dict[int, int]) -> None:
+        counts = Counter(labels[place] for place in group)
+        if all(count <= most[label] and count < left[label] for label, count in counts.items()):
+            held.extend(group)
+            for label, count in counts.items():
+                most[label] -= count
+                quota[label] -= count * (most is not quota)
+                left[label] -= count
+
+    order = [group for group in groups if not any(stays[place] for place in group)]
+    generator.shuffle(order)
+    for group in order:
+        take(group, quota)
+    if 2 * len(held) < wanted:  # a few large groups hold nearly everything: whole ones, as long as half stays
+        taken = set(held)
+        room = {label: count // 2 - (count - left[label]) for label, count in total.items()}
+        for group in sorted((group for group in order if group[0] not in taken), key=len):
+            if len(held) < wanted:
+                take(group, room)
+    return sorted(held)

@@ -1,0 +1,153 @@
+"""The transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled by small changes.
+
+Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
+word rule changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with
+its own rate. Pairs rotate: the first sentence changes, the second, both. Knows nothing of labels or of what the
+teacher will say.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+
+from distill_core.augmentation.augmenter import Augmenter, Text, _passes
+from distill_core.config.schema import Config
+from distill_core.data.examples import bare
+from distill_core.data.overlap import Held
+from distill_core.events import Event, Kept, Note, Progress
+from distill_core.messages import worded
+
+if TYPE_CHECKING:
+    from distill_core.data.dataset import Data
+
+SECONDS = 0.25  # between two Progress events
+DECIDING = ("task", "transfer")  # groups of the knobs that decide the transfer set
+_kept: list[tuple[Any, str, list[Event], Any]] = []  # data, their knobs, what was said, the transfer set
+
+
+@dataclass(frozen=True)
+class TransferSet:
+    """What the student reads. `source` tells of each text "labelled", "unlabelled" or "augmented", in this order;
+    `origin` is the row of the labelled set it is or came from, of the unlabelled pool for an unlabelled one. `counts`
+    is how many augmented texts show each rule; `dropped` counts "duplicates" and "held_out" texts left out."""
+
+    texts: list[Text]
+    source: list[str]
+    origin: list[int]
+    counts: dict[str, int]
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def build(
+    data: "Data", config: Config, pieces: Tokenizer | None = None, stop: Callable[[], bool] | None = None
+) -> Generator[Event, None, TransferSet]:
+    """The transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
+    `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing, nor an
+    augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
+    Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
+    for kept_data, asked, said, made in _kept:
+        if kept_data is data and asked == config.asked(*DECIDING):
+            yield from said
+            return made
+    held_out = [text for split in (data.valid, data.test) for text in split.texts]
+    kept = _Kept({bare(text) for text in held_out}, Held(held_out if config.leaks == "remove" else ()))
+    for origin, text in enumerate(data.train.texts):
+        kept.add(text, "labelled", origin)
+    labelled = len(kept.texts)
+    for origin, text in enumerate(data.unlabelled):
+        if len(kept.texts) >= max(config.transfer_limit, labelled):
+            yield _note("Of {all:,} unlabelled texts {seen:,} were looked at: the limit of {limit:,} texts "
+                        "({knob:knob}) is reached.", "warning",
+                        all=len(data.unlabelled), seen=origin, **_limit(config))  # fmt: skip
+            break
+        kept.add(text, "unlabelled", origin)
+    counts: Counter[str] = Counter()
+    augmented = False
+    if config.n_iter and len(kept.texts) < config.transfer_limit:
+        augmented = True
+        yield from _augmented(data, config, pieces, stop, kept, counts)
+    elif config.n_iter:
+        yield _note("Nothing was augmented: the texts given already reach the limit of {limit:,} ({knob:knob}).",
+                    "warning", **_limit(config))  # fmt: skip
+    if kept.dropped["held_out"]:
+        yield _note("Left out of the transfer set, because they equal or hold a validation or test text: {n:,}.",
+                    n=kept.dropped["held_out"])  # fmt: skip
+    if augmented and counts:
+        shares = [worded("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
+        yield _note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.", n=kept.source.count("augmented"),
+                    shares=shares, same=kept.dropped["duplicates"])  # fmt: skip
+    return TransferSet(kept.texts, kept.source, kept.origin, dict(counts), dict(kept.dropped))
+
+
+def keep(data: "Data", config: Config) -> None:
+    """Builds the transfer set of `data` for every later `build` of these very data with the same rules."""
+    said = list(building := Kept(build(data, config)))
+    _kept.append((data, config.asked(*DECIDING), said, building.value))
+
+
+def _augmented(
+    data: "Data",
+    config: Config,
+    pieces: Tokenizer | None,
+    stop: Callable[[], bool] | None,
+    kept: "_Kept",
+    counts: Counter[str],
+) -> Iterator[Event]:
+    total = config.n_iter * len(data.train.texts)
+    yield Progress("transfer", 0, total, "texts")
+    augmenter = Augmenter(data.train.texts, config, pieces, getattr(data, "language", None))
+    for rule, reason in augmenter.notes:
+        yield _note("The rule {rule} is off: {reason}", "warning", rule=rule, reason=reason)
+    counts.update(dict.fromkeys(augmenter.rules, 0))
+    start = told = time.monotonic()
+    for done, child in enumerate(_passes(augmenter, data.train.texts, config, stop), 1):
+        if child.rules and kept.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
+            counts.update(child.rules)
+            if len(kept.texts) == config.transfer_limit:
+                yield _note("Augmentation ended in pass {turn:,} of {all:,}: the limit of {limit:,} texts "
+                            "({knob:knob}) is reached.", turn=(done - 1) // len(data.train.texts) + 1,
+                            all=config.n_iter, **_limit(config))  # fmt: skip
+                break
+        if done % 256 == 0 and (now := time.monotonic()) - told > SECONDS:
+            told = now
+            yield Progress("transfer", done, total, "texts", (now - start) / done * (total - done))
+    yield Progress("transfer", total, total, "texts", 0.0)
+
+
+class _Kept:
+    """The texts so far, each once, none of them held out."""
+
+    def __init__(self, held_out: set[Text], holding: Held):
+        self.texts: list[Text] = []
+        self.source: list[str] = []
+        self.origin: list[int] = []
+        self.dropped: Counter[str] = Counter(duplicates=0, held_out=0)
+        self._held_out, self._holding, self._seen = held_out, holding, set()
+
+    def add(self, text: Text, source: str, origin: int, parent: Text | None = None) -> bool:
+        """Takes the text unless it is known or held out, or holds what is held out and its `parent` does not: what the
+        data's checks let through is not judged again."""
+        if text in self._seen:
+            self.dropped["duplicates"] += 1
+            return False
+        self._seen.add(text)
+        newly = parent is not None and self._holding.inside(text) and not self._holding.inside(parent)
+        if newly or bare(text) in self._held_out:
+            self.dropped["held_out"] += 1
+            return False
+        self.texts.append(text)
+        self.source.append(source)
+        self.origin.append(origin)
+        return True
+
+
+def _limit(config: Config) -> dict[str, Any]:
+    return {"limit": config.transfer_limit, "knob": "transfer_limit"}
+
+
+def _note(template: str, level: str = "info", **values: Any) -> Note:
+    return Note(worded(template, **values), level, "transfer")

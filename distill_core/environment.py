@@ -1,0 +1,51 @@
+"""The machine and its environment: public or not, the data folder, memory, and what libraries read when imported."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def public_host() -> bool:
+    """Whether strangers do, as on a Hugging Face Space: what is typed is then never taken for a path of the machine,
+    pickles are never read, and only who has a run's id sees it."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process ever held, None where the system doesn't tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+DEFAULTS = {
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",  # else a visitor who types an id reads the owner's private repositories
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # else every load_dataset calls another host
+    "HF_HUB_ETAG_TIMEOUT": "4",
+    "HF_HUB_DOWNLOAD_TIMEOUT": "10",
+    "DISABLE_SAFETENSORS_CONVERSION": "1",  # else a background thread writes to a conversion bot
+    "GRADIO_ANALYTICS_ENABLED": "False",
+}
+
+
+def set_library_defaults() -> None:
+    """Set what the Hub's libraries read when they are imported; what the person has set stays. Call it first."""
+    for name, default in DEFAULTS.items():
+        os.environ.setdefault(name, default)
+
+
+def home() -> Path:
+    """Where runs live: STILLROOM_HOME, or the user's data folder on this platform. Never the working directory."""
+    if chosen := os.environ.get("STILLROOM_HOME"):
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Stillroom"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Stillroom"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stillroom"

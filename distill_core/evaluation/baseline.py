@@ -1,0 +1,69 @@
+"""The baseline that needs no network: TF-IDF and logistic regression."""
+
+import pickle
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_core.data.dataset import Split
+from distill_core.data.overlap import ALONE
+
+Texts = list[tuple[str, ...]]
+WORD = rf"[{ALONE}]|[^\W{ALONE}]+|[^\w\s]"  # one-letter words and "!" carry meaning
+
+
+@dataclass(frozen=True)
+class Floor:
+    """TF-IDF over words and word pairs, then logistic regression: what needs no network at all."""
+
+    model: Any
+    labels: int
+
+    def probabilities(self, texts: Texts) -> NDArray[np.float64]:
+        """Probabilities (rows, labels)."""
+        found = np.zeros((len(texts), self.labels))
+        found[:, self.model.classes_] = self.model.predict_proba(texts)
+        return found
+
+    def logits(self, texts: Texts) -> NDArray[np.float64]:
+        """Log-probabilities (rows, labels); a class that training never showed is merely very unlikely."""
+        return np.log(np.maximum(self.probabilities(texts), 1e-9))
+
+    @property
+    def parameters(self) -> int:
+        """Coefficients and document frequencies."""
+        tables = sum(len(step.idf_) for _, step in self.model[0].transformer_list)
+        return self.model[-1].coef_.size + self.model[-1].intercept_.size + tables
+
+    @property
+    def bytes(self) -> int:
+        """Of the pickled model, vocabulary included."""
+        return len(pickle.dumps(self.model))
+
+
+class _Side:
+    """Picks one side of each text. A class and not a lambda, so that a floor can be pickled and so measured."""
+
+    def __init__(self, side: int):
+        self.side = side
+
+    def __call__(self, text: tuple[str, ...]) -> str:
+        return text[self.side].lower()
+
+
+def floor(train: Split, labels: int, pair: bool) -> Floor:
+    """Fit the floor. A pair's two sides have their own columns."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import FeatureUnion, Pipeline
+
+    def table(side: int) -> TfidfVectorizer:
+        return TfidfVectorizer(
+            ngram_range=(1, 2), sublinear_tf=True, preprocessor=_Side(side), token_pattern=WORD, dtype=np.float32
+        )
+
+    tables = FeatureUnion([(f"side{side}", table(side)) for side in range(2 if pair else 1)])
+    model = Pipeline([("tfidf", tables), ("regression", LogisticRegression(C=10, max_iter=1000))])
+    return Floor(model.fit(train.texts, train.labels), labels)

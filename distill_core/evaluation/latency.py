@@ -1,0 +1,56 @@
+"""Latency and throughput of a model, raw text in, on one thread."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from distill_core.evaluation.baseline import Texts
+
+SAMPLE = 512  # texts on which speed is measured
+PATIENCE = 0.7  # seconds for each of the two speed measurements of a row
+
+
+def speed(predict: Callable[[Texts], Any], texts: Texts) -> dict[str, float]:
+    """Median and 95th-percentile milliseconds for one text alone, and texts a second in large calls: raw text in, one
+    thread, after warming up. Every row of the comparison is timed by this, each batching as it does in a run: sorted
+    by length, the teacher in the precision in which it labels."""
+    sample = texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE]
+    with _one_thread():
+        predict(sample[:8])
+        predict(sample[:1])
+        alone, until = [], time.perf_counter() + PATIENCE
+        while len(alone) < 20 or (time.perf_counter() < until and len(alone) < 400):
+            alone.append(_seconds(predict, [sample[len(alone) % len(sample)]]))
+        # so many that a slow teacher is not asked for minutes, and a quick student not about a handful
+        some = sample[: max(16, int(2 * PATIENCE / statistics.median(alone)))]
+        passes, until = [], time.perf_counter() + PATIENCE
+        while not passes or (time.perf_counter() < until and len(passes) < 20):
+            passes.append(_seconds(predict, some))
+    return {
+        "latency_ms": 1000 * statistics.median(alone),
+        "latency_p95_ms": 1000 * float(np.percentile(alone, 95)),
+        "texts_per_s": len(some) / max(1e-9, statistics.median(passes)),
+    }
+
+
+def _seconds(predict: Callable[[Texts], Any], texts: Texts) -> float:
+    start = time.perf_counter()
+    predict(texts)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch computes with one thread, whatever the machine offers: figures of two machines can be compared."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,74 @@
+"""The Hub's client: ids, time-outs and whether there is a connection."""
+
+import os
+import re
+from typing import Any
+
+from distill_core.environment import set_library_defaults
+from distill_core.errors import HubError
+from distill_core.hub.errors import DISABLED, GATED, PORTAL
+from distill_core.messages import worded
+
+ANSWER = 5.0  # seconds for the first answer of the Hub
+SILENCE = 5.0  # seconds without a byte, later on; with the libraries' seven tries a hang ends within a minute
+PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
+ADDRESS = re.compile(r"^https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/|models/)?", re.IGNORECASE)
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` could be the id of a model or data set on the Hub."""
+    try:
+        parse_id(text)
+    except HubError:
+        return False
+    return True
+
+
+def parse_id(text: str) -> str:
+    """The id in `text`: owner/name, a bare name of the early days, or a pasted address. Raises HubError."""
+    found = ADDRESS.sub("", str(text).strip())
+    if found != str(text).strip():
+        found = "/".join(re.split(r"[?#]", found)[0].strip("/").split("/")[:2])
+    parts = found.split("/")
+    bad = len(parts) > 2 or len(found) > 193 or ".." in found or "--" in found
+    if bad or not all(PART.fullmatch(part) for part in parts):
+        raise HubError(worded("{id} is not an id on the Hub. Write it as owner/name, or paste its address.",
+                              id=repr(str(text)[:100])))  # fmt: skip
+    return found
+
+
+def _library() -> Any:
+    """huggingface_hub, with a ceiling on how long any request may be silent: some calls inside pass timeout=None by
+    hand, so no setting reaches them."""
+    set_library_defaults()
+    import huggingface_hub
+
+    hooks = huggingface_hub.get_session().event_hooks
+    if _ceiling not in hooks["request"]:
+        huggingface_hub.get_session().event_hooks = {**hooks, "request": [*hooks["request"], _ceiling]}
+    return huggingface_hub
+
+
+def _ceiling(request: Any) -> None:
+    asked = request.extensions.get("timeout") or {}
+    request.extensions["timeout"] = {
+        kind: min(SILENCE, asked.get(kind) or SILENCE) for kind in ("connect", "read", "write", "pool")
+    }
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    asked = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return constants.HF_HUB_OFFLINE or any(answer.upper() in ("1", "ON", "YES", "TRUE") for answer in asked)
+
+
+def _open(info: Any, id: str) -> None:
+    """Refuse what can't be downloaded by anyone."""
+    if info.gated:
+        raise HubError(worded(GATED, id=id))
+    if info.disabled:
+        raise HubError(worded(DISABLED, id=id))
+    if not COMMIT.fullmatch(info.sha or ""):
+        raise HubError(worded(PORTAL))

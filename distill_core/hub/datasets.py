@@ -1,0 +1,105 @@
+"""Data sets from the Hub, at a pinned version, or from the cache where the Hub can't be reached."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_core.errors import HubError
+from distill_core.hub.client import ANSWER, _library, _offline, _open, parse_id
+from distill_core.hub.errors import DATA_SET, OFFLINE, explained, unloadable, unreachable
+from distill_core.messages import worded
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+DATASET_BYTES = 5_000_000_000
+
+
+def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
+    """Every split of a data set by its name, through `datasets.load_dataset` at a pinned version, cached where it was
+    loaded before. Data set scripts are never run, a folder of that name is never read. Raises HubError."""
+    id = parse_id(id)
+    hub = _library()
+    info = None
+    if not _offline():
+        try:
+            info = hub.HfApi(token=False).dataset_info(id, timeout=ANSWER, files_metadata=True)
+        except Exception as error:
+            if not unreachable(error) or not _cached_rows(id):
+                raise explained(error, id, DATA_SET) from error
+    elif not _cached_rows(id):
+        raise HubError(worded(OFFLINE, id=id))
+    if info is not None:
+        _open(info, id)
+        size = sum(file.size or 0 for file in info.siblings or ())
+        if size > DATASET_BYTES and subset is None:
+            raise HubError(worded("{id} holds {size:,.0f} GB. Name one of its subsets, or choose a smaller data set.",
+                                  id=id, size=size / 1e9))  # fmt: skip
+        _local_files_only(hub, info, id)
+    return _loaded(id, subset, info.sha if info else None)
+
+
+def _cached_rows(id: str) -> bool:
+    """Whether datasets keeps prepared rows of `id`."""
+    from datasets import config
+
+    owner, _, name = id.rpartition("/")
+    snake = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)).lower()
+    return any(Path(config.HF_DATASETS_CACHE).glob(f"{f'{owner}___' if owner else ''}{snake}/*/*/*"))
+
+
+def _local_files_only(hub: Any, info: Any, id: str) -> None:
+    """Refuse a data set whose card sends the loader elsewhere: to other hosts, or out of its own folder."""
+    card = next((file for file in info.siblings or () if file.rfilename == "README.md"), None)
+    if card is None:
+        return
+    if (card.size or 0) > 2_000_000:
+        raise HubError(worded("The card of {id} has {size:,.0f} MB, so it is not read. Choose another data set.", id=id,
+                              size=card.size / 1e6))  # fmt: skip
+    try:
+        path = hub.hf_hub_download(id, "README.md", repo_type="dataset", revision=info.sha, token=False)
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except Exception as error:
+        raise explained(error, id, DATA_SET, started=True) from error
+    if not text.startswith("---"):
+        return
+    import yaml
+
+    try:
+        head = yaml.safe_load(text.split("---", 2)[1])
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return  # the loader reads the same card and says what is wrong with it
+    configs = head.get("configs") if isinstance(head, dict) else None
+    for files in _strings([config.get("data_files") for config in configs or () if isinstance(config, dict)]):
+        if "://" in files or ".." in files or files.startswith(("/", "~")):
+            raise HubError(worded(
+                "{id} points to files outside itself ({files}), so it is refused. Choose another data set.", id=id,
+                files=repr(files[:80])))  # fmt: skip
+
+
+def _strings(tree: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict | list) and depth < 6:
+        for branch in tree.values() if isinstance(tree, dict) else tree:
+            yield from _strings(branch, depth + 1)
+
+
+def _loaded(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset"]:
+    """load_dataset, with its errors told in words. Without `commit` the Hub is down and the cache answers."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
+    before = datasets.config.HF_HUB_OFFLINE
+    try:
+        if commit is None:  # else each request is tried for 23 s before the cache is asked
+            datasets.config.HF_HUB_OFFLINE = True
+        # The prefix keeps load_dataset from reading a folder of this name.
+        found = datasets.load_dataset(f"hf://datasets/{id}", subset, revision=commit, token=False)
+    except Exception as error:
+        raise unloadable(error, id, subset) from error
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
+    return dict(found)

@@ -1,0 +1,118 @@
+"""What went wrong between this machine and the Hub, as one sentence: the libraries tell it by types, causes and codes.
+
+Knows nothing of files or of what was asked for.
+"""
+
+import errno
+import re
+from collections.abc import Iterator
+
+from distill_core.errors import HubError
+from distill_core.messages import Sentence, worded
+
+OFFLINE = "This app runs offline and {id} is not stored here. Go online once, or choose a built-in example."
+GATED = "{id} is gated: its owner must let you in first. Choose an open one."
+DISABLED = "{id} has been disabled on the Hub. Choose another one."
+PORTAL = "Something between this machine and the Hub answers in its place (a proxy or log-in page). Log in there first."
+_DOWN = "The Hub cannot be reached for {id}. Check the internet connection, or choose a built-in example."
+_BUSY = "The Hub does not answer well just now ({status} for {id}). Nothing is lost; try again later."
+_BROKEN = "The download of {id} broke off. Try again."
+
+MODEL, DATA_SET = worded("model"), worded("data set")
+
+_SILENT = {
+    "ConnectError", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException", "ReadError",
+    "WriteError", "RemoteProtocolError", "ConnectionError", "ConnectionResetError", "ConnectionRefusedError",
+    "ProxyError", "TimeoutError", "gaierror",
+}  # fmt: skip
+
+
+def unloadable(error: Exception, id: str, subset: str | None) -> HubError:
+    """What load_dataset's error means."""
+    text = str(error)
+    if isinstance(error, ValueError) and ("Config name is missing" in text or "BuilderConfig" in text):
+        names = re.findall(r"'([^']+)'", text.partition("vailable")[2].partition("]")[0])
+        shown = f": {', '.join(names[:20])}{', …' if len(names) > 20 else ''}" if names else ""
+        if subset:
+            return HubError(worded("{id} has no subset {subset}. Name one with {knob:knob}{shown}.", id=id,
+                                   subset=repr(subset), knob="subset", shown=shown))  # fmt: skip
+        return HubError(worded("{id} has several subsets. Name one with {knob:knob}{shown}.", id=id, knob="subset",
+                               shown=shown))  # fmt: skip
+    if isinstance(error, RuntimeError) and "scripts are no longer supported" in text:
+        return HubError(worded(
+            "{id} is made by a script, which is never run here. Choose a data set of CSV, JSON or Parquet files.",
+            id=id))  # fmt: skip
+    kinds = {type(link).__name__ for link in _chain(error)}
+    if kinds & {"EmptyDatasetError", "DataFilesNotFoundError"}:
+        return HubError(worded("{id} holds no files of rows (CSV, JSON, Parquet). Choose another data set.", id=id))
+    if kinds & {"DatasetGenerationError", "ArrowInvalid"} and not kinds & _SILENT:
+        cause = reason(error.__cause__ or error)
+        return HubError(worded("The files of {id} can't be read as rows: {cause}. Choose another data set.", id=id,
+                               cause=cause))  # fmt: skip
+    return explained(error, id, DATA_SET, started=True)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all that led to it: nearly everything from the Hub is an OSError, only its causes tell more."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [link.__cause__, link.__context__]
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what a library says, without the folders of this machine."""
+    line = re.sub(r"(?:[A-Za-z]:)?[/\\][^\s'\"]+", "…", str(error).partition("\n")[0])
+    return line[:150] or type(error).__name__
+
+
+def unreachable(error: Exception) -> bool:
+    """Whether it is the way to the Hub that failed, not what was asked for: then the cache may answer."""
+    if {type(link).__name__ for link in _chain(error)} & {*_SILENT, "OfflineModeIsEnabled", "JSONDecodeError"}:
+        return True
+    return any(status == 429 or status >= 500 for status in _statuses(error))
+
+
+def _statuses(error: Exception) -> list[int]:
+    answers = (getattr(link, "response", None) for link in _chain(error))
+    return [answer.status_code for answer in answers if isinstance(getattr(answer, "status_code", None), int)]
+
+
+def explained(error: Exception, id: str, kind: Sentence, started: bool = False) -> HubError:
+    """The HubError for whatever the libraries raised; `kind` is MODEL or DATA_SET. `started`: the Hub had answered
+    before, so a broken line is a broken download."""
+    if isinstance(error, HubError):
+        return error
+    links = list(_chain(error))
+    kinds = {type(link).__name__ for link in links}
+    statuses = _statuses(error)
+    if any(isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT) for link in links):
+        return HubError(worded("The disk is full, so {id} could not be stored. Free some space and try again.", id=id))
+    if "GatedRepoError" in kinds:
+        return HubError(worded(GATED, id=id))
+    if "DisabledRepoError" in kinds:
+        return HubError(worded(DISABLED, id=id))
+    if "OfflineModeIsEnabled" in kinds:
+        return HubError(worded(OFFLINE, id=id))
+    if "RevisionNotFoundError" in kinds:
+        return HubError(worded("{id} has changed on the Hub meanwhile. Try again.", id=id))
+    busy = next((status for status in statuses if status == 429 or status >= 500), None)
+    if busy:
+        return HubError(worded(_BUSY, status=str(busy), id=id))
+    if kinds & {"RepositoryNotFoundError", "DatasetNotFoundError"} or set(statuses) & {401, 403, 404}:
+        return HubError(worded("There is no {kind} {id} on the Hub, or it is private. Check the spelling.", kind=kind,
+                               id=id))  # fmt: skip
+    if kinds & {"JSONDecodeError", "FileMetadataError"}:
+        return HubError(worded(PORTAL))
+    if any("Consistency check failed" in str(link) for link in links):
+        return HubError(worded("The download of {id} was damaged. Try again.", id=id))
+    if kinds & _SILENT:
+        return HubError(worded(_BROKEN if started and "ConnectError" not in kinds else _DOWN, id=id))
+    return HubError(worded(
+        "The {kind} {id} could not be loaded from the Hub ({why}). Try again, or choose another one.", kind=kind, id=id,
+        why=reason(error)))  # fmt: skip

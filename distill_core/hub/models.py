@@ -1,0 +1,155 @@
+"""Everything that talks to the Hugging Face Hub: models and data sets by id, each step guarded.
+
+Every id is checked by pattern and asked for with a short time-out before anything is downloaded. Then a pinned version
+is fetched, only the files that are needed, and weights are compared with their sha256: plain HTTP checks sizes alone,
+and a flipped bit loads without an error. What is cached works without the Hub. Every failure is one sentence.
+Knows nothing of what models and rows are used for. Importing it costs nothing: the libraries load at first use.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from distill_core.environment import public_host
+from distill_core.errors import HubError
+from distill_core.hub.client import ANSWER, COMMIT, _library, _offline, _open, is_id, parse_id
+from distill_core.hub.errors import MODEL, OFFLINE, explained, unreachable
+from distill_core.messages import worded
+
+MODEL_BYTES = 4_000_000_000
+CONFIGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+TOKENIZERS = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "dict.txt", "spiece.model", "spm.model",
+    "sentencepiece.bpe.model", "tokenizer.model",
+)  # fmt: skip
+WEIGHTS = {".safetensors": "model", ".bin": "pytorch_model"}
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def model_folder(id: str, allow_pickle: bool = False) -> Path:
+    """The folder with the model's config, tokenizer and weights, downloaded where it isn't cached.
+
+    `allow_pickle` consents to weights that exist only as .bin; on a public host (SPACE_ID is set) it is ignored.
+    Raises HubError."""
+    id = parse_id(id)
+    public = public_host()
+    pickles = allow_pickle and not public
+    hub = _library()
+    try:
+        info = None if _offline() else hub.HfApi(token=False).model_info(id, timeout=ANSWER, files_metadata=True)
+    except Exception as error:
+        folder = _cached(id, "model", pickles) if unreachable(error) else None
+        if folder is None:
+            raise explained(error, id, MODEL) from error
+        return _verified(folder, id, {})
+    if info is None:
+        folder = _cached(id, "model", pickles)
+        if folder is None:
+            raise HubError(worded(OFFLINE, id=id))
+        return _verified(folder, id, {})
+    _open(info, id)
+    files = _wanted(info, id, pickles, public)
+    try:
+        folder = hub.snapshot_download(id, revision=info.sha, allow_patterns=files, token=False, max_workers=2)
+    except Exception as error:
+        raise explained(error, id, MODEL, started=True) from error
+    return _verified(Path(folder), id, _digests(info))
+
+
+def on_this_machine(id: str, allow_pickle: bool = False) -> bool:
+    """Whether the model `id` was downloaded before, whole."""
+    return is_id(id) and _cached(id, "model", allow_pickle) is not None
+
+
+def _wanted(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
+    """The names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    if "config.json" not in sizes:
+        raise HubError(worded(
+            "{id} has no config.json, so it is not a model for this app. Choose another model.", id=id))  # fmt: skip
+    weights: list[str] = []
+    for ending, stem in WEIGHTS.items():
+        if ending == ".bin" and not pickles:
+            continue
+        shards = [name for name in sizes if re.fullmatch(rf"{stem}-\d+-of-\d+{re.escape(ending)}", name)]
+        if f"{stem}{ending}" in sizes:
+            weights = [f"{stem}{ending}"]
+        elif f"{stem}{ending}.index.json" in sizes and shards:
+            weights = [f"{stem}{ending}.index.json", *shards]
+        if weights:
+            break
+    if not weights and any(name.endswith(".bin") and "/" not in name for name in sizes):
+        if public:
+            raise HubError(worded(
+                "{id} has weights only as .bin, which a public host never reads. Choose another model.",
+                id=id))  # fmt: skip
+        raise HubError(worded("{id} has weights only as .bin, a format that can carry code. Choose another model, or "
+                              "consent with {knob:knob} (they are read as data).", id=id,
+                              knob="allow_pickle"))  # fmt: skip
+    if not weights and "adapter_config.json" in sizes:
+        raise HubError(worded(
+            "{id} has no weights in safetensors. It holds an adapter for another model. Choose another model.",
+            id=id))  # fmt: skip
+    if not weights:
+        raise HubError(worded("{id} has no weights in safetensors. Choose another model.", id=id))
+    size = sum(sizes[name] for name in weights)
+    if size > MODEL_BYTES:
+        raise HubError(worded("{id} has {size:,.1f} GB of weights; at most {most:.0f} are read. Choose a smaller one.",
+                              id=id, size=size / 1e9, most=MODEL_BYTES / 1e9))  # fmt: skip
+    return [*(name for name in (*CONFIGS, *TOKENIZERS) if name in sizes), *weights]
+
+
+def _digests(info: Any) -> dict[str, str]:
+    return {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs is not None}
+
+
+def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
+    """`folder`, its weights compared with their sha256: as the Hub says, else as the cache's own name for the file. A
+    damaged file is deleted, so that the next try downloads it anew."""
+    for path in folder.iterdir():
+        if path.suffix not in WEIGHTS:
+            continue
+        stored = path.resolve()
+        wanted = digests.get(path.name) or (stored.name if SHA256.fullmatch(stored.name) else None)
+        if wanted is None:
+            continue
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != wanted:
+            path.unlink()
+            stored.unlink(missing_ok=True)
+            raise HubError(worded("The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try "
+                                  "again.", id=id, file=path.name))  # fmt: skip
+    return folder
+
+
+def _cached(id: str, kind: str, pickles: bool) -> Path | None:
+    """The newest complete snapshot in the cache, the one of `main` first."""
+    from huggingface_hub import constants
+
+    root = Path(constants.HF_HUB_CACHE) / f"{kind}s--{id.replace('/', '--')}"
+    snapshots = [path for path in (root / "snapshots").glob("*") if COMMIT.fullmatch(path.name)]
+    main = root / "refs" / "main"
+    first = main.read_text().strip() if main.is_file() else ""
+    snapshots.sort(key=lambda path: (path.name != first, -path.stat().st_mtime))
+    return next((path for path in snapshots if _complete(path, pickles)), None)
+
+
+def _complete(folder: Path, pickles: bool) -> bool:
+    """Whether config and all weights are there."""
+    if not (folder / "config.json").is_file():
+        return False
+    for ending, stem in WEIGHTS.items():
+        if ending == ".bin" and not pickles:
+            continue
+        if (folder / f"{stem}{ending}").is_file():
+            return True
+        try:
+            shards = set(json.loads((folder / f"{stem}{ending}.index.json").read_text())["weight_map"].values())
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            continue
+        if shards and all(isinstance(shard, str) and (folder / Path(shard).name).is_file() for shard in shards):
+            return True
+    return False

@@ -1,0 +1,73 @@
+"""Shelves of parts: a shelf is a folder of this package, a part is a file on it, its file's name is its own name.
+
+Knows nothing of what a part does. Names, help and constants are read from the source text, so that listing a shelf
+imports nothing heavy; only `get` imports the part.
+"""
+
+import ast
+import difflib
+import importlib
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from distill_core.errors import UnknownPart
+from distill_core.messages import Sentence, worded
+
+
+class Shelf:
+    """One folder of parts, the package `distill_core.<package>`. `name` is what scripts and the page call it, `kind`
+    the word for one part in messages ("student")."""
+
+    def __init__(self, name: str, kind: Sentence, package: str):
+        self.name, self.kind = name, kind
+        self.package = f"distill_core.{package}"
+        self.folder = Path(__file__).parent.joinpath(*package.split("."))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The parts, in alphabetical order. Files that begin with an underscore are not parts."""
+        return tuple(sorted(file.stem for file in self.folder.glob("*.py") if not file.stem.startswith("_")))
+
+    def check(self, name: str) -> str:
+        """`name` itself, or UnknownPart with the nearest name."""
+        if name in self.names:
+            return name
+        raise UnknownPart(unknown(self.kind, name, self.names))
+
+    def get(self, name: str) -> ModuleType:
+        """The part's module. Raises UnknownPart."""
+        return importlib.import_module(f"{self.package}.{self.check(name)}")
+
+    def help(self, name: str) -> str:
+        """The first line of the part's docstring."""
+        return (ast.get_docstring(self._source(name)) or "").partition("\n")[0]
+
+    def constant(self, name: str, constant: str, default: Any = None) -> Any:
+        """A literal constant of the part (RATE = 0.1), read without importing it."""
+        for node in self._source(name).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if any(isinstance(target, ast.Name) and target.id == constant for target in targets):
+                return ast.literal_eval(node.value)
+        return default
+
+    def _source(self, name: str) -> ast.Module:
+        return ast.parse((self.folder / f"{self.check(name)}.py").read_text(encoding="utf-8"))
+
+
+def unknown(kind: Sentence, name: Any, names: Collection[str]) -> Sentence:
+    """That `name` is none of `names`, with the nearest of them."""
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
+    return worded(
+        "There is no {kind} called {name}.{hint} Choose one of: {names}.", kind=kind, name=repr(name), hint=hint,
+        names=", ".join(names))  # fmt: skip
+
+
+TASKS = Shelf("tasks", worded("task"), "tasks")
+AUGMENT = Shelf("augment", worded("augmentation rule"), "augmentation.rules")
+VECTORS = Shelf("vectors", worded("source of starting vectors"), "student.embeddings")
+STUDENTS = Shelf("students", worded("student"), "student.encoders")
+LOSSES = Shelf("losses", worded("loss"), "distillation.losses")

@@ -1,0 +1,306 @@
+"""A whole run as one file: a zip of JSON and safetensors, nothing that could run, each member under its sha256.
+
+    manifest.json                   {"format": 1, "members": {name: {"bytes": n, "sha256": hex}}}
+    run.json  config.json           the row, and what was asked
+    summary.json                    the comparison, where the run came to one
+    events.jsonl  points.jsonl      [time, kind, body] and [series, step, value], a line each
+    texts.jsonl  teacher.json       the scored rows, and which teacher answered them
+    student/…                       the distilled student, where there is one
+
+What belongs to the sender's machine stays there: paths, tracebacks, checkpoints, the log. What comes in is foreign:
+only names of that list are read, never more bytes than the limits, and `foreign` checks each value before the store
+sees it.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from distill_core.environment import public_host
+from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError
+from distill_core.events import ENDED, Ended, Event, Note
+from distill_core.messages import refusal, worded
+from distill_core.runs import archive_validation
+from distill_core.runs.queries import Row
+from distill_core.runs.store import Store, new_id
+
+FORMAT = 1
+IMPORTED = "imported"
+FILES = ("train", "valid", "test", "unlabelled", "vectors_file")
+MB = 1 << 20
+LIMITS = {
+    "manifest.json": MB, "run.json": MB, "config.json": MB, "summary.json": 16 * MB, "events.jsonl": 32 * MB,
+    "points.jsonl": 64 * MB, "teacher.json": MB, "texts.jsonl": 256 * MB,
+}  # fmt: skip
+NEEDED = ("run.json", "config.json", "events.jsonl", "points.jsonl")
+STUDENT = re.compile(r"student/[A-Za-z0-9][\w-]{0,60}\.(json|safetensors)", re.ASCII)
+STUDENT_LIMIT = 1024 * MB
+MEMBERS = 40
+TOTAL, TOTAL_PUBLIC = 1536 * MB, 200 * MB
+CHUNK = 1 << 16
+PATH = re.compile(r"(?<![\w/.:])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\]+[/\\])+")  # an absolute path up to its last name
+
+
+def pack(store: Store, run: str, file: Path) -> Path:
+    """Writes the ended run to `file`, whole or not at all. Raises UserError."""
+    row = store.run(run)
+    if row.example:
+        raise UserError(worded("Run {run} is an example that everybody has. Pack a run of your own.", run=run))
+    if row.status not in ENDED:
+        raise UserError(worded("Run {run} has not ended ({status:status}). Wait for its end or stop it, then pack it.",
+                               run=run, status=row.status))  # fmt: skip
+    file = file.expanduser()
+    if file.exists():
+        raise UserError(worded("{file} is there already. Name a new file.", file=str(file)))
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
+            members = dict(_write(made, name, source) for name, source in _members(store, row))
+            made.writestr("manifest.json", json.dumps({"format": FORMAT, "members": members}, indent=1))
+        os.replace(part, file)
+    except OSError as error:
+        raise UserError(worded("The run can't be written to {file} ({why}). Name a file in a folder of yours.",
+                               file=str(file), why=refusal(error))) from error  # fmt: skip
+    finally:
+        part.unlink(missing_ok=True)
+    return file
+
+
+def _members(store: Store, row: Row) -> Iterator[tuple[str, bytes | Path]]:
+    """(name, content or file) of each member."""
+    folder, bare = store.home / "runs" / row.id, _Bare(row.config, store.home)
+    about = {name: getattr(row, name) for name in ("name", "note", "task", "status", "created", "started", "ended")}
+    # On a public host the id is the key to the sender's own run, and stays a secret.
+    about |= {"id": "" if public_host() else row.id, "stage": row.stage, "message": bare.sentence(row.message)}
+    yield "run.json", _json(about)
+    yield "config.json", _json(bare.value(row.config))
+    if row.summary is not None:
+        yield "summary.json", _json(bare.value(row.summary))
+    events = ([when, said.kind, bare.event(said)] for _, when, said in store.told(row.id))
+    yield "events.jsonl", _lines(events)
+    points, _ = store.points(row.id)
+    yield "points.jsonl", _lines([series, step, _finite(value)] for series, step, value in points)
+    if row.summary is not None and (folder / "texts.jsonl").is_file():
+        yield "texts.jsonl", folder / "texts.jsonl"
+    teacher = folder / "teacher.json"
+    if teacher.is_file():
+        fact = json.loads(teacher.read_text(encoding="utf-8"))
+        if archive_validation.is_teacher(
+            fact.get("name")
+        ):  # a folder of this machine would be another one elsewhere, or none
+            yield "teacher.json", _json(fact)
+    if (folder / "student" / "student.json").is_file():
+        for each in sorted((folder / "student").iterdir()):
+            if each.is_file() and STUDENT.fullmatch(f"student/{each.name}"):
+                yield f"student/{each.name}", each
+
+
+def _write(made: zipfile.ZipFile, name: str, source: bytes | Path) -> tuple[str, dict[str, Any]]:
+    content = source.read_bytes() if isinstance(source, Path) else source
+    made.writestr(name, content)
+    return name, {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+class _Bare:
+    """Takes the paths of this machine out of what a run says: of a path its last name is kept."""
+
+    def __init__(self, config: dict[str, Any], home: Path):
+        named = [str(config[knob]) for knob in (*FILES, "teacher") if config.get(knob)]
+        known = {path: PureWindowsPath(path).name for path in named if Path(path).is_absolute()}
+        known |= {str(home): "", str(Path.home()): "~"}
+        self._known = [
+            (re.compile(re.escape(path) + r"(?![\w-])"), known[path]) for path in sorted(known, key=len)[::-1]
+        ]
+
+    def value(self, value: Any) -> Any:
+        """`value` with every known path in it shortened."""
+        return _each(value, self._shortened)
+
+    def _shortened(self, text: str) -> str:
+        for path, short in self._known:
+            text = path.sub(lambda _, short=short: short, text)
+        return text
+
+    def sentence(self, text: str) -> str:
+        """A sentence of ours, in which any path may stand."""
+        return PATH.sub("", self._shortened(text))
+
+    def event(self, said: Event) -> dict[str, Any]:
+        """The body of an event."""
+        body = self.value(said.body())
+        if isinstance(said, Note):
+            body["text"] = self.sentence(said.text)
+        if isinstance(said, Ended):
+            body |= {"message": self.sentence(said.message), "trace": ""}
+        if isinstance(said, Note | Ended):
+            body["made"] = _each(said.made, self.sentence)
+        return body
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """`value` with every text in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _each(item, change) for key, item in value.items()}
+    return [_each(item, change) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def _lines(values: Iterable[Any]) -> bytes:
+    return b"".join(_json(value) + b"\n" for value in values)
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for what isn't a number; the store keeps it as NULL too."""
+    return value if math.isfinite(value) else None
+
+
+# ---- and back
+
+
+def unpack(store: Store, file: Path) -> str:
+    """Takes in the run of `file`; its id, a new one where the old is taken. Raises DataError, and nothing is kept,
+    where anything in the file is not as `pack` writes it."""
+    file = file.expanduser()
+    place = Path(tempfile.mkdtemp(prefix=".import-", dir=store.home / "runs"))
+    try:
+        with zipfile.ZipFile(file) as given:
+            members = _checked(given, file.name)
+            for name in members:
+                _read(given, name, members[name], place)
+        row, events, points = archive_validation.read(place, file.name)
+        _try_student(place / "student", file.name)
+        for name in ("run.json", "config.json", "summary.json", "events.jsonl", "points.jsonl"):
+            (place / name).unlink(missing_ok=True)
+        return _keep(store, place, row, events, points)
+    except FileNotFoundError:
+        raise DataError(worded(
+            "There is no file {file}. Check the name and the folder.", file=repr(str(file)))) from None  # fmt: skip
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
+        raise DataError(worded(
+            "{name} can't be read as a run ({why}). Give a file that “Export run” wrote.", name=file.name,
+            why=str(error))) from None  # fmt: skip
+    except OSError as error:
+        raise DataError(worded("{file} can't be read: {why}. Check the name and its permissions.", file=file.name,
+                               why=refusal(error))) from None  # fmt: skip
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _checked(given: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
+    """What the manifest says of each member, once it agrees with what the zip claims to hold."""
+    infos = {info.filename: info for info in given.infolist()}
+    if len(infos) > MEMBERS or len(infos) != len(given.infolist()):
+        raise DataError(worded("{name} is not a run: it holds {n:,} members, or one of them twice.", name=name,
+                               n=len(given.infolist())))  # fmt: skip
+    if "manifest.json" not in infos:
+        raise DataError(worded("{name} is not a run: it holds no manifest.json. Give a file that “Export run” wrote.",
+                               name=name))  # fmt: skip
+    manifest = archive_validation.parsed(_bytes(given, "manifest.json", LIMITS["manifest.json"]), name)
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        said = manifest.get("format") if isinstance(manifest, dict) else None
+        raise DataError(worded(
+            "{name} has the format {said}, and this Stillroom reads {format}. Update the older of the two.", name=name,
+            said=repr(said), format=FORMAT))  # fmt: skip
+    members = archive_validation.manifest(manifest.get("members"), name)
+    if set(members) | {"manifest.json"} != set(infos) or not set(NEEDED) <= set(members):
+        raise DataError(worded("{name} does not hold what its manifest says. It is damaged or was changed.", name=name))
+    for member, said in members.items():
+        if said["bytes"] > _limit(member, name):
+            raise DataError(worded("{name} holds {member} with {n:,} bytes, more than a run can have.", name=name,
+                                   member=member, n=said["bytes"]))  # fmt: skip
+    allowed = TOTAL_PUBLIC if public_host() else TOTAL
+    if (total := sum(said["bytes"] for said in members.values())) > allowed:
+        raise DataError(worded(
+            "{name} unpacks to {size:,.0f} MB; {most:,} MB is the most that is taken in here.", name=name,
+            size=total / MB, most=allowed // MB))  # fmt: skip
+    return members
+
+
+def _limit(member: str, name: str) -> int:
+    if STUDENT.fullmatch(member):
+        return STUDENT_LIMIT
+    if member not in LIMITS:
+        raise DataError(worded(
+            "{name} holds {member}, which is no part of a run.", name=name, member=repr(member[:80])))  # fmt: skip
+    return LIMITS[member]
+
+
+def _bytes(given: zipfile.ZipFile, member: str, most: int) -> bytes:
+    with given.open(member) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise DataError(worded(
+            "{name} holds {member} with more than {most:,} bytes.", name=Path(given.filename or "").name, member=member,
+            most=most))  # fmt: skip
+    return content
+
+
+def _read(given: zipfile.ZipFile, member: str, said: dict[str, Any], place: Path) -> None:
+    """Writes a member to its own place, stopping at the size that the manifest gave."""
+    target = place / member  # one of our own names: `_limit` let no other pass
+    target.parent.mkdir(exist_ok=True)
+    digest, left = hashlib.sha256(), said["bytes"]
+    with given.open(member) as stream, target.open("wb") as out:
+        while left >= 0 and (chunk := stream.read(CHUNK)):
+            left -= len(chunk)
+            digest.update(chunk)
+            out.write(chunk)
+    if left or digest.hexdigest() != said["sha256"]:
+        raise DataError(worded("{name} is damaged: {member} is not what its manifest says.",
+                               name=Path(given.filename or "").name, member=member))  # fmt: skip
+
+
+def _try_student(folder: Path, name: str) -> None:
+    """Loads the student once: better told now than when someone asks it."""
+    if not folder.is_dir():
+        return
+    from distill_core.student import persistence
+
+    try:
+        persistence.load(folder)
+    except UnknownPart:
+        pass  # of a kind that this version does not have: the rest of the run is worth reading
+    except UserError:
+        raise
+    except BaseException as error:  # the tokenizer's own panic is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise DataError(worded("The student in {name} can't be loaded ({error}). The file is damaged.", name=name,
+                               error=type(error).__name__)) from None  # fmt: skip
+
+
+def _keep(store: Store, place: Path, row: dict[str, Any], events: Any, points: Any) -> str:
+    """Moves what was checked to the run's own folder and into the store."""
+    run = row["id"] if row["id"] and not public_host() else new_id()
+    with suppress(UnknownRun):
+        store.run(run)
+        run = new_id()
+    folder = store.home / "runs" / run
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:  # the same file is being taken in beside us
+        run = new_id()
+        folder = store.folder(run)
+    try:
+        for item in place.iterdir():
+            item.rename(folder / item.name)
+        store.take_in({**row, "id": run, "origin": IMPORTED}, events, points)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run

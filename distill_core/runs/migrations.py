@@ -1,0 +1,51 @@
+"""Migrations of the store's schema, in the order in which they came."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("stillroom")
+
+
+# Append only: a migration that was shipped is never edited, because files it made are on people's disks.
+@migrations()
+def m001_runs_events_points(db: Database) -> None:
+    """The first schema."""
+    db["runs"].create(
+        {
+            "id": str, "name": str, "note": str, "task": str, "config": str, "summary": str, "status": str,
+            "stage": str, "message": str, "trace": str, "owner": str, "ticket": int, "tries": int, "stops": int,
+            "hidden": int, "created": float, "started": float, "ended": float,
+        },
+        pk="id",
+        not_null={"name", "note", "task", "config", "status", "stage", "message", "trace", "owner", "ticket", "tries",
+                  "stops", "hidden", "created"},
+        defaults={"name": "", "note": "", "stage": "", "message": "", "trace": "", "tries": 0, "stops": 0, "hidden": 0},
+    )  # fmt: skip
+    db["runs"].create_index(["status"])
+    db["events"].create({"n": int, "run": str, "time": float, "kind": str, "about": str, "body": str}, pk="n")
+    db["events"].create_index(["run"])
+    db["points"].create({"n": int, "run": str, "series": str, "step": int, "value": float}, pk="n")
+    db["points"].create_index(["run", "series", "step"], unique=True)
+    db["points"].create_index(["run"])
+
+
+@migrations()
+def m002_origin(db: Database) -> None:
+    """Where a run came from, if it wasn't made here."""
+    db["runs"].add_column("origin", str, not_null_default="")
+
+
+@migrations()
+def m003_holder(db: Database) -> None:
+    """Who may change a run on a public host: a digest of their key."""
+    db["runs"].add_column("holder", str, not_null_default="")
+
+
+@migrations()
+def m004_made(db: Database) -> None:
+    """What a run's message was made of: JSON, as the event has it that said it."""
+    db["runs"].add_column("made", str)
+    db.execute(
+        "UPDATE runs SET made = (SELECT json_extract(body, '$.made') FROM events WHERE run = runs.id AND runs.message "
+        "IN (json_extract(body, '$.message'), json_extract(body, '$.text')) ORDER BY n DESC LIMIT 1) "
+        "WHERE message != ''"
+    )

@@ -1,0 +1,355 @@
+"""The store: every run, what it said and its curves, in one SQLite file under a per-user folder.
+
+Only this file and `reader` know SQLite. Knows nothing of workers, models or pages. One writing connection a process,
+WAL, and a file lock around each batch of writes: the SQLite that many Pythons ship (before 3.51.3) can corrupt a file
+when two processes write and checkpoint at once. Reading goes through a second, read-only connection and waits for
+nobody.
+"""
+
+import json
+import math
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock
+from sqlite_utils import Database
+
+from distill_core.environment import home
+from distill_core.errors import UnknownRun, UserError
+from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
+from distill_core.messages import made, refusal, worded
+from distill_core.runs.examples import _load_examples
+from distill_core.runs.migrations import migrations
+from distill_core.runs.queries import Reader, Row, filtered, whole_letters
+
+NEVER = worded("Stopped before it began.")
+BUSY_SECONDS = 30
+
+
+class Store:
+    """All runs of one home folder. Safe to use from many threads; other processes may have the same home open."""
+
+    def __init__(self, home_folder: Path | str | None = None):
+        """Opens or makes the store. Raises UserError where the folder can't be used."""
+        self.home = Path(home_folder).absolute() if home_folder else home()
+        self.path = self.home / "runs.db"
+        self._lock = threading.RLock()
+        try:
+            # Checked before mkdir: a folder that someone made keeps the access they gave it.
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in ("runs", "cache", "locks"):
+                (self.home / folder).mkdir(exist_ok=True, mode=0o700)
+            self._file_lock = FileLock(self.home / "locks" / "write", thread_local=False, poll_interval=0.01)
+            # SQLite gives its -wal and -shm files the mode of the file itself.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._open()
+        except OSError as error:
+            raise UserError(worded(
+                "The folder {folder} can't hold the runs ({why}). Set STILLROOM_HOME to a folder that you may write "
+                "to.", folder=str(self.home), why=refusal(error))) from error  # fmt: skip
+        except sqlite3.DatabaseError as error:
+            raise UserError(worded(
+                "{file} can't be read as a store of runs ({why}). Move it away or set STILLROOM_HOME.",
+                file=str(self.path), why=str(error))) from error  # fmt: skip
+        self._examples: Reader | None = None
+
+    def _open(self) -> None:
+        with self._lock, self._file_lock:
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                self._db = Database(connection)
+                migrations.apply(self._db)
+                uri = f"file:{quote(self.path.as_posix())}?mode=ro"
+                self._reader = Reader(
+                    sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False), example=False
+                )
+            except BaseException:
+                connection.close()
+                raise
+
+    def close(self) -> None:
+        """Closes the connections. The store can't be used afterwards."""
+        self._reader.close()
+        if self._examples:
+            self._examples.close()
+        # Closing the last connection checkpoints the WAL, which is a write.
+        with self._lock, self._file_lock:
+            self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        """One transaction, alone among threads and processes."""
+        with self._lock, self._file_lock:
+            self._db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
+
+    # ---- one run
+
+    def create(self, config: dict[str, Any], owner: str = "", name: str = "") -> str:
+        """A new queued run; its id. `config` is Config.model_dump() or what differs from the defaults."""
+        run = new_id()
+        with self._writing() as db:
+            row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
+            ticket = self._next_ticket()
+            db["runs"].insert({**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()})
+        return run
+
+    def take_in(
+        self,
+        row: dict[str, Any],
+        events: Iterable[tuple[float, Event]],
+        points: Iterable[tuple[str, int, float]],
+    ) -> None:
+        """Keeps a whole run that was made elsewhere: its columns by name (`id`, `config` and an ended `status` among
+        them), (time, event) and (series, step, value). Raises ValueError where its id is taken."""
+        if row["status"] not in ENDED:
+            raise ValueError(f"a run that is {row['status']} can't be taken in")
+        run, summary = row["id"], row.get("summary")
+        kept = {**row, "config": _json(row["config"]), "summary": _json(summary) if summary else None}
+        kept["made"] = _made(row.get("message", ""))
+        said = [
+            {"run": run, "time": when, "kind": e.kind, "about": getattr(e, "stage", ""), "body": _json(e.body())}
+            for when, e in events
+        ]
+        drawn = [{"run": run, "series": s, "step": step, "value": _number(value)} for s, step, value in points]
+        with self._writing() as db:
+            if self._reader.run(run) or self.examples.run(run):
+                raise ValueError(f"there is a run {run} already")
+            db["runs"].insert({"owner": "", "ticket": self._next_ticket(), **kept})
+            db["events"].insert_all(said)
+            db["points"].insert_all(drawn, ignore=True)
+
+    def run(self, run: str) -> Row:
+        """The run with that id, an example's included. Raises UnknownRun."""
+        row = self._reader.run(run) or self.examples.run(run)
+        if row is None:
+            raise UnknownRun(worded("There is no run {run}. `runs` lists those that there are.", run=repr(run)))
+        return row
+
+    def find(self, start: str) -> Row:
+        """The run whose id begins with `start`; "last" is the newest. Raises UnknownRun, naming those that fit."""
+        if start == "last":
+            newest = self.runs(limit=1)
+            if not newest:
+                raise UnknownRun(worded("There is no run yet. `demo` makes one in a minute."))
+            return newest[0]
+        found = self._reader.starting_with(start) or self.examples.starting_with(start)
+        if len(found) > 1 and start not in (row.id for row in found):
+            names = ", ".join(row.id for row in found[:4])
+            raise UnknownRun(worded("Several runs begin with {start}: {names}. Give more of the id.",
+                                    start=repr(start), names=names))  # fmt: skip
+        return next((row for row in found if row.id == start), found[0]) if found else self.run(start)
+
+    def update(self, run: str, **columns: Any) -> None:
+        """Sets `name`, `note`, `owner`, `tries`, `stops`, `hidden` or `holder`. Raises UnknownRun, and UserError for an
+        example."""
+        if unknown := set(columns) - {"name", "note", "owner", "tries", "stops", "hidden", "holder"}:
+            raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
+        self._own(run)
+        with self._writing() as db:
+            db["runs"].update(run, {name: whole_letters(value) for name, value in columns.items()})
+
+    def move(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
+        """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
+        moves besides an Ended event, so that of two who ask at once one wins. A move to "queued" keeps the run's
+        place unless `ticket=None` asks for a new one at the end."""
+        before = tuple(before)
+        if status not in STATUSES or not set(before) <= set(STATUSES):
+            raise ValueError(f"not statuses: {before} -> {status}")
+        with self._writing() as db:
+            if "ticket" in columns and columns["ticket"] is None:
+                columns["ticket"] = self._next_ticket()
+            if status == "running":
+                columns.setdefault("started", time.time())
+            columns.setdefault("ended", time.time() if status in ENDED else None)
+            if "message" in columns:
+                columns["made"] = _made(columns["message"])
+            names = ", ".join(f"{name} = ?" for name in columns)
+            marks = ", ".join("?" * len(before))
+            sql = f"UPDATE runs SET status = ?, {names} WHERE id = ? AND status IN ({marks})"
+            return db.execute(sql, (status, *columns.values(), run, *before)).rowcount == 1
+
+    def ask_stop(self, run: str) -> str:
+        """Asks a run to stop; the status after it. A queued run is stopped at once, a running one is "stopping";
+        asking again raises `stops`, which its supervisor takes as "now". An ended run stays as it is."""
+        self._own(run)
+        with self._writing() as db:
+            db.execute("UPDATE runs SET stops = stops + 1 WHERE id = ? AND status IN ('running', 'stopping')", (run,))
+            db.execute("UPDATE runs SET status = 'stopping' WHERE id = ? AND status = 'running'", (run,))
+            db.execute(
+                "UPDATE runs SET status = 'stopped', ended = ?, message = ?, made = ? "
+                "WHERE id = ? AND status = 'queued'",
+                (time.time(), NEVER, _made(NEVER), run),
+            )
+            return str(next(db.execute("SELECT status FROM runs WHERE id = ?", (run,)))[0])
+
+    def folder(self, run: str) -> Path:
+        """The run's own folder, for checkpoints and artifacts. Made on the way, mode 0700."""
+        folder = self.home / "runs" / run
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    def _own(self, run: str) -> Row:
+        row = self.run(run)
+        if row.example:
+            raise UserError(worded(
+                "Run {run} is an example and can't be changed. Start a run of your own like it instead.",
+                run=run))  # fmt: skip
+        return row
+
+    def _next_ticket(self) -> int:
+        return int(next(self._db.execute("SELECT coalesce(max(ticket), 0) + 1 FROM runs"))[0])
+
+    # ---- what runs say
+
+    def append(self, run: str, events: Sequence[Event]) -> None:
+        """Keeps `events` in order, in one transaction.
+
+        Points go into their curve, where a repeated (series, step) of a resumed run is dropped. Of Progress only the
+        newest of each stage is kept. Compared also fills the run's summary, StageStarted its stage, and Ended its
+        status, if it was running or stopping."""
+        if not events:
+            return
+        now = time.time()
+        points = [
+            {"run": run, "series": e.series, "step": e.step, "value": _number(e.value)}
+            for e in events
+            if isinstance(e, Point)
+        ]
+        newest = {e.stage: i for i, e in enumerate(events) if isinstance(e, Progress)}
+        kept = [
+            e for i, e in enumerate(events)
+            if not isinstance(e, Point) and not (isinstance(e, Progress) and newest[e.stage] != i)
+        ]  # fmt: skip
+        with self._writing() as db:
+            if points:
+                db["points"].insert_all(points, ignore=True)
+            for said in kept:
+                body, about = said.body(), getattr(said, "stage", "")
+                values = (run, now, said.kind, about, _json(body))
+                sql = "INSERT INTO events (run, time, kind, about, body) VALUES (?, ?, ?, ?, ?)"
+                n = db.execute(sql, values).lastrowid
+                if isinstance(said, Progress):
+                    # Deleted after the insert: the numbers must only grow, or a reader's cursor would miss this one.
+                    db.execute(
+                        "DELETE FROM events WHERE run = ? AND kind = ? AND about = ? AND n < ?",
+                        (run, said.kind, about, n),
+                    )
+                elif isinstance(said, StageStarted):
+                    db.execute("UPDATE runs SET stage = ? WHERE id = ?", (said.stage, run))
+                elif isinstance(said, Compared):
+                    db.execute("UPDATE runs SET summary = ? WHERE id = ?", (_json(said.summary), run))
+                elif isinstance(said, Ended):
+                    db.execute(
+                        "UPDATE runs SET status = ?, message = ?, made = ?, trace = ?, ended = ? "
+                        "WHERE id = ? AND status IN ('running', 'stopping')",
+                        (said.status, said.message, said.made and _json(said.made), said.trace, now, run),
+                    )
+
+    def events(self, run: str, since: int = 0) -> list[tuple[int, Event]]:
+        """(number, event) of all that the run said after number `since`, points excepted."""
+        return [(number, event) for number, _, event in self.told(run, since)]
+
+    def told(self, run: str, since: int = 0) -> list[tuple[int, float, Event]]:
+        """`events` with the time at which each was kept, in seconds since 1970."""
+        return self._reader.told(run, since) or self.examples.told(run, since)
+
+    def points(self, run: str, since: int = 0) -> tuple[list[tuple[str, int, float]], int]:
+        """(series, step, value) of the points after cursor `since`, and the next cursor. NaN comes back as NaN."""
+        rows, cursor = self._reader.points(run, since)
+        return (rows, cursor) if rows else self.examples.points(run, since)
+
+    # ---- lists
+
+    def runs(
+        self,
+        limit: int = 50,
+        offset: int = 0,
+        *,
+        status: str | Iterable[str] | None = None,
+        task: str = "",
+        search: str = "",
+        sort: str = "-created",
+        examples: bool = False,
+        hidden: bool = False,
+        ids: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """One page of runs. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
+        and config; `examples` lists the shipped examples instead, `hidden` the deleted ones; `ids` looks only among
+        those. Raises UserError."""
+        reader = self.examples if examples else self._reader
+        return reader.list(limit, offset, filtered(status, task, search, hidden, ids), sort)
+
+    def count(
+        self,
+        *,
+        status: str | Iterable[str] | None = None,
+        task: str = "",
+        search: str = "",
+        examples: bool = False,
+        ids: Sequence[str] | None = None,
+    ) -> int:
+        """How many runs `runs` would page through."""
+        return (self.examples if examples else self._reader).count(filtered(status, task, search, False, ids))
+
+    def tasks(self) -> list[str]:
+        """The tasks of all runs, in the order of the alphabet."""
+        return self._reader.tasks()
+
+    @property
+    def examples(self) -> "Reader":
+        """The shipped examples, copied into memory and migrated: the file itself is never written."""
+        if self._examples is None:
+            with self._lock:
+                self._examples = self._examples or _load_examples()
+        return self._examples
+
+
+def new_id() -> str:
+    """A run's id: 128 random bits, for on a public host it is the key to the run."""
+    run = secrets.token_urlsafe(16)
+    while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
+        run = secrets.token_urlsafe(16)
+    return run
+
+
+def _number(value: float) -> float | None:
+    """SQLite has no NaN: it is kept as NULL, and read back as NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def _made(message: str) -> str | None:
+    """What a message was made of, as the column has it."""
+    said = made(message)
+    return said and _json(said)
+
+
+def _json(value: Any) -> str:
+    """JSON that any reader takes: NaN and infinities, which JSON has no word for, become null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

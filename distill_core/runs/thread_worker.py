@@ -1,0 +1,70 @@
+"""A worker in a thread, where no process can be had."""
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+
+from distill_core.events import Event
+from distill_core.messages import worded
+from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, NAME, PATIENCE, Job, perform
+
+# ---- a thread
+
+
+class _Abandoned(BaseException):
+    """Raised in a thread that was killed, at the next thing it says."""
+
+
+class _ThreadWorker:
+    """Where no process can be had. It can't be killed between two events, shares torch's generator, and slows the
+    page; so `jobs` runs one at a time."""
+
+    def __init__(self, job: Job):
+        self._said: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._stop, self._abandoned, self._over = threading.Event(), threading.Event(), threading.Event()
+        self.how_it_died = worded("the thread was left")
+        self._thread = threading.Thread(target=self._run, args=(job,), name=f"{NAME}{job.run}", daemon=True)
+        self._thread.start()
+
+    def _run(self, job: Job) -> None:
+        with contextlib.suppress(ImportError):  # which the run will tell
+            import torch
+
+            torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or ENVIRONMENT["OMP_NUM_THREADS"]))
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(0.0005)  # many tiny operations hold the interpreter otherwise, and the page with it
+        try:
+            perform(job, self._say, self._stop.is_set)
+        except _Abandoned:
+            pass
+        finally:
+            sys.setswitchinterval(interval)
+            self._over.set()
+
+    def _say(self, event: Event) -> None:
+        if self._abandoned.is_set():
+            raise _Abandoned
+        self._said.put(event)
+
+    def receive(self, seconds: float) -> list[Event] | None:
+        over = self._over.is_set()  # asked first: what is said before the end must not be lost
+        events: list[Event] = []
+        with contextlib.suppress(queue.Empty):
+            events.append(self._said.get(timeout=0 if over else seconds) if not over else self._said.get_nowait())
+            time.sleep(0 if over else FLUSH_SECONDS)
+            while True:
+                events.append(self._said.get_nowait())
+        if events or not (over or self._abandoned.is_set()):
+            return events
+        return None
+
+    def ask_stop(self) -> None:
+        self._stop.set()
+
+    def kill(self) -> None:
+        self._stop.set()
+        self._abandoned.set()
+        self._thread.join(PATIENCE)

@@ -1,0 +1,1 @@
+"""The student: its network, vocabulary, starting vectors, and the folder that is taken home."""

@@ -1,0 +1,27 @@
+"""Random numbers: nothing is known beforehand, as in a student trained from scratch."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.config.schema import Config
+from distill_core.student.projection import RANDOM, Say, silent
+from distill_core.student.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from distill_core.teacher.model import Teacher
+
+
+def make(
+    vocabulary: Vocabulary,
+    teacher: "Teacher",
+    width: int,
+    config: Config,
+    generator: torch.Generator,
+    say: Say = silent,
+) -> Tensor:
+    """A float32 table (vocabulary.size, width), normally distributed; the padding row is zero."""
+    table = torch.randn(vocabulary.size, width, generator=generator) * RANDOM
+    table[vocabulary.pad] = 0
+    return table

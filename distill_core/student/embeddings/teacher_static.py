@@ -1,0 +1,32 @@
+"""Each entry read by the teacher all by itself, reduced by PCA to the wanted width (the idea of Model2Vec)."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.config.schema import Config
+from distill_core.messages import worded
+from distill_core.student.projection import Say, fitted, silent, teacher_pieces
+from distill_core.student.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from distill_core.teacher.model import Teacher
+
+
+def make(
+    vocabulary: Vocabulary,
+    teacher: "Teacher",
+    width: int,
+    config: Config,
+    generator: torch.Generator,
+    say: Say = silent,
+) -> Tensor:
+    """A float32 table (vocabulary.size, width); the padding row is zero. Where the teacher's vectors are narrower than
+    `width`, random numbers stand beside them."""
+    pieces = teacher_pieces(vocabulary, teacher)
+    known = torch.tensor([bool(ids) for ids in pieces])
+    found = teacher.static_vectors([ids for ids in pieces if ids]).float().cpu()
+    rows = torch.zeros(vocabulary.size, found.shape[1])
+    rows[known] = found
+    return fitted(rows, known, width, worded("The teacher's static vectors"), generator, say)

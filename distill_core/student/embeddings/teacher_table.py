@@ -1,0 +1,34 @@
+"""The teacher's own word-piece table, reduced by PCA to the wanted width."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.config.schema import Config
+from distill_core.messages import worded
+from distill_core.student.projection import Say, fitted, silent, teacher_pieces
+from distill_core.student.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from distill_core.teacher.model import Teacher
+
+
+def make(
+    vocabulary: Vocabulary,
+    teacher: "Teacher",
+    width: int,
+    config: Config,
+    generator: torch.Generator,
+    say: Say = silent,
+) -> Tensor:
+    """A float32 table (vocabulary.size, width); a word is the mean of its pieces, the padding row is zero. Where the
+    teacher's table is narrower than `width`, random numbers stand beside it."""
+    source = teacher.input_table().detach().float().cpu()
+    pieces = teacher_pieces(vocabulary, teacher)
+    rows = torch.zeros(vocabulary.size, source.shape[1])
+    for row, ids in enumerate(pieces):
+        if ids:
+            rows[row] = source[ids].mean(0)
+    known = torch.tensor([bool(ids) for ids in pieces])
+    return fitted(rows, known, width, worded("The rows of the teacher's word-piece table"), generator, say)

@@ -1,0 +1,2 @@
+"""Encoders of the student. A component is a file with a class `Encoder(inputs, hidden, dropout)`: called with vectors
+(batch, length, inputs) and lengths (batch,) it returns one vector (batch, `outputs`) a sentence."""

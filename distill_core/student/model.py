@@ -1,0 +1,58 @@
+"""The student around an encoder from this shelf: embedding tables, one shared encoder, a head.
+
+A part of the shelf is a file with a class `Encoder(inputs, hidden, dropout)`: called with vectors (batch, length,
+inputs) and lengths (batch,) it returns one vector (batch, `outputs`) a sentence. Pairs, channels and the head are
+made here, so that each encoder gets them for nothing.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Student(nn.Module):
+    """Tang et al. 2019, section 3.1, around any encoder.
+
+    `vectors` (entries, width) is the starting table, row 0 the padding. `channels` is "trained", "frozen" or "both":
+    one frozen and one trained copy side by side, the paper's multichannel. For a pair the one encoder reads both
+    sentences and the head sees [h1, h2, h1*h2, |h1-h2|].
+    """
+
+    def __init__(
+        self,
+        vectors: Tensor,
+        encoder: type[nn.Module],
+        labels: int,
+        pair: bool,
+        hidden: int,
+        fc: int,
+        dropout: float = 0.0,
+        channels: str = "trained",
+        sparse: bool = False,
+    ):
+        super().__init__()
+        kinds = ("frozen", "trained") if channels == "both" else (channels,)
+        self.tables = nn.ModuleDict({kind: _table(vectors, kind == "frozen", sparse) for kind in kinds})
+        self.encoder = encoder(vectors.shape[1] * len(kinds), hidden, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.pair = pair
+        read = self.encoder.outputs * (4 if pair else 1)
+        self.head = nn.Sequential(nn.Linear(read, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, labels))
+
+    def forward(self, sides: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Logits (batch, labels) of one or two sides, each ids (batch, length) and lengths (batch,) on the CPU."""
+        read = [self.encode(ids, lengths) for ids, lengths in sides]
+        if self.pair:
+            first, second = read
+            read = [first, second, first * second, (first - second).abs()]
+        return self.head(torch.cat(read, dim=1))
+
+    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """One vector (batch, outputs) a sentence."""
+        vectors = torch.cat([table(ids) for table in self.tables.values()], dim=2)
+        return self.encoder(self.dropout(vectors), lengths)
+
+
+def _table(vectors: Tensor, frozen: bool, sparse: bool) -> nn.Embedding:
+    table = nn.Embedding.from_pretrained(vectors.clone(), freeze=frozen, padding_idx=0)
+    table.sparse = sparse and not frozen
+    return table

@@ -1,0 +1,95 @@
+"""The model card of an exported student: what it was made from, what it scored, and what to beware of.
+
+Knows nothing of networks: it is made from a run's report.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from distill_core.evaluation import diagnostics
+from distill_core.messages import METRIC_NAMES, percent
+
+
+def written(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
+    """The card as Markdown, from the run's `report` and what student.json says."""
+    summary = report.get("summary", {})
+    metric = report.get("metric") or "accuracy"
+    name = METRIC_NAMES[metric]
+    teacher = str(summary.get("teacher", "its teacher"))
+    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # not where it stood here
+    counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
+    scores = report.get("scores", {})
+    own = [] if metric == "accuracy" else [name, "95 % interval"]
+    heads = ["", *own, "accuracy", "95 % interval", "macro-F1", "calibration error, scaled",
+             "weights, embeddings included", "bytes", "one text, ms (p95)"]  # fmt: skip
+    rows = "\n".join(_row(row, score, metric) for row, score in scores.items())
+    scored = (
+        f"Scored on {counts.get('test', '?')} {report.get('scored_on') or 'test'} rows that no training saw."
+        if rows
+        else "Not scored yet: the run had not come to its comparison."
+    )
+    if report.get("tests_read"):
+        scored += " " + diagnostics.readings(report["tests_read"])
+    comes_to = "".join(f"\n- {sentence}" for _, sentence in report.get("verdict") or ())
+    return f"""---
+library_name: stillroom
+tags: [text-classification, knowledge-distillation]
+---
+# A {settings["student"]} student of {teacher}
+
+Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
+
+| {" | ".join(heads)} |
+|{"---|" * len(heads)}
+{rows}
+
+{scored} The control is this same student without a teacher; the floor is TF-IDF with logistic regression.
+Share of the gap between control and teacher recovered: {_gap(report.get("gap_recovered"))}.
+Kept of the teacher's {name}: {_share(report.get("kept"))}.
+Same answer as the teacher: {_share(report.get("agreement"))}.
+{comes_to}
+
+## Use
+
+    pip install torch tokenizers safetensors
+    python predict.py "a text"
+
+{_probabilities(settings)}
+
+## Limits
+
+It knows the kind of text it was trained on, and repeats its teacher's mistakes and leanings.
+Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
+{counts.get("transfer", "?")} texts labelled by the teacher.
+"""
+
+
+def _row(name: str, score: dict[str, Any], metric: str) -> str:
+    spread = f"{percent(score['low'])} to {percent(score['high'])}"
+    cells = [percent(score["accuracy"]), spread, f"{score['macro_f1']:.3f}"]
+    if metric != "accuracy":
+        cells = [f"{score[metric]:.3f}", f"{score['metric_low']:.3f} to {score['metric_high']:.3f}", *cells]
+    ece, scaled, p95 = (score.get(key) for key in ("ece", "ece_scaled", "latency_p95_ms"))
+    cells.append("–" if ece is None else f"{ece:.3f}, {scaled:.3f}")
+    cells += [f"{score['parameters']:,}", f"{score['bytes']:,}"]
+    cells.append(f"{score['latency_ms']:.2f}" + ("" if p95 is None else f" ({p95:.2f})"))
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _probabilities(settings: dict[str, Any]) -> str:
+    if "temperature" not in settings:
+        return "Its probabilities are not calibrated."
+    return (
+        f"Its logits are divided by the temperature {settings['temperature']:.2f}, fitted on validation rows,\n"
+        "before they become probabilities (Guo et al. 2017); the labels are the same without it."
+    )
+
+
+def _gap(value: float | None) -> str:
+    return "none, the student is below its control" if value is not None and value < 0 else _share(value)
+
+
+def _share(value: float | None) -> str:
+    return "not defined" if value is None or math.isnan(value) else percent(value)

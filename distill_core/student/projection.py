@@ -1,0 +1,81 @@
+"""What the sources of starting vectors share: which of the teacher's pieces an entry is, PCA, and the scale.
+
+Vectors that know something have a root mean square of SCALE over a table's rows, whatever the source, so that one
+learning rate suits all; directions keep their own lengths. Tried with a 64-wide BiLSTM on 12,000 SST-2 phrases, four
+epochs of sparse Adam at 3e-3, two seeds: squared error to the teacher on dev 2.4 at 0.05, 2.1 at 0.1, 2.0 at 0.15 and
+2.1 at 0.3, then rising to 2.8 at 1; halfway to whitening it was worse. Random rows: 3.3 at 0.05 and 0.1, 3.6 at 0.3.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distill_core.messages import Sentence, worded
+from distill_core.student.vocabulary import Vocabulary
+from distill_core.tokenization import plain
+
+if TYPE_CHECKING:
+    from distill_core.teacher.model import Teacher
+
+SCALE = 0.15
+RANDOM = 0.1
+Say = Callable[[Sentence], None]  # takes a sentence for the run's log
+
+
+def silent(sentence: Sentence) -> None:
+    """The Say that says nothing."""
+
+
+def teacher_pieces(vocabulary: Vocabulary, teacher: "Teacher") -> list[list[int]]:
+    """Each row's ids in the teacher's table: one for a piece, several for a word, none for the padding. The mask and
+    unknown rows are the teacher's own mask and unknown pieces where it has them."""
+    pieces = plain(teacher.pieces())
+    found = [[token] if token >= 0 else [] for token in vocabulary.teacher_ids]
+    found[vocabulary.pad] = []
+    unknown = (getattr(pieces.model, "unk_token", None), "[UNK]", "<unk>")
+    for row, names in ((vocabulary.mask, (teacher.mask_token,)), (vocabulary.unk, unknown)):
+        ids = [pieces.token_to_id(name) for name in names if name]
+        found[row] = found[row] or [token for token in ids if token is not None][:1]
+    missing = [row for row in range(vocabulary.size) if not found[row] and row > vocabulary.mask]
+    if missing:
+        # Byte-level pieces hold the space before a word; as it stands in a sentence it has one.
+        space = " " if len(pieces.encode(" a", add_special_tokens=False).ids) == 1 else ""
+        words = [space + vocabulary.entries[row] for row in missing]
+        for row, encoding in zip(missing, pieces.encode_batch_fast(words, add_special_tokens=False), strict=True):
+            found[row] = encoding.ids
+    return found
+
+
+def fitted(rows: Tensor, known: Tensor, width: int, source: Sentence, generator: torch.Generator, say: Say) -> Tensor:
+    """`rows` (n, d) as a float32 table (n, width): `reduced` where they are wider, and where they are narrower all
+    that they hold, with random numbers beside it; `say` then tells so."""
+    own = rows.shape[1]
+    if width <= own:
+        return reduced(rows, known, width)
+    say(worded("{source} have {own:,} numbers each; the other {rest:,} of {width:,} start at random.", source=source,
+               own=own, rest=width - own, width=width))  # fmt: skip
+    beside = torch.randn(len(rows), width - own, generator=generator) * RANDOM
+    return torch.cat([reduced(rows, known, own), beside * known[:, None]], dim=1)
+
+
+def reduced(rows: Tensor, known: Tensor, width: int) -> Tensor:
+    """`rows` (n, d) as a float32 table (n, width), width at most d: centred, PCA of the `known` rows (n booleans),
+    scaled; unknown rows are zero, which after centring is the mean."""
+    sample = rows[known].double()
+    centred = sample - sample.mean(0)
+    # eigh of the small (d, d) matrix: exact, and the same on every run, unlike a randomised decomposition.
+    _, directions = torch.linalg.eigh(centred.T @ centred)
+    directions = directions.flip(1)[:, :width]
+    # An eigenvector's sign is arbitrary; fixing it makes tables equal across machines.
+    largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
+    table = torch.zeros(rows.shape[0], width, dtype=torch.float64)
+    table[known] = centred @ (directions * largest.sign())
+    return scaled(table.float(), known)
+
+
+def scaled(table: Tensor, known: Tensor) -> Tensor:
+    """`table` with a root mean square of SCALE over the `known` rows."""
+    size = table[known].square().mean().sqrt()
+    return table * (SCALE / size) if size > 0 else table

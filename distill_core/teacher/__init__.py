@@ -1,0 +1,1 @@
+"""The teacher: loaded or fine-tuned, guarded against hostile files, and asked for its logits."""

@@ -1,0 +1,117 @@
+"""Whose label is whose: a teacher's outputs matched to the data's labels, and a look at whether that can be right.
+
+Knows nothing of models or texts, only of names, logits and answers.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from distill_core.errors import TeacherError
+from distill_core.events import Note
+from distill_core.messages import Sentence, worded
+
+GENERIC = re.compile(r"label[_ ]?(\d+)$", re.IGNORECASE)
+SYNONYMS = (
+    ("positive", "pos"),
+    ("negative", "neg"),
+    ("neutral", "neu"),
+    ("entailment", "entail", "entails", "entailed"),
+    ("contradiction", "contradict", "contradicts", "contradictory"),
+    ("not entailment", "non entailment", "no entailment"),
+    ("equivalent", "paraphrase", "duplicate", "is duplicate"),
+    ("not equivalent", "not paraphrase", "not duplicate", "no paraphrase", "no duplicate", "non duplicate"),
+    ("true", "yes"),
+    ("false", "no"),
+)
+MEANING = {word: group[0] for group in SYNONYMS for word in group}
+ROWS_FOR_ORDER = 40  # validation rows below which another order of the labels may look better by luck
+CLEARLY = 0.1  # of accuracy: what we call much better
+
+
+def match(teacher: Sequence[str], data: Sequence[str], name: str) -> tuple[list[int], list[Sentence]]:
+    """For each label of the data the number of the teacher's output that means it, and what should be said about it.
+
+    By name first (case, blanks and common synonyms aside), then by number where either side has only numbers. Raises
+    TeacherError, naming both lists, where neither works."""
+    if len(teacher) == 1:
+        raise TeacherError(worded(
+            "{name} answers with one number, not with one of several labels, so it can't teach {ours}. Fine-tune it "
+            "({knob:knob}) or choose another.", name=name, ours=_listed(data), knob="fine_tune"))  # fmt: skip
+    if len(teacher) != len(data):
+        raise TeacherError(worded("{name} knows {n:,} labels ({theirs}), the data has {here:,} ({ours}). Fine-tune it "
+                                  "({knob:knob}) or choose another teacher.", name=name, n=len(teacher),
+                                  theirs=_listed(teacher), here=len(data), ours=_listed(data),
+                                  knob="fine_tune"))  # fmt: skip
+    for read in (_plain, lambda label: MEANING.get(_plain(label), _plain(label))):
+        theirs = {read(label): i for i, label in enumerate(teacher)}
+        ours = [read(label) for label in data]
+        if len(theirs) == len(teacher) and set(ours) == set(theirs):
+            return [theirs[label] for label in ours], []
+    numbers = [_number(label) for label in data]
+    if sorted(numbers) == list(range(len(data))):
+        pairs = ", ".join(f"{label} = {teacher[i]}" for label, i in zip(data, numbers, strict=True))
+        return numbers, [worded(
+            "The data's labels are numbers, taken for the teacher's outputs in that order: {pairs}.",
+            pairs=pairs)]  # fmt: skip
+    numbers = [_number(label) for label in teacher]
+    if sorted(numbers) == list(range(len(data))):
+        order = [numbers.index(i) for i in range(len(data))]
+        pairs = ", ".join(f"{teacher[i]} = {label}" for label, i in zip(data, order, strict=True))
+        return order, [worded("The teacher's labels have no names, so they are taken in the data's order: {pairs}.",
+                              pairs=pairs)]  # fmt: skip
+    raise TeacherError(worded(
+        "The labels don't match: {name} answers {theirs}, the data says {ours}. Rename the data's labels, fine-tune "
+        "the teacher ({knob:knob}) or choose another.", name=name, theirs=_listed(teacher), ours=_listed(data),
+        knob="fine_tune"))  # fmt: skip
+
+
+def check(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[Note]:
+    """What the teacher's answers on labelled rows (validation) say about it, as warnings.
+
+    `logits` (rows, classes) and `truth` are in the data's label order. Raises TeacherError where
+    another order of the labels fits so much better that this one must be wrong."""
+    if not len(truth):
+        return []
+    said, right = logits.argmax(1).numpy(), np.asarray(truth)
+    accuracy = float((said == right).mean())
+    majority = float(np.bincount(right, minlength=len(labels)).max() / len(right))
+    commonest = labels[int(np.bincount(right, minlength=len(labels)).argmax())]
+    table = np.zeros((len(labels), len(labels)), dtype=int)  # what the teacher said, what is true
+    np.add.at(table, (said, right), 1)
+    rows, columns = linear_sum_assignment(-table)
+    best = float(table[rows, columns].sum() / len(right))
+    if len(right) >= ROWS_FOR_ORDER and best > accuracy + 2 * CLEARLY and best > majority + CLEARLY:
+        pairs = [worded("its {theirs} is your {ours}", theirs=labels[i], ours=labels[j])
+                 for i, j in zip(rows, columns, strict=True) if i != j]  # fmt: skip
+        raise TeacherError(worded(
+            "The teacher's labels look exchanged: as they are matched now it is right on {right:.0%} of the validation "
+            "rows, in another order on {best:.0%} ({pairs}). Correct id2label in its config.json, or rename the data's "
+            "labels.", right=accuracy, best=best, pairs=pairs))  # fmt: skip
+    error = (majority * (1 - majority) / len(right)) ** 0.5
+    if accuracy <= majority + 2 * error:
+        told = worded(
+            "The teacher is right on {right:.0%} of the validation rows; always answering {label} would be on "
+            "{usual:.0%}. It has next to nothing to teach: fine-tune it or choose another.",
+            right=accuracy, label=repr(commonest), usual=majority,
+        )  # fmt: skip
+        return [Note(told, "warning", "teacher")]
+    return []
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[\s_\-]+", " ", str(label)).strip().casefold()
+
+
+def _number(label: str) -> int:
+    """The number in "3" or "LABEL_3", else -1."""
+    found = GENERIC.match(str(label).strip()) or re.match(r"(\d{1,4})$", str(label).strip())
+    return int(found.group(1)) if found else -1
+
+
+def _listed(labels: Sequence[str]) -> str:
+    shown = ", ".join(repr(label) for label in labels[:8])
+    return worded("{labels} and {n:,} more", labels=shown, n=len(labels) - 8) if len(labels) > 8 else shown

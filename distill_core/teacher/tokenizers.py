@@ -1,0 +1,113 @@
+"""Tokenizers of models of unknown origin, of the class that their files and their family call for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+
+from distill_core.errors import TeacherError
+from distill_core.messages import worded
+from distill_core.teacher.safe_loading import _read_json, quiet
+
+# Position numbers begin after the padding's own in these, so they take fewer tokens than their table has rows.
+OFFSET = ("camembert", "data2vec-text", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl")
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model", "spiece.model",
+    "sentencepiece.bpe.model", "special_tokens_map.json", "added_tokens.json", "bpe.codes", "dict.txt",
+)  # fmt: skip
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model")
+TOKENIZER_LIMIT = 64_000_000  # bytes of a tokenizer file; XLM-R's holds 17 MB
+CASED_SHARE = 0.02  # of the entries of a vocabulary with a capital letter; uncased ones have none
+
+
+def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
+    """The folder's tokenizer, of the class that its files and its family call for. Raises TeacherError."""
+    from transformers import AutoTokenizer
+
+    quiet()
+    if not any((folder / file).is_file() for file in VOCABULARIES):
+        raise TeacherError(worded(
+            "{name} comes without a tokenizer (tokenizer.json, vocab.txt or the like).", name=name))  # fmt: skip
+    for file in tokenizer_files(folder):
+        if file.stat().st_size > TOKENIZER_LIMIT:
+            raise TeacherError(worded("{file} of {name} holds more than {most:,} MB.", file=file.name, name=name,
+                                      most=TOKENIZER_LIMIT // 1_000_000))  # fmt: skip
+    options: dict[str, Any] = {}
+    if not (folder / "tokenizer.json").is_file() and not _has_case_setting(folder) and _cased(folder / "vocab.txt"):
+        # BioBERT, SpanBERT and others ship vocab.txt alone; the default would lower-case every text for them.
+        options["do_lower_case"] = False
+        notes.append(
+            worded("The teacher's vocabulary has capital letters and nothing says otherwise, so texts keep theirs.")
+        )
+    try:
+        made = AutoTokenizer.from_pretrained(
+            str(folder), config=config, trust_remote_code=False, local_files_only=True, **options
+        )
+    except ImportError as error:
+        package = next((part for part in ("sacremoses", "sentencepiece", "tiktoken") if part in str(error)), "more")
+        raise TeacherError(worded("The tokenizer of {name} needs the package {package}: {command}.", name=name,
+                                  package=package, command=f"pip install {package}")) from error  # fmt: skip
+    except Exception as error:  # tokenizer files are hostile ground: RecursionError and worse
+        reason = " ".join(str(error).split())[:200]
+        raise TeacherError(worded("The tokenizer of {name} can't be read ({why}).", name=name,
+                                  why=f"{type(error).__name__}: {reason}")) from error  # fmt: skip
+    made.padding_side = made.truncation_side = "right"
+    _take_space_before_mask(made)
+    if config.model_type == "deberta" and made.is_fast:
+        # transformers 5 puts two [SEP] between the sentences of a pair; DeBERTa was trained with one.
+        start, end = f"{made.cls_token} $A {made.sep_token}", f"$B:1 {made.sep_token}:1"
+        marks = [(made.cls_token, made.cls_token_id), (made.sep_token, made.sep_token_id)]
+        made.backend_tokenizer.post_processor = TemplateProcessing(
+            single=start, pair=f"{start} {end}", special_tokens=marks
+        )
+    largest = max(made.get_vocab().values(), default=-1)
+    if largest >= config.vocab_size:
+        raise TeacherError(worded(
+            "The tokenizer of {name} has word pieces up to number {largest:,}, its model only {n:,}. The files don't "
+            "belong together.", name=name, largest=largest, n=config.vocab_size))  # fmt: skip
+    return made
+
+
+def longest(config: Any, tokenizer_: Any) -> int:
+    """Tokens that the model takes in one text, special ones included."""
+    rows = getattr(config, "max_position_embeddings", None) or 512
+    if config.model_type in OFFSET:
+        rows -= (config.pad_token_id or 0) + 1
+    stated = tokenizer_.model_max_length
+    return min(rows, stated) if 0 < stated < 1_000_000 else rows
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files that decide how texts are cut."""
+    return [folder / file for file in TOKENIZER_FILES if (folder / file).is_file()]
+
+
+def _take_space_before_mask(tokenizer_: Any) -> None:
+    """Byte-level pieces hold the space before a word, and the mask stands for such a piece. Made from vocab.json alone,
+    RoBERTa's tokenizer leaves that space behind as a piece of its own, which its model never saw in training."""
+    mask = tokenizer_.mask_token
+    if not mask or not tokenizer_.is_fast:
+        return
+    with_mask = tokenizer_(f"a {mask} a")["input_ids"]
+    if [i for i in with_mask if i != tokenizer_.mask_token_id] == tokenizer_("a a")["input_ids"]:
+        return
+    content = json.loads(tokenizer_.backend_tokenizer.to_str())
+    for token in content["added_tokens"]:
+        if token["content"] == mask:
+            token["lstrip"] = True
+    tokenizer_._tokenizer = Tokenizer.from_str(json.dumps(content))
+
+
+def _has_case_setting(folder: Path) -> bool:
+    file = folder / "tokenizer_config.json"
+    return file.is_file() and "do_lower_case" in _read_json(file, str(folder.name))
+
+
+def _cased(vocabulary: Path) -> bool:
+    if not vocabulary.is_file() or vocabulary.stat().st_size > TOKENIZER_LIMIT:
+        return False
+    entries = vocabulary.read_text(encoding="utf-8", errors="replace").splitlines()
+    words = [entry for entry in entries if not (entry.startswith("[") and entry.endswith("]"))]
+    return sum(entry != entry.lower() for entry in words) > CASED_SHARE * max(1, len(words))

@@ -1,0 +1,99 @@
+"""The weight files of a model of unknown origin: found, and their headers read, before they are taken into memory.
+
+Knows nothing of what the weights are for.
+"""
+
+import json
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from distill_core.environment import public_host
+from distill_core.errors import TeacherError
+from distill_core.messages import unreadable, worded
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weight files of a model and what their headers say: the shape of each tensor."""
+
+    files: tuple[Path, ...]
+    shapes: dict[str, tuple[int, ...]]
+    state: dict[str, Tensor] | None = None  # where they came from a .bin
+
+    @property
+    def bytes(self) -> int:
+        """Their size on disk."""
+        return sum(file.stat().st_size for file in self.files)
+
+
+def find_weights(folder: Path, name: str, allow_pickle: bool) -> Weights:
+    """The weights in `folder`, their shapes read without reading them. Raises TeacherError: none there, damaged, or
+    only as .bin where that isn't allowed."""
+    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    if single.is_file() or index.is_file():
+        files = (single,) if single.is_file() else _shards(index, folder, name)
+        shapes: dict[str, tuple[int, ...]] = {}
+        for file in files:
+            shapes.update(_header(file, name))
+        return Weights(files, shapes)
+    pickled = folder / "pytorch_model.bin"
+    if not pickled.is_file():
+        raise TeacherError(worded(
+            "{name} holds no weights: neither model.safetensors nor pytorch_model.bin.", name=name))  # fmt: skip
+    if public_host():
+        raise TeacherError(worded(
+            "{name} has its weights only as .bin, which isn't read on a public host. Choose a model with safetensors.",
+            name=name))  # fmt: skip
+    if not allow_pickle:
+        raise TeacherError(worded(
+            "{name} has its weights only as .bin, an older format that can carry code. Allow it with {knob:knob} if "
+            "you trust where it comes from.", name=name, knob="allow_pickle"))  # fmt: skip
+    try:
+        state = torch.load(pickled, map_location="cpu", weights_only=True)
+        state = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+    except Exception as error:  # a hostile or damaged pickle may raise anything
+        raise TeacherError(worded("The weights of {name} in {file} can't be read safely ({error}). Choose a model with "
+                                  "safetensors.", name=name, file=pickled.name,
+                                  error=type(error).__name__)) from error  # fmt: skip
+    return Weights((pickled,), {key: tuple(value.shape) for key, value in state.items()}, state)
+
+
+def _shards(index: Path, folder: Path, name: str) -> tuple[Path, ...]:
+    parts = _read_shard_names(index, name)
+    for part in parts:
+        if not re.fullmatch(r"[\w.-]+\.safetensors", part) or not (folder / part).is_file():
+            raise TeacherError(worded("{file} of {name} names {part}, which is not there.", file=index.name, name=name,
+                                      part=repr(part[:64])))  # fmt: skip
+    return tuple(folder / part for part in parts)
+
+
+def _read_shard_names(index: Path, name: str) -> list[str]:
+    try:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return sorted({str(one) for one in names})
+    except (ValueError, OSError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise TeacherError(worded("{file} of {name} can't be read: {why}.", file=index.name, name=name,
+                                  why=unreadable(error))) from error  # fmt: skip
+
+
+def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
+    """The shapes that a safetensors file announces: eight bytes of length, then JSON."""
+    try:
+        with open(file, "rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            if length > min(100_000_000, file.stat().st_size):
+                raise ValueError(worded("its header is longer than the file"))
+            header = json.loads(opened.read(length))
+        shapes = {key: tuple(map(int, one["shape"])) for key, one in header.items() if key != "__metadata__"}
+        ends = [int(one["data_offsets"][1]) for key, one in header.items() if key != "__metadata__"]
+        if max(ends, default=0) + length + 8 != file.stat().st_size:
+            raise ValueError(worded("it was cut off or holds more than its header says"))
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
+        raise TeacherError(worded("{file} of {name} is damaged ({why}). Download it again.", file=file.name, name=name,
+                                  why=unreadable(error))) from error  # fmt: skip
+    return shapes

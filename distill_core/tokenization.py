@@ -1,0 +1,117 @@
+"""Text as words and as ids: how a sentence is cut so that it can be put together again, and the student's vocabulary.
+
+Knows nothing of teachers' networks or of training. `Vocabulary`'s source is also the tokenizer of an exported
+student (predict.py), so its methods use nothing but json, Path, Tokenizer and the class itself.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tokenizers import Regex, Tokenizer
+from tokenizers.pre_tokenizers import Split
+
+MASK = "[MASK]"  # how a masked word stands inside an augmented text, whatever the teacher calls its own mask token
+WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my", "bo")  # languages that put no spaces between words
+# One word: what a person would mask or swap as a whole. Contractions are cut as in the Penn Treebank (do|n't), which
+# is how the tagger's lexicon and GLUE know them. Scripts without spaces go character by character.
+_LETTER = r"[\p{L}\p{M}\p{N}_]"
+_CLITIC = rf"['’](?:[sS]|[rR][eE]|[vV][eE]|[lL][lL]|[dD]|[mM])(?!{_LETTER})"
+_NOT = rf"[nN]['’][tT](?!{_LETTER})"
+_WORD = "|".join(
+    (
+        r"\[MASK\]",
+        r"(?:https?://|www\.)\S*[^\s.,;:!?)\]'\"]",
+        r"-[lr][rsc]b-",  # brackets, as treebanks write them
+        r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]\p{M}*",
+        rf"{_LETTER}+(?={_NOT})|{_NOT}|{_CLITIC}",
+        rf"(?:\p{{L}}\.){{2,}}(?!{_LETTER})|(?:[Mm]rs?|[Mm]s|[Dd]r|St)\.(?!{_LETTER})",  # e.g., U.S., Mr.
+        rf"{_LETTER}+(?:[-&/]{_LETTER}+|(?<=\p{{N}})[.,]\p{{N}}+|(?!{_CLITIC})['’]{_LETTER}+)*",
+        rf"\.{{2,}}|-{{2,}}|[!?]{{2,}}|`{{2}}|'{{2}}|[:;]-?[()DP](?!{_LETTER})",
+        "\\S(?:[\\p{M}\U0001f3fb-\U0001f3ff]|\u200d\\S)*",  # one sign, or an emoji with all its joiners
+    )
+)
+_CUT = Split(Regex(_WORD), "removed", invert=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence cut into words. `gaps` are the strings before, between and after them: one more than `tokens`.
+    `spaced` tells of a language that puts spaces between words."""
+
+    tokens: tuple[str, ...]
+    gaps: tuple[str, ...]
+    spaced: bool = True
+
+    def text(self, tokens: Sequence[str] | None = None, kept: Sequence[int] | None = None) -> str:
+        """The sentence with `tokens` in place of its own. Where `kept` is given, only these word positions, in this
+        order: neighbours keep the gap they had, and what stood outside is dropped."""
+        tokens = self.tokens if tokens is None else tokens
+        gaps = self.gaps if not self.spaced or tuple(tokens) == self.tokens else self._apart(tokens)
+        if kept is None:
+            return "".join(part for pair in zip(gaps, tokens, strict=False) for part in pair) + gaps[-1]
+        parts = []
+        for before, word in zip([None, *kept], kept, strict=False):
+            if before is not None:
+                parts.append(gaps[word] if word == before + 1 else gaps[word] or gaps[before + 1])
+            parts.append(tokens[word])
+        return "".join(parts)
+
+    def exchanged(self, tokens: Sequence[str], start: int, end: int, other: "Words", first: int, last: int) -> str:
+        """The sentence with `tokens`, and the words first:last of `other` instead of its own start:end. What is lent
+        keeps its spacing, before its first word too where it stood inside its sentence."""
+        lent = other.text(kept=range(first, last))
+        before, after = self.text(tokens, range(start)), self.text(tokens, range(end, len(self.tokens)))
+        gaps = (other.gaps[first] if first else self.gaps[start]) if before else "", self.gaps[end] if after else ""
+        made = before
+        for gap, part in zip(gaps, (lent, after), strict=True):
+            grown = self.spaced and not gap and made[-1:].isalnum() and part[:1].isalnum()
+            made += (" " if grown else gap) + part
+        return made
+
+    def _apart(self, tokens: Sequence[str]) -> list[str]:
+        """The gaps, with a space where a new word would grow together with its neighbour (do|n't -> do|so)."""
+        gaps = list(self.gaps)
+        for word in range(1, len(tokens)):
+            new = tokens[word] != self.tokens[word] or tokens[word - 1] != self.tokens[word - 1]
+            if new and not gaps[word] and tokens[word - 1][-1:].isalnum() and tokens[word][:1].isalnum():
+                gaps[word] = " "
+        return gaps
+
+
+def words(text: str, language: str = "en", pieces: Tokenizer | None = None) -> Words:
+    """`text` cut into words; `.text()` gives back exactly `text`. In a language without spaces a word is a piece of
+    `pieces` (see `plain`), or a character where there is no tokenizer."""
+    if pieces is not None and language in WITHOUT_SPACES:
+        spans = _merged(text, pieces.encode(_valid(text), add_special_tokens=False).offsets)
+    else:
+        spans = [span for _, span in _CUT.pre_tokenize_str(_valid(text))]
+    cuts = [0, *(edge for span in spans for edge in span), len(text)]
+    parts = [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return Words(tuple(parts[1::2]), tuple(parts[0::2]), language not in WITHOUT_SPACES)
+
+
+def plain(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy that neither cuts nor pads, whatever the original was last told to do."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
+
+
+def _valid(text: str) -> str:
+    """`text` with half surrogates as question marks, one for one: tokenizers refuse them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _merged(text: str, offsets: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Offsets without white space, empty spans or overlaps: several byte-level pieces may share one character."""
+    spans: list[tuple[int, int]] = []
+    for start, end in offsets:
+        start = max(start, spans[-1][1] if spans else 0)
+        while start < end and text[start].isspace():
+            start += 1
+        while start < end and text[end - 1].isspace():
+            end -= 1
+        if start < end:
+            spans.append((start, end))
+    return spans

@@ -1,0 +1,116 @@
+"""The one training loop, for teacher and student alike. They differ in the loss and the score they bring.
+
+A generator: it trains and says what happened; printing, storing, drawing and stopping belong to whoever iterates.
+Knows nothing of texts, vocabularies, teachers or the store.
+"""
+
+import math
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from distill_core.cache import digest
+from distill_core.errors import Diverged
+from distill_core.messages import worded
+from distill_core.training.batching import batches
+from distill_core.training.checkpoints import _resume, _save, _State
+from distill_core.training.optimizers import _optimisers, _schedule
+from distill_core.training.plan import Best, Plan, Tick
+
+CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
+SHARE = 30  # times a checkpoint's own cost: a large teacher's state takes seconds, and writing it is not training
+REPORTS = 400  # training-loss points of one curve
+
+
+def fit(
+    model: nn.Module,
+    rows: int,
+    loss: Callable[[Tensor], Tensor],
+    score: Callable[[], dict[str, float]],
+    plan: Plan,
+    *,
+    lengths: Sequence[int] | None = None,
+    checkpoint: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Tick, None, Best]:
+    """Train `model` in place on rows 0..rows-1, yield a Tick now and then, and return the Best.
+
+    `loss` takes row indices (batch,) and returns a scalar; `score` returns the validation scores, `plan.select` and
+    "loss" among them. Rows of like `lengths` share a batch. However the generator ends (done, stopped, closed or
+    broken), the model then holds the best weights scored so far. With a `checkpoint` file it continues from there: on
+    the CPU of one machine and with one torch version, the result equals an uninterrupted training bit for bit.
+    Raises Diverged.
+    """
+    optimisers = _optimisers(model, plan)
+    rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
+    identity = digest([repr(plan), rows, list(lengths or ())])
+    state = _resume(checkpoint, identity, model, optimisers)
+    if state is None:
+        state = _State()
+        torch.manual_seed(plan.seed)
+    report_every = max(1, plan.steps // REPORTS)
+    per_epoch = math.ceil(rows / plan.batch)
+    started, first, saved, cost = time.monotonic(), state.step, time.monotonic(), 0.0
+    epoch, order = -1, []
+    model.train()
+    try:
+        while state.step < plan.steps:
+            if stop():
+                if checkpoint and state.step > first:
+                    _save(checkpoint, identity, model, optimisers, state)
+                break
+            if state.step // per_epoch != epoch:
+                epoch = state.step // per_epoch
+                order = batches(rows, plan.batch, plan.seed, epoch, lengths)
+            _schedule(optimisers, rates, plan, state.step)
+            state.total += _step(model, optimisers, loss(order[state.step % per_epoch]), plan, state.step)
+            state.step += 1
+            state.since += 1
+            scores, best = None, False
+            if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
+                model.eval()
+                scores = score()
+                best = _better(scores, state.best, plan.select)
+                if best:
+                    state.best, state.best_step, state.weights = scores, state.step, _copy(model)
+            if scores or state.step == 1 or state.step % report_every == 0:
+                pace = (time.monotonic() - started) / (state.step - first)
+                mean, state.total, state.since = state.total / state.since, 0.0, 0
+                yield Tick(state.step, plan.steps, mean, scores, best, pace * (plan.steps - state.step))
+                model.train()  # whoever listens may have asked the model something
+            if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, SHARE * cost):
+                began = time.monotonic()
+                _save(checkpoint, identity, model, optimisers, state)
+                saved = time.monotonic()
+                cost = saved - began
+    finally:
+        if state.weights:
+            model.load_state_dict(state.weights)
+        model.eval()
+    return Best(state.best_step, state.best or {})
+
+
+def _step(model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tensor, plan: Plan, step: int) -> float:
+    value = loss.item()
+    if not math.isfinite(value):
+        raise Diverged(worded("The loss became {value} at step {step:,}. A lower learning rate than {lr:g} may help.",
+                              value=str(value), step=step + 1, lr=plan.lr))  # fmt: skip
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    dense = [p for p in model.parameters() if p.grad is not None and not p.grad.is_sparse]
+    nn.utils.clip_grad_norm_(dense, plan.clip)
+    for optimiser in optimisers:
+        optimiser.step()
+    return value
+
+
+def _better(scores: dict[str, float], best: dict[str, float] | None, select: str) -> bool:
+    return best is None or (scores[select], -scores["loss"]) > (best[select], -best["loss"])
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}

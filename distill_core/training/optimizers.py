@@ -1,0 +1,47 @@
+"""Optimizers and the schedule of their learning rates."""
+
+import torch
+from torch import nn
+
+from distill_core.training.plan import Plan
+
+
+def _optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+    """One for the weights and, where the tables give sparse gradients, one for them: a dense step over a large table
+    costs more than the network itself."""
+    modules = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.weight.requires_grad]
+    sparse = [m.weight for m in modules if m.sparse]
+    dense = [m.weight for m in modules if not m.sparse]
+    slow = plan.lr * plan.table_lr
+    known = {id(table) for table in sparse + dense}
+    weights = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
+    if plan.optimiser == "adadelta":
+        groups = [{"params": weights}, {"params": sparse + dense, "lr": slow}]
+        return [torch.optim.Adadelta([group for group in groups if group["params"]], lr=plan.lr, rho=0.95)]
+    matrices = [p for p in weights if p.ndim > 1]
+    others = [p for p in weights if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": plan.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+        {"params": dense, "weight_decay": plan.weight_decay, "lr": slow},
+    ]
+    found: list[torch.optim.Optimizer] = [torch.optim.AdamW([g for g in groups if g["params"]], lr=plan.lr)]
+    if sparse:
+        found.append(torch.optim.SparseAdam(sparse, lr=slow))
+    return found
+
+
+def _schedule(optimisers: list[torch.optim.Optimizer], rates: list[float], plan: Plan, step: int) -> None:
+    if plan.optimiser == "adadelta":
+        return
+    warm = max(1, round(plan.steps * plan.warmup))
+    left = (plan.steps - step) / max(1, plan.steps - warm)
+    share = (step + 1) / warm if step < warm else decay(left)
+    groups = [group for optimiser in optimisers for group in optimiser.param_groups]
+    for group, rate in zip(groups, rates, strict=True):
+        group["lr"] = rate * share
+
+
+def decay(left: float) -> float:
+    """The share of the learning rate once it has risen, `left` being the share of the steps since then still to go."""
+    return left

@@ -1,0 +1,288 @@
+"""The facade over a fake pipeline: runs, their following, and what it refuses."""
+
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_pipeline import SUMMARY
+
+import distill_core
+from distill_core.api import catalog, estimates, inference, preview, runs, session
+from distill_core.config.schema import Config
+from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
+from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
+from distill_core.messages import made
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(session, "pipeline", "fake_pipeline:distill")
+    yield
+    session.close()
+
+
+def test_what_a_survey_can_not_read_is_told_in_any_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimates, "SURVEY", "fake_pipeline:distill")
+    with pytest.raises(UserError, match="Row 3 of toy.csv has no text") as caught:
+        estimates.survey(Config.of(dataset="user error"))
+    assert made(caught.value)["with"]["which"] == {"say": "text", "with": {}}
+
+
+def test_a_run_is_followed_from_its_start_to_its_end() -> None:
+    run = distill_core.start(epochs=30, seed=7)
+    said = list(run.follow())
+    assert [event.step for event in said if isinstance(event, Point)] == list(range(1, 31))
+    assert isinstance(said[-1], Ended) and any(isinstance(event, Compared) for event in said)
+    assert run.status == run.wait() == "finished" and run.config == Config.of(epochs=30, seed=7)
+    assert list(run.follow())[-1] == said[-1], "a late listener hears it all"
+    assert run.summary == SUMMARY and run.place is None
+
+
+def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
+    fields = ["run", "status", "task", "seed", "stages", "rows", "scored_on", "scores", "gap_recovered", "kept",
+              "agreement", "metric", "differences", "tests_read", "verdict"]  # fmt: skip
+    done, failed = runs.start(epochs=2, seed=5), runs.start(dataset="user error")
+    done.wait(), failed.wait()
+    report = done.report()
+    assert list(report) == fields == list(failed.report())
+    assert report["rows"] == {"train": 4, "valid": 2, "test": 3, "transfer": 40} and report["seed"] == 5
+    assert report["stages"] == {"data": 0.5, "student": 1.5} and report["scored_on"] == "test"
+    assert list(report["scores"]) == ["floor", "control", "student", "teacher"]
+    assert set(report["scores"]["student"]) == set(runs.SCORE) > {"accuracy", "metric_low", "ece", "latency_p95_ms"}
+    assert report["metric"] == "accuracy"  # of a run from before it was named
+    assert failed.report() | {"stages": 0} == {
+        "run": failed.id, "status": "failed", "task": "reviews", "seed": 0, "stages": 0,
+        "rows": dict.fromkeys(("train", "valid", "test", "transfer")), "scored_on": None, "scores": {},
+        "gap_recovered": None, "kept": None, "agreement": None, "metric": None, "differences": None,
+        "tests_read": None, "verdict": None,
+    }  # fmt: skip
+
+
+def test_a_stage_found_in_the_cache_does_not_forget_what_it_took() -> None:
+    run = runs.start(epochs=1)
+    run.wait()
+    session.store().append(run.id, [StageEnded("student", 0.01, cached=True), StageEnded("label", 0.2, cached=True)])
+    assert run.stages() == {"data": 0.5, "student": 1.5, "label": 0.2}
+
+
+def test_bad_knobs_make_no_run() -> None:
+    with pytest.raises(KnobError, match="epochs"):
+        runs.start(epochs=0)
+    with pytest.raises(UnknownPart, match="Did you mean"):
+        runs.start(Config.of(seed=1), student="bilstn")
+    assert runs.list_runs() == [] and runs.count() == 0
+
+
+def test_knobs_go_over_a_config() -> None:
+    run = runs.start(Config.of(seed=1, epochs=2), epochs=3, name="  two ")
+    assert (run.config.seed, run.config.epochs, run.name) == (1, 3, "  two ")
+    run.rename(" three ")
+    run.annotate("why")
+    assert (run.name, run.row.note) == ("three", "why")
+    run.rename("")
+    assert run.name.startswith("reviews ")
+
+
+def test_a_run_keeps_its_files_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resumed from another working directory it must still find them."""
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("text,label\na,b\n")
+    Path("mine").mkdir()
+    config = runs.start(task="file", train="rows.csv", teacher="mine", test="lost.csv", epochs=1).config
+    assert (config.train, config.teacher) == (str(tmp_path / "rows.csv"), str(tmp_path / "mine"))
+    assert config.test == "lost.csv" and config.valid is None, "what isn't there is told as it was typed"
+    Path("builtin").mkdir()
+    assert runs.start(teacher="builtin", epochs=1).config.teacher == "builtin"
+    monkeypatch.setenv("SPACE_ID", "a/b")
+    assert runs.start(teacher="mine", epochs=1).config.teacher == "mine"
+
+
+def test_stop_keeps_and_resume_goes_on(home: Path) -> None:
+    run = runs.start(epochs=20, dataset="wait")
+    next(event for event in run.follow() if isinstance(event, Point))
+    assert run.stop() == "stopping" and run.wait() == "stopped"
+    seen = [step for _, step, _ in run.points()[0]]
+    assert 0 < len(seen) < 20 and run.summary
+    (home / "go").touch()
+    assert run.resume().wait() == "finished"
+    assert [step for _, step, _ in run.points()[0]] == list(range(1, 21))
+    assert any(isinstance(event, Note) and event.text == "Resumed." for _, event in run.events())
+
+
+def test_a_deleted_run_is_stopped_hidden_and_restored() -> None:
+    run = runs.start(epochs=1000)
+    run.delete()
+    assert run.wait() == "stopped" and runs.list_runs() == [] and runs.list_runs(hidden=True)[0].id == run.id
+    run.restore()
+    assert runs.list_runs()[0].id == run.id
+
+
+def test_points_are_json() -> None:
+    run = runs.start(epochs=1)
+    run.wait()
+    session.store().append(run.id, [Point("a/b", 1, math.nan), Point("a/b", 2, math.inf), Point("a/b", 3, 1.0)])
+    assert [value for series, _, value in run.points()[0] if series == "a/b"] == [None, None, 1.0]
+
+
+def test_a_run_whose_owner_died_is_not_waited_for() -> None:
+    store = session.store()
+    run = store.create(Config().model_dump(), owner="1-dead")
+    store.move(run, {"queued"}, "running")
+    assert runs.run(run).wait(10) == "interrupted"
+    other = store.create(Config().model_dump(), owner="1-dead")
+    store.move(other, {"queued"}, "running")
+    assert runs.run(other).stop() == "stopped"
+    assert runs.run(run).resume().wait() == "finished"
+
+
+def test_opening_the_app_takes_over_what_was_left() -> None:
+    store = session.store()
+    left = [store.create(Config.of(epochs=1).model_dump(), owner="1-dead") for _ in range(2)]
+    store.move(left[0], {"queued"}, "running")
+    runs.start(epochs=1).wait()
+    assert [runs.run(run).status for run in left] == ["interrupted", "queued"]
+    session.open_app()
+    assert [runs.run(run).wait() for run in left] == ["finished"] * 2
+
+
+def test_what_is_not_there_is_told() -> None:
+    with pytest.raises(UnknownRun):
+        runs.run("nothing")
+    run = runs.start(dataset="user error")
+    run.wait()
+    for ask in (run.student, lambda: inference.ask(run.id, "text"), lambda: inference.export(run.id, "somewhere")):
+        with pytest.raises(UserError, match=r"has no student yet \(failed\)"):
+            ask()
+
+
+def test_parts_tell_their_help() -> None:
+    assert {part.name for part in catalog.shelf("tasks")} >= {"reviews", "file", "hub", "sst2", "mnli", "qqp", "mrpc"}
+    for name in ("tasks", "students", "augment", "vectors", "losses"):
+        assert all(part.help for part in catalog.shelf(name))
+    with pytest.raises(UnknownPart):
+        catalog.shelf("errors")
+    assert catalog.teachers()[0].name == "builtin" and any(one.kind == "suggestion" for one in catalog.teachers())
+
+
+def test_inspect_shows_the_file(toy_config: Config) -> None:
+    seen = preview.inspect(toy_config)
+    assert seen.labels == ("bad", "good") and sum(seen.rows.values()) == 20 and not seen.pair
+    assert set(seen.sample[0]) == {"text", "label"} and seen.sample[0]["label"] in seen.labels
+    assert sum(seen.balance.values()) == seen.rows["train"]
+    assert seen.columns["text"] == "text" and all(level in ("info", "warning") for level, _ in seen.notes)
+    Path(toy_config.train).write_text("text,label\n" + "".join(f"text number {n},{n % 3}\n" for n in range(60)))
+    assert preview.inspect(toy_config).labels == ("0", "1", "2"), "a changed file is read again"
+
+
+def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, tiny_teacher: Path) -> None:
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher)})
+    said = preview.ask_teacher(config, "a warm and funny film")
+    assert set(said["probabilities"]) == {"bad", "good"} and sum(said["probabilities"].values()) == pytest.approx(1)
+    assert len(said["logits"]) == 2 and said["ms"] > 0
+    shown = preview.preview(config, "a warm and funny film with a charming story", n=3)
+    assert shown["text"] == ["a warm and funny film with a charming story"] and len(shown["offspring"]) == 3
+    for child in shown["offspring"]:
+        assert child["text"] != shown["text"] and child["rules"]
+        assert sum(child["probabilities"].values()) == pytest.approx(1)
+    assert len(session.teachers) == 1, "loaded once"
+    without = preview.preview(Config.of(**config.model_dump() | {"fine_tune": True}), n=2)
+    assert "probabilities" not in without and len(without["offspring"]) == 2
+    with pytest.raises(DataError, match="isn't empty"):
+        preview.ask_teacher(config, " ")
+    with pytest.raises(DataError, match="one text"):
+        preview.ask_teacher(config, ("a", "b"))
+    with pytest.raises(UserError, match="after the run"):
+        preview.ask_teacher(Config.of(**config.model_dump() | {"fine_tune": True}), "a text")
+
+
+def test_opening_clears_away_what_was_half_written(home: Path) -> None:
+    old, young = (home / "cache" / "logits" / name for name in (".old", ".young"))
+    teacher, whole = home / "teachers" / ".old", home / "cache" / "logits" / "whole"
+    for folder in (old, young, teacher, whole):
+        folder.mkdir(parents=True)
+    for folder in (old, teacher, whole):
+        os.utime(folder, (0, 0))
+    session.open_app()
+    assert [folder.exists() for folder in (old, young, teacher, whole)] == [False, True, False, True]
+
+
+def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Path) -> None:
+    store = session.store()
+
+    def finished(*said: object) -> str:
+        config = Config().model_dump()
+        del config["students"], config["seeds"]  # knobs that came later
+        run = store.create(config)
+        store.move(run, ["queued"], "running")
+        store.append(run, [*said, StageEnded("student", 7.0), Ended("finished")])
+        return run
+
+    finished()  # says nothing of its teacher
+    finished(Fact("teacher", {"name": "builtin", "parameters": 5}), Fact("validation", {"teacher": 0.75}))
+    imported = finished(Fact("teacher", {"name": "builtin", "parameters": 9}))
+    with store._writing() as db:
+        db["runs"].update(imported, {"origin": "imported"})
+    found = estimates.earlier()
+    assert len(found) == 2  # another machine's seconds are not this one's
+    assert all(run.config["students"] == [] and run.config["seeds"] == 1 for run in found)
+    builtin = next(one for one in catalog.teachers() if one.name == "builtin")
+    assert builtin.accuracy == (0.75, "reviews", "measured")
+
+
+def test_two_teachers_are_kept_and_the_oldest_goes() -> None:
+    made = []
+    for key in ("a", "b", "a", "c", "a", "b"):
+        session.kept(session.predictors, key, lambda key=key: made.append(key) or key)
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_a_notebook_or_script_needs_no_guard(tmp_path: Path) -> None:
+    """Ten lines, straight down, the worker a process."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "from distill_core import start\nfrom distill_core.api import session\n"
+        "from distill_core.runs import process_worker\n"
+        "process_worker.PRELOAD = 'distill_core.cache'; session.pipeline = 'fake_pipeline:distill'\n"
+        "run = start(task='reviews', seed=1, epochs=3)\n"
+        "print('started')\n"
+        "for event in run.follow():\n"
+        "    last = event\n"
+        "print(run.status, last)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120,
+                          cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": "."})  # fmt: skip
+    assert done.stdout == "started\nfinished Ended(status='finished', message='', trace='')\n", done.stderr
+
+
+def test_a_run_whose_process_was_killed_is_not_told_as_running(home):
+    from distill_core.runs.store import Store
+
+    store = Store(home)
+    run = store.create({"task": "reviews"}, owner="nobody-who-lives")
+    assert store.move(run, {"queued"}, "running")
+    assert [one.status for one in runs.list_runs()] == ["interrupted"]
+    assert runs.find(run[:6]).status == "interrupted"
+
+
+def test_what_the_first_question_needs_is_loaded_when_it_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
+
+    def calm() -> bool:
+        looks.append(bool(session.augmenters or session.teachers))
+        return len(looks) > 3
+
+    for shelf in (session.teachers, session.augmenters):
+        shelf.clear()
+    monkeypatch.setattr(preview, "PAUSE", 0.01)
+    preview.warm_up(calm)
+    until = time.monotonic() + 60
+    while not session.augmenters:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert session.teachers and looks == [False] * (3 + len(preview.HEAVY) + 1)

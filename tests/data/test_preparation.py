@@ -1,0 +1,293 @@
+"""What passes the door, what is cut, dropped and counted, and the sentence for what may not pass."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from distill_core.config.schema import Config
+from distill_core.data.dataset import Data, Raw, Rows
+from distill_core.data.overlap import words
+from distill_core.data.preparation import prepare
+from distill_core.errors import DataError, KnobError
+
+
+def rows(number: int, classes: int = 2, word: str = "row", **more: object) -> Rows:
+    """Distinct texts that contain no one another, labels in turn."""
+    texts = [(f"{word} {index} says thing {index}",) for index in range(number)]
+    return Rows(texts, [f"class {index % classes}" for index in range(number)], **more)
+
+
+def made(train: Rows, *, config: dict | None = None, **raw: object) -> Data:
+    return prepare(Raw(train, **raw), Config.of(**(config or {})))
+
+
+def said(found: Data, level: str | None = None) -> str:
+    return "\n".join(text for kind, text in found.notes if level in (None, kind))
+
+
+def everything(found: Data) -> list[set[tuple[str, ...]]]:
+    return [set(found.train.texts), set(found.valid.texts), set(found.test.texts), set(found.unlabelled)]
+
+
+def test_missing_splits_are_cut_seeded_stratified_and_reported() -> None:
+    found = made(rows(200, 4))
+    assert [len(split) for split in (found.train, found.valid, found.test)] == [140, 20, 40]
+    assert Counter(found.test.labels) == {0: 10, 1: 10, 2: 10, 3: 10}
+    assert sum(map(len, everything(found))) == 200 == len(set.union(*everything(found)))
+    assert "no test split: 40 rows were cut from train" in said(found)
+    assert "no validation split: 20 rows were cut" in said(found)
+    assert made(rows(200, 4)).fingerprint() == found.fingerprint()
+    assert set(made(rows(200, 4), config={"seed": 1}).test.texts) != set(found.test.texts)
+
+
+def test_only_what_is_missing_is_cut() -> None:
+    found = made(rows(100), test=rows(10, word="held"))
+    assert [len(split) for split in (found.train, found.valid, found.test)] == [90, 10, 10]
+    found = made(rows(100), valid=rows(10, word="held"))
+    assert [len(split) for split in (found.train, found.valid, found.test)] == [80, 10, 20]
+    assert found.scored_on == "test"
+    assert made(rows(100), test=rows(10, word="held"), scored_on="validation").scored_on == "validation"
+
+
+def test_cut_rows_share_no_phrase_with_training_or_transfer_text() -> None:
+    texts, labels = [], []
+    for index in range(120):
+        sentence = f"number {index} is a long sentence about thing {index} indeed"
+        for text in (sentence, " ".join(sentence.split()[4:]), f"about thing {index}"):
+            texts.append((text,))
+            labels.append("good" if index % 2 else "bad")
+    pool = [(f"they talk about thing {index} a lot",) for index in range(120)]
+    found = made(Rows(texts, labels), unlabelled=pool)
+    assert len(found.test) > 30
+    free = [f" {' '.join(words(text[0]))} " for text in [*found.train.texts, *found.unlabelled]]
+    for text in [*found.valid.texts, *found.test.texts]:
+        held = f" {' '.join(words(text[0]))} "
+        assert not any(held in other or other in held for other in free)
+    assert 0 < len(found.unlabelled) < 120 and "taken out of the transfer set" in said(found, "warning")
+
+
+def test_pairs_are_cut_by_shared_sentences() -> None:
+    texts = [(f"premise {index // 3}", f"hypothesis {index}") for index in range(150)]
+    found = made(Rows(texts, ["a", "b", "c"] * 50))
+    premises = [{text[0] for text in split.texts} for split in (found.train, found.valid, found.test)]
+    assert found.pair and len(found.test) == 30
+    assert sum(map(len, premises)) == len(set.union(*premises))
+
+
+def test_test_texts_never_reach_training() -> None:
+    """The mistake of training on what is scored, in every way in which a test text could come back."""
+    held = Rows([("The Same Text",), ("another held text",), ("third",)], ["class 0", "class 1", "class 0"])
+    train = rows(30)
+    train = Rows([*train.texts, ("the  same text",), ("fine and new",)], [*train.labels, "class 1", None])
+    found = made(train, test=held, valid=Rows([("third",), ("choosing",)], ["class 0", "class 1"]),
+                 unlabelled=[("ANOTHER held text",), ("a free text",), ("choosing",)])  # fmt: skip
+    free = {tuple(side.casefold() for side in text) for text in [*found.train.texts, *found.unlabelled]}
+    assert not free & {tuple(" ".join(side.casefold().split()) for side in text) for text in found.test.texts}
+    assert found.valid.texts == [("choosing",)]
+    assert found.unlabelled == [("fine and new",), ("a free text",)]
+    assert len(found.test) == 3
+    assert "1 row of train also stands in test and was taken out of train (row 31)" in said(found, "warning")
+    assert "1 row of validation also stands in test" in said(found, "warning")
+    assert "2 unlabelled texts also in validation or test" in said(found, "warning")
+
+
+def test_a_pair_is_the_same_either_way_round() -> None:
+    train = Rows([(f"a {n}", f"b {n}") for n in range(20)], ["x", "y"] * 10)
+    found = made(train, test=Rows([("b 3", "a 3"), ("c", "d")], ["x", "y"]), valid=Rows([("e", "f")], ["x"]))
+    assert ("a 3", "b 3") not in found.train.texts and len(found.train) == 19
+
+
+def test_duplicates_are_merged_and_contradictions_left_to_the_teacher() -> None:
+    train = rows(20)
+    train = Rows(
+        [*train.texts, ("twice",), ("twice",), ("both",), ("both",)], [*train.labels, *["class 0"] * 3, "class 1"]
+    )
+    found = made(train, test=rows(2, word="t"), valid=rows(2, word="v"))
+    assert found.train.texts.count(("twice",)) == 1 and ("both",) not in found.train.texts
+    assert found.unlabelled == [("both",)]
+    assert "1 row of train repeated another" in said(found, "info")
+    assert "1 text of train with two different labels (rows 23 (class 0) + 24 (class 1))" in said(found, "warning")
+
+
+def test_contradictions_in_what_is_scored_are_told_and_kept() -> None:
+    held = Rows([("odd",), ("Odd",), ("even",)], ["class 0", "class 1", "class 0"])
+    found = made(rows(20), test=held, valid=rows(2, word="v"))
+    assert len(found.test) == 3
+    assert "2 rows of test hold a text that also stands with another label (rows 1, 2)" in said(found, "warning")
+
+
+def test_rows_without_a_label_become_transfer_text() -> None:
+    train = rows(40)
+    train = Rows([*train.texts, ("no label here",), ("nor here",)], [*train.labels, None, " "])
+    found = made(train, test=rows(2, word="t"), valid=rows(2, word="v"))
+    assert found.unlabelled == [("no label here",), ("nor here",)]
+    assert "2 rows of train without a label became transfer text" in said(found)
+
+
+def test_the_limit_keeps_each_class_its_share_and_touches_nothing_else() -> None:
+    train = Rows([(f"text {n} here {n}",) for n in range(1000)], ["a"] * 900 + ["b"] * 95 + ["c"] * 5)
+    whole, some = made(train), made(train, config={"limit": 50})
+    assert (some.test, some.valid) == (whole.test, whole.valid)
+    assert len(some.train) == 50 and set(some.train.texts) < set(whole.train.texts)
+    assert Counter(some.train.labels) == {0: 45, 1: 4, 2: 1}
+    assert some.unlabelled == []
+    count = len(whole.train)
+    dropped = (
+        f"50 of {count} labelled training rows kept; the other {count - 50} are dropped, not used as transfer text"
+    )
+    assert dropped in said(some)
+    assert made(train, config={"limit": 50, "seed": 3}).train != some.train
+    assert made(train, config={"limit": 3}).train.labels == [0, 1, 2]
+    assert len(made(train, config={"limit": 5000}).train) == count
+    with pytest.raises(KnobError, match="limit can't be 2: the task has 3 classes.*Set it to 3"):
+        made(train, config={"limit": 2})
+
+
+def test_classes_stand_in_a_lasting_order() -> None:
+    def order(*labels: str, **raw: object) -> tuple[str, ...]:
+        train = Rows([(f"text {n} it is {n}",) for n in range(60)], list(labels) * (60 // len(labels)))
+        return made(train, **raw).labels
+
+    assert order("10", "9", "-1") == ("-1", "9", "10")
+    assert order("b", "a", "10") == ("10", "a", "b")
+    assert order("2", "--1") == ("--1", "2"), "no number"
+    assert order("b", "a", labels=("b", "never", "a")) == ("b", "a")
+
+
+def test_texts_are_stripped_and_half_characters_replaced() -> None:
+    train = rows(30)
+    found = made(Rows([*train.texts, (" \ud800x  ",)], [*train.labels, " class 1\n"]), test=rows(2, word="t"),
+                 valid=rows(2, word="v"))  # fmt: skip
+    assert found.train.texts[-1] == ("?x",) and found.train.labels[-1] == 1
+
+
+def test_the_fingerprint_follows_what_training_on_labelled_rows_depends_on() -> None:
+    fixed = {"valid": rows(4, word="v"), "test": rows(4, word="t")}
+    base = made(rows(50), **fixed)
+    others = [made(rows(50), config={"limit": 10}, **fixed), made(rows(50, word="line"), **fixed),
+              made(rows(50), config={"language": "de"}, **fixed), made(rows(50, 3), **fixed),
+              made(rows(50), **{**fixed, "valid": rows(5, word="v")})]  # fmt: skip
+    assert len({base.fingerprint(), *(other.fingerprint() for other in others)}) == 6
+    same = made(rows(50), **{**fixed, "test": rows(6, word="t")}, unlabelled=[("more",)], notes=["hello"])
+    assert same.fingerprint() == base.fingerprint() and ("info", "hello") in same.notes
+
+
+BAD = [
+    (Rows([("a",), ("",)], ["x", "y"], "f.csv", [2, 9]), "Row 9 of f.csv has no text. Fill it in or delete the row"),
+    (Rows([("a", "b"), ("a", " ")], ["x", "y"], "f.csv", [2, 3]), "Row 3 of f.csv has no second text"),
+    (Rows([("a",), ("b" * 20_001,)], ["x", "y"], "f.csv"), "Row 2 of f.csv has a text of 20,001 characters; at most"),
+    (Rows([("a",), ("b",)], ["x", "y" * 65], "f.csv"), "Row 2 of f.csv has the label 'y*'…, which looks like a text"),
+    (Rows([("a",), ("b",)], ["x", "x"], "f.csv"), "All 2 labelled rows of f.csv have the label 'x'.*two classes"),
+    (Rows([("a",), ("b",), ("c",)], ["x", "x", "y"], "f.csv", [2, 3, 4]), "Row 4 of f.csv is the only one with"),
+    (Rows([("a",), ("b",)], [None, None], "f.csv"), "No row of train has a label. Choose the column"),
+    (Rows([], [], "f.csv"), "f.csv holds no rows"),
+    (Rows([("a",), ("b", "c")], ["x", "y"]), "Some rows hold one text and some two"),
+    (Rows([(f"t {n}",) for n in range(250)], [str(n) for n in range(250)], "f.csv"), "250 different values"),
+    (Rows([(f"t {n}",) for n in range(4)], ["x", "y"] * 2), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("train", "words"), BAD)
+def test_bad_rows_are_one_sentence_with_row_and_way_out(train: Rows, words: str | None) -> None:
+    if words is None:  # four rows are enough for each split to have one, or the sentence says what to do
+        with pytest.raises(DataError, match="too few .* Give more rows, or a file of validation rows"):
+            made(train)
+        return
+    with pytest.raises(DataError, match=words) as caught:
+        made(train)
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (
+            {"test": Rows([("new",)], ["class 9"], "t.csv")},
+            "Row 1 of t.csv has the label 'class 9', which no training row has",
+        ),
+        ({"test": Rows([("new",)], [None], "t.csv")}, "No row of t.csv has a label, so it can't be the test split"),
+        ({"labels": ("class 0", "other")}, "Row 2 of train has the label 'class 1'; this task knows class 0, other"),
+        ({"test": rows(20)}, "Every row of train also stands in test"),
+    ],
+)
+def test_splits_that_do_not_fit_are_one_sentence(raw: dict, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        made(rows(20), **raw)
+
+
+def test_a_source_nobody_can_mend_loses_its_bad_rows_and_says_so() -> None:
+    train = rows(40)
+    train = Rows([*train.texts, ("",), ("x" * 30_000,)], [*train.labels, "class 0", "class 1"], "owner/set", None, True)
+    found = made(train)
+    assert sum(len(split) for split in (found.train, found.valid, found.test)) == 40
+    assert "1 row of owner/set left out: no text" in said(found, "warning")
+    assert "1 row of owner/set left out: more than 20,000 characters" in said(found, "warning")
+
+
+def test_labels_that_differ_by_case_alone_are_pointed_out() -> None:
+    found = made(Rows([(f"text {n} is {n}",) for n in range(60)], ["Good", "good", "bad"] * 20))
+    assert len(found.labels) == 3 and "'Good', 'good' differ by case alone" in said(found, "warning")
+
+
+@pytest.mark.parametrize("name", ["more.txt", "more.csv", "more.jsonl"])
+def test_unlabelled_texts_come_from_any_file(name: str, tmp_path: Path) -> None:
+    texts = ["a new text", "row 3 says thing 3", "a new text", "t 0 says thing 0"]
+    path = tmp_path / name
+    if name == "more.txt":
+        path.write_text("\n".join([*texts, ""]))
+    elif name == "more.csv":
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([("id", "text"), *enumerate(texts)])
+    else:
+        path.write_text("\n".join(json.dumps({"text": text, "n": 1}) for text in texts))
+    found = made(rows(20), test=rows(2, word="t"), valid=rows(2, word="v"), config={"unlabelled": str(path)})
+    assert found.unlabelled == [("a new text",)]
+    assert f"4 unlabelled texts read from {name}, column 'text'" in said(found)
+    assert "1 unlabelled text also in validation or test: taken out" in said(found, "warning")
+
+
+def test_unlabelled_pairs_need_two_columns(tmp_path: Path) -> None:
+    train = Rows([(f"a {n}", f"b {n}") for n in range(30)], ["x", "y"] * 15)
+    path = tmp_path / "more.csv"
+    path.write_text("left,right\nu,v\n")
+    found = made(train, columns={"text": "left", "text2": "right"}, config={"unlabelled": str(path)})
+    assert found.unlabelled == [("u", "v")]
+    (tmp_path / "more.txt").write_text("just one\n")
+    with pytest.raises(DataError, match="more.txt has one text column, but this task needs pairs"):
+        made(train, config={"unlabelled": str(tmp_path / "more.txt")})
+
+
+def test_the_data_room_loads_without_the_heavy_libraries() -> None:
+    heavy = "{'torch', 'transformers', 'datasets', 'huggingface_hub', 'pandas', 'pyarrow'}"
+    rooms = "distill_core.data.preparation, distill_core.hub.models, distill_core.hub.datasets"
+    code = f"import sys, {rooms}; print({heavy} & {{*sys.modules}})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_every_task_names_its_constants() -> None:
+    from distill_core.registry import TASKS
+
+    for name in ("file", "hub", "sst2", "cola", "mnli", "qqp", "mrpc"):
+        assert TASKS.help(name).endswith(".")
+        module = TASKS.get(name)
+        assert module.METRIC and all(
+            hasattr(module, constant) for constant in ("TEACHER", "LABELS", "PAIR", "LANGUAGE")
+        )
+
+
+def test_a_row_that_the_limit_drops_may_come_back_as_an_unlabelled_text() -> None:
+    given = rows(200)
+    pool = [*given.texts, ("one text more",)]
+    fixed = {"valid": rows(10, word="v"), "test": rows(10, word="t")}
+    found = made(given, config={"limit": 20}, unlabelled=pool, **fixed)
+    assert len(found.train) == 20 and len(found.unlabelled) == 181
+    assert not set(found.train.texts) & set(found.unlabelled)
+    assert made(given, unlabelled=pool, **fixed).unlabelled == [("one text more",)]
+    cut = made(given, config={"limit": 20}, unlabelled=pool)
+    held = set(cut.valid.texts) | set(cut.test.texts)
+    assert not held & set(cut.unlabelled) and len(cut.unlabelled) == 201 - 20 - len(held)

@@ -1,0 +1,120 @@
+"""What a run will cost: the arithmetic on its own, and a survey of the toy against the run that follows."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill_core.cache import Cache
+from distill_core.config.schema import Config
+from distill_core.estimation import cost
+from distill_core.estimation.cost import Earlier, Paces, estimate, grown
+from distill_core.events import STAGES
+
+COUNTS = {
+    "train": 1000, "valid": 100, "test": 200, "unlabelled": 500, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
+    "size": {"labelled": 100.0, "unlabelled": 50.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7, 2.4],
+}  # fmt: skip
+PACES = Paces(COUNTS, {"size": 1e-5, "load": 0.5}, {"step": 0.02, "row": 1e-4, "memory": 500_000_000})
+
+
+def earlier(config: Config, texts: int = 3200, steps: int = 200, **stages: float) -> Earlier:
+    seconds = dict.fromkeys(STAGES, 1.0) | stages
+    return Earlier(config.model_dump(), {name: (took, False) for name, took in seconds.items()}, texts, steps, 600)
+
+
+def test_nothing_is_told_while_nothing_is_known() -> None:
+    assert estimate(Config(), Paces()) is None
+    assert estimate(Config(), Paces(COUNTS)) is None  # how long the teacher takes nobody knows
+    assert Paces(COUNTS).whole is False and PACES.whole
+
+
+def test_passes_multiply_the_labelled_texts_up_to_the_limit() -> None:
+    def texts(**knobs: Any) -> int:
+        return estimate(Config.of(**knobs), PACES).texts
+
+    assert texts(n_iter=0) == 1500
+    assert texts(n_iter=2) == 1500 + 1700
+    assert texts(n_iter=3) < texts(n_iter=6) < 1500 + 6000  # beyond what was tried: still more, but fewer each time
+    assert texts(n_iter=3, transfer_limit=2000) == 2000
+    assert texts(n_iter=3, transfer_limit=10) == 1000  # labelled rows are never cut
+
+
+def test_more_passes_make_ever_fewer_texts() -> None:
+    sums = [grown([0.0, 0.9, 1.7, 2.4], passes) for passes in range(12)]
+    gains = [after - before for before, after in zip(sums, sums[1:], strict=False)]
+    assert sums[:4] == [0.0, 0.9, 1.7, 2.4]
+    assert all(later < sooner and later > 0 for sooner, later in zip(gains, gains[1:], strict=False))
+
+
+def test_seconds_follow_what_was_measured() -> None:
+    told = estimate(Config.of(n_iter=0, epochs=2, batch=50, evaluations=10), PACES)
+    assert told.steps == 2 * math.ceil(1500 / 50)
+    assert told.stages["student"] == pytest.approx(60 * 0.02 + 10 * 100 * 1e-4)
+    assert told.stages["label"] == pytest.approx(1000 * 100e-5 + 500 * 50e-5)
+    assert told.low < told.seconds < told.high
+    assert told.rests_on == "survey" and told.memory > 500_000_000
+    assert estimate(Config.of(control=False), PACES).stages["control"] == 0
+
+
+def test_an_earlier_run_of_the_like_is_believed_before_a_survey() -> None:
+    before = earlier(Config.of(seed=1), control=8.0, student=10.0, label=6.4)
+    told = estimate(Config.of(seed=2, epochs=1), PACES, [before])
+    assert told.stages["student"] == pytest.approx(10.0 / 200 * told.steps)
+    assert told.stages["label"] == pytest.approx(6.4 / 3200 * told.texts)
+    assert (told.rests_on, told.runs, told.cached) == ("runs", 1, ())
+    other = estimate(Config.of(seed=2, hidden=200), PACES, [before])  # another student goes at another pace
+    assert other.stages["student"] == pytest.approx(other.steps * 0.02 + 20 * 100 * 1e-4)
+    assert other.rests_on == "survey"
+
+
+def test_what_an_earlier_run_left_behind_costs_nothing_again() -> None:
+    before = earlier(Config())
+    again = estimate(Config.of(loss="soft_kl"), Paces(), [before])  # known whole without any survey
+    assert again.cached == ("control", "label") and again.texts == 3200 and again.memory == 600
+    assert estimate(Config.of(lr=0.01), PACES, [before]).cached == ("label",)  # the control learns anew
+    assert estimate(Config.of(n_iter=5), PACES, [before]).cached == ()
+    tuned = Config.of(fine_tune=True, teacher="a/b")
+    assert "teacher" in estimate(tuned, Paces(), [earlier(tuned, teacher=900.0)]).cached
+
+
+def test_a_teacher_that_is_not_here_leaves_more_doubt() -> None:
+    far = Paces(COUNTS, {"size": 1e-3, "load": 5.0, "far": True}, PACES.student)
+    told = estimate(Config(), far)
+    assert told.rests_on == "size" and told.high / told.seconds > estimate(Config(), PACES).high / told.seconds
+
+
+def test_a_survey_counts_what_the_run_then_makes(toy_config: Config, tiny_teacher: Path, tmp_path: Path) -> None:
+    from distill_core import pipeline
+    from distill_core.estimation import profiling
+
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "n_iter": 2})
+    cache = Cache(tmp_path / "cache")
+    list(profiling.survey(config, tmp_path, cache))
+    told = estimate(config, cost.paces(config, cache))
+    run = list(pipeline.distill(config, tmp_path / "run", cache))
+    made = next(event.value["texts"] for event in run if event.kind == "fact" and event.name == "transfer")
+    summary = next(event.summary for event in run if event.kind == "compared")
+    assert told.labelled == summary["rows"]["train"]
+    assert told.texts == pytest.approx(made, rel=0.2)
+    assert all(told.stages[stage] > 0 for stage in STAGES) and told.memory > 50_000_000
+
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("cache/pace-*/*/*")}
+    longer = Config.of(**config.model_dump() | {"epochs": 9})
+    list(profiling.survey(longer, tmp_path, cache))  # nothing of it is new
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("cache/pace-*/*/*")} == before
+    assert estimate(longer, cost.paces(longer, cache)).steps > told.steps
+
+
+def test_a_survey_downloads_no_teacher(toy_config: Config, fake_hub: Any, tmp_path: Path) -> None:
+    from distill_core.estimation import profiling
+
+    known, unknown = "google-bert/bert-base-uncased", "nobody/knows"
+    cache = Cache(tmp_path / "cache")
+    for name in (known, unknown):
+        config = Config.of(**toy_config.model_dump() | {"teacher": name})
+        list(profiling.survey(config, tmp_path, cache))
+        told = estimate(config, cost.paces(config, cache))
+        assert told is None if name == unknown else told.rests_on == "size" and told.stages["label"] > 0
+    assert fake_hub.requests == []

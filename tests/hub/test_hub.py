@@ -1,0 +1,352 @@
+"""The Hub's real loading code against a small fake Hub: what is fetched, what is refused, and in which words."""
+
+import io
+import itertools
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from fake_hub import COMMIT, FakeHub
+
+from distill_core.data import hub_datasets
+from distill_core.errors import HubError
+from distill_core.hub import client, datasets, models
+
+_ids = (f"someone/thing-{number}" for number in itertools.count())
+CSV = b"text,label\na fine film,good\na dull film,bad\n"
+
+
+@pytest.fixture
+def id() -> str:
+    """An id that no other test has left in the cache."""
+    return next(_ids)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of those that this thread would have made between tries."""
+    made: list[float] = []
+    here, sleep = threading.get_ident(), time.sleep
+    monkeypatch.setattr(time, "sleep", lambda s: made.append(s) if threading.get_ident() == here else sleep(s))
+    return made
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pauses between tries."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+
+def files_asked(fake_hub: FakeHub) -> set[str]:
+    return {path.partition(f"/resolve/{COMMIT}/")[2] for _, path in fake_hub.requests if "/resolve/" in path}
+
+
+@pytest.mark.parametrize(
+    ("given", "id"),
+    [
+        ("stillroom/minilm-l6-sst2", "stillroom/minilm-l6-sst2"),
+        (" bert-base-uncased ", "bert-base-uncased"),
+        ("https://huggingface.co/google/mobilebert-uncased", "google/mobilebert-uncased"),
+        ("https://huggingface.co/datasets/nyu-mll/glue/viewer/sst2?row=3", "nyu-mll/glue"),
+        ("https://hf.co/a_b/c.d/tree/main", "a_b/c.d"),
+    ],
+)
+def test_ids_and_pasted_addresses_are_understood(given: str, id: str) -> None:
+    assert client.parse_id(given) == id
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", " ", "/", "a/", "/a", "a/b/c", "../up", "a/../b", "..", ".", "./here", "/etc/passwd", "~/x", "a\\b", "C:\\x",
+     "a b/c", "a\nb/c", "a--b", "x/a--b", "-a/b", "a/-b", "a/b-", ".a/b", "a/b.", "a/b:c", "a/b?x", "a/b#x", "a/b%2e",
+     "é/b", "a/\u202eb", "a/\0", "file:///etc", "hf://a/b", "https://evil.example/a/b", "http://127.0.0.1/a", "s3://a/b",
+     "a@b", "a" * 97, "$(id)/x"],
+)  # fmt: skip
+def test_what_is_no_id_is_refused_without_a_request(given: str, fake_hub: FakeHub) -> None:
+    assert not client.is_id(given)
+    for door in (models.model_folder, datasets.dataset_rows):
+        with pytest.raises(HubError, match="not an id on the Hub"):
+            door(given)
+    assert fake_hub.requests == []
+
+
+def test_a_model_comes_pinned_and_with_only_the_files_it_needs(fake_hub: FakeHub, id: str, tiny_teacher: Path) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    fake_hub.model(id, tiny_teacher)
+    for name in ("modeling_evil.py", "pytorch_model.bin", "onnx/model.safetensors", "README.md", "tf_model.h5"):
+        fake_hub.repos["models", id][name] = b"not for us"
+    folder = models.model_folder(id)
+    assert folder.name == COMMIT
+    assert {path.name for path in folder.iterdir()} == {path.name for path in tiny_teacher.iterdir()}
+    assert files_asked(fake_hub) <= {path.name for path in tiny_teacher.iterdir()}
+    model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
+    assert model.config.id2label == {0: "bad", 1: "good"}
+    assert AutoTokenizer.from_pretrained(folder, local_files_only=True).tokenize("superb xi") == ["superb", "x", "##i"]
+
+
+def test_the_owners_token_stays_here(fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    fake_hub.model(id, tiny_teacher)
+    models.model_folder(id)
+    datasets.dataset_rows(fake_hub.add("datasets", id, {"train.csv": CSV}))
+    assert fake_hub.headers and not any("authorization" in map(str.lower, headers) for headers in fake_hub.headers)
+
+
+def test_a_flipped_bit_is_refused_deleted_and_mended_by_trying_again(
+    fake_hub: FakeHub, id: str, tiny_teacher: Path
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    fake_hub.fail("flip", match="model.safetensors", times=1)
+    with pytest.raises(HubError, match=rf"{id} was damaged \(model.safetensors.*Try again"):
+        models.model_folder(id)
+    folder = models.model_folder(id)
+    assert (folder / "model.safetensors").read_bytes() == (tiny_teacher / "model.safetensors").read_bytes()
+
+
+def test_damage_in_the_cache_is_found_without_the_hub(
+    fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    weights = (models.model_folder(id) / "model.safetensors").resolve()
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(HubError, match="damaged"):
+        models.model_folder(id)
+    assert not weights.exists()
+    with pytest.raises(HubError, match="offline"):
+        models.model_folder(id)
+
+
+def test_offline_a_cached_model_loads_without_one_request(
+    fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    folder = models.model_folder(id)
+    fake_hub.requests.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert models.model_folder(id) == folder
+    with pytest.raises(HubError, match="runs offline and someone/else is not stored here"):
+        models.model_folder("someone/else")
+    assert fake_hub.requests == []
+
+
+FAULTS = [
+    ({"kind": "status", "status": 403, "error": "GatedRepo"}, "is gated"),
+    ({"kind": "status", "status": 401, "error": "RepoNotFound"}, "There is no .* on the Hub, or it is private"),
+    ({"kind": "status", "status": 403, "error": "disabled"}, "has been disabled"),
+    ({"kind": "status", "status": 500}, r"does not answer well just now \(500"),
+    ({"kind": "status", "status": 429}, r"does not answer well just now \(429"),
+    ({"kind": "reset"}, "cannot be reached"),
+    ({"kind": "hang"}, "cannot be reached"),
+    ({"kind": "portal"}, "proxy or log-in page"),
+]
+
+
+@pytest.mark.parametrize(("fault", "words"), FAULTS, ids=lambda value: value if isinstance(value, str) else "")
+def test_every_fault_at_the_door_is_one_quick_sentence(
+    fault, words, fake_hub: FakeHub, id: str, pauses, monkeypatch
+) -> None:
+    if fault["kind"] == "hang":
+        monkeypatch.setattr(client, "ANSWER", 0.5)
+    fake_hub.fail(**fault)
+    for door in (models.model_folder, datasets.dataset_rows):
+        with pytest.raises(HubError, match=words) as caught:
+            door(id)
+        assert len(fake_hub.requests) == 1 and not pauses, "asked again"
+        fake_hub.requests.clear()
+        assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+    assert not fake_hub.outwaited
+
+
+def test_a_refused_connection_is_told_at_once(fake_hub: FakeHub, id: str, pauses, monkeypatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(HubError, match="cannot be reached for .*built-in example"):
+        models.model_folder(id)
+    assert not pauses, "tried again"
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "status", "status": 503}, {"kind": "portal"}])
+def test_what_is_cached_outlives_the_hub(fault, fake_hub: FakeHub, id: str, pauses, tiny_teacher: Path) -> None:
+    fake_hub.model(id, tiny_teacher)
+    fake_hub.add("datasets", id, {"train.csv": CSV})
+    folder, rows = models.model_folder(id), datasets.dataset_rows(id)
+    fake_hub.fail(**fault)
+    fake_hub.requests.clear()
+    assert models.model_folder(id) == folder
+    assert datasets.dataset_rows(id)["train"].to_dict() == rows["train"].to_dict()
+    assert len(fake_hub.requests) == 2 and not pauses, "asked again"
+
+
+def test_but_a_model_that_is_gone_is_told_even_when_cached(fake_hub: FakeHub, id: str, tiny_teacher: Path) -> None:
+    fake_hub.model(id, tiny_teacher)
+    models.model_folder(id)
+    fake_hub.repos.clear()
+    with pytest.raises(HubError, match="no model"):
+        models.model_folder(id)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "short", "match": "model.safetensors"}, "broke off. Try again"),
+        ({"kind": "status", "status": 500, "match": "model.safetensors"}, "does not answer well"),
+        ({"kind": "status", "status": 403, "error": "GatedRepo", "match": "model.safetensors"}, "gated"),
+        ({"kind": "reset", "match": "model.safetensors"}, "broke off. Try again"),
+    ],
+)
+def test_a_download_that_fails_midway_is_one_sentence(
+    fault, words, fake_hub: FakeHub, id: str, tiny_teacher: Path, no_waiting
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    fake_hub.fail(**fault)
+    with pytest.raises(HubError, match=words):
+        models.model_folder(id)
+    fake_hub.faults.clear()
+    assert (models.model_folder(id) / "model.safetensors").is_file()
+
+
+def test_no_request_may_be_silent_for_ever(fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch) -> None:
+    import httpx2
+    from huggingface_hub import HfApi
+
+    monkeypatch.setattr(client, "SILENCE", 0.3)
+    client._library()
+    fake_hub.fail("hang")
+    with pytest.raises(httpx2.ReadTimeout):
+        HfApi().repo_info(id, timeout=None)  # as transformers asks
+
+
+def test_pickled_weights_need_consent_and_a_machine_of_ones_own(
+    fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    files = fake_hub.repos["models", id]
+    files["pytorch_model.bin"] = files.pop("model.safetensors")
+    with pytest.raises(HubError, match="only as .bin.*consent with allow_pickle"):
+        models.model_folder(id)
+    monkeypatch.setenv("SPACE_ID", "someone/space")
+    for consent in (True, False):
+        with pytest.raises(HubError, match="public host never reads"):
+            models.model_folder(id, allow_pickle=consent)
+    monkeypatch.delenv("SPACE_ID")
+    assert (models.model_folder(id, allow_pickle=True) / "pytorch_model.bin").is_file()
+
+
+def test_sharded_weights_come_whole(fake_hub: FakeHub, id: str) -> None:
+    shards = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    index = json.dumps({"weight_map": {"a": shards[0], "b": shards[1]}}).encode()
+    files = {"config.json": b"{}", "model.safetensors.index.json": index, shards[0]: b"one", shards[1]: b"two"}
+    fake_hub.add("models", id, files)
+    assert {path.name for path in models.model_folder(id).iterdir()} == set(files)
+
+
+@pytest.mark.parametrize(
+    ("files", "info", "words"),
+    [
+        ({"model.safetensors": b"x"}, {}, "no config.json, so it is not a model"),
+        ({"config.json": b"{}"}, {}, "no weights in safetensors"),
+        ({"config.json": b"{}", "adapter_model.safetensors": b"x", "adapter_config.json": b"{}"}, {}, "an adapter"),
+        ({"config.json": b"{}", "model.safetensors": b"x"}, {"gated": "manual"}, "is gated"),
+        ({"config.json": b"{}", "model.safetensors": b"x"}, {"disabled": True}, "has been disabled"),
+    ],
+)
+def test_what_is_no_usable_model_is_refused_before_a_download(files, info, words, fake_hub: FakeHub, id: str) -> None:
+    fake_hub.add("models", id, files, **info)
+    with pytest.raises(HubError, match=words):
+        models.model_folder(id)
+    assert files_asked(fake_hub) == set()
+
+
+def test_a_model_too_large_is_refused_before_a_download(fake_hub: FakeHub, id: str, monkeypatch) -> None:
+    monkeypatch.setattr(models, "MODEL_BYTES", 10)
+    fake_hub.add("models", id, {"config.json": b"{}", "model.safetensors": b"x" * 11})
+    with pytest.raises(HubError, match="Choose a smaller one"):
+        models.model_folder(id)
+    assert files_asked(fake_hub) == set()
+
+
+def test_a_data_set_arrives_with_its_classes_as_words(fake_hub: FakeHub, id: str) -> None:
+    from datasets import ClassLabel, Dataset, Features, Sequence, Value
+
+    features = Features(
+        {"text": Value("string"), "label": ClassLabel(names=["no", "yes"]), "score": Value("float64"),
+         "tags": Sequence(Value("string"))}
+    )  # fmt: skip
+    rows = Dataset.from_dict(
+        {"text": ["a", "b", None], "label": [1, 0, -1], "score": [1.0, 2.5, None], "tags": [[], ["x"], []]}, features
+    )
+    buffer = io.BytesIO()
+    rows.to_parquet(buffer)
+    fake_hub.add("datasets", id, {"data/train-00000-of-00001.parquet": buffer.getvalue()})
+    table = hub_datasets.as_table(datasets.dataset_rows(id)["train"], "x")
+    assert table.columns == ("text", "label", "score")
+    assert table.rows == [("a", "yes", "1"), ("b", "no", "2.5"), (None, None, None)]
+    assert table.left_out == ("tags",)
+    assert hub_datasets.as_table(rows, "x", {"label": ("nein", "ja")}).column("label") == ["ja", "nein", None]
+
+
+def card(*names: str) -> bytes:
+    configs = "".join(f"- config_name: {name}\n  data_files: {name}.csv\n" for name in names)
+    return f"---\nconfigs:\n{configs}---\nA card.\n".encode()
+
+
+def test_a_missing_subset_is_answered_with_the_names(fake_hub: FakeHub, id: str) -> None:
+    fake_hub.add("datasets", id, {"README.md": card("red", "blue"), "red.csv": CSV, "blue.csv": CSV})
+    with pytest.raises(HubError, match=r"has several subsets. Name one with subset: red, blue\."):
+        datasets.dataset_rows(id)
+    with pytest.raises(HubError, match=r"has no subset 'green'. Name one with subset: red, blue\."):
+        datasets.dataset_rows(id, "green")
+    assert datasets.dataset_rows(id, "blue")["train"]["label"][:] == ["good", "bad"]
+
+
+@pytest.mark.parametrize(
+    "path", ["http://127.0.0.1:1/x.csv", "/etc/passwd", "../other/x.csv", "file:///etc/passwd", "~/x"]
+)
+def test_a_card_that_points_elsewhere_is_refused(path: str, fake_hub: FakeHub, id: str) -> None:
+    text = f"---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: {path!r}\n---\n"
+    fake_hub.add("datasets", id, {"README.md": text.encode(), "x.csv": CSV})
+    with pytest.raises(HubError, match="points to files outside itself"):
+        datasets.dataset_rows(id)
+
+
+def test_a_folder_of_the_same_name_is_not_read(fake_hub: FakeHub, id: str, tmp_path: Path, monkeypatch) -> None:
+    trap = tmp_path / id
+    trap.mkdir(parents=True)
+    (trap / "train.csv").write_text("text,label\nsecret,1\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HubError, match="no data set"):
+        datasets.dataset_rows(id)
+    fake_hub.add("datasets", id, {"train.csv": CSV})
+    assert datasets.dataset_rows(id)["train"]["text"][:] == ["a fine film", "a dull film"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"{name}.py": b"print('ran')"}, "made by a script, which is never run"),
+        ({"notes.md": b"nothing"}, "holds no files of rows"),
+        ({"train.csv": b'text,label\na,"b'}, "can't be read as rows"),
+        ({"train.parquet": b"PAR1 but not really PAR1"}, "can't be read as rows"),
+    ],
+)
+def test_a_data_set_that_cannot_be_read_is_one_sentence(files, words, fake_hub: FakeHub, id: str) -> None:
+    name = id.split("/")[1]
+    fake_hub.add("datasets", id, {path.format(name=name): data for path, data in files.items()})
+    with pytest.raises(HubError, match=words) as caught:
+        datasets.dataset_rows(id)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_is_named(id: str, fake_hub: FakeHub, tiny_teacher: Path, monkeypatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    fake_hub.model(id, tiny_teacher)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    with pytest.raises(HubError, match="disk is full"):
+        models.model_folder(id)

@@ -1,0 +1,299 @@
+"""One run, stage by stage, on the toy task and the toy teacher."""
+
+import itertools
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from running import run
+
+from distill_core import pipeline, tasks
+from distill_core.cache import Cache
+from distill_core.config.schema import Config
+from distill_core.data import dataset
+from distill_core.distillation.student_trainer import Lessons
+from distill_core.distillation.transfer_set import TransferSet
+from distill_core.errors import Stopped
+from distill_core.evaluation import latency
+from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.student import persistence
+from distill_core.teacher.model import Teacher
+from distill_core.training import loop
+
+
+@pytest.fixture
+def config(toy_config, tiny_teacher):
+    # sparse tables and dropout on, so that a resume has everything to get wrong
+    changed = {"teacher": str(tiny_teacher), "n_iter": 3, "epochs": 8, "evaluations": 4, "dropout": 0.2}
+    return toy_config.model_copy(update=changed)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Speeds are measured in a blink here: what they are is another test's question."""
+    monkeypatch.setattr(latency, "PATIENCE", 0.01)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "cache")
+
+
+def of(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def weights(folder):
+    return persistence.load(folder / "student").model.state_dict()
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def stop_in(stage, after=1):
+    """A stop that is asked for in the middle of a stage's training."""
+    seen = itertools.count()
+    state = {"stage": None}
+
+    def watch(events):
+        for event in events:
+            if isinstance(event, StageStarted):
+                state["stage"] = event.stage
+            yield event
+
+    def stop():
+        return state["stage"] == stage and next(seen) >= after
+
+    return watch, stop
+
+
+def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
+    events = run(config, tmp_path / "run", cache)
+    assert [event.stage for event in of(events, StageStarted)] == list(STAGES)
+    assert [event.stage for event in of(events, StageEnded)] == list(STAGES)
+    [compared] = of(events, Compared)
+    summary = compared.summary
+    assert list(summary["scores"]) == ["floor", "control", "student", "teacher"]
+    for score in summary["scores"].values():
+        assert 0 <= score["low"] <= score["accuracy"] <= score["high"] <= 1
+        assert score["parameters"] > 0 and score["bytes"] > 0 and score["latency_ms"] > 0 and score["texts_per_s"] > 0
+        assert score["temperature"] > 0 and 0 <= score["ece"] <= 1 and score["latency_ms"] <= score["latency_p95_ms"]
+    assert set(summary["differences"]) == {"student-control", "student-teacher"}
+    json.dumps(summary)
+    facts = {event.name: event.value for event in of(events, Fact)}
+    assert set(facts["validation"]) == {"floor", "teacher", "control"}
+    assert facts["rows"]["test"] == summary["rows"]["test"] > 0
+    series = {event.series for event in of(events, Point)}
+    expected = {f"{row}/{what}" for row in ("control", "student") for what in ("loss", "valid_loss", "valid_accuracy")}
+    assert expected <= series
+    assert all(0 <= event.done <= event.total for event in of(events, Progress))
+
+
+def test_the_control_is_learning_before_the_teacher_labels(config, tmp_path, cache):
+    """It asks the teacher nothing, so nobody need wait for the labels to see a curve."""
+    events = run(config, tmp_path / "run", cache)
+    first = next(i for i, event in enumerate(events) if isinstance(event, Point))
+    assert (events[first].series, events[first].step) == ("control/loss", 1)
+    labelled = [i for i, event in enumerate(events) if isinstance(event, Progress) and event.stage == "label"]
+    assert labelled and first < labelled[0]
+
+
+def test_the_tasks_metric_picks_the_weights_and_is_named(config, tmp_path, cache, monkeypatch):
+    plans = []
+    fit = loop.fit
+    monkeypatch.setattr(loop, "fit", lambda *a, **k: plans.append(a[4]) or fit(*a, **k))
+    events = run(config.model_copy(update={"metric": "mcc", "epochs": 2}), tmp_path / "run", cache)
+    assert [plan.select for plan in plans] == ["mcc", "mcc"]  # control and student
+    facts = {event.name: event.value for event in of(events, Fact)}
+    assert facts["metric"] == "mcc"
+    assert {"student/valid_mcc", "student/valid_accuracy"} <= {event.series for event in of(events, Point)}
+    [compared] = of(events, Compared)
+    assert compared.summary["metric"] == "mcc"
+    assert compared.summary["tests_read"] == 1
+    told = [event.text for event in of(events, Note)]
+    assert any("a difference of student and control shows" in text for text in told)
+    assert any(text.startswith("The teacher contradicts") for text in told)  # it is random
+    assert any("can't be told" in text for _, text, _ in compared.summary["verdict"])
+    assert compared.summary["disagreement"]["of"] == compared.summary["rows"]["train"]
+    student = compared.summary["scores"]["student"]
+    assert student["metric_low"] <= student["mcc"] <= student["metric_high"]
+
+
+def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
+    [compared] = of(run(config, tmp_path / "run", cache), Compared)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]
+    labels = compared.summary["labels"]
+    student = persistence.load(tmp_path / "run" / "student")
+    for row in ("control", "student", "teacher"):
+        right = [labels[max(range(2), key=line[row].__getitem__)] == line["label"] for line in lines]
+        assert sum(right) / len(right) == pytest.approx(compared.summary["scores"][row]["accuracy"])
+    for line, said in zip(lines, student([line["text"][0] for line in lines]), strict=True):
+        assert line["student"] == pytest.approx([said.probabilities[label] for label in labels], abs=1e-3)
+
+
+def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(latency, "speed", lambda *_: {"latency_ms": 1.0, "latency_p95_ms": 1.0, "texts_per_s": 1.0})
+    monkeypatch.setattr(Teacher, "settle", lambda self, texts: setattr(self, "dtype", torch.float32))
+    asked = []
+    forward = Teacher.forward
+
+    def watched(self, encoded, dtype):
+        asked.append(len(encoded))
+        return forward(self, encoded, dtype)
+
+    monkeypatch.setattr(Teacher, "forward", watched)
+    first = run(config, tmp_path / "one", cache)
+    assert sum(asked) >= of(first, Compared)[0].summary["rows"]["transfer"]
+    asked.clear()
+    second = run(config, tmp_path / "two", cache)
+    assert asked == []
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    points = [[(p.series, p.step, p.value) for p in of(events, Point)] for events in (first, second)]
+    assert points[0] == points[1]
+    ended = {event.stage: event.cached for event in of(second, StageEnded)}
+    assert ended["control"]
+    accuracy = [of(events, Compared)[0].summary["scores"]["student"]["accuracy"] for events in (first, second)]
+    assert accuracy[0] == accuracy[1]
+
+
+@pytest.mark.parametrize("stage", ["control", "student"])
+def test_a_killed_run_resumes_bit_for_bit(config, tmp_path, stage, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0.0)
+    whole = run(config, tmp_path / "whole", Cache(tmp_path / "cache1"))
+    cache = Cache(tmp_path / "cache2")
+    generator = pipeline.distill(config, tmp_path / "cut", cache)
+    for event in generator:
+        if isinstance(event, Progress) and event.stage == stage and event.done > event.total // 2:
+            # what a kill -9 leaves is what the disk holds now: no close(), no finally
+            break
+    held, generator = generator, None
+    torch.manual_seed(4242)
+    resumed = run(config, tmp_path / "cut", cache)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    a, b = (of(events, Compared)[0].summary for events in (whole, resumed))
+    for row in ("control", "student"):
+        assert a["scores"][row]["accuracy"] == b["scores"][row]["accuracy"]
+    assert a["best_step"] == b["best_step"]
+    held.close()
+
+
+def test_a_stop_keeps_and_compares_the_best_student_and_resumes(config, tmp_path, cache):
+    whole = run(config, tmp_path / "whole", cache)
+    watch, stop = stop_in("student", after=30)
+    events = []
+    with pytest.raises(Stopped, match="best student so far is kept"):
+        for event in watch(pipeline.distill(config, tmp_path / "cut", cache, stop)):
+            events.append(event)
+    [compared] = of(events, Compared)
+    assert compared.summary["best_step"] <= 31
+    assert persistence.load(tmp_path / "cut" / "student")(["a warm film"])
+    again = run(config, tmp_path / "cut", cache)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert of(again, Compared)[0].summary["best_step"] == of(whole, Compared)[0].summary["best_step"]
+
+
+def test_a_stop_before_the_student_keeps_nothing(config, tmp_path, cache):
+    watch, stop = stop_in("control", after=3)
+    with pytest.raises(Stopped, match="before there was a student"):
+        list(watch(pipeline.distill(config, tmp_path / "run", cache, stop)))
+    assert not (tmp_path / "run" / "student").exists()
+
+
+def test_test_labels_are_read_in_the_comparison_alone(config, tmp_path, cache, monkeypatch):
+    """Mistake 5: the reported rows train nothing and pick nothing."""
+    reads = []
+    now = {"stage": "data"}
+
+    class Watched(list):
+        def __iter__(self):
+            reads.append(now["stage"])
+            return super().__iter__()
+
+        def __getitem__(self, item):
+            reads.append(now["stage"])
+            return super().__getitem__(item)
+
+    load = tasks.load
+
+    def watched(config):
+        rows = load(config)
+        object.__setattr__(rows.test, "labels", Watched(rows.test.labels))
+        return rows
+
+    monkeypatch.setattr(tasks, "load", watched)
+    for event in pipeline.distill(config, tmp_path / "run", cache):
+        if isinstance(event, StageStarted):
+            now["stage"] = event.stage
+    assert set(reads) == {"compare"}
+
+
+def test_test_texts_reach_neither_the_transfer_set_nor_the_teacher_before_the_end(config, tmp_path, cache, monkeypatch):
+    from distill_core.distillation import soft_labels
+
+    asked = []
+    ask = soft_labels.logits
+
+    def watched(teacher, texts, *rest):
+        asked.append(list(texts))
+        return ask(teacher, texts, *rest)
+
+    monkeypatch.setattr(soft_labels, "logits", watched)
+    run(config, tmp_path / "run", cache)
+    test = {tuple(json.loads(line)["text"]) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()}
+    *before, last = asked
+    assert {tuple(text) for text in last} == test
+    assert not test & {tuple(text) for texts in before for text in texts}
+
+
+def test_student_and_control_start_from_the_same_weights(config, tmp_path, cache, monkeypatch):
+    starts = []
+    fit = loop.fit
+
+    def watched(model, *rest, **more):
+        starts.append({name: value.clone() for name, value in model.state_dict().items()})
+        return fit(model, *rest, **more)
+
+    monkeypatch.setattr(loop, "fit", watched)
+    run(config, tmp_path / "run", cache)
+    assert len(starts) == 2 and same(*starts)
+
+
+def test_labels_follow_their_texts_into_the_transfer_set():
+    shared = SimpleNamespace(
+        rows=SimpleNamespace(train=dataset.Split([("a",), ("A",), ("b",)], [0, 1, 2])),
+        texts=TransferSet([("a",), ("b",), ("c",)], ["labelled", "labelled", "augmented"], [0, 2, 0], {}),
+    )
+    assert Lessons.own_labels.func(shared).tolist() == [0, 2]
+
+
+def test_without_a_control_nobody_knows(config, tmp_path, cache):
+    events = run(config.model_copy(update={"control": False}), tmp_path / "run", cache)
+    summary = of(events, Compared)[0].summary
+    assert "control" not in summary["scores"] and summary["gap_recovered"] is None
+    assert any(note.level == "warning" and "control" in note.text for note in of(events, Note))
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"loss": "soft_kl", "temperature": 4.0, "alpha": 0.3},
+        {"loss": "ce"},
+        {"loss": "alpha_mix", "alpha": 0.5},
+        {"vocabulary": "words", "vectors": "random"},
+        {"vectors": "teacher_table", "channels": "both"},
+        {"optimiser": "adadelta", "lr": 1.0, "channels": "frozen"},
+    ],
+    ids=lambda knobs: "-".join(map(str, knobs.values())),
+)
+def test_every_choice_runs(config, tmp_path, cache, knobs):
+    chosen = Config.of(**{**config.model_dump(), **knobs})
+    assert of(run(chosen, tmp_path / "run", cache), Compared)
+
+
+def test_a_wider_vector_than_the_teachers_runs_and_is_told(config, tmp_path, cache):
+    events = run(config.model_copy(update={"width": 48, "epochs": 1}), tmp_path / "run", cache)
+    [told] = [note.text for note in of(events, Note) if note.about == "transfer" and "start at random" in note.text]
+    assert "32 numbers" in told and of(events, Compared)
+    assert next(event.value for event in of(events, Fact) if event.name == "vocabulary")["width"] == 48

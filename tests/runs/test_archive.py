@@ -1,0 +1,280 @@
+"""A run as one file: it comes back as it was, says nothing of the sender's machine, and no made-up file gets in."""
+
+import csv
+import json
+import math
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import changed, patched, put
+from toy import TOY
+
+import distill_core as core
+from distill_core.api import session
+from distill_core.cli import main
+from distill_core.config.schema import Config
+from distill_core.errors import DataError, UserError
+from distill_core.events import Compared, Ended, Note, Point
+from distill_core.runs import archive, archive_validation, job
+from distill_core.runs.store import Store
+
+TEXTS = ["a warm and funny film", "the soup was cold", "", "unheard-of wörds"]
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    session.close()
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> tuple[Path, Path, str]:
+    """The home of a sender, a real run of theirs, packed, and its id."""
+    home = tmp_path_factory.mktemp("sender") / "secret-home"
+    train = home.parent / "my folder" / "rows.csv"
+    train.parent.mkdir()
+    with train.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *((text, label) for label in TOY for text in TOY[label])])
+    config = Config.of(task="file", train=str(train), text="text", label="label", n_iter=1, width=8, hidden=8, fc=8,
+                       batch=8, epochs=2, evaluations=2, max_tokens=16, teacher=str(tiny_teacher), vectors="random",
+                       allow_pickle=True)  # fmt: skip
+    store = Store(home)
+    run = store.create(config.model_dump(), name="<b>Mine</b>")
+    store.update(run, note="a note")
+    store.move(run, ["queued"], "running")
+    said: list[Any] = [Note(f"Read {train} and {home}/cache/x/y.bin, not https://example.org/a/b.", "info", "data")]
+    job.perform(job.Job(run, config.model_dump(), store.folder(run), home / "cache"), said.append, bool)
+    assert said[-1] == Ended("finished"), said[-1]
+    store.append(run, [*said[:-1], Point("student/loss", 10**6, math.nan), said[-1]])
+    file = archive.pack(store, run, home.parent / "run.zip")
+    store.close()
+    return home, file, run
+
+
+def plain(store: Store, run: str) -> list[Any]:
+    """What a run said, less what names a path there; the summary is compared by itself."""
+    told = [event for _, event in store.events(run) if not isinstance(event, Note | Compared)]
+    return [event for event in told if getattr(event, "name", "") != "teacher"]
+
+
+def test_a_run_comes_back_as_it_was_and_its_student_says_the_same(sent: tuple[Path, Path, str]) -> None:
+    home, file, old = sent
+    sender = Store(home)
+    run = core.unpack(file)
+    here, there = run.row, sender.run(old)
+    assert run.id == old and here.origin == "imported" and not there.origin and here.name == "<b>Mine</b>"
+    same = ("name", "note", "task", "status", "stage", "message", "created", "started", "ended", "hidden")
+    assert [getattr(here, name) for name in same] == [getattr(there, name) for name in same]
+    summary = {**there.summary, "teacher": here.summary["teacher"]}  # there a folder of the sender's
+    assert here.summary == summary and here.summary["scores"]["student"]["accuracy"] is not None
+    assert repr(session.store().points(run.id)[0]) == repr(sender.points(old)[0])  # repr: NaN is NaN
+    assert plain(session.store(), run.id) == plain(sender, old)
+    texts = [json.loads(line) for line in (home / "runs" / old / "texts.jsonl").read_text("utf-8").splitlines()]
+    assert [row["text"] for row in run.texts()] == [row["text"] for row in texts] != []
+    from distill_core.student import persistence
+
+    rows = [(text,) for text in TEXTS]
+    mine, theirs = run.student(), persistence.load(home / "runs" / old / "student")
+    assert mine.logits(rows).numpy().tobytes() == theirs.logits(rows).numpy().tobytes()
+    assert set(core.ask(run.id, TEXTS[0])) == {"student", "ms"}  # the teacher was a folder of the sender's
+    sender.close()
+
+
+def test_nothing_of_the_senders_machine_is_in_the_file(sent: tuple[Path, Path, str], tiny_teacher: Path) -> None:
+    home, file, run = sent
+    with zipfile.ZipFile(file) as given:
+        names = set(given.namelist())
+        told = "".join(given.read(name).decode() for name in names if not name.endswith(".safetensors"))
+    assert {"run.json", "student/model.safetensors", "texts.jsonl"} <= names and "teacher.json" not in names
+    assert str(home) not in told and str(home.parent) not in told and str(tiny_teacher) not in told
+    assert '"rows.csv"' in told and "Read rows.csv and y.bin, not https://example.org/a/b." in told
+    config = core.unpack(file).config
+    assert config.train == "rows.csv" and config.allow_pickle is False  # a consent is nobody else's
+
+
+def test_an_imported_run_is_read_not_resumed_and_never_claimed(sent: tuple[Path, Path, str], home: Path) -> None:
+    _, file, old = sent
+
+    def interrupted(members: dict[str, bytes]) -> None:
+        members["run.json"] = members["run.json"].replace(b'"finished"', b'"interrupted"')
+
+    run = core.unpack(changed(file, home / "again.zip", interrupted))
+    core.open_app()
+    assert run.status == "interrupted"
+    with pytest.raises(UserError, match="imported"):
+        run.resume()
+    second = core.unpack(file)
+    assert {run.id, second.id} > {old} and core.count() == 2
+    run.delete()
+    assert core.unpack(file).id not in (run.id, second.id)  # a deleted one can still come back
+
+
+def test_on_a_public_host_the_id_stays_a_secret(sent: tuple[Path, Path, str], home: Path, monkeypatch) -> None:
+    _, file, old = sent
+    run = core.unpack(file)
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    assert core.unpack(file).id != old
+    with zipfile.ZipFile(core.pack(run.id, home / "public.zip")) as given:
+        assert old not in given.read("run.json").decode()
+
+
+def test_the_command_line_packs_and_unpacks(sent: tuple[Path, Path, str], home: Path, capsys) -> None:
+    run = core.unpack(sent[1])
+    assert main(["pack", "last", str(home / "out.zip")]) == 0
+    assert main(["unpack", str(home / "out.zip")]) == 0
+    new = capsys.readouterr().out.split()[-1]
+    assert new != run.id and core.run(new).summary == run.summary
+    assert main(["pack", "last", str(home / "out.zip")]) == 2  # never over a file
+    assert main(["unpack", str(home / "none.zip")]) == 2 and "no file" in capsys.readouterr().err
+
+
+def test_a_teacher_answers_only_where_it_is_the_one_that_taught(
+    sent: tuple[Path, Path, str], home: Path, monkeypatch
+) -> None:
+    def named(members: dict[str, bytes]) -> None:
+        members["teacher.json"] = json.dumps({"name": "owner/bert", "fingerprint": "f00"}).encode()
+
+    run = core.unpack(changed(sent[1], home / "named.zip", named))
+
+    class Loaded:
+        labels, fingerprint = ("bad", "good"), "f00"
+
+    monkeypatch.setattr(session, "_loaded", lambda *_: Loaded)
+    assert session.teacher_of_run(run.row) is Loaded
+    Loaded.fingerprint = "another"
+    assert session.teacher_of_run(run.row) is None
+
+
+# ---- hostile files
+
+
+def tensors(header: bytes) -> bytes:
+    return struct.pack("<Q", len(header)) + header
+
+
+HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
+    "a path out": put("../evil.json", {}),
+    "an absolute path": put("/tmp/evil.json", {}),
+    "a path out of the student": put("student/../../evil.json", {}),
+    "a backslash": put("student\\evil.json", {}),
+    "a hidden file": put("student/.evil.json", {}),
+    "a pickle": put("student/model.bin", b"\x80\x04."),
+    "a program": put("student/predict.py", b"print()"),
+    "many members": lambda members: members.update({f"student/{n}.json": b"{}" for n in range(50)}),
+    "no events": lambda members: members.pop("events.jsonl"),
+    "a running run": patched("run.json", status="running"),
+    "a stage of its own": patched("run.json", stage="<b>"),
+    "another id": patched("run.json", id="../../../etc/passwd.."),
+    "a time without end": patched("run.json", created=1e300),
+    "not a number": put("summary.json", b'{"scores": {"student": {"accuracy": NaN}}}'),
+    "a score of words": put("summary.json", {"scores": {"student": {"accuracy": "<script>"}}}),
+    "scores that are none": put("summary.json", {"scores": [1, 2]}),
+    "a row of its own": put("summary.json", {"scores": {"<b>": {"accuracy": 1.0}}}),
+    "a crooked matrix": put("summary.json", {"scores": {}, "labels": ["a"], "confusion": {"student": [[1, 2]]}}),
+    "a deep summary": put("summary.json", b'{"x":' * 5000 + b"1" + b"}" * 5000),
+    "half a character": put("config.json", b'{"task": "\\ud800"}'),
+    "a number of many digits": put("config.json", b'{"seed": ' + b"9" * 5000 + b"}"),
+    "a config that is a list": put("config.json", []),
+    "an event of words": put("events.jsonl", [1, "progress", {"stage": "data", "done": "x", "total": 1, "unit": "t"}]),
+    "an event without a body": put("events.jsonl", [1, "note"]),
+    "a summary in an event": put("events.jsonl", [1, "compared", {"summary": {"scores": "all"}}]),
+    "a point of words": put("points.jsonl", ["student/loss", "one", 1.0]),
+    "a point beyond counting": put("points.jsonl", ["student/loss", 2**62, 1.0]),
+    "texts of other labels": put("texts.jsonl", {"text": ["a"], "label": "<b>", "student": [0.5, 0.5]}),
+    "texts of three sides": put("texts.jsonl", {"text": ["a", "b", "c"], "label": "bad"}),
+    "shares of words": put("texts.jsonl", {"text": ["a"], "label": "bad", "student": ["1", "0"], "teacher": [1, 0]}),
+    "a tokenizer that is none": put("student/tokenizer.json", {"model": "none"}),
+    "a vocabulary that is none": put("student/vocabulary.json", {}),
+    "weights that are none": put("student/model.safetensors", b"\x80\x04K\x01."),
+    "weights that lie": put("student/model.safetensors", tensors(b'{"x":{"dtype":"F32","shape":[9],"data_offsets":[0,9]}}')),  # noqa: E501
+    "other weights": put("student/model.safetensors", tensors(b"{}")),
+    "a giant table": patched("student/student.json", entries=2_000_000, width=1024),
+    "a giant network": patched("student/student.json", hidden=10**9),
+    "a temperature of nothing": patched("student/student.json", temperature=0),
+    "a metric of its own": put("events.jsonl", [1, "fact", {"name": "metric", "value": "per_class"}]),
+    "an end of its own": put("events.jsonl", [1, "ended", {"status": "<b>"}]),
+    "seconds without end": put("events.jsonl", [1, "stage_ended", {"stage": "data", "seconds": 1e308}]),
+    "texts without answers": put("texts.jsonl", {"text": ["a"], "label": "bad"}),
+    "no weights": lambda members: members.pop("student/model.safetensors"),
+    "a newer format": put("manifest.json", {"format": 2, "members": {}}),
+    "a manifest of its own": put("manifest.json", {"format": 1, "members": {"run.json": {"bytes": -1, "sha256": ""}}}),
+    "a manifest that is none": put("manifest.json", b"[" * 100_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_file_is_refused_in_a_sentence_and_leaves_nothing(
+    what: str, sent: tuple[Path, Path, str], home: Path, tmp_path: Path
+) -> None:
+    file = changed(sent[1], tmp_path / "hostile.zip", HOSTILE[what])
+    with pytest.raises(DataError) as told:
+        core.unpack(file)
+    assert len(str(told.value)) < 500 and "hostile.zip" in str(told.value), told.value
+    assert core.count() == 0 and list((home / "runs").iterdir()) == []
+    assert not list(tmp_path.glob("**/evil*"))
+
+
+def test_a_file_that_is_not_what_its_manifest_says_is_refused(sent: tuple[Path, Path, str], tmp_path: Path) -> None:
+    def other(members: dict[str, bytes]) -> None:
+        members["config.json"] = members["config.json"].replace(b'"epochs": 2', b'"epochs": 3')
+
+    with pytest.raises(DataError, match="damaged"):
+        core.unpack(changed(sent[1], tmp_path / "a.zip", other, honest=False))
+    with pytest.raises(DataError, match="damaged"):  # a bomb is read no further than it said it was long
+        core.unpack(changed(sent[1], tmp_path / "b.zip", put("config.json", b" " * (64 << 20)), honest=False))
+    (tmp_path / "c.zip").write_bytes(sent[1].read_bytes()[:2000])
+    (tmp_path / "d.zip").write_bytes(b"no zip at all")
+    for name in "cd":
+        with pytest.raises(DataError, match="can't be read as a run"):
+            core.unpack(tmp_path / f"{name}.zip")
+    with zipfile.ZipFile(tmp_path / "e.zip", "w") as made:
+        made.writestr("student/predict.py", "")  # the student's own download
+    with pytest.raises(DataError, match="not a run"):
+        core.unpack(tmp_path / "e.zip")
+
+
+def test_flipped_bytes_never_get_past(sent: tuple[Path, Path, str], tmp_path: Path, home: Path) -> None:
+    whole, flipped = bytearray(sent[1].read_bytes()), tmp_path / "flipped.zip"
+    for at in range(0, len(whole), max(1, len(whole) // 150)):
+        one = whole.copy()
+        one[at] ^= 0xFF
+        flipped.write_bytes(one)
+        try:
+            core.run(core.unpack(flipped).id)  # a byte that no reader looks at
+        except DataError:
+            continue
+    assert not list((home / "runs").glob(".*"))
+
+
+def test_what_is_not_ended_or_not_ones_own_is_not_packed(home: Path, tmp_path: Path) -> None:
+    run = Store(home).create({})
+    with pytest.raises(UserError, match=r"has not ended \(queued\)"):
+        core.pack(run, tmp_path / "x.zip")
+    [example, *_] = core.list_runs(1, examples=True)
+    with pytest.raises(UserError, match="example"):
+        core.pack(example.id, tmp_path / "x.zip")
+    assert not list(tmp_path.glob("*.zip")) and not list(tmp_path.glob(".*part"))
+
+
+def test_a_run_from_before_todays_knobs_and_parts_is_still_read(sent: tuple[Path, Path, str], tmp_path: Path) -> None:
+    def old(members: dict[str, bytes]) -> None:
+        patched("config.json", warp=9, student="of_yore")(members)
+        patched("student/student.json", student="of_yore")(members)
+
+    run = core.unpack(changed(sent[1], tmp_path / "old.zip", old))
+    assert run.summary and run.row.config["warp"] == 9
+    with pytest.raises(UserError, match="of_yore"):
+        run.student()
+
+
+def test_the_names_of_teachers_that_mean_the_same_elsewhere() -> None:
+    assert all(
+        map(archive_validation.is_teacher, ("builtin", "kept:0123abcd", "bert-base-uncased", "google-bert/bert-base"))
+    )
+    assert not any(
+        map(archive_validation.is_teacher, ("/home/me/bert", "../bert", "a/b/c", "~/bert", "", None, ["a"], "tests"))
+    )

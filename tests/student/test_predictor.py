@@ -1,0 +1,174 @@
+"""A student on disk: what was saved predicts the same, and the exported folder needs none of us."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from distill_core.config.schema import Config
+from distill_core.errors import DataError
+from distill_core.registry import STUDENTS
+from distill_core.student import export, persistence, vocabulary
+from distill_core.student.model import Student
+from distill_core.student.predictor import Predictor
+
+REPORT = {
+    "task": "toy",
+    "seed": 3,
+    "rows": {"train": 20, "valid": 5, "test": 5, "transfer": 60},
+    "scored_on": "test",
+    "scores": {
+        row: {"accuracy": 0.9, "macro_f1": 0.89, "low": 0.8, "high": 0.95, "parameters": 1234, "bytes": 5678,
+              "latency_ms": 0.5, "latency_p95_ms": 0.75, "ece": 0.08, "ece_scaled": 0.02, "texts_per_s": 100.0}
+        for row in ("floor", "control", "student", "teacher")
+    },
+    "gap_recovered": 0.5,
+    "kept": None,
+    "agreement": 0.97,
+    "metric": "accuracy",
+    "tests_read": 14,
+    "verdict": [["warning", "The control is at the teacher already."]],
+}  # fmt: skip
+TEXTS = ["a warm and funny film", "never seen this wörd before", "", "[MASK] film"]
+
+
+@pytest.fixture(params=STUDENTS.names)
+def student(request):
+    return request.param
+
+
+def predictor(student="bilstm", pair=False, channels="trained"):
+    torch.manual_seed(0)
+    words = vocabulary.build("words", [*TEXTS, "good bad plain"])
+    config = Config.of(student=student, hidden=8, fc=6, channels=channels, max_tokens=12)
+    vectors = torch.randn(words.size, 10)
+    labels = ["bad", "good", "it's <b>"]
+    model = Student(vectors, STUDENTS.get(student).Encoder, 3, pair, 8, 6, channels=channels)
+    return Predictor(model, words, persistence.settings(config, labels, pair, vectors))
+
+
+@pytest.mark.parametrize("channels", ["trained", "both"])
+def test_a_saved_student_says_the_same(tmp_path, student, channels):
+    before = predictor(student, channels=channels)
+    persistence.save(before, tmp_path / "student")
+    after = persistence.load(tmp_path / "student")
+    assert after(TEXTS) == before(TEXTS)
+    first = before(TEXTS)[0]
+    assert first.label == max(first.probabilities, key=first.probabilities.get)
+    assert sum(first.probabilities.values()) == pytest.approx(1)
+    assert before([]) == []
+
+
+def test_a_text_of_the_wrong_kind_is_told():
+    with pytest.raises(ValueError, match="Text 2 should be one text"):
+        predictor()(["fine", ("a", "pair")])
+    with pytest.raises(ValueError, match="Text 1 should be two sentences"):
+        predictor(pair=True)(["alone"])
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(DataError, match="There is no student"):
+        persistence.load(tmp_path)
+
+
+GUARD = """
+import runpy, sys
+class Guard:
+    def find_spec(self, name, *rest):
+        assert name.split('.')[0] not in ('distill_core', 'transformers', 'datasets', 'gradio', 'sklearn', 'pydantic',
+                                          'pandas'), name
+sys.meta_path.insert(0, Guard())
+given, scripts = sys.argv[1].split('|'), sys.argv[2:]
+for script in scripts:
+    sys.argv = [script, *given]
+    runpy.run_path(script, run_name='__main__')
+"""
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_an_exported_student_predicts_without_this_project(tmp_path, pair):
+    """Each of the shelf, with an import hook that refuses everything of ours and every heavy library but the three
+    promised."""
+    row = ("a warm film", "a cold film") if pair else "a warm film"
+    expected, scripts = [], []
+    for student in STUDENTS.names:
+        mine = predictor(student, pair=pair)
+        persistence.save(mine, tmp_path / student)
+        scripts.append(export.export(tmp_path / student, tmp_path / f"{student} out", REPORT) / "predict.py")
+        expected.append(mine([row])[0])
+    call = [sys.executable, "-c", GUARD, "|".join(["--pair", *row] if pair else [row]), *map(str, scripts)]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["label"] for one in said] == [one.label for one in expected]
+    for one, wanted in zip(said, expected, strict=True):
+        assert one["probabilities"] == pytest.approx(wanted.probabilities, abs=1e-6)
+
+
+def test_the_card_shows_the_four_rows(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    out = export.export(tmp_path / "student", tmp_path / "out", REPORT)
+    card = (out / "README.md").read_text()
+    for row in ("floor", "control", "student", "teacher"):
+        assert f"| {row} | 90.0 % | 80.0 % to 95.0 % | 0.890 | 0.080, 0.020 | 1,234 | 5,678 | 0.50 (0.75) |" in card
+    assert "This test has been read 14 times." in card and "- The control is at the teacher already." in card
+    assert "not calibrated" in card
+    assert "recovered: 50.0 %" in card and "not defined" in card
+    assert export.export(tmp_path / "student", out, REPORT) == out  # again, over itself
+
+
+def test_the_card_names_the_metric_of_the_task(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    scores = {
+        row: score | {"mcc": 0.7, "metric_low": 0.6, "metric_high": 0.8} for row, score in REPORT["scores"].items()
+    }
+    report = REPORT | {"metric": "mcc", "scores": scores}
+    card = (export.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text()
+    assert "| Matthews correlation | 95 % interval | accuracy | 95 % interval |" in card
+    assert "| student | 0.700 | 0.600 to 0.800 | 90.0 % |" in card and "teacher's Matthews correlation" in card
+
+
+def test_a_temperature_softens_probabilities_and_changes_no_label(tmp_path):
+    plain = predictor()
+    persistence.save(plain, tmp_path / "student")
+    before = plain(TEXTS)
+    persistence.calibrate(tmp_path / "student", 2.5)
+    after = persistence.load(tmp_path / "student")(TEXTS)
+    assert [one.label for one in after] == [one.label for one in before]
+    soft = torch.softmax(plain.logits([(TEXTS[0],)]) / 2.5, 1)[0].tolist()
+    assert list(after[0].probabilities.values()) == pytest.approx(soft)
+    out = export.export(tmp_path / "student", tmp_path / "out", REPORT)
+    assert "temperature 2.50" in (out / "README.md").read_text()
+    assert json.loads((out / "student.json").read_text())["temperature"] == 2.5
+
+
+def test_the_card_of_an_unscored_student_says_so(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    unscored = REPORT | {"rows": dict.fromkeys(REPORT["rows"]), "scored_on": None, "scores": {}}
+    card = (export.export(tmp_path / "student", tmp_path / "out", unscored) / "README.md").read_text()
+    assert "Not scored yet" in card and "None" not in card
+
+
+def test_the_card_says_nothing_of_where_the_teacher_stood(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    report = REPORT | {"summary": {"teacher": str(tmp_path / "mine")}}
+    card = (export.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text()
+    assert "student of mine\n" in card and str(tmp_path) not in card
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_to_change(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DataError, match="can't be written to .*file"):
+        export.export(tmp_path / "student", tmp_path / "file" / "out", REPORT)
+
+
+def test_export_leaves_other_folders_alone(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match="already holds something else"):
+        export.export(tmp_path / "student", tmp_path / "mine", REPORT)
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]

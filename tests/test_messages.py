@@ -1,0 +1,237 @@
+"""The engine's sentences: English as it stands, made of a template and values, and whole in every language."""
+
+import ast
+import copy
+import json
+import pickle
+import re
+import string
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pytest
+
+from distill_core import errors
+from distill_core.errors import Stopped
+from distill_core.events import Ended, Note, event
+from distill_core.messages import ENGLISH, KINDS, Filling, made, percent, taken, worded
+
+CORE, PAGE = (Path(__file__).parents[1] / name for name in ("distill_core", "ui"))
+MAKERS = ("worded", "info", "warn", "tell", "_note")  # their first argument is a template
+ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type)}
+TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
+# Files of the engine whose texts, errors aside, never reach the page as sentences
+ELSEWHERE = {
+    "student/model_card.py": "the model card goes with the student into the world, in English",
+    "config/presets.py": "declared in English; the page says it by setting.<kind>.<name>",
+    "tasks/synthetic/grammar.py": "the built-in reviews are English",
+    "tasks/synthetic/lexicon.py": "the same",
+    "student/export.py": "the program that goes with an exported student",
+    "student/predictor.py": "the same",
+    "runs/queries.py": "SQL",
+    "runs/store.py": "SQL",
+    "runs/migrations.py": "SQL",
+}
+OURS = (  # mistakes of whoever calls the engine, told as "Stillroom made a mistake (…)"
+    "a vocabulary of pieces needs the teacher's tokenizer", "a teacher that was just kept is not there",
+    "distill_core has no \0",
+)  # fmt: skip
+OTHERS = (  # what libraries say, and what is to be typed
+    "scripts are no longer supported", "Config name is missing", "Consistency check failed",
+    "python -m spacy download NAME", "pip install \0",
+)  # fmt: skip
+SENTENCE = re.compile(r"[A-Za-z']{2,}[,:;]?( [A-Za-z']+[,:;]?){2,}")  # three words
+PHRASE = re.compile(r"[A-Za-z']{2,}[,:;]? [A-Za-z']{2,}")  # two, in an f-string
+
+
+def test_a_sentence_is_its_english_and_keeps_what_it_was_made_of() -> None:
+    inner = worded("{n:~row|rows} {numbers}", n=2, numbers="3, 5")
+    said = worded("{n:row|rows} of {name} ({rows}), {share:.1%}; {k:knob}.", n=1234, name="a{b}.csv", rows=inner,
+                  share=0.974, k="leaks=keep")  # fmt: skip
+    assert said == "1,234 rows of a{b}.csv (rows 3, 5), 97.4 %; leaks=keep."
+    assert worded("{n:row|rows}", n=1) == "1 row" and percent(0.5, 0) == "50 %"
+    assert made(said)["with"]["rows"] == {"say": "{n:~row|rows} {numbers}", "with": {"n": 2, "numbers": "3, 5"}}
+    assert made(Stopped(said)) == made(said) and made("a string") is None and made(Stopped()) is None
+    for same in (copy.deepcopy(said), pickle.loads(pickle.dumps(said))):
+        assert same == said and made(same) == made(said)
+
+
+def test_it_comes_through_pipe_and_store() -> None:
+    said = worded("{n:row|rows} of train", n=3)
+    for told in (Note(said, "warning", "data"), Ended("stopped", said)):
+        back = event(told.kind, json.loads(json.dumps(pickle.loads(pickle.dumps(told)).body())))
+        assert back == told and back.made == made(said)
+    assert event("note", {"text": "of an older run", "level": "info", "about": ""}).made is None
+
+
+def test_another_language_fills_with_its_own_numbers_and_names() -> None:
+    german = Filling(lambda n, form: f"{n:{form}}".replace(".", ","), lambda name, kind: f"<{kind} {name}>",
+                     lambda said: said["say"].upper(), "_")  # fmt: skip
+    found = german.vformat("{n:Zeile|Zeilen}, {s:.1%}, {m:metric}, {x}", (), {
+        "n": 2, "s": 0.5, "m": "f1", "x": [worded("a").made, worded("b").made]})  # fmt: skip
+    assert found == "2_Zeilen, 50,0_%, <metric f1>, A; B"
+
+
+def called(node: ast.AST) -> str:
+    """The name of what is called there."""
+    return getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+
+
+def choices(node: ast.AST, named: dict[str, ast.AST]) -> Iterator[str]:
+    """The texts that an expression may come to, by the module's names."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.Name(id=name) if name in named:
+            yield from choices(named[name], named)
+        case ast.IfExp(body=one, orelse=other):
+            yield from [*choices(one, named), *choices(other, named)]
+        case ast.BoolOp(values=several) | ast.Dict(values=several):
+            yield from (text for one in several for text in choices(one, named))
+        case ast.Subscript(value=whole) | ast.Call(func=ast.Attribute(value=whole)):
+            yield from choices(whole, named)
+
+
+def templates() -> Iterator[str]:
+    """Every template that the engine's source holds."""
+    for file in CORE.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        named = {
+            node.targets[0].id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for node in ast.walk(tree):
+            if called(node) in MAKERS and node.args:
+                yield from choices(node.args[0], named)
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[int, str, bool]]:
+    """(line, text, whether it is an f-string) of each text in a source, docstrings and the help of knobs aside; a value
+    in an f-string is \0."""
+    aside: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(getattr(node, "body", None), list) and node.body and isinstance(node.body[0], ast.Expr):
+            aside.add(id(node.body[0].value))
+        if isinstance(node, ast.JoinedStr):
+            aside.update(map(id, node.values))
+        if called(node) == "knob":
+            aside.update(map(id, node.args))
+    for node in ast.walk(tree):
+        if id(node) in aside:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "\0" for part in node.values]
+            yield node.lineno, "".join(parts), True
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value, False
+
+
+def plain(tree: ast.AST, tellers: Collection[str]) -> set[int]:
+    """The lines on which one of `tellers` is given a text that is no sentence of `worded`."""
+    return {
+        node.lineno
+        for node in ast.walk(tree)
+        for given in (node.args if called(node) in tellers else ())
+        if isinstance(given, ast.Constant | ast.JoinedStr)
+        if any(" " in str(one.value) for one in ast.walk(given) if isinstance(one, ast.Constant))
+    }
+
+
+def loose(tree: ast.AST, known: Collection[str]) -> set[int]:
+    """The lines that hold a sentence, wherever it goes from there, which is none of the templates `known`."""
+    return {
+        line
+        for line, text, filled in texts(tree)
+        if text not in known and (PHRASE if filled else SENTENCE).search(text)
+    }
+
+
+def fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def test_what_a_foreign_sentence_says_it_was_made_of_is_believed_only_where_it_is_true_and_harmless() -> None:
+    rows = worded("{n:row|rows} of {what} ({s:.1%}, {m:metric})", n=3, what=worded("train"), s=0.5, m="f1")
+    assert taken(made(rows), rows) == made(rows) and taken(None, rows) is None
+    assert taken(made(rows), "3 rows of test (50.0 %, F1)") is None
+    for template in (
+        "{x.__class__}",
+        "{x[0]}",
+        "{x!r}",
+        "{x:>999999999}",
+        "{x:999999999d}",
+        "{x:{x}}",
+        "{",
+        "{0}",
+        "{}",
+    ):
+        assert taken({"say": template, "with": {"x": "a"}}, "a") is None
+    for said in ([], "a", {"say": "a"}, {"say": 1, "with": {}}, {"say": "a", "with": []}, {"say": "{x}", "with": {}},
+                 {"say": "{x:metric}", "with": {"x": {"say": "{y.a}", "with": {}}}}):  # fmt: skip
+        assert taken(said, "a") is None
+    for template in templates():
+        named = {name for _, name, form, _ in string.Formatter().parse(template) if form in KINDS}
+        values = {name: "f1" if name in named else 2 for name in fields(template)}
+        filled = ENGLISH.vformat(template, (), values)
+        assert taken({"say": template, "with": values}, filled), template
+
+
+def test_every_sentence_is_said_in_german() -> None:
+    from ui.i18n.engine_messages.de import SENTENCES
+
+    found = set(templates())
+    assert len(found) > 300
+    assert found - set(SENTENCES) == set(), "not translated"
+    assert {one for one in SENTENCES if fields(one) != fields(SENTENCES[one])} == set(), "other values"
+    assert set(SENTENCES) - found == set(), "said nowhere any more"
+
+
+def test_nothing_is_said_that_could_only_be_english() -> None:
+    """A line that is named here wants `worded(template, …)`, and the template its German in engine_messages/de.py."""
+    known = {*templates(), *OURS, *OTHERS}
+    for file in [*CORE.rglob("*.py"), *PAGE.rglob("*.py")]:
+        tree, name = ast.parse(file.read_text(encoding="utf-8")), file.relative_to(CORE.parent).as_posix()
+        if name.startswith("distill_core/cli") or name == "ui/endpoints.py":
+            continue  # the command line, and what a script gives to an endpoint: English
+        found = plain(tree, ERRORS)
+        if name.startswith("distill_core") and name.removeprefix("distill_core/") not in ELSEWHERE:
+            found |= plain(tree, TELLERS) | loose(tree, known)
+        assert found == set(), name
+
+
+@pytest.mark.parametrize("source", [
+    'raise DataError(f"{name} is empty. Give rows.")', 'raise HubError("no such id")', "Note(f'{n} rows read')",
+    'Ended("failed", "It broke down.")', 'say(f"{n} of them")', 'why = "the file is too large"', 'hint = f"it is {it}"',
+    'notes.append("Read as UTF-16.")', 'worded("{name} holds {what}", what=f"all of {n}")',
+    'TROUBLE = {"a": "it is not there"}',
+])  # fmt: skip
+def test_what_only_english_could_say_is_found(source: str) -> None:
+    tree = ast.parse(source)
+    assert plain(tree, ERRORS | TELLERS) | loose(tree, {"{name} holds {what}"}) == {1}
+
+
+def test_what_is_no_sentence_is_none() -> None:
+    source = (
+        'def f():\n    """A docstring of its own."""\n    key = f"{a}-{b}"; worded("A whole sentence."); say("plain")'
+    )
+    tree = ast.parse(source)
+    assert plain(tree, ERRORS | TELLERS) | loose(tree, {"A whole sentence."}) == set()
+
+
+@pytest.mark.parametrize("error", [False, True])
+def test_the_page_says_it_in_the_language_that_is_spoken(error: bool) -> None:
+    from ui.i18n.names import tell
+    from ui.i18n.translate import speaking
+
+    rows = worded("{n:~row|rows} {numbers}", n=1200, numbers="3, …")
+    held = worded("{n:row|rows} of {split} {n:~holds|hold} a text that also stands with another label ({rows}): no "
+                  "model can get all of them right.", n=1200, split="test", rows=rows)  # fmt: skip
+    said = worded("{what}: taken out of train ({leaks:knob} keeps them).", leaks="leaks=keep", what=held)
+    given = Stopped(said) if error else said
+    assert tell(given).endswith("(“Leaks: keep” keeps them).")
+    with speaking("de"):
+        assert tell(given).startswith("1.200\u00a0Zeilen von test haben einen Text")
+        assert "(Zeilen 3, …)" in tell(given) and "„Undichte Stellen: behalten“ behält sie" in tell(given)
+        assert tell("only a string") == "only a string"
+        assert tell(worded("not translated: {n:,}", n=1200)) == "not translated: 1,200"

@@ -1,0 +1,198 @@
+"""The loop, on a toy of numbers: it knows no texts."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from distill_core.errors import Diverged
+from distill_core.training import batching, loop, optimizers
+from distill_core.training import plan as training_plan
+
+
+class Toy(nn.Module):
+    """A bag of vectors with dropout: small, but it has a table, dropout and dense weights."""
+
+    def __init__(self, sparse=True):
+        super().__init__()
+        torch.manual_seed(5)
+        self.table = nn.Embedding(30, 8, sparse=sparse)
+        self.drop = nn.Dropout(0.3)
+        self.out = nn.Linear(8, 2)
+
+    def forward(self, ids):
+        return self.out(self.drop(self.table(ids)).mean(1))
+
+
+generator = torch.Generator().manual_seed(1)
+IDS = torch.randint(1, 30, (200, 6), generator=generator)
+LABELS = (IDS[:, 0] > 15).long()
+LENGTHS = [1 + i % 5 for i in range(160)]
+PLAN = training_plan.Plan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3)
+
+
+def run(model, plan=PLAN, checkpoint=None, stop=lambda: False, loss=None):
+    def score():
+        found = model(IDS[160:])
+        return {
+            "accuracy": (found.argmax(1) == LABELS[160:]).float().mean().item(),
+            "loss": cross_entropy(found, LABELS[160:]).item(),
+        }
+
+    loss = loss or (lambda index: cross_entropy(model(IDS[index]), LABELS[index]))
+    return loop.fit(model, 160, loss, score, plan, lengths=LENGTHS, checkpoint=checkpoint, stop=stop)
+
+
+def weights(model):
+    return torch.cat([value.flatten() for value in model.state_dict().values()])
+
+
+def finish(generator):
+    ticks = []
+    while True:
+        try:
+            ticks.append(next(generator))
+        except StopIteration as end:
+            return ticks, end.value
+
+
+def test_it_learns_and_holds_the_best_weights():
+    model = Toy()
+    ticks, best = finish(run(model))
+    scored = [tick for tick in ticks if tick.scores]
+    assert [tick.step for tick in scored] == [10, 20, 30, 40, 50, 60]
+    assert ticks[-1].loss < ticks[0].loss
+    top = max(scored, key=lambda tick: (tick.scores["accuracy"], -tick.scores["loss"]))
+    assert best == training_plan.Best(top.step, top.scores)
+    found = model(IDS[160:])
+    assert cross_entropy(found, LABELS[160:]).item() == pytest.approx(best.scores["loss"], rel=1e-5)
+    assert not model.training
+
+
+def test_every_row_once_an_epoch_whatever_the_lengths():
+    for lengths in (None, [i % 7 for i in range(103)]):
+        for epoch in range(3):
+            found = torch.cat(batching.batches(103, 10, seed=1, epoch=epoch, lengths=lengths))
+            assert sorted(found.tolist()) == list(range(103))
+    orders = [torch.cat(batching.batches(103, 10, 1, epoch)).tolist() for epoch in range(3)]
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_rows_of_like_length_share_a_batch():
+    lengths = [i % 10 + 1 for i in range(1000)]
+    found = batching.batches(1000, 20, seed=0, epoch=0, lengths=lengths)
+    assert all(len({lengths[i] for i in batch.tolist()}) == 1 for batch in found)
+    firsts = [lengths[batch[0]] for batch in found]
+    assert firsts != sorted(firsts)  # short to long would be a curriculum nobody asked for
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adadelta"])
+@pytest.mark.parametrize("cut", [1, 7, 10, 33, 59])
+def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path, cut, optimiser):
+    plan = training_plan.Plan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3, optimiser=optimiser)
+    whole = Toy(sparse=optimiser == "adam")
+    ticks, best = finish(run(whole, plan))
+    file = tmp_path / "training.ckpt"
+    broken = Toy(sparse=optimiser == "adam")
+    taken = itertools.count()
+    first, _ = finish(run(broken, plan, checkpoint=file, stop=lambda: next(taken) >= cut))
+    torch.manual_seed(999)  # whatever else drew numbers in between
+    torch.randn(17)
+    resumed = Toy(sparse=optimiser == "adam")
+    second, again = finish(run(resumed, plan, checkpoint=file))
+    assert torch.equal(weights(whole), weights(resumed))
+    assert again == best
+    told = {(tick.step, tick.loss) for tick in first + second if tick.scores}
+    assert told == {(tick.step, tick.loss) for tick in ticks if tick.scores}
+
+
+def test_every_part_of_the_state_matters(tmp_path):
+    """Leaving out any one part of the checkpoint gives other weights: none of them is there for show."""
+    whole = Toy()
+    finish(run(whole))
+    for part in ("model", "optimisers", "random", "step"):
+        file = tmp_path / f"{part}.ckpt"
+        taken = itertools.count()
+        finish(run(Toy(), checkpoint=file, stop=lambda taken=taken: next(taken) >= 25))
+        state = torch.load(file, weights_only=True)
+        if part == "model":
+            state["model"] = Toy().state_dict()
+        elif part == "optimisers":
+            fresh = optimizers._optimisers(Toy(), PLAN)
+            state["optimisers"] = [optimiser.state_dict() for optimiser in fresh]
+        elif part == "random":
+            torch.manual_seed(0)
+            state["random"] = torch.get_rng_state()
+        else:
+            state["state"]["step"] = 24
+        torch.save(state, file)
+        resumed = Toy()
+        finish(run(resumed, checkpoint=file))
+        assert not torch.equal(weights(whole), weights(resumed)), part
+
+
+def test_another_trainings_checkpoint_is_not_taken(tmp_path):
+    file = tmp_path / "training.ckpt"
+    taken = itertools.count()
+    finish(run(Toy(), checkpoint=file, stop=lambda: next(taken) >= 20))
+    other = training_plan.Plan(steps=60, batch=16, lr=0.01, evaluate_every=10, seed=3)
+    fresh, resumed = Toy(), Toy()
+    finish(run(fresh, other))
+    finish(run(resumed, other, checkpoint=file))
+    assert torch.equal(weights(fresh), weights(resumed))
+
+
+def test_closing_and_stopping_leave_the_best_weights():
+    whole = Toy()
+    ticks, _ = finish(run(whole, training_plan.Plan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3)))
+    closed = Toy()
+    generator = run(closed)
+    seen = []
+    for tick in generator:
+        if tick.scores:
+            seen.append(tick.scores)
+        if tick.step >= 25:
+            generator.close()
+            break
+    best = max(seen, key=lambda scores: (scores["accuracy"], -scores["loss"]))
+    assert cross_entropy(closed(IDS[160:]), LABELS[160:]).item() == pytest.approx(best["loss"], rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_is_told():
+    model = Toy()
+    with pytest.raises(Diverged, match="step 1.*learning rate"):
+        finish(run(model, loss=lambda index: model(IDS[index]).sum() * float("nan")))
+
+
+def test_the_rate_warms_up_then_falls_to_nothing():
+    model = Toy()
+    plan = training_plan.Plan(steps=20, batch=16, lr=1.0, warmup=0.25)
+    optimisers = optimizers._optimisers(model, plan)
+    rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
+    seen = []
+    for step in range(20):
+        optimizers._schedule(optimisers, rates, plan, step)
+        seen.append(optimisers[-1].param_groups[0]["lr"])
+    assert seen[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert all(a >= b for a, b in itertools.pairwise(seen[4:])) and 0 < seen[-1] < 0.1
+
+
+def test_a_listener_that_asks_the_model_changes_nothing():
+    quiet, asked = Toy(), Toy()
+    finish(run(quiet))
+    for _ in run(asked):
+        asked.eval()
+    assert torch.equal(weights(quiet), weights(asked))
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("optimiser", ["adam", "adadelta"])
+def test_a_table_learns_at_its_share_of_the_rate(optimiser: str, sparse: bool) -> None:
+    sparse = sparse and optimiser == "adam"
+    model = torch.nn.Sequential(torch.nn.Embedding(5, 3, sparse=sparse), torch.nn.Linear(3, 2))
+    plan = training_plan.Plan(steps=20, batch=16, lr=1.0, table_lr=0.25, optimiser=optimiser)
+    groups = [group for one in optimizers._optimisers(model, plan) for group in one.param_groups]
+    rates = {id(value): group["lr"] for group in groups for value in group["params"]}
+    assert rates.pop(id(model[0].weight)) == 0.25 and set(rates.values()) == {1.0} and len(rates) == 2

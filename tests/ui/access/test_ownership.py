@@ -1,0 +1,191 @@
+"""On a public host a run belongs to who started it, and who has its address looks on; at home nobody asks."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+from gradio.context import LocalContext
+
+import distill_core as core
+from distill_core.config.schema import Config
+from distill_core.errors import UserError
+from distill_core.events import Ended
+from distill_core.runs.store import Store
+from scripts.served import served
+from ui import endpoints
+from ui.access import ownership
+from ui.history import actions, run_list
+from ui.steps import distillation
+
+MINE, THEIRS = "a-key-of-mine-that-is-long", "a-key-of-theirs-that-is-long"
+
+
+@pytest.fixture
+def run(home: Path) -> core.Run:
+    return core.run(Store(home).create(Config().model_dump(), name="Mine"))
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has the requests that follow come with that key."""
+
+    def come(key: str = "", **headers: str) -> None:
+        LocalContext.request.set(SimpleNamespace(headers={"cookie": f"a=b; {ownership.COOKIE}={key}"} | headers))
+
+    yield come
+    LocalContext.request.set(None)
+
+
+def changes(run: str) -> list[Any]:
+    """Whatever changes a run, tried; what came of each."""
+    plain = (endpoints.stop_run, endpoints.resume_run, endpoints.delete_run, endpoints.restore_run)
+    ways = [
+        *(lambda act=act: act(run) for act in plain),
+        lambda: endpoints.rename_run(run, "x"),
+        lambda: endpoints.annotate_run(run, "x"),
+    ]
+    found = []
+    for way in ways:
+        try:
+            found.append(way())
+        except UserError as error:
+            found.append(str(error))
+    return found + [actions.act({"act": act, "run": run, "name": "x"}) for act in (*actions.PLAIN, "edit")]
+
+
+def test_only_who_started_a_run_changes_it_and_others_look_on(
+    run: core.Run, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    ask(MINE)
+    ownership.given(run)
+    before = run.row
+    for strange in (THEIRS, "", "short", MINE + "x"):
+        ask(strange)
+        told = changes(run.id)
+        assert all("only by who started it" in str(one) for one in told) and len(told) == 11, told
+        assert run.row == before
+        assert [button.visible for button in distillation.controls(run.id)[1:3]] == [False, False]
+        [shown] = run_list.look({"ids": [run.id]})["rows"]
+        assert 'data-do="more"' in shown["html"] and "<form" not in shown["more"] and "data-do" not in shown["more"]
+        assert endpoints.run(run.id)["status"] == "queued" and endpoints.points(run.id)["points"] == []
+    ask(MINE)
+    assert distillation.controls(run.id)[1].visible
+    assert endpoints.rename_run(run.id, "Ours")["run"] == run.id and run.name == "Ours"
+    assert endpoints.stop_run(run.id) == "stopped"
+    assert MINE not in repr(run.row) and run.row.holder not in json.dumps(endpoints.run(run.id))
+    assert not actions.act({"act": "delete", "run": run.id})["failed"]
+    ask("", **{"X-Stillroom-Key": MINE})  # a script has no cookies
+    assert not actions.act({"act": "restore", "run": run.id})["failed"]
+
+
+def test_a_run_that_nobody_holds_is_nobodys_to_change_and_on_ones_own_machine_nobody_asks(
+    run: core.Run, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask()
+    ownership.given(run)
+    assert run.row.holder == "" and ownership.may_change(run)
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    ask(MINE)
+    assert not ownership.may_change(run)
+    ask("")
+    assert ownership.given(run).row.holder == "" and not ownership.may_change(run)
+    monkeypatch.delenv("SPACE_ID")
+    assert endpoints.stop_run(run.id) == "stopped"
+
+
+def test_what_is_taken_in_is_the_takers_and_the_key_stays_at_home(
+    home: Path, run: core.Run, ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(home)
+    store.move(run.id, ["queued"], "running")
+    store.append(run.id, [Ended("finished")])
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    ask(MINE)
+    ownership.given(run)
+    file = core.pack(run.id, tmp_path / "run.zip")
+    ask(THEIRS)
+    taken = core.run(endpoints.import_run(str(file)))
+    assert ownership.may_change(taken) and not ownership.may_change(run) and taken.row.holder != run.row.holder
+    assert run.row.holder.encode() not in file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app that takes itself for a Space."""
+    public = os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1"}
+    with served(tmp_path_factory.mktemp("space"), environment=public) as running:
+        yield running.address
+
+
+@pytest.mark.timeout(280)
+def test_a_browser_gets_its_key_and_a_script_sends_its_own(space: str) -> None:
+    from gradio_client import Client
+
+    def page(**headers: str) -> str:
+        asked = urllib.request.Request(space, headers={"accept": "text/html"} | headers)
+        with urllib.request.urlopen(asked) as answer:
+            return next((kept for kept in answer.headers.get_all("set-cookie") or () if ownership.COOKIE in kept), "")
+
+    cookie = page()
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and page() != cookie
+    assert "SameSite=None; Secure; Partitioned" in page(**{"x-forwarded-proto": "https"})
+    kept = cookie.partition(";")[0]
+    assert page(cookie=kept) == ""  # it keeps the one it has
+
+    def call(name: str, *data: Any, **headers: str) -> Any:
+        sent = json.dumps({"data": data}).encode()
+        asked = urllib.request.Request(
+            f"{space}/gradio_api/run/{name}", sent, {"content-type": "application/json"} | headers
+        )
+        try:
+            with urllib.request.urlopen(asked) as answer:
+                return json.loads(answer.read())["data"][0]
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())["error"]
+
+    run = call("start_run", {"epochs": 1, "n_iter": 0}, cookie=kept)
+    assert "only by who started it" in call("stop_run", run) and call("run", run)["run"] == run
+    assert call("stop_run", run, cookie=kept) in ("stopped", "stopping")
+    script = Client(space, verbose=False, headers={ownership.HEADER: MINE})
+    own = script.predict({"epochs": 1, "n_iter": 0}, api_name="/start_run")
+    assert "only by who started it" in call("stop_run", own, cookie=kept)
+    assert script.predict(own, api_name="/stop_run") in ("stopped", "stopping")
+
+
+CALL = """async ([name, data]) => {
+  const headers = { "content-type": "application/json" }, body = JSON.stringify({ data: [data] })
+  const answer = await fetch(`gradio_api/run/${name}`, { method: "POST", headers, body })
+  return (await answer.json()).data[0] }"""
+
+
+@pytest.mark.timeout(280)
+def test_in_the_frame_of_a_space_the_browser_keeps_its_key(chromium: Any, space: str) -> None:
+    context = chromium.new_context()
+    context.set_default_timeout(120_000)
+    page = context.new_page()
+    page.route(  # the Hub's page, whose frame a Space stands in
+        "https://huggingface.co/",
+        lambda route: route.fulfill(content_type="text/html", body=f'<iframe src="{space}"></iframe>'),
+    )
+    context.route(  # and its proxy
+        f"{space}/",
+        lambda route: route.continue_(headers=route.request.all_headers() | {"x-forwarded-proto": "https"}),
+    )
+    page.goto("https://huggingface.co/")
+    page.frame_locator("iframe").locator("#steps").wait_for(state="attached")
+    [kept] = context.cookies()
+    assert kept["name"] == ownership.COOKIE and kept["partitionKey"] == "https://huggingface.co"
+    space_page = page.frames[1]
+    run = space_page.evaluate(CALL, ["start_run", {"epochs": 1, "n_iter": 0}])
+    assert space_page.evaluate(CALL, ["stop_run", run]) in ("stopped", "stopping")
+    context.close()

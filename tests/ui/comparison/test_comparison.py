@@ -1,0 +1,166 @@
+"""The comparison's pieces: every figure is the summary's, old runs show what they have, hostile names stay text."""
+
+import inspect
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+import distill_core as core
+from distill_core.config.schema import Config
+from distill_core.events import Compared, Ended
+from distill_core.runs.store import Store
+from ui.comparison import analysis, disagreements, headline, plots, score_table
+from ui.steps import comparison
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def score(accuracy: float, **more: Any) -> dict[str, Any]:
+    bins = [{"confidence": 0.6, "accuracy": 0.5, "rows": 10}, {"confidence": 0.95, "accuracy": 0.9, "rows": 90}]
+    return {
+        "accuracy": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.01, "macro_f1": accuracy - 0.1,
+        "metric_low": accuracy - 0.15, "metric_high": accuracy - 0.05, "parameters": 1000, "bytes": 4000,
+        "latency_ms": 2.0, "latency_p95_ms": 4.0, "texts_per_s": 500.0, "ece": 0.08, "temperature": 1.5,
+        "ece_scaled": 0.02, "reliability": bins, "reliability_scaled": bins,
+        "per_class": [{"label": HOSTILE, "precision": 0.91, "recall": 0.72, "f1": 0.8, "rows": 60},
+                      {"label": "yes", "precision": 0.5, "recall": 0.6, "f1": 0.55, "rows": 40}],
+    } | more  # fmt: skip
+
+
+def summary(**more: Any) -> dict[str, Any]:
+    return {
+        "scores": {
+            "floor": score(0.6, bytes=2000, latency_ms=1.0), "control": score(0.7), "student": score(0.9),
+            "teacher": score(0.95, bytes=80_000, latency_ms=30.0),
+        },
+        "gap_recovered": 0.8, "kept": 0.9 / 0.95, "agreement": 0.93, "rows": {"test": 2000}, "scored_on": "test",
+        "labels": [HOSTILE, "yes"],
+    } | more  # fmt: skip
+
+
+def member(student: str, seed: int, accuracy: float, share: float = 1.0) -> dict[str, Any]:
+    return {"student": student, "seed": seed, "share": share, "texts": int(5000 * share), "control": score(0.7),
+            "student_score": score(accuracy), "gap_recovered": 0.8, "kept": 0.9, "agreement": 0.9}  # fmt: skip
+
+
+def test_the_four_rows_have_their_intervals_in_numbers_and_drawn() -> None:
+    html = score_table.rows(summary()).replace("\u00a0", " ")
+    assert "93.0 % – 96.0 %" in html and html.count('class="interval ') == 4 and "95 % within 4.00 ms" in html
+    places = [float(at) for at in re.findall(r"--at:([\d.]+)", html)]
+    assert places == sorted(places) and places[0] > 0 and places[-1] < 1  # all four on one scale
+
+
+def test_a_run_is_told_in_the_metric_by_which_it_chose() -> None:
+    told = summary(metric="macro_f1", kept=0.8 / 0.85)
+    html = score_table.rows(told).replace("\u00a0", " ")
+    assert html.index("Macro-F1") < html.index(">Accuracy") and "80.0 % – 90.0 %" in html  # the teacher's
+    assert "of its macro-F1" in headline.sentence(told) and "70.6" in headline.sentence(told)  # 0.6 of 0.85
+
+
+def test_what_the_engine_found_is_told_and_stays_text() -> None:
+    told = headline.sentence(summary(verdict=[["warning", f"The labels {HOSTILE} hardly differ."]]))
+    assert "note warning" in told and "<img" not in told
+    assert "14 runs" in score_table.rows(summary(tests_read=14)) and "runs" not in score_table.rows(
+        summary(tests_read=1)
+    )
+
+
+def test_differences_are_drawn_on_both_sides_of_zero() -> None:
+    found = {"student-control": {"difference": 0.2, "low": 0.18, "high": 0.22},
+             "student-teacher": {"difference": -0.01, "low": -0.02, "high": 0.001}}  # fmt: skip
+    html = headline.differences(summary(differences=found)).replace("\u00a0", " ")
+    assert "Student minus Control: +20.0 points" in html and "−1.0 points (95 % interval −2.0 points" in html
+    right, left = (float(at) for at in re.findall(r"--at:([\d.]+)", html))
+    assert left < 0.5 < right
+
+
+def test_a_closer_look_shows_labels_and_calibration_and_a_hostile_label_stays_text() -> None:
+    html = analysis.apart(summary()).replace("\u00a0", " ")
+    assert "91.0 %" in html and "72.0 %" in html and "<img" not in html
+    assert html.count("<svg") == 3 and "1.50" in html
+    assert "expected calibration error 8.0 % before temperature scaling, 2.0 % after" in html
+
+
+def test_an_old_run_shows_what_it_has() -> None:
+    keys = ("accuracy", "low", "high", "macro_f1", "parameters", "bytes", "latency_ms", "texts_per_s")
+    old = summary(scores={row: {key: one[key] for key in keys} for row, one in summary()["scores"].items()})
+    assert analysis.apart(old | {"agreement": None}) == "" and score_table.rows(old) and plots.figures(old)
+
+
+def test_nothing_on_the_front_is_beaten() -> None:
+    points = [{"x": 4, "y": 0.9}, {"x": 4, "y": 0.7}, {"x": 2, "y": 0.6}, {"x": 80, "y": 0.95}, {"x": 90, "y": 0.95}]
+    assert plots.front(points) == [2, 0, 3]
+
+
+def test_the_pictures_hold_all_members_and_the_learning_curve() -> None:
+    curve = [{"texts": 500, "accuracy": 0.8, "low": 0.7, "high": 0.85}, {"texts": 5000, "accuracy": 0.9}]
+    members = [member("bilstm", 0, 0.9), member("textcnn", 0, 0.88), member("bilstm", 0, 0.8, 0.1)]
+    made = json.loads(plots.figures(summary(members=members, learning_curve=curve)))["figures"]
+    assert [one["id"] for one in made] == ["bytes", "latency_ms", "texts"]
+    assert [point["name"] for point in made[0]["points"][4:]] == ["textcnn, seed 0"]
+    assert [point["y"] for point in made[2]["points"]] == [0.8, 0.9] and made[2]["points"][1]["up"] == 0
+    assert made[1]["points"][3]["shown"].replace("\u00a0", " ") == "30 ms"
+
+
+def test_several_seeds_are_told_as_mean_and_row_by_row() -> None:
+    seeds = {"n": 2, "rows": {"student": {"mean": 0.91, "low": 0.88, "high": 0.94, "n": 2}}, "kept": None}
+    members = [member("bilstm", 0, 0.9), member("bilstm", 1, 0.92), member("bilstm", 0, 0.8, 0.1)]
+    html = score_table.several(summary(members=members, seeds=seeds)).replace("\u00a0", " ")
+    assert "91.0 %<small>88.0 % – 94.0 %" in html and "bilstm, seed 1" in html and "10 % of the texts" in html
+    assert score_table.several(summary(members=members[:1])) == ""
+
+
+@pytest.fixture
+def run(home: Path) -> str:
+    """A compared run with 130 rows on which student and teacher differ, every third of them the student's right."""
+    store = Store(home)
+    run = store.create(Config().model_dump())
+    store.move(run, ["queued"], "running")
+    store.append(run, [Compared(summary(labels=["no", "yes"])), Ended("finished")])
+    rows = []
+    for number in range(131):
+        said = {"student": [0.9, 0.1], "teacher": [0.2, 0.8]}
+        text = f"{HOSTILE} text {number}"
+        rows.append({"text": [text], "label": "yes" if number % 3 else "no", **said})
+    rows.append({"text": ["all agree"], "label": "no", "student": [0.9, 0.1], "teacher": [0.9, 0.1]})
+    folder = store.folder(run)
+    (folder / "texts.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return run
+
+
+def test_rows_that_differ_are_filtered_searched_and_paged(run: str) -> None:
+    html, more = disagreements.differing(run, "any")
+    assert html.count("data-row") == 50 and more and "<img" not in html and "all agree" not in html
+    html, more = disagreements.differing(run, "any", "", 200)
+    assert html.count("data-row") == 131 and not more
+    assert disagreements.differing(run, "only_student", "", 200)[0].count("data-row") == 44
+    html, _ = disagreements.differing(run, "any", "TEXT 130")
+    assert re.findall(r'data-row="(\d+)"', html) == ["130"]
+    assert "No such rows" in disagreements.differing(run, "neither")[0]
+    assert disagreements.picked(run, 130) == [f"{HOSTILE} text 130"]
+    for number in (-1, 10**9, "1", None, 1.5, True):
+        assert disagreements.picked(run, number) == [""]
+
+
+def test_the_step_fills_every_part_for_every_kind_of_run(run: str, home: Path) -> None:
+    parts = len(comparison.show(""))
+    assert parts == len(comparison.show(run)) == len(comparison.show("no such run"))
+    waiting = Store(home).create(Config().model_dump())
+    assert len(comparison.show(waiting)) == parts and "not at its comparison" in comparison.show(waiting)[0]
+
+
+@pytest.mark.parametrize("handler", [comparison.export, comparison.scored, comparison.packed, comparison.predictions])
+def test_what_is_taken_away_is_there_while_it_is_copied(handler: Any) -> None:
+    assert inspect.isgeneratorfunction(handler)  # a function that hands a generator on is no generator to Gradio
+
+
+def test_the_scored_rows_are_saved_and_what_is_not_there_is_told(run: str, home: Path, tmp_path: Path) -> None:
+    assert core.save_scored(run, tmp_path / "rows.csv") == 132
+    with pytest.raises(core.UserError, match="no scored rows"):
+        core.save_scored(Store(home).create(Config().model_dump()), tmp_path / "none.csv")

@@ -1,0 +1,166 @@
+"""The words of the steps: what a run costs, what differs from a preset, what the rows showed, who teaches."""
+
+import dataclasses
+import os
+import re
+import time
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+
+from distill_core import Config, Estimate, KnobError, UserError, settings
+from distill_core.api import catalog, estimates
+from ui.components import formatting
+from ui.components import html as components_html
+from ui.components.form import OTHER, Form
+from ui.i18n import translate
+from ui.i18n.translate import speaking
+from ui.steps import augmentation, launch_bar, presets, teacher
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+STAGES = {"data": 0.4, "teacher": 0.5, "transfer": 1.2, "control": 10.0, "label": 5.0, "student": 12.0, "compare": 6.0}
+TOLD = Estimate(STAGES, 26.0, 53.0, 531_000_000, 600, 6000, 8826, 552, "survey")
+
+
+def typed(form: Form, **values: Any) -> list[Any]:
+    """What the controls hold at first, but for `values`."""
+    return [values.get(name, control.value) for name, control in form.controls.items()]
+
+
+def words(html: str) -> str:
+    return re.sub(r"<[^>]+>", " ", html).replace(translate.NARROW, " ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.2, 1), (7.4, 7), (33, 35), (141, 140), (1500, 1500), (1533, 1560), (7300, 7200)],
+)
+def test_an_estimate_has_as_few_figures_as_it_deserves(seconds: float, told: float) -> None:
+    assert formatting.rounded(seconds) == told
+
+
+def test_the_cost_is_told_with_its_doubt_and_its_ground() -> None:
+    told = words(launch_bar.cost(TOLD))
+    assert "about 35 s here" in told and "530 MB" in told
+    assert "25 s" in told and "55 s" in told and "8,826 texts" in told and "552 training steps" in told
+    assert "cache" not in told.partition("Data")[0]
+    cached = words(launch_bar.cost(dataclasses.replace(TOLD, cached=("label",), rests_on="runs", runs=3)))
+    assert "labels are in the cache already" in cached and "3 earlier runs" in cached
+
+
+def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimates, "survey", lambda config: pytest.fail("asked"))
+    config, found, line = launch_bar.look("", form, typed(form, task="file"))
+    assert config is not None and found is None and "rows to count" in words(line)
+    config, found, line = launch_bar.look("", form, typed(form, lr=99))
+    assert config is None and "“Learning rate” can't be 99" in components_html.html.unescape(words(line))
+
+
+def test_a_refused_value_is_told_in_the_pages_language(form: Form) -> None:
+    with speaking("de"):
+        line = launch_bar.look("", form, typed(form, lr=99, temperature=-0.5))[2]
+    told = components_html.html.unescape(words(line))
+    assert "„Lernrate“ kann nicht 99 sein: erlaubt sind Werte bis 10." in told
+    assert "„Temperatur“ kann nicht −0,5 sein: erlaubt sind Werte über 0." in told
+
+
+def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[Estimate] = []
+    monkeypatch.setattr(estimates, "estimate", lambda config: known[0] if known else None)
+    monkeypatch.setattr(estimates, "survey", lambda config: time.sleep(0.2))
+    given = typed(form, seed=time.time_ns() % 2**31)
+    assert "data-again" in launch_bar.look("", form, given)[2]
+    until = time.monotonic() + 20
+    while "data-again" in (line := launch_bar.look("", form, given)[2]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert "can't be told" in components_html.html.unescape(line)  # tried, and found nothing
+    known.append(TOLD)
+    assert "about 35 s here" in words(launch_bar.look("", form, given)[2])
+
+
+def test_a_refused_value_knows_its_field_and_its_step(form: Form) -> None:
+    for values, step in (({"lr": 99}, "distil"), ({"limit": "1"}, "task"), ({"teacher": OTHER}, "teacher")):
+        with pytest.raises(KnobError) as caught:
+            form.config(typed(form, **values))
+        told, at = launch_bar.fault(form, caught.value, 1)
+        assert at == step and f'data-field="{form.control(next(iter(values))).elem_id}"' in told
+    assert launch_bar.fault(form, UserError("elsewhere"), 1) == ("", "")
+
+
+def test_every_control_of_the_form_can_be_found_on_the_page(form: Form) -> None:
+    ids = [form.control(name).elem_id for name in form.knobs]
+    assert all(ids) and len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("preset", [one.name for one in settings("preset")])
+@pytest.mark.parametrize("size", ["", "tiny"])
+def test_a_preset_and_a_size_fill_the_form_as_the_command_line_would(form: Form, preset: str, size: str) -> None:
+    said = presets._said(form, preset, size, pair=False)
+    config = form.config(typed(form, **said))
+    named = Config.of(preset=preset, **({"size": size} if size else {}))
+    rules = {rule: rate for rule, rate in config.rules.items() if rate}
+    assert config.model_dump() | {"rules": rules} == named.model_dump() | {
+        "rules": {rule: rate for rule, rate in named.rules.items() if rate}
+    }
+    assert set(said) <= set(presets.filled(form))
+
+
+def test_what_differs_from_the_preset_is_named_with_both_values(form: Form) -> None:
+    given = typed(form, lr=0.5)
+    said = presets._said(form, "best", "", pair=False)
+    told = presets.changed(form, "best", said, ["lr"], given)
+    assert f"{form.knobs['lr'].label} {said['lr']:g} → 0.5" in words(told) and 'data-changed="knob-lr"' in told
+    assert "→" not in presets.changed(form, "best", said, [], given)
+
+
+def test_findings_put_warnings_first_and_fold_the_rows_away() -> None:
+    items = [
+        ("info", "2 rows of train repeated another with the same label and were merged."),
+        ("warning", f"7 rows of train stand in test (rows 3, 9; row 3 “{HOSTILE} (a)”): taken out (leaks=keep keeps)."),
+    ]
+    html = components_html.findings(items, "Found")
+    assert html.index("7 rows") < html.index("2 rows") and "<img" not in html
+    summary, folded = re.search(r"<summary>(.*?)</summary><p>(.*?)</p>", html).groups()
+    assert "taken out (leaks=keep keeps)." in words(summary) and "rows 3" not in summary
+    assert folded.startswith("Rows 3, 9;") and "(a)" in folded
+    assert "Please look" in html  # not told by colour alone
+    assert components_html.findings([], "Found") == ""
+
+
+def test_every_task_offers_the_same_teachers_so_that_no_event_names_one_that_is_gone(home: Any) -> None:
+    values = {name: [value for _, value in teacher.cards(name)] for name in ("reviews", "sst2", "mrpc", "file", "hub")}
+    assert len({tuple(found) for found in values.values()}) == 1 and values["file"][0] == ""
+    assert not teacher.needs_training("", "reviews") and teacher.needs_training("", "file")
+
+
+def test_a_teacher_is_told_with_size_place_and_whose_figure_it_is(home: Any) -> None:
+    builtin = words(teacher.known_of(catalog.teachers()[0]))
+    assert "1.14 M weights" in builtin and "on this machine" in builtin and "as its maker measured" in builtin
+    far = next(one for one in catalog.teachers() if one.accuracy and one.kind == "suggestion")
+    told = words(teacher.known_of(far))
+    assert "to be downloaded, about 268 MB" in told and "91.3 % on SST-2, as published" in told
+
+
+def test_what_a_teacher_takes_here_is_told_for_these_data() -> None:
+    told = words(teacher.price(Config(), TOLD))
+    assert "1,800 texts a second" in told and "5 s for the 8,826 texts" in told
+    tuned = dataclasses.replace(TOLD, stages=STAGES | {"teacher": 900.0})
+    assert "15 min" in words(teacher.price(Config.of(fine_tune=True, teacher="a/b"), tuned))
+    assert "in the cache already" in words(teacher.price(Config(), dataclasses.replace(TOLD, cached=("label",))))
+
+
+def test_texts_are_counted_before_and_after() -> None:
+    told = words(augmentation.counted(Config(), TOLD))
+    assert "600 labelled rows and 6,000 texts without a label → about 8,800 texts" in told
+    assert "Nothing is made" in augmentation.counted(Config.of(n_iter=0), TOLD)
+    assert "is reached" in augmentation.counted(Config.of(transfer_limit=8826), TOLD)
+
+
+def test_an_offspring_on_which_the_teacher_changes_its_mind_is_told_in_words() -> None:
+    sure, other = {"good": 0.9, HOSTILE: 0.1}, {"good": 0.2, HOSTILE: 0.8}
+    assert augmentation.broken(sure, sure) == augmentation.broken(None, other) == ""
+    html = augmentation._child("mask", "text", other, augmentation.broken(sure, other))
+    assert "changes its mind" in html and "<img" not in html

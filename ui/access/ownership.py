@@ -1,0 +1,55 @@
+"""Whose a run is where strangers share a page: who started it, or took it in, may change it; who has only its address
+may look, ask, replay and download.
+
+The browser gets a random key in a cookie that no script of the page can read; a script sends one of its own making as
+the header x-stillroom-key. The store keeps a digest of it. On one's own machine nothing of this happens.
+"""
+
+import hashlib
+import re
+import secrets
+
+from gradio.context import LocalContext
+from starlette.requests import cookie_parser
+
+from distill_core import Run, UserError
+from ui.access import public_host
+from ui.i18n.translate import say
+
+COOKIE, HEADER = "stillroom-key", "x-stillroom-key"
+KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed
+
+
+def given(run: Run) -> Run:
+    """`run`, which the visitor who is being answered has just made, as theirs."""
+    if public_host.public() and (key := _asking()):
+        run.hold(_digest(key))
+    return run
+
+
+def own(run: Run) -> Run:
+    """`run`, where the visitor who is being answered may change it. Raises UserError."""
+    if not may_change(run):
+        raise UserError(say("host.not_yours"))
+    return run
+
+
+def may_change(run: Run) -> bool:
+    """Whether the visitor who is being answered may stop, resume, rename and delete it. A run without a holder is
+    nobody's to change."""
+    if not public_host.public():
+        return True
+    key, holder = _asking(), run.row.holder
+    return bool(key and holder) and secrets.compare_digest(_digest(key), holder)
+
+
+def _asking() -> str:
+    """The key that came with the request; "" for none."""
+    request = LocalContext.request.get(None)
+    headers = {str(name).lower(): str(value) for name, value in dict(getattr(request, "headers", None) or {}).items()}
+    key = headers.get(HEADER) or cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    return key if KEY.fullmatch(key) else ""
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

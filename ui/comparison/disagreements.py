@@ -1,0 +1,83 @@
+"""Where student and teacher differ: the scored rows, filtered by who is right and searched."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import distill_core as core
+from distill_core import Run, UserError
+from ui.components.formatting import count, percent
+from ui.components.html import esc, note, table
+from ui.i18n.names import tell
+from ui.i18n.translate import say
+
+SIDES = " | "  # between the two sentences of a pair
+PAGE = 50  # rows that come at once
+MOST = 1000  # rows on one page at most
+WHO = ("any", "only_teacher", "only_student", "neither")
+# which row was clicked: the rows are HTML made on the server, all of their texts escaped
+PICK_JS = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-row]')
+  if (button) trigger('pick', { row: Number(button.dataset.row) })
+})
+"""
+
+
+def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple[str, bool]:
+    """The table of those rows, and whether there are more than `shown`."""
+    size = max(PAGE, min(MOST, int(shown or PAGE)))
+    try:
+        found = list(islice(_differing(core.run(run), who, words), size + 1))
+    except UserError as error:
+        return note(tell(error), "error"), False
+    if not found:
+        return note(say("compare.differ.none")), False
+    head = [say("task.text"), say("compare.truth"), say("row.student"), say("row.teacher")]
+    body = [
+        [
+            f'<button type="button" data-row="{number}">{esc(SIDES.join(row["text"]))}</button>',
+            esc(row["label"]),
+            *(_answer(row, name) for name in ("student", "teacher")),
+        ]
+        for number, row in found[:size]
+    ]
+    more = len(found) > size
+    told = say("compare.differ.some" if more else "compare.differ.all", n=count(len(body)))
+    made = table(head, body, say("compare.differ"), kind="texts cards")
+    return f'<div class="card differ-rows">{made}</div><p class="hint" role="status">{esc(told)}</p>', more
+
+
+def picked(run: str, number: Any) -> list[str]:
+    """The text of the scored row with that number, [""] where there is none."""
+    try:
+        rows = core.run(run).texts() if type(number) is int and number >= 0 else ()
+    except UserError:
+        rows = ()
+    return next((list(row["text"]) for at, row in enumerate(rows) if at == number), [""])
+
+
+def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    wanted = str(words or "").casefold().split()[:20]
+    for number, row in enumerate(run.texts()):
+        if said(row, "student") == said(row, "teacher") or who not in ("any", _right(row)):
+            continue
+        text = SIDES.join(row["text"]).casefold()
+        if all(word in text for word in wanted):
+            yield number, row
+
+
+def said(row: Mapping[str, Any], name: str) -> str:
+    """What that row of the comparison answered."""
+    return max(row[name], key=lambda label: row[name][label])
+
+
+def _answer(row: Mapping[str, Any], name: str) -> str:
+    mark = "✓ " if said(row, name) == row["label"] else "✗ "
+    return f"{mark}{esc(said(row, name))} {percent(max(row[name].values()), 0)}"
+
+
+def _right(row: Mapping[str, Any]) -> str:
+    """Which of two that differ is right, as one of WHO."""
+    right = [name for name in ("student", "teacher") if said(row, name) == row["label"]]
+    return f"only_{right[0]}" if right else "neither"

@@ -1,0 +1,1 @@
+"""Components that several pages use: the form, HTML pieces, the header."""

@@ -1,0 +1,76 @@
+"""Numbers as people read them, in the language that is spoken."""
+
+from ui.i18n.translate import NARROW, figure, say
+
+DASH = "–"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.913 -> "91.3 %"; None -> a dash."""
+    return DASH if share is None else f"{figure(100 * share, f'.{digits}f')}{NARROW}%"
+
+
+def points(share: float | None) -> str:
+    """A difference of shares in percentage points: 0.037 -> "3.7 points"."""
+    return DASH if share is None else say("points", n=figure(100 * share, ".1f")).replace(" ", NARROW, 1)
+
+
+def count(number: float | None) -> str:
+    """12345 -> "12,345"."""
+    return DASH if number is None else figure(number, ",.0f")
+
+
+def size(number: float | None) -> str:
+    """Bytes with a unit of at most three digits before the point."""
+    if number is None:
+        return DASH
+    for unit in ("B", "KB", "MB"):
+        if number < 1000:
+            return f"{figure(number, '.1f' if unit != 'B' and number < 100 else '.0f')}{NARROW}{unit}"
+        number /= 1000
+    return f"{figure(number, '.1f')}{NARROW}GB"
+
+
+def millions(number: float | None) -> str:
+    """A count of parameters: 4,385 · 0.38 M · 109 M."""
+    if number is None:
+        return DASH
+    if number < 10_000:
+        return count(number)
+    value = number / 1e6
+    return f"{figure(value, '.2f' if value < 10 else '.0f')}{NARROW}M"
+
+
+def latency(milliseconds: float | None) -> str:
+    """0.31 ms · 12 ms · 1.2 s."""
+    if milliseconds is None:
+        return DASH
+    if milliseconds >= 1000:
+        return f"{figure(milliseconds / 1000, '.1f')}{NARROW}s"
+    return f"{figure(milliseconds, '.2f' if milliseconds < 10 else '.0f')}{NARROW}ms"
+
+
+def duration(seconds: float | None) -> str:
+    """7 s · 2 min 5 s · 3 min · 1 h 12 min."""
+    if seconds is None:
+        return DASH
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, 0 if whole >= 3600 else whole % 60
+    parts = [f"{n}{NARROW}{unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
+    return " ".join(parts) or f"0{NARROW}s"
+
+
+def rounded(seconds: float) -> float:
+    """As few figures as an estimate deserves: 7, 25, 140 (2 min 20 s), 1,500 (25 min)."""
+    step = next((step for step, most in ((1, 15), (5, 90), (10, 300), (60, 3600)) if seconds < most), 600)
+    return max(1.0, step * round(seconds / step))
+
+
+def times(ratio: float) -> str:
+    """17.6 -> "18×", 2.34 -> "2.3×"."""
+    return f"{figure(ratio, '.0f' if ratio >= 10 else '.1f')}×"
+
+
+def chance(p: float) -> str:
+    """A p-value as papers write it: "p < 0.001", "p = 0.014", "p = 0.34"."""
+    return f"p < {figure(0.001, '.3f')}" if p < 0.001 else f"p = {figure(p, '.3f' if p < 0.1 else '.2f')}"

@@ -1,0 +1,35 @@
+"""Patches of Gradio's insides, each with its reason. Checked on Gradio 6.31.0; tests/ui/test_gradio_patches.py tells
+where a newer one no longer takes them.
+"""
+
+from collections.abc import Callable, Container
+from typing import Any
+
+import gradio as gr
+from gradio.state_holder import SessionState
+
+REST = 0.02  # seconds between two looks for work in an empty queue
+
+
+class _Bare:
+    """A page that lists no parts."""
+
+    blocks: Container[int] = ()
+
+    def __init__(self, page: gr.Blocks):
+        self._page = page
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._page, name)
+
+
+def light_sessions(whole: Callable[[SessionState, gr.Blocks], None] = SessionState.__init__) -> None:
+    """Gradio writes down every part of the page for each new visitor and for each call without one, for links of its
+    own that this page has none of: a twentieth of a second in which nobody else is answered."""
+    SessionState.__init__ = lambda session, page: whole(session, _Bare(page))
+
+
+def rest_between_looks(demo: gr.Blocks) -> None:
+    """Gradio's queue looks for work a thousand times a second unless told otherwise: up to a tenth of a core, for
+    nothing."""
+    demo._queue.sleep_when_free = REST

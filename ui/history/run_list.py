@@ -1,0 +1,209 @@
+"""The list: one page of the runs that are asked for, each as a row of HTML in which every text is escaped."""
+
+import hashlib
+import json
+import re
+import time
+from textwrap import shorten
+from typing import Any
+
+import distill_core as core
+from distill_core import ENDED as OVER
+from distill_core import STATUSES, Run
+from ui.access import ownership, public_host
+from ui.components.formatting import DASH, count, duration, percent, size
+from ui.components.html import esc, status
+from ui.i18n import names
+from ui.i18n.names import choice_name, knobs, rule_name, tell
+from ui.i18n.translate import figure, say
+from ui.steps.distillation import ALIVE, RESUMABLE
+
+PAGE = 25
+KNOWN = 200  # ids that a browser may ask for at once
+# what can be sorted, as the store calls it, and the word over its column
+SORTED = (
+    ("name", "name"), ("status", "state"), ("accuracy", "student"), ("teacher", "teacher"), ("gap", "gap"),
+    ("bytes", "size"), ("seconds", "took"), ("created", "when"),
+)  # fmt: skip
+ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+HIDDEN = {"task", "train", "valid", "test", "unlabelled", "vectors_file"}  # paths, or told elsewhere
+
+
+def look(question: Any) -> dict[str, Any]:
+    """One page of runs. Anyone may ask anything: what makes no sense is left out of the question. `mark` is what the
+    last answer was marked with; where nothing changed since, the answer is {"same": True}."""
+    asked = question if isinstance(question, dict) else {}
+    wanted: dict[str, Any] = {
+        "status": asked.get("status") if asked.get("status") in STATUSES else None,
+        "task": str(asked.get("task") or "")[:100],
+        "search": " ".join(str(asked.get("q") or "")[:200].split()[:20]),
+    }
+    sort = str(asked.get("sort") or "-created")
+    if sort.removeprefix("-") not in dict(SORTED):
+        sort = "-created"
+    own = wanted | ({"ids": ids(asked.get("ids"))} if public_host.public() else {})  # nobody lists what others started
+    total = core.count(**own)
+    pages = max(1, -(-total // PAGE))
+    page = asked.get("page")
+    page = min(max(1, page), pages) if type(page) is int else 1
+    found = core.list_runs(PAGE, PAGE * (page - 1), sort=sort, **own)
+    examples = core.list_runs(PAGE, examples=True, sort=sort, **wanted) if page == pages else []
+    answer = {
+        "rows": [row(run) for run in found],
+        "examples": [row(run) for run in examples],
+        "total": total,
+        "page": page,
+        "sort": sort,
+        "alive": any(run.status in ALIVE for run in found),
+        "tasks": [[name, names.name(name)] for name in ([] if public_host.public() else core.run_tasks())],
+        "told": _told(total, page),
+        "empty": "" if total else _empty(wanted),
+        "pages": _pages(page, pages),
+    }
+    answer["mark"] = hashlib.sha256(json.dumps(answer).encode()).hexdigest()[:16]
+    return {"same": True, "alive": answer["alive"]} if asked.get("mark") == answer["mark"] else answer
+
+
+def ids(value: Any) -> list[str]:
+    """Those of `value` that look like ids of runs."""
+    given = value if isinstance(value, list) else []
+    return [one for one in given[:KNOWN] if isinstance(one, str) and ID.fullmatch(one)]
+
+
+def row(run: Run) -> dict[str, Any]:
+    """A run as {"id", "name", "html": its row, "more": the row that opens below it}."""
+    found, name = run.row, run.name
+    summary = found.summary or {}
+    scores = summary.get("scores") or {}
+    accuracy = {who: (scores.get(who) or {}).get("accuracy") for who in ("student", "teacher")}
+    marks = [key for key, is_so in (("example", found.example), ("imported", found.origin)) if is_so]
+    chips = status(found.status) + "".join(f'<span class="chip">{esc(say(f"history.{key}"))}</span>' for key in marks)
+    changed = ", ".join(f"{label}: {value}" for label, value in settings(found.config).items())
+    about = shorten(" · ".join(filter(None, (names.name(found.task), changed))), 160, placeholder=" …")
+    note = f'<small class="note-text">{esc(found.note[:200])}</small>' if found.note else ""
+    now = say(f"stage.{found.stage}") if found.status in ("running", "stopping") and found.stage else ""
+    cells = [
+        f'<span class="row">{chips}</span>' + (f"<small>{esc(now)}</small>" if now else ""),
+        percent(accuracy["student"]),
+        percent(accuracy["teacher"]),
+        percent(summary["gap_recovered"], 0) if summary.get("gap_recovered") is not None else DASH,
+        size((scores.get("student") or {}).get("bytes")),
+        duration(took(found)),
+        esc(time.strftime("%Y-%m-%d %H:%M", time.localtime(found.created))),
+    ]
+    told = "".join(
+        f'<td data-name="{esc(say(f"history.{word}"))}">{cell}</td>'
+        for (_, word), cell in zip(SORTED[1:], cells, strict=True)
+    )
+    key = esc(found.id)
+    html = (
+        f'<tr data-run="{key}"><td class="tick"><input type="checkbox" data-key="tick" '
+        f'aria-label="{esc(say("history.tick.run", name=name))}"></td>'
+        f'<th scope="row"><a href="./?run={key}" data-key="open">{esc(name)}</a><small>{esc(about)}</small>{note}'
+        f'</th>{told}<td class="acts"><button type="button" class="act" data-do="more" data-key="more" '
+        f'aria-expanded="false" aria-controls="more-{key}" aria-label="{esc(say("history.more.run", name=name))}">'
+        f"{esc(say('history.more'))}</button></td></tr>"
+    )
+    return {"id": found.id, "name": name, "html": html, "more": _more(run)}
+
+
+def took(row: Any) -> float | None:
+    """Seconds from a run's start to its end, None before that; a resumed run's from its last start."""
+    return row.ended - row.started if row.ended and row.started else None
+
+
+def _more(run: Run) -> str:
+    """What can be done with a run: the row that opens below its own."""
+    found, key = run.row, esc(run.id)
+    mine = not found.example and ownership.may_change(run)
+    form = _edit(run) if mine else ""
+    over = found.status in OVER and not found.example
+    doable = {
+        "stop": found.status in ("queued", "running") and mine,
+        "resume": found.status in RESUMABLE and mine and not found.origin,
+        "take": over,
+        "delete": mine,
+    }
+    links = {"open": f"./?run={key}", "again": f"./?from={key}"}
+    acts = "".join(
+        f'<a class="act" href="{to}" data-key="{word}">{esc(say(f"history.{word}"))}</a>' for word, to in links.items()
+    )
+    acts += "".join(
+        f'<button type="button" class="act" data-do="{act}" data-key="{act}">{esc(say(f"history.{act}"))}</button>'
+        for act, possible in doable.items()
+        if possible
+    )
+    message = f'<p class="hint">{esc(tell(found.message))}</p>' if found.message else ""
+    return (
+        f'<tr class="detail" id="more-{key}" data-run="{key}"><td colspan="{len(SORTED) + 2}">{form}{message}'
+        f'<div class="row acts-row">{acts}</div></td></tr>'
+    )
+
+
+def _edit(run: Run) -> str:
+    """The fields of a run's name and note."""
+    name, note, save = (esc(say(f"history.{word}")) for word in ("rename", "note", "save"))
+    found = run.row
+    return (
+        f'<form class="edit"><label><span>{name}</span><input name="name" maxlength="200" value="{esc(found.name)}" '
+        f'placeholder="{esc(run.name)}"></label><label><span>{note}</span><textarea name="note" rows="2" '
+        f'maxlength="10000">{esc(found.note)}</textarea></label>'
+        f'<button type="submit" class="act" data-key="save">{save}</button></form>'
+    )
+
+
+def settings(config: dict[str, Any], every: bool = False) -> dict[str, str]:
+    """The settings in words by label, without the paths of files: those that differ from today's defaults, or `every`
+    one."""
+    told = {}
+    for knob in knobs():
+        value = config.get(knob.name, knob.default)
+        if knob.name in HIDDEN or (not every and (value in (None, knob.default) or value == [])):
+            continue
+        known = knob.choices and isinstance(value, str)
+        told[knob.label] = choice_name(knob.name, value) if known else in_words(value)
+    return told
+
+
+def in_words(value: Any) -> str:
+    """A setting's value as people read it."""
+    if value is None:
+        return DASH
+    if isinstance(value, dict):
+        return ", ".join(f"{rule_name(name)} {in_words(rate)}" for name, rate in value.items())
+    if isinstance(value, bool):
+        return say("yes" if value else "no")
+    if isinstance(value, int | float):
+        return figure(value, ",d" if isinstance(value, int) else ",g")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value)) or DASH
+    return str(value).replace("\\", "/").rsplit("/", 1)[-1] if str(value).startswith("/") else str(value)
+
+
+def _told(total: int, page: int) -> str:
+    if not total:
+        return ""
+    first = PAGE * (page - 1) + 1
+    if total <= PAGE:
+        return say("history.told.one" if total == 1 else "history.told.all", n=count(total))
+    return say("history.told", first=count(first), last=count(min(total, first + PAGE - 1)), n=count(total))
+
+
+def _empty(wanted: dict[str, Any]) -> str:
+    asked = wanted["status"] or wanted["search"] or wanted["task"]
+    return say("history.none.found" if asked else "history.none.here" if public_host.public() else "history.none")
+
+
+def _pages(page: int, pages: int) -> str:
+    """Links to the first and last pages and to those beside this one."""
+    if pages == 1:
+        return ""
+    shown = sorted({1, pages, *range(max(1, page - 2), min(pages, page + 2) + 1)})
+    made, before = "", 0
+    for number in shown:
+        gap = "<span>…</span>" if number > before + 1 else ""
+        here = ' aria-current="page"' if number == page else ""
+        name = esc(say("history.page", n=number))
+        made += f'{gap}<button type="button" data-page="{number}" aria-label="{name}"{here}>{number}</button>'
+        before = number
+    return made

@@ -1,0 +1,1 @@
+"""HTTP around Gradio's app: middleware, documents, assets and cookies."""

@@ -1,0 +1,118 @@
+"""HTML documents as they go out: Gradio's made ours, and a page for an address where there is none."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+import brotli
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui.access import public_host
+from ui.components.header import ICON, MARK
+from ui.components.html import esc
+from ui.http.language import of_path
+from ui.i18n.translate import DEFAULT, say, speaking, table
+from ui.theme import ACCENT, CARD, INK, LINE, PAGE, QUIET
+
+# Before Gradio's own scripts: a chosen theme holds against the system's, and Gradio's few own words, which follow the
+# browser's language, follow the page's.
+FIRST_JS = """<script>(() => {
+const speak = document.documentElement.lang
+for (const [name, value] of [['language', speak], ['languages', [speak]]])
+  Object.defineProperty(navigator, name, { get: () => value, configurable: true })
+const chosen = () => { try { return localStorage.getItem('stillroom-theme') } catch { return null } }
+if (!new URL(location).searchParams.has('__theme')) addEventListener('DOMContentLoaded', () => {
+  const hold = () => { const theme = chosen(); if (theme) document.body.classList.toggle('dark', theme === 'dark') }
+  new MutationObserver(hold).observe(document.body, { attributes: true, attributeFilter: ['class'] })
+  hold()
+})
+})()</script>"""
+PAGE_JS = f"<script>{Path(__file__).with_name('documents.js').read_text(encoding='utf-8')}</script>"
+FOREIGN = re.compile(r'\s*<meta\s[^>]*(?:property="og:|name="twitter:)[^>]*/>')  # they call the page Gradio's
+
+
+class Documents:
+    """Makes Gradio's HTML ours as it goes out, and answers a browser that asks for a page that isn't there."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD" and scope["path"] == "/":
+            # Gradio asks this of itself when it starts, and gives the start up after three seconds; making the page
+            # for nobody can take a busy machine longer
+            return await Response(media_type="text/html")(scope, receive, send)
+        if scope["type"] != "http" or scope["method"] != "GET":
+            return await self.app(scope, receive, send)
+        begun: list[Message] = []
+        body = bytearray()
+        asked = Headers(scope=scope)
+        wants, packs = "text/html" in asked.get("accept", ""), "br" in asked.get("accept-encoding", "")
+        spoken = of_path(scope["path"].removeprefix(scope.get("root_path", "")))[0]  # before a mount changes the scope
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                html = Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
+                if html or (wants and message["status"] == 404):
+                    begun.append(message)
+                    return
+            if not begun:
+                return await send(message)
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            start = begun[0]
+            page = (document(body.decode(), spoken) if start["status"] != 404 else missing(spoken)).encode()
+            headers = MutableHeaders(raw=list(start["headers"]))
+            headers.add_vary_header("Accept-Encoding")
+            if packs:  # to an eighth, which Gradio does for files alone
+                page, headers["content-encoding"] = brotli.compress(page, quality=4), "br"
+            headers["content-type"], headers["content-length"] = "text/html; charset=utf-8", str(len(page))
+            await send({**start, "headers": headers.raw})
+            await send({"type": "http.response.body", "body": page})
+
+        await self.app(scope, receive, dressed)
+
+
+def document(html: str, spoken: str) -> str:
+    """Gradio's page in that language, with our icon and without Gradio's cards for social networks."""
+    html = re.sub(r'(<html\s+lang=)"\w*"', rf'\1"{spoken}"', html, count=1)
+    return FOREIGN.sub("", html).replace("<head>", f"<head>{_head(spoken)}{FIRST_JS}{PAGE_JS}", 1)
+
+
+def missing(spoken: str) -> str:
+    """The page for an address where there is none."""
+    with speaking(spoken):
+        (page, page_dark), (card, card_dark), (ink, ink_dark) = PAGE, CARD, INK
+        (line, line_dark), (quiet, quiet_dark), accent = LINE, QUIET, ACCENT[0]
+        home = "/" if spoken == DEFAULT else f"/{spoken}/"
+        return (
+            f'<!doctype html><html lang="{spoken}"><head>{_head(spoken)}<meta name="viewport" '
+            'content="width=device-width, initial-scale=1"><style>'
+            f":root{{--page:{page};--card:{card};--ink:{ink};--line:{line};--quiet:{quiet};color-scheme:light dark}}"
+            f"@media(prefers-color-scheme:dark){{:root{{--page:{page_dark};--card:{card_dark};--ink:{ink_dark};"
+            f"--line:{line_dark};--quiet:{quiet_dark}}}}}"
+            "body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--page);color:var(--ink);"
+            "font:16px/1.5 'IBM Plex Sans',ui-sans-serif,system-ui,sans-serif}main{background:var(--card);"
+            "border:1px solid var(--line);border-radius:14px;padding:28px;max-width:44ch;margin:16px}"
+            "svg{width:36px;height:36px}h1{font-size:22px;margin:10px 0 4px}p{margin:0 0 18px;color:var(--quiet)}"
+            f"a{{display:inline-block;background:{accent};color:#fff;border-radius:10px;padding:10px 16px;"
+            "text-decoration:none;font-weight:700}a:focus-visible{outline:3px solid currentColor;outline-offset:2px}"
+            f"</style></head><body><main>{MARK}<h1>{esc(say('missing'))}</h1><p>{esc(say('missing.what'))}</p>"
+            f'<a href="{home}">{esc(say("new_run"))}</a></main></body></html>'
+        )
+
+
+def _head(spoken: str) -> str:
+    """Icon, title and description, and the drawing library fetched early."""
+    with speaking(spoken):
+        icon = "data:image/svg+xml," + urlencode({"": ICON})[1:].replace("+", "%20")
+        return (
+            f'<meta charset="utf-8"><title>{esc(say("app"))}</title><link rel="icon" href="{icon}">'
+            f'<meta name="description" content="{esc(say("tagline"))}">'
+            f'<meta name="largest-upload" content="{public_host.largest()}" '
+            f'data-told="{esc(table(spoken)["upload.large"])}">'
+            '<link rel="prefetch" href="assets/plotly.min.js" as="script">'
+        )

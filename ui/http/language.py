@@ -1,0 +1,76 @@
+"""The visitor's language: chosen, remembered or asked for by the browser."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ui.i18n.pages import _query
+from ui.i18n.translate import DEFAULT, LANGUAGES
+
+COOKIE, YEAR = "stillroom-language", 365 * 86400
+
+
+class Choice:
+    """Leads a visitor to the page in their language: the one they chose (?lang=de, remembered in a cookie), else on the
+    default page the one that their browser asks for."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        if scope.get("method") != "GET" or "text/html" not in headers.get("accept", ""):
+            return await self.app(scope, receive, send)
+        here, page = of_path(scope["path"].removeprefix(scope.get("root_path", "")))
+        query = scope["query_string"].decode("latin-1")
+        chosen = next((value for key, value in parse_qsl(query) if key == "lang" and value in LANGUAGES), None)
+        wanted = chosen or self._remembered(headers) or (self._asked(headers) if here == DEFAULT else here)
+        if wanted != here and "/" not in page:
+            up = "" if here == DEFAULT else "../"
+            to = up + (f"{wanted}/" if wanted != DEFAULT else "") + page
+            answer = RedirectResponse((to or "./") + _query(query), 307, {"vary": "accept-language"})
+            if chosen:
+                self._remember(answer, chosen, scope, headers)
+            return await answer(scope, receive, send)
+        if chosen and chosen != self._remembered(headers):
+            kept = Response()
+            self._remember(kept, chosen, scope, headers)
+            cookie = kept.headers["set-cookie"].encode("latin-1")
+
+            async def remembering(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], (b"set-cookie", cookie)]
+                await send(message)
+
+            return await self.app(scope, receive, remembering)
+        await self.app(scope, receive, send)
+
+    def _remembered(self, headers: Headers) -> str | None:
+        kept = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        return kept if kept in LANGUAGES else None
+
+    def _asked(self, headers: Headers) -> str:
+        """The first of the browser's languages that there is, best first."""
+        asked = []
+        for part in headers.get("accept-language", "").split(","):
+            name, _, quality = part.strip().partition(";q=")
+            try:
+                asked.append((-float(quality or 1), name.partition("-")[0].lower()))
+            except ValueError:
+                continue
+        return next((name for _, name in sorted(asked, key=lambda one: one[0]) if name in LANGUAGES), DEFAULT)
+
+    def _remember(self, answer: Response, language: str, scope: Scope, headers: Headers) -> None:
+        secure = "https" in (scope.get("scheme"), headers.get("x-forwarded-proto", "").partition(",")[0])
+        # in another page's frame, as on a Space, a browser keeps only cookies that are marked so
+        answer.set_cookie(COOKIE, language, max_age=YEAR, samesite="none" if secure else "lax", secure=secure)
+
+
+def of_path(path: str) -> tuple[str, str]:
+    """("/de/history") -> ("de", "history"): the language of the page at that path, and the page."""
+    first, _, rest = path.lstrip("/").partition("/")
+    return (first, rest) if first in LANGUAGES and first != DEFAULT else (DEFAULT, path.lstrip("/"))

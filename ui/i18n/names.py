@@ -1,0 +1,101 @@
+"""Names of knobs, components, tasks, stages and metrics, and the engine's messages, in the language that is spoken."""
+
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import distill_core as core
+from distill_core import STAGES, Filling, Knob, Part, made
+from ui.i18n.translate import ENGLISH, NARROW, figure, language, say, say_or, speaking
+
+
+def rule_name(rule: str) -> str:
+    """An augmentation rule as the page calls it: by its own name where the page has no other."""
+    return say_or(rule, f"rule.{rule}.name")
+
+
+def name(task: str) -> str:
+    """A task as the page calls it."""
+    return next((_title(part)[0] for part in shelf("tasks") if part.name == task), task)
+
+
+def _title(task: Part) -> tuple[str, str]:
+    """A task's name and what it is. A help that begins with the name ("MNLI: does …") names it itself."""
+    title, _, rest = task.help.partition(": ")
+    if title.lower().replace("-", "") == task.name:
+        return title, rest[:1].upper() + rest[1:]
+    return say_or(task.name, f"task.{task.name}.name"), task.help
+
+
+def stage_name(stage: str) -> str:
+    """A stage as the page calls it."""
+    return say(f"stage.{stage}") if stage in STAGES else stage
+
+
+def metric_name(metric: str) -> str:
+    """A metric as the page calls it."""
+    return say_or(metric, f"metric.{metric}")
+
+
+def metric_title(metric: str) -> str:
+    """The same at the head of a column or a picture."""
+    name = metric_name(metric)
+    return name[:1].upper() + name[1:]
+
+
+def tell(said: Any) -> str:
+    """What the engine said (a sentence, what one was made of, or an error) in the language that is spoken, with the
+    page's names and numbers; as it stands where that language lacks it, or where it was only a string."""
+    told = said if isinstance(said, dict) else made(said)
+    if told is None:
+        return str(said)
+    spoken = _sentences(language()).get(told["say"])
+    if spoken is None and language() != ENGLISH:
+        with speaking(ENGLISH):
+            return _filling(told["say"], told["with"])
+    return _filling(spoken or told["say"], told["with"])
+
+
+def _filling(template: str, values: dict[str, Any]) -> str:
+    return Filling(figure, _name, tell, NARROW).vformat(template, (), values)
+
+
+@cache
+def _sentences(language: str) -> dict[str, str]:
+    found = Path(__file__).parent / "engine_messages" / f"{language}.py"
+    return import_module(f"ui.i18n.engine_messages.{language}").SENTENCES if found.is_file() else {}
+
+
+def _name(name: str, kind: str) -> str:
+    """What the page calls a stage, a metric, or a knob, which comes with its value or alone."""
+    if kind != "knob":
+        return say_or(name, f"{kind}.{name}")
+    knob, _, value = name.partition("=")
+    label = next((one.label for one in knobs() if one.name == knob), knob)
+    return (
+        say("engine.setting", knob=label, value=choice_name(knob, value)) if value else say("engine.knob", knob=label)
+    )
+
+
+def knobs() -> list[Knob]:
+    """The config's knobs with label and help in the language that is spoken."""
+    return [
+        replace(
+            knob,
+            label=say_or(knob.label, f"knob.{knob.name}.label"),
+            help=say_or(knob.help, f"knob.{knob.name}.help"),
+        )
+        for knob in core.knobs()
+    ]
+
+
+def choice_name(knob: str, value: str) -> str:
+    """One of a knob's choices as the page calls it: by its own name where the page has no other."""
+    return say_or(value, f"metric.{value}" if knob == "metric" and value != "auto" else f"choice.{knob}.{value}")
+
+
+def shelf(name: str) -> list[Part]:
+    """The parts on a shelf with their help in the language that is spoken."""
+    return [replace(part, help=say_or(part.help, f"part.{name}.{part.name}")) for part in core.shelf(name)]

@@ -1,0 +1,126 @@
+"""Several languages in one process. Gradio makes a component's words once, when its Blocks is built; so a language is
+a whole page of its own: the default one at /, each other one at /<language>/, built when somebody first asks for it.
+
+Everything that a page's functions say later, in whatever thread, they say in that page's language.
+"""
+
+import asyncio
+import functools
+import inspect
+import threading
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ui.i18n.translate import DEFAULT, LANGUAGES, speaking
+
+_building = threading.Lock()  # Gradio keeps the Blocks that is being built in a variable of the whole process
+
+
+def spoken(build: Callable[[], gr.Blocks], language: str) -> gr.Blocks:
+    """The page that `build` makes, in `language`."""
+    with _building, speaking(language):
+        demo = build()
+    for function in demo.fns.values():
+        if function.fn is not None:
+            function.fn = _speaking(function.fn, language)
+    for part in demo.blocks.values():
+        for function in getattr(part, "server_fns", ()):
+            setattr(part, function.__name__, _speaking(function, language))  # where the page's calls look for it
+    return demo
+
+
+def _speaking(function: Callable[..., Any], language: str) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function.__name__} must not be async: a language is spoken while it runs")
+
+    @functools.wraps(function)
+    def said(*given: Any, **named: Any) -> Any:
+        with speaking(language):
+            return function(*given, **named)
+
+    @functools.wraps(function)
+    def each(*given: Any, **named: Any) -> Iterator[Any]:
+        with closing(function(*given, **named)) as values:
+            while True:
+                try:
+                    with speaking(language):
+                        value = next(values)
+                except StopIteration:
+                    return
+                yield value
+
+    return each if inspect.isgeneratorfunction(function) else said
+
+
+class Languages:
+    """The pages of all languages but the default one. `make` builds a page, `look` is what `mount_gradio_app` is given
+    with it, `assets` are the routes that a page needs beside it."""
+
+    def __init__(self, make: Callable[[], gr.Blocks], look: dict[str, Any], assets: list[BaseRoute]):
+        self.make, self.look, self.assets = make, look, assets
+        self.stack = AsyncExitStack()
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Where they are served."""
+        found: list[BaseRoute] = []
+        for language in (one for one in LANGUAGES if one != DEFAULT):
+            found.append(Route(f"/{language}", _slash))
+            found.append(Mount(f"/{language}", routes=[*self.assets, Mount("/", app=_Page(self, language))]))
+        return found
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any) -> AsyncIterator[None]:
+        """Ends the pages that were built when the app itself ends."""
+        async with self.stack:
+            yield
+
+    async def open(self, language: str) -> ASGIApp:
+        """Builds a page and starts its queue."""
+        page = await asyncio.to_thread(self._built, language)
+        await self.stack.enter_async_context(page.router.lifespan_context(page))
+        page.get_blocks().run_startup_events()
+        await page.get_blocks().run_extra_startup_events()
+        return page
+
+    def _built(self, language: str) -> Any:
+        parent = FastAPI()
+        # said of every page with more than one address, also where nobody asked for the mode
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")
+        gr.mount_gradio_app(parent, spoken(self.make, language), path=f"/{language}", **self.look)
+        return parent.routes[-1].app
+
+
+class _Page:
+    """One language's page, built at the first request."""
+
+    def __init__(self, languages: Languages, language: str):
+        self.languages, self.language = languages, language
+        self.app: ASGIApp | None = None
+        self.opening = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self.opening:
+            if self.app is None:
+                self.app = await self.languages.open(self.language)
+        await self.app(scope, receive, send)
+
+
+async def _slash(request: Request) -> Response:
+    return RedirectResponse(f"{request.url.path.rsplit('/', 1)[-1]}/" + _query(request.url.query), status_code=307)
+
+
+def _query(query: str) -> str:
+    """The query again, without the choice of a language."""
+    left = urlencode([pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "lang"])
+    return f"?{left}" if left else ""

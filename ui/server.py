@@ -1,0 +1,94 @@
+"""Serves the pages: environment, middleware, the drawing library's route, Gradio's launch."""
+
+import os
+
+# read when Gradio is imported: no telemetry, no version check, no table of statistics after every event
+os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000")
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+import distill_core as core
+from ui import gradio_patches
+from ui.access.public_host import largest
+from ui.http.activity import Calm, calm
+from ui.http.assets import LIBRARY
+from ui.http.documents import Documents
+from ui.http.language import Choice
+from ui.http.security_headers import SafeHeaders
+from ui.http.visitor_key import Keys
+from ui.i18n.pages import Languages
+from ui.i18n.translate import say
+from ui.page import build
+from ui.theme import theme, variables
+
+gradio_patches.light_sessions()
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def look() -> dict[str, Any]:
+    """What makes a page ours, in whatever language."""
+    # the sheet of a screen comes after the one they share
+    sheets = sorted(Path(__file__).parent.rglob("*.css"), key=lambda sheet: (sheet.name != "style.css", sheet.name))
+    return {
+        "theme": theme(),
+        "css": variables() + "".join(sheet.read_text(encoding="utf-8") for sheet in sheets),
+        "ssr_mode": False,
+        "pwa": False,
+        "show_error": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": ["api"],
+        "max_file_size": largest(),
+        "mcp_server": False,
+    }
+
+
+def page() -> gr.Blocks:
+    """The page with its queue."""
+    demo = build().queue(default_concurrency_limit=8, max_size=200)
+    gradio_patches.rest_between_looks(demo)
+    return demo
+
+
+def options(host: str) -> dict[str, Any]:
+    """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
+    points its own name at this machine gets nothing."""
+    others = Languages(page, look(), [LIBRARY])
+    middleware = [Middleware(part) for part in (Calm, SafeHeaders, Keys, Choice, Documents)]
+    if host in LOOPBACK:
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
+    return {
+        **look(),
+        "server_name": host,
+        "state_session_capacity": 500,
+        "quiet": True,
+        "app_kwargs": {
+            "routes": [LIBRARY, *others.routes],
+            "middleware": middleware,
+            "lifespan": others.lifespan,
+        },
+    }
+
+
+def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False) -> None:
+    """Serves the page of an opened app and blocks until it is ended. `mcp`: its endpoints are tools for an assistant
+    too."""
+    demo = page()
+    try:
+        _, address, _ = demo.launch(
+            server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host) | {"mcp_server": mcp}
+        )
+        # who ends a service says SIGTERM: as after Ctrl-C its runs are closed, and go on when it opens again
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        print(say("opened", address=address), flush=True)
+        core.warm_up(calm)
+        demo.block_thread()
+    finally:
+        gr.close_all(verbose=False)
+        core.close()

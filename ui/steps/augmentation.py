@@ -1,0 +1,155 @@
+"""Step three: the augmentation rules, and what they make of a text."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Config, Estimate, UserError
+from ui.components.form import RULE, Form, made, rate
+from ui.components.formatting import count
+from ui.components.html import bars, diff, esc, note, why
+from ui.components.tabs import opening
+from ui.i18n.names import rule_name, shelf, tell
+from ui.i18n.translate import say
+
+OFFSPRING = 5
+SIDES = " | "  # between the two sentences of a pair
+
+
+@dataclass(frozen=True)
+class Augment:
+    """The preview's parts."""
+
+    text: gr.Textbox
+    text2: gr.Textbox
+    show: gr.Button
+    shuffle: gr.Button
+    shown: gr.HTML
+    counts: gr.HTML
+    use: gr.Button
+    skip: gr.Button
+
+
+def build(form: Form) -> Augment:
+    """Lays the step out. Every rule on the shelf gets a slider; its rate and help stand in its own file."""
+    gr.HTML(why(say("augment.why"), "augment"))
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            with gr.Group():
+                rates = form.knobs["rules"].default
+                for rule in shelf("augment"):
+                    form.place(RULE + rule.name, rate(rule.name, rule.help, rates.get(rule.name, 0.0)))
+            form.place(
+                "n_iter",
+                gr.Slider(
+                    0,
+                    30,
+                    value=form.knobs["n_iter"].default,
+                    step=1,
+                    interactive=True,
+                    label=form.knobs["n_iter"].label,
+                    info=form.knobs["n_iter"].help,
+                    elem_id="knob-n_iter",
+                ),
+            )
+            form.place("augmented")
+            form.place("transfer_limit", made(form.knobs["transfer_limit"]))
+            counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
+            with gr.Row(elem_classes="actions"):
+                use = gr.Button(say("augment.use"), elem_id="use-these")
+                skip = gr.Button(say("augment.skip"), elem_id="skip-augment")
+        with gr.Column(scale=7, min_width=320):
+            text = gr.Textbox(
+                label=say("augment.text"),
+                info=say("augment.text.info"),
+                lines=2,
+                interactive=True,
+                elem_id="augment-text",
+            )
+            text2 = gr.Textbox(label=say("augment.text2"), lines=2, visible=False, interactive=True)
+            with gr.Row(elem_classes="actions"):
+                show = gr.Button(say("augment.preview"), variant="secondary", elem_id="preview")
+                shuffle = gr.Button(say("augment.shuffle"), elem_id="shuffle")
+            shown = gr.HTML(f'<div class="card empty">{esc(say("augment.empty"))}</div>', elem_id="offspring")
+
+    return Augment(text, text2, show, shuffle, shown, counts, use, skip)
+
+
+def counted(config: Config, found: Estimate | None) -> str:
+    """How many texts there are before and after."""
+    if found is None:
+        return f'<p class="hint">{esc(say("augment.counts.wait"))}</p>'
+    if not config.n_iter:
+        return f'<p class="hint">{esc(say("augment.counts.off", texts=count(found.texts)))}</p>'
+    loose = say("augment.counts.loose", n=count(found.unlabelled)) if found.unlabelled else ""
+    told = say("augment.counts", labelled=count(found.labelled), loose=loose, texts=count(float(f"{found.texts:.2g}")))
+    full = f" {say('augment.counts.full')}" if found.texts >= config.transfer_limit else ""
+    return f'<p class="hint counts">{esc(told + full)}</p>'
+
+
+def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
+    """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
+    passes, on = form.controls["n_iter"], opening("distil")
+    use = f"(n) => [n || {form.knobs['n_iter'].default}, ({on})()]"
+    step.use.click(None, passes, [passes, tabs], js=use, api_visibility="private")
+    step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", api_visibility="private")
+
+    def preview(text: str, text2: str, *given: Any) -> tuple[str, Any]:
+        return offspring(form, given, text, text2)
+
+    def another(text: str, text2: str, *given: Any) -> tuple[str, Any]:
+        return offspring(form, given, text, text2, seed=random.randrange(2**31))
+
+    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
+    heavy["trigger_mode"] = "always_last"  # what is asked meanwhile must not go unheard
+    inputs, shown = [step.text, step.text2, *form.inputs], [step.shown, step.text2]
+    asked = [step.show.click, step.text.submit, step.text2.submit]
+    gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **heavy)
+    step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **heavy)
+
+
+def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, Any]:
+    """A text's offspring as HTML, and the second sentence's box, shown where the task is about pairs. `seed` draws
+    others, but of the rows that the form's own seed gives."""
+    pair = False
+    try:
+        config = form.config(given)
+        pair = core.inspect(config).pair
+        chosen = ((text, text2) if pair else text) if text or (pair and text2) else None
+        found = core.preview(config, chosen, OFFSPRING, seed=seed)
+    except UserError as error:
+        return note(tell(error), "error"), gr.Textbox(visible=pair)
+    before = SIDES.join(found["text"])
+    said = found.get("probabilities")
+    children = [_child(say("augment.original"), esc(before), said)]
+    for child in found["offspring"]:
+        children.append(
+            _child(
+                ", ".join(map(rule_name, child["rules"])),
+                diff(before, SIDES.join(child["text"])),
+                child.get("probabilities"),
+                broken(said, child.get("probabilities")),
+            )
+        )
+    none = note(say("augment.none")) if not found["offspring"] else ""
+    legend = f'<p class="hint">{esc(say("augment.legend"))}</p>'
+    html = f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
+    return html, gr.Textbox(visible=pair)
+
+
+def broken(original: dict[str, float] | None, child: dict[str, float] | None) -> str:
+    """What the teacher now says of an offspring, where it says otherwise than of the original; "" where it doesn't."""
+    if not original or not child:
+        return ""
+    before, after = (max(said, key=lambda label: said[label]) for said in (original, child))
+    return say("augment.broken", label=after, before=before) if before != after else ""
+
+
+def _child(rule: str, html: str, said: dict[str, float] | None, broken: str = "") -> str:
+    answer = bars(said, "teacher") if said else ""
+    chip = f'<p class="rule"><span class="chip">{esc(rule)}</span></p>'
+    mark = f'<p class="changed-mind"><span aria-hidden="true">⚠</span> {esc(broken)}</p>' if broken else ""
+    return f'<div class="child{" broken" if broken else ""}"><div><p>{html}</p>{chip}{mark}</div>{answer}</div>'

@@ -1,0 +1,170 @@
+"""The bar under every step: what would run, what it costs on this machine, Start, and the way on.
+
+The cost comes at once from what is known; what isn't known is measured in the background, and told when it is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Config, Estimate, KnobError, UserError
+from ui.access.public_host import FILES
+from ui.components.form import Form
+from ui.components.formatting import count, duration, rounded, size
+from ui.components.html import esc
+from ui.components.tabs import opening
+from ui.i18n import names
+from ui.i18n.names import tell
+from ui.i18n.translate import say
+
+STEPS = ("task", "teacher", "augment", "distil", "compare")
+AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
+TOLD = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")  # what a recipe names where it is changed
+JS = Path(__file__).with_name("launch_bar.js").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The bar's parts. `fault` is where a refused value is told; its script carries the words to the field."""
+
+    line: gr.HTML
+    fault: gr.HTML
+    start: gr.Button
+    ways: dict[str, gr.Button]
+
+
+def build() -> Bar:
+    """Lays the bar out; which of its buttons are seen, the style sheet decides by the step that is open."""
+    with gr.Row(elem_id="bar"):
+        line = gr.HTML(f'<p class="recipe">{esc(say("bar.reading"))}</p>', elem_id="recipe", js_on_load=JS)
+        start = gr.Button(say("bar.start"), variant="secondary", elem_id="start-now")
+        ways = {
+            step: gr.Button(say(f"next.{step}"), variant="primary", elem_id=f"to-{step}")
+            for step in ("teacher", "augment", "distil")
+        }
+    fault = gr.HTML("", elem_id="fault")
+    return Bar(line, fault, start, ways)
+
+
+Teller = Callable[[Config, Estimate | None], str]
+
+
+def wire(
+    form: Form,
+    bar: Bar,
+    tabs: gr.Tabs,
+    live: gr.HTML,
+    others: Sequence[Any],
+    more: Sequence[tuple[gr.HTML, Teller]] = (),
+) -> None:
+    """Connects the bar, once every step has placed its controls. `others` are events besides those of the controls
+    after which it looks again: the page's opening, new data. `more` are parts of steps that tell something of the
+    estimate too, and how.
+    """
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    for step, button in bar.ways.items():
+        button.click(None, None, tabs, js=opening(step), api_visibility="private")
+
+    def told(run: str, *given: Any) -> list[Any]:
+        config, found, line = look(run, form, given)
+        return [line, *(tell(config, found) if config else gr.skip() for _, tell in more)]
+
+    inputs = [live, *form.inputs]
+    # Not when the task or a file is chosen, but when the data follow: until then the teachers are those of the task
+    # before. And Gradio's page, where an answer was waited for, repeats the whole event with all who listen to it: a
+    # file would be read once more, and the columns chosen meanwhile would be guessed again.
+    changes = [control.change for name, control in form.controls.items() if name not in ("task", *FILES)]
+    outputs = [bar.line, *(part for part, _ in more)]
+    # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
+    gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick)
+    bar.line.again(told, inputs, outputs, **quick)
+
+
+def look(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
+    """What the form asks for, None where a value is refused; what it costs, None while that isn't known; and both in
+    words: the run that is shown, where there is one, and the run that Start would begin."""
+    found = config = None
+    try:
+        shown = recipe(core.run(run).config) if run else ""
+    except UserError:
+        shown = ""
+    lines = [f'<p class="recipe"><b>{esc(say("recipe.shown"))}</b> {esc(shown)}</p>'] if shown else []
+    try:
+        config = form.config(given)
+        key = "recipe.coming" if shown else "recipe.this"
+        found, price = _price(config)
+        lines.append(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(recipe(config))}</p>{price}')
+    except UserError as error:  # told again, at its field, when Start is pressed
+        lines.append(f'<p class="recipe refused"><b>{esc(say("bar.refused"))}</b> {esc(tell(error))}</p>')
+    return config, found, "".join(lines)
+
+
+def _price(config: Config) -> tuple[Estimate | None, str]:
+    """The cost, and in words, or what is being done about it."""
+    if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
+        return None, _waiting("bar.data")
+    found = core.estimate(config)
+    if found is None:
+        return None, _waiting("bar.measuring" if core.survey_soon(config) else "bar.unknown")
+    return found, cost(found)
+
+
+def _waiting(key: str) -> str:
+    again = " data-again" if key == "bar.measuring" else ""
+    return f'<p class="cost wait"{again}>{esc(say(key))}</p>'
+
+
+def cost(found: Estimate) -> str:
+    """An estimate in one line, and under it where the time goes and what the figure rests on."""
+    about = say("bar.about", time=duration(rounded(found.seconds)))
+    memory = say("bar.memory", size=size(float(f"{found.memory:.2g}"))) if found.memory else ""
+    cached = say("bar.cached") if "label" in found.cached else ""
+    line = " · ".join(filter(None, [about, memory, cached]))
+    stages = "".join(
+        f"<li><span>{esc(say(f'stage.{stage}'))}</span> {esc(_took(seconds, stage in found.cached))}</li>"
+        for stage, seconds in found.stages.items()
+    )
+    between = say("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high)))
+    rests = say(f"bar.rests.{found.rests_on}", n=count(found.runs))
+    amount = say("bar.amount", texts=count(found.texts), steps=count(found.steps))
+    return (
+        f'<details class="cost"><summary>{esc(line)}</summary>'
+        f"<div><ul>{stages}</ul><p>{esc(amount)} {esc(between)} {esc(rests)}</p></div></details>"
+    )
+
+
+def _took(seconds: float, cached: bool) -> str:
+    if cached:
+        return say("stage.cached")
+    return say("bar.moment") if seconds < 1 else duration(rounded(seconds))
+
+
+def recipe(config: Config) -> str:
+    """A run in one line."""
+    first = next(one.name for one in core.teachers() if one.kind == "suggestion")  # what a task without its own means
+    teacher = config.teacher or core.task_teacher(config.task) or first
+    teacher = say("teacher.builtin") if teacher == "builtin" else teacher.replace("\\", "/").rsplit("/", 1)[-1]
+    words = {
+        "task": names.name(config.task),
+        "rows": say("labelled", n=count(config.limit)) if config.limit else say("labelled.all"),
+        "teacher": teacher + (say("fine_tuned") if config.fine_tune else ""),
+        "student": config.student,
+        "passes": say("passes", n=config.n_iter) if config.n_iter else say("passes.none"),
+    }
+    changed = {name: value for name, value in config.changed().items() if name in TOLD}
+    return " · ".join([say("recipe", **words), *(f"{name} {value}" for name, value in changed.items())])
+
+
+def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
+    """What the page's script needs to tell `error` at its field, and the step where the field is ("" where the error
+    belongs to none). `number` makes the same words new, so that they are told again."""
+    if not isinstance(error, KnobError) or error.knob not in form.knobs:
+        return "", ""
+    control = form.control(error.knob)
+    step = AT[form.knobs[error.knob].group]
+    attributes = f'data-field="{esc(control.elem_id)}" data-step="{step}" data-number="{number}"'
+    return f"<p hidden {attributes}>{esc(tell(error))}</p>", step

@@ -1,0 +1,185 @@
+"""How to distil, in two clicks: a preset and a student's size fill the settings; what differs from them is named."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+import distill_core as core
+from distill_core import Setting, UserError
+from ui.components.form import RULE, Form
+from ui.components.html import esc
+from ui.i18n.names import shelf
+from ui.i18n.translate import figure, say, say_or
+
+DEFAULT = "best"
+OWN = ""  # the size that the preset itself has
+MARK_JS = """
+const mark = () => {
+  document.querySelectorAll('.knob.changed').forEach((old) => old.classList.remove('changed'))
+  for (const id of (element.querySelector('[data-changed]')?.dataset.changed ?? '').split(' '))
+    if (id) document.getElementById(id)?.classList.add('changed')
+}
+watch('value', mark); mark()
+addEventListener('click', () => setTimeout(mark, 100))  // the settings come into the page when they are first opened
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The parts of the row."""
+
+    preset: gr.Radio
+    size: gr.Radio
+    changed: gr.HTML
+    back: gr.Button
+
+
+def build(form: Form) -> Recipe:
+    """Lays out the choice of preset and size, and the line that tells what was changed since."""
+    with gr.Group(elem_id="recipe-row"):
+        preset = _choice("preset", [_card("preset", one) for one in core.settings("preset")], DEFAULT)
+        own = (f"{say('size.own.name')}\n{say('size.own.help')}", OWN)
+        size = _choice("size", [own, *(_card("size", one) for one in core.settings("size"))], OWN)
+    with gr.Row(elem_id="recipe-changed"):
+        changed = gr.HTML(_as(DEFAULT), js_on_load=MARK_JS, elem_id="changed-knobs")
+        back = gr.Button(say("recipe.back"), size="sm", visible=False, elem_id="back-to-preset")
+    return Recipe(preset, size, changed, back)
+
+
+def settings(form: Form) -> None:
+    """The knobs of student and training, all of them, closed at first."""
+    with gr.Accordion(say("distil.knobs"), open=False, elem_id="settings"):
+        for group in ("student", "training"):
+            gr.HTML(f'<h2 class="knobs-title">{esc(say(f"distil.{group}"))}</h2>')
+            with gr.Row(elem_classes="knobs"):
+                for knob in form.knobs.values():
+                    if knob.group == group:
+                        form.place(knob.name)
+
+
+def wire(form: Form, step: Recipe) -> None:
+    """Connects the row, once every step has placed its controls."""
+    names = filled(form)
+    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
+    choice = [step.preset, step.size]
+    controls = [form.controls[name] for name in names]
+    # In the browser: an answer of the server would come late, over what was typed and chosen meanwhile.
+    fill, given = _filling(form, names), [*choice, form.controls["task"], form.controls["text2"]]
+    chose_preset = f"(preset, size, task, text2) => ['{OWN}', ...({fill})(preset, '{OWN}', task, text2)]"
+    step.preset.input(None, given, [step.size, *controls], js=chose_preset, api_visibility="private")
+    gr.on([step.size.input, step.back.click], None, given, controls, js=fill, api_visibility="private")
+
+    def compare(preset: str, size: str, *given: Any) -> tuple[str, Any]:
+        said = _said(form, preset, size, _pair(form, given))
+        differ = [name for name, value in _given(form, given).items() if name in said and not _same(value, said[name])]
+        return changed(form, preset, said, differ, given), gr.Button(visible=bool(differ))
+
+    gr.on(
+        [step.preset.change, step.size.change, *(control.change for control in controls)],
+        compare,
+        [*choice, *form.inputs],
+        [step.changed, step.back],
+        **quick,
+    )
+
+
+def filled(form: Form) -> list[str]:
+    """The names of the controls that a preset or a size fills, in the form's order."""
+    touched = set(_controls(core.settings("preset")[0].knobs | core.settings("size")[0].knobs))
+    return [name for name in form.controls if name in touched]
+
+
+def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> str:
+    """What differs from the preset, in words."""
+    if not differ:
+        return _as(preset)
+    typed = _given(form, given)
+    words = [f"{_label(form, name)} {_shown(said[name])} → {_shown(typed[name])}" for name in differ]
+    ids = " ".join(filter(None, (form.controls[name].elem_id for name in differ)))
+    told = say("recipe.changed", name=say_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
+    return f'<p class="hint" data-changed="{esc(ids)}">{esc(told)}</p>'
+
+
+def _as(preset: str) -> str:
+    return f'<p class="hint">{esc(say("recipe.as_preset", name=say_or(preset, f"preset.{preset}.name")))}</p>'
+
+
+def _choice(kind: str, cards: list[tuple[str, str]], value: str) -> gr.Radio:
+    return gr.Radio(
+        cards, value=value, label=say(f"{kind}.choose"), interactive=True, elem_classes="choice row", elem_id=f"{kind}s"
+    )
+
+
+def _card(kind: str, one: Setting) -> tuple[str, str]:
+    name = say_or(one.name.capitalize(), f"{kind}.{one.name}.name")
+    return f"{name}\n{say_or(one.help, f'setting.{kind}.{one.name}')}", one.name
+
+
+def _pair(form: Form, given: Any) -> bool:
+    """Whether the texts are pairs, as far as the form says."""
+    try:
+        values = form.values(given)
+        pair = core.task_pair(str(values.get("task", "")))
+        return bool(values.get("text2")) if pair is None else pair
+    except UserError:
+        return False
+
+
+def _filling(form: Form, names: Sequence[str]) -> str:
+    """The browser's function that gives preset, size, task and second text column the values of the controls
+    `names`."""
+    presets = [
+        {one.name: _said(form, one.name, OWN, pair) for one in core.settings("preset")} for pair in (False, True)
+    ]
+    sizes = {one.name: _controls(one.knobs) for one in core.settings("size")}
+    pairs = {task.name: core.task_pair(task.name) for task in shelf("tasks")}
+    return (
+        "(preset, size, task, text2) => {\n"
+        f"  const presets = {json.dumps(presets)}, sizes = {json.dumps(sizes)}, pairs = {json.dumps(pairs)}\n"
+        "  const values = { ...presets[Number(pairs[task] ?? !!text2)][preset], ...sizes[size] }\n"
+        f"  return {json.dumps(names)}.map((name) => values[name]) }}"
+    )
+
+
+def _said(form: Form, preset: str, size: str, pair: bool) -> dict[str, Any]:
+    """The value that preset and size give each control they fill; a size overrules the preset."""
+    presets = {one.name: one.knobs for one in core.settings("preset", pair)}
+    sizes = {one.name: one.knobs for one in core.settings("size")}
+    own = {name: form.knobs[name].default for name in next(iter(sizes.values()))}
+    found = own | presets.get(preset, presets[DEFAULT]) | sizes.get(size, {})
+    return {name: value for name, value in _controls(found).items() if name in form.controls}
+
+
+def _controls(knobs: dict[str, Any]) -> dict[str, Any]:
+    """Knob values as control values: each rule of the shelf has a control of its own."""
+    found = {name: value for name, value in knobs.items() if name != "rules"}
+    if "rules" in knobs:
+        found |= {RULE + rule.name: knobs["rules"].get(rule.name, 0.0) for rule in core.shelf("augment")}
+    return found
+
+
+def _given(form: Form, given: Any) -> dict[str, Any]:
+    return dict(zip(form.controls, given, strict=True))
+
+
+def _same(typed: Any, said: Any) -> bool:
+    if isinstance(said, int | float) and isinstance(typed, int | float) and not isinstance(said, bool):
+        return abs(typed - said) <= 1e-9 * max(1.0, abs(said))
+    return typed == said
+
+
+def _label(form: Form, name: str) -> str:
+    if name.startswith(RULE):
+        return say_or(name.removeprefix(RULE), f"rule.{name.removeprefix(RULE)}.name")
+    return form.knobs[name].label
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return say("yes" if value else "no")
+    if isinstance(value, int | float):
+        return figure(value, ",g" if isinstance(value, float) else ",d")
+    return str(value)
