@@ -27,13 +27,13 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from distill_core.cache import Cache  # noqa: E402
-from distill_core.cli.config_options import config_of  # noqa: E402
+from distill_core.cli.config_options import config_from_options  # noqa: E402
 from distill_core.cli.parser import parse  # noqa: E402
 from distill_core.config.schema import Config  # noqa: E402
 from distill_core.environment import home  # noqa: E402
 from distill_core.events import (  # noqa: E402
+    CapturedGenerator,
     Fact,
-    Kept,
     StageEnded,
     StageStarted,
 )
@@ -56,7 +56,7 @@ def main() -> int:
     typed = sys.argv[1:]
     cut = typed.index("--") if "--" in typed else len(typed)
     given, options = parser.parse_args(typed[:cut]), typed[cut + 1 :]
-    config = config_of(parse(["run", *options]))
+    config = config_from_options(parse(["run", *options]))
     git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     shown = " ".join(f'"{row}"' if " " in row or not row else row for row in given.rows)
     write(
@@ -116,9 +116,12 @@ def students(config: Config) -> list[dict[str, float]]:
             if isinstance(event, StageStarted) and event.stage == "compare":
                 break
         kept = [persistence.load(file.parent) for file in sorted(Path(folder).glob("student*/student.json"))]
-    rows = tasks.load(config)
-    teacher = loading.load(catalog.name_for(config), rows.labels, rows.pair, config)
-    asked, truth = Kept(soft_labels.logits(teacher, rows.valid.texts, cache)), torch.tensor(rows.valid.labels)
+    rows = tasks.load_dataset(config)
+    teacher = loading.load_teacher(catalog.teacher_name(config), rows.labels, rows.pair, config)
+    asked, truth = (
+        CapturedGenerator(soft_labels.label_texts(teacher, rows.valid.texts, cache)),
+        torch.tensor(rows.valid.labels),
+    )
     for _ in asked:
         pass
     soft = asked.value

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from distill_core import messages  # noqa: E402
-from distill_core.evaluation.aggregation import spread  # noqa: E402
+from distill_core.evaluation.aggregation import mean_interval  # noqa: E402
 
 START, END = "<!-- quality.py writes from here -->", "<!-- quality.py writes to here -->"
 PICTURE = "benchmarks/quality.svg"
@@ -241,7 +241,7 @@ def interval(scores: list[dict[str, float] | None]) -> dict[str, float] | None:
     known = [score for score in scores if score]
     if len(known) == 1:
         return {"mean": known[0]["accuracy"], "low": known[0]["low"], "high": known[0]["high"]}
-    return spread([score["accuracy"] for score in known])
+    return mean_interval([score["accuracy"] for score in known])
 
 
 def save(figure: dict[str, Any], file: Path) -> bool:

@@ -31,14 +31,14 @@ def main() -> None:
         parser.add_argument(f"--{knob}", type=kind)
     config = Config.of(**{name: value for name, value in vars(parser.parse_args()).items() if value is not None})
     torch.set_num_threads(1)  # as a worker does
-    rows = tasks.load(config)
-    loading.load(catalog.name_for(config), rows.labels, rows.pair, config)  # a survey downloads nothing
+    rows = tasks.load_dataset(config)
+    loading.load_teacher(catalog.teacher_name(config), rows.labels, rows.pair, config)  # a survey downloads nothing
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
         began = time.thread_time()
-        list(profiling.survey(config, home, Cache(home / "paces")))
+        list(profiling.profile(config, home, Cache(home / "paces")))
         print(f"survey: {time.thread_time() - began:.1f} s")
-        told = cost.estimate(config, cost.paces(config, Cache(home / "paces")))
+        told = cost.estimate(config, cost.known_measurements(config, Cache(home / "paces")))
         assert told is not None
         began, all_began = time.thread_time(), time.thread_time()
         print(f"{'stage':10} estimate  processor  clock")

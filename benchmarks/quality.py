@@ -43,9 +43,9 @@ for name, value in {
 
 from distill_core.api import runs, session  # noqa: E402
 from distill_core.cache import digest  # noqa: E402
-from distill_core.cli.config_options import config_of  # noqa: E402
+from distill_core.cli.config_options import config_from_options  # noqa: E402
 from distill_core.cli.parser import parse  # noqa: E402
-from distill_core.cli.progress import teller  # noqa: E402
+from distill_core.cli.progress import progress_reporter  # noqa: E402
 from distill_core.errors import UnknownRun, UserError  # noqa: E402
 
 # All of distill_core but what only starts, stores, tells, shows or estimates a run.
@@ -136,7 +136,7 @@ def settle(entry: Entry, command: list[str], more: str, any_code: bool) -> bool:
     """Finds the entry finished, resumes it or runs it; whether it is finished then. Whatever happens is stored. `more`
     is what was added to the entry's own command: the tables tell it."""
     try:
-        config = config_of(parse(command))
+        config = config_from_options(parse(command))
     except UserError as error:
         say(f"  {error}")
         return False
@@ -159,7 +159,7 @@ def settle(entry: Entry, command: list[str], more: str, any_code: bool) -> bool:
     shown = " ".join(map(shlex.quote, command)).replace(str(Path(tempfile.gettempdir())), "…")
     remember(entry.name, {"key": key, "run": run.id, "command": shown, "more": more, "status": "running", "when": now(),
                           "commit": commit(), "machine": machine(), "load": [round(load, 1), None]})  # fmt: skip
-    with teller() as tell:
+    with progress_reporter() as tell:
         for event in run.follow():
             tell(event)
     status, row = run.status, run.row

@@ -4,6 +4,7 @@ The front door. Names are loaded when they are first used, so that importing thi
 """
 
 import importlib
+import warnings
 from typing import Any
 
 from distill_core.environment import set_library_defaults
@@ -11,16 +12,16 @@ from distill_core.environment import set_library_defaults
 set_library_defaults()  # before anything imports the Hub's libraries, which read it when they load
 
 _DOOR = {
-    "distill_core.api.catalog": ("Part", "Teaching", "shelf", "task_pair", "task_teacher", "teachers"),
-    "distill_core.api.estimates": ("estimate", "survey", "survey_soon"),
+    "distill_core.api.catalog": ("Component", "TeacherChoice", "components", "task_pair", "task_teacher", "teachers"),
+    "distill_core.api.estimates": ("estimate", "profile", "schedule_profile"),
     "distill_core.api.inference": (
-        "ask", "export", "predict_file", "reading", "save_predictions", "save_scored", "text_columns",
+        "ask", "export", "predict_file", "activations", "save_predictions", "save_scored", "text_columns",
     ),
     "distill_core.api.preview": (
-        "Inspection", "ask_teacher", "columns", "inspect", "is_kept", "keep_file", "preview", "warm_up",
+        "Inspection", "ask_teacher", "columns", "inspect", "is_upload", "save_upload", "preview", "warm_up",
     ),
     "distill_core.api.runs": (
-        "Run", "count", "find", "list_runs", "pack", "run", "run_tasks", "start", "unpack",
+        "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",
     ),
     "distill_core.api.session": ("close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
@@ -31,7 +32,7 @@ _DOOR = {
         "UnknownRun", "UserError",
     ),
     "distill_core.environment": ("public_host",),
-    "distill_core.messages": ("Filling", "Sentence", "made"),
+    "distill_core.messages": ("MessageFormatter", "Message", "message_data"),
     "distill_core.events": (
         "ENDED", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note", "Point", "Progress",
         "StageEnded", "StageStarted",
@@ -39,10 +40,21 @@ _DOOR = {
 }  # fmt: skip
 _HOME = {name: module for module, names in _DOOR.items() for name in names}
 
+# Names that scripts written for 0.1.0 may still use. (`runs` is a room now, so its list is `list_runs` alone.)
+_ALIASES = {
+    "Filling": "MessageFormatter", "Part": "Component", "Sentence": "Message", "Teaching": "TeacherChoice",
+    "is_kept": "is_upload", "keep_file": "save_upload", "made": "message_data", "pack": "export_run",
+    "reading": "activations", "shelf": "components", "survey": "profile", "survey_soon": "schedule_profile",
+    "unpack": "import_run",
+}  # fmt: skip
+
 __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ALIASES:
+        warnings.warn(f"{name} is called {_ALIASES[name]} now", DeprecationWarning, stacklevel=2)
+        name = _ALIASES[name]
     if name not in _HOME:
         raise AttributeError(f"distill_core has no {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

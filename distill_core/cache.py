@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 MARKER = "key.json"
-STALE_AFTER = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
+STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
 
 
 def digest(value: Any) -> str:
@@ -44,9 +44,9 @@ class Cache:
         temporary.mkdir(parents=True)
         try:
             yield temporary
-            write_whole(temporary / MARKER, json.dumps(key, ensure_ascii=False, default=str).encode())
+            write_atomic(temporary / MARKER, json.dumps(key, ensure_ascii=False, default=str).encode())
             for file in temporary.iterdir():
-                _sync(file)
+                _flush_to_disk(file)
             try:
                 os.replace(temporary, place)
             except OSError:
@@ -55,7 +55,7 @@ class Cache:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def visits(self, kind: str, key: dict[str, Any], visitor: str) -> int:
+    def count_users(self, kind: str, key: dict[str, Any], visitor: str) -> int:
         """Write down that `visitor` was here, once however often it comes, and tell how many different ones were."""
         book = self._place(kind, key)
         book.mkdir(parents=True, exist_ok=True)
@@ -65,14 +65,14 @@ class Cache:
     def sweep(self) -> None:
         """Remove what killed runs left half-filled."""
         for folder in self.root.glob("*/.*"):
-            if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_AFTER:
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _place(self, kind: str, key: dict[str, Any]) -> Path:
         return self.root / kind / digest(key)[:40]
 
 
-def write_whole(file: Path, content: bytes) -> None:
+def write_atomic(file: Path, content: bytes) -> None:
     """Write so that a reader, also after a crash, finds the old content or the new, never a part."""
     temporary = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
@@ -85,7 +85,7 @@ def write_whole(file: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(file: Path) -> None:
+def _flush_to_disk(file: Path) -> None:
     if file.is_file():
         with open(file, "rb") as opened:
             os.fsync(opened.fileno())

@@ -12,7 +12,7 @@
     └── Diverged           the loss became infinite or not a number
 
 A UserError says what happened, with the value, and then what to do. Anything that is not a StillroomError is our
-bug and keeps its traceback. Its message is a sentence of `sentences.worded`, so that the page can say it in another
+bug and keeps its traceback. Its message is a sentence of `messages.message`, so that the page can say it in another
 language.
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from distill_core.messages import Said, made
+from distill_core.messages import MessageData, message_data
 
 STAGES = ("data", "teacher", "transfer", "control", "label", "student", "compare")
 STATUSES = ("queued", "running", "stopping", "finished", "stopped", "failed", "interrupted", "diverged")
@@ -71,22 +71,22 @@ class Point(Event):
 @dataclass(frozen=True)
 class Note(Event):
     """A plain sentence for the log. `level` is "info" or "warning"; `about` is a stage, "" where none fits; `made` is
-    what the sentence was made of (see `sentences`), for those who tell it in another language."""
+    what the sentence was made of (see `messages`), for those who tell it in another language."""
 
     kind: ClassVar[str] = "note"
     text: str
     level: str = "info"
     about: str = ""
-    made: Said | None = field(default=None, repr=False)
+    made: MessageData | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "made", self.made or made(self.text))
+        object.__setattr__(self, "made", self.made or message_data(self.text))
 
 
 @dataclass(frozen=True)
 class Fact(Event):
     """Something settled that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary",
-    "memory" (peak bytes of the run's process), "metric" (one of measures.METRICS), "members" (those of a run that
+    "memory" (peak bytes of the run's process), "metric" (one of metrics.METRICS), "members" (those of a run that
     trains several, in order: "name", "student", "seed", "share") or "validation" (what the metric says on validation of
     "floor", "control", "teacher", for the chart's lines); value is JSON."""
 
@@ -97,7 +97,7 @@ class Fact(Event):
 
 @dataclass(frozen=True)
 class Compared(Event):
-    """The comparison: the whole summary of the run as JSON (see `evaluate.summary`)."""
+    """The comparison: the whole summary of the run as JSON (see `evaluation.comparison.compare`)."""
 
     kind: ClassVar[str] = "compared"
     summary: dict[str, Any]
@@ -112,10 +112,10 @@ class Ended(Event):
     status: str
     message: str = ""
     trace: str = ""
-    made: Said | None = field(default=None, repr=False)
+    made: MessageData | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "made", self.made or made(self.message))
+        object.__setattr__(self, "made", self.made or message_data(self.message))
 
 
 KINDS: dict[str, type[Event]] = {
@@ -123,12 +123,12 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
-def event(kind: str, body: dict[str, Any]) -> Event:
+def event_from(kind: str, body: dict[str, Any]) -> Event:
     """The event that `kind` and `body()` describe. The inverse of an event's `kind` and `body()`."""
     return KINDS[kind](**body)
 
 
-class Kept:
+class CapturedGenerator:
     """A generator whose return value is kept in `value` when it ends."""
 
     def __init__(self, generator: Generator[Any, None, Any]):

@@ -14,14 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from distill_core.errors import UnknownPart
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
 
-class Shelf:
+class Registry:
     """One folder of parts, the package `distill_core.<package>`. `name` is what scripts and the page call it, `kind`
     the word for one part in messages ("student")."""
 
-    def __init__(self, name: str, kind: Sentence, package: str):
+    def __init__(self, name: str, kind: Message, package: str):
         self.name, self.kind = name, kind
         self.package = f"distill_core.{package}"
         self.folder = Path(__file__).parent.joinpath(*package.split("."))
@@ -35,7 +35,7 @@ class Shelf:
         """`name` itself, or UnknownPart with the nearest name."""
         if name in self.names:
             return name
-        raise UnknownPart(unknown(self.kind, name, self.names))
+        raise UnknownPart(unknown_name(self.kind, name, self.names))
 
     def get(self, name: str) -> ModuleType:
         """The part's module. Raises UnknownPart."""
@@ -57,17 +57,17 @@ class Shelf:
         return ast.parse((self.folder / f"{self.check(name)}.py").read_text(encoding="utf-8"))
 
 
-def unknown(kind: Sentence, name: Any, names: Collection[str]) -> Sentence:
+def unknown_name(kind: Message, name: Any, names: Collection[str]) -> Message:
     """That `name` is none of `names`, with the nearest of them."""
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
-    return worded(
+    hint = message(" Did you mean {name}?", name=repr(near[0])) if near else ""
+    return message(
         "There is no {kind} called {name}.{hint} Choose one of: {names}.", kind=kind, name=repr(name), hint=hint,
         names=", ".join(names))  # fmt: skip
 
 
-TASKS = Shelf("tasks", worded("task"), "tasks")
-AUGMENT = Shelf("augment", worded("augmentation rule"), "augmentation.rules")
-VECTORS = Shelf("vectors", worded("source of starting vectors"), "student.embeddings")
-STUDENTS = Shelf("students", worded("student"), "student.encoders")
-LOSSES = Shelf("losses", worded("loss"), "distillation.losses")
+TASKS = Registry("tasks", message("task"), "tasks")
+RULES = Registry("augment", message("augmentation rule"), "augmentation.rules")
+EMBEDDINGS = Registry("vectors", message("source of starting vectors"), "student.embeddings")
+STUDENTS = Registry("students", message("student"), "student.encoders")
+LOSSES = Registry("losses", message("loss"), "distillation.losses")

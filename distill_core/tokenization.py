@@ -30,11 +30,11 @@ _WORD = "|".join(
         "\\S(?:[\\p{M}\U0001f3fb-\U0001f3ff]|\u200d\\S)*",  # one sign, or an emoji with all its joiners
     )
 )
-_CUT = Split(Regex(_WORD), "removed", invert=True)
+WORD_SPLIT = Split(Regex(_WORD), "removed", invert=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TokenizedText:
     """A sentence cut into words. `gaps` are the strings before, between and after them: one more than `tokens`.
     `spaced` tells of a language that puts spaces between words."""
 
@@ -56,7 +56,9 @@ class Words:
             parts.append(tokens[word])
         return "".join(parts)
 
-    def exchanged(self, tokens: Sequence[str], start: int, end: int, other: "Words", first: int, last: int) -> str:
+    def replace_span(
+        self, tokens: Sequence[str], start: int, end: int, other: "TokenizedText", first: int, last: int
+    ) -> str:
         """The sentence with `tokens`, and the words first:last of `other` instead of its own start:end. What is lent
         keeps its spacing, before its first word too where it stood inside its sentence."""
         lent = other.text(kept=range(first, last))
@@ -78,19 +80,19 @@ class Words:
         return gaps
 
 
-def words(text: str, language: str = "en", pieces: Tokenizer | None = None) -> Words:
+def tokenize(text: str, language: str = "en", pieces: Tokenizer | None = None) -> TokenizedText:
     """`text` cut into words; `.text()` gives back exactly `text`. In a language without spaces a word is a piece of
-    `pieces` (see `plain`), or a character where there is no tokenizer."""
+    `pieces` (see `without_truncation`), or a character where there is no tokenizer."""
     if pieces is not None and language in WITHOUT_SPACES:
-        spans = _merged(text, pieces.encode(_valid(text), add_special_tokens=False).offsets)
+        spans = _merged(text, pieces.encode(replace_surrogates(text), add_special_tokens=False).offsets)
     else:
-        spans = [span for _, span in _CUT.pre_tokenize_str(_valid(text))]
+        spans = [span for _, span in WORD_SPLIT.pre_tokenize_str(replace_surrogates(text))]
     cuts = [0, *(edge for span in spans for edge in span), len(text)]
     parts = [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
-    return Words(tuple(parts[1::2]), tuple(parts[0::2]), language not in WITHOUT_SPACES)
+    return TokenizedText(tuple(parts[1::2]), tuple(parts[0::2]), language not in WITHOUT_SPACES)
 
 
-def plain(tokenizer: Tokenizer) -> Tokenizer:
+def without_truncation(tokenizer: Tokenizer) -> Tokenizer:
     """A copy that neither cuts nor pads, whatever the original was last told to do."""
     copy = Tokenizer.from_str(tokenizer.to_str())
     copy.no_truncation()
@@ -98,7 +100,7 @@ def plain(tokenizer: Tokenizer) -> Tokenizer:
     return copy
 
 
-def _valid(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """`text` with half surrogates as question marks, one for one: tokenizers refuse them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 

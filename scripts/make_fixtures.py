@@ -89,7 +89,7 @@ def make(home: Path, place: Path) -> dict[str, Any]:
             break
     assert stopped.wait() == "stopped" and list(stopped.folder.glob("*.ckpt")), stopped.row.message
 
-    core.pack(finished.id, place / "packed.zip")
+    core.export_run(finished.id, place / "packed.zip")
     core.export(single.id, place / "exported")
     expected = {
         "asked": ASKED,

@@ -26,7 +26,7 @@ from transformers import (
 
 from distill_core.tasks import reviews
 from distill_core.training.loop import fit
-from distill_core.training.plan import Plan
+from distill_core.training.plan import TrainingPlan
 
 FOLDER = Path(__file__).parent.parent / "distill_core" / "builtin"
 SPECIAL = {f"{name.lower()}_token": f"[{name}]" for name in ("PAD", "UNK", "CLS", "SEP", "MASK")}
@@ -123,7 +123,7 @@ def main() -> None:
 
     steps = asked.epochs * -(-seen // asked.batch)
     often = steps // (2 * asked.epochs)
-    plan = Plan(steps, asked.batch, asked.lr, weight_decay=0.01, evaluate_every=often, seed=asked.seed)
+    plan = TrainingPlan(steps, asked.batch, asked.lr, weight_decay=0.01, evaluate_every=often, seed=asked.seed)
     for tick in fit(
         model,
         seen,

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from distill_core.cache import Cache, write_whole
+from distill_core.cache import Cache, write_atomic
 from distill_core.config.schema import Config
 from distill_core.environment import home
 from distill_core.errors import DataError, Diverged, Stopped
 from distill_core.events import Compared, Event, Note, Point, Progress, StageEnded, StageStarted
-from distill_core.messages import worded
+from distill_core.messages import message
 
 SCORE = {"macro_f1": 0.8, "low": 0.7, "high": 0.9, "parameters": 10, "bytes": 40, "latency_ms": 0.1, "texts_per_s": 9.0}
 SUMMARY: dict[str, Any] = {
@@ -37,8 +37,8 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     yield Note("pid " + str(os.getpid()))
     print("a library prints something")
     if how == "user error":
-        row = worded("Row {number:,} of {source}", number=3, source="toy.csv")
-        raise DataError(worded("{row} has no {which}. Fill it in or delete the row.", row=row, which=worded("text")))
+        row = message("Row {number:,} of {source}", number=3, source="toy.csv")
+        raise DataError(message("{row} has no {which}. Fill it in or delete the row.", row=row, which=message("text")))
     if how == "bug":
         raise RuntimeError("a bug of ours\nwith a second line")
     if how == "diverged":
@@ -75,7 +75,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
             os._exit(3)
         yield Point("student/loss", step, 1.0 / step)
         yield Progress("student", step, config.epochs, "steps", (config.epochs - step) * 0.02)
-        write_whole(done, str(step).encode())
+        write_atomic(done, str(step).encode())
     else:
         stop = bool  # came to the end by itself
     if stop() and not done.is_file():

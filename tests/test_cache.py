@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from distill_core.cache import MARKER, Cache, digest, write_whole
+from distill_core.cache import MARKER, Cache, digest, write_atomic
 
 
 def test_what_was_put_is_found_by_its_key(tmp_path):
@@ -52,7 +52,7 @@ def test_digest_tells_values_apart():
 def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
     file = tmp_path / "folder" / "x"
     file.parent.mkdir()
-    write_whole(file, b"old")
+    write_atomic(file, b"old")
 
     def broken(*_):
         raise OSError(28, "No space left on device")
@@ -60,6 +60,6 @@ def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
     for name in ("fsync", "replace"):
         with monkeypatch.context() as patch, pytest.raises(OSError):
             patch.setattr(f"distill_core.cache.os.{name}", broken)
-            write_whole(file, b"new")
+            write_atomic(file, b"new")
         assert file.read_bytes() == b"old"
         assert list(file.parent.iterdir()) == [file]

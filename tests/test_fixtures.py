@@ -115,7 +115,7 @@ def test_what_a_run_left_in_the_cache_is_used_again(expected: dict[str, Any]) ->
 
 def test_a_run_that_travels_as_a_file_opens(fixture: Path, expected: dict[str, Any]) -> None:
     then = expected["runs"]["finished"]
-    run = core.unpack(fixture / "packed.zip")
+    run = core.import_run(fixture / "packed.zip")
     assert run.row.origin == "imported" and run.id != then["id"], "its id is taken here, by the run itself"
     report = shown(run.report())
     for key, value in then["report"].items():

@@ -100,3 +100,11 @@ def test_no_file_of_the_core_hides_a_name_of_its_door() -> None:
     place = Path(distill_core.__file__).parent
     files = {file.stem for file in (*place.glob("*.py"), *(init.parent for init in place.glob("*/__init__.py")))}
     assert not files & set(distill_core.__all__)
+
+
+def test_a_name_of_an_earlier_version_still_works_and_says_what_it_is_called_now() -> None:
+    import distill_core
+
+    for old, new in distill_core._ALIASES.items():
+        with pytest.warns(DeprecationWarning, match=f"{old} is called {new} now"):
+            assert getattr(distill_core, old) is getattr(distill_core, new)

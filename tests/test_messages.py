@@ -13,11 +13,11 @@ import pytest
 
 from distill_core import errors
 from distill_core.errors import Stopped
-from distill_core.events import Ended, Note, event
-from distill_core.messages import ENGLISH, KINDS, Filling, made, percent, taken, worded
+from distill_core.events import Ended, Note, event_from
+from distill_core.messages import ENGLISH, KINDS, MessageFormatter, message, message_data, percent, validated
 
 CORE, PAGE = (Path(__file__).parents[1] / name for name in ("distill_core", "ui"))
-MAKERS = ("worded", "info", "warn", "tell", "_note")  # their first argument is a template
+MAKERS = ("message", "info", "warn", "tell", "_note")  # their first argument is a template
 ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type)}
 TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 # Files of the engine whose texts, errors aside, never reach the page as sentences
@@ -34,7 +34,7 @@ ELSEWHERE = {
 }
 OURS = (  # mistakes of whoever calls the engine, told as "Stillroom made a mistake (…)"
     "a vocabulary of pieces needs the teacher's tokenizer", "a teacher that was just kept is not there",
-    "distill_core has no \0",
+    "distill_core has no \0", "\0 is called \0 now",
 )  # fmt: skip
 OTHERS = (  # what libraries say, and what is to be typed
     "scripts are no longer supported", "Config name is missing", "Consistency check failed",
@@ -45,30 +45,34 @@ PHRASE = re.compile(r"[A-Za-z']{2,}[,:;]? [A-Za-z']{2,}")  # two, in an f-string
 
 
 def test_a_sentence_is_its_english_and_keeps_what_it_was_made_of() -> None:
-    inner = worded("{n:~row|rows} {numbers}", n=2, numbers="3, 5")
-    said = worded("{n:row|rows} of {name} ({rows}), {share:.1%}; {k:knob}.", n=1234, name="a{b}.csv", rows=inner,
+    inner = message("{n:~row|rows} {numbers}", n=2, numbers="3, 5")
+    said = message("{n:row|rows} of {name} ({rows}), {share:.1%}; {k:knob}.", n=1234, name="a{b}.csv", rows=inner,
                   share=0.974, k="leaks=keep")  # fmt: skip
     assert said == "1,234 rows of a{b}.csv (rows 3, 5), 97.4 %; leaks=keep."
-    assert worded("{n:row|rows}", n=1) == "1 row" and percent(0.5, 0) == "50 %"
-    assert made(said)["with"]["rows"] == {"say": "{n:~row|rows} {numbers}", "with": {"n": 2, "numbers": "3, 5"}}
-    assert made(Stopped(said)) == made(said) and made("a string") is None and made(Stopped()) is None
+    assert message("{n:row|rows}", n=1) == "1 row" and percent(0.5, 0) == "50 %"
+    assert message_data(said)["with"]["rows"] == {"say": "{n:~row|rows} {numbers}", "with": {"n": 2, "numbers": "3, 5"}}
+    assert (
+        message_data(Stopped(said)) == message_data(said)
+        and message_data("a string") is None
+        and message_data(Stopped()) is None
+    )
     for same in (copy.deepcopy(said), pickle.loads(pickle.dumps(said))):
-        assert same == said and made(same) == made(said)
+        assert same == said and message_data(same) == message_data(said)
 
 
 def test_it_comes_through_pipe_and_store() -> None:
-    said = worded("{n:row|rows} of train", n=3)
+    said = message("{n:row|rows} of train", n=3)
     for told in (Note(said, "warning", "data"), Ended("stopped", said)):
-        back = event(told.kind, json.loads(json.dumps(pickle.loads(pickle.dumps(told)).body())))
-        assert back == told and back.made == made(said)
-    assert event("note", {"text": "of an older run", "level": "info", "about": ""}).made is None
+        back = event_from(told.kind, json.loads(json.dumps(pickle.loads(pickle.dumps(told)).body())))
+        assert back == told and back.made == message_data(said)
+    assert event_from("note", {"text": "of an older run", "level": "info", "about": ""}).made is None
 
 
 def test_another_language_fills_with_its_own_numbers_and_names() -> None:
-    german = Filling(lambda n, form: f"{n:{form}}".replace(".", ","), lambda name, kind: f"<{kind} {name}>",
+    german = MessageFormatter(lambda n, form: f"{n:{form}}".replace(".", ","), lambda name, kind: f"<{kind} {name}>",
                      lambda said: said["say"].upper(), "_")  # fmt: skip
     found = german.vformat("{n:Zeile|Zeilen}, {s:.1%}, {m:metric}, {x}", (), {
-        "n": 2, "s": 0.5, "m": "f1", "x": [worded("a").made, worded("b").made]})  # fmt: skip
+        "n": 2, "s": 0.5, "m": "f1", "x": [message("a").data, message("b").data]})  # fmt: skip
     assert found == "2_Zeilen, 50,0_%, <metric f1>, A; B"
 
 
@@ -128,7 +132,7 @@ def texts(tree: ast.AST) -> Iterator[tuple[int, str, bool]]:
 
 
 def plain(tree: ast.AST, tellers: Collection[str]) -> set[int]:
-    """The lines on which one of `tellers` is given a text that is no sentence of `worded`."""
+    """The lines on which one of `tellers` is given a text that is no sentence of `message`."""
     return {
         node.lineno
         for node in ast.walk(tree)
@@ -152,9 +156,9 @@ def fields(template: str) -> set[str]:
 
 
 def test_what_a_foreign_sentence_says_it_was_made_of_is_believed_only_where_it_is_true_and_harmless() -> None:
-    rows = worded("{n:row|rows} of {what} ({s:.1%}, {m:metric})", n=3, what=worded("train"), s=0.5, m="f1")
-    assert taken(made(rows), rows) == made(rows) and taken(None, rows) is None
-    assert taken(made(rows), "3 rows of test (50.0 %, F1)") is None
+    rows = message("{n:row|rows} of {what} ({s:.1%}, {m:metric})", n=3, what=message("train"), s=0.5, m="f1")
+    assert validated(message_data(rows), rows) == message_data(rows) and validated(None, rows) is None
+    assert validated(message_data(rows), "3 rows of test (50.0 %, F1)") is None
     for template in (
         "{x.__class__}",
         "{x[0]}",
@@ -166,15 +170,15 @@ def test_what_a_foreign_sentence_says_it_was_made_of_is_believed_only_where_it_i
         "{0}",
         "{}",
     ):
-        assert taken({"say": template, "with": {"x": "a"}}, "a") is None
+        assert validated({"say": template, "with": {"x": "a"}}, "a") is None
     for said in ([], "a", {"say": "a"}, {"say": 1, "with": {}}, {"say": "a", "with": []}, {"say": "{x}", "with": {}},
                  {"say": "{x:metric}", "with": {"x": {"say": "{y.a}", "with": {}}}}):  # fmt: skip
-        assert taken(said, "a") is None
+        assert validated(said, "a") is None
     for template in templates():
         named = {name for _, name, form, _ in string.Formatter().parse(template) if form in KINDS}
         values = {name: "f1" if name in named else 2 for name in fields(template)}
         filled = ENGLISH.vformat(template, (), values)
-        assert taken({"say": template, "with": values}, filled), template
+        assert validated({"say": template, "with": values}, filled), template
 
 
 def test_every_sentence_is_said_in_german() -> None:
@@ -188,7 +192,7 @@ def test_every_sentence_is_said_in_german() -> None:
 
 
 def test_nothing_is_said_that_could_only_be_english() -> None:
-    """A line that is named here wants `worded(template, …)`, and the template its German in engine_messages/de.py."""
+    """A line that is named here wants `message(template, …)`, and the template its German in engine_messages/de.py."""
     known = {*templates(), *OURS, *OTHERS}
     for file in [*CORE.rglob("*.py"), *PAGE.rglob("*.py")]:
         tree, name = ast.parse(file.read_text(encoding="utf-8")), file.relative_to(CORE.parent).as_posix()
@@ -203,7 +207,7 @@ def test_nothing_is_said_that_could_only_be_english() -> None:
 @pytest.mark.parametrize("source", [
     'raise DataError(f"{name} is empty. Give rows.")', 'raise HubError("no such id")', "Note(f'{n} rows read')",
     'Ended("failed", "It broke down.")', 'say(f"{n} of them")', 'why = "the file is too large"', 'hint = f"it is {it}"',
-    'notes.append("Read as UTF-16.")', 'worded("{name} holds {what}", what=f"all of {n}")',
+    'notes.append("Read as UTF-16.")', 'message("{name} holds {what}", what=f"all of {n}")',
     'TROUBLE = {"a": "it is not there"}',
 ])  # fmt: skip
 def test_what_only_english_could_say_is_found(source: str) -> None:
@@ -213,7 +217,7 @@ def test_what_only_english_could_say_is_found(source: str) -> None:
 
 def test_what_is_no_sentence_is_none() -> None:
     source = (
-        'def f():\n    """A docstring of its own."""\n    key = f"{a}-{b}"; worded("A whole sentence."); say("plain")'
+        'def f():\n    """A docstring of its own."""\n    key = f"{a}-{b}"; message("A whole sentence."); say("plain")'
     )
     tree = ast.parse(source)
     assert plain(tree, ERRORS | TELLERS) | loose(tree, {"A whole sentence."}) == set()
@@ -221,17 +225,19 @@ def test_what_is_no_sentence_is_none() -> None:
 
 @pytest.mark.parametrize("error", [False, True])
 def test_the_page_says_it_in_the_language_that_is_spoken(error: bool) -> None:
-    from ui.i18n.names import tell
-    from ui.i18n.translate import speaking
+    from ui.i18n.names import translate_message
+    from ui.i18n.translate import use_language
 
-    rows = worded("{n:~row|rows} {numbers}", n=1200, numbers="3, …")
-    held = worded("{n:row|rows} of {split} {n:~holds|hold} a text that also stands with another label ({rows}): no "
+    rows = message("{n:~row|rows} {numbers}", n=1200, numbers="3, …")
+    held = message("{n:row|rows} of {split} {n:~holds|hold} a text that also stands with another label ({rows}): no "
                   "model can get all of them right.", n=1200, split="test", rows=rows)  # fmt: skip
-    said = worded("{what}: taken out of train ({leaks:knob} keeps them).", leaks="leaks=keep", what=held)
+    said = message("{what}: taken out of train ({leaks:knob} keeps them).", leaks="leaks=keep", what=held)
     given = Stopped(said) if error else said
-    assert tell(given).endswith("(“Leaks: keep” keeps them).")
-    with speaking("de"):
-        assert tell(given).startswith("1.200\u00a0Zeilen von test haben einen Text")
-        assert "(Zeilen 3, …)" in tell(given) and "„Undichte Stellen: behalten“ behält sie" in tell(given)
-        assert tell("only a string") == "only a string"
-        assert tell(worded("not translated: {n:,}", n=1200)) == "not translated: 1,200"
+    assert translate_message(given).endswith("(“Leaks: keep” keeps them).")
+    with use_language("de"):
+        assert translate_message(given).startswith("1.200\u00a0Zeilen von test haben einen Text")
+        assert "(Zeilen 3, …)" in translate_message(
+            given
+        ) and "„Undichte Stellen: behalten“ behält sie" in translate_message(given)
+        assert translate_message("only a string") == "only a string"
+        assert translate_message(message("not translated: {n:,}", n=1200)) == "not translated: 1,200"

@@ -14,8 +14,8 @@ from distill_core.augmentation.rules import ngram, pos
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.data import overlap
-from distill_core.data.dataset import Raw, Rows
-from distill_core.data.preparation import prepare
+from distill_core.data.dataset import RawDataset, RawSplit
+from distill_core.data.preparation import prepare_dataset
 from distill_core.distillation.losses import logit_mse
 from distill_core.evaluation import latency
 from distill_core.events import Compared
@@ -40,13 +40,13 @@ def config(tmp_path_factory, lively_teacher):
 def ran(config, folder, label):
     """A whole run on the toy task, every test row labelled `label`; with what the student's loss was given:
     ("read", ids of a batch) and ("asked", the teacher's logits beside them)."""
-    seen, load = [], tasks.load
+    seen, load = [], tasks.load_dataset
 
     def loaded(config):
         found = load(config)
         return dataclasses.replace(found, test=dataclasses.replace(found.test, labels=[label] * len(found.test)))
 
-    def taken(sides, rows, *device, take=batching.take):
+    def taken(sides, rows, *device, take=batching.take_rows):
         found = take(sides, rows, *device)
         seen.append(("read", [ids[:length].tolist() for ids, length in zip(*found[0], strict=True)]))
         return found
@@ -56,11 +56,11 @@ def ran(config, folder, label):
         return loss(student, teacher, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "PATIENCE", 0.01)
-        patch.setattr(tasks, "load", loaded)
-        patch.setattr(batching, "take", taken)
+        patch.setattr(latency, "SECONDS", 0.01)
+        patch.setattr(tasks, "load_dataset", loaded)
+        patch.setattr(batching, "take_rows", taken)
         patch.setattr(logit_mse, "loss", pulled)
-        run = context._Run(config, folder, Cache(folder / "cache"), lambda: False)
+        run = context.RunStages(config, folder, Cache(folder / "cache"), lambda: False)
         said = [event for stage in events.STAGES for event in getattr(run, stage)()]
     return SimpleNamespace(run=run, seen=seen, summary=next(e.summary for e in said if isinstance(e, Compared)),
                            weights=persistence.load(folder / "student").model.state_dict())  # fmt: skip
@@ -79,7 +79,7 @@ def test_1_the_ngram_is_kept_and_the_rest_dropped():
 
 
 def test_2_the_teacher_sees_its_own_mask(lively_teacher, config):
-    asked = loading.load(str(lively_teacher), ("bad", "good"), False, config)
+    asked = loading.load_teacher(str(lively_teacher), ("bad", "good"), False, config)
     [encoded] = asked.encode([(f"a {MASK} film",)])
     assert encoded["input_ids"].count(asked.tokenizer.mask_token_id) == 1
     assert len(encoded["input_ids"]) == len(asked.encode([("a warm film",)])[0]["input_ids"])
@@ -96,7 +96,7 @@ def test_3_swaps_are_drawn_as_often_as_the_words_occur():
 def test_4_logits_are_matched_and_the_teacher_is_asked_with_its_special_tokens(lively_teacher, config):
     far, near = torch.tensor([[9.0, 0.0]]), torch.tensor([[5.0, 0.0]])  # the same to three digits as probabilities
     assert logit_mse.loss(far, near, torch.tensor([0]), config) == pytest.approx(8.0)
-    asked = loading.load(str(lively_teacher), ("bad", "good"), False, config)
+    asked = loading.load_teacher(str(lively_teacher), ("bad", "good"), False, config)
     ids = asked.encode([("a warm film",)])[0]["input_ids"]
     assert (ids[0], ids[-1]) == (asked.tokenizer.cls_token_id, asked.tokenizer.sep_token_id)
 
@@ -116,16 +116,20 @@ def test_6_no_held_out_phrase_stands_inside_a_training_phrase():
     for _ in range(60):
         words = [f"w{rng.randrange(200)}" for _ in range(12)]
         texts += [" ".join(words), " ".join(words[:6]), " ".join(words[3:9]), " ".join(words[1:11])]
-    given = Rows([(text,) for text in texts], [str(i % 2) for i in range(len(texts))])
-    cut = prepare(Raw(given), Config.of(task="file"))
-    brought = prepare(Raw(Rows(given.texts[8:], given.labels[8:]), test=Rows(given.texts[:8], given.labels[:8])),
-                      Config.of(task="file"))  # fmt: skip
-    leaky = prepare(Raw(Rows(given.texts[6:], given.labels[6:]), test=Rows(given.texts[:6], given.labels[:6])),
-                    Config.of(task="file"))  # fmt: skip
+    given = RawSplit([(text,) for text in texts], [str(i % 2) for i in range(len(texts))])
+    cut = prepare_dataset(RawDataset(given), Config.of(task="file"))
+    brought = prepare_dataset(
+        RawDataset(RawSplit(given.texts[8:], given.labels[8:]), test=RawSplit(given.texts[:8], given.labels[:8])),
+        Config.of(task="file"),
+    )
+    leaky = prepare_dataset(
+        RawDataset(RawSplit(given.texts[6:], given.labels[6:]), test=RawSplit(given.texts[:6], given.labels[:6])),
+        Config.of(task="file"),
+    )
     for found in (cut, brought, leaky):
-        training = [f" {' '.join(overlap.words(text))} " for (text,) in found.train.texts]
+        training = [f" {' '.join(overlap.split_words(text))} " for (text,) in found.train.texts]
         for text in (*found.valid.texts, *found.test.texts):
-            assert not any(f" {' '.join(overlap.words(text[0]))} " in one for one in training)
+            assert not any(f" {' '.join(overlap.split_words(text[0]))} " in one for one in training)
 
 
 def test_7_each_text_keeps_its_own_logits_through_shuffling(one):
@@ -183,7 +187,7 @@ def test_10_a_test_split_without_labels_is_never_scored(monkeypatch):
     }
     monkeypatch.setattr(datasets, "dataset_rows", lambda *_: given)
     raw = hub_datasets.load("a/b", None, ("sentence", None, "label"), ("bad", "good"))
-    found = prepare(raw, Config.of(task="file"))
+    found = prepare_dataset(raw, Config.of(task="file"))
     assert found.scored_on == "validation" and found.labels == ("bad", "good")
     assert {text[0].split()[0] for text in found.test.texts} == {"dev"}
     assert not any(text[0].startswith("test") for part in (found.train, found.valid) for text in part.texts)

@@ -17,7 +17,7 @@ import draw  # noqa: E402
 import quality  # noqa: E402
 
 from distill_core.api import session  # noqa: E402
-from distill_core.cli.config_options import config_of  # noqa: E402
+from distill_core.cli.config_options import config_from_options  # noqa: E402
 from distill_core.cli.parser import parse  # noqa: E402
 
 STORED = json.loads((ROOT / "benchmarks" / "quality.json").read_text(encoding="utf-8"))
@@ -95,9 +95,9 @@ def test_what_is_finished_is_not_run_again_and_what_was_cut_off_is_resumed(
 
 def test_every_entry_is_a_command_that_the_command_line_takes(tmp_path: Path) -> None:
     for entry in quality.ENTRIES:
-        config = config_of(parse(entry.command(None, ["--limit", "2000"], tmp_path / "phrases.txt")))
+        config = config_from_options(parse(entry.command(None, ["--limit", "2000"], tmp_path / "phrases.txt")))
         assert config.seeds == entry.seeds and config.limit == 2000
-    assert config_of(parse(quality.ENTRIES[0].command(2, [], tmp_path))).seeds == 2
+    assert config_from_options(parse(quality.ENTRIES[0].command(2, [], tmp_path))).seeds == 2
     given, more = quality.parsed(["--only", "tiny", "--", "--limit", "9"])
     assert given.only == "tiny" and more == ["--limit", "9"]
 

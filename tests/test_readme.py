@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.cli.config_options import config_of
+from distill_core.cli.config_options import config_from_options
 from distill_core.cli.parser import parse
-from distill_core.registry import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS
+from distill_core.registry import EMBEDDINGS, LOSSES, RULES, STUDENTS, TASKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -60,10 +60,10 @@ def commands():
 def test_its_commands_parse(command):
     given = parse(shlex.split(command)[3:])
     if hasattr(given, "seed") or hasattr(given, "task"):
-        config_of(given)
+        config_from_options(given)
 
 
-@pytest.mark.parametrize("shelf", [TASKS, AUGMENT, VECTORS, STUDENTS, LOSSES], ids=lambda shelf: shelf.name)
+@pytest.mark.parametrize("shelf", [TASKS, RULES, EMBEDDINGS, STUDENTS, LOSSES], ids=lambda shelf: shelf.name)
 def test_it_names_every_part(shelf):
     assert [name for name in shelf.names if f"`{name}`" not in README] == []
 

@@ -6,13 +6,13 @@ import pytest
 
 from distill_core import registry
 from distill_core.errors import UnknownPart
-from distill_core.registry import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS, Shelf
+from distill_core.registry import EMBEDDINGS, LOSSES, RULES, STUDENTS, TASKS, Registry
 
-SHELVES = (TASKS, AUGMENT, VECTORS, STUDENTS, LOSSES)
+SHELVES = (TASKS, RULES, EMBEDDINGS, STUDENTS, LOSSES)
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     (tmp_path / "fruit").mkdir()
     (tmp_path / "fruit" / "apple.py").write_text(
         '"""Round and red.\n\nMore."""\nimport nothing_like_it\nRATE: float = 0.5\n'
@@ -20,10 +20,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     (tmp_path / "fruit" / "pear.py").write_text('"""Green."""\nSIZES = ("a", "b")\n')
     (tmp_path / "fruit" / "_knife.py").write_text("")
     monkeypatch.setattr(registry, "__file__", str(tmp_path / "registry.py"))
-    return Shelf("fruit", "fruit", "fruit")
+    return Registry("fruit", "fruit", "fruit")
 
 
-def test_a_file_is_a_part_and_its_source_tells_about_it(shelf: Shelf) -> None:
+def test_a_file_is_a_part_and_its_source_tells_about_it(shelf: Registry) -> None:
     assert shelf.names == ("apple", "pear")
     assert shelf.help("apple") == "Round and red."
     assert shelf.constant("apple", "RATE") == 0.5, "an annotated constant counts, and nothing was imported"
@@ -31,7 +31,7 @@ def test_a_file_is_a_part_and_its_source_tells_about_it(shelf: Shelf) -> None:
     assert shelf.constant("pear", "RATE", 7) == 7
 
 
-def test_an_unknown_part_gets_the_nearest_name(shelf: Shelf) -> None:
+def test_an_unknown_part_gets_the_nearest_name(shelf: Registry) -> None:
     with pytest.raises(UnknownPart, match=r"There is no fruit called 'appel'. Did you mean 'apple'\? .*: apple, pear"):
         shelf.check("appel")
     with pytest.raises(UnknownPart) as error:
@@ -43,7 +43,7 @@ def test_an_unknown_part_gets_the_nearest_name(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("shelf", SHELVES, ids=lambda shelf: shelf.name)
-def test_every_part_says_what_it_is_and_loads(shelf: Shelf) -> None:
+def test_every_part_says_what_it_is_and_loads(shelf: Registry) -> None:
     assert shelf.names
     for name in shelf.names:
         help = shelf.help(name)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from distill_core.student.vocabulary import Vocabulary, build
-from distill_core.tokenization import MASK, plain, words
+from distill_core.student.vocabulary import Vocabulary, build_vocabulary
+from distill_core.tokenization import MASK, tokenize, without_truncation
 
 SENTENCES = [
     "a warm and funny film, isn't it?",
@@ -90,17 +90,17 @@ def test_any_text_is_rebuilt_exactly() -> None:
     rng = random.Random(1)
     for _ in range(3000):
         text = noise(rng)
-        cut = words(text)
+        cut = tokenize(text)
         assert cut.text() == text
         assert all(token.strip() and not token[0].isspace() for token in cut.tokens if token not in "\x1c\x1d\x1e\x1f")
         cut.text(kept=range(len(cut.tokens)))
 
 
 def test_any_text_is_rebuilt_exactly_from_pieces(family: tuple[Tokenizer, str]) -> None:
-    pieces, rng = plain(family[0]), random.Random(2)
+    pieces, rng = without_truncation(family[0]), random.Random(2)
     for _ in range(500):
         text = noise(rng)
-        assert words(text, "zh", pieces).text() == text
+        assert tokenize(text, "zh", pieces).text() == text
 
 
 @pytest.mark.parametrize(
@@ -120,18 +120,18 @@ def test_any_text_is_rebuilt_exactly_from_pieces(family: tuple[Tokenizer, str]) 
     ],
 )
 def test_words_are_what_a_person_would_swap(text: str, expected: str) -> None:
-    assert words(text).tokens == tuple(expected.split())
+    assert tokenize(text).tokens == tuple(expected.split())
 
 
 def test_languages_without_spaces_go_by_the_teachers_pieces() -> None:
     tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("ภาพยนตร์", -1.0), ("ดี", -1.0), ("มาก", -1.0)], 0))
-    assert words("ภาพยนตร์ดี มาก", "th", tokenizer).tokens == ("ภาพยนตร์", "ดี", "มาก")
-    assert words("ภาพยนตร์ดี มาก", "th", tokenizer).gaps == ("", "", " ", "")
-    assert len(words("ภาพยนตร์ดี", "th").tokens) > 2  # without a tokenizer: character by character
+    assert tokenize("ภาพยนตร์ดี มาก", "th", tokenizer).tokens == ("ภาพยนตร์", "ดี", "มาก")
+    assert tokenize("ภาพยนตร์ดี มาก", "th", tokenizer).gaps == ("", "", " ", "")
+    assert len(tokenize("ภาพยนตร์ดี", "th").tokens) > 2  # without a tokenizer: character by character
 
 
 def test_kept_words_keep_their_own_spacing() -> None:
-    cut = words("  one  two,three   four ")
+    cut = tokenize("  one  two,three   four ")
     assert cut.text(kept=range(1, 4)) == "two,three"
     assert cut.text(kept=range(3, 5)) == "three   four"
     assert cut.text(kept=range(0, 2)) == "one  two"
@@ -139,9 +139,9 @@ def test_kept_words_keep_their_own_spacing() -> None:
 
 
 def test_a_swapped_word_does_not_grow_together_with_its_neighbour() -> None:
-    assert words("I don't.").text(["I", "do", "so", "."]) == "I do so."
-    assert words("I don't.").text(["I", "do", MASK, "."]) == f"I do{MASK}."
-    assert words("我喜欢", "zh").text(["我", "影", "欢"]) == "我影欢"
+    assert tokenize("I don't.").text(["I", "do", "so", "."]) == "I do so."
+    assert tokenize("I don't.").text(["I", "do", MASK, "."]) == f"I do{MASK}."
+    assert tokenize("我喜欢", "zh").text(["我", "影", "欢"]) == "我影欢"
 
 
 def test_pieces_are_the_teachers_own(family: tuple[Tokenizer, str]) -> None:
@@ -149,7 +149,7 @@ def test_pieces_are_the_teachers_own(family: tuple[Tokenizer, str]) -> None:
     expected = [tokenizer.encode(sentence, add_special_tokens=False).ids for sentence in SENTENCES]
     tokenizer.enable_truncation(3)
     tokenizer.enable_padding(length=50)
-    vocabulary = build("pieces", SENTENCES, tokenizer, mask)
+    vocabulary = build_vocabulary("pieces", SENTENCES, tokenizer, mask)
     ids = vocabulary.ids(SENTENCES, 100)
     unk = vocabulary.teacher_ids[vocabulary.unk]
     assert [[vocabulary.teacher_ids[row] for row in rows] for rows in ids] == expected
@@ -158,7 +158,7 @@ def test_pieces_are_the_teachers_own(family: tuple[Tokenizer, str]) -> None:
 
 
 def test_pieces_are_pruned_to_those_in_use(family: tuple[Tokenizer, str]) -> None:
-    vocabulary = build("pieces", ["the film"], *family)
+    vocabulary = build_vocabulary("pieces", ["the film"], *family)
     used = set(family[0].encode("the film", add_special_tokens=False).ids)
     assert set(vocabulary.teacher_ids[3:]) == used and vocabulary.size == 3 + len(used) == len(vocabulary.entries)
     assert vocabulary.ids(["zzz"], 9)[0] == [vocabulary.unk] * len(vocabulary.ids(["zzz"], 9)[0])
@@ -169,7 +169,7 @@ def test_a_limit_keeps_the_pieces_that_distinct_sentences_use_most(family: tuple
     rng = random.Random(5)
     texts = [*SENTENCES, *(" ".join(rng.sample(" ".join(SENTENCES).split(" "), 4)) for _ in range(200))]
     texts += [noise(rng) for _ in range(200)] + SENTENCES
-    vocabulary = build("pieces", texts, tokenizer, mask, limit=23)
+    vocabulary = build_vocabulary("pieces", texts, tokenizer, mask, limit=23)
     plainly = [text.encode("utf-8", "replace").decode().replace(MASK, mask) for text in dict.fromkeys(texts)]
     used = Counter(
         token for text in plainly for token in vocabulary.tokenizer.encode(text, add_special_tokens=False).ids
@@ -182,7 +182,7 @@ def test_a_limit_keeps_the_pieces_that_distinct_sentences_use_most(family: tuple
 def test_a_masked_word_is_the_mask_and_nothing_else(family: tuple[Tokenizer, str]) -> None:
     """Mistake 2 of FACTS.md, on the student's side: the mask cut into pieces."""
     tokenizer, mask = family
-    vocabulary = build("pieces", ["the film"], tokenizer, mask)
+    vocabulary = build_vocabulary("pieces", ["the film"], tokenizer, mask)
     for text in (f"the {MASK} film", f"the{MASK}film", f"{MASK}the film"):
         assert vocabulary.ids([text], 50)[0].count(vocabulary.mask) == 1
     assert vocabulary.teacher_ids[vocabulary.mask] == tokenizer.token_to_id(mask)
@@ -190,21 +190,21 @@ def test_a_masked_word_is_the_mask_and_nothing_else(family: tuple[Tokenizer, str
 
 
 def test_a_teacher_without_a_mask_gets_its_unknown_piece() -> None:
-    vocabulary = build("pieces", SENTENCES, wordpiece(), "")
+    vocabulary = build_vocabulary("pieces", SENTENCES, wordpiece(), "")
     assert vocabulary.ids([f"the {MASK} film"], 9)[0][1] == vocabulary.unk
 
 
 def test_words_are_lower_cased_and_counted() -> None:
-    vocabulary = build("words", ["The film , the FILM", f"the {MASK}n't [mask]"])
+    vocabulary = build_vocabulary("words", ["The film , the FILM", f"the {MASK}n't [mask]"])
     assert vocabulary.entries[:5] == ["[PAD]", "[UNK]", MASK, "the", "film"]
     assert vocabulary.ids([f"THE {MASK}film zebra"], 9) == [[3, vocabulary.mask, 4, vocabulary.unk]]
     assert vocabulary.teacher_ids == [-1] * vocabulary.size
-    assert "zebra" not in build("words", ["zebra the the"], min_count=2).entries
+    assert "zebra" not in build_vocabulary("words", ["zebra the the"], min_count=2).entries
 
 
 @pytest.mark.parametrize("kind", ["pieces", "words"])
 def test_ids_are_never_none_and_never_too_many(kind: str) -> None:
-    vocabulary = build(kind, SENTENCES, wordpiece())
+    vocabulary = build_vocabulary(kind, SENTENCES, wordpiece())
     assert vocabulary.ids(["", "   "], 9) == [[vocabulary.unk], [vocabulary.unk]]
     assert len(vocabulary.ids(["film " * 50], 9)[0]) == 9
     rng = random.Random(3)
@@ -214,7 +214,7 @@ def test_ids_are_never_none_and_never_too_many(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["pieces", "words"])
 def test_saved_and_loaded_it_says_the_same(kind: str, tmp_path: Path) -> None:
-    vocabulary = build(kind, [*SENTENCES, f"a {MASK}"], byte_bpe(), "<mask>")
+    vocabulary = build_vocabulary(kind, [*SENTENCES, f"a {MASK}"], byte_bpe(), "<mask>")
     vocabulary.save(tmp_path)
     loaded = Vocabulary.load(tmp_path)
     texts = [*SENTENCES, f"Isn{MASK} 映画 unseen"]
@@ -228,7 +228,7 @@ def test_saved_and_loaded_it_says_the_same(kind: str, tmp_path: Path) -> None:
 
 def test_its_source_runs_by_itself(tmp_path: Path) -> None:
     """An exported student's predict.py holds this source and imports nothing of ours."""
-    vocabulary = build("pieces", SENTENCES, wordpiece())
+    vocabulary = build_vocabulary("pieces", SENTENCES, wordpiece())
     vocabulary.save(tmp_path)
     alone: dict = {"json": json, "Path": Path, "Tokenizer": Tokenizer}
     exec(inspect.getsource(Vocabulary), alone)
@@ -238,17 +238,20 @@ def test_its_source_runs_by_itself(tmp_path: Path) -> None:
 
 def test_the_order_of_the_sentences_does_not_matter() -> None:
     for kind in ("pieces", "words"):
-        assert build(kind, SENTENCES, wordpiece()).entries == build(kind, SENTENCES[::-1], wordpiece()).entries
+        assert (
+            build_vocabulary(kind, SENTENCES, wordpiece()).entries
+            == build_vocabulary(kind, SENTENCES[::-1], wordpiece()).entries
+        )
 
 
 def test_normal_forms_are_one_word() -> None:
     composed, apart = "café", unicodedata.normalize("NFD", "café")
-    vocabulary = build("words", [composed])
+    vocabulary = build_vocabulary("words", [composed])
     assert vocabulary.ids([composed], 9) == vocabulary.ids([apart], 9) == [[3]]
 
 
 @pytest.mark.parametrize("kind", ["words", "pieces"])
 def test_a_limit_keeps_what_is_used_most(kind: str) -> None:
-    limited = build(kind, ["the film the film the plot", "film"], wordpiece(), limit=5)
+    limited = build_vocabulary(kind, ["the film the film the plot", "film"], wordpiece(), limit=5)
     assert limited.size == 5 and set(limited.entries[3:]) == {"the", "film"}
     assert set(limited.ids(["the plot film"], 9)[0]) == {limited.unk, 3, 4}

@@ -20,27 +20,27 @@ from distill_core import Config, UserError
 from ui.access import ownership, public_host
 
 LONGEST_ID = 64
-SHELVES = ("tasks", "augment", "vectors", "students", "losses")
+REGISTRIES = ("tasks", "augment", "vectors", "students", "losses")
 HEAVY = {"concurrency_id": "cpu", "concurrency_limit": 1}  # loading and asking models: one at a time, page included
 
 
 def add() -> None:
     """Adds the endpoints to the Blocks that is being built."""
     for action in LIGHT:
-        gr.api(_public(action), api_name=action.__name__, queue=False)
+        gr.api(_with_user_errors(action), api_name=action.__name__, queue=False)
     for action in WEIGHTY:
-        gr.api(_public(action), api_name=action.__name__, **HEAVY)
+        gr.api(_with_user_errors(action), api_name=action.__name__, **HEAVY)
     # Files travel through components: only those check what is uploaded and where a file may be served from.
     with gr.Column(visible=False):
         call, address, given = gr.Button(), gr.Textbox(label="address"), gr.File(label="file")
         name, student = gr.Textbox(label="run"), gr.File(label="student")
         bundle = gr.File(label="bundle")
-        call.click(_public(upload_file), given, address, api_name="upload_file", queue=False)
-        call.click(_public(import_run), given, name, api_name="import_run", **HEAVY)
-        call.click(_public(export_run), name, bundle, api_name="export_run", **HEAVY)
+        call.click(_with_user_errors(upload_file), given, address, api_name="upload_file", queue=False)
+        call.click(_with_user_errors(import_run), given, name, api_name="import_run", **HEAVY)
+        call.click(_with_user_errors(export_run), name, bundle, api_name="export_run", **HEAVY)
         rows, answers = gr.File(label="rows"), gr.File(label="answers")
-        call.click(_public(predict_file), [name, rows], answers, api_name="predict_file", **HEAVY)
-        call.click(_public(export_student), name, student, api_name="export_student", **HEAVY)
+        call.click(_with_user_errors(predict_file), [name, rows], answers, api_name="predict_file", **HEAVY)
+        call.click(_with_user_errors(export_student), name, student, api_name="export_student", **HEAVY)
 
 
 # ---- what there is to choose from
@@ -49,7 +49,7 @@ def add() -> None:
 def parts() -> dict:
     """The parts on each shelf: {"tasks": {name: what it is}, "augment": …, "vectors": …, "students": …, "losses": …}.
     They are the values of the knobs task, rules, vectors, student and loss."""
-    return {shelf: {part.name: part.help for part in core.shelf(shelf)} for shelf in SHELVES}
+    return {shelf: {part.name: part.help for part in core.components(shelf)} for shelf in REGISTRIES}
 
 
 def teachers() -> list:
@@ -77,13 +77,13 @@ def upload_file(file: str) -> str:
     or unlabelled of the task "file"."""
     if not file:
         raise UserError("No file was given. Upload a CSV, TSV, JSONL or Parquet file.")
-    return str(core.keep_file(file))
+    return str(core.save_upload(file))
 
 
 def inspect_data(knobs: dict, rows: int = 8) -> dict:
     """What the knobs' data are, read and checked as a run would: counts, labels, balance, columns that were used or
     guessed, findings, and the first `rows` rows (at most 50)."""
-    return asdict(core.inspect(_config(knobs), _whole(rows, 0, 50)))
+    return asdict(core.inspect(_config(knobs), _clamp_int(rows, 0, 50)))
 
 
 def estimate_cost(knobs: dict, measure: bool = False) -> dict:
@@ -91,7 +91,7 @@ def estimate_cost(knobs: dict, measure: bool = False) -> dict:
     peak memory in bytes, texts, steps, seconds of each stage. Empty where too little is known; `measure` finds out,
     which takes some seconds."""
     config = _config(knobs)
-    found = core.survey(config) if measure else core.estimate(config)
+    found = core.profile(config) if measure else core.estimate(config)
     return asdict(found) | {"seconds": found.seconds} if found else {}
 
 
@@ -103,7 +103,7 @@ def ask_teacher(knobs: dict, text: str, text2: str = "") -> dict:
 def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
     """A text's offspring (at most 20) under the knobs' augmentation rules, with the teacher's probabilities of each.
     Without a text, one of the training rows is taken."""
-    return core.preview(_config(knobs), str(text) or None, _whole(n, 1, 20))
+    return core.preview(_config(knobs), str(text) or None, _clamp_int(n, 1, 20))
 
 
 # ---- runs
@@ -111,7 +111,7 @@ def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
 
 def start_run(knobs: dict) -> str:
     """Queues a run of `knobs` (any knob of the config; what is missing is default) and returns its id."""
-    return ownership.given(core.start(_config(knobs))).id
+    return ownership.assign_owner(core.start(_config(knobs))).id
 
 
 def run(run: str) -> dict:
@@ -123,55 +123,55 @@ def runs(limit: int = 50, search: str = "") -> list:
     """The newest runs, each as `run` gives it, at most 200. Empty on a public host, where a run's id is its key."""
     if public_host.public():
         return []
-    return [found.report() for found in core.list_runs(_whole(limit, 1, 200), search=str(search)[:200])]
+    return [found.report() for found in core.list_runs(_clamp_int(limit, 1, 200), search=str(search)[:200])]
 
 
 def points(run: str, since: int = 0) -> dict:
     """The run's curve points after cursor `since`: {"points": [[series, step, value], …], "next": cursor}."""
-    found, following = _run(run).points(_whole(since, 0, 2**53))
+    found, following = _run(run).points(_clamp_int(since, 0, 2**53))
     return {"points": [list(point) for point in found], "next": following}
 
 
 def texts(run: str, limit: int = 50, offset: int = 0) -> list:
     """The scored rows of a finished run, at most 500 at once: text, true label, and each model's probabilities."""
-    start = _whole(offset, 0, 2**53)
-    return list(islice(_run(run).texts(), start, start + _whole(limit, 1, 500)))
+    start = _clamp_int(offset, 0, 2**53)
+    return list(islice(_run(run).texts(), start, start + _clamp_int(limit, 1, 500)))
 
 
 def stop_run(run: str) -> str:
     """Asks a run to stop, keeping its best student so far; the status after it."""
-    return ownership.own(_run(run)).stop()
+    return ownership.require_owner(_run(run)).stop()
 
 
 def resume_run(run: str) -> str:
     """Queues a run again that ended early; it goes on from its last checkpoint. The status after it."""
-    return ownership.own(_run(run)).resume().status
+    return ownership.require_owner(_run(run)).resume().status
 
 
 def rename_run(run: str, name: str) -> dict:
     """Gives a run a name; "" takes it away. The run as `run` gives it."""
-    found = ownership.own(_run(run))
+    found = ownership.require_owner(_run(run))
     found.rename(str(name))
     return found.report()
 
 
 def annotate_run(run: str, note: str) -> dict:
     """Sets a run's note. The run as `run` gives it."""
-    found = ownership.own(_run(run))
+    found = ownership.require_owner(_run(run))
     found.annotate(str(note))
     return found.report()
 
 
 def delete_run(run: str) -> str:
     """Hides a run, after stopping it where it runs; `restore_run` brings it back. The status after it."""
-    found = ownership.own(_run(run))
+    found = ownership.require_owner(_run(run))
     found.delete()
     return found.status
 
 
 def restore_run(run: str) -> str:
     """Undoes `delete_run`. The run's status."""
-    found = ownership.own(_run(run))
+    found = ownership.require_owner(_run(run))
     found.restore()
     return found.status
 
@@ -207,14 +207,14 @@ def export_student(run: str) -> Iterator[str]:
 def export_run(run: str) -> Iterator[str]:
     """A whole ended run as one file, which `import_run` takes in on this or another machine."""
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        yield str(core.pack(_id(run), Path(place) / f"run-{_id(run)[:8]}.zip"))
+        yield str(core.export_run(_id(run), Path(place) / f"run-{_id(run)[:8]}.zip"))
 
 
 def import_run(file: str) -> str:
     """Takes in a run that `export_run` wrote; its id."""
     if not file:
         raise UserError("No file was given. Upload one that export_run wrote.")
-    return ownership.given(core.unpack(file)).id
+    return ownership.assign_owner(core.import_run(file)).id
 
 
 LIGHT = (
@@ -227,7 +227,7 @@ WEIGHTY = (inspect_data, estimate_cost, ask_teacher, preview_augmentation, predi
 # ---- what was given, made what is needed
 
 
-def _public(action: Callable[..., Any]) -> Callable[..., Any]:
+def _with_user_errors(action: Callable[..., Any]) -> Callable[..., Any]:
     """The action with a user's mistake told as one sentence. Markup in it is a text of theirs."""
 
     def told(error: UserError) -> gr.Error:
@@ -262,7 +262,7 @@ def _sides(text: Any, text2: Any) -> str | tuple[str, str]:
     return (str(text), str(text2)) if text2 else str(text)
 
 
-def _whole(number: Any, low: int, high: int) -> int:
+def _clamp_int(number: Any, low: int, high: int) -> int:
     """The whole number within the limits that is nearest to it."""
     try:
         return max(low, min(high, int(number)))
@@ -275,6 +275,6 @@ def _config(knobs: Any) -> Config:
     if not isinstance(knobs, dict):
         raise UserError("The knobs must be an object: {name: value}.")
     config = Config.of(**{str(name): value for name, value in knobs.items()})
-    return public_host.check(
-        config, uploaded=[name for name in public_host.FILES if core.is_kept(getattr(config, name))]
+    return public_host.check_paths(
+        config, uploaded=[name for name in public_host.FILES if core.is_upload(getattr(config, name))]
     )

@@ -8,12 +8,12 @@ import distill_core as core
 from distill_core import ENDED, UserError
 from ui import endpoints
 from ui.access import public_host
-from ui.components.form import Form, standing
+from ui.components.form import Form, usable_settings
 from ui.components.header import header, top
 from ui.components.html import esc, note, notes
 from ui.history import page
-from ui.i18n.names import tell
-from ui.i18n.translate import say
+from ui.i18n.names import translate_message
+from ui.i18n.translate import translate
 from ui.learn import page as learn_page
 from ui.steps import augmentation, comparison, distillation, launch_bar, teacher
 from ui.steps import task as steps_task
@@ -24,22 +24,22 @@ READY = "() => { (window.requestIdleCallback ?? setTimeout)(() => window.stillro
 
 def build() -> gr.Blocks:
     """The whole app, not launched."""
-    with gr.Blocks(title=say("app"), analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+    with gr.Blocks(title=translate("app"), analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         endpoints.add()  # first: Gradio gives a name to who asks first, and handlers of the page have names too
         gr.Navbar(visible=False)
         alive = header("")
         again = gr.HTML(elem_id="again")
         form = Form()
         with gr.Tabs(elem_id="steps", overflow_behavior="wrap") as tabs:
-            with gr.Tab(say("step.task"), id="task", elem_id="step-task"):
+            with gr.Tab(translate("step.task"), id="task", elem_id="step-task"):
                 first = steps_task.build(form)
-            with gr.Tab(say("step.teacher"), id="teacher", elem_id="step-teacher"):
+            with gr.Tab(translate("step.teacher"), id="teacher", elem_id="step-teacher"):
                 second = teacher.build(form)
-            with gr.Tab(say("step.augment"), id="augment", elem_id="step-augment"):
+            with gr.Tab(translate("step.augment"), id="augment", elem_id="step-augment"):
                 third = augmentation.build(form)
-            with gr.Tab(say("step.distil"), id="distil", elem_id="step-distil"):
+            with gr.Tab(translate("step.distil"), id="distil", elem_id="step-distil"):
                 fourth = distillation.build(form)
-            with gr.Tab(say("step.compare"), id="compare", elem_id="step-compare"):
+            with gr.Tab(translate("step.compare"), id="compare", elem_id="step-compare"):
                 fifth = comparison.build()
         under = launch_bar.build()
 
@@ -97,11 +97,11 @@ def build() -> gr.Blocks:
             concurrency_id="cpu",
             concurrency_limit=1,
         )
-    with demo.route(say("history"), "history"):
+    with demo.route(translate("history"), "history"):
         gr.Navbar(visible=False)
         header("history")
         page.build()
-    with demo.route(say("learn"), "learn"):
+    with demo.route(translate("learn"), "learn"):
         gr.Navbar(visible=False)
         header("learn")
         learn_page.build()
@@ -119,11 +119,11 @@ def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
     try:
         run = core.run(source)
     except UserError as error:
-        return note(tell(error), "error"), *untouched
-    asked = standing(run.row.config)[0].task
+        return note(translate_message(error), "error"), *untouched
+    asked = usable_settings(run.row.config)[0].task
     updates, lost = form.fill(run.row.config, teacher.cards(asked))
-    told = note(say("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
-    return told, *updates, *steps_task.asked(asked)
+    told = note(translate("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
+    return told, *updates, *steps_task.visible_parts(asked)
 
 
 def _named(request: gr.Request) -> str:
@@ -138,12 +138,12 @@ def _named(request: gr.Request) -> str:
 def nowhere() -> str:
     """What stands above the steps where the address names a run that is not here, with the ways on."""
     newest = [] if public_host.public() else core.list_runs(1)
-    ways = [(f"./?run={newest[0].id}", say("unknown_run.newest", name=newest[0].name))] if newest else []
-    ways += [("./", say("unknown_run.new")), ("./history", say("unknown_run.history"))]
+    ways = [(f"./?run={newest[0].id}", translate("unknown_run.newest", name=newest[0].name))] if newest else []
+    ways += [("./", translate("unknown_run.new")), ("./history", translate("unknown_run.history"))]
     links = "".join(f'<a class="act" href="{esc(to)}">{esc(words)}</a>' for to, words in ways)
     return (
-        f'<section class="card nowhere" role="status"><h2>{esc(say("unknown_run"))}</h2>'
-        f'<p>{esc(say("unknown_run.why"))}</p><p class="ways">{links}</p></section>'
+        f'<section class="card nowhere" role="status"><h2>{esc(translate("unknown_run"))}</h2>'
+        f'<p>{esc(translate("unknown_run.why"))}</p><p class="ways">{links}</p></section>'
     )
 
 

@@ -15,15 +15,15 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import distill_core as core
 from ui import gradio_patches
-from ui.access.public_host import largest
-from ui.http.activity import Calm, calm
+from ui.access.public_host import max_upload
+from ui.http.activity import ActivityMonitor, is_idle
 from ui.http.assets import LIBRARY
 from ui.http.documents import Documents
-from ui.http.language import Choice
+from ui.http.language import LanguageChoice
 from ui.http.security_headers import SafeHeaders
-from ui.http.visitor_key import Keys
+from ui.http.visitor_key import VisitorKeys
 from ui.i18n.pages import Languages
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 from ui.page import build
 from ui.theme import theme, variables
 
@@ -31,7 +31,7 @@ gradio_patches.light_sessions()
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def look() -> dict[str, Any]:
+def page_options() -> dict[str, Any]:
     """What makes a page ours, in whatever language."""
     # the sheet of a screen comes after the one they share
     sheets = sorted(Path(__file__).parent.rglob("*.css"), key=lambda sheet: (sheet.name != "style.css", sheet.name))
@@ -44,12 +44,12 @@ def look() -> dict[str, Any]:
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": ["api"],
-        "max_file_size": largest(),
+        "max_file_size": max_upload(),
         "mcp_server": False,
     }
 
 
-def page() -> gr.Blocks:
+def make_page() -> gr.Blocks:
     """The page with its queue."""
     demo = build().queue(default_concurrency_limit=8, max_size=200)
     gradio_patches.rest_between_looks(demo)
@@ -59,12 +59,12 @@ def page() -> gr.Blocks:
 def options(host: str) -> dict[str, Any]:
     """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
     points its own name at this machine gets nothing."""
-    others = Languages(page, look(), [LIBRARY])
-    middleware = [Middleware(part) for part in (Calm, SafeHeaders, Keys, Choice, Documents)]
+    others = Languages(make_page, page_options(), [LIBRARY])
+    middleware = [Middleware(part) for part in (ActivityMonitor, SafeHeaders, VisitorKeys, LanguageChoice, Documents)]
     if host in LOOPBACK:
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
     return {
-        **look(),
+        **page_options(),
         "server_name": host,
         "state_session_capacity": 500,
         "quiet": True,
@@ -79,15 +79,15 @@ def options(host: str) -> dict[str, Any]:
 def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False) -> None:
     """Serves the page of an opened app and blocks until it is ended. `mcp`: its endpoints are tools for an assistant
     too."""
-    demo = page()
+    demo = make_page()
     try:
         _, address, _ = demo.launch(
             server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host) | {"mcp_server": mcp}
         )
         # who ends a service says SIGTERM: as after Ctrl-C its runs are closed, and go on when it opens again
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        print(say("opened", address=address), flush=True)
-        core.warm_up(calm)
+        print(translate("opened", address=address), flush=True)
+        core.warm_up(is_idle)
         demo.block_thread()
     finally:
         gr.close_all(verbose=False)

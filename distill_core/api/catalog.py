@@ -6,30 +6,30 @@ from distill_core import registry
 from distill_core.api import estimates
 from distill_core.environment import home
 from distill_core.errors import UnknownPart
-from distill_core.messages import worded
+from distill_core.messages import message
 
-SHELVES = (registry.TASKS, registry.AUGMENT, registry.VECTORS, registry.STUDENTS, registry.LOSSES)
+REGISTRIES = (registry.TASKS, registry.RULES, registry.EMBEDDINGS, registry.STUDENTS, registry.LOSSES)
 
 
 @dataclass(frozen=True)
-class Part:
+class Component:
     """A part of a shelf: its name, and one line that says what it is."""
 
     name: str
     help: str
 
 
-def shelf(name: str) -> list[Part]:
+def components(name: str) -> list[Component]:
     """The parts on a shelf: "tasks", "augment", "vectors", "students" or "losses". One function for all of them, as
     functions called `tasks` or `students` would be hidden by the packages of that name. Raises UnknownPart."""
-    found = next((shelf for shelf in SHELVES if shelf.name == name), None)
+    found = next((shelf for shelf in REGISTRIES if shelf.name == name), None)
     if found is None:
-        raise UnknownPart(registry.unknown(worded("shelf"), name, [shelf.name for shelf in SHELVES]))
-    return [Part(part, found.help(part)) for part in found.names]
+        raise UnknownPart(registry.unknown_name(message("shelf"), name, [shelf.name for shelf in REGISTRIES]))
+    return [Component(part, found.help(part)) for part in found.names]
 
 
 @dataclass(frozen=True)
-class Teaching:
+class TeacherChoice:
     """A teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"; `here` whether it
     is on this machine. `weights` in all, None where unknown; `accuracy` as (fraction, on what, whether it was
     "measured" here, "declared" by who made it or "published" by its authors), None where nobody told."""
@@ -42,11 +42,11 @@ class Teaching:
     accuracy: tuple[float, str, str] | None = None
 
 
-def teachers() -> list[Teaching]:
+def teachers() -> list[TeacherChoice]:
     """The built-in teacher, those that earlier runs fine-tuned and kept, and some ids on the Hub."""
     from distill_core.teacher import catalog
 
-    told = [run for run in estimates.earlier() if "name" in run.teacher]  # not every run came to a teacher of its own
+    told = [run for run in estimates.past_runs() if "name" in run.teacher]  # not every run came to a teacher of its own
     seen = {(run.config["task"], run.teacher["name"]): run for run in reversed(told)}
     measured = {name: (run, task) for (task, name), run in seen.items()}
 
@@ -58,19 +58,29 @@ def teachers() -> list[Teaching]:
         return measured[name][0].teacher.get("parameters") if name in measured else otherwise
 
     mine = [
-        Teaching(one.name, "kept", worded("{base}, fine-tuned here on {rows:,} rows of {task}: {share:.1%} on its "
-                 "validation rows.", base=one.base, rows=one.rows, task=one.task, share=one.accuracy), True,
-                 weights(one.name, next((base.weights for base in catalog.SUGGESTED if base.name == one.base), None)),
-                 (one.accuracy, one.task, "measured"))
-        for one in catalog.kept(home())
-    ]  # fmt: skip
-    made = catalog.made()
-    builtin = Teaching(
-        "builtin", "builtin", worded("A small BERT made for the built-in reviews; ships with Stillroom."), True,
+        TeacherChoice(
+            one.name,
+            "kept",
+            message(
+                "{base}, fine-tuned here on {rows:,} rows of {task}: {share:.1%} on its validation rows.",
+                base=one.base,
+                rows=one.rows,
+                task=one.task,
+                share=one.accuracy,
+            ),
+            True,
+            weights(one.name, next((base.weights for base in catalog.SUGGESTED if base.name == one.base), None)),
+            (one.accuracy, one.task, "measured"),
+        )
+        for one in catalog.saved_teachers(home())
+    ]
+    made = catalog.builtin_card()
+    builtin = TeacherChoice(
+        "builtin", "builtin", message("A small BERT made for the built-in reviews; ships with Stillroom."), True,
         made["weights"], known("builtin", (made["held_out_accuracy"], "reviews", "declared")),
     )  # fmt: skip
     named = [
-        Teaching(one.name, "suggestion", one.help, catalog.here(one.name), one.weights,
+        TeacherChoice(one.name, "suggestion", one.help, catalog.is_local(one.name), one.weights,
                  known(one.name, (*one.published, "published") if one.published else None))
         for one in catalog.SUGGESTED
     ]  # fmt: skip

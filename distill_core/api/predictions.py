@@ -8,40 +8,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import DataError
-from distill_core.messages import Sentence, refusal, worded
+from distill_core.messages import Message, message, os_error_reason
 
 if TYPE_CHECKING:
     from distill_core.student.predictor import Prediction
 
 BATCH = 256  # texts answered at once
-Asked = str | tuple[str, ...]  # a text, or the two of a pair
+TextOrPair = str | tuple[str, ...]  # a text, or the two of a pair
 
 
-def texts(file: Path | str, pair: bool, text: str | None = None, text2: str | None = None) -> list[Asked]:
+def read_texts(file: Path | str, pair: bool, text: str | None = None, text2: str | None = None) -> list[TextOrPair]:
     """The texts of a file: of a CSV, TSV, JSONL or Parquet the column `text` (and `text2` for a pair), guessed where
     it is not named; of a .txt one text a line, a pair's two separated by a tab. Raises DataError."""
     place = Path(file)
     if place.suffix.lower() == ".txt":
-        return lines(_read(place), place.name, pair)
+        return read_lines(_read(place), place.name, pair)
     from distill_core.data.columns import guess_columns
-    from distill_core.data.preparation import rows_of
+    from distill_core.data.preparation import examples_from
     from distill_core.data.readers import read_table
 
     table = read_table(file)
     columns = guess_columns(table, text, text2)
-    rows = rows_of(table, columns)
+    rows = examples_from(table, columns)
     if pair != (columns.text2 is not None):
-        wanted = worded("two text columns") if pair else worded("one text column")
-        raise DataError(worded("The student wants {wanted}. {name} has the columns {columns}.", wanted=wanted,
+        wanted = message("two text columns") if pair else message("one text column")
+        raise DataError(message("The student wants {wanted}. {name} has the columns {columns}.", wanted=wanted,
                                name=table.name, columns=", ".join(table.columns)))  # fmt: skip
     found = [sides if pair else sides[0] for sides in rows.texts]
     return [
-        whole(asked, worded("Row {number:,} of {source}", number=number, source=table.name))
+        check_not_empty(asked, message("Row {number:,} of {source}", number=number, source=table.name))
         for number, asked in zip(table.numbers, found, strict=True)
     ]
 
 
-def columns(file: Path | str, pair: bool) -> tuple[list[str], list[str]]:
+def guess_text_columns(file: Path | str, pair: bool) -> tuple[list[str], list[str]]:
     """The columns of a table file, and those among them that are guessed to hold the text (both, for a pair); a .txt
     has none. Raises DataError."""
     if Path(file).suffix.lower() == ".txt":
@@ -55,39 +55,41 @@ def columns(file: Path | str, pair: bool) -> tuple[list[str], list[str]]:
     return list(table.columns), guessed
 
 
-def lines(text: str, name: str, pair: bool) -> list[Asked]:
+def read_lines(text: str, name: str, pair: bool) -> list[TextOrPair]:
     """One text a line, a pair's two separated by a tab. Raises DataError."""
     rows = text.splitlines()
     if not rows:
-        raise DataError(worded("{name} holds no text. Give one text a line.", name=name))
-    found: list[Asked] = []
+        raise DataError(message("{name} holds no text. Give one text a line.", name=name))
+    found: list[TextOrPair] = []
     for number, line in enumerate(rows, 1):
         sides = line.split("\t") if pair else [line]
-        place = worded("Line {number:,} of {name}", number=number, name=name)
+        place = message("Line {number:,} of {name}", number=number, name=name)
         if pair and len(sides) != 2:
-            raise DataError(worded("{line} holds {n:text|texts}; a pair is two, separated by a tab.", line=place,
+            raise DataError(message("{line} holds {n:text|texts}; a pair is two, separated by a tab.", line=place,
                                    n=len(sides)))  # fmt: skip
-        found.append(whole(tuple(sides) if pair else line, place))
+        found.append(check_not_empty(tuple(sides) if pair else line, place))
     return found
 
 
-def whole(text: Asked, where: Sentence) -> Asked:
+def check_not_empty(text: TextOrPair, where: Message) -> TextOrPair:
     """`text` itself. Raises DataError where a side of it is empty."""
     if not all(side.strip() for side in ([text] if isinstance(text, str) else text)):
-        raise DataError(worded("{row} holds no text. Fill it in or leave it out.", row=where))
+        raise DataError(message("{row} holds no text. Fill it in or leave it out.", row=where))
     return text
 
 
-def answered(
-    asked: Sequence[Asked], answer: "Callable[[Sequence[Asked]], list[Prediction]]"
-) -> "Iterator[tuple[Asked, Prediction]]":
+def predict_batches(
+    asked: Sequence[TextOrPair], answer: "Callable[[Sequence[TextOrPair]], list[Prediction]]"
+) -> "Iterator[tuple[TextOrPair, Prediction]]":
     """Each text with its answer, batch by batch."""
     for first in range(0, len(asked), BATCH):
         batch = asked[first : first + BATCH]
         yield from zip(batch, answer(batch), strict=True)
 
 
-def write(file: Path, found: "Iterable[tuple[Asked, Prediction]]", labels: Sequence[str], pair: bool) -> int:
+def write_predictions(
+    file: Path, found: "Iterable[tuple[TextOrPair, Prediction]]", labels: Sequence[str], pair: bool
+) -> int:
     """Texts and answers as CSV: text (and text2), label, the probability of each label. How many were written."""
     sides = ("text", "text2") if pair else ("text",)
     rows = (
@@ -141,11 +143,16 @@ def _read(file: Path) -> str:
     try:
         return file.expanduser().read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DataError(worded(
+        raise DataError(message(
             "There is no file {file}. Check the name and the folder.", file=repr(str(file)))) from None  # fmt: skip
     except UnicodeDecodeError as error:
-        raise DataError(worded("{name} is not UTF-8 text (byte {byte:,}). Save it as UTF-8.", name=file.name,
+        raise DataError(message("{name} is not UTF-8 text (byte {byte:,}). Save it as UTF-8.", name=file.name,
                                byte=error.start)) from None  # fmt: skip
     except OSError as error:
-        raise DataError(worded("{file} can't be read: {why}. Check the name and its permissions.", file=repr(file.name),
-                               why=refusal(error))) from None  # fmt: skip
+        raise DataError(
+            message(
+                "{file} can't be read: {why}. Check the name and its permissions.",
+                file=repr(file.name),
+                why=os_error_reason(error),
+            )
+        ) from None

@@ -13,10 +13,10 @@ from typing import Any
 from distill_core.api import inference, session
 from distill_core.config.schema import Config
 from distill_core.errors import UserError
-from distill_core.messages import worded
+from distill_core.messages import message
 
 # What the first preview imports, in pieces of a second or so.
-HEAVY = (
+HEAVY_MODULES = (
     "torch",
     "transformers",
     "transformers.modeling_utils",
@@ -26,10 +26,10 @@ HEAVY = (
     "distill_core.augmentation.augmenter",
     "textblob.en",
 )
-PAUSE = 0.3  # seconds between two looks whether it is calm
+CALM_PAUSE = 0.3  # seconds between two looks whether it is calm
 
 
-def keep_file(file: Path | str) -> Path:
+def save_upload(file: Path | str) -> Path:
     """A copy of an uploaded file in the home folder, under its digest, so that a resumed run still finds it."""
     import hashlib
     import shutil
@@ -47,8 +47,8 @@ def keep_file(file: Path | str) -> Path:
     return kept
 
 
-def is_kept(file: Path | str | None) -> bool:
-    """Whether `file` is a copy that `keep_file` made: its address has the file's digest, so only who gave it has it."""
+def is_upload(file: Path | str | None) -> bool:
+    """Whether `file` is a copy that `save_upload` made: its address has the file's digest, so only who gave it has it."""
     if not file:
         return False
     path, uploads = Path(file).resolve(), (session.store().home / "uploads").resolve()
@@ -82,7 +82,7 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
     """Reads and checks the config's data as a run would. Raises UserError."""
     from distill_core.evaluation import diagnostics
 
-    data = session.data_of(config)
+    data = session.load_data(config)
     names = ("text", "text2")
     return Inspection(
         rows={"train": len(data.train.texts), "valid": len(data.valid.texts), "test": len(data.test.texts),
@@ -91,7 +91,7 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
         balance={label: data.train.labels.count(number) for number, label in enumerate(data.labels)},
         sample=[dict(zip(names, text, strict=False)) | {"label": data.labels[label]}
                 for text, label in list(zip(data.train.texts, data.train.labels, strict=True))[:sample]],
-        notes=[_note(note) for note in (*data.notes, *diagnostics.before(data))],
+        notes=[_note(note) for note in (*data.notes, *diagnostics.check_data(data))],
         columns=dict(data.columns), pair=data.pair, language=data.language, scored_on=data.scored_on,
     )  # fmt: skip
 
@@ -109,22 +109,24 @@ def preview(
     from distill_core.tokenization import WITHOUT_SPACES
 
     if n < 1:
-        raise UserError(worded("A preview of {n:,} texts can't be made. Ask for at least 1.", n=n))
-    data = session.data_of(config)
-    teacher = session.teacher_of(config) if ask and not config.fine_tune else None
+        raise UserError(message("A preview of {n:,} texts can't be made. Ask for at least 1.", n=n))
+    data = session.load_data(config)
+    teacher = session.load_teacher(config) if ask and not config.fine_tune else None
     seed = config.seed if seed is None else seed
-    chosen = inference.checked(text, data.pair) if text else data.train.texts[seed % len(data.train.texts)]
-    pieces = teacher.pieces() if teacher and data.language in WITHOUT_SPACES else None  # else words need none
+    chosen = inference.check_text(text, data.pair) if text else data.train.texts[seed % len(data.train.texts)]
+    pieces = (
+        teacher.subword_tokenizer() if teacher and data.language in WITHOUT_SPACES else None
+    )  # else words need none
     # Tagging all training texts takes seconds, the offspring of one text nothing.
     key = (data.fingerprint(), repr(config.rules), teacher.fingerprint if pieces and teacher else "")
-    with session.loading:
-        augmenter = session.kept(
+    with session.load_lock:
+        augmenter = session.cached(
             session.augmenters,
             key,
             lambda: augmentation_augmenter.Augmenter(data.train.texts, config, pieces, data.language),
         )
         offspring = augmenter.first(chosen, n, seed)
-    said = inference.shares(teacher, [chosen, *(child.text for child in offspring)]) if teacher else []
+    said = inference.teacher_probabilities(teacher, [chosen, *(child.text for child in offspring)]) if teacher else []
     told = [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
         | ({"probabilities": said[number]} if said else {})
@@ -137,10 +139,12 @@ def ask_teacher(config: Config, text: str | inference.Text) -> dict[str, Any]:
     """The config's teacher on one text: {"labels": […], "logits": […], "probabilities": {label: p}, "ms": float}.
     Raises UserError, also where the teacher is yet to be fine-tuned."""
     if config.fine_tune:
-        raise UserError(worded("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run."))
-    data = session.data_of(config)
-    chosen = inference.checked(text, data.pair)
-    return inference.told(session.teacher_of(config), chosen)
+        raise UserError(
+            message("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run.")
+        )
+    data = session.load_data(config)
+    chosen = inference.check_text(text, data.pair)
+    return inference.teacher_answer(session.load_teacher(config), chosen)
 
 
 def warm_up(calm: Callable[[], bool]) -> None:
@@ -148,10 +152,13 @@ def warm_up(calm: Callable[[], bool]) -> None:
     for. Returns at once."""
 
     def load() -> None:
-        for piece in (*(partial(importlib.import_module, name) for name in HEAVY), partial(preview, Config(), n=1)):
+        for piece in (
+            *(partial(importlib.import_module, name) for name in HEAVY_MODULES),
+            partial(preview, Config(), n=1),
+        ):
             while not calm():
-                time.sleep(PAUSE)
-            with session.loading, suppress(Exception):  # whom it concerns is told when they ask
+                time.sleep(CALM_PAUSE)
+            with session.load_lock, suppress(Exception):  # whom it concerns is told when they ask
                 piece()
 
     threading.Thread(target=load, name="stillroom-warm-up", daemon=True).start()

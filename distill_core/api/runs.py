@@ -12,7 +12,7 @@ from distill_core.config.schema import Config
 from distill_core.environment import public_host
 from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
 from distill_core.runs import queue, recovery
-from distill_core.runs.queries import Row
+from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Run:
         return f"<Run {self.id} {self.status}>"
 
     @property
-    def row(self) -> Row:
+    def row(self) -> RunRecord:
         """All columns at once, as they stand now."""
         return self._store.run(self.id)
 
@@ -53,13 +53,13 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """The comparison as `evaluate.summary` made it, None before it is there."""
+        """The comparison as `evaluation.comparison.compare` made it, None before it is there."""
         return self.row.summary
 
     @property
     def place(self) -> int | None:
         """Its place in the queue from 1 on, None when it isn't queued."""
-        return queue.place(self._store, self.id)
+        return queue.queue_place(self._store, self.id)
 
     @property
     def folder(self) -> Path:
@@ -71,9 +71,9 @@ class Run:
         each stage is there."""
         return self._store.events(self.id, since)
 
-    def told(self, since: int = 0) -> list[tuple[int, float, Event]]:
+    def timed_events(self, since: int = 0) -> list[tuple[int, float, Event]]:
         """`events` with the time at which each was said, in seconds since 1970."""
-        return self._store.told(self.id, since)
+        return self._store.timed_events(self.id, since)
 
     def points(self, since: int = 0) -> tuple[list[tuple[str, int, float | None]], int]:
         """(series, step, value) of the points after cursor `since`, and the next cursor; None for a value that isn't
@@ -106,7 +106,7 @@ class Run:
     def _over(self) -> bool:
         row = self.row
         if row.status not in (*ENDED, "queued") and not row.example and not recovery.is_alive(self._store, row.owner):
-            recovery.sweep(self._store)
+            recovery.recover_orphans(self._store)
             row = self.row
         return row.status in ENDED
 
@@ -114,7 +114,7 @@ class Run:
         """Asks it to stop, keeping the best student so far; asked again, ends it at once. The status after it."""
         status = self._store.ask_stop(self.id)
         if status == "stopping" and not recovery.is_alive(self._store, self.row.owner):
-            recovery.sweep(self._store)
+            recovery.recover_orphans(self._store)
         return self.status
 
     def resume(self) -> "Run":
@@ -161,7 +161,7 @@ class Run:
 
     def report(self) -> dict[str, Any]:
         """The run in one JSON object, the same fields for every status; null for what isn't there yet. A run of several
-        students adds what `members.together` tells of them."""
+        students adds what `evaluation.aggregation.aggregate` tells of them."""
         row, summary = self.row, self.row.summary or {}
         rows, scores = summary.get("rows") or {}, summary.get("scores") or {}
         return {
@@ -172,7 +172,7 @@ class Run:
             "stages": self.stages(),
             "rows": {name: rows.get(name) for name in ("train", "valid", "test", "transfer")},
             "scored_on": summary.get("scored_on"),
-            "scores": {name: _score(scores[name]) for name in ROWS if scores.get(name)},
+            "scores": {name: _score_columns(scores[name]) for name in ROWS if scores.get(name)},
             "gap_recovered": summary.get("gap_recovered"),
             "kept": summary.get("kept"),
             "agreement": summary.get("agreement"),
@@ -180,7 +180,7 @@ class Run:
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
             "verdict": summary.get("verdict") and [list(said[:2]) for said in summary["verdict"]],
-            **{name: summary[name] for name in SEVERAL if name in summary},
+            **{name: summary[name] for name in VARIANT_KEYS if name in summary},
         }
 
     def stages(self) -> dict[str, float]:
@@ -193,25 +193,25 @@ class Run:
         return seconds
 
 
-SEVERAL = ("members", "seeds", "students", "learning_curve")  # where a run trained more than one student
-SCORE = (
+VARIANT_KEYS = ("members", "seeds", "students", "learning_curve")  # where a run trained more than one student
+SCORE_KEYS = (
     "accuracy", "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "mcc", "f1", "metric_low", "metric_high",
     "ece", "temperature", "ece_scaled", "parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s",
 )  # fmt: skip
 
 
-def _score(score: dict[str, Any]) -> dict[str, Any]:
-    return {name: score.get(name) for name in SCORE}
+def _score_columns(score: dict[str, Any]) -> dict[str, Any]:
+    return {name: score.get(name) for name in SCORE_KEYS}
 
 
 def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
     """Queues a run of `config`, or of `knobs` over the defaults; it starts as soon as a worker is free.
     Raises KnobError, UnknownPart."""
     config = Config.of(**(config.model_dump() if config else {}) | knobs)
-    return Run(session.queue().start(config.model_dump() | rooted(config), name), session.store())
+    return Run(session.queue().start(config.model_dump() | with_absolute_paths(config), name), session.store())
 
 
-def rooted(config: Config) -> dict[str, str]:
+def with_absolute_paths(config: Config) -> dict[str, str]:
     """The config's files and its teacher's folder, named from the root on: the worker, or who resumes the run some
     day, may stand in another folder."""
     named = {knob: getattr(config, knob) for knob in ("train", "valid", "test", "unlabelled", "vectors_file")}
@@ -235,7 +235,7 @@ def find(start: str) -> Run:
     """The run whose id begins with `start`, or the newest for "last". For the command line: on a public page the whole
     id is the secret. Raises UnknownRun."""
     store = session.store()
-    recovery.sweep(store)  # a run whose process was killed must not be told as running
+    recovery.recover_orphans(store)  # a run whose process was killed must not be told as running
     return Run(store.find(start).id, store)
 
 
@@ -255,7 +255,7 @@ def list_runs(
     or seconds, "-" turns it round. `examples` lists the shipped example runs, `hidden` the deleted ones; `ids` looks
     only among those."""
     store = session.store()
-    recovery.sweep(store)
+    recovery.recover_orphans(store)
     wanted = {"status": status, "task": task, "search": search, "ids": ids}
     found = store.runs(limit, offset, sort=sort, examples=examples, hidden=hidden, **wanted)
     return [Run(row.id, store) for row in found]
@@ -278,17 +278,17 @@ def run_tasks() -> list[str]:
     return session.store().tasks()
 
 
-def pack(run: str, file: Path | str) -> Path:
-    """Writes a whole ended run to one file, for `unpack` on this or another machine. Raises UserError."""
+def export_run(run: str, file: Path | str) -> Path:
+    """Writes a whole ended run to one file, for `import_run` on this or another machine. Raises UserError."""
     from distill_core.runs import archive
 
-    return archive.pack(session.store(), run, Path(file))
+    return archive.export_run(session.store(), run, Path(file))
 
 
-def unpack(file: Path | str) -> Run:
-    """Takes a run in that `pack` wrote: it reads as any other, marked as imported. Raises DataError, and nothing is
+def import_run(file: Path | str) -> Run:
+    """Takes a run in that `export_run` wrote: it reads as any other, marked as imported. Raises DataError, and nothing is
     kept, where the file is anything else."""
     from distill_core.runs import archive
 
     store = session.store()
-    return Run(archive.unpack(store, Path(file)), store)
+    return Run(archive.import_run(store, Path(file)), store)

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
-from distill_core.augmentation.spans import Loan
+from distill_core.augmentation.spans import SpanReplacement
 from distill_core.config.schema import Config
 from distill_core.data import overlap
 from distill_core.errors import KnobError, Stopped
-from distill_core.messages import worded
-from distill_core.registry import AUGMENT
-from distill_core.tokenization import WITHOUT_SPACES, Words, plain, words
+from distill_core.messages import message
+from distill_core.registry import RULES
+from distill_core.tokenization import WITHOUT_SPACES, TokenizedText, tokenize, without_truncation
 
 Text = tuple[str, ...]  # one sentence, or the two of a pair
 SIDES = {1: ((0,),), 2: ((0,), (1,), (0, 1))}  # which sentences a pass changes; passes take them in turn
@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Offspring:
+class AugmentedText:
     """A text made from text number `origin`. `rules` are those whose work can be seen in it, in the order of the
     shelf; `changed` is every change, by sentence and word."""
 
@@ -64,15 +64,15 @@ class Augmenter:
         self.language = config.language if language is None else language
         self.seed = config.seed if seed is None else seed
         self.notes: list[tuple[str, str]] = []
-        self._pieces = plain(pieces) if pieces is not None and self.language in WITHOUT_SPACES else None
-        self._words: dict[str, Words] = {}
-        rates = {name: config.rules.get(name, 0.0) for name in AUGMENT.names}
+        self._pieces = without_truncation(pieces) if pieces is not None and self.language in WITHOUT_SPACES else None
+        self._words: dict[str, TokenizedText] = {}
+        rates = {name: config.rules.get(name, 0.0) for name in RULES.names}
         rates = {name: rate for name, rate in rates.items() if rate > 0}
-        level = {name: AUGMENT.get(name).LEVEL for name in rates}
+        level = {name: RULES.get(name).LEVEL for name in rates}
         total = sum(rate for name, rate in rates.items() if level[name] == "word")
         if total > 1 + 1e-9:
             names = ", ".join(name for name in rates if level[name] == "word")
-            raise KnobError(worded(
+            raise KnobError(message(
                 "The rates of the rules {names} add up to {total:g}; at most 1 can be shared out. Lower one of them.",
                 names=names, total=total), "rules")  # fmt: skip
         cuts = [self._cut(sentence) for text in corpus for sentence in text]
@@ -80,7 +80,7 @@ class Augmenter:
         self._lent = {cut.tokens: cut for cut in reversed(cuts)}
         rules: dict[str, Callable] = {}
         for name in rates:
-            rule, reason = AUGMENT.get(name).prepare(sentences, self.language)
+            rule, reason = RULES.get(name).prepare(sentences, self.language)
             if rule is None:
                 self.notes.append((name, reason))
             else:
@@ -88,14 +88,14 @@ class Augmenter:
         self.rules = tuple(rules)
         self._word_rules = [(name, rule) for name, rule in rules.items() if level[name] == "word"]
         self._limits = list(accumulate(rates[name] for name, _ in self._word_rules))
-        self._stretch_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "stretch"]
+        self._span_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "span"]
         self._text_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"]
         self._random = random.Random()
 
-    def first(self, text: Text, n: int, seed: int | None = None) -> list[Offspring]:
+    def first(self, text: Text, n: int, seed: int | None = None) -> list[AugmentedText]:
         """The first `n` distinct offspring of `text`, those that a run of that seed would make first; fewer where so
         few can be made of it."""
-        found: dict[Text, Offspring] = {}
+        found: dict[Text, AugmentedText] = {}
         for turn in range(50 * n):
             child = self.make(text, turn, seed=seed)
             if child.text != text:
@@ -104,7 +104,7 @@ class Augmenter:
                 break
         return list(found.values())
 
-    def make(self, text: Text, turn: int, origin: int = 0, seed: int | None = None) -> Offspring:
+    def make(self, text: Text, turn: int, origin: int = 0, seed: int | None = None) -> AugmentedText:
         """What pass number `turn` makes of `text`; its `rules` are empty where nothing changed. `seed` overrules the
         augmenter's own."""
         # A stream of its own for each text and turn: neither other texts nor a limit or a stop can shift the draws.
@@ -117,9 +117,9 @@ class Augmenter:
         for side in sides[turn % len(sides)]:
             made[side], rules = self._change(side, self._cut(text[side]), changed)
             seen |= rules
-        return Offspring(tuple(made), origin, tuple(name for name in self.rules if name in seen), tuple(changed))
+        return AugmentedText(tuple(made), origin, tuple(name for name in self.rules if name in seen), tuple(changed))
 
-    def _change(self, side: int, cut: Words, changed: list[Change]) -> tuple[str, set[str]]:
+    def _change(self, side: int, cut: TokenizedText, changed: list[Change]) -> tuple[str, set[str]]:
         """The sentence after all rules, and those whose work can be seen in it; adds to `changed`."""
         rng, limits, tokens = self._random, self._limits, list(cut.tokens)
         reach = limits[-1] if limits else 0.0
@@ -130,10 +130,10 @@ class Augmenter:
                 tokens[position] = rule(cut.tokens, position, rng)
                 if tokens[position] != word:
                     changed.append(Change(side, position, word, tokens[position], name))
-        for name, rate, rule in self._stretch_rules:
+        for name, rate, rule in self._span_rules:
             loan = rule(cut.tokens, rng) if rng.random() < rate else None
             if loan and cut.tokens[loan.start : loan.end] != loan.text[loan.first : loan.last]:
-                return self._borrow(side, cut, tokens, loan, name, changed)
+                return self._replace_span(side, cut, tokens, loan, name, changed)
         kept, acted = None, set()
         swapped = {change.word: change.rule for change in changed if change.side == side}
         for name, rate, rule in self._text_rules:
@@ -148,13 +148,13 @@ class Augmenter:
         here = swapped.values() if kept is None else [swapped[place] for place in kept if place in swapped]
         return cut.text(tokens, kept), acted.union(here)
 
-    def _borrow(
-        self, side: int, cut: Words, tokens: list[str], loan: Loan, rule: str, changed: list[Change]
+    def _replace_span(
+        self, side: int, cut: TokenizedText, tokens: list[str], loan: SpanReplacement, rule: str, changed: list[Change]
     ) -> tuple[str, set[str]]:
         """The sentence with a stretch of another text in it: told at the stretch's first word, whose rest is dropped.
         What word rules did to the stretch is undone, and no text rule acts after it."""
         start, end, text, first, last = loan
-        made = cut.exchanged(tokens, start, end, self._lent[text], first, last)
+        made = cut.replace_span(tokens, start, end, self._lent[text], first, last)
         inside = [change for change in changed if change.side == side and start <= change.word < end]
         changed[:] = [change for change in changed if change not in inside]
         others = {change.rule for change in changed if change.side == side}
@@ -163,10 +163,10 @@ class Augmenter:
         changed += [Change(side, place, cut.tokens[place], None, rule) for place in range(start + 1, end)]
         return made, others | {rule}
 
-    def _cut(self, sentence: str) -> Words:
+    def _cut(self, sentence: str) -> TokenizedText:
         cut = self._words.get(sentence)
         if cut is None:
-            cut = self._words[sentence] = words(sentence, self.language, self._pieces)
+            cut = self._words[sentence] = tokenize(sentence, self.language, self._pieces)
         return cut
 
 
@@ -177,11 +177,11 @@ def augment(
     language: str | None = None,
     seed: int | None = None,
     stop: Callable[[], bool] | None = None,
-) -> Iterator[Offspring]:
+) -> Iterator[AugmentedText]:
     """All distinct offspring of `texts` that are not among `texts`, pass by pass. Raises Stopped."""
     augmenter = Augmenter(texts, config, pieces, language, seed)
     seen = set(texts)
-    for child in _passes(augmenter, texts, config, stop):
+    for child in augmentation_passes(augmenter, texts, config, stop):
         if child.text not in seen:
             seen.add(child.text)
             yield child
@@ -195,27 +195,27 @@ def preview(
     n: int = 8,
     seed: int | None = None,
     language: str | None = None,
-) -> list[Offspring]:
+) -> list[AugmentedText]:
     """What `Augmenter.first` says of a text, which need not be in `corpus`."""
     return Augmenter(corpus, config, pieces, language, seed).first(text, n)
 
 
-def _passes(
+def augmentation_passes(
     augmenter: Augmenter, texts: Sequence[Text], config: Config, stop: Callable[[], bool] | None
-) -> Iterator[Offspring]:
+) -> Iterator[AugmentedText]:
     """Pass by pass and in mixed order, so that a limit cuts all texts alike, even where rows are sorted by label. As
     many offspring as `n_iter` passes over all texts make, whichever are augmented."""
-    order = _whole(texts) if config.augmented == "whole" else list(range(len(texts)))
+    order = _whole_texts(texts) if config.augmented == "whole" else list(range(len(texts)))
     random.Random(augmenter.seed).shuffle(order)
     for place in range(config.n_iter * len(texts)):
         if stop is not None and place % 256 == 0 and stop():
-            raise Stopped(worded("The run was stopped while the transfer set was made."))
+            raise Stopped(message("The run was stopped while the transfer set was made."))
         turn, origin = divmod(place, len(order))
         yield augmenter.make(texts[order[origin]], turn, order[origin])
 
 
-def _whole(texts: Sequence[Text]) -> list[int]:
+def _whole_texts(texts: Sequence[Text]) -> list[int]:
     """The places of texts that stand in no other; of pairs, all."""
     if texts and len(texts[0]) > 1:
         return list(range(len(texts)))
-    return overlap.whole([text[0] for text in texts])
+    return overlap.maximal_texts([text[0] for text in texts])

@@ -5,7 +5,7 @@ one is installed."""
 
 from collections.abc import Callable, Iterable, Iterator
 
-from distill_core.messages import worded
+from distill_core.messages import message
 
 Sentence = tuple[str, ...]
 Tagger = Callable[[Iterable[Sentence]], Iterator[list[str]]]  # one tag a word, sentences in order
@@ -18,20 +18,20 @@ def tagger(language: str) -> tuple[Tagger | None, str]:
     try:
         import spacy
     except ImportError:
-        cure = worded("Install it with: {command}, then a pipeline.", command='pip install "stillroom[spacy]"')
+        cure = message("Install it with: {command}, then a pipeline.", command='pip install "stillroom[spacy]"')
         return None, _off(language, cure)
     installed = sorted(name for name in spacy.util.get_installed_models() if name.startswith(f"{language}_"))
     for name in installed:
         pipeline = spacy.load(name, exclude=["parser", "ner", "lemmatizer", "attribute_ruler"])
         if {"tagger", "morphologizer"} & set(pipeline.pipe_names):
             return _spacy_tagger(pipeline), ""
-    cure = worded("Install one with: {command} ({address} lists the names).",
+    cure = message("Install one with: {command} ({address} lists the names).",
                   command="python -m spacy download NAME", address="spacy.io/models")  # fmt: skip
     return None, _off(language, cure)
 
 
 def _off(language: str, cure: str) -> str:
-    return worded("no spaCy pipeline that tags parts of speech is installed for the language {language}. {cure}",
+    return message("no spaCy pipeline that tags parts of speech is installed for the language {language}. {cure}",
                   language=repr(language), cure=cure)  # fmt: skip
 
 

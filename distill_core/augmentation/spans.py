@@ -1,9 +1,9 @@
-"""What a rule of the level "stretch" answers: a stretch of another training text for one of this text."""
+"""What a rule of the level "span" answers: a stretch of another training text for one of this text."""
 
 from typing import NamedTuple
 
 
-class Loan(NamedTuple):
+class SpanReplacement(NamedTuple):
     """The words text[first:last] of a training text stand instead of the words start:end. Both have one word or more,
     so that every change of a text can be told at a word of its own."""
 

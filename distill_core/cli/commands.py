@@ -14,15 +14,15 @@ from distill_core.api import inference, predictions, preview
 from distill_core.api import runs as api_runs
 from distill_core.api.runs import FOLLOW_SECONDS, Run
 from distill_core.cli import tables
-from distill_core.cli.config_options import config_of
+from distill_core.cli.config_options import config_from_options
 from distill_core.cli.exit_codes import BUG, DONE, INPUT, STOPPED
-from distill_core.cli.progress import teller
+from distill_core.cli.progress import progress_reporter
 from distill_core.errors import DataError, KnobError
 
 
 def run(given: argparse.Namespace) -> int:
     """`run` and `demo`: starts a run and follows it."""
-    config = config_of(given)
+    config = config_from_options(given)
     if (config.vectors == "file") != bool(config.vectors_file):
         raise KnobError("--vectors file and --vectors-file F, a word2vec or GloVe file as text, need one another.")
     if config.task == "file":
@@ -39,7 +39,7 @@ def resume(given: argparse.Namespace) -> int:
 
 def _follow(run: Run, as_json: bool, told: int = 0) -> int:
     """Tells what the run says after event number `told`, to its end; the exit code."""
-    with teller() as tell, _stopping(run):
+    with progress_reporter() as tell, _stopping(run):
         tell.line(f"Run {run.id}")
         place = None
         while run.status == "queued":
@@ -120,20 +120,20 @@ def export(given: argparse.Namespace) -> None:
 
 
 def pack(given: argparse.Namespace) -> None:
-    """`pack`: writes the file, prints its path."""
-    print(api_runs.pack(api_runs.find(given.run).id, given.file))
+    """`export_run`: writes the file, prints its path."""
+    print(api_runs.export_run(api_runs.find(given.run).id, given.file))
 
 
 def unpack(given: argparse.Namespace) -> None:
-    """`unpack`: takes the run in, prints its id."""
-    print(api_runs.unpack(given.file).id)
+    """`import_run`: takes the run in, prints its id."""
+    print(api_runs.import_run(given.file).id)
 
 
 def predict(given: argparse.Namespace) -> None:
     """`predict`: one line a text."""
     student = api_runs.find(given.run).student()
     pair = bool(student.settings["pair"])
-    for text, prediction in predictions.answered(_texts(given, pair), student):
+    for text, prediction in predictions.predict_batches(_texts(given, pair), student):
         if given.json:
             said = {"text": text, "label": prediction.label, "probabilities": prediction.probabilities}
             print(json.dumps(said, ensure_ascii=False))
@@ -147,18 +147,18 @@ def _texts(given: argparse.Namespace, pair: bool) -> list[Any]:
     if given.texts and given.file:
         raise DataError("Give texts or --file, not both.")
     if given.file:
-        return predictions.texts(given.file, pair, given.text, given.text2)
+        return predictions.read_texts(given.file, pair, given.text, given.text2)
     if not given.texts:
-        return predictions.lines(sys.stdin.read(), "stdin", pair)
+        return predictions.read_lines(sys.stdin.read(), "stdin", pair)
     if pair and len(given.texts) % 2:
         raise DataError(f"This task is about pairs, and {len(given.texts)} texts were given. Give them two by two.")
     found = list(zip(given.texts[::2], given.texts[1::2], strict=True)) if pair else given.texts
-    return [predictions.whole(text, f"Text {number}") for number, text in enumerate(found, 1)]
+    return [predictions.check_not_empty(text, f"Text {number}") for number, text in enumerate(found, 1)]
 
 
 def augment(given: argparse.Namespace) -> None:
     """`augment`: a text, its offspring, and what the teacher says to each."""
-    found = preview.preview(config_of(given), tuple(given.texts) or None, given.n)
+    found = preview.preview(config_from_options(given), tuple(given.texts) or None, given.n)
     if given.json:
         print(json.dumps(found, ensure_ascii=False))
     else:

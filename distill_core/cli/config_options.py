@@ -11,7 +11,7 @@ from distill_core.errors import KnobError
 FILES = ("train", "valid", "test")
 
 
-def _settings(added: argparse.ArgumentParser) -> None:
+def add_settings(added: argparse.ArgumentParser) -> None:
     for kind in ("preset", "size"):
         told = " ".join(f"{one.name}: {one.help}" for one in settings(kind))
         added.add_argument(f"--{kind}", default=argparse.SUPPRESS, metavar="NAME", help=f"{told} Knobs overrule it.")
@@ -25,7 +25,7 @@ def add_knobs(added: argparse.ArgumentParser, chosen: Iterable[Knob]) -> None:
         group = groups.setdefault(knob.group, None) or added.add_argument_group(knob.group)
         groups[knob.group] = group
         option = "--" + knob.name.replace("_", "-")
-        told = _told(knob)
+        told = _knob_help(knob)
         if knob.type is bool:
             group.add_argument(
                 option, dest=knob.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=told
@@ -34,7 +34,7 @@ def add_knobs(added: argparse.ArgumentParser, chosen: Iterable[Knob]) -> None:
             group.add_argument(option, dest=knob.name, default=argparse.SUPPRESS, metavar=_metavar(knob), help=told)
 
 
-def config_of(given: argparse.Namespace) -> Config:
+def config_from_options(given: argparse.Namespace) -> Config:
     """The config that the options say. A training file means the task 'file', a data set the task 'hub'.
     Raises KnobError, UnknownPart."""
     said = {name: value for name, value in vars(given).items() if name in (*Config.model_fields, "preset", "size")}
@@ -52,7 +52,7 @@ def config_of(given: argparse.Namespace) -> Config:
     return Config.of(**said)
 
 
-def _told(knob: Knob) -> str:
+def _knob_help(knob: Knob) -> str:
     facts = []
     if knob.choices:
         facts.append(", ".join(knob.choices))

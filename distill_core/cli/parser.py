@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from distill_core.cli.config_options import _settings, add_knobs
+from distill_core.cli.config_options import add_knobs, add_settings
 from distill_core.config.knobs import knobs
 from distill_core.events import STATUSES
 
@@ -45,11 +45,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add_knobs(added, [knob for knob in knobs() if knob.group != "task" or knob.name in ("seed", "limit")])
 
-    _settings(added)
+    add_settings(added)
 
     added = command("run", cli_commands.run, "Run a distillation and wait for its end.", json=one)
     added.add_argument("--name", default="", help="what to call the run")
-    _settings(added)
+    add_settings(added)
     add_knobs(added, knobs())
 
     added = command("runs", cli_commands.runs, "List the runs, newest first.", json="print one JSON object a run")
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
                     json="print the preview as one JSON object")  # fmt: skip
     added.add_argument("texts", nargs="*", metavar="TEXT", help="a text (two for a pair); none: a training text")
     added.add_argument("-n", type=_positive, default=5, metavar="N", help="how many new texts (5)")
-    _settings(added)
+    add_settings(added)
     add_knobs(added, knobs())
 
     added = command("export", cli_commands.export, "Write a run's student as a folder that predicts without Stillroom.")
@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     added = command("pack", cli_commands.pack, "Write a whole run, its student and its curves included, to one file.")
     _run_argument(added)
     added.add_argument("file", metavar="FILE")
-    added = command("unpack", cli_commands.unpack, "Take in a run that `pack` wrote; print its id.")
+    added = command("unpack", cli_commands.unpack, "Take in a run that `export_run` wrote; print its id.")
     added.add_argument("file", metavar="FILE")
     return top
 

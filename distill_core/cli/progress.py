@@ -16,7 +16,7 @@ from distill_core.messages import percent
 PLAIN_SECONDS = 10.0  # between two plain lines of a stage's progress
 
 
-class Teller(Protocol):
+class ProgressReporter(Protocol):
     """Shows one event after the other."""
 
     def __call__(self, event: Event) -> None: ...
@@ -26,7 +26,7 @@ class Teller(Protocol):
 
 
 @contextmanager
-def teller() -> Iterator[Teller]:
+def progress_reporter() -> Iterator[ProgressReporter]:
     """A teller that suits this stderr."""
     console = Console(stderr=True)
     if console.is_terminal:

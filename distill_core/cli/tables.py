@@ -37,7 +37,7 @@ def comparison(run: Run) -> None:
     out.print(f"The student keeps {_share(told['kept'])} of the teacher's {METRIC_NAMES[metric]} and agrees with it "
               f"on {_share(told['agreement'])} of the rows.")  # fmt: skip
     if told["tests_read"]:
-        out.print(diagnostics.readings(told["tests_read"]))
+        out.print(diagnostics.describe_uses(told["tests_read"]))
     for level, sentence in told["verdict"] or ():
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
     _several(out, told)

@@ -5,8 +5,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from distill_core.config.presets import TABLES, _of_pairs
-from distill_core.config.schema import DEFAULTS, SHELVES, Config
+from distill_core.config.presets import SETTINGS, pair_overrides
+from distill_core.config.schema import DEFAULTS, REGISTRIES, Config
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _knob(name: str, field: Any) -> Knob:
     limits = {
         key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le", "gt", "lt") if hasattr(rule, key)
     }
-    shelf = SHELVES.get(name)
+    shelf = REGISTRIES.get(name)
     return Knob(
         name, field.json_schema_extra["group"], field.title, field.description, kind,
         None if field.default is PydanticUndefined else field.default, optional,
@@ -65,6 +65,6 @@ class Setting:
 def settings(kind: str, pair: bool = False) -> list[Setting]:
     """The settings of a kind, "preset" or "size" (smallest first), each with a value for every knob that one of the
     kind sets: choosing one leaves nothing of another. `pair`: for texts that are pairs."""
-    table = {name: (help, values | _of_pairs(name, pair)) for name, (help, values) in TABLES[kind].items()}
+    table = {name: (help, values | pair_overrides(name, pair)) for name, (help, values) in SETTINGS[kind].items()}
     touched = {knob: DEFAULTS[knob] for _, values in table.values() for knob in values}
     return [Setting(name, help, touched | values) for name, (help, values) in table.items()]

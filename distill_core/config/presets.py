@@ -7,8 +7,8 @@ table of presets to be read: the size overrules the preset, what is typed overru
 from typing import Any
 
 from distill_core.errors import KnobError
-from distill_core.messages import worded
-from distill_core.registry import TASKS, unknown
+from distill_core.messages import message
+from distill_core.registry import TASKS, unknown_name
 
 PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     "best": ("What was found best by experiment, within half an hour for SST-2; the defaults.", {}),
@@ -28,7 +28,7 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
         {"n_iter": 1, "transfer_limit": 75_000, "epochs": 2},
     ),
 }  # fmt: skip
-OF_PAIRS: dict[str, dict[str, Any]] = {"paper": {"n_iter": 10, "batch": 256}}
+PAIR_OVERRIDES: dict[str, dict[str, Any]] = {"paper": {"n_iter": 10, "batch": 256}}
 """What a preset says otherwise where the texts are pairs."""
 
 # Embeddings dominate, so a size caps the vocabulary too. Each holds for every student on the shelf, one sentence or
@@ -47,10 +47,10 @@ SIZES: dict[str, tuple[str, dict[str, Any]]] = {
         {"width": 128, "hidden": 160, "fc": 128, "vocabulary_limit": 20_000, "channels": "trained"},
     ),
 }
-TABLES = {"preset": PRESETS, "size": SIZES}
+SETTINGS = {"preset": PRESETS, "size": SIZES}
 
 
-def expanded(values: dict[str, Any], default_task: str) -> dict[str, Any]:
+def expand_settings(values: dict[str, Any], default_task: str) -> dict[str, Any]:
     """`values` with `preset` and `size` put into knobs. Whether texts are pairs is told by the task (the default one
     where none is named), where the columns decide by a second text column. The paper's vectors come from `vectors_file`
     where one is named. Raises KnobError."""
@@ -61,20 +61,20 @@ def expanded(values: dict[str, Any], default_task: str) -> dict[str, Any]:
         task = typed.get("task", default_task)
         pair = TASKS.constant(task, "PAIR") if task in TASKS.names else None
         pair = bool(typed.get("text2")) if pair is None else pair
-        found |= _chosen("preset", preset) | _of_pairs(preset, pair)
+        found |= _setting_knobs("preset", preset) | pair_overrides(preset, pair)
         if "vectors" in found and typed.get("vectors_file"):
             found["vectors"] = "file"
     if size:
-        found |= _chosen("size", size)
+        found |= _setting_knobs("size", size)
     return found | typed
 
 
-def _chosen(kind: str, name: Any) -> dict[str, Any]:
-    table = TABLES[kind]
+def _setting_knobs(kind: str, name: Any) -> dict[str, Any]:
+    table = SETTINGS[kind]
     if name in table:
         return table[name][1]
-    raise KnobError(unknown(worded("preset") if kind == "preset" else worded("size"), name, table))
+    raise KnobError(unknown_name(message("preset") if kind == "preset" else message("size"), name, table))
 
 
-def _of_pairs(name: str, pair: bool) -> dict[str, Any]:
-    return OF_PAIRS.get(name, {}) if pair else {}
+def pair_overrides(name: str, pair: bool) -> dict[str, Any]:
+    return PAIR_OVERRIDES.get(name, {}) if pair else {}

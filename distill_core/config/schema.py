@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from distill_core.config.presets import expanded
-from distill_core.config.validation import _sentence
+from distill_core.config.presets import expand_settings
+from distill_core.config.validation import problem_message
 from distill_core.errors import KnobError
-from distill_core.messages import worded
-from distill_core.registry import AUGMENT, LOSSES, STUDENTS, TASKS, VECTORS, Shelf
+from distill_core.messages import message
+from distill_core.registry import EMBEDDINGS, LOSSES, RULES, STUDENTS, TASKS, Registry
 
 GROUPS = ("task", "teacher", "transfer", "student", "training")
 
 
-def knob(default: Any, group: str, label: str, help: str, *, shelf: Shelf | None = None, **limits: Any) -> Any:
+def knob(default: Any, group: str, label: str, help: str, *, shelf: Registry | None = None, **limits: Any) -> Any:
     """One knob. `limits` are pydantic's ge, le, gt and lt; a `shelf` gives the choices."""
     extra = {"group": group} | ({"shelf": shelf.name} if shelf else {})
     return Field(default, title=label, description=help, json_schema_extra=extra, **limits)
@@ -26,7 +26,7 @@ def knob(default: Any, group: str, label: str, help: str, *, shelf: Shelf | None
 
 def standard_rules() -> dict[str, float]:
     """Every augmentation rule on the shelf at the rate its own file names."""
-    return {name: AUGMENT.constant(name, "RATE", 0.1) for name in AUGMENT.names}
+    return {name: RULES.constant(name, "RATE", 0.1) for name in RULES.names}
 
 
 class Config(BaseModel):
@@ -123,7 +123,7 @@ class Config(BaseModel):
         "student",
         "Starting vectors",
         "What the embedding table holds before training.",
-        shelf=VECTORS,
+        shelf=EMBEDDINGS,
     )
     vectors_file: str | None = knob(
         None, "student", "Vectors file", "word2vec or GloVe as text, for the starting vectors 'file'."
@@ -187,16 +187,16 @@ class Config(BaseModel):
         """A config of `values`, in which `preset` and `size` stand for several knobs (presets.py); what is missing is
         default. Raises KnobError, UnknownPart."""
         try:
-            return cls(**expanded(values, cls.model_fields["task"].default))
+            return cls(**expand_settings(values, cls.model_fields["task"].default))
         except ValidationError as error:
             problems = error.errors()
             said = reduce(
-                lambda one, more: worded("{one} {more}", one=one, more=more),
-                (_sentence(one, cls.model_fields) for one in problems),
+                lambda one, more: message("{one} {more}", one=one, more=more),
+                (problem_message(one, cls.model_fields) for one in problems),
             )
             raise KnobError(said, str(problems[0]["loc"][0])) from None
 
-    def asked(self, *groups: str) -> str:
+    def fingerprint(self, *groups: str) -> str:
         """The values of the knobs of these groups, to tell one question from another."""
         return repr(
             [
@@ -213,7 +213,7 @@ class Config(BaseModel):
     @field_validator("task", "student", "vectors", "loss")
     @classmethod
     def _on_its_shelf(cls, value: str, info: Any) -> str:
-        return SHELVES[info.field_name].check(value)
+        return REGISTRIES[info.field_name].check(value)
 
     @field_validator("students", "learning_curve", mode="before")
     @classmethod
@@ -229,7 +229,7 @@ class Config(BaseModel):
     @classmethod
     def _shares(cls, value: list[float]) -> list[float]:
         if not all(0 < share <= 1 for share in value):
-            raise ValueError(worded("each share must lie above 0 and at most at 1"))
+            raise ValueError(message("each share must lie above 0 and at most at 1"))
         return sorted({share for share in value if share < 1})  # the whole is trained on in any case
 
     @field_validator("rules", mode="before")
@@ -239,18 +239,18 @@ class Config(BaseModel):
             return value
         parts = [part.strip() for part in value.split(",") if part.strip()]
         return dict(
-            (part.split("=", 1) if "=" in part else (part, AUGMENT.constant(part, "RATE", 0.1))) for part in parts
+            (part.split("=", 1) if "=" in part else (part, RULES.constant(part, "RATE", 0.1))) for part in parts
         )
 
     @field_validator("rules")
     @classmethod
     def _rates(cls, value: dict[str, float]) -> dict[str, float]:
         for name, rate in value.items():
-            AUGMENT.check(name)
+            RULES.check(name)
             if not 0 <= rate <= 1:
-                raise ValueError(worded("the rate of {rule} must lie between 0 and 1", rule=name))
+                raise ValueError(message("the rate of {rule} must lie between 0 and 1", rule=name))
         return value
 
 
-SHELVES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": VECTORS, "loss": LOSSES}
+REGISTRIES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": EMBEDDINGS, "loss": LOSSES}
 DEFAULTS: dict[str, Any] = Config().model_dump()

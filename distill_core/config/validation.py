@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
 LIMITS = {
     "greater_than": "it must be greater than {limit:,}",
@@ -29,27 +29,27 @@ TYPES = {
 }
 
 
-def _sentence(problem: Any, known: Collection[str]) -> Sentence:
+def problem_message(problem: Any, known: Collection[str]) -> Message:
     """One pydantic problem as a sentence that names the knob, the value and the way out. `known` are all knobs."""
     name, value = str(problem["loc"][0]), problem["input"]
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, known, n=1)
-        hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
-        return worded("There is no knob called {name}.{hint}", name=repr(name), hint=hint)
+        hint = message(" Did you mean {name}?", name=repr(near[0])) if near else ""
+        return message("There is no knob called {name}.{hint}", name=repr(name), hint=hint)
     shown = value if isinstance(value, float) and math.isfinite(value) else repr(value)
-    return worded("{knob:knob} can't be {value}: {wanted}.", knob=name, value=shown, wanted=wanted(problem))
+    return message("{knob:knob} can't be {value}: {wanted}.", knob=name, value=shown, wanted=requirement(problem))
 
 
-def wanted(problem: Any) -> Any:
+def requirement(problem: Any) -> Any:
     """What the value must be that pydantic found this problem with."""
     kind, given = problem["type"], problem.get("ctx", {})
     if kind == "value_error":
         return given["error"].args[0]
     if kind in LIMITS:
         limit = next(iter(given.values()))
-        return worded(LIMITS[kind], limit=int(limit) if limit == int(limit) else limit)
+        return message(LIMITS[kind], limit=int(limit) if limit == int(limit) else limit)
     if kind == "literal_error":
-        return worded("it must be one of {choices}", choices=given["expected"].replace(" or ", ", "))
+        return message("it must be one of {choices}", choices=given["expected"].replace(" or ", ", "))
     if kind == "string_pattern_mismatch":
-        return worded("it must match the pattern {pattern}", pattern=given["pattern"])
-    return worded(TYPES.get(kind) or TYPES.get(kind.partition("_")[0]) or "it must be of another kind")
+        return message("it must match the pattern {pattern}", pattern=given["pattern"])
+    return message(TYPES.get(kind) or TYPES.get(kind.partition("_")[0]) or "it must be of another kind")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from distill_core.data.table import Table
 from distill_core.errors import DataError
-from distill_core.messages import worded
+from distill_core.messages import message
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def guess_columns(table: Table, text: str | None = None, text2: str | None = Non
             table.check(name, knob)
     given = [name for name in (text, text2, label) if name is not None]
     if len(set(given)) < len(given):
-        raise DataError(worded(
+        raise DataError(message(
             "The columns for {text:knob}, {text2:knob} and {label:knob} must differ; these were chosen: {chosen}.",
             text="text", text2="text2", label="label", chosen=", ".join(given)))  # fmt: skip
     folded = {column.strip().casefold(): column for column in reversed(table.columns)}
@@ -85,7 +85,7 @@ def _sample(table: Table, column: str) -> list[str]:
 
 def _longest(table: Table, columns: Sequence[str]) -> str:
     if not columns:
-        raise DataError(worded(
+        raise DataError(message(
             "{name} has no column left for the text. Name the columns with {text:knob} and {label:knob}.",
             name=table.name, text="text", label="label"))  # fmt: skip
     return max(columns, key=lambda name: sum(map(len, cells := _sample(table, name))) / max(1, len(cells)))

@@ -9,7 +9,7 @@ from distill_core.data.examples import Text
 
 
 @dataclass(frozen=True)
-class Rows:
+class RawSplit:
     """Texts with their labels, as many of each; None where a row has no label. `name` is what messages call the
     source ("reviews.csv"), `numbers` its row numbers there; without them rows are counted from 1. `lenient`: nobody
     here can mend the source (a Hub data set), so bad rows are left out and counted instead of refused."""
@@ -22,13 +22,13 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawDataset:
     """What a task's `load(config)` returns. `valid` and `test` are None where they are to be cut from `train`;
     `labels` is the order of the classes, None where the rows decide; `scored_on` names the split that `test` is."""
 
-    train: Rows
-    valid: Rows | None = None
-    test: Rows | None = None
+    train: RawSplit
+    valid: RawSplit | None = None
+    test: RawSplit | None = None
     unlabelled: list[Text] = field(default_factory=list)
     labels: tuple[str, ...] | None = None
     notes: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Data:
+class Dataset:
     """What a run learns and is scored on. No text of `test` stands in another split or in `unlabelled`. `notes` are
     (level, sentence) with level "info" or "warning"; `columns` says which column was read as what."""
 

@@ -7,24 +7,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
 Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
-SHOWN = 60  # characters of an example
+SHOWN_CHARACTERS = 60  # characters of an example
 
 
-def bare(text: Text) -> Text:
+def normalize(text: Text) -> Text:
     """The text without case and spacing: what makes two texts the same text."""
     return tuple(" ".join(side.casefold().split()) for side in text)
 
 
-def clean(text: Text) -> Text:
+def clean_text(text: Text) -> Text:
     """Stripped, and without the half characters that can be stored nowhere."""
     return tuple(side.encode("utf-8", "replace").decode("utf-8").strip() for side in text)
 
 
 @dataclass(frozen=True)
-class Row:
+class Example:
     """One row on its way through the checks."""
 
     text: Text
@@ -34,9 +34,9 @@ class Row:
     key: Text  # the text, `bare`
 
     @property
-    def place(self) -> Sentence:
+    def place(self) -> Message:
         """Where it stands, as sentences begin with it."""
-        return worded("Row {number:,} of {source}", number=self.number, source=self.source)
+        return message("Row {number:,} of {source}", number=self.number, source=self.source)
 
 
 class Notes:
@@ -46,21 +46,21 @@ class Notes:
         self.all: list[tuple[str, str]] = [("info", note) for note in first]
 
     def info(self, template: str, **values: Any) -> None:
-        """Something that the person should know, as `sentences` makes it."""
-        self.all.append(("info", worded(template, **values)))
+        """Something that the person should know, as `messages` makes it."""
+        self.all.append(("info", message(template, **values)))
 
     def warn(self, template: str, **values: Any) -> None:
         """Something that the person should look at."""
-        self.all.append(("warning", worded(template, **values)))
+        self.all.append(("warning", message(template, **values)))
 
 
-def some(rows: Sequence[Row]) -> Sentence:
+def row_numbers(rows: Sequence[Example]) -> Message:
     """The first few row numbers."""
     numbers = ", ".join(f"{row.number}" for row in rows[:5]) + (", …" if len(rows) > 5 else "")
-    return worded("{n:~row|rows} {numbers}", n=len(rows), numbers=numbers)
+    return message("{n:~row|rows} {numbers}", n=len(rows), numbers=numbers)
 
 
-def short(text: Sequence[str]) -> str:
+def shorten(text: Sequence[str]) -> str:
     """The text as an example, its end cut off where it is long."""
     whole = " | ".join(text)
-    return whole if len(whole) <= SHOWN else whole[: SHOWN - 1] + "…"
+    return whole if len(whole) <= SHOWN_CHARACTERS else whole[: SHOWN_CHARACTERS - 1] + "…"

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill_core.data.columns import Columns, guess_columns
-from distill_core.data.dataset import Raw, Rows
-from distill_core.data.preparation import rows_of
+from distill_core.data.dataset import RawDataset, RawSplit
+from distill_core.data.preparation import examples_from
 from distill_core.data.table import Table, as_cell
 from distill_core.errors import DataError, HubError
 from distill_core.hub import datasets
-from distill_core.messages import worded
+from distill_core.messages import message
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,7 +20,7 @@ TEST = ("test", "test_matched")
 
 def load(
     dataset: str, subset: str | None, columns: tuple[str | None, str | None, str | None], labels: Sequence[str] | None
-) -> Raw:
+) -> RawDataset:
     """The rows of a data set on the Hub. `columns` name text, text2 and label, None where to guess; `labels` are the
     words for the classes where the task knows them. Raises HubError and DataError.
 
@@ -28,7 +28,7 @@ def load(
     name = f"{dataset} {subset}" if subset else dataset
     splits = datasets.dataset_rows(dataset, subset)
     if "train" not in splits:
-        raise DataError(worded("{name} has no split called train, only {splits}. Choose another data set or subset.",
+        raise DataError(message("{name} has no split called train, only {splits}. Choose another data set or subset.",
                                name=name, splits=", ".join(splits)))  # fmt: skip
     used = {"train": "train", "valid": next((split for split in VALID if split in splits), None),
             "test": next((split for split in TEST if split in splits), None)}  # fmt: skip
@@ -37,26 +37,28 @@ def load(
     chosen = guess_columns(tables["train"], *columns)
     if chosen.label is None:
         names = ", ".join(map(repr, tables["train"].columns))
-        raise DataError(worded("No column of {name} looks like a label. Name it with {knob:knob}. Its columns: "
+        raise DataError(message("No column of {name} looks like a label. Name it with {knob:knob}. Its columns: "
                                "{columns}.", name=name, knob="label", columns=names))  # fmt: skip
     order = tuple(labels) if labels else _words(splits["train"], chosen.label)
     rows = {role: _rows(table, chosen, order is not None) for role, table in tables.items()}
     notes = []
     test, valid, scored_on = rows.get("test"), rows.get("valid"), "test"
     if test is not None and not any(label is not None for label in test.labels):
-        notes.append(worded("The test split of {name} carries no labels.", name=name))
+        notes.append(message("The test split of {name} carries no labels.", name=name))
         test = None
     if test is None and valid is not None:
         notes.append(
-            worded("Scored on the split {split}; the rows that select are cut from train.", split=used["valid"])
+            message("Scored on the split {split}; the rows that select are cut from train.", split=used["valid"])
         )
         test, valid, scored_on = valid, None, "validation"
     if valid is None:
-        notes.append(worded("A ready teacher that was trained on all of train has seen the rows that select."))
+        notes.append(message("A ready teacher that was trained on all of train has seen the rows that select."))
     unused = [split for split in splits if split not in used.values()]
     if unused:
-        notes.append(worded("Splits of {name} that are not used: {splits}.", name=name, splits=", ".join(unused)))
-    return Raw(rows["train"], valid, test, labels=order, notes=notes, scored_on=scored_on, columns=chosen.chosen())
+        notes.append(message("Splits of {name} that are not used: {splits}.", name=name, splits=", ".join(unused)))
+    return RawDataset(
+        rows["train"], valid, test, labels=order, notes=notes, scored_on=scored_on, columns=chosen.chosen()
+    )
 
 
 def _words(dataset: object, column: str) -> tuple[str, ...] | None:
@@ -65,17 +67,19 @@ def _words(dataset: object, column: str) -> tuple[str, ...] | None:
     return tuple(names) if names else None
 
 
-def _rows(table: Table, columns: Columns, known: bool) -> Rows:
+def _rows(table: Table, columns: Columns, known: bool) -> RawSplit:
     """Rows whose class -1 means "no label". Where the data set declares no classes, -1 beside 0 and 1 alone may be a
     class of its own (negative, neutral, positive) unless no row has another."""
-    rows = rows_of(table, columns, lenient=True)
+    rows = examples_from(table, columns, lenient=True)
     found = {label for label in rows.labels if label is not None}
     if known or "-1" not in found or (found <= {"-1", "0", "1"} and len(found) > 1):
         return rows
-    return Rows(rows.texts, [None if label == "-1" else label for label in rows.labels], rows.name, rows.numbers, True)
+    return RawSplit(
+        rows.texts, [None if label == "-1" else label for label in rows.labels], rows.name, rows.numbers, True
+    )
 
 
-ROWS = 2_000_000  # of one split
+MAX_SPLIT_ROWS = 2_000_000  # of one split
 
 
 def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | None = None) -> Table:
@@ -83,9 +87,15 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
     (column: words). Class -1 means that there is none."""
     from datasets import ClassLabel, Value
 
-    if len(dataset) > ROWS:
-        raise HubError(worded("{name} has {n:,} rows; at most {most:,} are read. Choose a smaller data set.", name=name,
-                              n=len(dataset), most=ROWS))  # fmt: skip
+    if len(dataset) > MAX_SPLIT_ROWS:
+        raise HubError(
+            message(
+                "{name} has {n:,} rows; at most {most:,} are read. Choose a smaller data set.",
+                name=name,
+                n=len(dataset),
+                most=MAX_SPLIT_ROWS,
+            )
+        )
     columns: dict[str, list[str | None]] = {}
     for column, feature in dataset.features.items():
         words = (classes or {}).get(column) or (feature.names if isinstance(feature, ClassLabel) else None)
@@ -94,7 +104,7 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
         elif isinstance(feature, Value) and feature.dtype not in ("binary", "large_binary"):
             columns[column] = [as_cell(cell) for cell in dataset[column][:]]
     if not columns:
-        raise HubError(worded("No column of {name} holds texts or numbers. Choose another data set.", name=name))
+        raise HubError(message("No column of {name} holds texts or numbers. Choose another data set.", name=name))
     rows = list(zip(*columns.values(), strict=True))
     left_out = tuple(column for column in dataset.features if column not in columns)
     return Table(name, tuple(columns), rows, list(range(1, len(rows) + 1)), left_out)

@@ -11,18 +11,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-LEAST = 3  # words
-SIGNS = 2  # of a script without spaces, which make up about one word
-SHORT = 80  # characters: nothing longer is looked at as a fragment of fewer words
+NGRAM = 3  # words
+SIGNS_PER_WORD = 2  # of a script without spaces, which make up about one word
+SHORT_CHARACTERS = 80  # characters: nothing longer is looked at as a fragment of fewer words
 # Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
-ALONE = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+UNSPACED_SCRIPTS = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # the apostrophe stays: "does n't" as three words would tie 7 % of SST-2 together
-WORD = re.compile(rf"[{ALONE}]|[^\W{ALONE}]+(?:['’][^\W{ALONE}]+)*")
-SIGN = re.compile(f"[{ALONE}]")
+WORD = re.compile(rf"[{UNSPACED_SCRIPTS}]|[^\W{UNSPACED_SCRIPTS}]+(?:['’][^\W{UNSPACED_SCRIPTS}]+)*")
+SIGN = re.compile(f"[{UNSPACED_SCRIPTS}]")
 Text = tuple[str, ...]
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The text's words, case folded, without punctuation; the text itself where it has none (":-)")."""
     return WORD.findall(text.casefold()) or [text.strip()]
 
@@ -37,7 +37,7 @@ def containments(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
     yield from index.inside(firsts, firsts)
 
 
-def crossings(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
+def find_overlaps(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
     """(place in `held`, place in `others`) of single sentences that are equal or contain one another by LEAST words,
     and of pairs that share a sentence of so many words."""
     if len((held or others or [("",)])[0]) > 1:
@@ -59,34 +59,34 @@ def _shared(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int,
     known: dict[tuple[str, ...], int] = {}
     for place, pair in enumerate(held):
         for sentence in pair:
-            if weight(tokens := words(sentence)) >= LEAST:
+            if word_weight(tokens := split_words(sentence)) >= NGRAM:
                 known.setdefault(tuple(tokens), place)
     for place, pair in enumerate(others):
-        found = next((known[key] for sentence in pair if (key := tuple(words(sentence))) in known), None)
+        found = next((known[key] for sentence in pair if (key := tuple(split_words(sentence))) in known), None)
         if found is not None:
             yield found, place
 
 
-class Held:
+class HeldOutIndex:
     """Held-out texts, to be asked of one text after the other whether it gives one away."""
 
     def __init__(self, texts: Sequence[Text]):
         self._whole: set[tuple[str, ...]] = set()
         self._long: dict[tuple[str, ...], list[tuple[tuple[str, ...], int]]] = defaultdict(list)
-        sentences = {tuple(words(sentence)) for text in texts for sentence in text}
+        sentences = {tuple(split_words(sentence)) for text in texts for sentence in text}
         counts = Counter(word for sentence in sentences for word in sentence)
         for sentence in sentences:
             self._whole.add(sentence)
-            if weight(sentence) >= LEAST:
+            if word_weight(sentence) >= NGRAM:
                 rarity = [sum(1 / counts[word] for word in gram) for gram in _grams(sentence)]
                 offset = rarity.index(max(rarity))
-                self._long[sentence[offset : offset + LEAST]].append((sentence, offset))
+                self._long[sentence[offset : offset + NGRAM]].append((sentence, offset))
 
     def inside(self, text: Text) -> bool:
         """Whether a held-out text is or stands in the single sentence `text`, or the pair holds a sentence of one."""
         if len(text) > 1:
-            return any(weight(key := tuple(words(side))) >= LEAST and key in self._whole for side in text)
-        tokens = tuple(words(text[0]))
+            return any(word_weight(key := tuple(split_words(side))) >= NGRAM and key in self._whole for side in text)
+        tokens = tuple(split_words(text[0]))
         if tokens in self._whole:
             return True
         for place, gram in enumerate(_grams(tokens)):
@@ -97,13 +97,13 @@ class Held:
         return False
 
 
-def weight(tokens: Sequence[str]) -> float:
+def word_weight(tokens: Sequence[str]) -> float:
     """How many words the tokens are worth: a sign of a script without spaces is a part of one."""
-    return sum(1 / SIGNS if SIGN.match(token) else 1 for token in tokens)
+    return sum(1 / SIGNS_PER_WORD if SIGN.match(token) else 1 for token in tokens)
 
 
 def _grams(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return zip(*(tokens[shift:] for shift in range(LEAST)), strict=False)
+    return zip(*(tokens[shift:] for shift in range(NGRAM)), strict=False)
 
 
 class _Index:
@@ -117,16 +117,16 @@ class _Index:
         self._written, self._starts = array("i"), [0]
         same: dict[bytes, list[int]] = {}
         for place, sentence in enumerate(sentences):
-            self._written.extend([vocabulary.setdefault(word, len(vocabulary)) for word in words(sentence)])
+            self._written.extend([vocabulary.setdefault(word, len(vocabulary)) for word in split_words(sentence)])
             self._starts.append(len(self._written))
             same.setdefault(self._written[self._starts[-2] :].tobytes(), []).append(place)
         self.same = sorted(same.values())
-        self._worth = np.array([1 / SIGNS if SIGN.match(word) else 1.0 for word in vocabulary])
+        self._worth = np.array([1 / SIGNS_PER_WORD if SIGN.match(word) else 1.0 for word in vocabulary])
         self._ids = ids = np.frombuffer(self._written, dtype=np.intc)
-        size = max(0, len(ids) - LEAST + 1)
+        size = max(0, len(ids) - NGRAM + 1)
         counts = np.bincount(ids)[ids] if len(ids) else ids
         self._ngrams, self._rarity = np.zeros(size, np.uint64), counts[:size].copy()
-        for shift in range(LEAST):  # a hash: where two n-grams collide, the words are compared in vain, that is all
+        for shift in range(NGRAM):  # a hash: where two n-grams collide, the words are compared in vain, that is all
             self._ngrams = self._ngrams * np.uint64(0x9E3779B97F4A7C15) + ids[shift : size + shift].astype(np.uint64)
             np.minimum(self._rarity, counts[shift : size + shift], out=self._rarity)
 
@@ -138,8 +138,8 @@ class _Index:
         # n-gram: the sentences to look for, and where it stands in them
         wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for place in inners:
-            start, last = starts[place], starts[place + 1] - LEAST
-            if start <= last and self._worth[self._ids[start : last + LEAST]].sum() >= LEAST:
+            start, last = starts[place], starts[place + 1] - NGRAM
+            if start <= last and self._worth[self._ids[start : last + NGRAM]].sum() >= NGRAM:
                 offset = int(self._rarity[start : last + 1].argmin())
                 wanted[int(ngrams[start + offset])].append((place, offset))
         keys = np.array(sorted(wanted), dtype=np.uint64)
@@ -147,9 +147,9 @@ class _Index:
             return
         for outer in outers:
             start, end = starts[outer], starts[outer + 1]
-            if end - start <= LEAST:
+            if end - start <= NGRAM:
                 continue
-            here = ngrams[start : end - LEAST + 1]
+            here = ngrams[start : end - NGRAM + 1]
             at = np.searchsorted(keys, here)
             at[at == len(keys)] = 0
             for position in np.flatnonzero(keys[at] == here).tolist():
@@ -164,22 +164,24 @@ class _Index:
 def fragments(sentences: Sequence[str]) -> list[bool]:
     """Whether a sentence has fewer than LEAST words and stands inside a longer one: those stay in training."""
     short = [
-        tuple(tokens) if len(sentence) <= SHORT and weight(tokens := words(sentence)) < LEAST else None
+        tuple(tokens)
+        if len(sentence) <= SHORT_CHARACTERS and word_weight(tokens := split_words(sentence)) < NGRAM
+        else None
         for sentence in sentences
     ]
     wanted, inside = {tokens for tokens in short if tokens}, set()
     if wanted:
         longest = max(map(len, wanted))
         for sentence in sentences:
-            tokens = words(sentence)
+            tokens = split_words(sentence)
             for size in range(1, min(longest + 1, len(tokens))):
                 inside |= wanted.intersection(zip(*(tokens[shift:] for shift in range(size)), strict=False))
     return [tokens in inside for tokens in short]
 
 
-def whole(sentences: Sequence[str]) -> list[int]:
+def maximal_texts(sentences: Sequence[str]) -> list[int]:
     """The places of sentences that stand in no longer one."""
     parts = [False] * len(sentences)
     for inner, outer in containments(sentences):
-        parts[inner] |= len(words(sentences[inner])) < len(words(sentences[outer]))
+        parts[inner] |= len(split_words(sentences[inner])) < len(split_words(sentences[outer]))
     return [place for place, short in enumerate(fragments(sentences)) if not short and not parts[place]]

@@ -11,73 +11,91 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill_core.data.table import BYTES, COLUMNS, NAME, ROWS, Cell, Table, _cell, _too_long, _too_wide, as_cell
+from distill_core.data.table import (
+    MAX_BYTES,
+    MAX_COLUMNS,
+    MAX_NAME,
+    MAX_ROWS,
+    Cell,
+    Table,
+    as_cell,
+    text_cell,
+    too_many_columns,
+    too_many_rows,
+)
 from distill_core.errors import DataError
-from distill_core.messages import Sentence, refusal, unreadable, worded
+from distill_core.messages import Message, message, os_error_reason, unreadable_reason
 
 
-def read_table(path: str | Path, rows: int = ROWS) -> Table:
+def read_table(path: str | Path, rows: int = MAX_ROWS) -> Table:
     """The file as a Table; its ending tells the format. Raises DataError naming the row; also for more than `rows`."""
     path = Path(path)
     name = path.name
     try:
         path = path.expanduser()
         if not path.exists():
-            raise DataError(worded("There is no file {file}. Check the name and the folder.", file=repr(str(path))))
+            raise DataError(message("There is no file {file}. Check the name and the folder.", file=repr(str(path))))
         if not path.is_file():
-            raise DataError(worded("{file} is not a file. Give one CSV, TSV, JSONL or Parquet file.",
+            raise DataError(message("{file} is not a file. Give one CSV, TSV, JSONL or Parquet file.",
                                    file=repr(str(path))))  # fmt: skip
         size = path.stat().st_size
-        if size > BYTES:
-            raise DataError(worded("{name} has {size:,.0f} MB; at most {most:,.0f} are read. Take a sample of it.",
-                                   name=name, size=size / 1e6, most=BYTES / 1e6))  # fmt: skip
+        if size > MAX_BYTES:
+            raise DataError(message("{name} has {size:,.0f} MB; at most {most:,.0f} are read. Take a sample of it.",
+                                   name=name, size=size / 1e6, most=MAX_BYTES / 1e6))  # fmt: skip
         reader = READERS.get(path.suffix.lower())
         if reader is None:
-            raise DataError(worded("{name} ({ending}) is not a CSV, TSV, JSONL, Parquet or TXT file. Export it as CSV.",
-                                   name=name, ending=path.suffix or worded("no ending")))  # fmt: skip
+            raise DataError(
+                message(
+                    "{name} ({ending}) is not a CSV, TSV, JSONL, Parquet or TXT file. Export it as CSV.",
+                    name=name,
+                    ending=path.suffix or message("no ending"),
+                )
+            )
         if size == 0:
-            raise DataError(worded("{name} is empty. Give a file with a header and rows.", name=name))
+            raise DataError(message("{name} is empty. Give a file with a header and rows.", name=name))
         table = reader(path, name, rows)
     except (OSError, ValueError, RuntimeError) as error:  # a name with NUL is a ValueError, an unknown ~user the last
-        why = refusal(error) if isinstance(error, OSError) else str(error)
-        raise DataError(worded("{file} can't be read: {why}. Check the name and its permissions.",
+        why = os_error_reason(error) if isinstance(error, OSError) else str(error)
+        raise DataError(message("{file} can't be read: {why}. Check the name and its permissions.",
                                file=repr(name[:100]), why=why)) from error  # fmt: skip
     if not table.rows:
-        raise DataError(worded("{name} has a header and no rows. Add rows, or choose another file.", name=name))
-    if len(table.columns) > COLUMNS:
-        raise _too_wide(name, len(table.columns))
+        raise DataError(message("{name} has a header and no rows. Add rows, or choose another file.", name=name))
+    if len(table.columns) > MAX_COLUMNS:
+        raise too_many_columns(name, len(table.columns))
     return table
 
 
 MAGIC = (
     (b"\x1f\x8b", "gzip"),
-    (b"PK\x03\x04", worded("a zip or Excel file")),
+    (b"PK\x03\x04", message("a zip or Excel file")),
     (b"\xfd7zXZ\x00", "xz"),
     (b"BZh", "bzip2"),
     (b"7z\xbc\xaf", "7z"),
     (b"\x28\xb5\x2f\xfd", "zstandard"),
     (b"PAR1", "Parquet"),
     (b"%PDF", "PDF"),
-    (b"\xd0\xcf\x11\xe0", worded("an old Office file")),
+    (b"\xd0\xcf\x11\xe0", message("an old Office file")),
     (b"SQLite format 3", "SQLite"),
-    (b"\x89PNG", worded("a picture")),
-    (b"\xff\xd8\xff", worded("a picture")),
+    (b"\x89PNG", message("a picture")),
+    (b"\xff\xd8\xff", message("a picture")),
 )
 
 
-def _decode(path: Path, name: str) -> tuple[str, list[Sentence]]:
+def _decode(path: Path, name: str) -> tuple[str, list[Message]]:
     """The file's text, and a note where it isn't UTF-8."""
     data = path.read_bytes()
     for magic, what in MAGIC:
         if data.startswith(magic):
-            raise DataError(worded(
+            raise DataError(message(
                 "{name} is {what} inside, not text. Unpack or export it as plain CSV first.", name=name,
                 what=what))  # fmt: skip
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what Excel calls Unicode text
         try:
-            text, notes = data.decode("utf-16"), [worded("{name} was read as UTF-16.", name=name)]
+            text, notes = data.decode("utf-16"), [message("{name} was read as UTF-16.", name=name)]
         except UnicodeDecodeError:
-            raise DataError(worded("{name} begins like UTF-16 but isn't. Save it again as UTF-8.", name=name)) from None
+            raise DataError(
+                message("{name} begins like UTF-16 but isn't. Save it again as UTF-8.", name=name)
+            ) from None
     else:
         try:
             text, notes = data.decode("utf-8-sig"), []
@@ -86,14 +104,14 @@ def _decode(path: Path, name: str) -> tuple[str, list[Sentence]]:
             try:
                 text = data.decode("cp1252")
             except UnicodeDecodeError:
-                raise DataError(worded("Line {line:,} of {name} is not UTF-8 text. Save the file again as UTF-8.",
+                raise DataError(message("Line {line:,} of {name} is not UTF-8 text. Save the file again as UTF-8.",
                                        line=line, name=name)) from None  # fmt: skip
-            notes = [worded("{name} is not UTF-8 (line {line:,}); it was read as Windows-1252. Check its accents.",
+            notes = [message("{name} is not UTF-8 (line {line:,}); it was read as Windows-1252. Check its accents.",
                             name=name, line=line)]  # fmt: skip
     place = text.find("\0")
     if place >= 0:
         line = text.count("\n", 0, place) + 1
-        raise DataError(worded(
+        raise DataError(message(
             "Line {line:,} of {name} holds a NUL byte, so the file is damaged or not text. Export it again.", line=line,
             name=name))  # fmt: skip
     return text, notes
@@ -103,15 +121,15 @@ def _header(names: Sequence[str], name: str, first_row: bool = True) -> tuple[st
     """The column names, stripped; a nameless column gets its number. Refuses what can't be a header (`first_row`:
     the names come from a row, which may be one of data)."""
     columns = tuple(column.strip() or f"column {place}" for place, column in enumerate(names, 1))
-    if len(columns) > COLUMNS:
-        raise _too_wide(name, len(columns))
+    if len(columns) > MAX_COLUMNS:
+        raise too_many_columns(name, len(columns))
     if twice := next((column for column in columns if columns.count(column) > 1), None):
-        raise DataError(worded("The header of {name} has the column {column} twice. Give each column its own name.",
+        raise DataError(message("The header of {name} has the column {column} twice. Give each column its own name.",
                                name=name, column=repr(twice)))  # fmt: skip
-    long = next((column for column in columns if len(column) > NAME), None)
+    long = next((column for column in columns if len(column) > MAX_NAME), None)
     if first_row and (long is not None or not any(letter.isalpha() for column in names for letter in column)):
         shown = (long or ", ".join(columns))[:40]
-        raise DataError(worded("The first row of {name} ({row}…) looks like data, not like a header. Put the columns' "
+        raise DataError(message("The first row of {name} ({row}…) looks like data, not like a header. Put the columns' "
                                "names in the first row, for example: text,label.", name=name,
                                row=repr(shown)))  # fmt: skip
     return columns
@@ -141,17 +159,17 @@ def _read_tsv(path: Path, name: str, rows: int) -> Table:
         return table
 
 
-def _table(text: str, name: str, rows: int, notes: list[Sentence], **dialect: Any) -> Table:
+def _table(text: str, name: str, rows: int, notes: list[Message], **dialect: Any) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
     columns: tuple[str, ...] | None = None
     kept: list[tuple[Cell, ...]] = []
     numbers: list[int] = []
     number, line = 0, 1
 
-    def place() -> Sentence:
+    def place() -> Message:
         if line == number:
-            return worded("Row {number:,} of {source}", number=number, source=name)
-        return worded("Row {number:,} of {source} (line {line:,})", number=number, source=name, line=line)
+            return message("Row {number:,} of {source}", number=number, source=name)
+        return message("Row {number:,} of {source} (line {line:,})", number=number, source=name, line=line)
 
     while True:
         number, line = number + 1, reader.line_num + 1
@@ -167,35 +185,35 @@ def _table(text: str, name: str, rows: int, notes: list[Sentence], **dialect: An
             columns = _header(row, name)
             continue
         if len(row) != len(columns):
-            raise DataError(worded(
+            raise DataError(message(
                 "{row} has {n:column|columns} where the header has {wanted}. Put quotes around texts that hold a "
                 "comma, or fix the row.", row=place(), n=len(row), wanted=len(columns)))  # fmt: skip
         if len(kept) == rows:
-            raise _too_long(name, rows)
-        kept.append(tuple(map(_cell, row)))
+            raise too_many_rows(name, rows)
+        kept.append(tuple(map(text_cell, row)))
         numbers.append(number)
     if columns is None:
-        raise DataError(worded("{name} is blank. Give a file with a header and rows.", name=name))
+        raise DataError(message("{name} is blank. Give a file with a header and rows.", name=name))
     return Table(name, columns, kept, numbers, notes=notes)
 
 
-def _csv_trouble(row: Sentence, message: str) -> Sentence:
-    if "field larger" in message:
-        return worded(
+def _csv_trouble(row: Message, reason: str) -> Message:
+    if "field larger" in reason:
+        return message(
             "{row} has a cell of more than {most:,} characters; a quote that is never closed is the usual reason.",
             row=row, most=csv.field_size_limit())  # fmt: skip
-    if "unexpected end" in message:
-        return worded('{row} opens a quote that is never closed. Close it, or write a quote inside a text twice ("").',
+    if "unexpected end" in reason:
+        return message('{row} opens a quote that is never closed. Close it, or write a quote inside a text twice ("").',
                       row=row)  # fmt: skip
-    return worded('{row} has a quote in the wrong place ({message}). Write a quote inside a text twice ("").', row=row,
-                  message=message)  # fmt: skip
+    return message('{row} has a quote in the wrong place ({message}). Write a quote inside a text twice ("").', row=row,
+                  message=reason)  # fmt: skip
 
 
 def _read_txt(path: Path, name: str, rows: int) -> Table:
     text, notes = _decode(path, name)
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) > rows:
-        raise _too_long(name, rows)
+        raise too_many_rows(name, rows)
     return Table(name, ("text",), [(line,) for _, line in lines], [number for number, _ in lines], notes=notes)
 
 
@@ -210,17 +228,23 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
             if line.strip() and len(pairs) <= rows:
                 pairs.append((number, _loads(line, name, number)))
     if len(pairs) > rows:
-        raise _too_long(name, rows)
+        raise too_many_rows(name, rows)
     columns: dict[str, None] = {}
     for number, item in pairs:
         if not isinstance(item, dict):
-            raise DataError(worded(
+            raise DataError(message(
                 "Row {number:,} of {name} is not an object like {example}.", number=number, name=name,
                 example='{"text": "…", "label": "…"}'))  # fmt: skip
         columns.update(dict.fromkeys(item))
-        if len(columns) > COLUMNS:
-            raise DataError(worded("{name} has more than {most} columns by row {number:,}. Keep only texts and labels.",
-                                   name=name, most=COLUMNS, number=number))  # fmt: skip
+        if len(columns) > MAX_COLUMNS:
+            raise DataError(
+                message(
+                    "{name} has more than {most} columns by row {number:,}. Keep only texts and labels.",
+                    name=name,
+                    most=MAX_COLUMNS,
+                    number=number,
+                )
+            )
     nested = {key for _, item in pairs for key, value in item.items() if isinstance(value, dict | list)}
     kept = _header([as_cell(column) or "" for column in columns if column not in nested], name, first_row=False)
     keys = [column for column in columns if column not in nested]
@@ -233,9 +257,9 @@ def _loads(text: str, name: str, line: int | None = None) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         if line is None:
-            raise DataError(worded("{name} begins like one JSON array, but {why}. Write one object a line.", name=name,
-                                   why=unreadable(error))) from None  # fmt: skip
-        raise DataError(worded(
+            raise DataError(message("{name} begins like one JSON array, but {why}. Write one object a line.", name=name,
+                                   why=unreadable_reason(error))) from None  # fmt: skip
+        raise DataError(message(
             "Line {line:,} of {name} is not JSON: {why}. Write one object a line.", line=line, name=name,
             why=_within(error))) from None  # fmt: skip
 
@@ -243,8 +267,8 @@ def _loads(text: str, name: str, line: int | None = None) -> Any:
 def _within(error: Exception) -> str:
     """Why one line is no JSON."""
     if isinstance(error, json.JSONDecodeError):
-        return worded("character {column:,} does not fit", column=error.colno)
-    return unreadable(error) if isinstance(error, RecursionError) else worded("it holds too large a number")
+        return message("character {column:,} does not fit", column=error.colno)
+    return unreadable_reason(error) if isinstance(error, RecursionError) else message("it holds too large a number")
 
 
 def _read_parquet(path: Path, name: str, rows: int) -> Table:
@@ -260,27 +284,27 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
     try:
         with parquet.ParquetFile(path) as file:
             if file.metadata.num_rows > rows:  # 11 MB can hold 100 million rows; the footer says so beforehand
-                raise _too_long(name, rows)
+                raise too_many_rows(name, rows)
             schema = file.schema_arrow
-            if len(schema.names) > COLUMNS:
-                raise _too_wide(name, len(schema.names))
+            if len(schema.names) > MAX_COLUMNS:
+                raise too_many_columns(name, len(schema.names))
             names = [field.name for field in schema if readable(field.type)]
             if not names:
-                raise DataError(worded("No column of {name} holds texts or numbers. Choose another file.", name=name))
+                raise DataError(message("No column of {name} holds texts or numbers. Choose another file.", name=name))
             columns = _header(names, name, first_row=False)
             kept: list[tuple[Cell, ...]] = []
             size = 0
             for batch in file.iter_batches(256, columns=names):
                 cells = [[as_cell(value) for value in column.to_pylist()] for column in batch.columns]
                 size += sum(len(cell) for column in cells for cell in column if cell)  # a dictionary hides it in nbytes
-                if size > BYTES:
-                    raise DataError(worded(
+                if size > MAX_BYTES:
+                    raise DataError(message(
                         "{name} holds more than {most:,.0f} MB of text. Take a sample of it.", name=name,
-                        most=BYTES / 1e6))  # fmt: skip
+                        most=MAX_BYTES / 1e6))  # fmt: skip
                 kept.extend(zip(*cells, strict=True))
     except (pyarrow.ArrowException, OSError, ValueError, UnicodeError, OverflowError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0][:120]
-        raise DataError(worded("{name} is not a Parquet file that can be read ({why}). Export it again.", name=name,
+        raise DataError(message("{name} is not a Parquet file that can be read ({why}). Export it again.", name=name,
                                why=reason)) from None  # fmt: skip
     left_out = tuple(field for field in schema.names if field not in names)
     return Table(name, columns, kept, list(range(1, len(kept) + 1)), left_out)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from distill_core.config.schema import Config
 from distill_core.data import overlap
-from distill_core.data.examples import Notes, Row
-from distill_core.data.overlap import Text, containments, words
+from distill_core.data.examples import Example, Notes
+from distill_core.data.overlap import Text, containments, split_words
 from distill_core.errors import DataError, KnobError
-from distill_core.messages import worded
+from distill_core.messages import message
 
 VALID_SHARE, VALID_MOST = 0.1, 2_000  # of a validation split cut from training
 TEST_SHARE, TEST_MOST = 0.2, 5_000
@@ -27,14 +27,19 @@ LINKED_PAIRS = (
 )
 
 
-def _cut(
-    train: list[Row], valid: list[Row] | None, test: list[Row] | None, loose: list[Text], place: dict[str, int],
-    config: Config, notes: Notes,
-) -> tuple[list[Row], list[Row], list[Row], list[Text]]:  # fmt: skip
+def cut_missing_splits(
+    train: list[Example],
+    valid: list[Example] | None,
+    test: list[Example] | None,
+    loose: list[Text],
+    place: dict[str, int],
+    config: Config,
+    notes: Notes,
+) -> tuple[list[Example], list[Example], list[Example], list[Text]]:
     """Cut the missing splits from train by whole groups; unlabelled texts linked to what was cut are taken out."""
     texts = [row.text for row in train]
-    edges = links([*texts, *loose])
-    members = gather(len(train), edges)
+    edges = linked_texts([*texts, *loose])
+    members = connected_components(len(train), edges)
     single = all(len(text) == 1 for text in texts[:1])
     stays = overlap.fragments([text[0] for text in texts]) if single else [False] * len(texts)
     labels = [place[row.label] for row in train]
@@ -48,12 +53,12 @@ def _cut(
         free = [number for number in range(len(train)) if number not in gone]
         at = {number: position for position, number in enumerate(free)}
         rest = [[at[number] for number in group] for group in members if group[0] not in gone]
-        held = hold_out(
+        held = choose_held_out(
             rest, [labels[number] for number in free], [stays[number] for number in free],
             min(most, max(1, round(share * len(train)))), random.Random(f"{name} {config.seed}"),
         )  # fmt: skip
         if not held:
-            raise DataError(worded(
+            raise DataError(message(
                 "{n:,} training rows are too few (or too alike) to cut a {split} split from. Give more rows, or a file "
                 "of {split} rows.", n=len(train), split=name))  # fmt: skip
         cut[name] = [free[position] for position in held]
@@ -68,13 +73,13 @@ def _cut(
     return [row for number, row in enumerate(train) if number not in gone], valid, test, loose
 
 
-def _limited(train: list[Row], labels: Sequence[str], config: Config, notes: Notes) -> list[Row]:
+def limit_examples(train: list[Example], labels: Sequence[str], config: Config, notes: Notes) -> list[Example]:
     """`config.limit` rows of train: every class with its share and at least one row, drawn by the seed, in order."""
     limit = config.limit
     if limit is None or limit >= len(train):
         return train
     if limit < len(labels):
-        raise KnobError(worded(
+        raise KnobError(message(
             "{knob:knob} can't be {limit}: the task has {n} classes, and each needs a labelled row. Set it to {n} or "
             "more.", knob="limit", limit=limit, n=len(labels)))  # fmt: skip
     places = defaultdict(list)
@@ -95,24 +100,24 @@ def _limited(train: list[Row], labels: Sequence[str], config: Config, notes: Not
     return [row for number, row in enumerate(train) if number in kept]
 
 
-def sharing(pairs: Sequence[Text]) -> Iterator[tuple[int, int]]:
+def shared_sentences(pairs: Sequence[Text]) -> Iterator[tuple[int, int]]:
     """(i, j) for pairs that share a sentence, on either side: each with the first that holds it."""
     first: dict[str, int] = {}
     for place, pair in enumerate(pairs):
         for sentence in pair:
-            before = first.setdefault(" ".join(words(sentence)), place)
+            before = first.setdefault(" ".join(split_words(sentence)), place)
             if before != place:
                 yield before, place
 
 
-def links(texts: Sequence[Text]) -> list[tuple[int, int]]:
+def linked_texts(texts: Sequence[Text]) -> list[tuple[int, int]]:
     """The places of texts that must not be parted: `containments` of single sentences, `sharing` pairs."""
     if texts and len(texts[0]) > 1:
-        return list(sharing(texts))
+        return list(shared_sentences(texts))
     return list(containments([text[0] for text in texts]))
 
 
-def gather(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
+def connected_components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     """The connected groups of `size` places, each in rising order; edges to places beyond `size` are ignored."""
     root = list(range(size))
 
@@ -131,7 +136,7 @@ def gather(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     return list(groups.values())
 
 
-def hold_out(
+def choose_held_out(
     groups: Sequence[Sequence[int]], labels: Sequence[int], stays: Sequence[bool], wanted: int, generator: random.Random
 ) -> list[int]:
     """About `wanted` places in whole groups, drawn at random, each class with its share; groups with a

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distill_core.errors import DataError
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
-ROWS = 200_000  # of a file
-BYTES = 200_000_000
-COLUMNS = 50
-NAME = 100  # characters of a column's name; a longer one is a text, so the header is missing
+MAX_ROWS = 200_000  # of a file
+MAX_BYTES = 200_000_000
+MAX_COLUMNS = 50
+MAX_NAME = 100  # characters of a column's name; a longer one is a text, so the header is missing
 Cell = str | None
 
 
@@ -25,7 +25,7 @@ class Table:
     rows: list[tuple[Cell, ...]]
     numbers: list[int]
     left_out: tuple[str, ...] = ()
-    notes: list[Sentence] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
     def column(self, name: str) -> list[Cell]:
         """The cells of one column. Raises DataError when there is none of that name."""
@@ -37,29 +37,29 @@ class Table:
         if name in self.columns:
             return name
         if name in self.left_out:
-            raise DataError(worded(
+            raise DataError(message(
                 "Column {column} of {name} holds lists or objects, not texts. Choose another column.",
                 column=repr(name), name=self.name))  # fmt: skip
         folded = {column.casefold(): column for column in self.columns}
         near = folded.get(name.casefold()) or next(iter(difflib.get_close_matches(name, self.columns, 1, 0.5)), None)
-        hint = worded(" Did you mean {name}?", name=repr(near)) if near else ""
-        asked = worded(" (asked for by {knob:knob})", knob=knob) if knob else ""
+        hint = message(" Did you mean {name}?", name=repr(near)) if near else ""
+        asked = message(" (asked for by {knob:knob})", knob=knob) if knob else ""
         names = ", ".join(map(repr, self.columns))
-        raise DataError(worded("{name} has no column {column}{asked}.{hint} Its columns: {columns}.", name=self.name,
+        raise DataError(message("{name} has no column {column}{asked}.{hint} Its columns: {columns}.", name=self.name,
                                column=repr(name), asked=asked, hint=hint, columns=names))  # fmt: skip
 
 
-def _too_wide(name: str, columns: int) -> DataError:
-    return DataError(worded(
+def too_many_columns(name: str, columns: int) -> DataError:
+    return DataError(message(
         "{name} has {n:,} columns; at most {most} are read. Keep only the columns with texts and labels.", name=name,
-        n=columns, most=COLUMNS))  # fmt: skip
+        n=columns, most=MAX_COLUMNS))  # fmt: skip
 
 
-def _too_long(name: str, rows: int) -> DataError:
-    return DataError(worded("{name} has more than {most:,} rows. Take a sample of it.", name=name, most=rows))
+def too_many_rows(name: str, rows: int) -> DataError:
+    return DataError(message("{name} has more than {most:,} rows. Take a sample of it.", name=name, most=rows))
 
 
-def _cell(text: str) -> Cell:
+def text_cell(text: str) -> Cell:
     return text if text.strip() else None
 
 
@@ -72,5 +72,5 @@ def as_cell(value: Any) -> Cell:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, str):  # half a character pair can be stored nowhere
-        return _cell(value.encode("utf-8", "replace").decode("utf-8"))
-    return _cell(str(value))
+        return text_cell(value.encode("utf-8", "replace").decode("utf-8"))
+    return text_cell(str(value))

@@ -3,23 +3,23 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from distill_core.data.dataset import Rows
-from distill_core.data.examples import Notes, Row, Text, bare, clean
+from distill_core.data.dataset import RawSplit
+from distill_core.data.examples import Example, Notes, Text, clean_text, normalize
 from distill_core.errors import DataError
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
-CHARACTERS = 20_000  # of one text
-CLASSES = 200
+MAX_CHARACTERS = 20_000  # of one text
+MAX_CLASSES = 200
 
 
-def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
+def check_examples(rows: RawSplit, split: str, notes: Notes) -> list[Example]:
     """The rows of one source, cleaned; raises on the first bad one, or leaves bad ones out where `rows.lenient`."""
     name = rows.name or split
     kept, bad = [], Counter()
     numbers = rows.numbers or range(1, len(rows.texts) + 1)
     for text, label, number in zip(rows.texts, rows.labels, numbers, strict=True):
-        text = clean(text)
-        row = Row(text, None if label is None else clean((label,))[0] or None, name, number, bare(text))
+        text = clean_text(text)
+        row = Example(text, None if label is None else clean_text((label,))[0] or None, name, number, normalize(text))
         trouble = _trouble(row)
         if trouble is None:
             kept.append(row)
@@ -30,43 +30,43 @@ def _checked(rows: Rows, split: str, notes: Notes) -> list[Row]:
     for what, count in bad.items():
         notes.warn("{n:row|rows} of {name} left out: {what}.", n=count, name=name, what=what)
     if not kept:
-        raise DataError(worded("{name} holds no rows that can be used. Choose another source for {split}.",
+        raise DataError(message("{name} holds no rows that can be used. Choose another source for {split}.",
                                name=name, split=split))  # fmt: skip
     return kept
 
 
-def _trouble(row: Row) -> tuple[Sentence, Sentence] | None:
+def _trouble(row: Example) -> tuple[Message, Message] | None:
     """Why a row can't be used, as a reason for many and as a sentence on this one."""
     for side, text in enumerate(row.text):
-        which = worded("text") if len(row.text) == 1 else worded("second text") if side else worded("first text")
+        which = message("text") if len(row.text) == 1 else message("second text") if side else message("first text")
         if not text:
-            return worded("no text"), worded("{row} has no {which}. Fill it in or delete the row.", row=row.place,
+            return message("no text"), message("{row} has no {which}. Fill it in or delete the row.", row=row.place,
                                              which=which)  # fmt: skip
-        if len(text) > CHARACTERS:
-            return worded("more than {most:,} characters", most=CHARACTERS), worded(
+        if len(text) > MAX_CHARACTERS:
+            return message("more than {most:,} characters", most=MAX_CHARACTERS), message(
                 "{row} has a {which} of {n:,} characters; at most {most:,} are read. Shorten or split it.",
-                row=row.place, which=which, n=len(text), most=CHARACTERS,
+                row=row.place, which=which, n=len(text), most=MAX_CHARACTERS,
             )  # fmt: skip
     if row.label is not None and (len(row.label) > 64 or not row.label.isprintable()):
-        return worded("a label that is a text"), worded(
+        return message("a label that is a text"), message(
             "{row} has the label {label}, which looks like a text. Choose another label column.",
             row=row.place, label=f"{row.label[:40]!r}…",
         )  # fmt: skip
     return None
 
 
-def _same_width(rows: Sequence[Row]) -> bool:
+def are_pairs(rows: Sequence[Example]) -> bool:
     widths = {len(row.text) for row in rows}
     if widths - {1, 2} or len(widths) != 1:
-        raise DataError(worded("Some rows hold one text and some two. Give all splits the same columns."))
+        raise DataError(message("Some rows hold one text and some two. Give all splits the same columns."))
     return widths == {2}
 
 
-def _labelled(rows: list[Row], split: str, notes: Notes) -> list[Row]:
+def drop_unlabelled(rows: list[Example], split: str, notes: Notes) -> list[Example]:
     """The rows of a held-out split that have a label."""
     kept = [row for row in rows if row.label is not None]
     if not kept:
-        raise DataError(worded("No row of {name} has a label, so it can't be the {split} split. Leave it out.",
+        raise DataError(message("No row of {name} has a label, so it can't be the {split} split. Leave it out.",
                                name=rows[0].source, split=split))  # fmt: skip
     if len(kept) < len(rows):
         notes.warn("{n:row|rows} of {name} without a label left out of {split}.",
@@ -74,14 +74,17 @@ def _labelled(rows: list[Row], split: str, notes: Notes) -> list[Row]:
     return kept
 
 
-def _classes(
-    train: Sequence[Row], others: Sequence[Row], given: tuple[str, ...] | None, notes: Notes
+def resolve_labels(
+    train: Sequence[Example], others: Sequence[Example], given: tuple[str, ...] | None, notes: Notes
 ) -> tuple[str, ...]:
     """The classes in order: as given, else by number or alphabet."""
     counts = Counter(row.label for row in train)
     if not counts:
-        raise DataError(worded("No row of train has a label. Choose the column that holds the labels with {knob:knob}.",
-                               knob="label"))  # fmt: skip
+        raise DataError(
+            message(
+                "No row of train has a label. Choose the column that holds the labels with {knob:knob}.", knob="label"
+            )
+        )
     if given is None:
         number = all(label.removeprefix("-").isdecimal() for label in counts)
         labels = tuple(sorted(counts, key=lambda label: (int(label) if number else 0, label)))
@@ -89,17 +92,17 @@ def _classes(
         labels = tuple(label for label in given if label in counts)
         unknown = next((row for row in train if row.label not in given), None)
         if unknown:
-            raise DataError(worded("{row} has the label {label}; this task knows {known}.", row=unknown.place,
+            raise DataError(message("{row} has the label {label}; this task knows {known}.", row=unknown.place,
                                    label=repr(unknown.label), known=", ".join(given)))  # fmt: skip
-    if len(labels) > CLASSES:
-        raise DataError(worded(
+    if len(labels) > MAX_CLASSES:
+        raise DataError(message(
             "The labels of {name} have {n:,} different values in {rows:,} rows; at most {most:,} classes are learned. "
             "Choose another label column.", name=train[0].source or "train", n=len(labels), rows=len(train),
-            most=CLASSES))  # fmt: skip
+            most=MAX_CLASSES))  # fmt: skip
     stranger = next((row for row in others if row.label not in counts), None)
     if stranger:
         known = ", ".join(repr(label) for label in labels[:10])
-        raise DataError(worded("{row} has the label {label}, which no training row has ({known}). Correct it.",
+        raise DataError(message("{row} has the label {label}, which no training row has ({known}). Correct it.",
                                row=stranger.place, label=repr(stranger.label), known=known))  # fmt: skip
     alike = defaultdict(list)
     for label in labels:
@@ -111,26 +114,31 @@ def _classes(
     return labels
 
 
-def _check_classes(train: Sequence[Row], labels: Sequence[str]) -> None:
+def check_class_counts(train: Sequence[Example], labels: Sequence[str]) -> None:
     counts = Counter(row.label for row in train)
     source = train[0].source if train else "train"
     if len(labels) < 2:
-        raise DataError(worded(
+        raise DataError(message(
             "All {n:,} labelled rows of {name} have the label {label}; a task needs at least two classes. Add rows of "
             "another, or choose another label column.", n=len(train), name=source, label=repr(labels[0])))  # fmt: skip
     for label in labels:
         if counts[label] == 0:
-            raise DataError(worded("No usable training row has the label {label}: all were duplicates or stand in "
+            raise DataError(message("No usable training row has the label {label}: all were duplicates or stand in "
                                    "other splits.", label=repr(label)))  # fmt: skip
         if counts[label] == 1:
             row = next(row for row in train if row.label == label)
-            raise DataError(worded("{row} is the only one with the label {label}. Give that class more rows, or delete "
-                                   "it.", row=row.place, label=repr(label)))  # fmt: skip
+            raise DataError(
+                message(
+                    "{row} is the only one with the label {label}. Give that class more rows, or delete it.",
+                    row=row.place,
+                    label=repr(label),
+                )
+            )
 
 
-def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
+def merge_duplicates(rows: Sequence[Example], notes: Notes) -> tuple[list[Example], list[Text]]:
     """Each text once, and the texts that stand with two labels, which are kept out of the labelled rows."""
-    seen: dict[Text, list[Row]] = {}
+    seen: dict[Text, list[Example]] = {}
     for row in rows:
         seen.setdefault(row.key, []).append(row)
     kept, contradicted, double = [], [], 0
@@ -144,7 +152,7 @@ def _merged(rows: Sequence[Row], notes: Notes) -> tuple[list[Row], list[Text]]:
         notes.info("{n:row|rows} of train repeated another with the same label and {n:~was|were} merged.", n=double)
     if contradicted:
         shown = [
-            worded("rows {rows}", rows=" + ".join(f"{row.number} ({row.label})" for row in same[:4]))
+            message("rows {rows}", rows=" + ".join(f"{row.number} ({row.label})" for row in same[:4]))
             for same in contradicted[:3]
         ]
         notes.warn("{n:text|texts} of train with two different labels ({rows}): kept out of the labelled rows, left to "

@@ -14,16 +14,16 @@ from torch import Tensor
 from distill_core.cache import Cache, digest
 from distill_core.errors import Stopped
 from distill_core.events import Progress
-from distill_core.messages import worded
+from distill_core.messages import message
 from distill_core.teacher.model import Teacher
 from distill_core.training.device import device
 
 FORMAT = 1  # raise when the same teacher would answer the same texts otherwise
 CHUNK = 2048  # texts: some seconds of work lost at most, and lengths even enough within
-EVERY = 0.5  # seconds between two reports
+REPORT_SECONDS = 0.5  # seconds between two reports
 
 
-def logits(
+def label_texts(
     teacher: Teacher, texts: Sequence[tuple[str, ...]], cache: Cache, stop: Callable[[], bool] = lambda: False
 ) -> Generator[Progress, None, Tensor]:
     """What `teacher` says to each of `texts`: returns (n, classes) float32, in their order.
@@ -34,13 +34,13 @@ def logits(
     if not distinct:
         return torch.empty(0, len(teacher.labels))
     teacher.check_texts(distinct)
-    teacher.settle(distinct)  # by these texts, whoever asked before: a resumed run decides as the first one did
+    teacher.choose_dtype(distinct)  # by these texts, whoever asked before: a resumed run decides as the first one did
     chunks = [distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK)]
     keys = [_key(teacher, chunk) for chunk in chunks]
     places = [cache.get("logits", key) for key in keys]
     pace = _Pace(
         len(distinct),
-        sum(size(text) for chunk, place in zip(chunks, places, strict=True) if not place for text in chunk),
+        sum(text_size(text) for chunk, place in zip(chunks, places, strict=True) if not place for text in chunk),
     )
     found = []
     for chunk, key, place in zip(chunks, keys, places, strict=True):
@@ -49,12 +49,12 @@ def logits(
             pace.done += len(chunk)
             continue
         values = torch.empty(len(chunk), len(teacher.labels))
-        for rows, part in teacher.parts(chunk):
+        for rows, part in teacher.iter_batches(chunk):
             values[rows] = part
-            if report := pace.after(len(rows), sum(size(chunk[row]) for row in rows)):
+            if report := pace.after(len(rows), sum(text_size(chunk[row]) for row in rows)):
                 yield report
             if stop():
-                raise Stopped(worded("Stopped while the teacher was labelling."))
+                raise Stopped(message("Stopped while the teacher was labelling."))
         with cache.put("logits", key) as folder:
             save_file({"logits": values}, folder / "logits.safetensors")
         found.append(values)
@@ -71,13 +71,13 @@ class _Pace:
         self.total, self.done = total, 0
         self._to_do, self._did = to_do, 0
         self._start = time.monotonic()
-        self._said = -EVERY
+        self._said = -REPORT_SECONDS
 
     def after(self, texts: int, size: int) -> Progress | None:
         """Count a batch; a report where the last one is old enough."""
         self.done += texts
         self._did += size
-        if time.monotonic() - self._said < EVERY:
+        if time.monotonic() - self._said < REPORT_SECONDS:
             return None
         self._said = time.monotonic()
         return self.report()
@@ -96,6 +96,6 @@ def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> dict[str, object
     }  # fmt: skip
 
 
-def size(text: tuple[str, ...]) -> int:
+def text_size(text: tuple[str, ...]) -> int:
     """Characters, and a few for the special tokens: what a teacher's time goes by."""
     return 8 + sum(len(side) for side in text)

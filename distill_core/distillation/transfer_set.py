@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from distill_core.augmentation.augmenter import Augmenter, Text, _passes
+from distill_core.augmentation.augmenter import Augmenter, Text, augmentation_passes
 from distill_core.config.schema import Config
-from distill_core.data.examples import bare
-from distill_core.data.overlap import Held
-from distill_core.events import Event, Kept, Note, Progress
-from distill_core.messages import worded
+from distill_core.data.examples import normalize
+from distill_core.data.overlap import HeldOutIndex
+from distill_core.events import CapturedGenerator, Event, Note, Progress
+from distill_core.messages import message
 
 if TYPE_CHECKING:
-    from distill_core.data.dataset import Data
+    from distill_core.data.dataset import Dataset
 
-SECONDS = 0.25  # between two Progress events
-DECIDING = ("task", "transfer")  # groups of the knobs that decide the transfer set
-_kept: list[tuple[Any, str, list[Event], Any]] = []  # data, their knobs, what was said, the transfer set
+REPORT_SECONDS = 0.25  # between two Progress events
+KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
+_preloaded: list[tuple[Any, str, list[Event], Any]] = []  # data, their knobs, what was said, the transfer set
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,21 @@ class TransferSet:
     dropped: dict[str, int] = field(default_factory=dict)
 
 
-def build(
-    data: "Data", config: Config, pieces: Tokenizer | None = None, stop: Callable[[], bool] | None = None
+def build_transfer_set(
+    data: "Dataset", config: Config, pieces: Tokenizer | None = None, stop: Callable[[], bool] | None = None
 ) -> Generator[Event, None, TransferSet]:
     """The transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
     `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing, nor an
     augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
-    for kept_data, asked, said, made in _kept:
-        if kept_data is data and asked == config.asked(*DECIDING):
+    for kept_data, asked, said, made in _preloaded:
+        if kept_data is data and asked == config.fingerprint(*KNOB_GROUPS):
             yield from said
             return made
     held_out = [text for split in (data.valid, data.test) for text in split.texts]
-    kept = _Kept({bare(text) for text in held_out}, Held(held_out if config.leaks == "remove" else ()))
+    kept = _TransferSetBuilder(
+        {normalize(text) for text in held_out}, HeldOutIndex(held_out if config.leaks == "remove" else ())
+    )
     for origin, text in enumerate(data.train.texts):
         kept.add(text, "labelled", origin)
     labelled = len(kept.texts)
@@ -77,24 +79,24 @@ def build(
         yield _note("Left out of the transfer set, because they equal or hold a validation or test text: {n:,}.",
                     n=kept.dropped["held_out"])  # fmt: skip
     if augmented and counts:
-        shares = [worded("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
+        shares = [message("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
         yield _note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.", n=kept.source.count("augmented"),
                     shares=shares, same=kept.dropped["duplicates"])  # fmt: skip
     return TransferSet(kept.texts, kept.source, kept.origin, dict(counts), dict(kept.dropped))
 
 
-def keep(data: "Data", config: Config) -> None:
+def preload(data: "Dataset", config: Config) -> None:
     """Builds the transfer set of `data` for every later `build` of these very data with the same rules."""
-    said = list(building := Kept(build(data, config)))
-    _kept.append((data, config.asked(*DECIDING), said, building.value))
+    said = list(building := CapturedGenerator(build_transfer_set(data, config)))
+    _preloaded.append((data, config.fingerprint(*KNOB_GROUPS), said, building.value))
 
 
 def _augmented(
-    data: "Data",
+    data: "Dataset",
     config: Config,
     pieces: Tokenizer | None,
     stop: Callable[[], bool] | None,
-    kept: "_Kept",
+    kept: "_TransferSetBuilder",
     counts: Counter[str],
 ) -> Iterator[Event]:
     total = config.n_iter * len(data.train.texts)
@@ -104,7 +106,7 @@ def _augmented(
         yield _note("The rule {rule} is off: {reason}", "warning", rule=rule, reason=reason)
     counts.update(dict.fromkeys(augmenter.rules, 0))
     start = told = time.monotonic()
-    for done, child in enumerate(_passes(augmenter, data.train.texts, config, stop), 1):
+    for done, child in enumerate(augmentation_passes(augmenter, data.train.texts, config, stop), 1):
         if child.rules and kept.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
             counts.update(child.rules)
             if len(kept.texts) == config.transfer_limit:
@@ -112,16 +114,16 @@ def _augmented(
                             "({knob:knob}) is reached.", turn=(done - 1) // len(data.train.texts) + 1,
                             all=config.n_iter, **_limit(config))  # fmt: skip
                 break
-        if done % 256 == 0 and (now := time.monotonic()) - told > SECONDS:
+        if done % 256 == 0 and (now := time.monotonic()) - told > REPORT_SECONDS:
             told = now
             yield Progress("transfer", done, total, "texts", (now - start) / done * (total - done))
     yield Progress("transfer", total, total, "texts", 0.0)
 
 
-class _Kept:
+class _TransferSetBuilder:
     """The texts so far, each once, none of them held out."""
 
-    def __init__(self, held_out: set[Text], holding: Held):
+    def __init__(self, held_out: set[Text], holding: HeldOutIndex):
         self.texts: list[Text] = []
         self.source: list[str] = []
         self.origin: list[int] = []
@@ -136,7 +138,7 @@ class _Kept:
             return False
         self._seen.add(text)
         newly = parent is not None and self._holding.inside(text) and not self._holding.inside(parent)
-        if newly or bare(text) in self._held_out:
+        if newly or normalize(text) in self._held_out:
             self.dropped["held_out"] += 1
             return False
         self.texts.append(text)
@@ -150,4 +152,4 @@ def _limit(config: Config) -> dict[str, Any]:
 
 
 def _note(template: str, level: str = "info", **values: Any) -> Note:
-    return Note(worded(template, **values), level, "transfer")
+    return Note(message(template, **values), level, "transfer")

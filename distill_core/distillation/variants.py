@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from distill_core.config.schema import Config
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
 
 @dataclass(frozen=True)
-class Member:
+class Variant:
     """One student to train. `name` is "" for the main one, whose files and curves carry no name."""
 
     student: str
@@ -19,28 +19,28 @@ class Member:
         """The run's config as this member reads it."""
         return config.model_copy(update={"student": self.student, "seed": self.seed})
 
-    def of(self, what: str) -> str:
+    def series_name(self, what: str) -> str:
         """`what`, a stage or a series, as this member's: "student/loss" or "student/loss@textcnn-1"."""
         return f"{what}@{self.name}" if self.name else what
 
     @property
-    def called(self) -> Sentence:
+    def display_name(self) -> Message:
         """What the log calls it."""
         if self.share < 1:
-            return worded("{student}, seed {seed}, {share:.0%} of the transfer set", student=self.student,
+            return message("{student}, seed {seed}, {share:.0%} of the transfer set", student=self.student,
                           seed=self.seed, share=self.share)  # fmt: skip
-        return worded("{student}, seed {seed}", student=self.student, seed=self.seed)
+        return message("{student}, seed {seed}", student=self.student, seed=self.seed)
 
 
-def plan(config: Config) -> list[Member]:
+def plan_variants(config: Config) -> list[Variant]:
     """The members of a run, the main one first: its student with the other seeds, then each other student with every
     seed, then the main student on the shares of the learning curve, with the first seed alone."""
     kinds = dict.fromkeys([config.student, *config.students])
     seeds = range(config.seed, config.seed + config.seeds)
-    whole = [Member(kind, seed, 1.0, f"{kind}-{seed}") for kind in kinds for seed in seeds]
-    main = Member(config.student, config.seed)
+    whole = [Variant(kind, seed, 1.0, f"{kind}-{seed}") for kind in kinds for seed in seeds]
+    main = Variant(config.student, config.seed)
     shares = [
-        Member(main.student, main.seed, share, f"{main.student}-{main.seed}-{share:g}")
+        Variant(main.student, main.seed, share, f"{main.student}-{main.seed}-{share:g}")
         for share in config.learning_curve
     ]
     return [main, *whole[1:], *shares]

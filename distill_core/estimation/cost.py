@@ -1,6 +1,6 @@
 """What a run will cost, before it starts: seconds a stage and peak memory, from this machine's own measured speed.
 
-Two sources, the better first: what earlier runs here took for the like, and paces that `survey` measured on the very
+Two sources, the better first: what earlier runs here took for the like, and paces that `profile` measured on the very
 data, teacher and student. This is the arithmetic between them: it reads no data and loads nothing, so that it can
 follow every change of a knob. Knows nothing of the store and of the page.
 """
@@ -19,21 +19,21 @@ from distill_core.cache import Cache
 from distill_core.config.knobs import knobs
 from distill_core.config.schema import Config
 from distill_core.events import STAGES
-from distill_core.teacher.catalog import SUGGESTED, name_for
+from distill_core.teacher.catalog import SUGGESTED, teacher_name
 
 FORMAT = 1  # raise when what a survey measures changes its meaning
 TRAINED = ("control", "student")
-DOUBT = (0.75, 1.5)  # a survey's few steps against a whole run [benchmarks/RESULTS.md, "Estimates"]
-AGAIN = (0.85, 1.2)  # a run against the like of it
-FAR = (0.5, 2.5)  # a teacher that is not here, from the machine's speed and its known size
-LIKE = 5  # earlier runs that are asked
-AT_HAND = 0.3  # seconds to find a result that is there already
+MEASURED_RANGE = (0.75, 1.5)  # a survey's few steps against a whole run [benchmarks/RESULTS.md, "Estimates"]
+REPEATED_RANGE = (0.85, 1.2)  # a run against the like of it
+GUESSED_RANGE = (0.5, 2.5)  # a teacher that is not here, from the machine's speed and its known size
+PAST_RUNS = 5  # earlier runs that are asked
+CACHED_SECONDS = 0.3  # seconds to find a result that is there already
 COMPARE = 4.5  # seconds of a comparison that no size changes: three models are timed for twice 0.7 s each
-HELD = 1.25  # times what a survey held, in a whole run [benchmarks/RESULTS.md, "Estimates"]
+MEMORY_FACTOR = 1.25  # times what a survey held, in a whole run [benchmarks/RESULTS.md, "Estimates"]
 TEXT_BYTES = 700  # of one transfer text: the string, its ids, its place in the tables
 PER_TOKEN = 5.0  # characters, special tokens aside
 
-FOUND = "found.json"
+MEASUREMENT_FILE = "found.json"
 
 _GROUP = {knob.name: knob.group for knob in knobs()}
 _FILES = ("train", "valid", "test", "unlabelled")
@@ -42,7 +42,7 @@ _PULL = ("loss", "alpha", "temperature")
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PastRun:
     """A run that finished here. `stages`: (seconds, from the cache) by stage; `texts` of its transfer set; `memory` the
     peak bytes of its process, None where nobody looked; `rows` of its
     data; `teacher`: its name, parameters and accuracy on the validation
@@ -58,7 +58,7 @@ class Earlier:
 
 
 @dataclass(frozen=True)
-class Paces:
+class Measurements:
     """What surveys found, each None where none did. `counts` of the data, `teacher` of the teacher, `student` of the
     student on these data."""
 
@@ -67,7 +67,7 @@ class Paces:
     student: dict[str, Any] | None = None
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether nothing is left to survey."""
         return None not in (self.counts, self.teacher, self.student)
 
@@ -98,33 +98,33 @@ class Estimate:
         return sum(self.stages.values())
 
 
-def estimate(config: Config, paces: Paces, earlier: Sequence[Earlier] = ()) -> Estimate | None:
+def estimate(config: Config, paces: Measurements, earlier: Sequence[PastRun] = ()) -> Estimate | None:
     """What a run of `config` will cost; None while too little is known. `earlier` runs come newest first."""
     asked = config.model_dump()
-    same = [run for run in earlier if _alike(run, asked, "task", "transfer", "teacher")]
+    same = [run for run in earlier if _same_knobs(run, asked, "task", "transfer", "teacher")]
     counts = paces.counts
     if counts is None and not same:
         return None
     rows = counts or same[0].rows
     texts = same[0].texts if same else _texts(config, counts or {})
     steps = config.epochs * math.ceil(texts / config.batch)
-    likes = {stage: _likes(stage, asked, earlier) for stage in STAGES}
-    told = _Told()
+    likes = {stage: _similar_runs(stage, asked, earlier) for stage in STAGES}
+    told = _EstimateBuilder()
     for stage in STAGES:
         units = _units(stage, texts, steps, asked)
         if stage == "control" and not config.control:
             told.stages[stage] = 0.0
-        elif _there(stage, config, earlier):
-            told.stages[stage], told.cached = AT_HAND, (*told.cached, stage)
+        elif _is_cached(stage, config, earlier):
+            told.stages[stage], told.cached = CACHED_SECONDS, (*told.cached, stage)
         elif paces_of := [seconds / of for seconds, of in likes[stage]]:
             middle = max if stage == "teacher" else statistics.median  # one that was fine-tuned before took no time
-            told.add(stage, middle(paces_of) * units, AGAIN, "runs", paces_of)
-        elif counts is None or (seconds := _surveyed(stage, config, paces, texts, steps)) is None:
+            told.add(stage, middle(paces_of) * units, REPEATED_RANGE, "runs", paces_of)
+        elif counts is None or (seconds := _measured_seconds(stage, config, paces, texts, steps)) is None:
             return None
         else:
             far = paces.teacher is None or paces.teacher.get("far")
             doubtful = far and stage in ("teacher", "label", "compare")
-            told.add(stage, seconds, FAR if doubtful else DOUBT, "size" if doubtful else "survey")
+            told.add(stage, seconds, GUESSED_RANGE if doubtful else MEASURED_RANGE, "size" if doubtful else "survey")
     rests_on = next((source for source in ("size", "survey") if source in told.sources), "runs")
     return Estimate(
         told.stages, told.low, told.high, _memory(config, paces, same, texts), rows["train"], rows["unlabelled"],
@@ -134,7 +134,7 @@ def estimate(config: Config, paces: Paces, earlier: Sequence[Earlier] = ()) -> E
 
 
 @dataclass
-class _Told:
+class _EstimateBuilder:
     stages: dict[str, float] = field(default_factory=dict)
     low: float = 0.0
     high: float = 0.0
@@ -176,18 +176,18 @@ _BY_STAGE: dict[str, tuple[str, ...]] = {  # the knobs that decide a stage's pac
     "student": (*_KIND, *_knobs("student"), "batch", "optimiser"),
     "compare": _knobs("task", "teacher", without=("seed", "metric")),
 }
-_WHOLE = {  # the knobs that decide what a stage leaves behind
+_DECIDED_BY = {  # the knobs that decide what a stage leaves behind
     "teacher": _knobs("task", "teacher"),
     "label": _knobs("task", "teacher", "transfer", without=("metric",)),
     "control": _knobs("task", "teacher", "transfer", "student", "training", without=(*_PULL, "learning_curve")),
 }
 
 
-def _alike(run: Earlier, asked: Mapping[str, Any], *groups: str) -> bool:
+def _same_knobs(run: PastRun, asked: Mapping[str, Any], *groups: str) -> bool:
     return all(run.config.get(name) == asked[name] for name in _knobs(*groups))
 
 
-def _likes(stage: str, asked: Mapping[str, Any], earlier: Sequence[Earlier]) -> list[tuple[float, int]]:
+def _similar_runs(stage: str, asked: Mapping[str, Any], earlier: Sequence[PastRun]) -> list[tuple[float, int]]:
     """(seconds, units) of this stage in the newest runs that went at the pace this one will."""
     found = []
     for run in earlier:
@@ -195,26 +195,26 @@ def _likes(stage: str, asked: Mapping[str, Any], earlier: Sequence[Earlier]) -> 
         units = _units(stage, run.texts, run.steps, run.config)
         if not cached and units and all(run.config.get(name) == asked[name] for name in _BY_STAGE[stage]):
             found.append((seconds, units))
-    return found[:LIKE]
+    return found[:PAST_RUNS]
 
 
 def _units(stage: str, texts: int, steps: int, asked: Mapping[str, Any]) -> int:
     """What a stage's time goes by: texts, or the optimiser steps of all that it trains."""
     if stage in TRAINED:
-        return steps * trainings(stage, asked)
+        return steps * count_trainings(stage, asked)
     return texts if stage in ("transfer", "label") else 1
 
 
-def trainings(stage: str, asked: Mapping[str, Any]) -> int:
-    """How many students the stage "control" or "student" trains, as `members.plan` has them. `asked` is a config as it
+def count_trainings(stage: str, asked: Mapping[str, Any]) -> int:
+    """How many students the stage "control" or "student" trains, as `variants.plan_variants` has them. `asked` is a config as it
     was stored, which may be older than these knobs."""
     whole = len({asked["student"], *(asked.get("students") or ())}) * (asked.get("seeds") or 1)
     return whole + (len(asked.get("learning_curve") or ()) if stage == "student" else 0)
 
 
-def _there(stage: str, config: Config, earlier: Sequence[Earlier]) -> bool:
+def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
     """Whether an earlier run left this stage's result behind."""
-    asked, decide = config.model_dump(), _WHOLE.get(stage)
+    asked, decide = config.model_dump(), _DECIDED_BY.get(stage)
     if decide is None or (stage == "teacher" and not config.fine_tune):
         return False
     return any(all(run.config.get(name) == asked[name] for name in decide) for run in earlier)
@@ -227,10 +227,12 @@ def _texts(config: Config, counts: Mapping[str, Any]) -> int:
     """The transfer set: labelled and unlabelled texts, and what the passes make of the labelled."""
     own = counts["train"]
     given = max(own, min(own + counts["unlabelled"], config.transfer_limit))
-    return max(given, min(config.transfer_limit, round(given + own * grown(counts["grown"], config.n_iter))))
+    return max(
+        given, min(config.transfer_limit, round(given + own * augmentation_yield(counts["grown"], config.n_iter)))
+    )
 
 
-def grown(per_pass: Sequence[float], passes: int) -> float:
+def augmentation_yield(per_pass: Sequence[float], passes: int) -> float:
     """New texts that so many passes make of one, from the sums after each pass; passes beyond those that were tried
     make ever fewer, as the last two did."""
     if passes < len(per_pass):
@@ -241,7 +243,7 @@ def grown(per_pass: Sequence[float], passes: int) -> float:
     return last + gain * fewer * (1 - fewer ** (passes - len(per_pass) + 1)) / (1 - fewer)
 
 
-def _surveyed(stage: str, config: Config, paces: Paces, texts: int, steps: int) -> float | None:
+def _measured_seconds(stage: str, config: Config, paces: Measurements, texts: int, steps: int) -> float | None:
     counts, teacher, student = paces.counts or {}, paces.teacher, paces.student
     size = counts["size"]
     if stage == "data":
@@ -252,7 +254,7 @@ def _surveyed(stage: str, config: Config, paces: Paces, texts: int, steps: int) 
         if student is None:
             return None
         scored = config.evaluations * counts["valid"] * student["row"]
-        return (steps * student["step"] + scored) * trainings(stage, config.model_dump())
+        return (steps * student["step"] + scored) * count_trainings(stage, config.model_dump())
     if teacher is None:
         return None
     if stage == "teacher":
@@ -272,7 +274,7 @@ def _surveyed(stage: str, config: Config, paces: Paces, texts: int, steps: int) 
     return COMPARE + counts["test"] * size["labelled"] * teacher["size"]
 
 
-def _memory(config: Config, paces: Paces, same: Sequence[Earlier], texts: int) -> int | None:
+def _memory(config: Config, paces: Measurements, same: Sequence[PastRun], texts: int) -> int | None:
     """Peak bytes of the run's process: what an equal run had, else what the survey's had and the texts."""
     student = [name for name in _knobs("student") if name != "dropout"]
     asked = config.model_dump()
@@ -281,22 +283,22 @@ def _memory(config: Config, paces: Paces, same: Sequence[Earlier], texts: int) -
         return seen[0]
     if paces.student is None:
         return None
-    return int(HELD * (paces.student["memory"] + texts * TEXT_BYTES))
+    return int(MEMORY_FACTOR * (paces.student["memory"] + texts * TEXT_BYTES))
 
 
 # ---- where a survey's findings stand
 
 
-def paces(config: Config, cache: Cache) -> Paces:
+def known_measurements(config: Config, cache: Cache) -> Measurements:
     """What is known of `config`, without measuring anything."""
-    return Paces(*(read(cache, kind, key(config)) for kind, key in KEYS.items()))
+    return Measurements(*(read_measurement(cache, kind, key(config)) for kind, key in KEYS.items()))
 
 
-def read(cache: Cache, kind: str, key: dict[str, Any]) -> dict[str, Any] | None:
+def read_measurement(cache: Cache, kind: str, key: dict[str, Any]) -> dict[str, Any] | None:
     """One finding, None where there is none that can be read."""
     entry = cache.get(kind, key)
     with suppress(OSError, ValueError):
-        return json.loads((entry / FOUND).read_text(encoding="utf-8")) if entry else None
+        return json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8")) if entry else None
     return None
 
 
@@ -309,7 +311,7 @@ def data_key(config: Config) -> dict[str, Any]:
 def teacher_key(config: Config) -> dict[str, Any]:
     """What decides the teacher's pace."""
     tuning = config.teacher_batch if config.fine_tune else 0
-    name = name_for(config)
+    name = teacher_name(config)
     folder = Path(name).expanduser()
     changed = folder.stat().st_mtime_ns if name != "builtin" and folder.is_dir() else 0
     return _key({}, teacher=name, changed=changed, max_tokens=config.max_tokens, tuning=tuning)
@@ -319,7 +321,7 @@ def student_key(config: Config) -> dict[str, Any]:
     """What decides the student's pace and, with the teacher beside it, the memory."""
     asked = config.model_dump()
     shape = {name: asked[name] for name in (*_KIND, *_knobs("student"), "batch", "optimiser", "max_tokens")}
-    return _key(shape, teacher=name_for(config), tuning=config.fine_tune)
+    return _key(shape, teacher=teacher_name(config), tuning=config.fine_tune)
 
 
 KEYS = {"pace-data": data_key, "pace-teacher": teacher_key, "pace-student": student_key}
@@ -333,6 +335,6 @@ def _key(asked: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"format": FORMAT, "machine": platform.node(), **asked, **more} | ({"files": files} if any(files) else {})
 
 
-def layers(name: str) -> float | None:
+def layer_weights(name: str) -> float | None:
     """The weights in the layers of a teacher worth naming: what its time goes by. None where the name isn't one."""
     return next((one.layers for one in SUGGESTED if one.name == name), None)

@@ -13,7 +13,7 @@ from typing import Any
 LEVEL = 0.95
 
 
-def spread(values: Sequence[float | None]) -> dict[str, float] | None:
+def mean_interval(values: Sequence[float | None]) -> dict[str, float] | None:
     """The mean and its 95 % interval by Student's t; of one value there is no interval, and None of none. Values that
     are not defined are left out."""
     known = [value for value in values if value is not None]
@@ -28,7 +28,7 @@ def spread(values: Sequence[float | None]) -> dict[str, float] | None:
     return {"mean": mean, "low": mean - reach, "high": mean + reach, "n": len(known)}
 
 
-def front(points: Sequence[tuple[float, float, float]]) -> list[bool]:
+def pareto_front(points: Sequence[tuple[float, float, float]]) -> list[bool]:
     """Which of the (score, size, time) no other beats: is at least as good in all three and better in one. More of
     the score is better, less of size and time. [Pareto's front]"""
 
@@ -38,7 +38,7 @@ def front(points: Sequence[tuple[float, float, float]]) -> list[bool]:
     return [not any(beats(other, point) for other in points) for point in points]
 
 
-def together(rows: list[dict[str, Any]], teacher: float, metric: str) -> dict[str, Any]:
+def aggregate(rows: list[dict[str, Any]], teacher: float, metric: str) -> dict[str, Any]:
     """The keys of a summary that several members add: "members", and "seeds" and "learning_curve" where they were
     asked for. `rows` are the trained members, the main one first: "student", "seed", "share", "texts", "agreement",
     and the scores "control" (None without one) and "student_score". `teacher` is the teacher's value of `metric`."""
@@ -49,7 +49,7 @@ def together(rows: list[dict[str, Any]], teacher: float, metric: str) -> dict[st
         row["kept"] = student / teacher if teacher > 0 else None
     whole = [row for row in rows if row["share"] == 1]
     kinds = [list(group) for _, group in groupby(whole, key=lambda row: row["student"])]
-    for group, best in zip(kinds, front([_point(group, metric) for group in kinds]), strict=True):
+    for group, best in zip(kinds, pareto_front([_point(group, metric) for group in kinds]), strict=True):
         for row in group:
             row["front"] = best  # of its student's mean: one lucky seed is no place on the front
     found: dict[str, Any] = {"members": rows}
@@ -71,8 +71,8 @@ def _seeds(group: list[dict[str, Any]], metric: str) -> dict[str, Any]:
     """What one student's seeds come to."""
     scores = {"control": [row["control"] for row in group], "student": [row["student_score"] for row in group]}
     values = {name: [score and score[metric] for score in found] for name, found in scores.items()}
-    shares = {name: spread([row[name] for row in group]) for name in ("gap_recovered", "kept", "agreement")}
-    rows = {name: found for name, value in values.items() if (found := spread(value))}
+    shares = {name: mean_interval([row[name] for row in group]) for name in ("gap_recovered", "kept", "agreement")}
+    rows = {name: found for name, value in values.items() if (found := mean_interval(value))}
     return {"n": len(group), "metric": metric, "rows": rows, **shares}
 
 

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_core.data.dataset import Split
-from distill_core.data.overlap import ALONE
+from distill_core.data.overlap import UNSPACED_SCRIPTS
 
 Texts = list[tuple[str, ...]]
-WORD = rf"[{ALONE}]|[^\W{ALONE}]+|[^\w\s]"  # one-letter words and "!" carry meaning
+WORD_PATTERN = rf"[{UNSPACED_SCRIPTS}]|[^\W{UNSPACED_SCRIPTS}]+|[^\w\s]"  # one-letter words and "!" carry meaning
 
 
 @dataclass(frozen=True)
-class Floor:
+class Baseline:
     """TF-IDF over words and word pairs, then logistic regression: what needs no network at all."""
 
     model: Any
@@ -53,7 +53,7 @@ class _Side:
         return text[self.side].lower()
 
 
-def floor(train: Split, labels: int, pair: bool) -> Floor:
+def fit_baseline(train: Split, labels: int, pair: bool) -> Baseline:
     """Fit the floor. A pair's two sides have their own columns."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -61,9 +61,13 @@ def floor(train: Split, labels: int, pair: bool) -> Floor:
 
     def table(side: int) -> TfidfVectorizer:
         return TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, preprocessor=_Side(side), token_pattern=WORD, dtype=np.float32
+            ngram_range=(1, 2),
+            sublinear_tf=True,
+            preprocessor=_Side(side),
+            token_pattern=WORD_PATTERN,
+            dtype=np.float32,
         )
 
     tables = FeatureUnion([(f"side{side}", table(side)) for side in range(2 if pair else 1)])
     model = Pipeline([("tfidf", tables), ("regression", LogisticRegression(C=10, max_iter=1000))])
-    return Floor(model.fit(train.texts, train.labels), labels)
+    return Baseline(model.fit(train.texts, train.labels), labels)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 10  # of equal width; the very bins that the picture shows, so that what is summed is what is seen
-COLDEST, HOTTEST = 0.05, 50.0  # no teacher or student measured here came near either
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 50.0  # no teacher or student measured here came near either
 
 
 def probabilities(logits: NDArray[Any], temperature: float = 1.0) -> NDArray[np.float64]:
@@ -31,7 +31,7 @@ def fit_temperature(logits: NDArray[Any], labels: Sequence[int]) -> float:
     def surprise(log_temperature: float) -> float:
         return -float(log_softmax(given / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
-    found = minimize_scalar(surprise, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
+    found = minimize_scalar(surprise, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded")
     return float(np.exp(found.x))
 
 
@@ -50,19 +50,24 @@ def reliability(probabilities: NDArray[Any], labels: Sequence[int]) -> list[dict
     ]
 
 
-def error(bins: Sequence[dict[str, float]]) -> float:
+def expected_calibration_error(bins: Sequence[dict[str, float]]) -> float:
     """The expected calibration error of `reliability`'s bins: how far confidence and accuracy lie apart, by rows."""
     rows = sum(bin["rows"] for bin in bins)
     return sum(bin["rows"] * abs(bin["confidence"] - bin["accuracy"]) for bin in bins) / rows
 
 
-def described(logits: NDArray[Any], labels: Sequence[int], valid: tuple[NDArray[Any], Sequence[int]]) -> dict[str, Any]:
+def calibration_report(
+    logits: NDArray[Any], labels: Sequence[int], valid: tuple[NDArray[Any], Sequence[int]]
+) -> dict[str, Any]:
     """The calibration of the scored rows before and after scaling: ece, temperature (fitted on `valid`, logits and
     labels), ece_scaled, reliability and reliability_scaled."""
     temperature = fit_temperature(*valid)
     before = reliability(probabilities(logits), labels)
     after = reliability(probabilities(logits, temperature), labels)
     return {
-        "ece": error(before), "temperature": temperature, "ece_scaled": error(after),
-        "reliability": before, "reliability_scaled": after,
-    }  # fmt: skip
+        "ece": expected_calibration_error(before),
+        "temperature": temperature,
+        "ece_scaled": expected_calibration_error(after),
+        "reliability": before,
+        "reliability_scaled": after,
+    }

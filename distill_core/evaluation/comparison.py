@@ -14,10 +14,10 @@ from distill_core.data.dataset import Split
 from distill_core.evaluation import calibration, metrics, significance
 from distill_core.evaluation.significance import mcnemar
 
-COST = ("parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s")  # what a network is the same in
+COST_KEYS = ("parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s")  # what a network is the same in
 
 
-def score(
+def score_predictions(
     logits: NDArray[Any],
     labels: Sequence[int],
     names: Sequence[str],
@@ -31,23 +31,23 @@ def score(
     answers = logits.argmax(1)
     spread = significance.intervals(answers, labels, len(names), seed)
     return {
-        **metrics.values(answers, labels, len(names)),
+        **metrics.compute_metrics(answers, labels, len(names)),
         "low": spread["accuracy"][0], "high": spread["accuracy"][1],
         "macro_f1_low": spread["macro_f1"][0], "macro_f1_high": spread["macro_f1"][1],
         "metric_low": spread[metric][0], "metric_high": spread[metric][1],
         "per_class": metrics.per_class(answers, labels, names),
-        **calibration.described(logits, labels, valid),
+        **calibration.calibration_report(logits, labels, valid),
     }  # fmt: skip
 
 
-def tests_read(cache: Cache, test: Split, labels: Sequence[str], run: str) -> int:
+def test_set_uses(cache: Cache, test: Split, labels: Sequence[str], run: str) -> int:
     """How many runs have scored on these very test rows, in whatever order, `run` (its id) included. A resumed run
     counts once."""
     rows = sorted((*text, labels[label]) for text, label in zip(test.texts, test.labels, strict=True))
-    return cache.visits("tests", {"rows": digest(rows)}, run)
+    return cache.count_users("tests", {"rows": digest(rows)}, run)
 
 
-def summary(
+def compare(
     scores: dict[str, dict[str, Any]],
     logits: dict[str, NDArray[Any]],
     labels: Sequence[int],
@@ -80,7 +80,7 @@ def summary(
         },
         "mcnemar": {row: mcnemar(logits["student"], logits[row], labels) for row in others},
         "differences": {
-            f"student-{row}": significance.difference(student, answers[row], labels, classes, metric, seed)
+            f"student-{row}": significance.paired_difference(student, answers[row], labels, classes, metric, seed)
             for row in others
         },
         "confusion": {

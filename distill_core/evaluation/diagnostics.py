@@ -6,27 +6,29 @@ nothing of models: it is given figures.
 
 from typing import TYPE_CHECKING, Any
 
-from distill_core.data.examples import short
-from distill_core.evaluation.significance import APART, POWER, detectable
-from distill_core.messages import Sentence, worded
+from distill_core.data.examples import shorten
+from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference
+from distill_core.messages import Message, message
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from distill_core.data.dataset import Data
+    from distill_core.data.dataset import Dataset
     from distill_core.distillation.transfer_set import TransferSet
 
-Said = list[tuple[str, Sentence]]
+Findings = list[tuple[str, Message]]
 # Of the metric: a teacher, or a gap, of less above the floor or the control is lost in the noise of any test set here.
-GAIN = 0.01
+MIN_GAIN = 0.01
 # Texts that are not augmented. SST-2 with 2,000 of them recovered 18 % of the gap, with 67,000 of them 67 %
 # (benchmarks/RESULTS.md); a pair is less telling: SNLI's 8,605 recovered 20 %, Intel's run on MRPC's 3,667 nothing.
-FEW = {False: 5_000, True: 20_000}
-CHANCE = 0.05  # a p-value of McNemar's test from here on is no evidence
-SMALL = 0.05  # no task on real text here gained much more from distilling: a test that can't see it decides nothing
+FEW_EXAMPLES = {False: 5_000, True: 20_000}
+NO_EVIDENCE = 0.05  # a p-value of McNemar's test from here on is no evidence
+SMALL_GAIN = (
+    0.05  # no task on real text here gained much more from distilling: a test that can't see it decides nothing
+)
 # Northcutt et al. 2021 found 3.4 % of the labels of ten well-known test sets wrong; three times that is no slip.
-DISAGREE = 0.1
-WORN = 20  # readings of a test set, after which the best of them owes something to luck
+MANY_DISAGREEMENTS = 0.1
+MANY_USES = 20  # readings of a test set, after which the best of them owes something to luck
 EXAMPLES = 3
 FEW_TEXTS = (
     "Teacher and student have {n:text|texts} to work with. So few teach little: expect a student near its control, and "
@@ -77,41 +79,41 @@ BELOW = (
 )
 
 
-def before(data: "Data") -> Said:
+def check_data(data: "Dataset") -> Findings:
     """What can be said of the rows alone, before there is a teacher."""
-    said: Said = []
+    said: Findings = []
     rows, texts = len(data.test), len(data.train) + len(data.unlabelled)
-    least = detectable(rows, APART[data.pair])
-    seen = worded("With {rows:,} test rows a difference of student and control shows, four times in five, where it is "
+    least = detectable_difference(rows, DISAGREEMENT_RATE[data.pair])
+    seen = message("With {rows:,} test rows a difference of student and control shows, four times in five, where it is "
                   "{least:.1%} of them or more.", rows=rows, least=least)  # fmt: skip
-    if least > SMALL:
-        said.append(("warning", worded("{seen} Few gains are as large: more test rows would tell more.", seen=seen)))
+    if least > SMALL_GAIN:
+        said.append(("warning", message("{seen} Few gains are as large: more test rows would tell more.", seen=seen)))
     else:
         said.append(("info", seen))
-    if texts < FEW[data.pair]:
-        said.append(("warning", worded(FEW_PAIRS if data.pair else FEW_TEXTS, n=texts)))
+    if texts < FEW_EXAMPLES[data.pair]:
+        said.append(("warning", message(FEW_PAIRS if data.pair else FEW_TEXTS, n=texts)))
     return said
 
 
-def of_teacher(teacher: float, floor: float, metric: str) -> Said:
+def check_teacher(teacher: float, floor: float, metric: str) -> Findings:
     """What the teacher's value of the metric on validation says, beside the floor's."""
-    if teacher - floor >= GAIN:
+    if teacher - floor >= MIN_GAIN:
         return []
-    return [("warning", worded("On validation the teacher reaches {teacher}, a bag of words {floor}. Distilling will "
-                               "hardly pay here.", teacher=shown(teacher, metric),
-                               floor=shown(floor, metric)))]  # fmt: skip
+    return [("warning", message("On validation the teacher reaches {teacher}, a bag of words {floor}. Distilling will "
+                               "hardly pay here.", teacher=metric_message(teacher, metric),
+                               floor=metric_message(floor, metric)))]  # fmt: skip
 
 
-def of_control(control: float, teacher: float, metric: str) -> Said:
+def check_control(control: float, teacher: float, metric: str) -> Findings:
     """What the control's value of the metric on validation says, beside the teacher's."""
-    if teacher - control >= GAIN:
+    if teacher - control >= MIN_GAIN:
         return []
-    return [("warning", worded("On validation the control already reaches {control}, the teacher {teacher}: there is "
-                               "hardly a gap to recover.", control=shown(control, metric),
-                               teacher=shown(teacher, metric)))]  # fmt: skip
+    return [("warning", message("On validation the control already reaches {control}, the teacher {teacher}: there is "
+                               "hardly a gap to recover.", control=metric_message(control, metric),
+                               teacher=metric_message(teacher, metric)))]  # fmt: skip
 
 
-def of_labels(data: "Data", transfer: "TransferSet", logits: "NDArray[Any]") -> dict[str, Any]:
+def label_disagreements(data: "Dataset", transfer: "TransferSet", logits: "NDArray[Any]") -> dict[str, Any]:
     """Where the teacher's `logits` (of the transfer set) and the rows' own labels disagree: "rows" of "of", how many
     of them "confident" in the sense of confident learning (Northcutt et al. 2021: the teacher gives another class more
     than it gives that class where it is the label), and the likeliest slips as "examples"."""
@@ -137,59 +139,59 @@ def of_labels(data: "Data", transfer: "TransferSet", logits: "NDArray[Any]") -> 
     }  # fmt: skip
 
 
-def on_labels(found: dict[str, Any]) -> Said:
+def describe_disagreements(found: dict[str, Any]) -> Findings:
     """What `of_labels` found, in words."""
     if not found["rows"]:
         return []
     share = found["rows"] / found["of"]
     examples = [
-        worded("“{text}” is labelled {label}, the teacher says {teacher} ({sure:.0%})", text=short(one["text"]),
+        message("“{text}” is labelled {label}, the teacher says {teacher} ({sure:.0%})", text=shorten(one["text"]),
                label=one["label"], teacher=one["teacher"], sure=one["probability"]) for one in found["examples"]
     ]  # fmt: skip
-    what = worded("The teacher contradicts {rows:,} of {all:,} training labels ({share:.1%}), {sure:,} of them with "
+    what = message("The teacher contradicts {rows:,} of {all:,} training labels ({share:.1%}), {sure:,} of them with "
                   "confidence: {examples}.", rows=found["rows"], all=found["of"], share=share, sure=found["confident"],
                   examples=examples)  # fmt: skip
-    if share < DISAGREE:
+    if share < MANY_DISAGREEMENTS:
         return [("info", what)]
-    return [("warning", worded("{what} One of the two is wrong that often; look at the labels, or choose another "
+    return [("warning", message("{what} One of the two is wrong that often; look at the labels, or choose another "
                                "teacher.", what=what))]  # fmt: skip
 
 
-def after(summary: dict[str, Any], texts: int, pair: bool) -> Said:
+def conclude(summary: dict[str, Any], texts: int, pair: bool) -> Findings:
     """What the comparison comes to, of a run that had so many `texts` which are not augmented. Reads "metric",
     "scores", "differences", "gap_recovered", "rows", and "disagreement", "mcnemar" and "tests_read" where they are
     there."""
     metric, scores, rows = summary["metric"], summary["scores"], summary["rows"]["test"]
     value = {row: found[metric] for row, found in scores.items()}
     said = [_outcome(summary, rows), *_doubts(summary, rows)]
-    if value["teacher"] - value["floor"] < GAIN:
-        said.append(("warning", worded("The teacher ({teacher}) is hardly above the floor ({floor}): it had little to "
-                     "pass on.", teacher=shown(value["teacher"], metric),
-                     floor=shown(value["floor"], metric))))  # fmt: skip
-    if "control" in value and value["teacher"] - value["control"] < GAIN:
-        said.append(("warning", worded("The control ({control}) is at the teacher already ({teacher}): the labels "
-                     "alone were enough.", control=shown(value["control"], metric),
-                     teacher=shown(value["teacher"], metric))))  # fmt: skip
-    if texts < FEW[pair]:
-        said.append(("warning", worded(STANDS_ON_PAIRS if pair else STANDS_ON_TEXTS, n=texts)))
+    if value["teacher"] - value["floor"] < MIN_GAIN:
+        said.append(("warning", message("The teacher ({teacher}) is hardly above the floor ({floor}): it had little to "
+                     "pass on.", teacher=metric_message(value["teacher"], metric),
+                     floor=metric_message(value["floor"], metric))))  # fmt: skip
+    if "control" in value and value["teacher"] - value["control"] < MIN_GAIN:
+        said.append(("warning", message("The control ({control}) is at the teacher already ({teacher}): the labels "
+                     "alone were enough.", control=metric_message(value["control"], metric),
+                     teacher=metric_message(value["teacher"], metric))))  # fmt: skip
+    if texts < FEW_EXAMPLES[pair]:
+        said.append(("warning", message(STANDS_ON_PAIRS if pair else STANDS_ON_TEXTS, n=texts)))
     found = summary.get("disagreement")
-    if found and found["rows"] >= DISAGREE * found["of"]:
-        said.append(("warning", worded("The teacher contradicts {share:.0%} of the training labels: the student "
+    if found and found["rows"] >= MANY_DISAGREEMENTS * found["of"]:
+        said.append(("warning", message("The teacher contradicts {share:.0%} of the training labels: the student "
                      "follows the teacher, the scores follow the labels.",
                      share=found["rows"] / found["of"])))  # fmt: skip
     if summary["differences"]["student-teacher"]["high"] >= 0:
-        said.append(("info", worded("On these {rows:,} rows the student can't be told from its teacher.", rows=rows)))
-    if summary.get("tests_read", 1) >= WORN:
-        said.append(("warning", worded("{read} Whoever picks the best of so many runs by it has picked some luck too.",
-                     read=readings(summary["tests_read"]))))  # fmt: skip
+        said.append(("info", message("On these {rows:,} rows the student can't be told from its teacher.", rows=rows)))
+    if summary.get("tests_read", 1) >= MANY_USES:
+        said.append(("warning", message("{read} Whoever picks the best of so many runs by it has picked some luck too.",
+                     read=describe_uses(summary["tests_read"]))))  # fmt: skip
     return said
 
 
-def _outcome(summary: dict[str, Any], rows: int) -> tuple[str, Sentence]:
+def _outcome(summary: dict[str, Any], rows: int) -> tuple[str, Message]:
     """Whether the student is above its control."""
     found = summary["differences"].get("student-control")
     if found is None:
-        return "warning", worded("The control run was switched off, so nobody knows what distilling did.")
+        return "warning", message("The control run was switched off, so nobody knows what distilling did.")
     low, high = found["low"], found["high"]
     values = {
         "points": abs(found["difference"]) * 100, "metric": summary["metric"], "low": low * 100, "high": high * 100,
@@ -197,12 +199,12 @@ def _outcome(summary: dict[str, Any], rows: int) -> tuple[str, Sentence]:
     if low > 0:
         share = summary.get("gap_recovered")
         if share is None:
-            return "info", worded(PAID, **values)
-        return "info", worded(PAID_GAP, **values, share=share)
+            return "info", message(PAID, **values)
+        return "info", message(PAID_GAP, **values, share=share)
     if high < 0:
-        return "warning", worded(HARM, **values)
+        return "warning", message(HARM, **values)
     least = 100 * _reliable(found)
-    return "warning", worded(ABOVE if found["difference"] >= 0 else BELOW, **values, rows=rows, least=least)
+    return "warning", message(ABOVE if found["difference"] >= 0 else BELOW, **values, rows=rows, least=least)
 
 
 def _reliable(found: dict[str, float]) -> float:
@@ -210,32 +212,32 @@ def _reliable(found: dict[str, float]) -> float:
     return (found["high"] - found["low"]) / (2 * 1.96) * POWER
 
 
-def _doubts(summary: dict[str, Any], rows: int) -> Said:
+def _doubts(summary: dict[str, Any], rows: int) -> Findings:
     """What a gain that is more than chance still leaves open, and with what an F1 is to be compared."""
-    said: Said = []
+    said: Findings = []
     found, metric = summary["differences"].get("student-control"), summary["metric"]
     if found and found["low"] > 0:
         if found["difference"] < _reliable(found):
-            said.append(("warning", worded(BARELY, least=100 * _reliable(found), rows=rows)))
+            said.append(("warning", message(BARELY, least=100 * _reliable(found), rows=rows)))
         p = (summary.get("mcnemar") or {}).get("control", 0.0)
-        if metric != "accuracy" and p >= CHANCE:
-            said.append(("warning", worded(F1_ALONE, p=p, metric=metric)))
+        if metric != "accuracy" and p >= NO_EVIDENCE:
+            said.append(("warning", message(F1_ALONE, p=p, metric=metric)))
     if metric == "f1":  # of the last class; a commoner one makes it flatter
         own = summary["scores"]["student"]["per_class"][-1]
         value = 2 * own["rows"] / (rows + own["rows"])
-        level = "warning" if summary["scores"]["student"]["f1"] - value < SMALL else "info"
-        said.append((level, worded(ALWAYS, label=own["label"], value=value)))
+        level = "warning" if summary["scores"]["student"]["f1"] - value < SMALL_GAIN else "info"
+        said.append((level, message(ALWAYS, label=own["label"], value=value)))
     return said
 
 
-def readings(count: int) -> Sentence:
+def describe_uses(count: int) -> Message:
     """How often a test set has been read, as a sentence."""
     if count == 1:
-        return worded("This test has been read once.")
-    return worded("This test has been read {n:,} times.", n=count)
+        return message("This test has been read once.")
+    return message("This test has been read {n:,} times.", n=count)
 
 
-def shown(value: float, metric: str) -> Sentence:
+def metric_message(value: float, metric: str) -> Message:
     """A value of the metric with its name: "87.4 % accuracy", "macro-F1 0.874"."""
-    return worded("{value:.1%} {name:metric}" if metric == "accuracy" else "{name:metric} {value:.3f}", value=value,
+    return message("{value:.1%} {name:metric}" if metric == "accuracy" else "{name:metric} {value:.3f}", value=value,
                   name=metric)  # fmt: skip

@@ -11,10 +11,10 @@ import numpy as np
 from distill_core.evaluation.baseline import Texts
 
 SAMPLE = 512  # texts on which speed is measured
-PATIENCE = 0.7  # seconds for each of the two speed measurements of a row
+SECONDS = 0.7  # seconds for each of the two speed measurements of a row
 
 
-def speed(predict: Callable[[Texts], Any], texts: Texts) -> dict[str, float]:
+def measure_speed(predict: Callable[[Texts], Any], texts: Texts) -> dict[str, float]:
     """Median and 95th-percentile milliseconds for one text alone, and texts a second in large calls: raw text in, one
     thread, after warming up. Every row of the comparison is timed by this, each batching as it does in a run: sorted
     by length, the teacher in the precision in which it labels."""
@@ -22,12 +22,12 @@ def speed(predict: Callable[[Texts], Any], texts: Texts) -> dict[str, float]:
     with _one_thread():
         predict(sample[:8])
         predict(sample[:1])
-        alone, until = [], time.perf_counter() + PATIENCE
+        alone, until = [], time.perf_counter() + SECONDS
         while len(alone) < 20 or (time.perf_counter() < until and len(alone) < 400):
             alone.append(_seconds(predict, [sample[len(alone) % len(sample)]]))
         # so many that a slow teacher is not asked for minutes, and a quick student not about a handful
-        some = sample[: max(16, int(2 * PATIENCE / statistics.median(alone)))]
-        passes, until = [], time.perf_counter() + PATIENCE
+        some = sample[: max(16, int(2 * SECONDS / statistics.median(alone)))]
+        passes, until = [], time.perf_counter() + SECONDS
         while not passes or (time.perf_counter() < until and len(passes) < 20):
             passes.append(_seconds(predict, some))
     return {

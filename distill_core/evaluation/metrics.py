@@ -16,35 +16,35 @@ from distill_core.messages import METRIC_NAMES
 from distill_core.registry import TASKS
 
 if TYPE_CHECKING:
-    from distill_core.data.dataset import Data
+    from distill_core.data.dataset import Dataset
 
 METRICS = tuple(METRIC_NAMES)
 
 
-def chosen(wanted: str, of_task: str, labels: Sequence[int], classes: int) -> str:
+def resolve_metric(wanted: str, of_task: str, labels: Sequence[int], classes: int) -> str:
     """The metric of a run. `wanted` is the knob, "auto" for the task's own; where the task leaves that to its rows
     ("auto" again), macro_f1 if the commonest of the training `labels` is UNEVEN times as common as the rarest, else
     accuracy. f1 of more than two classes becomes macro_f1."""
     metric = of_task if wanted == "auto" else wanted
     if metric == "auto":
         counts = np.bincount(np.asarray(labels, dtype=int), minlength=classes)
-        metric = "macro_f1" if counts.max() >= UNEVEN * max(1, counts.min()) else "accuracy"
+        metric = "macro_f1" if counts.max() >= IMBALANCE * max(1, counts.min()) else "accuracy"
     return "macro_f1" if metric == "f1" and classes > 2 else metric
 
 
-def of_run(config: Config, data: "Data") -> str:
+def metric_for(config: Config, data: "Dataset") -> str:
     """The metric of a run with these knobs and rows."""
     own = TASKS.constant(config.task, "METRIC", "auto")
-    return chosen(config.metric, own, data.train.labels, len(data.labels))
+    return resolve_metric(config.metric, own, data.train.labels, len(data.labels))
 
 
-UNEVEN = 2  # times: from here on always answering the commonest of two classes is right on two thirds of the rows
+IMBALANCE = 2  # times: from here on always answering the commonest of two classes is right on two thirds of the rows
 
 
-def values(answers: NDArray[Any], labels: Sequence[int], classes: int) -> dict[str, float]:
+def compute_metrics(answers: NDArray[Any], labels: Sequence[int], classes: int) -> dict[str, float]:
     """Every metric of `answers` (rows,) to rows with these true `labels`; "f1", that of the last class, for two
     classes alone."""
-    found = _metrics(*_cells(np.asarray(labels), answers), classes)
+    found = metrics_from_counts(*count_cells(np.asarray(labels), answers), classes)
     return {name: float(value[0]) for name, value in found.items()}
 
 
@@ -61,13 +61,13 @@ def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]
     ]
 
 
-def _cells(*columns: NDArray[Any]) -> list[NDArray[Any]]:
+def count_cells(*columns: NDArray[Any]) -> list[NDArray[Any]]:
     """The distinct combinations that stand in the columns, column by column, and how often each does."""
     distinct, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
     return [*distinct.T, counts]
 
 
-def _metrics(
+def metrics_from_counts(
     truth: NDArray[Any], answers: NDArray[Any], counts: NDArray[Any], classes: int
 ) -> dict[str, NDArray[np.float64]]:
     """Every metric for each row of `counts` (draws, cells), where cell i means truth[i] and answers[i]."""

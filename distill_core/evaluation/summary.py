@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from distill_core.evaluation.metrics import METRICS
 from distill_core.events import ROWS
-from distill_core.messages import worded
+from distill_core.messages import message
 
-MEMBERS = 1_000
+MAX_VARIANTS = 1_000
 
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Above = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e18)]  # something is divided by it
@@ -22,23 +22,23 @@ Label = Annotated[str, Field(max_length=10_000)]
 Metric = Literal[METRICS]
 Name = Annotated[str, Field(max_length=100)]
 Level = Literal["info", "warning"]
-Said = (  # a sentence, and since a later version what it was made of; JSON has no tuples
+Finding = (  # a sentence, and since a later version what it was made of; JSON has no tuples
     Annotated[tuple[Level, Label], Field(strict=False)]
     | Annotated[tuple[Level, Label, dict | None], Field(strict=False)]
 )
 
 
-def _of_rows(value: dict) -> dict:
+def _known_rows(value: dict) -> dict:
     if unknown := set(value) - set(ROWS):
-        raise ValueError(worded("{row} is no row of a comparison", row=repr(sorted(unknown)[0][:40])))
+        raise ValueError(message("{row} is no row of a comparison", row=repr(sorted(unknown)[0][:40])))
     return value
 
 
-class _Shape(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
-class OfClass(_Shape):
+class ClassScores(_Model):
     """How one label is answered."""
 
     label: Label
@@ -48,7 +48,7 @@ class OfClass(_Shape):
     rows: Count
 
 
-class Bin(_Shape):
+class Bin(_Model):
     """The rows of about one confidence, and how many of them are right."""
 
     confidence: Share
@@ -56,7 +56,7 @@ class Bin(_Shape):
     rows: Count
 
 
-class Rights(_Shape):
+class PredictionScores(_Model):
     """How right and how sure a model is."""
 
     accuracy: Number
@@ -69,7 +69,7 @@ class Rights(_Shape):
     f1: Number = 0.0
     metric_low: Number = 0.0
     metric_high: Number = 0.0
-    per_class: list[OfClass] = []
+    per_class: list[ClassScores] = []
     ece: Number = 0.0
     temperature: Above = 1.0
     ece_scaled: Number = 0.0
@@ -77,7 +77,7 @@ class Rights(_Shape):
     reliability_scaled: list[Bin] = []
 
 
-class Score(Rights):
+class Score(PredictionScores):
     """The same with what the model costs: a row of the comparison, or a member's student."""
 
     parameters: Count
@@ -87,7 +87,7 @@ class Score(Rights):
     texts_per_s: Number = 0.0
 
 
-class Difference(_Shape):
+class Difference(_Model):
     """Of two rows, paired."""
 
     difference: Number
@@ -95,7 +95,7 @@ class Difference(_Shape):
     high: Number
 
 
-class Spread(_Shape):
+class MeanInterval(_Model):
     """A mean over seeds."""
 
     mean: Number
@@ -104,24 +104,24 @@ class Spread(_Shape):
     n: Count = 0
 
 
-class Seeds(_Shape):
+class SeedAggregate(_Model):
     """What one student's seeds come to."""
 
     n: Count
     metric: Metric
-    rows: Annotated[dict[str, Spread], AfterValidator(_of_rows)]
-    gap_recovered: Spread | None
-    kept: Spread | None
-    agreement: Spread | None = None
+    rows: Annotated[dict[str, MeanInterval], AfterValidator(_known_rows)]
+    gap_recovered: MeanInterval | None
+    kept: MeanInterval | None
+    agreement: MeanInterval | None = None
 
 
-class Kind(Seeds):
+class StudentAggregate(SeedAggregate):
     """The same of one of several students."""
 
     student: Name
 
 
-class Member(_Shape):
+class VariantScores(_Model):
     """One trained student of several."""
 
     name: Name = ""
@@ -130,14 +130,14 @@ class Member(_Shape):
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     texts: Count
     agreement: Number
-    control: Rights | None
+    control: PredictionScores | None
     student_score: Score
     gap_recovered: Number | None
     kept: Number | None
     front: bool = False
 
 
-class OfTexts(_Shape):
+class LearningCurvePoint(_Model):
     """A point of the learning curve."""
 
     texts: Count
@@ -149,7 +149,7 @@ class OfTexts(_Shape):
     metric_high: Number = 0.0
 
 
-class Split(_Shape):
+class CorrectnessSplit(_Model):
     """Test rows by who is right."""
 
     both: Count
@@ -158,7 +158,7 @@ class Split(_Shape):
     neither: Count
 
 
-class Rows(_Shape):
+class SplitSizes(_Model):
     """How many there are of each kind."""
 
     train: Count = 0
@@ -167,40 +167,40 @@ class Rows(_Shape):
     transfer: Count = 0
 
 
-class Summary(_Shape):
-    """The comparison as `evaluate.summary`, `members.together` and the pipeline made it."""
+class Summary(_Model):
+    """The comparison as `evaluation.comparison.compare`, `evaluation.aggregation.aggregate` and the pipeline made it."""
 
     metric: Metric = "accuracy"
-    scores: Annotated[dict[str, Score], AfterValidator(_of_rows)]
+    scores: Annotated[dict[str, Score], AfterValidator(_known_rows)]
     gap_recovered: Number | None = None
     kept: Number | None
     agreement: Number
-    split: Split = Split(both=0, only_student=0, only_teacher=0, neither=0)
-    mcnemar: Annotated[dict[str, Share], AfterValidator(_of_rows)] = {}
+    split: CorrectnessSplit = CorrectnessSplit(both=0, only_student=0, only_teacher=0, neither=0)
+    mcnemar: Annotated[dict[str, Share], AfterValidator(_known_rows)] = {}
     differences: dict[Literal["student-control", "student-teacher"], Difference] = {}
-    confusion: Annotated[dict[str, list[list[Count]]], AfterValidator(_of_rows)] = {}
-    members: Annotated[list[Member], Field(min_length=1, max_length=MEMBERS)] = []
-    seeds: Seeds | None = None
-    students: Annotated[list[Kind], Field(max_length=MEMBERS)] = []
-    learning_curve: Annotated[list[OfTexts], Field(max_length=MEMBERS)] = []
-    rows: Rows = Rows()
+    confusion: Annotated[dict[str, list[list[Count]]], AfterValidator(_known_rows)] = {}
+    members: Annotated[list[VariantScores], Field(min_length=1, max_length=MAX_VARIANTS)] = []
+    seeds: SeedAggregate | None = None
+    students: Annotated[list[StudentAggregate], Field(max_length=MAX_VARIANTS)] = []
+    learning_curve: Annotated[list[LearningCurvePoint], Field(max_length=MAX_VARIANTS)] = []
+    rows: SplitSizes = SplitSizes()
     scored_on: Name = ""
     labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)] = []
     teacher: str = ""
     tests_read: Count = 0
-    verdict: Annotated[list[Said], Field(max_length=100)] = []
+    verdict: Annotated[list[Finding], Field(max_length=100)] = []
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Summary":
         if missing := {"student", "teacher"} - set(self.scores):
-            raise ValueError(worded("{row} has no score", row=repr(sorted(missing)[0])))
+            raise ValueError(message("{row} has no score", row=repr(sorted(missing)[0])))
         members = [score for one in self.members for score in (one.control, one.student_score) if score]
         for score in (*self.scores.values(), *members):
             if self.metric != "accuracy" and self.metric not in score.model_fields_set:
-                raise ValueError(worded("a score lacks the run's metric, {metric}", metric=self.metric))
+                raise ValueError(message("a score lacks the run's metric, {metric}", metric=self.metric))
             if score.per_class and len(score.per_class) != len(self.labels):
-                raise ValueError(worded("the scores of the classes do not fit the labels"))
+                raise ValueError(message("the scores of the classes do not fit the labels"))
         for counts in self.confusion.values():
             if len(counts) != len(self.labels) or any(len(row) != len(self.labels) for row in counts):
-                raise ValueError(worded("a confusion matrix does not fit the labels"))
+                raise ValueError(message("a confusion matrix does not fit the labels"))
         return self

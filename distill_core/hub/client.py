@@ -7,11 +7,11 @@ from typing import Any
 from distill_core.environment import set_library_defaults
 from distill_core.errors import HubError
 from distill_core.hub.errors import DISABLED, GATED, PORTAL
-from distill_core.messages import worded
+from distill_core.messages import message
 
-ANSWER = 5.0  # seconds for the first answer of the Hub
-SILENCE = 5.0  # seconds without a byte, later on; with the libraries' seven tries a hang ends within a minute
-PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
+ANSWER_TIMEOUT = 5.0  # seconds for the first answer of the Hub
+SILENCE_TIMEOUT = 5.0  # seconds without a byte, later on; with the libraries' seven tries a hang ends within a minute
+ID_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
 ADDRESS = re.compile(r"^https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/|models/)?", re.IGNORECASE)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -32,13 +32,13 @@ def parse_id(text: str) -> str:
         found = "/".join(re.split(r"[?#]", found)[0].strip("/").split("/")[:2])
     parts = found.split("/")
     bad = len(parts) > 2 or len(found) > 193 or ".." in found or "--" in found
-    if bad or not all(PART.fullmatch(part) for part in parts):
-        raise HubError(worded("{id} is not an id on the Hub. Write it as owner/name, or paste its address.",
+    if bad or not all(ID_PART.fullmatch(part) for part in parts):
+        raise HubError(message("{id} is not an id on the Hub. Write it as owner/name, or paste its address.",
                               id=repr(str(text)[:100])))  # fmt: skip
     return found
 
 
-def _library() -> Any:
+def hub_library() -> Any:
     """huggingface_hub, with a ceiling on how long any request may be silent: some calls inside pass timeout=None by
     hand, so no setting reaches them."""
     set_library_defaults()
@@ -53,22 +53,22 @@ def _library() -> Any:
 def _ceiling(request: Any) -> None:
     asked = request.extensions.get("timeout") or {}
     request.extensions["timeout"] = {
-        kind: min(SILENCE, asked.get(kind) or SILENCE) for kind in ("connect", "read", "write", "pool")
+        kind: min(SILENCE_TIMEOUT, asked.get(kind) or SILENCE_TIMEOUT) for kind in ("connect", "read", "write", "pool")
     }
 
 
-def _offline() -> bool:
+def is_offline() -> bool:
     from huggingface_hub import constants
 
     asked = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"))
     return constants.HF_HUB_OFFLINE or any(answer.upper() in ("1", "ON", "YES", "TRUE") for answer in asked)
 
 
-def _open(info: Any, id: str) -> None:
+def check_open(info: Any, id: str) -> None:
     """Refuse what can't be downloaded by anyone."""
     if info.gated:
-        raise HubError(worded(GATED, id=id))
+        raise HubError(message(GATED, id=id))
     if info.disabled:
-        raise HubError(worded(DISABLED, id=id))
+        raise HubError(message(DISABLED, id=id))
     if not COMMIT.fullmatch(info.sha or ""):
-        raise HubError(worded(PORTAL))
+        raise HubError(message(PORTAL))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import HubError
-from distill_core.hub.client import ANSWER, _library, _offline, _open, parse_id
-from distill_core.hub.errors import DATA_SET, OFFLINE, explained, unloadable, unreachable
-from distill_core.messages import worded
+from distill_core.hub.client import ANSWER_TIMEOUT, check_open, hub_library, is_offline, parse_id
+from distill_core.hub.errors import DATA_SET, OFFLINE, explain_error, explain_load_error, is_unreachable
+from distill_core.messages import message
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,24 +20,24 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
     """Every split of a data set by its name, through `datasets.load_dataset` at a pinned version, cached where it was
     loaded before. Data set scripts are never run, a folder of that name is never read. Raises HubError."""
     id = parse_id(id)
-    hub = _library()
+    hub = hub_library()
     info = None
-    if not _offline():
+    if not is_offline():
         try:
-            info = hub.HfApi(token=False).dataset_info(id, timeout=ANSWER, files_metadata=True)
+            info = hub.HfApi(token=False).dataset_info(id, timeout=ANSWER_TIMEOUT, files_metadata=True)
         except Exception as error:
-            if not unreachable(error) or not _cached_rows(id):
-                raise explained(error, id, DATA_SET) from error
+            if not is_unreachable(error) or not _cached_rows(id):
+                raise explain_error(error, id, DATA_SET) from error
     elif not _cached_rows(id):
-        raise HubError(worded(OFFLINE, id=id))
+        raise HubError(message(OFFLINE, id=id))
     if info is not None:
-        _open(info, id)
+        check_open(info, id)
         size = sum(file.size or 0 for file in info.siblings or ())
         if size > DATASET_BYTES and subset is None:
-            raise HubError(worded("{id} holds {size:,.0f} GB. Name one of its subsets, or choose a smaller data set.",
+            raise HubError(message("{id} holds {size:,.0f} GB. Name one of its subsets, or choose a smaller data set.",
                                   id=id, size=size / 1e9))  # fmt: skip
         _local_files_only(hub, info, id)
-    return _loaded(id, subset, info.sha if info else None)
+    return _load(id, subset, info.sha if info else None)
 
 
 def _cached_rows(id: str) -> bool:
@@ -55,13 +55,18 @@ def _local_files_only(hub: Any, info: Any, id: str) -> None:
     if card is None:
         return
     if (card.size or 0) > 2_000_000:
-        raise HubError(worded("The card of {id} has {size:,.0f} MB, so it is not read. Choose another data set.", id=id,
-                              size=card.size / 1e6))  # fmt: skip
+        raise HubError(
+            message(
+                "The card of {id} has {size:,.0f} MB, so it is not read. Choose another data set.",
+                id=id,
+                size=card.size / 1e6,
+            )
+        )
     try:
         path = hub.hf_hub_download(id, "README.md", repo_type="dataset", revision=info.sha, token=False)
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except Exception as error:
-        raise explained(error, id, DATA_SET, started=True) from error
+        raise explain_error(error, id, DATA_SET, started=True) from error
     if not text.startswith("---"):
         return
     import yaml
@@ -73,7 +78,7 @@ def _local_files_only(hub: Any, info: Any, id: str) -> None:
     configs = head.get("configs") if isinstance(head, dict) else None
     for files in _strings([config.get("data_files") for config in configs or () if isinstance(config, dict)]):
         if "://" in files or ".." in files or files.startswith(("/", "~")):
-            raise HubError(worded(
+            raise HubError(message(
                 "{id} points to files outside itself ({files}), so it is refused. Choose another data set.", id=id,
                 files=repr(files[:80])))  # fmt: skip
 
@@ -86,7 +91,7 @@ def _strings(tree: Any, depth: int = 0) -> Iterator[str]:
             yield from _strings(branch, depth + 1)
 
 
-def _loaded(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset"]:
+def _load(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset"]:
     """load_dataset, with its errors told in words. Without `commit` the Hub is down and the cache answers."""
     import datasets
 
@@ -99,7 +104,7 @@ def _loaded(id: str, subset: str | None, commit: str | None) -> dict[str, "Datas
         # The prefix keeps load_dataset from reading a folder of this name.
         found = datasets.load_dataset(f"hf://datasets/{id}", subset, revision=commit, token=False)
     except Exception as error:
-        raise unloadable(error, id, subset) from error
+        raise explain_load_error(error, id, subset) from error
     finally:
         datasets.config.HF_HUB_OFFLINE = before
     return dict(found)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from distill_core.errors import HubError
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
 OFFLINE = "This app runs offline and {id} is not stored here. Go online once, or choose a built-in example."
 GATED = "{id} is gated: its owner must let you in first. Choose an open one."
@@ -18,7 +18,7 @@ _DOWN = "The Hub cannot be reached for {id}. Check the internet connection, or c
 _BUSY = "The Hub does not answer well just now ({status} for {id}). Nothing is lost; try again later."
 _BROKEN = "The download of {id} broke off. Try again."
 
-MODEL, DATA_SET = worded("model"), worded("data set")
+MODEL, DATA_SET = message("model"), message("data set")
 
 _SILENT = {
     "ConnectError", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException", "ReadError",
@@ -27,29 +27,29 @@ _SILENT = {
 }  # fmt: skip
 
 
-def unloadable(error: Exception, id: str, subset: str | None) -> HubError:
+def explain_load_error(error: Exception, id: str, subset: str | None) -> HubError:
     """What load_dataset's error means."""
     text = str(error)
     if isinstance(error, ValueError) and ("Config name is missing" in text or "BuilderConfig" in text):
         names = re.findall(r"'([^']+)'", text.partition("vailable")[2].partition("]")[0])
         shown = f": {', '.join(names[:20])}{', …' if len(names) > 20 else ''}" if names else ""
         if subset:
-            return HubError(worded("{id} has no subset {subset}. Name one with {knob:knob}{shown}.", id=id,
+            return HubError(message("{id} has no subset {subset}. Name one with {knob:knob}{shown}.", id=id,
                                    subset=repr(subset), knob="subset", shown=shown))  # fmt: skip
-        return HubError(worded("{id} has several subsets. Name one with {knob:knob}{shown}.", id=id, knob="subset",
+        return HubError(message("{id} has several subsets. Name one with {knob:knob}{shown}.", id=id, knob="subset",
                                shown=shown))  # fmt: skip
     if isinstance(error, RuntimeError) and "scripts are no longer supported" in text:
-        return HubError(worded(
+        return HubError(message(
             "{id} is made by a script, which is never run here. Choose a data set of CSV, JSON or Parquet files.",
             id=id))  # fmt: skip
     kinds = {type(link).__name__ for link in _chain(error)}
     if kinds & {"EmptyDatasetError", "DataFilesNotFoundError"}:
-        return HubError(worded("{id} holds no files of rows (CSV, JSON, Parquet). Choose another data set.", id=id))
+        return HubError(message("{id} holds no files of rows (CSV, JSON, Parquet). Choose another data set.", id=id))
     if kinds & {"DatasetGenerationError", "ArrowInvalid"} and not kinds & _SILENT:
         cause = reason(error.__cause__ or error)
-        return HubError(worded("The files of {id} can't be read as rows: {cause}. Choose another data set.", id=id,
+        return HubError(message("The files of {id} can't be read as rows: {cause}. Choose another data set.", id=id,
                                cause=cause))  # fmt: skip
-    return explained(error, id, DATA_SET, started=True)
+    return explain_error(error, id, DATA_SET, started=True)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -71,7 +71,7 @@ def reason(error: BaseException) -> str:
     return line[:150] or type(error).__name__
 
 
-def unreachable(error: Exception) -> bool:
+def is_unreachable(error: Exception) -> bool:
     """Whether it is the way to the Hub that failed, not what was asked for: then the cache may answer."""
     if {type(link).__name__ for link in _chain(error)} & {*_SILENT, "OfflineModeIsEnabled", "JSONDecodeError"}:
         return True
@@ -83,7 +83,7 @@ def _statuses(error: Exception) -> list[int]:
     return [answer.status_code for answer in answers if isinstance(getattr(answer, "status_code", None), int)]
 
 
-def explained(error: Exception, id: str, kind: Sentence, started: bool = False) -> HubError:
+def explain_error(error: Exception, id: str, kind: Message, started: bool = False) -> HubError:
     """The HubError for whatever the libraries raised; `kind` is MODEL or DATA_SET. `started`: the Hub had answered
     before, so a broken line is a broken download."""
     if isinstance(error, HubError):
@@ -92,27 +92,27 @@ def explained(error: Exception, id: str, kind: Sentence, started: bool = False) 
     kinds = {type(link).__name__ for link in links}
     statuses = _statuses(error)
     if any(isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT) for link in links):
-        return HubError(worded("The disk is full, so {id} could not be stored. Free some space and try again.", id=id))
+        return HubError(message("The disk is full, so {id} could not be stored. Free some space and try again.", id=id))
     if "GatedRepoError" in kinds:
-        return HubError(worded(GATED, id=id))
+        return HubError(message(GATED, id=id))
     if "DisabledRepoError" in kinds:
-        return HubError(worded(DISABLED, id=id))
+        return HubError(message(DISABLED, id=id))
     if "OfflineModeIsEnabled" in kinds:
-        return HubError(worded(OFFLINE, id=id))
+        return HubError(message(OFFLINE, id=id))
     if "RevisionNotFoundError" in kinds:
-        return HubError(worded("{id} has changed on the Hub meanwhile. Try again.", id=id))
+        return HubError(message("{id} has changed on the Hub meanwhile. Try again.", id=id))
     busy = next((status for status in statuses if status == 429 or status >= 500), None)
     if busy:
-        return HubError(worded(_BUSY, status=str(busy), id=id))
+        return HubError(message(_BUSY, status=str(busy), id=id))
     if kinds & {"RepositoryNotFoundError", "DatasetNotFoundError"} or set(statuses) & {401, 403, 404}:
-        return HubError(worded("There is no {kind} {id} on the Hub, or it is private. Check the spelling.", kind=kind,
+        return HubError(message("There is no {kind} {id} on the Hub, or it is private. Check the spelling.", kind=kind,
                                id=id))  # fmt: skip
     if kinds & {"JSONDecodeError", "FileMetadataError"}:
-        return HubError(worded(PORTAL))
+        return HubError(message(PORTAL))
     if any("Consistency check failed" in str(link) for link in links):
-        return HubError(worded("The download of {id} was damaged. Try again.", id=id))
+        return HubError(message("The download of {id} was damaged. Try again.", id=id))
     if kinds & _SILENT:
-        return HubError(worded(_BROKEN if started and "ConnectError" not in kinds else _DOWN, id=id))
-    return HubError(worded(
+        return HubError(message(_BROKEN if started and "ConnectError" not in kinds else _DOWN, id=id))
+    return HubError(message(
         "The {kind} {id} could not be loaded from the Hub ({why}). Try again, or choose another one.", kind=kind, id=id,
         why=reason(error)))  # fmt: skip

@@ -14,9 +14,9 @@ from typing import Any
 
 from distill_core.environment import public_host
 from distill_core.errors import HubError
-from distill_core.hub.client import ANSWER, COMMIT, _library, _offline, _open, is_id, parse_id
-from distill_core.hub.errors import MODEL, OFFLINE, explained, unreachable
-from distill_core.messages import worded
+from distill_core.hub.client import ANSWER_TIMEOUT, COMMIT, check_open, hub_library, is_id, is_offline, parse_id
+from distill_core.hub.errors import MODEL, OFFLINE, explain_error, is_unreachable
+from distill_core.messages import message
 
 MODEL_BYTES = 4_000_000_000
 CONFIGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
@@ -36,25 +36,27 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
     id = parse_id(id)
     public = public_host()
     pickles = allow_pickle and not public
-    hub = _library()
+    hub = hub_library()
     try:
-        info = None if _offline() else hub.HfApi(token=False).model_info(id, timeout=ANSWER, files_metadata=True)
+        info = (
+            None if is_offline() else hub.HfApi(token=False).model_info(id, timeout=ANSWER_TIMEOUT, files_metadata=True)
+        )
     except Exception as error:
-        folder = _cached(id, "model", pickles) if unreachable(error) else None
+        folder = _cached(id, "model", pickles) if is_unreachable(error) else None
         if folder is None:
-            raise explained(error, id, MODEL) from error
+            raise explain_error(error, id, MODEL) from error
         return _verified(folder, id, {})
     if info is None:
         folder = _cached(id, "model", pickles)
         if folder is None:
-            raise HubError(worded(OFFLINE, id=id))
+            raise HubError(message(OFFLINE, id=id))
         return _verified(folder, id, {})
-    _open(info, id)
-    files = _wanted(info, id, pickles, public)
+    check_open(info, id)
+    files = _files_to_fetch(info, id, pickles, public)
     try:
         folder = hub.snapshot_download(id, revision=info.sha, allow_patterns=files, token=False, max_workers=2)
     except Exception as error:
-        raise explained(error, id, MODEL, started=True) from error
+        raise explain_error(error, id, MODEL, started=True) from error
     return _verified(Path(folder), id, _digests(info))
 
 
@@ -63,11 +65,11 @@ def on_this_machine(id: str, allow_pickle: bool = False) -> bool:
     return is_id(id) and _cached(id, "model", allow_pickle) is not None
 
 
-def _wanted(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
+def _files_to_fetch(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
     """The names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
     if "config.json" not in sizes:
-        raise HubError(worded(
+        raise HubError(message(
             "{id} has no config.json, so it is not a model for this app. Choose another model.", id=id))  # fmt: skip
     weights: list[str] = []
     for ending, stem in WEIGHTS.items():
@@ -82,21 +84,21 @@ def _wanted(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
             break
     if not weights and any(name.endswith(".bin") and "/" not in name for name in sizes):
         if public:
-            raise HubError(worded(
+            raise HubError(message(
                 "{id} has weights only as .bin, which a public host never reads. Choose another model.",
                 id=id))  # fmt: skip
-        raise HubError(worded("{id} has weights only as .bin, a format that can carry code. Choose another model, or "
+        raise HubError(message("{id} has weights only as .bin, a format that can carry code. Choose another model, or "
                               "consent with {knob:knob} (they are read as data).", id=id,
                               knob="allow_pickle"))  # fmt: skip
     if not weights and "adapter_config.json" in sizes:
-        raise HubError(worded(
+        raise HubError(message(
             "{id} has no weights in safetensors. It holds an adapter for another model. Choose another model.",
             id=id))  # fmt: skip
     if not weights:
-        raise HubError(worded("{id} has no weights in safetensors. Choose another model.", id=id))
+        raise HubError(message("{id} has no weights in safetensors. Choose another model.", id=id))
     size = sum(sizes[name] for name in weights)
     if size > MODEL_BYTES:
-        raise HubError(worded("{id} has {size:,.1f} GB of weights; at most {most:.0f} are read. Choose a smaller one.",
+        raise HubError(message("{id} has {size:,.1f} GB of weights; at most {most:.0f} are read. Choose a smaller one.",
                               id=id, size=size / 1e9, most=MODEL_BYTES / 1e9))  # fmt: skip
     return [*(name for name in (*CONFIGS, *TOKENIZERS) if name in sizes), *weights]
 
@@ -120,7 +122,7 @@ def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
         if found != wanted:
             path.unlink()
             stored.unlink(missing_ok=True)
-            raise HubError(worded("The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try "
+            raise HubError(message("The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try "
                                   "again.", id=id, file=path.name))  # fmt: skip
     return folder
 

@@ -17,18 +17,18 @@ from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.errors import Stopped
 from distill_core.events import STAGES, Event, StageEnded, StageStarted
-from distill_core.messages import worded
-from distill_core.pipeline.context import _Run
+from distill_core.messages import message
+from distill_core.pipeline.context import RunStages
 
 
 def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Run `config`, keeping checkpoints and the finished student in `folder`. A stop while the student learns keeps
     the best student so far and compares it. Raises UserError, Stopped, Diverged; anything else is our bug."""
-    run = _Run(config, Path(folder), cache, stop)
+    run = RunStages(config, Path(folder), cache, stop)
     run.folder.mkdir(parents=True, exist_ok=True)
     for stage in STAGES:
         if stop() and stage != "compare":
-            raise Stopped(worded("Stopped before there was a student to keep."))
+            raise Stopped(message("Stopped before there was a student to keep."))
         yield StageStarted(stage)
         started = time.monotonic()
         cached = yield from getattr(run, stage)()

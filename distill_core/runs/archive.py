@@ -8,7 +8,7 @@
     student/…                       the distilled student, where there is one
 
 What belongs to the sender's machine stays there: paths, tracebacks, checkpoints, the log. What comes in is foreign:
-only names of that list are read, never more bytes than the limits, and `foreign` checks each value before the store
+only names of that list are read, never more bytes than the limits, and `archive_validation` checks each value before the store
 sees it.
 """
 
@@ -29,10 +29,10 @@ from typing import Any
 from distill_core.environment import public_host
 from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError
 from distill_core.events import ENDED, Ended, Event, Note
-from distill_core.messages import refusal, worded
+from distill_core.messages import message, os_error_reason
 from distill_core.runs import archive_validation
-from distill_core.runs.queries import Row
-from distill_core.runs.store import Store, new_id
+from distill_core.runs.queries import RunRecord
+from distill_core.runs.store import Store, new_run_id
 
 FORMAT = 1
 IMPORTED = "imported"
@@ -51,34 +51,34 @@ CHUNK = 1 << 16
 PATH = re.compile(r"(?<![\w/.:])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\]+[/\\])+")  # an absolute path up to its last name
 
 
-def pack(store: Store, run: str, file: Path) -> Path:
+def export_run(store: Store, run: str, file: Path) -> Path:
     """Writes the ended run to `file`, whole or not at all. Raises UserError."""
     row = store.run(run)
     if row.example:
-        raise UserError(worded("Run {run} is an example that everybody has. Pack a run of your own.", run=run))
+        raise UserError(message("Run {run} is an example that everybody has. Pack a run of your own.", run=run))
     if row.status not in ENDED:
-        raise UserError(worded("Run {run} has not ended ({status:status}). Wait for its end or stop it, then pack it.",
+        raise UserError(message("Run {run} has not ended ({status:status}). Wait for its end or stop it, then pack it.",
                                run=run, status=row.status))  # fmt: skip
     file = file.expanduser()
     if file.exists():
-        raise UserError(worded("{file} is there already. Name a new file.", file=str(file)))
+        raise UserError(message("{file} is there already. Name a new file.", file=str(file)))
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
-            members = dict(_write(made, name, source) for name, source in _members(store, row))
+            members = dict(_write_member(made, name, source) for name, source in _members(store, row))
             made.writestr("manifest.json", json.dumps({"format": FORMAT, "members": members}, indent=1))
         os.replace(part, file)
     except OSError as error:
-        raise UserError(worded("The run can't be written to {file} ({why}). Name a file in a folder of yours.",
-                               file=str(file), why=refusal(error))) from error  # fmt: skip
+        raise UserError(message("The run can't be written to {file} ({why}). Name a file in a folder of yours.",
+                               file=str(file), why=os_error_reason(error))) from error  # fmt: skip
     finally:
         part.unlink(missing_ok=True)
     return file
 
 
-def _members(store: Store, row: Row) -> Iterator[tuple[str, bytes | Path]]:
+def _members(store: Store, row: RunRecord) -> Iterator[tuple[str, bytes | Path]]:
     """(name, content or file) of each member."""
-    folder, bare = store.home / "runs" / row.id, _Bare(row.config, store.home)
+    folder, bare = store.home / "runs" / row.id, _PathScrubber(row.config, store.home)
     about = {name: getattr(row, name) for name in ("name", "note", "task", "status", "created", "started", "ended")}
     # On a public host the id is the key to the sender's own run, and stays a secret.
     about |= {"id": "" if public_host() else row.id, "stage": row.stage, "message": bare.sentence(row.message)}
@@ -86,7 +86,7 @@ def _members(store: Store, row: Row) -> Iterator[tuple[str, bytes | Path]]:
     yield "config.json", _json(bare.value(row.config))
     if row.summary is not None:
         yield "summary.json", _json(bare.value(row.summary))
-    events = ([when, said.kind, bare.event(said)] for _, when, said in store.told(row.id))
+    events = ([when, said.kind, bare.event(said)] for _, when, said in store.timed_events(row.id))
     yield "events.jsonl", _lines(events)
     points, _ = store.points(row.id)
     yield "points.jsonl", _lines([series, step, _finite(value)] for series, step, value in points)
@@ -105,13 +105,13 @@ def _members(store: Store, row: Row) -> Iterator[tuple[str, bytes | Path]]:
                 yield f"student/{each.name}", each
 
 
-def _write(made: zipfile.ZipFile, name: str, source: bytes | Path) -> tuple[str, dict[str, Any]]:
+def _write_member(made: zipfile.ZipFile, name: str, source: bytes | Path) -> tuple[str, dict[str, Any]]:
     content = source.read_bytes() if isinstance(source, Path) else source
     made.writestr(name, content)
     return name, {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-class _Bare:
+class _PathScrubber:
     """Takes the paths of this machine out of what a run says: of a path its last name is kept."""
 
     def __init__(self, config: dict[str, Any], home: Path):
@@ -124,7 +124,7 @@ class _Bare:
 
     def value(self, value: Any) -> Any:
         """`value` with every known path in it shortened."""
-        return _each(value, self._shortened)
+        return _map_strings(value, self._shortened)
 
     def _shortened(self, text: str) -> str:
         for path, short in self._known:
@@ -143,17 +143,17 @@ class _Bare:
         if isinstance(said, Ended):
             body |= {"message": self.sentence(said.message), "trace": ""}
         if isinstance(said, Note | Ended):
-            body["made"] = _each(said.made, self.sentence)
+            body["made"] = _map_strings(said.made, self.sentence)
         return body
 
 
-def _each(value: Any, change: Callable[[str], str]) -> Any:
+def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
     """`value` with every text in it changed."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {key: _each(item, change) for key, item in value.items()}
-    return [_each(item, change) for item in value] if isinstance(value, list | tuple) else value
+        return {key: _map_strings(item, change) for key, item in value.items()}
+    return [_map_strings(item, change) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _json(value: Any) -> bytes:
@@ -172,9 +172,9 @@ def _finite(value: float) -> float | None:
 # ---- and back
 
 
-def unpack(store: Store, file: Path) -> str:
+def import_run(store: Store, file: Path) -> str:
     """Takes in the run of `file`; its id, a new one where the old is taken. Raises DataError, and nothing is kept,
-    where anything in the file is not as `pack` writes it."""
+    where anything in the file is not as `export_run` writes it."""
     file = file.expanduser()
     place = Path(tempfile.mkdtemp(prefix=".import-", dir=store.home / "runs"))
     try:
@@ -182,21 +182,21 @@ def unpack(store: Store, file: Path) -> str:
             members = _checked(given, file.name)
             for name in members:
                 _read(given, name, members[name], place)
-        row, events, points = archive_validation.read(place, file.name)
+        row, events, points = archive_validation.read_run(place, file.name)
         _try_student(place / "student", file.name)
         for name in ("run.json", "config.json", "summary.json", "events.jsonl", "points.jsonl"):
             (place / name).unlink(missing_ok=True)
-        return _keep(store, place, row, events, points)
+        return _adopt(store, place, row, events, points)
     except FileNotFoundError:
-        raise DataError(worded(
+        raise DataError(message(
             "There is no file {file}. Check the name and the folder.", file=repr(str(file)))) from None  # fmt: skip
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
-        raise DataError(worded(
+        raise DataError(message(
             "{name} can't be read as a run ({why}). Give a file that “Export run” wrote.", name=file.name,
             why=str(error))) from None  # fmt: skip
     except OSError as error:
-        raise DataError(worded("{file} can't be read: {why}. Check the name and its permissions.", file=file.name,
-                               why=refusal(error))) from None  # fmt: skip
+        raise DataError(message("{file} can't be read: {why}. Check the name and its permissions.", file=file.name,
+                               why=os_error_reason(error))) from None  # fmt: skip
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -205,27 +205,29 @@ def _checked(given: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
     """What the manifest says of each member, once it agrees with what the zip claims to hold."""
     infos = {info.filename: info for info in given.infolist()}
     if len(infos) > MEMBERS or len(infos) != len(given.infolist()):
-        raise DataError(worded("{name} is not a run: it holds {n:,} members, or one of them twice.", name=name,
+        raise DataError(message("{name} is not a run: it holds {n:,} members, or one of them twice.", name=name,
                                n=len(given.infolist())))  # fmt: skip
     if "manifest.json" not in infos:
-        raise DataError(worded("{name} is not a run: it holds no manifest.json. Give a file that “Export run” wrote.",
+        raise DataError(message("{name} is not a run: it holds no manifest.json. Give a file that “Export run” wrote.",
                                name=name))  # fmt: skip
-    manifest = archive_validation.parsed(_bytes(given, "manifest.json", LIMITS["manifest.json"]), name)
+    manifest = archive_validation.parse_json(_bytes(given, "manifest.json", LIMITS["manifest.json"]), name)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         said = manifest.get("format") if isinstance(manifest, dict) else None
-        raise DataError(worded(
+        raise DataError(message(
             "{name} has the format {said}, and this Stillroom reads {format}. Update the older of the two.", name=name,
             said=repr(said), format=FORMAT))  # fmt: skip
     members = archive_validation.manifest(manifest.get("members"), name)
     if set(members) | {"manifest.json"} != set(infos) or not set(NEEDED) <= set(members):
-        raise DataError(worded("{name} does not hold what its manifest says. It is damaged or was changed.", name=name))
+        raise DataError(
+            message("{name} does not hold what its manifest says. It is damaged or was changed.", name=name)
+        )
     for member, said in members.items():
         if said["bytes"] > _limit(member, name):
-            raise DataError(worded("{name} holds {member} with {n:,} bytes, more than a run can have.", name=name,
+            raise DataError(message("{name} holds {member} with {n:,} bytes, more than a run can have.", name=name,
                                    member=member, n=said["bytes"]))  # fmt: skip
     allowed = TOTAL_PUBLIC if public_host() else TOTAL
     if (total := sum(said["bytes"] for said in members.values())) > allowed:
-        raise DataError(worded(
+        raise DataError(message(
             "{name} unpacks to {size:,.0f} MB; {most:,} MB is the most that is taken in here.", name=name,
             size=total / MB, most=allowed // MB))  # fmt: skip
     return members
@@ -235,7 +237,7 @@ def _limit(member: str, name: str) -> int:
     if STUDENT.fullmatch(member):
         return STUDENT_LIMIT
     if member not in LIMITS:
-        raise DataError(worded(
+        raise DataError(message(
             "{name} holds {member}, which is no part of a run.", name=name, member=repr(member[:80])))  # fmt: skip
     return LIMITS[member]
 
@@ -244,7 +246,7 @@ def _bytes(given: zipfile.ZipFile, member: str, most: int) -> bytes:
     with given.open(member) as stream:
         content = stream.read(most + 1)
     if len(content) > most:
-        raise DataError(worded(
+        raise DataError(message(
             "{name} holds {member} with more than {most:,} bytes.", name=Path(given.filename or "").name, member=member,
             most=most))  # fmt: skip
     return content
@@ -261,7 +263,7 @@ def _read(given: zipfile.ZipFile, member: str, said: dict[str, Any], place: Path
             digest.update(chunk)
             out.write(chunk)
     if left or digest.hexdigest() != said["sha256"]:
-        raise DataError(worded("{name} is damaged: {member} is not what its manifest says.",
+        raise DataError(message("{name} is damaged: {member} is not what its manifest says.",
                                name=Path(given.filename or "").name, member=member))  # fmt: skip
 
 
@@ -280,26 +282,26 @@ def _try_student(folder: Path, name: str) -> None:
     except BaseException as error:  # the tokenizer's own panic is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        raise DataError(worded("The student in {name} can't be loaded ({error}). The file is damaged.", name=name,
+        raise DataError(message("The student in {name} can't be loaded ({error}). The file is damaged.", name=name,
                                error=type(error).__name__)) from None  # fmt: skip
 
 
-def _keep(store: Store, place: Path, row: dict[str, Any], events: Any, points: Any) -> str:
+def _adopt(store: Store, place: Path, row: dict[str, Any], events: Any, points: Any) -> str:
     """Moves what was checked to the run's own folder and into the store."""
-    run = row["id"] if row["id"] and not public_host() else new_id()
+    run = row["id"] if row["id"] and not public_host() else new_run_id()
     with suppress(UnknownRun):
         store.run(run)
-        run = new_id()
+        run = new_run_id()
     folder = store.home / "runs" / run
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:  # the same file is being taken in beside us
-        run = new_id()
+        run = new_run_id()
         folder = store.folder(run)
     try:
         for item in place.iterdir():
             item.rename(folder / item.name)
-        store.take_in({**row, "id": run, "origin": IMPORTED}, events, points)
+        store.import_run({**row, "id": run, "origin": IMPORTED}, events, points)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

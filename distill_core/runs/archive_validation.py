@@ -13,11 +13,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from distill_core.config.schema import Config
-from distill_core.config.validation import wanted
+from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
 from distill_core.evaluation.summary import Count, Label, Metric, Share, Summary
 from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
-from distill_core.messages import Sentence, sentence, taken, unreadable, worded
+from distill_core.messages import Message, message, restore_message, unreadable_reason, validated
 
 DEPTH, LINE = 16, 1 << 20
 EVENTS, POINTS = 20_000, 2_000_000
@@ -27,22 +27,22 @@ TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Z
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
 Shares = Annotated[list[Share], Field(min_length=1)]
-known = ConfigDict(strict=True, extra="forbid")
-more = ConfigDict(strict=True, extra="allow")  # what a newer version adds travels along
+_CLOSED = ConfigDict(strict=True, extra="forbid")
+_EXTENSIBLE = ConfigDict(strict=True, extra="allow")  # what a newer version adds travels along
 
 
-class Member(BaseModel):
+class ManifestEntry(BaseModel):
     """A line of the manifest."""
 
-    model_config = known
+    model_config = _CLOSED
     bytes: Count
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class About(BaseModel):
+class RunFile(BaseModel):
     """run.json."""
 
-    model_config = known
+    model_config = _CLOSED
     id: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{21})?$")]
     name: Annotated[str, Field(max_length=200)]
     note: Annotated[str, Field(max_length=10_000)]
@@ -55,20 +55,20 @@ class About(BaseModel):
     ended: Time | None
 
 
-class Counts(BaseModel):
+class EventCounts(BaseModel):
     """The numbers of an event: they are added up and divided."""
 
-    model_config = more
+    model_config = _EXTENSIBLE
     seconds: Time = 0.0
     done: Count = 0
     total: Count = 0
     left: Time | None = None
 
 
-class Settings(BaseModel):
+class StudentSettings(BaseModel):
     """student.json, as far as memory and its answers depend on it."""
 
-    model_config = more
+    model_config = _EXTENSIBLE
     labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)]
     pair: bool
     student: Annotated[str, Field(max_length=100)]
@@ -82,28 +82,30 @@ def is_teacher(name: Any) -> bool:
     return isinstance(name, str) and TEACHER.fullmatch(name) is not None and not Path(name).is_dir()
 
 
-def parsed(content: bytes, where: Sentence) -> Any:
+def parse_json(content: bytes, where: Message) -> Any:
     """The JSON value of `content`."""
     try:
-        value = json.loads(content.decode("utf-8"), parse_constant=_no_number)
-        _walk(value)
+        value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        _check_limits(value)
     except (ValueError, RecursionError) as error:
-        raise DataError(worded("{where} can't be read: {why}.", where=where, why=unreadable(error))) from None
+        raise DataError(message("{where} can't be read: {why}.", where=where, why=unreadable_reason(error))) from None
     return value
 
 
 def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
     """The members of a manifest."""
-    members = _fits(TypeAdapter(dict[str, Member]), value, _of("manifest.json", where))
+    members = _validate(TypeAdapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
     return {name: member.model_dump() for name, member in members.items()}
 
 
-def read(folder: Path, where: str) -> tuple[dict[str, Any], list[tuple[float, Event]], list[tuple[str, int, float]]]:
+def read_run(
+    folder: Path, where: str
+) -> tuple[dict[str, Any], list[tuple[float, Event]], list[tuple[str, int, float]]]:
     """The row, the (time, event)s and the (series, step, value)s of the unpacked members in `folder`; the members that
     stay files are checked in place."""
-    about = _fits(About, _file(folder / "run.json", where), _of("run.json", where))
+    about = _validate(RunFile, _file(folder / "run.json", where), _member_of("run.json", where))
     if about.status not in ENDED or about.stage not in ("", *STAGES):
-        raise DataError(worded(
+        raise DataError(message(
             "{where} holds a run that is {status}. Only a run that has ended can be taken in.", where=where,
             status=repr(about.status[:40])))  # fmt: skip
     config = _config(_file(folder / "config.json", where), where)
@@ -115,20 +117,20 @@ def read(folder: Path, where: str) -> tuple[dict[str, Any], list[tuple[float, Ev
     _texts(folder / "texts.jsonl", (summary or {}).get("labels") or [], where)
     _teacher(folder / "teacher.json", where)
     _student(folder / "student", where)
-    row = about.model_dump() | {"config": config, "summary": summary, "message": _last(about.message, events)}
+    row = about.model_dump() | {"config": config, "summary": summary, "message": _last_message(about.message, events)}
     return row, events, points
 
 
-def _last(message: str, events: list[tuple[float, Event]]) -> Sentence:
+def _last_message(message: str, events: list[tuple[float, Event]]) -> Message:
     """The row's message with what it was made of, as the event has it that said it."""
     said = (event for _, event in reversed(events) if isinstance(event, Note | Ended))
     words = ((event.text if isinstance(event, Note) else event.message, event.made) for event in said)
-    return sentence(message, next((made for text, made in words if text == message), None))
+    return restore_message(message, next((made for text, made in words if text == message), None))
 
 
 def _config(value: Any, where: str) -> dict[str, Any]:
     """What was asked. Files are known by name alone, and a consent is not taken over from the sender."""
-    config = _fits(TypeAdapter(dict[str, Any]), value, _of("config.json", where))
+    config = _validate(TypeAdapter(dict[str, Any]), value, _member_of("config.json", where))
     for knob in FILES:
         if config.get(knob) is not None:
             config[knob] = PureWindowsPath(str(config[knob])).name  # knows both kinds of slashes
@@ -137,33 +139,33 @@ def _config(value: Any, where: str) -> dict[str, Any]:
 
 def _summary(value: Any, where: str) -> dict[str, Any]:
     """The summary, each sentence of it with what it was made of where that is true."""
-    _fits(Summary, value, _of("summary.json", where))
+    _validate(Summary, value, _member_of("summary.json", where))
     if "verdict" not in value:
         return value
-    said = [[level, text, taken(made[0] if made else None, text)] for level, text, *made in value["verdict"]]
+    said = [[level, text, validated(made[0] if made else None, text)] for level, text, *made in value["verdict"]]
     return value | {"verdict": said}
 
 
 def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
     line_of_events = TypeAdapter(tuple[Time, str, dict[str, Any]])
     for number, line in enumerate(_lines(file, where), 1):
-        place = _line(number, "events.jsonl", where)
-        when, kind, body = _fits(line_of_events, line, place, strict=False)  # JSON has no tuples
+        place = _line_of(number, "events.jsonl", where)
+        when, kind, body = _validate(line_of_events, line, place, strict=False)  # JSON has no tuples
         if number > EVENTS:
-            raise DataError(worded("{where} holds more than {most:,} events.", where=where, most=EVENTS))
+            raise DataError(message("{where} holds more than {most:,} events.", where=where, most=EVENTS))
         if kind not in KINDS:
             continue  # of a newer version
-        said = _fits(TypeAdapter(KINDS[kind]), body, place, strict=False)
-        _fits(Counts, body, place)
+        said = _validate(TypeAdapter(KINDS[kind]), body, place, strict=False)
+        _validate(EventCounts, body, place)
         if isinstance(said, Compared):
             said = Compared(_summary(said.summary, where))
         if isinstance(said, Fact) and said.name == "metric":  # a key into every score
-            _fits(TypeAdapter(Metric), said.value, place)
+            _validate(TypeAdapter(Metric), said.value, place)
         if isinstance(said, Note | Ended):
             text = said.text if isinstance(said, Note) else said.message
-            said = replace(said, made=taken(said.made, text))
+            said = replace(said, made=validated(said.made, text))
         if isinstance(said, Ended) and said.status not in ENDED:
-            raise DataError(worded("{where} ends the run as {status}, which is no end of one.", where=place,
+            raise DataError(message("{where} ends the run as {status}, which is no end of one.", where=place,
                                    status=repr(said.status[:40])))  # fmt: skip
         yield when, said
 
@@ -172,22 +174,22 @@ def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
     check = TypeAdapter(tuple[Annotated[str, Field(max_length=100)], Count, Value | None])
     for number, line in enumerate(_lines(file, where), 1):
         if number > POINTS:
-            raise DataError(worded("{where} holds more than {most:,} points.", where=where, most=POINTS))
-        series, step, value = _fits(check, line, _line(number, "points.jsonl", where), strict=False)
+            raise DataError(message("{where} holds more than {most:,} points.", where=where, most=POINTS))
+        series, step, value = _validate(check, line, _line_of(number, "points.jsonl", where), strict=False)
         yield series, step, float("nan") if value is None else value
 
 
 def _texts(file: Path, labels: list[str], where: str) -> None:
     sides = TypeAdapter(Annotated[list[str], Field(min_length=1, max_length=2)])
     for number, line in enumerate(_lines(file, where) if file.is_file() else (), 1):
-        place = _line(number, "texts.jsonl", where)
-        row = _fits(TypeAdapter(dict[str, Any]), line, place)
-        _fits(sides, row.get("text"), place)
+        place = _line_of(number, "texts.jsonl", where)
+        row = _validate(TypeAdapter(dict[str, Any]), line, place)
+        _validate(sides, row.get("text"), place)
         if missing := {"student", "teacher"} - set(row):
-            raise DataError(worded("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
-        said = [_fits(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
+            raise DataError(message("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
+        said = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
         if row.get("label") not in labels or any(len(shares) != len(labels) for shares in said):
-            raise DataError(worded("{where} does not fit the run's labels.", where=place))
+            raise DataError(message("{where} does not fit the run's labels.", where=place))
 
 
 def _teacher(file: Path, where: str) -> None:
@@ -213,28 +215,29 @@ def _student(folder: Path, where: str) -> None:
             with safe_open(file, framework="np"):
                 pass
         except SafetensorError as error:
-            raise DataError(worded("{where} is not a safetensors file ({why}).", where=_of(file.name, where),
+            raise DataError(message("{where} is not a safetensors file ({why}).", where=_member_of(file.name, where),
                                    why=str(error))) from None  # fmt: skip
     weights, settings = folder / "model.safetensors", folder / "student.json"
     if not weights.is_file() or not settings.is_file():
-        raise DataError(worded("The student in {where} is not whole: student.json and model.safetensors belong to it.",
+        raise DataError(message("The student in {where} is not whole: student.json and model.safetensors belong to it.",
                                where=where))  # fmt: skip
     value = _file(settings, where)
-    found = _fits(Settings, value, _of("student.json", where))
+    found = _validate(StudentSettings, value, _member_of("student.json", where))
     try:
         Config.of(
             **{knob: value[knob] for knob in ("hidden", "fc", "dropout", "channels", "max_tokens") if knob in value}
         )
     except UserError as error:
-        raise DataError(worded("{where} can't be used ({why}). Give a file that “Export run” wrote.",
-                               where=_of("student.json", where), why=error.args[0])) from None  # fmt: skip
+        raise DataError(message("{where} can't be used ({why}). Give a file that “Export run” wrote.",
+                               where=_member_of("student.json", where), why=error.args[0])) from None  # fmt: skip
     if found.entries * found.width > 8 * weights.stat().st_size:  # memory is taken for what is claimed
-        raise DataError(worded(
-            "{where} claims a table that its weights do not hold.", where=_of("student.json", where)))  # fmt: skip
+        raise DataError(
+            message("{where} claims a table that its weights do not hold.", where=_member_of("student.json", where))
+        )
 
 
 def _file(file: Path, where: str) -> Any:
-    return parsed(file.read_bytes(), _of(file.name, where))
+    return parse_json(file.read_bytes(), _member_of(file.name, where))
 
 
 def _lines(file: Path, where: str) -> Iterator[Any]:
@@ -243,20 +246,23 @@ def _lines(file: Path, where: str) -> Iterator[Any]:
         while line := lines.readline(LINE + 1):
             number += 1
             if len(line) > LINE:
-                raise DataError(worded("{where} is longer than {most:,} bytes.", where=_line(number, file.name, where),
-                                       most=LINE))  # fmt: skip
-            yield parsed(line, _line(number, file.name, where))
+                raise DataError(
+                    message(
+                        "{where} is longer than {most:,} bytes.", where=_line_of(number, file.name, where), most=LINE
+                    )
+                )
+            yield parse_json(line, _line_of(number, file.name, where))
 
 
-def _of(member: str, where: str) -> Sentence:
-    return worded("{member} of {name}", member=member, name=where)
+def _member_of(member: str, where: str) -> Message:
+    return message("{member} of {name}", member=member, name=where)
 
 
-def _line(number: int, member: str, where: str) -> Sentence:
-    return worded("Line {number:,} of {name}", number=number, name=_of(member, where))
+def _line_of(number: int, member: str, where: str) -> Message:
+    return message("Line {number:,} of {name}", number=number, name=_member_of(member, where))
 
 
-def _fits(kind: Any, value: Any, where: Sentence, strict: bool = True) -> Any:
+def _validate(kind: Any, value: Any, where: Message, strict: bool = True) -> Any:
     try:
         return (
             kind.validate_python(value, strict=strict) if isinstance(kind, TypeAdapter) else kind.model_validate(value)
@@ -264,26 +270,26 @@ def _fits(kind: Any, value: Any, where: Sentence, strict: bool = True) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(str(step) for step in first["loc"])[:80]
-        why = worded("{key}: {why}", key=at, why=wanted(first)) if at else wanted(first)
-        raise DataError(worded("{where} can't be used ({why}). Give a file that “Export run” wrote.", where=where,
+        why = message("{key}: {why}", key=at, why=requirement(first)) if at else requirement(first)
+        raise DataError(message("{where} can't be used ({why}). Give a file that “Export run” wrote.", where=where,
                                why=why)) from None  # fmt: skip
 
 
-def _no_number(word: str) -> Any:
-    raise ValueError(worded("{word} is no number of JSON", word=word))
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(message("{word} is no number of JSON", word=word))
 
 
-def _walk(value: Any, depth: int = 0) -> None:
+def _check_limits(value: Any, depth: int = 0) -> None:
     """Raises RecursionError where it is nested too deep, ValueError for half a character and for a boundless number."""
     if depth > DEPTH:
         raise RecursionError
     if isinstance(value, str):
         value.encode("utf-8")
     elif isinstance(value, int) and abs(value) >= 2**63:
-        raise ValueError(worded("a number has too many digits"))
+        raise ValueError(message("a number has too many digits"))
     elif isinstance(value, float) and abs(value) == float("inf"):
-        raise ValueError(worded("a number is too large"))
+        raise ValueError(message("a number is too large"))
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _walk(item, depth + 1)
+        _check_limits(item, depth + 1)
     for key in value if isinstance(value, dict) else ():
         key.encode("utf-8")

@@ -8,12 +8,12 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from distill_core.runs.migrations import migrations
-from distill_core.runs.queries import Reader
+from distill_core.runs.queries import RunQueries
 
 EXAMPLES = "runs.db.example"
 
 
-def _load_examples() -> Reader:
+def load_examples() -> RunQueries:
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     here = Path(__file__).parent
     for file in (here.parents[1] / EXAMPLES, here / EXAMPLES):
@@ -24,4 +24,4 @@ def _load_examples() -> Reader:
                 source.close()
                 break
     migrations.apply(Database(memory))
-    return Reader(memory, example=True)
+    return RunQueries(memory, example=True)

@@ -13,16 +13,16 @@ from typing import Any, Protocol
 from distill_core.environment import peak_memory
 from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Fact, Point
-from distill_core.messages import made, sentence, worded
+from distill_core.messages import message, message_data, restore_message
 
 PIPELINE = "distill_core.pipeline:distill"
-LOG = "log.txt"
-CURVE = "curve.jsonl"
-NAME = "stillroom-"  # of our processes
+LOG_FILE = "log.txt"
+CURVE_FILE = "curve.jsonl"
+PROCESS_PREFIX = "stillroom-"  # of our processes
 FLUSH_SECONDS = 0.05
-NICE = 10  # of a run: the page goes first
-HASTE = 3.0  # seconds until then: who has just pressed Start waits for the first point of the curve
-PATIENCE = 5.0  # seconds between terminate and kill
+NICENESS = 10  # of a run: the page goes first
+PRIORITY_DELAY = 3.0  # seconds until then: who has just pressed Start waits for the first point of the curve
+TERMINATE_TIMEOUT = 5.0  # seconds between terminate and kill
 # One thread a run: on shared cores two threads that wait for each other are many times slower than one.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -37,14 +37,14 @@ class Job:
     cache: Path
     target: str = PIPELINE
     home: Path | None = None  # where kept teachers stand; None: wherever the worker's environment says
-    nice: int = NICE
-    haste: float = HASTE
+    nice: int = NICENESS
+    haste: float = PRIORITY_DELAY
 
 
 class Worker(Protocol):
-    """A started run. `how_it_died` is a phrase once `receive` gave None without an Ended before it."""
+    """A started run. `exit_reason` is a phrase once `receive` gave None without an Ended before it."""
 
-    how_it_died: str
+    exit_reason: str
 
     def receive(self, seconds: float) -> list[Event] | None:
         """What the run said since, waiting at most so long; None when it will say no more."""
@@ -56,7 +56,7 @@ class Worker(Protocol):
         """Ends it now, as far as its kind can be."""
 
 
-def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) -> None:
+def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) -> None:
     """Runs `job` to its end; the last thing said is an Ended."""
     try:
         from distill_core.cache import Cache
@@ -65,8 +65,8 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
         module, _, function = job.target.partition(":")
         distill = getattr(importlib.import_module(module), function)
         config = Config.of(**job.config)
-        curve = job.folder / CURVE
-        for point in _points(curve):
+        curve = job.folder / CURVE_FILE
+        for point in _journalled_points(curve):
             say(point)
         with curve.open("a", encoding="utf-8", buffering=1) as journal:
             for event in distill(config, job.folder, Cache(job.cache), stop):
@@ -75,24 +75,24 @@ def perform(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
                 say(event)
         if peak := peak_memory():
             say(Fact("memory", peak))
-        said = Ended("stopped", worded("Stopped; the best student so far was kept.")) if stop() else Ended("finished")
+        said = Ended("stopped", message("Stopped; the best student so far was kept.")) if stop() else Ended("finished")
     except UserError as error:
-        said = Ended("failed", sentence(str(error), made(error)))
+        said = Ended("failed", restore_message(str(error), message_data(error)))
     except Stopped as error:
-        said = Ended("stopped", sentence(str(error), made(error)))
+        said = Ended("stopped", restore_message(str(error), message_data(error)))
     except Diverged as error:
-        said = Ended("diverged", sentence(str(error), made(error)))
+        said = Ended("diverged", restore_message(str(error), message_data(error)))
     except Exception as error:
         what = str(error).strip().partition("\n")[0]
         trace = traceback.format_exc()
         print(trace, file=sys.stderr)
         told = f"{type(error).__name__}: {what}" if what else type(error).__name__
-        said = Ended("failed", worded("Stillroom made a mistake ({what}). The traceback is in the run's log.",
+        said = Ended("failed", message("Stillroom made a mistake ({what}). The traceback is in the run's log.",
                                       what=told), trace)  # fmt: skip
     say(said)
 
 
-def _points(curve: Path) -> Iterator[Point]:
+def _journalled_points(curve: Path) -> Iterator[Point]:
     """What an earlier try of this run had drawn. The store may have missed the last of it when the app was killed, and
     the pipeline, going on from its checkpoint, will not say it again; the store drops what it has."""
     for line in curve.read_text(encoding="utf-8").splitlines() if curve.is_file() else ():

@@ -40,8 +40,10 @@ with contextlib.suppress(Exception):
     sys.modules["transformers.conversion_mapping"].get_checkpoint_conversion_mapping("bert")  # a thousand patterns
 with contextlib.suppress(Exception):
     example = sys.modules["distill_core.config.schema"].Config()
-    sys.modules["distill_core.tasks"].keep(example)
-    sys.modules["distill_core.distillation.transfer_set"].keep(sys.modules["distill_core.tasks"].load(example), example)
+    sys.modules["distill_core.tasks"].preload(example)
+    sys.modules["distill_core.distillation.transfer_set"].preload(
+        sys.modules["distill_core.tasks"].load_dataset(example), example
+    )
 
 # Never looked through again either: each worker's first look took a quarter of a second, and copied what it shares.
 gc.freeze()

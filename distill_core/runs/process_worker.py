@@ -14,24 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.events import Event
-from distill_core.messages import worded
-from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, LOG, NAME, PATIENCE, Job, perform
+from distill_core.messages import message
+from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, LOG_FILE, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
 
 PRELOAD = "distill_core.runs.preload"
-_starting = threading.Lock()
+_environment_lock = threading.Lock()
 
 
 # ---- a process
 
 
-class _ProcessWorker:
+class ProcessWorker:
     def __init__(self, job: Job):
-        context = multiprocessing.get_context(_method())
+        context = multiprocessing.get_context(_start_method())
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_main, args=(theirs, job), name=f"{NAME}{job.run}", daemon=True)
-        self.how_it_died = ""
+        self._process = context.Process(
+            target=_main, args=(theirs, job), name=f"{PROCESS_PREFIX}{job.run}", daemon=True
+        )
+        self.exit_reason = ""
         warm_up()
-        with _environment() if _method() == "spawn" else contextlib.nullcontext():
+        with _environment() if _start_method() == "spawn" else contextlib.nullcontext():
             self._process.start()
         theirs.close()
 
@@ -59,32 +61,32 @@ class _ProcessWorker:
 
     def kill(self) -> None:
         self._process.terminate()
-        self._process.join(PATIENCE)
+        self._process.join(TERMINATE_TIMEOUT)
         if self._process.is_alive():
             self._process.kill()
-            self._process.join(PATIENCE)
+            self._process.join(TERMINATE_TIMEOUT)
 
     def _end(self) -> None:
-        self._process.join(PATIENCE)
+        self._process.join(TERMINATE_TIMEOUT)
         if self._process.is_alive():
             self.kill()
         code = self._process.exitcode
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                self.how_it_died = worded("killed by {signal}", signal=signal.Signals(-code).name)
-        self.how_it_died = self.how_it_died or worded("exit code {code}", code=str(code))
+                self.exit_reason = message("killed by {signal}", signal=signal.Signals(-code).name)
+        self.exit_reason = self.exit_reason or message("exit code {code}", code=str(code))
 
 
 def warm_up() -> None:
     """Starts the fork server, if this platform has one, so that the first run need not wait for it. Returns at once."""
-    if _method() != "forkserver":
+    if _start_method() != "forkserver":
         return
     with _environment():
         multiprocessing.get_context("forkserver").set_forkserver_preload([PRELOAD])
         forkserver.ensure_running()
 
 
-def _method() -> str:
+def _start_method() -> str:
     """Forking after the frameworks of macOS were loaded crashes, and Windows can't fork."""
     return "forkserver" if sys.platform == "linux" else "spawn"
 
@@ -96,7 +98,7 @@ def _environment() -> Iterator[None]:
     wanted = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
     # Python 3.11's fork server preloads with the bare sys.path, whatever ours is.
     wanted["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    with _starting:
+    with _environment_lock:
         before = {name: os.environ.get(name) for name in wanted}
         os.environ.update(wanted)
         try:
@@ -109,20 +111,20 @@ def _environment() -> Iterator[None]:
                     os.environ[name] = value
 
 
-_everyones = spawn.get_preparation_data
+_original_preparation_data = spawn.get_preparation_data
 
 
-def _preparation(name: str) -> dict[str, Any]:
+def _without_main(name: str) -> dict[str, Any]:
     """What multiprocessing tells a new process, less the caller's main module for ours: it would import app.py, and
     Gradio with it, once more, and run a notebook's or a script's first lines again."""
-    data = _everyones(name)
-    if name.startswith(NAME):
+    data = _original_preparation_data(name)
+    if name.startswith(PROCESS_PREFIX):
         data.pop("init_main_from_name", None)
         data.pop("init_main_from_path", None)
     return data
 
 
-spawn.get_preparation_data = _preparation
+spawn.get_preparation_data = _without_main
 
 
 def _main(pipe: connection.Connection, job: Job) -> None:
@@ -130,18 +132,18 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     if job.home:
         os.environ["STILLROOM_HOME"] = str(job.home)  # a fork server's environment is as old as the first run
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with(multiprocessing.parent_process())
-    threading.Timer(job.haste, _give_way, [job.nice]).start()
-    log = open(job.folder / LOG, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  open as long as the process
+    _exit_with_parent(multiprocessing.parent_process())
+    threading.Timer(job.haste, _lower_priority, [job.nice]).start()
+    log = open(job.folder / LOG_FILE, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  open as long as the process
     # What libraries print must not mix with the command line's own output.
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
     faulthandler.enable(log)
     stop = threading.Event()
-    threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
+    threading.Thread(target=_listen_for_stop, args=(pipe, stop), daemon=True).start()
     try:
         # Sent one by one and at once: what is in the pipe survives this process, what waits in it would not.
-        perform(job, pipe.send, stop.is_set)
+        run_job(job, pipe.send, stop.is_set)
     except OSError:
         os._exit(1)  # nobody hears it any more
     # Not through the interpreter's own end: a library's left-over thread could hold it there.
@@ -149,7 +151,7 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     os._exit(0)
 
 
-def _give_way(nice: int) -> None:
+def _lower_priority(nice: int) -> None:
     """Linux counts niceness by the thread, other systems by the process."""
     threads = Path("/proc/self/task")
     if threads.is_dir():
@@ -161,7 +163,7 @@ def _give_way(nice: int) -> None:
         os.nice(nice)
 
 
-def _die_with(parent: Any) -> None:
+def _exit_with_parent(parent: Any) -> None:
     def watch() -> None:
         connection.wait([parent.sentinel])
         os._exit(1)
@@ -170,7 +172,7 @@ def _die_with(parent: Any) -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
-def _listen(pipe: connection.Connection, stop: threading.Event) -> None:
+def _listen_for_stop(pipe: connection.Connection, stop: threading.Event) -> None:
     with contextlib.suppress(EOFError, OSError):
         while pipe.recv():
             stop.set()

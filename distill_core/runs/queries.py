@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill_core.errors import UserError
-from distill_core.events import Event, event
-from distill_core.messages import Sentence, sentence, worded
+from distill_core.events import Event, event_from
+from distill_core.messages import Message, message, restore_message
 
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
@@ -25,7 +25,7 @@ SORTS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRecord:
     """One run as it stands in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders
     the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `message` still knows what it was
     made of; `origin` is "imported" for a run that came as a file; `holder` is a digest of the key of who may change it
@@ -39,7 +39,7 @@ class Row:
     summary: dict[str, Any] | None
     status: str
     stage: str
-    message: Sentence
+    message: Message
     trace: str
     owner: str
     ticket: int
@@ -54,7 +54,7 @@ class Row:
     example: bool = False
 
 
-class Reader:
+class RunQueries:
     """Queries over one connection, shared by threads under a lock; a query takes a fraction of a millisecond."""
 
     def __init__(self, connection: sqlite3.Connection, example: bool):
@@ -66,38 +66,38 @@ class Reader:
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._connection.execute(sql, [whole_letters(value) for value in values]).fetchall()
+            return self._connection.execute(sql, [replace_surrogates(value) for value in values]).fetchall()
 
-    def _runs(self, where: str, values: Sequence[Any]) -> list[Row]:
-        columns = [*(name for name in Row.__dataclass_fields__ if name != "example"), "made"]
+    def _runs(self, where: str, values: Sequence[Any]) -> list[RunRecord]:
+        columns = [*(name for name in RunRecord.__dataclass_fields__ if name != "example"), "made"]
         return [self._row(dict(zip(columns, found, strict=True)))
                 for found in self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)]  # fmt: skip
 
-    def _row(self, values: dict[str, Any]) -> Row:
+    def _row(self, values: dict[str, Any]) -> RunRecord:
         summary, said = values["summary"], values.pop("made")
-        values["message"] = sentence(values["message"], json.loads(said) if said else None)
+        values["message"] = restore_message(values["message"], json.loads(said) if said else None)
         values |= {"config": json.loads(values["config"]), "summary": json.loads(summary) if summary else None}
-        return Row(**values | {"hidden": bool(values["hidden"]), "example": self._example})
+        return RunRecord(**values | {"hidden": bool(values["hidden"]), "example": self._example})
 
-    def run(self, run: str) -> Row | None:
+    def run(self, run: str) -> RunRecord | None:
         return next(iter(self._runs("WHERE id = ?", (run,))), None)
 
-    def starting_with(self, start: str) -> list[Row]:
+    def starting_with(self, start: str) -> list[RunRecord]:
         return self._runs("WHERE substr(id, 1, ?) = ? ORDER BY created DESC", (len(start), start)) if start else []
 
-    def told(self, run: str, since: int) -> list[tuple[int, float, Event]]:
+    def timed_events(self, run: str, since: int) -> list[tuple[int, float, Event]]:
         sql = "SELECT n, time, kind, body FROM events WHERE run = ? AND n > ? ORDER BY n"
-        return [(n, at, event(kind, json.loads(body))) for n, at, kind, body in self._rows(sql, (run, since))]
+        return [(n, at, event_from(kind, json.loads(body))) for n, at, kind, body in self._rows(sql, (run, since))]
 
     def points(self, run: str, since: int) -> tuple[list[tuple[str, int, float]], int]:
         rows = self._rows("SELECT series, step, value, n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, since))
         return [(s, step, math.nan if v is None else v) for s, step, v, _ in rows], rows[-1][3] if rows else since
 
-    def list(self, limit: int, offset: int, wanted: tuple[str, list[Any]], sort: str) -> list[Row]:
+    def list(self, limit: int, offset: int, wanted: tuple[str, list[Any]], sort: str) -> list[RunRecord]:
         where, values = wanted
         key = SORTS.get(sort.removeprefix("-"))
         if key is None:
-            raise UserError(worded("Runs can't be sorted by {sort}. Choose one of: {sorts}.", sort=repr(sort),
+            raise UserError(message("Runs can't be sorted by {sort}. Choose one of: {sorts}.", sort=repr(sort),
                                    sorts=", ".join(SORTS)))  # fmt: skip
         way = "DESC" if sort.startswith("-") else "ASC"
         order = f"ORDER BY {key} IS NULL, {key} {way}, rowid {way} LIMIT ? OFFSET ?"
@@ -111,12 +111,12 @@ class Reader:
         return [task for (task,) in self._rows("SELECT DISTINCT task FROM runs WHERE hidden = 0 ORDER BY task")]
 
 
-def whole_letters(value: Any) -> Any:
+def replace_surrogates(value: Any) -> Any:
     """Half surrogates, which SQLite refuses, as question marks."""
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
-def filtered(
+def where_clause(
     status: Any, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
 ) -> tuple[str, list[Any]]:
     """The WHERE of a list of runs, and its values; see `Store.runs`."""

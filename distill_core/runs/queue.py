@@ -18,11 +18,11 @@ from filelock import FileLock, Timeout
 
 from distill_core.errors import UserError
 from distill_core.events import ENDED, Ended, Note
-from distill_core.messages import worded
+from distill_core.messages import message
 from distill_core.runs import job as runs_job
 from distill_core.runs import process_worker, worker
-from distill_core.runs.queries import Row
-from distill_core.runs.recovery import _interrupt, _life_file, _ticket, _where, is_alive, sweep
+from distill_core.runs.queries import RunRecord
+from distill_core.runs.recovery import interrupt, is_alive, life_file, queue_order, recover_orphans, stage_phrase
 from distill_core.runs.store import Store
 
 AT_ONCE = 2  # over all processes: more would only share the cores
@@ -31,25 +31,25 @@ SWEEP_SECONDS = 5.0
 STOP_SECONDS = 20.0  # of silence after a stop before the worker is ended
 
 
-class Jobs:
+class RunQueue:
     """Runs what this process queues. With `adopt` also what dead processes left: the app's way."""
 
     def __init__(
         self, store: Store, *, adopt: bool = False, target: str = runs_job.PIPELINE, thread: bool | None = None
     ):
         self.store, self.adopt, self._target = store, adopt, target
-        self._thread_mode = threaded() if thread is None else thread
+        self._thread_mode = uses_threads() if thread is None else thread
         self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
-        self._life = FileLock(_life_file(store, self.owner), thread_local=False)
+        self._life = FileLock(life_file(store, self.owner), thread_local=False)
         self._life.acquire(timeout=SWEEP_SECONDS)  # another process may just be looking whether it is free
         self._closing, self._wake = threading.Event(), threading.Event()
         self._supervisors: dict[str, threading.Thread] = {}
         self._workers: dict[str, runs_job.Worker] = {}
         if not self._thread_mode:
             process_worker.warm_up()
-        sweep(store, self.owner if adopt else None)  # before anyone looks, so that nobody sees what isn't so
-        self._tender = threading.Thread(target=self._tend, name="stillroom-jobs", daemon=True)
-        self._tender.start()
+        recover_orphans(store, self.owner if adopt else None)  # before anyone looks, so that nobody sees what isn't so
+        self._thread = threading.Thread(target=self._loop, name="stillroom-jobs", daemon=True)
+        self._thread.start()
         atexit.register(self.close)
 
     # ---- what the outside asks
@@ -64,23 +64,29 @@ class Jobs:
         """Queues a run that ended early again; it goes on from its last checkpoint. Raises UserError."""
         row = self.store.run(run)
         if row.status == "finished":
-            raise UserError(worded("Run {run} is finished. Start a new run with other settings instead.", run=run))
+            raise UserError(message("Run {run} is finished. Start a new run with other settings instead.", run=run))
         if row.origin:
-            raise UserError(worded("Run {run} was imported: what it would go on from stayed behind. Start one like it.",
-                                   run=run))  # fmt: skip
+            raise UserError(
+                message("Run {run} was imported: what it would go on from stayed behind. Start one like it.", run=run)
+            )
         orphan = not is_alive(self.store, row.owner)
         before = {*ENDED} - {"finished"} | ({"queued", "running", "stopping"} if orphan else set())
         fresh = {"owner": self.owner, "tries": 0, "stops": 0, "message": "", "trace": "", "ticket": None}
-        if not self.store.move(run, before, "queued", **fresh):
-            raise UserError(worded("Run {run} has not ended ({status:status}). Wait for it, or stop it first.", run=run,
-                                   status=self.store.run(run).status))  # fmt: skip
+        if not self.store.transition(run, before, "queued", **fresh):
+            raise UserError(
+                message(
+                    "Run {run} has not ended ({status:status}). Wait for it, or stop it first.",
+                    run=run,
+                    status=self.store.run(run).status,
+                )
+            )
         self.store.update(run, hidden=0)
         self._wake.set()
 
-    def take_over(self) -> None:
+    def adopt_orphans(self) -> None:
         """From now on also runs what dead processes left, beginning with what is there now."""
         self.adopt = True
-        sweep(self.store, self.owner)
+        recover_orphans(self.store, self.owner)
         self._wake.set()
 
     def close(self) -> None:
@@ -90,22 +96,22 @@ class Jobs:
         self._closing.set()
         self._wake.set()
         atexit.unregister(self.close)
-        self._tender.join(2 * runs_job.PATIENCE + 2)
+        self._thread.join(2 * runs_job.TERMINATE_TIMEOUT + 2)
         for thread in list(self._supervisors.values()):  # looked at now: the tender may have just begun one more
-            thread.join(2 * runs_job.PATIENCE + 2)
+            thread.join(2 * runs_job.TERMINATE_TIMEOUT + 2)
         self._life.release()
         with contextlib.suppress(OSError):
-            _life_file(self.store, self.owner).unlink()
+            life_file(self.store, self.owner).unlink()
 
     # ---- the background thread
 
-    def _tend(self) -> None:
+    def _loop(self) -> None:
         swept = time.monotonic()
         while not self._closing.is_set():
             self._wake.clear()
             try:
                 if time.monotonic() - swept > SWEEP_SECONDS:
-                    sweep(self.store, self.owner if self.adopt else None)
+                    recover_orphans(self.store, self.owner if self.adopt else None)
                     swept = time.monotonic()
                 self._claim()
             except Exception:  # a full disk, say: told on the console, and tried again
@@ -118,36 +124,36 @@ class Jobs:
         limit = 1 if self._thread_mode else AT_ONCE
         if len(self._supervisors) >= limit:
             return
-        for row in _queue(self.store):
+        for row in _queued_runs(self.store):
             if row.owner != self.owner or row.id in self._supervisors:
                 continue
-            if len(self._supervisors) >= limit or not (slot := _slot(self.store)):
+            if len(self._supervisors) >= limit or not (slot := _free_slot(self.store)):
                 return
-            if not self.store.move(row.id, {"queued"}, "running", owner=self.owner):
+            if not self.store.transition(row.id, {"queued"}, "running", owner=self.owner):
                 slot.release()
                 continue
             thread = threading.Thread(target=self._supervise, args=(row, slot), name=f"run-{row.id}", daemon=True)
             self._supervisors[row.id] = thread
             thread.start()
 
-    def _supervise(self, row: Row, slot: FileLock) -> None:
+    def _supervise(self, row: RunRecord, slot: FileLock) -> None:
         try:
             if row.started:
-                self.store.append(row.id, [Note(worded("Resumed."))])
+                self.store.append(row.id, [Note(message("Resumed."))])
             folder, home = self.store.folder(row.id), self.store.home
             job = runs_job.Job(row.id, row.config, folder, home / "cache", self._target, home)
             self._workers[row.id] = worker.start(job, self._thread_mode)
             self._watch(row, self._workers[row.id])
         except Exception as error:
-            message = worded("Stillroom could not run this ({what}).", what=f"{type(error).__name__}: {error}")
+            sentence = message("Stillroom could not run this ({what}).", what=f"{type(error).__name__}: {error}")
             with contextlib.suppress(Exception):
-                self.store.append(row.id, [Ended("failed", message, traceback.format_exc())])
+                self.store.append(row.id, [Ended("failed", sentence, traceback.format_exc())])
         finally:
             self._workers.pop(row.id, None)
             slot.release()
             self._wake.set()
 
-    def _watch(self, row: Row, running: runs_job.Worker) -> None:
+    def _watch(self, row: RunRecord, running: runs_job.Worker) -> None:
         """Hears the worker to its end, and settles what became of the run."""
         ended, stops, looked = False, 0, 0.0
         heard = time.monotonic()
@@ -174,49 +180,49 @@ class Jobs:
             running.kill()
             raise
         if not ended:
-            self._settle(row, running.how_it_died)
+            self._finalize(row, running.exit_reason)
 
-    def _settle(self, row: Row, how: str) -> None:
+    def _finalize(self, row: RunRecord, how: str) -> None:
         """A worker went without a last word."""
         now = self.store.run(row.id)
         if now.status == "stopping":
-            said = worded("Ended at once{where}; what was on disk is kept.", where=_where(now))
+            said = message("Ended at once{where}; what was on disk is kept.", where=stage_phrase(now))
             self.store.append(row.id, [Ended("stopped", said)])
         elif self._closing.is_set():
-            said = worded("The app was closed{where}; the run is interrupted.", where=_where(now))
+            said = message("The app was closed{where}; the run is interrupted.", where=stage_phrase(now))
             self.store.append(row.id, [Note(said, "warning")])
             # Closing is no fault of the run, so it costs none of its tries.
-            self.store.move(row.id, {"running"}, "interrupted", tries=0, message=said)
+            self.store.transition(row.id, {"running"}, "interrupted", tries=0, message=said)
         else:
-            said = worded("The worker died{where} ({how}); the run is interrupted.",
-                          where=_where(now), how=how)  # fmt: skip
-            _interrupt(self.store, now, said, self.owner)
+            said = message("The worker died{where} ({how}); the run is interrupted.",
+                          where=stage_phrase(now), how=how)  # fmt: skip
+            interrupt(self.store, now, said, self.owner)
 
 
-def threaded() -> bool:
+def uses_threads() -> bool:
     """Whether no process can be had here and runs compute in a thread."""
     return os.environ.get("STILLROOM_WORKER") == "thread"
 
 
-def place(store: Store, run: str) -> int | None:
+def queue_place(store: Store, run: str) -> int | None:
     """The run's place in the queue, counted from 1 over all processes; None when it isn't queued."""
-    for number, row in enumerate(_queue(store), 1):
+    for number, row in enumerate(_queued_runs(store), 1):
         if row.id == run:
             return number
     return None
 
 
-def _queue(store: Store) -> list[Row]:
-    return sorted(store.runs(10_000, status="queued"), key=_ticket)
+def _queued_runs(store: Store) -> list[RunRecord]:
+    return sorted(store.runs(10_000, status="queued"), key=queue_order)
 
 
-def _slots(store: Store) -> Iterator[Path]:
+def _slot_files(store: Store) -> Iterator[Path]:
     yield from (store.home / "locks" / f"slot-{number}" for number in range(AT_ONCE))
 
 
-def _slot(store: Store) -> FileLock | None:
+def _free_slot(store: Store) -> FileLock | None:
     """One of the slots, held, or None when all runs that may run are running."""
-    for file in _slots(store):
+    for file in _slot_files(store):
         lock = FileLock(file, thread_local=False)
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)

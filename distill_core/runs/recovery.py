@@ -6,8 +6,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from distill_core.events import Ended, Note
-from distill_core.messages import Sentence, worded
-from distill_core.runs.queries import Row
+from distill_core.messages import Message, message
+from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
 
 TRIES = 3  # automatic resumes of one run
@@ -16,44 +16,44 @@ TRIES = 3  # automatic resumes of one run
 # ---- what any process can tell
 
 
-def sweep(store: Store, adopter: str | None = None) -> None:
+def recover_orphans(store: Store, adopter: str | None = None) -> None:
     """Tells the truth about runs whose owner is dead: running becomes interrupted, stopping becomes stopped. With an
     `adopter` such runs are queued again for it, in their old order, unless they used up their tries."""
-    for row in sorted(store.runs(10_000, status=("running", "stopping", "queued", "interrupted")), key=_ticket):
+    for row in sorted(store.runs(10_000, status=("running", "stopping", "queued", "interrupted")), key=queue_order):
         if row.owner == adopter or is_alive(store, row.owner):
             continue
         if row.status == "stopping":
             store.append(
                 row.id,
-                [Ended("stopped", worded("The app died while the run was stopping; what was on disk is kept."))],
+                [Ended("stopped", message("The app died while the run was stopping; what was on disk is kept."))],
             )
         elif row.status == "running":
-            said = worded("The app died{where}; the run is interrupted.", where=_where(row))
-            _interrupt(store, row, said, adopter)
+            said = message("The app died{where}; the run is interrupted.", where=stage_phrase(row))
+            interrupt(store, row, said, adopter)
         elif adopter and row.status == "queued":
-            store.move(row.id, {"queued"}, "queued", owner=adopter)
+            store.transition(row.id, {"queued"}, "queued", owner=adopter)
         elif adopter and row.tries < TRIES and not row.origin:
-            store.move(row.id, {"interrupted"}, "queued", owner=adopter, tries=row.tries + 1, message="")
+            store.transition(row.id, {"interrupted"}, "queued", owner=adopter, tries=row.tries + 1, message="")
     for file in (store.home / "locks").glob("owner-*"):
         is_alive(store, file.name.removeprefix("owner-"))  # removes the files of the dead
 
 
-def _where(row: Row) -> str:
-    return worded(" in the stage '{name:stage}'", name=row.stage) if row.stage else ""
+def stage_phrase(row: RunRecord) -> str:
+    return message(" in the stage '{name:stage}'", name=row.stage) if row.stage else ""
 
 
-def _interrupt(store: Store, row: Row, said: Sentence, owner: str | None) -> None:
+def interrupt(store: Store, row: RunRecord, said: Message, owner: str | None) -> None:
     """Tells a run as interrupted, and queues it again where there is an owner to run it and it has tries left."""
     if owner and row.tries < TRIES:
-        if store.move(row.id, {"running"}, "queued", owner=owner, tries=row.tries + 1):
-            store.append(row.id, [Note(worded("{what} It resumes by itself.", what=said), "warning")])
-    elif store.move(row.id, {"running"}, "interrupted", message=said):
+        if store.transition(row.id, {"running"}, "queued", owner=owner, tries=row.tries + 1):
+            store.append(row.id, [Note(message("{what} It resumes by itself.", what=said), "warning")])
+    elif store.transition(row.id, {"running"}, "interrupted", message=said):
         store.append(row.id, [Note(said, "warning")])
 
 
 def is_alive(store: Store, owner: str) -> bool:
     """Whether the process that owns a run lives. Asks the kernel, through a lock, not a pid or a clock."""
-    file = _life_file(store, owner)
+    file = life_file(store, owner)
     if not owner or not file.exists():
         return False
     lock = FileLock(file, thread_local=False)
@@ -67,9 +67,9 @@ def is_alive(store: Store, owner: str) -> bool:
     return False
 
 
-def _ticket(row: Row) -> int:
+def queue_order(row: RunRecord) -> int:
     return row.ticket
 
 
-def _life_file(store: Store, owner: str) -> Path:
+def life_file(store: Store, owner: str) -> Path:
     return store.home / "locks" / f"owner-{owner}"

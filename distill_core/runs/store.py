@@ -1,6 +1,6 @@
 """The store: every run, what it said and its curves, in one SQLite file under a per-user folder.
 
-Only this file and `reader` know SQLite. Knows nothing of workers, models or pages. One writing connection a process,
+Only this file and `queries` know SQLite. Knows nothing of workers, models or pages. One writing connection a process,
 WAL, and a file lock around each batch of writes: the SQLite that many Pythons ship (before 3.51.3) can corrupt a file
 when two processes write and checkpoint at once. Reading goes through a second, read-only connection and waits for
 nobody.
@@ -25,12 +25,12 @@ from sqlite_utils import Database
 from distill_core.environment import home
 from distill_core.errors import UnknownRun, UserError
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
-from distill_core.messages import made, refusal, worded
-from distill_core.runs.examples import _load_examples
+from distill_core.messages import message, message_data, os_error_reason
+from distill_core.runs.examples import load_examples
 from distill_core.runs.migrations import migrations
-from distill_core.runs.queries import Reader, Row, filtered, whole_letters
+from distill_core.runs.queries import RunQueries, RunRecord, replace_surrogates, where_clause
 
-NEVER = worded("Stopped before it began.")
+NEVER_BEGAN = message("Stopped before it began.")
 BUSY_SECONDS = 30
 
 
@@ -52,14 +52,14 @@ class Store:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._open()
         except OSError as error:
-            raise UserError(worded(
+            raise UserError(message(
                 "The folder {folder} can't hold the runs ({why}). Set STILLROOM_HOME to a folder that you may write "
-                "to.", folder=str(self.home), why=refusal(error))) from error  # fmt: skip
+                "to.", folder=str(self.home), why=os_error_reason(error))) from error  # fmt: skip
         except sqlite3.DatabaseError as error:
-            raise UserError(worded(
+            raise UserError(message(
                 "{file} can't be read as a store of runs ({why}). Move it away or set STILLROOM_HOME.",
                 file=str(self.path), why=str(error))) from error  # fmt: skip
-        self._examples: Reader | None = None
+        self._examples: RunQueries | None = None
 
     def _open(self) -> None:
         with self._lock, self._file_lock:
@@ -70,7 +70,7 @@ class Store:
                 self._db = Database(connection)
                 migrations.apply(self._db)
                 uri = f"file:{quote(self.path.as_posix())}?mode=ro"
-                self._reader = Reader(
+                self._reader = RunQueries(
                     sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False), example=False
                 )
             except BaseException:
@@ -102,14 +102,14 @@ class Store:
 
     def create(self, config: dict[str, Any], owner: str = "", name: str = "") -> str:
         """A new queued run; its id. `config` is Config.model_dump() or what differs from the defaults."""
-        run = new_id()
+        run = new_run_id()
         with self._writing() as db:
             row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
             ticket = self._next_ticket()
             db["runs"].insert({**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()})
         return run
 
-    def take_in(
+    def import_run(
         self,
         row: dict[str, Any],
         events: Iterable[tuple[float, Event]],
@@ -121,12 +121,12 @@ class Store:
             raise ValueError(f"a run that is {row['status']} can't be taken in")
         run, summary = row["id"], row.get("summary")
         kept = {**row, "config": _json(row["config"]), "summary": _json(summary) if summary else None}
-        kept["made"] = _made(row.get("message", ""))
+        kept["made"] = _message_json(row.get("message", ""))
         said = [
             {"run": run, "time": when, "kind": e.kind, "about": getattr(e, "stage", ""), "body": _json(e.body())}
             for when, e in events
         ]
-        drawn = [{"run": run, "series": s, "step": step, "value": _number(value)} for s, step, value in points]
+        drawn = [{"run": run, "series": s, "step": step, "value": _null_if_nan(value)} for s, step, value in points]
         with self._writing() as db:
             if self._reader.run(run) or self.examples.run(run):
                 raise ValueError(f"there is a run {run} already")
@@ -134,24 +134,24 @@ class Store:
             db["events"].insert_all(said)
             db["points"].insert_all(drawn, ignore=True)
 
-    def run(self, run: str) -> Row:
+    def run(self, run: str) -> RunRecord:
         """The run with that id, an example's included. Raises UnknownRun."""
         row = self._reader.run(run) or self.examples.run(run)
         if row is None:
-            raise UnknownRun(worded("There is no run {run}. `runs` lists those that there are.", run=repr(run)))
+            raise UnknownRun(message("There is no run {run}. `runs` lists those that there are.", run=repr(run)))
         return row
 
-    def find(self, start: str) -> Row:
+    def find(self, start: str) -> RunRecord:
         """The run whose id begins with `start`; "last" is the newest. Raises UnknownRun, naming those that fit."""
         if start == "last":
             newest = self.runs(limit=1)
             if not newest:
-                raise UnknownRun(worded("There is no run yet. `demo` makes one in a minute."))
+                raise UnknownRun(message("There is no run yet. `demo` makes one in a minute."))
             return newest[0]
         found = self._reader.starting_with(start) or self.examples.starting_with(start)
         if len(found) > 1 and start not in (row.id for row in found):
             names = ", ".join(row.id for row in found[:4])
-            raise UnknownRun(worded("Several runs begin with {start}: {names}. Give more of the id.",
+            raise UnknownRun(message("Several runs begin with {start}: {names}. Give more of the id.",
                                     start=repr(start), names=names))  # fmt: skip
         return next((row for row in found if row.id == start), found[0]) if found else self.run(start)
 
@@ -162,9 +162,9 @@ class Store:
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
         self._own(run)
         with self._writing() as db:
-            db["runs"].update(run, {name: whole_letters(value) for name, value in columns.items()})
+            db["runs"].update(run, {name: replace_surrogates(value) for name, value in columns.items()})
 
-    def move(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
+    def transition(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
         """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
         moves besides an Ended event, so that of two who ask at once one wins. A move to "queued" keeps the run's
         place unless `ticket=None` asks for a new one at the end."""
@@ -178,7 +178,7 @@ class Store:
                 columns.setdefault("started", time.time())
             columns.setdefault("ended", time.time() if status in ENDED else None)
             if "message" in columns:
-                columns["made"] = _made(columns["message"])
+                columns["made"] = _message_json(columns["message"])
             names = ", ".join(f"{name} = ?" for name in columns)
             marks = ", ".join("?" * len(before))
             sql = f"UPDATE runs SET status = ?, {names} WHERE id = ? AND status IN ({marks})"
@@ -194,7 +194,7 @@ class Store:
             db.execute(
                 "UPDATE runs SET status = 'stopped', ended = ?, message = ?, made = ? "
                 "WHERE id = ? AND status = 'queued'",
-                (time.time(), NEVER, _made(NEVER), run),
+                (time.time(), NEVER_BEGAN, _message_json(NEVER_BEGAN), run),
             )
             return str(next(db.execute("SELECT status FROM runs WHERE id = ?", (run,)))[0])
 
@@ -204,10 +204,10 @@ class Store:
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
-    def _own(self, run: str) -> Row:
+    def _own(self, run: str) -> RunRecord:
         row = self.run(run)
         if row.example:
-            raise UserError(worded(
+            raise UserError(message(
                 "Run {run} is an example and can't be changed. Start a run of your own like it instead.",
                 run=run))  # fmt: skip
         return row
@@ -227,7 +227,7 @@ class Store:
             return
         now = time.time()
         points = [
-            {"run": run, "series": e.series, "step": e.step, "value": _number(e.value)}
+            {"run": run, "series": e.series, "step": e.step, "value": _null_if_nan(e.value)}
             for e in events
             if isinstance(e, Point)
         ]
@@ -263,11 +263,11 @@ class Store:
 
     def events(self, run: str, since: int = 0) -> list[tuple[int, Event]]:
         """(number, event) of all that the run said after number `since`, points excepted."""
-        return [(number, event) for number, _, event in self.told(run, since)]
+        return [(number, event) for number, _, event in self.timed_events(run, since)]
 
-    def told(self, run: str, since: int = 0) -> list[tuple[int, float, Event]]:
+    def timed_events(self, run: str, since: int = 0) -> list[tuple[int, float, Event]]:
         """`events` with the time at which each was kept, in seconds since 1970."""
-        return self._reader.told(run, since) or self.examples.told(run, since)
+        return self._reader.timed_events(run, since) or self.examples.timed_events(run, since)
 
     def points(self, run: str, since: int = 0) -> tuple[list[tuple[str, int, float]], int]:
         """(series, step, value) of the points after cursor `since`, and the next cursor. NaN comes back as NaN."""
@@ -288,12 +288,12 @@ class Store:
         examples: bool = False,
         hidden: bool = False,
         ids: Sequence[str] | None = None,
-    ) -> list[Row]:
+    ) -> list[RunRecord]:
         """One page of runs. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
         and config; `examples` lists the shipped examples instead, `hidden` the deleted ones; `ids` looks only among
         those. Raises UserError."""
         reader = self.examples if examples else self._reader
-        return reader.list(limit, offset, filtered(status, task, search, hidden, ids), sort)
+        return reader.list(limit, offset, where_clause(status, task, search, hidden, ids), sort)
 
     def count(
         self,
@@ -305,22 +305,22 @@ class Store:
         ids: Sequence[str] | None = None,
     ) -> int:
         """How many runs `runs` would page through."""
-        return (self.examples if examples else self._reader).count(filtered(status, task, search, False, ids))
+        return (self.examples if examples else self._reader).count(where_clause(status, task, search, False, ids))
 
     def tasks(self) -> list[str]:
         """The tasks of all runs, in the order of the alphabet."""
         return self._reader.tasks()
 
     @property
-    def examples(self) -> "Reader":
+    def examples(self) -> "RunQueries":
         """The shipped examples, copied into memory and migrated: the file itself is never written."""
         if self._examples is None:
             with self._lock:
-                self._examples = self._examples or _load_examples()
+                self._examples = self._examples or load_examples()
         return self._examples
 
 
-def new_id() -> str:
+def new_run_id() -> str:
     """A run's id: 128 random bits, for on a public host it is the key to the run."""
     run = secrets.token_urlsafe(16)
     while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
@@ -328,14 +328,14 @@ def new_id() -> str:
     return run
 
 
-def _number(value: float) -> float | None:
+def _null_if_nan(value: float) -> float | None:
     """SQLite has no NaN: it is kept as NULL, and read back as NaN."""
     return None if math.isnan(value) else float(value)
 
 
-def _made(message: str) -> str | None:
+def _message_json(message: str) -> str | None:
     """What a message was made of, as the column has it."""
-    said = made(message)
+    said = message_data(message)
     return said and _json(said)
 
 

@@ -8,8 +8,8 @@ import threading
 import time
 
 from distill_core.events import Event
-from distill_core.messages import worded
-from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, NAME, PATIENCE, Job, perform
+from distill_core.messages import message
+from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
 
 # ---- a thread
 
@@ -18,15 +18,15 @@ class _Abandoned(BaseException):
     """Raised in a thread that was killed, at the next thing it says."""
 
 
-class _ThreadWorker:
+class ThreadWorker:
     """Where no process can be had. It can't be killed between two events, shares torch's generator, and slows the
-    page; so `jobs` runs one at a time."""
+    page; so `queue` runs one at a time."""
 
     def __init__(self, job: Job):
         self._said: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop, self._abandoned, self._over = threading.Event(), threading.Event(), threading.Event()
-        self.how_it_died = worded("the thread was left")
-        self._thread = threading.Thread(target=self._run, args=(job,), name=f"{NAME}{job.run}", daemon=True)
+        self.exit_reason = message("the thread was left")
+        self._thread = threading.Thread(target=self._run, args=(job,), name=f"{PROCESS_PREFIX}{job.run}", daemon=True)
         self._thread.start()
 
     def _run(self, job: Job) -> None:
@@ -37,7 +37,7 @@ class _ThreadWorker:
         interval = sys.getswitchinterval()
         sys.setswitchinterval(0.0005)  # many tiny operations hold the interpreter otherwise, and the page with it
         try:
-            perform(job, self._say, self._stop.is_set)
+            run_job(job, self._say, self._stop.is_set)
         except _Abandoned:
             pass
         finally:
@@ -67,4 +67,4 @@ class _ThreadWorker:
     def kill(self) -> None:
         self._stop.set()
         self._abandoned.set()
-        self._thread.join(PATIENCE)
+        self._thread.join(TERMINATE_TIMEOUT)

@@ -4,10 +4,10 @@ Knows nothing of the store. A worker is made by `start`, heard with `receive`, a
 """
 
 from distill_core.runs.job import Job, Worker
-from distill_core.runs.process_worker import _ProcessWorker
-from distill_core.runs.thread_worker import _ThreadWorker
+from distill_core.runs.process_worker import ProcessWorker
+from distill_core.runs.thread_worker import ThreadWorker
 
 
 def start(job: Job, thread: bool) -> Worker:
     """Starts the run and returns while it works."""
-    return _ThreadWorker(job) if thread else _ProcessWorker(job)
+    return ThreadWorker(job) if thread else ProcessWorker(job)

@@ -15,9 +15,9 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from distill_core import tokenization
 from distill_core.config.schema import Config
-from distill_core.registry import STUDENTS, VECTORS
+from distill_core.registry import EMBEDDINGS, STUDENTS
 from distill_core.student import persistence, vocabulary
-from distill_core.student.batching import logits, pad
+from distill_core.student.batching import pad, predict_logits
 from distill_core.student.model import Student
 from distill_core.student.predictor import Predictor
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 # Of a reading's states: the last of each direction (the backward one stands at the first piece), each unit's highest.
-PARTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+POOLINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ahead": lambda ahead, back: ahead[-1],
     "back": lambda ahead, back: back[0],
     "ahead_max": lambda ahead, back: ahead.amax(0),
@@ -35,7 +35,7 @@ PARTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
-class Piece:
+class SubwordReading:
     """What stands in the text, and the vocabulary's entry that it is read as: "[UNK]" where it is not known."""
 
     text: str
@@ -43,12 +43,12 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Side:
+class SentenceActivations:
     """One sentence. `ahead` and `back` (pieces, units) are the states of the two readings in the order of the text,
     None where the encoder has no such states; `vector` (outputs,) is what the encoder hands on. `made` names its parts
     of `units` numbers each, as PARTS does; () where it is made otherwise."""
 
-    pieces: list[Piece]
+    pieces: list[SubwordReading]
     ahead: Tensor | None
     back: Tensor | None
     vector: Tensor
@@ -56,18 +56,18 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Activations:
     """One text read. `joined` is what the head is given, `fc` its hidden layer after ReLU, `logits` (labels,) the
-    answer; `so_far` (pieces, labels) holds the logits had the text ended at each piece, None for a pair."""
+    answer; `prefix_logits` (pieces, labels) holds the logits had the text ended at each piece, None for a pair."""
 
-    sides: list[Side]
+    sides: list[SentenceActivations]
     joined: Tensor
     fc: Tensor
     logits: Tensor
-    so_far: Tensor | None
+    prefix_logits: Tensor | None
 
 
-def read(student: Predictor, row: Sequence[str]) -> Reading:
+def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
     """The student's reading of one sentence or of the two of a pair."""
     model = student.model
     states: list[tuple[str, bool, Any]] = []
@@ -107,11 +107,13 @@ def read(student: Predictor, row: Sequence[str]) -> Reading:
         for hook in hooks:
             hook.remove()
     told = [_side(student, sentence, *side) for sentence, side in zip(row, sides, strict=True)]
-    return Reading(told, heard["joined"], heard["fc"], found, _so_far(student, row[0]) if len(row) == 1 else None)
+    return Activations(
+        told, heard["joined"], heard["fc"], found, _prefix_logits(student, row[0]) if len(row) == 1 else None
+    )
 
 
-def told(reading: Reading, temperature: float = 1.0, digits: int = 4) -> dict[str, Any]:
-    """A reading as plain lists, rounded: what a page can be sent. The `temperature` divides the logits of `so_far`,
+def to_dict(reading: Activations, temperature: float = 1.0, digits: int = 4) -> dict[str, Any]:
+    """A reading as plain lists, rounded: what a page can be sent. The `temperature` divides the `prefix_logits`,
     which become probabilities."""
 
     def plain(value: Tensor | None) -> Any:
@@ -127,18 +129,18 @@ def told(reading: Reading, temperature: float = 1.0, digits: int = 4) -> dict[st
         }
         for side in reading.sides
     ]
-    so_far = None if reading.so_far is None else plain(torch.softmax(reading.so_far / temperature, 1))
+    so_far = None if reading.prefix_logits is None else plain(torch.softmax(reading.prefix_logits / temperature, 1))
     rest = {name: plain(getattr(reading, name)) for name in ("joined", "fc", "logits")}
     return {"sides": sides, "so_far": so_far, **rest}
 
 
-def untrained(teacher: "Teacher", texts: Sequence[tuple[str, ...]], pair: bool, config: Config) -> Predictor:
+def untrained_predictor(teacher: "Teacher", texts: Sequence[tuple[str, ...]], pair: bool, config: Config) -> Predictor:
     """A student of the config's shape with the vocabulary of `texts`, before any training."""
     sentences = [side for row in texts for side in row]
-    pieces = teacher.pieces() if config.vocabulary == "pieces" else None
-    words = vocabulary.build(config.vocabulary, sentences, pieces, teacher.mask_token)
+    pieces = teacher.subword_tokenizer() if config.vocabulary == "pieces" else None
+    words = vocabulary.build_vocabulary(config.vocabulary, sentences, pieces, teacher.mask_token)
     generator = torch.Generator().manual_seed(config.seed)
-    vectors = VECTORS.get(config.vectors).make(words, teacher, config.width, config, generator)
+    vectors = EMBEDDINGS.get(config.vectors).make(words, teacher, config.width, config, generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = Student(
@@ -148,17 +150,19 @@ def untrained(teacher: "Teacher", texts: Sequence[tuple[str, ...]], pair: bool, 
     return Predictor(model, words, persistence.settings(config, teacher.labels, pair, vectors))
 
 
-def _side(student: Predictor, sentence: str, states: list[tuple[str, bool, Any]], vector: Tensor) -> Side:
+def _side(
+    student: Predictor, sentence: str, states: list[tuple[str, bool, Any]], vector: Tensor
+) -> SentenceActivations:
     pieces = _pieces(student, sentence)
     ahead, back = _directions(states)
-    return Side(pieces, ahead, back, vector, _made(ahead, back, vector))
+    return SentenceActivations(pieces, ahead, back, vector, _pooling_names(ahead, back, vector))
 
 
-def _made(ahead: Tensor | None, back: Tensor | None, vector: Tensor) -> tuple[str, ...]:
+def _pooling_names(ahead: Tensor | None, back: Tensor | None, vector: Tensor) -> tuple[str, ...]:
     """What the vector is joined of, found by looking."""
     if ahead is None or back is None or len(vector) % ahead.shape[1]:
         return ()
-    known = {name: part(ahead, back) for name, part in PARTS.items()}
+    known = {name: part(ahead, back) for name, part in POOLINGS.items()}
     names = [
         next((name for name, part in known.items() if torch.equal(part, chunk)), "")
         for chunk in vector.split(ahead.shape[1])
@@ -183,7 +187,7 @@ def _unpacked(out: Tensor | PackedSequence) -> Tensor:
     return (pad_packed_sequence(out, batch_first=True)[0] if isinstance(out, PackedSequence) else out)[0]
 
 
-def _pieces(student: Predictor, sentence: str) -> list[Piece]:
+def _pieces(student: Predictor, sentence: str) -> list[SubwordReading]:
     words = student.vocabulary
     rows = words.ids([sentence], student.settings["max_tokens"])[0]
     valid = sentence.encode("utf-8", "replace").decode("utf-8").replace(tokenization.MASK, words.mask_token)
@@ -192,13 +196,13 @@ def _pieces(student: Predictor, sentence: str) -> list[Piece]:
         valid[start:end].strip() or token for (start, end), token in zip(encoded.offsets, encoded.tokens, strict=True)
     ]
     return [
-        Piece(span, words.entries[row]) for span, row in zip(spans or [sentence], rows, strict=False)
+        SubwordReading(span, words.entries[row]) for span, row in zip(spans or [sentence], rows, strict=False)
     ]  # cut, or none known
 
 
-def _so_far(student: Predictor, sentence: str) -> Tensor:
+def _prefix_logits(student: Predictor, sentence: str) -> Tensor:
     ids = student.vocabulary.ids([sentence], student.settings["max_tokens"])[0]
-    return logits(student.model, [pad([ids[:end] for end in range(1, len(ids) + 1)])])
+    return predict_logits(student.model, [pad([ids[:end] for end in range(1, len(ids) + 1)])])
 
 
 def _rounded(value: Any, digits: int) -> Any:

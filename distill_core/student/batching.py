@@ -13,16 +13,16 @@ def pad(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     return matrix, lengths
 
 
-def take(sides: Sides, rows: Tensor, device: str = "cpu") -> Sides:
+def take_rows(sides: Sides, rows: Tensor, device: str = "cpu") -> Sides:
     """The chosen rows of each side, no wider than the longest of them."""
     chosen = [(ids[rows], lengths[rows]) for ids, lengths in sides]
     return [(ids[:, : int(lengths.max())].to(device), lengths) for ids, lengths in chosen]
 
 
 @torch.inference_mode()
-def logits(model: nn.Module, sides: Sides, batch: int = 256, device: str = "cpu") -> Tensor:
+def predict_logits(model: nn.Module, sides: Sides, batch: int = 256, device: str = "cpu") -> Tensor:
     """Logits (rows, labels) float32 on the CPU, in the order of the rows; rows of like length go together."""
     model.eval()
     order = torch.argsort(sum(lengths for _, lengths in sides), stable=True)
-    found = torch.cat([model(take(sides, rows, device)).float().cpu() for rows in order.split(batch)])
+    found = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in order.split(batch)])
     return torch.empty_like(found).index_copy_(0, order, found)

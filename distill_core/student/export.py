@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.errors import DataError
-from distill_core.messages import refusal, worded
+from distill_core.messages import message, os_error_reason
 from distill_core.registry import STUDENTS
 from distill_core.student import batching, model_card
 from distill_core.student.model import Student
@@ -22,7 +22,7 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
     folder = Path(folder)
     try:
         if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file())):
-            raise DataError(worded("{folder} already holds something else. Name a new or an empty folder.",
+            raise DataError(message("{folder} already holds something else. Name a new or an empty folder.",
                                    folder=str(folder)))  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(student).iterdir():
@@ -30,11 +30,11 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
                 shutil.copyfile(file, folder / file.name)
         (folder / "predict.py").write_text(_program(predictor.settings["student"]), encoding="utf-8")
         (folder / "README.md").write_text(
-            model_card.written(report, predictor.labels, predictor.settings), encoding="utf-8"
+            model_card.render(report, predictor.labels, predictor.settings), encoding="utf-8"
         )
     except OSError as error:
-        raise DataError(worded("The student can't be written to {folder} ({why}). Name a folder you may write to.",
-                               folder=str(folder), why=refusal(error))) from error  # fmt: skip
+        raise DataError(message("The student can't be written to {folder} ({why}). Name a folder you may write to.",
+                               folder=str(folder), why=os_error_reason(error))) from error  # fmt: skip
     return folder
 
 

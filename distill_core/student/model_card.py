@@ -12,7 +12,7 @@ from distill_core.evaluation import diagnostics
 from distill_core.messages import METRIC_NAMES, percent
 
 
-def written(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
+def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
     """The card as Markdown, from the run's `report` and what student.json says."""
     summary = report.get("summary", {})
     metric = report.get("metric") or "accuracy"
@@ -31,7 +31,7 @@ def written(report: dict[str, Any], labels: Sequence[str], settings: dict[str, A
         else "Not scored yet: the run had not come to its comparison."
     )
     if report.get("tests_read"):
-        scored += " " + diagnostics.readings(report["tests_read"])
+        scored += " " + diagnostics.describe_uses(report["tests_read"])
     comes_to = "".join(f"\n- {sentence}" for _, sentence in report.get("verdict") or ())
     return f"""---
 library_name: stillroom

@@ -17,7 +17,7 @@ def nearest(vocabulary: Vocabulary, teacher: "Teacher") -> list[tuple[int, int]]
     """(token id, row) for each of the teacher's pieces that `vocabulary` (of pieces) has no row for: the row whose
     vector in the teacher's table has the highest cosine. Special tokens have none."""
     kept = [(row, token) for row, token in enumerate(vocabulary.teacher_ids) if row > vocabulary.mask and token >= 0]
-    table = normalize(teacher.input_table())
+    table = normalize(teacher.input_embeddings())
     known = set(teacher.tokenizer.all_special_ids) | set(vocabulary.teacher_ids)
     others = torch.tensor([token for token in range(len(table)) if token not in known], dtype=torch.long)
     if not kept or not len(others):

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from safetensors.torch import save as serialised
 
-from distill_core.cache import write_whole
+from distill_core.cache import write_atomic
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
-from distill_core.messages import worded
+from distill_core.messages import message
 from distill_core.registry import STUDENTS
 from distill_core.student.predictor import Predictor
 
@@ -30,23 +30,23 @@ def save(predictor: Predictor, folder: Path) -> None:
     run replaces the weights in one move, so that whoever reads meanwhile finds one student or the other."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous().cpu() for name, value in predictor.model.state_dict().items()}
-    write_whole(folder / WEIGHTS, serialised(weights))
+    write_atomic(folder / WEIGHTS, serialised(weights))
     if not (folder / SETTINGS).is_file():
         predictor.vocabulary.save(folder)
-    write_whole(folder / SETTINGS, json.dumps(predictor.settings, ensure_ascii=False, indent=1).encode())
+    write_atomic(folder / SETTINGS, json.dumps(predictor.settings, ensure_ascii=False, indent=1).encode())
 
 
 def calibrate(folder: Path, temperature: float) -> None:
     """Have the student in `folder` divide its logits by `temperature` before it speaks of probabilities."""
     kept = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"temperature": temperature}
-    write_whole(folder / SETTINGS, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+    write_atomic(folder / SETTINGS, json.dumps(kept, ensure_ascii=False, indent=1).encode())
 
 
 def load(folder: Path) -> Predictor:
     """The student in `folder`. Raises DataError where there is none."""
     folder = Path(folder)
     if not (folder / SETTINGS).is_file():
-        raise DataError(worded("There is no student in {folder}: it has no {file}. Give the folder that export wrote.",
+        raise DataError(message("There is no student in {folder}: it has no {file}. Give the folder that export wrote.",
                                folder=str(folder), file=SETTINGS))  # fmt: skip
     name = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["student"]
     return Predictor.load(folder, STUDENTS.get(name).Encoder)

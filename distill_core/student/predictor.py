@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from distill_core.student.batching import logits, pad
+from distill_core.student.batching import pad, predict_logits
 from distill_core.student.model import Student
 from distill_core.student.vocabulary import Vocabulary
 
@@ -53,7 +53,7 @@ class Predictor:
     def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
         """Logits (rows, labels) of rows of one or two sentences."""
         sides = [pad(self.vocabulary.ids(side, self.settings["max_tokens"])) for side in zip(*rows, strict=True)]
-        return logits(self.model, sides)
+        return predict_logits(self.model, sides)
 
     @classmethod
     def load(cls, folder: Path, encoder: type[nn.Module]) -> "Predictor":

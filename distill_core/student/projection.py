@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 from distill_core.student.vocabulary import Vocabulary
-from distill_core.tokenization import plain
+from distill_core.tokenization import without_truncation
 
 if TYPE_CHECKING:
     from distill_core.teacher.model import Teacher
 
 SCALE = 0.15
 RANDOM = 0.1
-Say = Callable[[Sentence], None]  # takes a sentence for the run's log
+Report = Callable[[Message], None]  # takes a sentence for the run's log
 
 
-def silent(sentence: Sentence) -> None:
+def report_nothing(sentence: Message) -> None:
     """The Say that says nothing."""
 
 
 def teacher_pieces(vocabulary: Vocabulary, teacher: "Teacher") -> list[list[int]]:
     """Each row's ids in the teacher's table: one for a piece, several for a word, none for the padding. The mask and
     unknown rows are the teacher's own mask and unknown pieces where it has them."""
-    pieces = plain(teacher.pieces())
+    pieces = without_truncation(teacher.subword_tokenizer())
     found = [[token] if token >= 0 else [] for token in vocabulary.teacher_ids]
     found[vocabulary.pad] = []
     unknown = (getattr(pieces.model, "unk_token", None), "[UNK]", "<unk>")
@@ -48,19 +48,21 @@ def teacher_pieces(vocabulary: Vocabulary, teacher: "Teacher") -> list[list[int]
     return found
 
 
-def fitted(rows: Tensor, known: Tensor, width: int, source: Sentence, generator: torch.Generator, say: Say) -> Tensor:
+def fit_width(
+    rows: Tensor, known: Tensor, width: int, source: Message, generator: torch.Generator, say: Report
+) -> Tensor:
     """`rows` (n, d) as a float32 table (n, width): `reduced` where they are wider, and where they are narrower all
     that they hold, with random numbers beside it; `say` then tells so."""
     own = rows.shape[1]
     if width <= own:
-        return reduced(rows, known, width)
-    say(worded("{source} have {own:,} numbers each; the other {rest:,} of {width:,} start at random.", source=source,
+        return reduce_width(rows, known, width)
+    say(message("{source} have {own:,} numbers each; the other {rest:,} of {width:,} start at random.", source=source,
                own=own, rest=width - own, width=width))  # fmt: skip
     beside = torch.randn(len(rows), width - own, generator=generator) * RANDOM
-    return torch.cat([reduced(rows, known, own), beside * known[:, None]], dim=1)
+    return torch.cat([reduce_width(rows, known, own), beside * known[:, None]], dim=1)
 
 
-def reduced(rows: Tensor, known: Tensor, width: int) -> Tensor:
+def reduce_width(rows: Tensor, known: Tensor, width: int) -> Tensor:
     """`rows` (n, d) as a float32 table (n, width), width at most d: centred, PCA of the `known` rows (n booleans),
     scaled; unknown rows are zero, which after centring is the mean."""
     sample = rows[known].double()
@@ -72,10 +74,10 @@ def reduced(rows: Tensor, known: Tensor, width: int) -> Tensor:
     largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
     table = torch.zeros(rows.shape[0], width, dtype=torch.float64)
     table[known] = centred @ (directions * largest.sign())
-    return scaled(table.float(), known)
+    return scale_rows(table.float(), known)
 
 
-def scaled(table: Tensor, known: Tensor) -> Tensor:
+def scale_rows(table: Tensor, known: Tensor) -> Tensor:
     """`table` with a root mean square of SCALE over the `known` rows."""
     size = table[known].square().mean().sqrt()
     return table * (SCALE / size) if size > 0 else table

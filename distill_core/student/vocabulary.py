@@ -14,7 +14,7 @@ from tokenizers.normalizers import NFC, Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from distill_core.tokenization import _CUT, MASK, _valid, plain
+from distill_core.tokenization import MASK, WORD_SPLIT, replace_surrogates, without_truncation
 
 
 class Vocabulary:
@@ -72,7 +72,7 @@ class Vocabulary:
         return cls(tokenizer=Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
 
 
-def build(
+def build_vocabulary(
     kind: str,
     sentences: Iterable[str],
     pieces: Tokenizer | None = None,
@@ -80,7 +80,7 @@ def build(
     min_count: int = 1,
     limit: int | None = None,
 ) -> Vocabulary:
-    """The vocabulary of `sentences`, of `limit` rows at most: what they use most. "pieces": pieces of the teacher's
+    """The vocabulary of `messages`, of `limit` rows at most: what they use most. "pieces": pieces of the teacher's
     tokenizer, in the order of its table; another piece is the unknown word. "words": their lower-cased words and signs
     that occur `min_count` times or more, the most frequent first. `mask_token` is the teacher's own ("" where it has
     none)."""
@@ -88,7 +88,7 @@ def build(
         return _of_words(sentences, min_count, limit)
     if pieces is None:
         raise ValueError("a vocabulary of pieces needs the teacher's tokenizer")
-    return _of_pieces(sentences, plain(pieces), mask_token, limit)
+    return _of_pieces(sentences, without_truncation(pieces), mask_token, limit)
 
 
 def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str, limit: int | None) -> Vocabulary:
@@ -107,7 +107,7 @@ def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str, 
     parts = Counter(part for sentence in sentences for part in (sentence.split(" ") if words else [sentence]))
     used: Counter[int] = Counter()
     for batch in _batches(parts, 10_000):
-        valid = [_valid(part).replace(MASK, mask_token) for part in batch]
+        valid = [replace_surrogates(part).replace(MASK, mask_token) for part in batch]
         for part, encoding in zip(batch, tokenizer.encode_batch_fast(valid, add_special_tokens=False), strict=True):
             for token in encoding.ids:
                 used[token] += parts[part]
@@ -130,12 +130,12 @@ def _unknown(tokenizer: Tokenizer) -> str:
 def _of_words(sentences: Iterable[str], min_count: int, limit: int | None) -> Vocabulary:
     tokenizer = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1, MASK: 2}, unk_token="[UNK]"))
     tokenizer.normalizer = Normalizers([NFC(), Lowercase()])
-    tokenizer.pre_tokenizer = _CUT
+    tokenizer.pre_tokenizer = WORD_SPLIT
     counts: Counter[str] = Counter()
     for sentence in sentences:
-        for part in _valid(sentence).split(MASK):
+        for part in replace_surrogates(sentence).split(MASK):
             normal = tokenizer.normalizer.normalize_str(part)
-            counts.update(word for word, _ in _CUT.pre_tokenize_str(normal))
+            counts.update(word for word, _ in WORD_SPLIT.pre_tokenize_str(normal))
     frequent = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
     entries = ["[PAD]", "[UNK]", MASK, *(word for word in frequent if word not in ("[PAD]", "[UNK]", MASK))][:limit]
     tokenizer.model = WordLevel({word: row for row, word in enumerate(entries)}, unk_token="[UNK]")

@@ -2,11 +2,11 @@
 
 from distill_core.config.schema import Config
 from distill_core.data.columns import Columns, guess_columns
-from distill_core.data.dataset import Raw, Rows
-from distill_core.data.preparation import rows_of
+from distill_core.data.dataset import RawDataset, RawSplit
+from distill_core.data.preparation import examples_from
 from distill_core.data.readers import read_table
 from distill_core.errors import DataError, KnobError
-from distill_core.messages import worded
+from distill_core.messages import message
 
 TEACHER = None
 LABELS = None
@@ -16,40 +16,46 @@ LANGUAGE = None  # the config decides
 ROLES = {"text": "text = {column}", "text2": "second text = {column}", "label": "label = {column}"}
 
 
-def load(config: Config) -> Raw:
+def load(config: Config) -> RawDataset:
     """The rows of config.train and, where given, of config.valid and config.test: those hold the same columns.
 
     Raises DataError and KnobError."""
     if config.train is None:
-        raise KnobError(worded("The task 'file' needs a training file. Name one with {knob:knob}, or choose another "
+        raise KnobError(message("The task 'file' needs a training file. Name one with {knob:knob}, or choose another "
                                "task.", knob="train"))  # fmt: skip
     table = read_table(config.train)
     columns = guess_columns(table, config.text, config.text2, config.label)
     if columns.label is None:
         names = ", ".join(map(repr, table.columns))
-        raise DataError(worded("No column of {name} looks like a label. Name it with {knob:knob}, or give this file as "
-                               "unlabelled texts. Its columns: {columns}.", name=table.name, knob="label",
-                               columns=names))  # fmt: skip
-    rows = rows_of(table, columns)
+        raise DataError(
+            message(
+                "No column of {name} looks like a label. Name it with {knob:knob}, or give this file as "
+                "unlabelled texts. Its columns: {columns}.",
+                name=table.name,
+                knob="label",
+                columns=names,
+            )
+        )
+    rows = examples_from(table, columns)
     if config.label is None and columns.label in rows.labels:
-        raise DataError(worded(
+        raise DataError(message(
             "The first line of {name} looks like a row and not like names of columns: {label} is also one of its "
             "labels. Put a line with names above it, such as text,label; or name the column with {knob:knob}.",
             name=table.name, label=repr(columns.label), knob="label"))  # fmt: skip
     notes = [*table.notes, shown(table.name, columns, config)]
-    others: dict[str, Rows] = {}
+    others: dict[str, RawSplit] = {}
     for split, path in (("valid", config.valid), ("test", config.test)):
         if path is not None:
             other = read_table(path)
             notes.extend(other.notes)
-            others[split] = rows_of(other, columns)
-    return Raw(rows, **others, notes=notes, columns=columns.chosen())
+            others[split] = examples_from(other, columns)
+    return RawDataset(rows, **others, notes=notes, columns=columns.chosen())
 
 
 def shown(name: str, columns: Columns, config: Config) -> str:
     """A sentence on which column was taken for what, and which of them were guessed."""
     parts = []
     for role, column in columns.chosen().items():
-        part = worded(ROLES[role], column=repr(column))
-        parts.append(part if getattr(config, role) else worded("{part} (guessed)", part=part))
-    return worded("Columns of {name}: {parts}.", name=name, parts=parts)
+        part = message(ROLES[role], column=repr(column))
+        parts.append(part if getattr(config, role) else message("{part} (guessed)", part=part))
+    return message("Columns of {name}: {parts}.", name=name, parts=parts)

@@ -3,9 +3,9 @@
 from distill_core.config.schema import Config
 from distill_core.data import hub_datasets
 from distill_core.data.columns import Columns
-from distill_core.data.dataset import Raw
+from distill_core.data.dataset import RawDataset
 from distill_core.errors import KnobError
-from distill_core.messages import worded
+from distill_core.messages import message
 from distill_core.tasks.file import shown
 
 TEACHER = None
@@ -15,10 +15,10 @@ METRIC = "auto"  # the rows decide
 LANGUAGE = None  # the config decides
 
 
-def load(config: Config) -> Raw:
+def load(config: Config) -> RawDataset:
     """The rows of config.dataset. Raises KnobError, HubError, DataError."""
     if config.dataset is None:
-        raise KnobError(worded(
+        raise KnobError(message(
             "The task 'hub' needs a data set. Name one with {knob:knob}, for example stanfordnlp/imdb.",
             knob="dataset"), "dataset")  # fmt: skip
     raw = hub_datasets.load(config.dataset, config.subset, (config.text, config.text2, config.label), None)

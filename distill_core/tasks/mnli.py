@@ -2,7 +2,7 @@
 
 from distill_core.config.schema import Config
 from distill_core.data import hub_datasets
-from distill_core.data.dataset import Raw
+from distill_core.data.dataset import RawDataset
 
 TEACHER = None
 LABELS = ("entailment", "neutral", "contradiction")
@@ -11,6 +11,6 @@ METRIC = "accuracy"
 LANGUAGE = "en"
 
 
-def load(config: Config) -> Raw:
+def load(config: Config) -> RawDataset:
     """GLUE's pairs; the matched validation split is scored. Raises HubError."""
     return hub_datasets.load("nyu-mll/glue", "mnli", ("premise", "hypothesis", "label"), LABELS)

@@ -2,7 +2,7 @@
 
 from distill_core.config.schema import Config
 from distill_core.data import hub_datasets
-from distill_core.data.dataset import Raw
+from distill_core.data.dataset import RawDataset
 
 TEACHER = None
 LABELS = ("not_duplicate", "duplicate")
@@ -11,6 +11,6 @@ METRIC = "f1"
 LANGUAGE = "en"
 
 
-def load(config: Config) -> Raw:
+def load(config: Config) -> RawDataset:
     """GLUE's pairs; the validation split is scored. Raises HubError."""
     return hub_datasets.load("nyu-mll/glue", "qqp", ("question1", "question2", "label"), LABELS)

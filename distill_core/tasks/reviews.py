@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill_core.data.dataset import Raw, Rows
-from distill_core.messages import worded
+from distill_core.data.dataset import RawDataset, RawSplit
+from distill_core.messages import message
 from distill_core.tasks.synthetic import grammar
 
 TEACHER = "builtin"
@@ -25,22 +25,22 @@ TEST = 2_000
 UNLABELLED = 6_000
 TEST_SEED = 2019  # of the test rows, whatever a run's own seed
 
-MADE = Path(__file__).parent.parent / "builtin" / "MADE.json"
+BUILTIN_CARD = Path(__file__).parent.parent / "builtin" / "MADE.json"
 
 
-def load(config: Any) -> Raw:
+def load(config: Any) -> RawDataset:
     """Labelled, validation and unlabelled rows follow from `config.seed`; the test rows are always the same."""
     run = grammar.reviews("run", config.seed, LABELLED + VALID + UNLABELLED)
-    seen = json.loads(MADE.read_text(encoding="utf-8"))["texts_seen"]
-    return Raw(
+    seen = json.loads(BUILTIN_CARD.read_text(encoding="utf-8"))["texts_seen"]
+    return RawDataset(
         train=_rows(run[:LABELLED]),
         valid=_rows(run[LABELLED : LABELLED + VALID]),
         test=_rows(grammar.reviews("test", TEST_SEED, TEST)),
         unlabelled=[(text,) for text, _ in run[LABELLED + VALID :]],
         labels=LABELS,
         notes=[
-            worded("The texts are synthetic: a grammar in this repository writes them."),
-            worded(
+            message("The texts are synthetic: a grammar in this repository writes them."),
+            message(
                 "The built-in teacher learned from {seen:,} other labelled texts of the same grammar; a run is "
                 "given {given:,}. None of the test rows' opinions occurs in either.",
                 seen=seen,
@@ -55,5 +55,5 @@ def teacher_rows(seed: int, count: int) -> list[tuple[str, str]]:
     return list(grammar.reviews("teacher", seed, count))
 
 
-def _rows(rows: Sequence[tuple[str, str]]) -> Rows:
-    return Rows([(text,) for text, _ in rows], [label for _, label in rows], name="reviews", lenient=True)
+def _rows(rows: Sequence[tuple[str, str]]) -> RawSplit:
+    return RawSplit([(text,) for text, _ in rows], [label for _, label in rows], name="reviews", lenient=True)

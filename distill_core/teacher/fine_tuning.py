@@ -15,26 +15,26 @@ from distill_core.cache import digest
 from distill_core.config.schema import Config
 from distill_core.errors import Stopped
 from distill_core.evaluation import metrics
-from distill_core.events import Event, Kept, Note, Point, Progress
-from distill_core.messages import worded
+from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
+from distill_core.messages import message
 from distill_core.teacher import catalog, fingerprint, safe_loading
 from distill_core.teacher import weights as teacher_weights
-from distill_core.teacher.catalog import name_for
-from distill_core.teacher.loading import _kept_teacher, _locate, _teacher
-from distill_core.teacher.model import Teacher, by_length
+from distill_core.teacher.catalog import teacher_name
+from distill_core.teacher.loading import assemble, load_saved, locate
+from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
 from distill_core.training.device import autocast, device
 
 if TYPE_CHECKING:
-    from distill_core.data.dataset import Data
+    from distill_core.data.dataset import Dataset
 
 FORMAT = 1  # raise when a fine-tuning's outcome changes with the code
 
 
 def fine_tune(
     config: Config,
-    data: "Data",
+    data: "Dataset",
     checkpoint: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
@@ -43,26 +43,26 @@ def fine_tune(
 
     It is kept under `home`; the same base, rows and knobs give the kept one at once. Killed, it goes on from
     `checkpoint` and ends bit for bit as if it hadn't been. Raises TeacherError, HubError, Stopped, Diverged."""
-    base = name_for(config)
-    folder = _locate(base, config)
+    base = teacher_name(config)
+    folder = locate(base, config)
     settings = safe_loading.read_config(folder, base, data.labels)
     weights = teacher_weights.find_weights(folder, base, config.allow_pickle)
-    safe_loading.compare(settings, weights, base)
+    safe_loading.check_shapes(settings, weights, base)
     rows = [[split.texts, split.labels] for split in (data.train, data.valid)]
     knobs = ("teacher_epochs", "teacher_lr", "teacher_batch", "max_tokens", "seed")
     key = {
         "format": FORMAT, "base": fingerprint.fingerprint(folder, weights, data.labels), "rows": digest(rows),
         "device": device(), **{knob: getattr(config, knob) for knob in knobs},
     }  # fmt: skip
-    metric = metrics.of_run(config, data)
+    metric = metrics.metric_for(config, data)
     if metric != "accuracy":  # teachers that were kept before there was a choice keep their key
         key["metric"] = metric
-    shelf = catalog.shelf(home)
+    shelf = catalog.teacher_cache(home)
     if entry := shelf.get(catalog.KIND, key):
-        yield Note(worded("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
+        yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
-        return _kept_teacher(entry, data, config)
-    learner = _begun(folder, settings, weights, data.labels, config)
+        return load_saved(entry, data, config)
+    learner = _with_new_head(folder, settings, weights, data.labels, config)
     learner.check_texts(data.train.texts)
     scores = yield from _train(learner, data, config, metric, checkpoint, stop)
     facts = {
@@ -79,33 +79,33 @@ def fine_tune(
     entry = shelf.get(catalog.KIND, key)
     if entry is None:
         raise RuntimeError("a teacher that was just kept is not there")
-    yield Note(worded("The fine-tuned teacher is kept as {name} for other runs.",
+    yield Note(message("The fine-tuned teacher is kept as {name} for other runs.",
                       name=f"{catalog.PREFIX}{entry.name[: catalog.KEY_LENGTH]}"), about="teacher")  # fmt: skip
-    return _kept_teacher(entry, data, config)
+    return load_saved(entry, data, config)
 
 
-def untuned(config: Config, labels: Sequence[str]) -> Teacher:
+def load_untuned(config: Config, labels: Sequence[str]) -> Teacher:
     """The base that `config` names with a fresh head for `labels`, as fine-tuning begins. Raises TeacherError,
     HubError."""
-    base = name_for(config)
-    folder = _locate(base, config)
+    base = teacher_name(config)
+    folder = locate(base, config)
     settings = safe_loading.read_config(folder, base, labels)
     weights = teacher_weights.find_weights(folder, base, config.allow_pickle)
-    safe_loading.compare(settings, weights, base)
-    return _begun(folder, settings, weights, labels, config)
+    safe_loading.check_shapes(settings, weights, base)
+    return _with_new_head(folder, settings, weights, labels, config)
 
 
-def _begun(
+def _with_new_head(
     folder: Path, settings: Any, weights: teacher_weights.Weights, labels: Sequence[str], config: Config
 ) -> Teacher:
     torch.manual_seed(config.seed)  # the new head's first weights
-    base = name_for(config)
-    model = safe_loading.build(folder, settings, weights, base, new_head=True).to(device())
-    return _teacher(folder, model, weights, labels, range(len(labels)), config, base, [])
+    base = teacher_name(config)
+    model = safe_loading.build_model(folder, settings, weights, base, new_head=True).to(device())
+    return assemble(folder, model, weights, labels, range(len(labels)), config, base, [])
 
 
 def _train(
-    learner: Teacher, data: "Data", config: Config, metric: str, checkpoint: Path | None, stop: Callable[[], bool]
+    learner: Teacher, data: "Dataset", config: Config, metric: str, checkpoint: Path | None, stop: Callable[[], bool]
 ) -> Generator[Event, None, dict[str, float]]:
     """The fine-tuning itself; returns the best epoch's scores, whose weights the model then holds."""
     model, where = learner.model, device()
@@ -123,24 +123,26 @@ def _train(
 
     def score() -> dict[str, float]:
         found = torch.empty(len(valid), len(data.labels))
-        for rows in by_length([len(one["input_ids"]) for one in valid], 64):
+        for rows in length_batches([len(one["input_ids"]) for one in valid], 64):
             found[rows] = learner.forward([valid[row] for row in rows], torch.float32)
-        values = metrics.values(found.argmax(1).numpy(), data.valid.labels, len(data.labels))
+        values = metrics.compute_metrics(found.argmax(1).numpy(), data.valid.labels, len(data.labels))
         loss = float(cross_entropy(found, valid_truth))
         return {"accuracy": values["accuracy"], metric: values[metric], "loss": loss}
 
     per_epoch = math.ceil(len(texts) / config.teacher_batch)
-    plan = training_plan.Plan(
+    plan = training_plan.TrainingPlan(
         per_epoch * config.teacher_epochs, config.teacher_batch, config.teacher_lr, weight_decay=0.01,
         evaluate_every=per_epoch, seed=config.seed, select=metric,
     )  # fmt: skip
     lengths = [len(one["input_ids"]) for one in texts]
-    ticks = Kept(loop.fit(model, len(texts), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=stop))
+    ticks = CapturedGenerator(
+        loop.fit(model, len(texts), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=stop)
+    )
     for tick in ticks:
         yield Progress("teacher", tick.step, tick.steps, "steps", tick.left)
         yield Point("teacher/loss", tick.step, tick.loss)
         for name, value in (tick.scores or {}).items():
             yield Point(f"teacher/valid_{name}", tick.step, value)
     if stop() or not ticks.value.step:
-        raise Stopped(worded("Stopped while the teacher was being fine-tuned."))
+        raise Stopped(message("Stopped while the teacher was being fine-tuned."))
     return ticks.value.scores

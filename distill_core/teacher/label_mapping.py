@@ -12,7 +12,7 @@ from torch import Tensor
 
 from distill_core.errors import TeacherError
 from distill_core.events import Note
-from distill_core.messages import Sentence, worded
+from distill_core.messages import Message, message
 
 GENERIC = re.compile(r"label[_ ]?(\d+)$", re.IGNORECASE)
 SYNONYMS = (
@@ -32,17 +32,17 @@ ROWS_FOR_ORDER = 40  # validation rows below which another order of the labels m
 CLEARLY = 0.1  # of accuracy: what we call much better
 
 
-def match(teacher: Sequence[str], data: Sequence[str], name: str) -> tuple[list[int], list[Sentence]]:
+def match_labels(teacher: Sequence[str], data: Sequence[str], name: str) -> tuple[list[int], list[Message]]:
     """For each label of the data the number of the teacher's output that means it, and what should be said about it.
 
     By name first (case, blanks and common synonyms aside), then by number where either side has only numbers. Raises
     TeacherError, naming both lists, where neither works."""
     if len(teacher) == 1:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "{name} answers with one number, not with one of several labels, so it can't teach {ours}. Fine-tune it "
             "({knob:knob}) or choose another.", name=name, ours=_listed(data), knob="fine_tune"))  # fmt: skip
     if len(teacher) != len(data):
-        raise TeacherError(worded("{name} knows {n:,} labels ({theirs}), the data has {here:,} ({ours}). Fine-tune it "
+        raise TeacherError(message("{name} knows {n:,} labels ({theirs}), the data has {here:,} ({ours}). Fine-tune it "
                                   "({knob:knob}) or choose another teacher.", name=name, n=len(teacher),
                                   theirs=_listed(teacher), here=len(data), ours=_listed(data),
                                   knob="fine_tune"))  # fmt: skip
@@ -54,22 +54,22 @@ def match(teacher: Sequence[str], data: Sequence[str], name: str) -> tuple[list[
     numbers = [_number(label) for label in data]
     if sorted(numbers) == list(range(len(data))):
         pairs = ", ".join(f"{label} = {teacher[i]}" for label, i in zip(data, numbers, strict=True))
-        return numbers, [worded(
+        return numbers, [message(
             "The data's labels are numbers, taken for the teacher's outputs in that order: {pairs}.",
             pairs=pairs)]  # fmt: skip
     numbers = [_number(label) for label in teacher]
     if sorted(numbers) == list(range(len(data))):
         order = [numbers.index(i) for i in range(len(data))]
         pairs = ", ".join(f"{teacher[i]} = {label}" for label, i in zip(data, order, strict=True))
-        return order, [worded("The teacher's labels have no names, so they are taken in the data's order: {pairs}.",
+        return order, [message("The teacher's labels have no names, so they are taken in the data's order: {pairs}.",
                               pairs=pairs)]  # fmt: skip
-    raise TeacherError(worded(
+    raise TeacherError(message(
         "The labels don't match: {name} answers {theirs}, the data says {ours}. Rename the data's labels, fine-tune "
         "the teacher ({knob:knob}) or choose another.", name=name, theirs=_listed(teacher), ours=_listed(data),
         knob="fine_tune"))  # fmt: skip
 
 
-def check(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[Note]:
+def check_agreement(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[Note]:
     """What the teacher's answers on labelled rows (validation) say about it, as warnings.
 
     `logits` (rows, classes) and `truth` are in the data's label order. Raises TeacherError where
@@ -85,15 +85,15 @@ def check(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[N
     rows, columns = linear_sum_assignment(-table)
     best = float(table[rows, columns].sum() / len(right))
     if len(right) >= ROWS_FOR_ORDER and best > accuracy + 2 * CLEARLY and best > majority + CLEARLY:
-        pairs = [worded("its {theirs} is your {ours}", theirs=labels[i], ours=labels[j])
+        pairs = [message("its {theirs} is your {ours}", theirs=labels[i], ours=labels[j])
                  for i, j in zip(rows, columns, strict=True) if i != j]  # fmt: skip
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "The teacher's labels look exchanged: as they are matched now it is right on {right:.0%} of the validation "
             "rows, in another order on {best:.0%} ({pairs}). Correct id2label in its config.json, or rename the data's "
             "labels.", right=accuracy, best=best, pairs=pairs))  # fmt: skip
     error = (majority * (1 - majority) / len(right)) ** 0.5
     if accuracy <= majority + 2 * error:
-        told = worded(
+        told = message(
             "The teacher is right on {right:.0%} of the validation rows; always answering {label} would be on "
             "{usual:.0%}. It has next to nothing to teach: fine-tune it or choose another.",
             right=accuracy, label=repr(commonest), usual=majority,
@@ -114,4 +114,4 @@ def _number(label: str) -> int:
 
 def _listed(labels: Sequence[str]) -> str:
     shown = ", ".join(repr(label) for label in labels[:8])
-    return worded("{labels} and {n:,} more", labels=shown, n=len(labels) - 8) if len(labels) > 8 else shown
+    return message("{labels} and {n:,} more", labels=shown, n=len(labels) - 8) if len(labels) > 8 else shown

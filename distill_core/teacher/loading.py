@@ -10,67 +10,67 @@ from typing import TYPE_CHECKING, Any
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
 from distill_core.errors import TeacherError
-from distill_core.messages import worded
+from distill_core.messages import message
 from distill_core.teacher import catalog, fingerprint, label_mapping, safe_loading, tokenizers
 from distill_core.teacher import weights as teacher_weights
 from distill_core.teacher.model import Teacher
 
 if TYPE_CHECKING:
-    from distill_core.data.dataset import Data
+    from distill_core.data.dataset import Dataset
 
 BUILTIN = Path(__file__).parents[1] / "builtin"
 
 
-def load(name: str, labels: Sequence[str], pair: bool, config: Config) -> Teacher:
+def load_teacher(name: str, labels: Sequence[str], pair: bool, config: Config) -> Teacher:
     """The teacher `name`, already fine-tuned: "builtin", "kept:<key>", a folder or a Hub id; its outputs matched to
     the data's `labels`. Raises TeacherError, HubError."""
-    folder = _locate(name, config)
+    folder = locate(name, config)
     notes: list[str] = []
     settings = safe_loading.read_config(folder, name)
     weights = teacher_weights.find_weights(folder, name, config.allow_pickle)
-    safe_loading.compare(settings, weights, name)
+    safe_loading.check_shapes(settings, weights, name)
     theirs = [settings.id2label[i] for i in range(settings.num_labels)]
-    order, said = label_mapping.match(theirs, labels, name)
-    model = safe_loading.build(folder, settings, weights, name, new_head=False)
+    order, said = label_mapping.match_labels(theirs, labels, name)
+    model = safe_loading.build_model(folder, settings, weights, name, new_head=False)
     if settings.problem_type == "multi_label_classification":
-        notes.append(worded("The teacher was made to give several labels at once; here its highest one counts."))
-    return _teacher(folder, model, weights, labels, order, config, name, notes + said)
+        notes.append(message("The teacher was made to give several labels at once; here its highest one counts."))
+    return assemble(folder, model, weights, labels, order, config, name, notes + said)
 
 
-def _locate(name: str, config: Config) -> Path:
+def locate(name: str, config: Config) -> Path:
     """The folder that `name` means, downloaded if need be."""
     if name == "builtin":
         return BUILTIN
     if name.startswith(catalog.PREFIX):
-        return catalog.find(name).folder
+        return catalog.find_saved(name).folder
     path = Path(name).expanduser()
     if path.is_dir() and not public_host():
         return path
     from distill_core.hub import client, models
 
     if not client.is_id(name):
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "There is no folder {name}, and a Hub id it can't be either. Give a folder with a model, an id such as "
             "{id}, or builtin.", name=repr(name), id=catalog.DEFAULT))  # fmt: skip
     return models.model_folder(name, config.allow_pickle)
 
 
-def _kept_teacher(entry: Path, data: "Data", config: Config) -> Teacher:
+def load_saved(entry: Path, data: "Dataset", config: Config) -> Teacher:
     name = catalog.PREFIX + entry.name[: catalog.KEY_LENGTH]
     settings = safe_loading.read_config(entry, name)
     weights = teacher_weights.find_weights(entry, name, allow_pickle=False)
-    model = safe_loading.build(entry, settings, weights, name, new_head=False)
-    return _teacher(entry, model, weights, data.labels, range(len(data.labels)), config, name, [])
+    model = safe_loading.build_model(entry, settings, weights, name, new_head=False)
+    return assemble(entry, model, weights, data.labels, range(len(data.labels)), config, name, [])
 
 
-def _teacher(
+def assemble(
     folder: Path, model: Any, weights: teacher_weights.Weights, labels: Sequence[str], order: Sequence[int],
     config: Config, name: str, notes: list[str],
 ) -> Teacher:  # fmt: skip
-    tokenizer = tokenizers.tokenizer(folder, model.config, name, notes)
-    limit = tokenizers.longest(model.config, tokenizer)
+    tokenizer = tokenizers.load_tokenizer(folder, model.config, name, notes)
+    limit = tokenizers.max_length(model.config, tokenizer)
     if limit < config.max_tokens:
-        notes.append(worded("The teacher reads {limit:,} tokens at most, so longer texts are cut there ({knob:knob} "
+        notes.append(message("The teacher reads {limit:,} tokens at most, so longer texts are cut there ({knob:knob} "
                             "said {asked:,}).", limit=limit, knob="max_tokens",
                             asked=config.max_tokens))  # fmt: skip
     return Teacher(

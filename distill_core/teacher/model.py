@@ -14,8 +14,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor
 
 from distill_core.errors import TeacherError
-from distill_core.messages import worded
-from distill_core.tokenization import MASK, plain
+from distill_core.messages import message
+from distill_core.tokenization import MASK, without_truncation
 from distill_core.training.device import autocast, device, fast_dtype
 
 Text = tuple[str, ...]
@@ -61,7 +61,7 @@ class Teacher:
         self.parameters = sum(value.numel() for value in model.parameters())
         self.bytes = bytes or 4 * self.parameters
         self.mask_token: str = tokenizer.mask_token or ""
-        self.dtype: torch.dtype | None = None  # float32 or the device's fast one; None until `settle`
+        self.dtype: torch.dtype | None = None  # float32 or the device's fast one; None until `choose_dtype`
         self._stand_in = self.mask_token or tokenizer.unk_token or ""
         self._types = _takes_types(model)
         self._pad = model.config.pad_token_id
@@ -74,21 +74,21 @@ class Teacher:
         """What it says to each text: (n, classes) float32 on the CPU, in the data's label order and the texts' own
         order. `batch` texts at most go through at once, of like length; None for what suits the device."""
         found = torch.empty(len(texts), len(self.labels))
-        for rows, values in self.parts(texts, batch):
+        for rows, values in self.iter_batches(texts, batch):
             found[rows] = values
         return found
 
-    def parts(self, texts: Sequence[Text], batch: int | None = None) -> Iterator[tuple[list[int], Tensor]]:
+    def iter_batches(self, texts: Sequence[Text], batch: int | None = None) -> Iterator[tuple[list[int], Tensor]]:
         """The same batch by batch, the shortest texts first: (indices into `texts`, their logits)."""
         if not texts:
             return
         if self.dtype is None:
-            self.settle(texts)
+            self.choose_dtype(texts)
         encoded, batch = self.encode(texts), batch or TEXTS.get(torch.device(device()).type, TEXTS_ELSEWHERE)
-        for rows in by_length([len(one["input_ids"]) for one in encoded], batch):
+        for rows in length_batches([len(one["input_ids"]) for one in encoded], batch):
             yield rows, self.forward([encoded[row] for row in rows], self.dtype or torch.float32)
 
-    def settle(self, texts: Sequence[Text]) -> None:
+    def choose_dtype(self, texts: Sequence[Text]) -> None:
         """Decide in which precision to compute, from the device and the first of `texts` alone.
 
         The device's fast precision is taken if with it every one of them gets the answer that float32 gives.
@@ -149,24 +149,24 @@ class Teacher:
         """Raises TeacherError where its tokenizer plainly isn't made for `texts`."""
         share = self.unknown_share(texts[:SAMPLE])
         if share > UNKNOWN_SHARE:
-            raise TeacherError(worded(
+            raise TeacherError(message(
                 "{name} doesn't know {share:.0%} of the tokens of these texts: its tokenizer is for another "
                 "language, or damaged. Choose another teacher.", name=self.name, share=share))  # fmt: skip
 
-    def pieces(self) -> Tokenizer:
-        """Its tokenizer as a plain `tokenizers` one, neither cutting nor padding. Ids are rows of `input_table`.
+    def subword_tokenizer(self) -> Tokenizer:
+        """Its tokenizer as a plain `tokenizers` one, neither cutting nor padding. Ids are rows of `input_embeddings`.
 
         A tokenizer written in Python (XLM's) is rebuilt from its merges: the pieces are its own, words are split at
         blanks and signs. Raises TeacherError where that can't be done."""
         if self.tokenizer.is_fast:
-            return plain(self.tokenizer.backend_tokenizer)
+            return without_truncation(self.tokenizer.backend_tokenizer)
         if hasattr(self.tokenizer, "bpe_ranks") and hasattr(self.tokenizer, "encoder"):
             return _from_merges(self.tokenizer)
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "The tokenizer of {name} can't give its pieces to a student. Choose whole words instead ({knob:knob}).",
             name=self.name, knob="vocabulary=words"))  # fmt: skip
 
-    def input_table(self) -> Tensor:
+    def input_embeddings(self) -> Tensor:
         """Its own table of word pieces, (pieces, its width) float32, a copy."""
         return self.model.get_input_embeddings().weight.detach().float().cpu().clone()
 
@@ -184,7 +184,7 @@ class Teacher:
         if self._types:
             for one in encoded:
                 one["token_type_ids"] = [0] * len(one["input_ids"])
-        for part in by_length([len(one["input_ids"]) for one in encoded], batch):
+        for part in length_batches([len(one["input_ids"]) for one in encoded], batch):
             inputs = self.pad([encoded[i] for i in part], device())
             with torch.inference_mode():
                 hidden = self.model.to(device()).base_model(**inputs, return_dict=True).last_hidden_state.float()
@@ -222,7 +222,7 @@ class Teacher:
         start = next((i for i, mark in enumerate(special) if not mark), len(ids))
         end = next((i for i, mark in enumerate(reversed(special)) if not mark), 0)
         if not start and not end:
-            raise TeacherError(worded(
+            raise TeacherError(message(
                 "The tokenizer of {name} puts no special tokens around a text, which its model expects. Its "
                 "tokenizer.json lacks a post_processor.", name=self.name))  # fmt: skip
         return ids[:start], ids[len(ids) - end :]
@@ -234,7 +234,7 @@ def _takes_types(model: Any) -> bool:
     return takes and (getattr(model.config, "type_vocab_size", 0) or 0) > 1
 
 
-def by_length(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
+def length_batches(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
     """Row numbers in batches of like length, the shortest first: at most `batch` rows, and no more tokens than suit
     the device."""
     tokens = TOKENS.get(torch.device(device()).type, TOKENS_ELSEWHERE)

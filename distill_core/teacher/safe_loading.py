@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from distill_core.errors import TeacherError
-from distill_core.messages import unreadable, worded
+from distill_core.messages import message, unreadable_reason
 from distill_core.teacher.weights import Weights
 
 # Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own; and
@@ -34,7 +34,7 @@ UNDECLARED = (
     "attention_head_size", "cls_dropout", "conv_act", "conv_groups", "conv_kernel_size", "embedding_size",
     "norm_rel_ebd", "pooler_hidden_size", "position_buckets", "share_att_key", "talking_head",
 )  # fmt: skip
-NOT_OURS = (
+IGNORED_KEYS = (
     "add_cross_attention", "architectures", "chunk_size_feed_forward", "dtype", "id2label", "is_decoder",
     "is_encoder_decoder", "label2id", "output_hidden_states", "return_dict", "transformers_version", "use_cache",
 )  # fmt: skip
@@ -53,11 +53,11 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
     `labels` replace its own (for fine-tuning). Raises TeacherError."""
     from transformers import CONFIG_MAPPING
 
-    given = _read_json(folder / "config.json", name)
+    given = read_json(folder / "config.json", name)
     family = _family(given, name)
     kind = CONFIG_MAPPING[family]
     known = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map) | set(UNDECLARED)
-    clean = {key: value for key, value in given.items() if key in known and key not in NOT_OURS and _plain(value)}
+    clean = {key: value for key, value in given.items() if key in known and key not in IGNORED_KEYS and _plain(value)}
     own = _labels(given, name) if labels is None else list(labels)
     clean["id2label"] = dict(enumerate(own))
     clean["label2id"] = {label: i for i, label in enumerate(own)}
@@ -67,66 +67,66 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
         config = kind(**clean)
     except Exception as error:  # strict dataclasses name the field and the type wanted
         reason = " ".join(str(error).split())[:200]
-        raise TeacherError(worded("config.json of {name} can't be used ({why}).", name=name, why=reason)) from error
+        raise TeacherError(message("config.json of {name} can't be used ({why}).", name=name, why=reason)) from error
     for key, (low, high) in BOUNDS.items():
         value = getattr(config, key, None)
         if value is not None and not (isinstance(value, int) and low <= value <= high):
-            raise TeacherError(worded(
+            raise TeacherError(message(
                 "config.json of {name} says {key} = {value}; it must lie between {low:,} and {high:,}.", name=name,
                 key=key, value=repr(value), low=low, high=high))  # fmt: skip
     for key, value in clean.items():
         if isinstance(value, (int, float)) and abs(value) > LARGEST_NUMBER:
-            raise TeacherError(worded(
+            raise TeacherError(message(
                 "config.json of {name} says {key} = {value}, which no model needs.", name=name, key=key,
                 value=repr(value)))  # fmt: skip
     if config.hidden_size % config.num_attention_heads:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "config.json of {name} has {units:,} hidden units, which {heads:,} attention heads can't share.", name=name,
             units=config.hidden_size, heads=config.num_attention_heads))  # fmt: skip
     return config
 
 
-def compare(config: Any, weights: Weights, name: str) -> None:
+def check_shapes(config: Any, weights: Weights, name: str) -> None:
     """Refuse, before any memory is taken, a config that its weights contradict. Raises TeacherError."""
     tables = [shape for key, shape in weights.shapes.items() if WORDS.search(key) and len(shape) == 2]
     if not tables:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "The weights of {name} hold no table of word pieces, so it is not an encoder of text.",
             name=name))  # fmt: skip
     rows, width = max(tables)
     if rows != config.vocab_size:
-        raise _apart(name, "vocab_size", config.vocab_size, rows)
+        raise _mismatch(name, "vocab_size", config.vocab_size, rows)
     sizes = ("embedding_size", "input_embedding_size", "hidden_size")
     if width not in [getattr(config, size, None) for size in sizes]:
-        raise _apart(name, "hidden_size", config.hidden_size, width)
+        raise _mismatch(name, "hidden_size", config.hidden_size, width)
     numbers = [int(found.group(1)) for key in weights.shapes if (found := LAYER.search(key))]
     if numbers and config.model_type != "albert" and max(numbers) + 1 != config.num_hidden_layers:
-        raise _apart(name, "num_hidden_layers", config.num_hidden_layers, max(numbers) + 1)
+        raise _mismatch(name, "num_hidden_layers", config.num_hidden_layers, max(numbers) + 1)
     hidden, inner = config.hidden_size, getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     layers = 1 if config.model_type == "albert" else config.num_hidden_layers
     positions = (getattr(config, "max_position_embeddings", None) or 0) * hidden
     promised = layers * (hidden * hidden + hidden * inner) + rows * width + positions
     held = sum(_product(shape) for shape in weights.shapes.values())
     if promised > 4 * held + 10_000_000:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "config.json of {name} describes about {promised:,} weights, but its files hold {held:,}. The files "
             "don't belong together.", name=name, promised=promised, held=held))  # fmt: skip
 
 
-def _apart(name: str, key: str, said: int, found: int) -> TeacherError:
-    return TeacherError(worded(
+def _mismatch(name: str, key: str, said: int, found: int) -> TeacherError:
+    return TeacherError(message(
         "config.json of {name} says {key} = {said}, but its weights hold {found}. The files don't belong together.",
         name=name, key=key, said=said, found=found))  # fmt: skip
 
 
-def build(folder: Path, config: Any, weights: Weights, name: str, new_head: bool) -> Any:
+def build_model(folder: Path, config: Any, weights: Weights, name: str, new_head: bool) -> Any:
     """The model with a classification head, in float32, in eval mode.
 
     `new_head` allows the head to be missing or of another size, for fine-tuning. Raises TeacherError: a head that was
     never trained, weights that are missing elsewhere, or numbers that are none."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
-    quiet()
+    silence_transformers()
     options: dict[str, Any] = {
         "config": config, "output_loading_info": True, "ignore_mismatched_sizes": new_head, "local_files_only": True,
         # Asked for by name: a file in half precision would otherwise be computed in half precision.
@@ -142,26 +142,26 @@ def build(folder: Path, config: Any, weights: Weights, name: str, new_head: bool
         raise
     except Exception as error:  # whatever transformers makes of a broken file
         reason = " ".join(str(error).split())[:200]
-        raise TeacherError(worded("{name} can't be loaded ({why}).", name=name, why=reason)) from error
+        raise TeacherError(message("{name} can't be loaded ({why}).", name=name, why=reason)) from error
     absent = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     body = [key for key in absent if not HEAD.search(key)]
     if body:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "Of the weights that config.json of {name} calls for, {n:,} are not in its files, {one} among them. The "
             "files don't belong together.", name=name, n=len(body), one=body[0]))  # fmt: skip
     if absent and not new_head:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "{name} was never trained to classify: its head ({one}) is not in the file. Fine-tune it on your labels "
             "({knob:knob}), or choose a model that is.", name=name, one=absent[0], knob="fine_tune"))  # fmt: skip
     for key, value in model.named_parameters():
         if not torch.isfinite(value).all():
-            raise TeacherError(worded(
+            raise TeacherError(message(
                 "The weights of {name} hold numbers that are not finite, in {key}. Choose another.", name=name,
                 key=key))  # fmt: skip
     return model.eval()
 
 
-def quiet() -> None:
+def silence_transformers() -> None:
     """Keep transformers' own log and bars off the terminal: what matters of them is said in Notes."""
     from transformers.utils import logging
 
@@ -169,19 +169,19 @@ def quiet() -> None:
     logging.disable_progress_bar()
 
 
-def _read_json(file: Path, name: str) -> dict[str, Any]:
+def read_json(file: Path, name: str) -> dict[str, Any]:
     if not file.is_file():
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "{name} has no {file}, so it is not a model for this app.", name=name, file=file.name))  # fmt: skip
     try:
         if file.stat().st_size > JSON_LIMIT:
-            raise ValueError(worded("it is too large"))
+            raise ValueError(message("it is too large"))
         value = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(value, dict):
-            raise ValueError(worded("it holds no object"))
+            raise ValueError(message("it holds no object"))
     except (ValueError, OSError, RecursionError) as error:
-        raise TeacherError(worded("{file} of {name} can't be read: {why}.", file=file.name, name=name,
-                                  why=unreadable(error))) from error  # fmt: skip
+        raise TeacherError(message("{file} of {name} can't be read: {why}.", file=file.name, name=name,
+                                  why=unreadable_reason(error))) from error  # fmt: skip
     return value
 
 
@@ -195,8 +195,8 @@ def _family(given: dict[str, Any], name: str) -> str:
     if isinstance(family, str) and family in FAMILIES:
         return family
     near = difflib.get_close_matches(str(family), FAMILIES, n=1)
-    hint = worded(" Did you mean {name}?", name=repr(near[0])) if near else ""
-    raise TeacherError(worded(
+    hint = message(" Did you mean {name}?", name=repr(near[0])) if near else ""
+    raise TeacherError(message(
         "{name} is a model of type {family}, which can't be a teacher here.{hint} The types that can: {families}.",
         name=name, family=repr(str(family)[:64]), hint=hint, families=", ".join(FAMILIES)))  # fmt: skip
 
@@ -220,7 +220,7 @@ def _labels(given: dict[str, Any], name: str) -> list[str]:
         if [int(key) for key in sorted(names, key=int)] != list(range(len(names))) or not 0 < len(names) <= 1000:
             raise ValueError
     except (TypeError, ValueError, LookupError, AttributeError):
-        raise TeacherError(worded("config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …",
+        raise TeacherError(message("config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …",
                                   name=name)) from None  # fmt: skip
     cleaned = ["".join(letter for letter in str(one) if letter.isprintable())[:64] for one in ordered]
     return cleaned if len(set(cleaned)) == len(cleaned) else [f"LABEL_{i}" for i in range(len(cleaned))]

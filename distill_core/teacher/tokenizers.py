@@ -8,11 +8,19 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from distill_core.errors import TeacherError
-from distill_core.messages import worded
-from distill_core.teacher.safe_loading import _read_json, quiet
+from distill_core.messages import message
+from distill_core.teacher.safe_loading import read_json, silence_transformers
 
 # Position numbers begin after the padding's own in these, so they take fewer tokens than their table has rows.
-OFFSET = ("camembert", "data2vec-text", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl")
+POSITION_OFFSET_FAMILIES = (
+    "camembert",
+    "data2vec-text",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+)
 TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model", "spiece.model",
     "sentencepiece.bpe.model", "special_tokens_map.json", "added_tokens.json", "bpe.codes", "dict.txt",
@@ -22,24 +30,24 @@ TOKENIZER_LIMIT = 64_000_000  # bytes of a tokenizer file; XLM-R's holds 17 MB
 CASED_SHARE = 0.02  # of the entries of a vocabulary with a capital letter; uncased ones have none
 
 
-def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
+def load_tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
     """The folder's tokenizer, of the class that its files and its family call for. Raises TeacherError."""
     from transformers import AutoTokenizer
 
-    quiet()
+    silence_transformers()
     if not any((folder / file).is_file() for file in VOCABULARIES):
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "{name} comes without a tokenizer (tokenizer.json, vocab.txt or the like).", name=name))  # fmt: skip
     for file in tokenizer_files(folder):
         if file.stat().st_size > TOKENIZER_LIMIT:
-            raise TeacherError(worded("{file} of {name} holds more than {most:,} MB.", file=file.name, name=name,
+            raise TeacherError(message("{file} of {name} holds more than {most:,} MB.", file=file.name, name=name,
                                       most=TOKENIZER_LIMIT // 1_000_000))  # fmt: skip
     options: dict[str, Any] = {}
     if not (folder / "tokenizer.json").is_file() and not _has_case_setting(folder) and _cased(folder / "vocab.txt"):
         # BioBERT, SpanBERT and others ship vocab.txt alone; the default would lower-case every text for them.
         options["do_lower_case"] = False
         notes.append(
-            worded("The teacher's vocabulary has capital letters and nothing says otherwise, so texts keep theirs.")
+            message("The teacher's vocabulary has capital letters and nothing says otherwise, so texts keep theirs.")
         )
     try:
         made = AutoTokenizer.from_pretrained(
@@ -47,11 +55,11 @@ def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
         )
     except ImportError as error:
         package = next((part for part in ("sacremoses", "sentencepiece", "tiktoken") if part in str(error)), "more")
-        raise TeacherError(worded("The tokenizer of {name} needs the package {package}: {command}.", name=name,
+        raise TeacherError(message("The tokenizer of {name} needs the package {package}: {command}.", name=name,
                                   package=package, command=f"pip install {package}")) from error  # fmt: skip
     except Exception as error:  # tokenizer files are hostile ground: RecursionError and worse
         reason = " ".join(str(error).split())[:200]
-        raise TeacherError(worded("The tokenizer of {name} can't be read ({why}).", name=name,
+        raise TeacherError(message("The tokenizer of {name} can't be read ({why}).", name=name,
                                   why=f"{type(error).__name__}: {reason}")) from error  # fmt: skip
     made.padding_side = made.truncation_side = "right"
     _take_space_before_mask(made)
@@ -64,16 +72,16 @@ def tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
         )
     largest = max(made.get_vocab().values(), default=-1)
     if largest >= config.vocab_size:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "The tokenizer of {name} has word pieces up to number {largest:,}, its model only {n:,}. The files don't "
             "belong together.", name=name, largest=largest, n=config.vocab_size))  # fmt: skip
     return made
 
 
-def longest(config: Any, tokenizer_: Any) -> int:
+def max_length(config: Any, tokenizer_: Any) -> int:
     """Tokens that the model takes in one text, special ones included."""
     rows = getattr(config, "max_position_embeddings", None) or 512
-    if config.model_type in OFFSET:
+    if config.model_type in POSITION_OFFSET_FAMILIES:
         rows -= (config.pad_token_id or 0) + 1
     stated = tokenizer_.model_max_length
     return min(rows, stated) if 0 < stated < 1_000_000 else rows
@@ -102,7 +110,7 @@ def _take_space_before_mask(tokenizer_: Any) -> None:
 
 def _has_case_setting(folder: Path) -> bool:
     file = folder / "tokenizer_config.json"
-    return file.is_file() and "do_lower_case" in _read_json(file, str(folder.name))
+    return file.is_file() and "do_lower_case" in read_json(file, str(folder.name))
 
 
 def _cased(vocabulary: Path) -> bool:

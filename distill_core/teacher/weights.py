@@ -14,7 +14,7 @@ from torch import Tensor
 
 from distill_core.environment import public_host
 from distill_core.errors import TeacherError
-from distill_core.messages import unreadable, worded
+from distill_core.messages import message, unreadable_reason
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,28 @@ def find_weights(folder: Path, name: str, allow_pickle: bool) -> Weights:
         return Weights(files, shapes)
     pickled = folder / "pytorch_model.bin"
     if not pickled.is_file():
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "{name} holds no weights: neither model.safetensors nor pytorch_model.bin.", name=name))  # fmt: skip
     if public_host():
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "{name} has its weights only as .bin, which isn't read on a public host. Choose a model with safetensors.",
             name=name))  # fmt: skip
     if not allow_pickle:
-        raise TeacherError(worded(
+        raise TeacherError(message(
             "{name} has its weights only as .bin, an older format that can carry code. Allow it with {knob:knob} if "
             "you trust where it comes from.", name=name, knob="allow_pickle"))  # fmt: skip
     try:
         state = torch.load(pickled, map_location="cpu", weights_only=True)
         state = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
     except Exception as error:  # a hostile or damaged pickle may raise anything
-        raise TeacherError(worded("The weights of {name} in {file} can't be read safely ({error}). Choose a model with "
-                                  "safetensors.", name=name, file=pickled.name,
-                                  error=type(error).__name__)) from error  # fmt: skip
+        raise TeacherError(
+            message(
+                "The weights of {name} in {file} can't be read safely ({error}). Choose a model with safetensors.",
+                name=name,
+                file=pickled.name,
+                error=type(error).__name__,
+            )
+        ) from error
     return Weights((pickled,), {key: tuple(value.shape) for key, value in state.items()}, state)
 
 
@@ -67,7 +72,7 @@ def _shards(index: Path, folder: Path, name: str) -> tuple[Path, ...]:
     parts = _read_shard_names(index, name)
     for part in parts:
         if not re.fullmatch(r"[\w.-]+\.safetensors", part) or not (folder / part).is_file():
-            raise TeacherError(worded("{file} of {name} names {part}, which is not there.", file=index.name, name=name,
+            raise TeacherError(message("{file} of {name} names {part}, which is not there.", file=index.name, name=name,
                                       part=repr(part[:64])))  # fmt: skip
     return tuple(folder / part for part in parts)
 
@@ -77,8 +82,8 @@ def _read_shard_names(index: Path, name: str) -> list[str]:
         names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         return sorted({str(one) for one in names})
     except (ValueError, OSError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise TeacherError(worded("{file} of {name} can't be read: {why}.", file=index.name, name=name,
-                                  why=unreadable(error))) from error  # fmt: skip
+        raise TeacherError(message("{file} of {name} can't be read: {why}.", file=index.name, name=name,
+                                  why=unreadable_reason(error))) from error  # fmt: skip
 
 
 def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
@@ -87,13 +92,13 @@ def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
         with open(file, "rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
             if length > min(100_000_000, file.stat().st_size):
-                raise ValueError(worded("its header is longer than the file"))
+                raise ValueError(message("its header is longer than the file"))
             header = json.loads(opened.read(length))
         shapes = {key: tuple(map(int, one["shape"])) for key, one in header.items() if key != "__metadata__"}
         ends = [int(one["data_offsets"][1]) for key, one in header.items() if key != "__metadata__"]
         if max(ends, default=0) + length + 8 != file.stat().st_size:
-            raise ValueError(worded("it was cut off or holds more than its header says"))
+            raise ValueError(message("it was cut off or holds more than its header says"))
     except (ValueError, OSError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
-        raise TeacherError(worded("{file} of {name} is damaged ({why}). Download it again.", file=file.name, name=name,
-                                  why=unreadable(error))) from error  # fmt: skip
+        raise TeacherError(message("{file} of {name} is damaged ({why}). Download it again.", file=file.name, name=name,
+                                  why=unreadable_reason(error))) from error  # fmt: skip
     return shapes

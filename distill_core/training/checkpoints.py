@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill_core.cache import write_whole
+from distill_core.cache import write_atomic
 
 
 @dataclass
-class _State:
+class TrainingState:
     """All that a resumed training needs to go on as if nothing had happened."""
 
     step: int = 0
@@ -23,7 +23,9 @@ class _State:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
 
-def _save(file: Path, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer], state: _State) -> None:
+def save_checkpoint(
+    file: Path, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer], state: TrainingState
+) -> None:
     """Tensors and plain values only, so that it loads with weights_only."""
     buffer = io.BytesIO()
     everything: dict[str, Any] = {
@@ -36,12 +38,12 @@ def _save(file: Path, identity: str, model: nn.Module, optimisers: list[torch.op
     }
     torch.save(everything, buffer)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, buffer.getvalue())
+    write_atomic(file, buffer.getvalue())
 
 
-def _resume(
+def load_checkpoint(
     file: Path | None, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer]
-) -> _State | None:
+) -> TrainingState | None:
     if file is None or not file.is_file():
         return None
     saved = torch.load(file, weights_only=True, map_location=next(model.parameters()).device)
@@ -53,4 +55,4 @@ def _resume(
     torch.set_rng_state(saved["random"].cpu())
     if saved["random_cuda"]:
         torch.cuda.set_rng_state_all([value.cpu() for value in saved["random_cuda"]])
-    return _State(**saved["state"])
+    return TrainingState(**saved["state"])

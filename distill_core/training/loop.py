@@ -14,15 +14,17 @@ from torch import Tensor, nn
 
 from distill_core.cache import digest
 from distill_core.errors import Diverged
-from distill_core.messages import worded
-from distill_core.training.batching import batches
-from distill_core.training.checkpoints import _resume, _save, _State
-from distill_core.training.optimizers import _optimisers, _schedule
-from distill_core.training.plan import Best, Plan, Tick
+from distill_core.messages import message
+from distill_core.training.batching import epoch_batches
+from distill_core.training.checkpoints import TrainingState, load_checkpoint, save_checkpoint
+from distill_core.training.optimizers import build_optimizers, set_learning_rates
+from distill_core.training.plan import BestStep, Tick, TrainingPlan
 
 CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
-SHARE = 30  # times a checkpoint's own cost: a large teacher's state takes seconds, and writing it is not training
-REPORTS = 400  # training-loss points of one curve
+CHECKPOINT_SHARE = (
+    30  # times a checkpoint's own cost: a large teacher's state takes seconds, and writing it is not training
+)
+CURVE_POINTS = 400  # training-loss points of one curve
 
 
 def fit(
@@ -30,12 +32,12 @@ def fit(
     rows: int,
     loss: Callable[[Tensor], Tensor],
     score: Callable[[], dict[str, float]],
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     lengths: Sequence[int] | None = None,
     checkpoint: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Generator[Tick, None, Best]:
+) -> Generator[Tick, None, BestStep]:
     """Train `model` in place on rows 0..rows-1, yield a Tick now and then, and return the Best.
 
     `loss` takes row indices (batch,) and returns a scalar; `score` returns the validation scores, `plan.select` and
@@ -44,14 +46,14 @@ def fit(
     the CPU of one machine and with one torch version, the result equals an uninterrupted training bit for bit.
     Raises Diverged.
     """
-    optimisers = _optimisers(model, plan)
+    optimisers = build_optimizers(model, plan)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
     identity = digest([repr(plan), rows, list(lengths or ())])
-    state = _resume(checkpoint, identity, model, optimisers)
+    state = load_checkpoint(checkpoint, identity, model, optimisers)
     if state is None:
-        state = _State()
+        state = TrainingState()
         torch.manual_seed(plan.seed)
-    report_every = max(1, plan.steps // REPORTS)
+    report_every = max(1, plan.steps // CURVE_POINTS)
     per_epoch = math.ceil(rows / plan.batch)
     started, first, saved, cost = time.monotonic(), state.step, time.monotonic(), 0.0
     epoch, order = -1, []
@@ -60,12 +62,12 @@ def fit(
         while state.step < plan.steps:
             if stop():
                 if checkpoint and state.step > first:
-                    _save(checkpoint, identity, model, optimisers, state)
+                    save_checkpoint(checkpoint, identity, model, optimisers, state)
                 break
             if state.step // per_epoch != epoch:
                 epoch = state.step // per_epoch
-                order = batches(rows, plan.batch, plan.seed, epoch, lengths)
-            _schedule(optimisers, rates, plan, state.step)
+                order = epoch_batches(rows, plan.batch, plan.seed, epoch, lengths)
+            set_learning_rates(optimisers, rates, plan, state.step)
             state.total += _step(model, optimisers, loss(order[state.step % per_epoch]), plan, state.step)
             state.step += 1
             state.since += 1
@@ -81,22 +83,24 @@ def fit(
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
                 yield Tick(state.step, plan.steps, mean, scores, best, pace * (plan.steps - state.step))
                 model.train()  # whoever listens may have asked the model something
-            if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, SHARE * cost):
+            if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, CHECKPOINT_SHARE * cost):
                 began = time.monotonic()
-                _save(checkpoint, identity, model, optimisers, state)
+                save_checkpoint(checkpoint, identity, model, optimisers, state)
                 saved = time.monotonic()
                 cost = saved - began
     finally:
         if state.weights:
             model.load_state_dict(state.weights)
         model.eval()
-    return Best(state.best_step, state.best or {})
+    return BestStep(state.best_step, state.best or {})
 
 
-def _step(model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tensor, plan: Plan, step: int) -> float:
+def _step(
+    model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tensor, plan: TrainingPlan, step: int
+) -> float:
     value = loss.item()
     if not math.isfinite(value):
-        raise Diverged(worded("The loss became {value} at step {step:,}. A lower learning rate than {lr:g} may help.",
+        raise Diverged(message("The loss became {value} at step {step:,}. A lower learning rate than {lr:g} may help.",
                               value=str(value), step=step + 1, lr=plan.lr))  # fmt: skip
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from distill_core.training.plan import Plan
+from distill_core.training.plan import TrainingPlan
 
 
-def _optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+def build_optimizers(model: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
     """One for the weights and, where the tables give sparse gradients, one for them: a dense step over a large table
     costs more than the network itself."""
     modules = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.weight.requires_grad]
@@ -31,7 +31,9 @@ def _optimisers(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
     return found
 
 
-def _schedule(optimisers: list[torch.optim.Optimizer], rates: list[float], plan: Plan, step: int) -> None:
+def set_learning_rates(
+    optimisers: list[torch.optim.Optimizer], rates: list[float], plan: TrainingPlan, step: int
+) -> None:
     if plan.optimiser == "adadelta":
         return
     warm = max(1, round(plan.steps * plan.warmup))

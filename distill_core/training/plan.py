@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How to train. `steps` optimiser steps of `batch` rows; learning rate `lr` after `warmup` (a share of the steps),
     then falling to zero, or constant for adadelta; embedding tables learn at `table_lr` times that; scored every
     `evaluate_every` steps and at the end; the weights with the highest `select` score are kept, the lower "loss"
@@ -37,7 +37,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Best:
+class BestStep:
     """The step whose weights the model holds, and their scores. Step 0: nothing was scored."""
 
     step: int

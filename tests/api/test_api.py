@@ -16,7 +16,7 @@ from distill_core.api import catalog, estimates, inference, preview, runs, sessi
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
-from distill_core.messages import made
+from distill_core.messages import message_data
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +27,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_what_a_survey_can_not_read_is_told_in_any_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimates, "SURVEY", "fake_pipeline:distill")
+    monkeypatch.setattr(estimates, "PROFILE_TARGET", "fake_pipeline:distill")
     with pytest.raises(UserError, match="Row 3 of toy.csv has no text") as caught:
-        estimates.survey(Config.of(dataset="user error"))
-    assert made(caught.value)["with"]["which"] == {"say": "text", "with": {}}
+        estimates.profile(Config.of(dataset="user error"))
+    assert message_data(caught.value)["with"]["which"] == {"say": "text", "with": {}}
 
 
 def test_a_run_is_followed_from_its_start_to_its_end() -> None:
@@ -53,7 +53,9 @@ def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
     assert report["rows"] == {"train": 4, "valid": 2, "test": 3, "transfer": 40} and report["seed"] == 5
     assert report["stages"] == {"data": 0.5, "student": 1.5} and report["scored_on"] == "test"
     assert list(report["scores"]) == ["floor", "control", "student", "teacher"]
-    assert set(report["scores"]["student"]) == set(runs.SCORE) > {"accuracy", "metric_low", "ece", "latency_p95_ms"}
+    assert (
+        set(report["scores"]["student"]) == set(runs.SCORE_KEYS) > {"accuracy", "metric_low", "ece", "latency_p95_ms"}
+    )
     assert report["metric"] == "accuracy"  # of a run from before it was named
     assert failed.report() | {"stages": 0} == {
         "run": failed.id, "status": "failed", "task": "reviews", "seed": 0, "stages": 0,
@@ -132,10 +134,10 @@ def test_points_are_json() -> None:
 def test_a_run_whose_owner_died_is_not_waited_for() -> None:
     store = session.store()
     run = store.create(Config().model_dump(), owner="1-dead")
-    store.move(run, {"queued"}, "running")
+    store.transition(run, {"queued"}, "running")
     assert runs.run(run).wait(10) == "interrupted"
     other = store.create(Config().model_dump(), owner="1-dead")
-    store.move(other, {"queued"}, "running")
+    store.transition(other, {"queued"}, "running")
     assert runs.run(other).stop() == "stopped"
     assert runs.run(run).resume().wait() == "finished"
 
@@ -143,7 +145,7 @@ def test_a_run_whose_owner_died_is_not_waited_for() -> None:
 def test_opening_the_app_takes_over_what_was_left() -> None:
     store = session.store()
     left = [store.create(Config.of(epochs=1).model_dump(), owner="1-dead") for _ in range(2)]
-    store.move(left[0], {"queued"}, "running")
+    store.transition(left[0], {"queued"}, "running")
     runs.start(epochs=1).wait()
     assert [runs.run(run).status for run in left] == ["interrupted", "queued"]
     session.open_app()
@@ -161,11 +163,19 @@ def test_what_is_not_there_is_told() -> None:
 
 
 def test_parts_tell_their_help() -> None:
-    assert {part.name for part in catalog.shelf("tasks")} >= {"reviews", "file", "hub", "sst2", "mnli", "qqp", "mrpc"}
+    assert {part.name for part in catalog.components("tasks")} >= {
+        "reviews",
+        "file",
+        "hub",
+        "sst2",
+        "mnli",
+        "qqp",
+        "mrpc",
+    }
     for name in ("tasks", "students", "augment", "vectors", "losses"):
-        assert all(part.help for part in catalog.shelf(name))
+        assert all(part.help for part in catalog.components(name))
     with pytest.raises(UnknownPart):
-        catalog.shelf("errors")
+        catalog.components("errors")
     assert catalog.teachers()[0].name == "builtin" and any(one.kind == "suggestion" for one in catalog.teachers())
 
 
@@ -218,7 +228,7 @@ def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Pat
         config = Config().model_dump()
         del config["students"], config["seeds"]  # knobs that came later
         run = store.create(config)
-        store.move(run, ["queued"], "running")
+        store.transition(run, ["queued"], "running")
         store.append(run, [*said, StageEnded("student", 7.0), Ended("finished")])
         return run
 
@@ -227,7 +237,7 @@ def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Pat
     imported = finished(Fact("teacher", {"name": "builtin", "parameters": 9}))
     with store._writing() as db:
         db["runs"].update(imported, {"origin": "imported"})
-    found = estimates.earlier()
+    found = estimates.past_runs()
     assert len(found) == 2  # another machine's seconds are not this one's
     assert all(run.config["students"] == [] and run.config["seeds"] == 1 for run in found)
     builtin = next(one for one in catalog.teachers() if one.name == "builtin")
@@ -237,7 +247,7 @@ def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Pat
 def test_two_teachers_are_kept_and_the_oldest_goes() -> None:
     made = []
     for key in ("a", "b", "a", "c", "a", "b"):
-        session.kept(session.predictors, key, lambda key=key: made.append(key) or key)
+        session.cached(session.predictors, key, lambda key=key: made.append(key) or key)
     assert made == ["a", "b", "c", "b"]
 
 
@@ -265,7 +275,7 @@ def test_a_run_whose_process_was_killed_is_not_told_as_running(home):
 
     store = Store(home)
     run = store.create({"task": "reviews"}, owner="nobody-who-lives")
-    assert store.move(run, {"queued"}, "running")
+    assert store.transition(run, {"queued"}, "running")
     assert [one.status for one in runs.list_runs()] == ["interrupted"]
     assert runs.find(run[:6]).status == "interrupted"
 
@@ -279,10 +289,10 @@ def test_what_the_first_question_needs_is_loaded_when_it_is_calm(monkeypatch: py
 
     for shelf in (session.teachers, session.augmenters):
         shelf.clear()
-    monkeypatch.setattr(preview, "PAUSE", 0.01)
+    monkeypatch.setattr(preview, "CALM_PAUSE", 0.01)
     preview.warm_up(calm)
     until = time.monotonic() + 60
     while not session.augmenters:
         assert time.monotonic() < until
         time.sleep(0.05)
-    assert session.teachers and looks == [False] * (3 + len(preview.HEAVY) + 1)
+    assert session.teachers and looks == [False] * (3 + len(preview.HEAVY_MODULES) + 1)

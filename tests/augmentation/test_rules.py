@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chisquare
 
 from distill_core.augmentation.rules import mask, ngram, phrase, pos, rare, splice
-from distill_core.registry import AUGMENT
+from distill_core.registry import RULES
 from distill_core.tokenization import MASK
 
 CORPUS = [
@@ -19,12 +19,12 @@ CORPUS = [
 ]
 
 
-@pytest.mark.parametrize("name", AUGMENT.names)
+@pytest.mark.parametrize("name", RULES.names)
 def test_contract_of_the_shelf(name: str) -> None:
     """A new rule is one file; this runs on it."""
-    rule = AUGMENT.get(name)
-    assert rule.LEVEL in ("word", "stretch", "text") and 0 < rule.RATE <= 1
-    assert AUGMENT.help(name).endswith((".", "?", "!")) or ":" in AUGMENT.help(name)
+    rule = RULES.get(name)
+    assert rule.LEVEL in ("word", "span", "text") and 0 < rule.RATE <= 1
+    assert RULES.help(name).endswith((".", "?", "!")) or ":" in RULES.help(name)
     change, reason = rule.prepare(CORPUS, "en")
     assert change is not None and reason == ""
     tokens, rng = ("the", "film", "was", "dry"), random.Random(0)
@@ -32,7 +32,7 @@ def test_contract_of_the_shelf(name: str) -> None:
         if rule.LEVEL == "word":
             changed = change(tokens, 1, rng)
             assert isinstance(changed, str) and changed
-        elif rule.LEVEL == "stretch":
+        elif rule.LEVEL == "span":
             if (loan := change(tokens, rng)) is not None:
                 assert 0 <= loan.start < loan.end <= 4 and loan.text in CORPUS
                 assert 0 <= loan.first < loan.last <= len(loan.text)

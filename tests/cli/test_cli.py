@@ -15,7 +15,7 @@ import pytest
 
 from distill_core.api import runs, session
 from distill_core.cli import main, tables
-from distill_core.cli.config_options import config_of
+from distill_core.cli.config_options import config_from_options
 from distill_core.cli.parser import parse
 from distill_core.config.knobs import Knob, knobs
 from distill_core.config.schema import Config
@@ -110,7 +110,7 @@ def test_every_knob_is_an_option(knob: Knob, command: str) -> None:
         if knob.name == "subset"
         else []
     )
-    config = config_of(parse([command, *typed, *beside]))
+    config = config_from_options(parse([command, *typed, *beside]))
     assert getattr(config, knob.name) == value
     assert set(config.changed()) <= {knob.name, "task", "train", "dataset"}
 
@@ -129,7 +129,7 @@ def test_help_shows_each_knob_with_its_limits(stillroom: Callable[..., Done]) ->
 
 def test_files_and_data_sets_name_their_task() -> None:
     def config(*typed: str) -> Config:
-        return config_of(parse(["run", *typed]))
+        return config_from_options(parse(["run", *typed]))
 
     assert config("--train", "a.csv").task == "file"
     assert config("--dataset", "owner/name", "--subset", "en").task == "hub"
@@ -220,7 +220,7 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
         id = "abcdefgh"
 
         def report(self) -> dict:
-            scores = {row: dict.fromkeys(runs.SCORE, 0.5) for row in ("floor", "student", "teacher")}
+            scores = {row: dict.fromkeys(runs.SCORE_KEYS, 0.5) for row in ("floor", "student", "teacher")}
             shares = {"gap_recovered": None, "kept": 1.0, "agreement": 1.0}
             shares |= {"metric": "accuracy", "tests_read": None, "verdict": None}
             return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}

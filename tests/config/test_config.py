@@ -7,7 +7,7 @@ import pytest
 from distill_core.config.knobs import Knob, knobs
 from distill_core.config.schema import DEFAULTS, GROUPS, Config, standard_rules
 from distill_core.errors import KnobError, UnknownPart
-from distill_core.registry import AUGMENT
+from distill_core.registry import RULES
 
 KNOBS = {knob.name: knob for knob in knobs()}
 
@@ -50,13 +50,13 @@ def test_an_unknown_knob_gets_the_nearest_name() -> None:
 
 
 def test_rules_come_from_text_and_from_their_files() -> None:
-    assert standard_rules() == {name: AUGMENT.constant(name, "RATE") for name in AUGMENT.names} == Config().rules
+    assert standard_rules() == {name: RULES.constant(name, "RATE") for name in RULES.names} == Config().rules
     assert {name: standard_rules()[name] for name in ("mask", "ngram", "pos")} == {
         "mask": 0.1,
         "ngram": 0.25,
         "pos": 0.1,
     }
-    assert Config.of(rules="mask=0.3, ngram").rules == {"mask": 0.3, "ngram": AUGMENT.constant("ngram", "RATE")}
+    assert Config.of(rules="mask=0.3, ngram").rules == {"mask": 0.3, "ngram": RULES.constant("ngram", "RATE")}
     assert Config.of(rules="").rules == {}
     with pytest.raises(KnobError, match="rate of mask must lie between 0 and 1"):
         Config.of(rules="mask=1.5")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from distill_core import settings
-from distill_core.cli.config_options import config_of
+from distill_core.cli.config_options import config_from_options
 from distill_core.cli.parser import parse
 from distill_core.config.schema import DEFAULTS, Config
 from distill_core.errors import KnobError
@@ -63,7 +63,7 @@ def test_the_paper_preset_is_the_papers() -> None:
 def test_size_overrules_preset_and_what_is_typed_overrules_both() -> None:
     config = Config.of(preset="paper", size="tiny", hidden=9, n_iter=2)
     assert (config.width, config.hidden, config.n_iter, config.optimiser) == (32, 9, 2, "adadelta")
-    typed = config_of(parse(["run", "--preset", "paper", "--size", "tiny", "--hidden", "9", "--n-iter", "2"]))
+    typed = config_from_options(parse(["run", "--preset", "paper", "--size", "tiny", "--hidden", "9", "--n-iter", "2"]))
     assert typed == config and Config.of(**config.model_dump()) == config, "stored, it is explicit"
 
 

@@ -4,9 +4,9 @@ import pytest
 from effort import effort
 
 from distill_core.config.schema import Config
-from distill_core.data.dataset import Raw, Rows
-from distill_core.data.examples import SHOWN, short
-from distill_core.data.preparation import prepare
+from distill_core.data.dataset import RawDataset, RawSplit
+from distill_core.data.examples import SHOWN_CHARACTERS, shorten
+from distill_core.data.preparation import prepare_dataset
 
 TEST = ["a long and truly boring film", "superb", "the soup was cold and salty"]
 TRAIN = [
@@ -20,13 +20,15 @@ TRAIN = [
 
 def split(texts, name="", **more):
     rows = [text if isinstance(text, tuple) else (text,) for text in texts]
-    return Rows(rows, ["yn"[i % 2] for i in range(len(rows))], name, **more)
+    return RawSplit(rows, ["yn"[i % 2] for i in range(len(rows))], name, **more)
 
 
 def made(train=TRAIN, test=TEST, **more):
     knobs = more.pop("config", {})
     valid = split([f"valid words {i} here" for i in range(6)])
-    return prepare(Raw(split(train, "t.csv"), valid, split(test, "u.csv"), **more), Config.of(task="file", **knobs))
+    return prepare_dataset(
+        RawDataset(split(train, "t.csv"), valid, split(test, "u.csv"), **more), Config.of(task="file", **knobs)
+    )
 
 
 def warnings(data):
@@ -72,7 +74,7 @@ def test_pairs_that_share_a_sentence_with_a_test_pair_leave_training():
     train = [("x y z", "A man is outside!"), ("cats", "yes"), ("two dogs run fast", "no way"),
              *((f"first {i} of all", f"second {i} of all") for i in range(20))]  # fmt: skip
     valid = split([(f"v {i}", f"w {i}") for i in range(6)])
-    data = prepare(Raw(split(train), valid, split(test)), Config.of(task="file"))
+    data = prepare_dataset(RawDataset(split(train), valid, split(test)), Config.of(task="file"))
     assert set(train) - set(data.train.texts) == {train[0], train[2]}
     assert any("2 rows of train share a sentence with a text of test (rows 1, 3;" in said for said in warnings(data))
 
@@ -80,7 +82,9 @@ def test_pairs_that_share_a_sentence_with_a_test_pair_leave_training():
 def test_a_sentence_that_every_pair_holds_empties_no_training_set():
     prompt = "is this review positive"
     valid, test = (split([(prompt, f"{name} {i}") for i in range(6)]) for name in "vt")
-    data = prepare(Raw(split([(prompt, f"row {i}") for i in range(20)]), valid, test), Config.of(task="file"))
+    data = prepare_dataset(
+        RawDataset(split([(prompt, f"row {i}") for i in range(20)]), valid, test), Config.of(task="file")
+    )
     assert len(data.train) == 20
     assert any("That is 100 % of them, so they stay" in said for said in warnings(data))
 
@@ -91,14 +95,14 @@ def test_a_class_is_not_taken_out_whole():
     rows.labels[:] = ["rare" if i in (0, 2, 4) else "y" for i in range(40)]
     valid, test = split(["valid words 1 here", "valid words 2 here"]), split(TEST)
     valid.labels[:], test.labels[:] = ["rare", "y"], ["rare", "y", "y"]
-    data = prepare(Raw(rows, valid, test), Config.of(task="file"))
+    data = prepare_dataset(RawDataset(rows, valid, test), Config.of(task="file"))
     assert len(data.train) == 40 and any("67 % of those with the label 'rare'" in said for said in warnings(data))
 
 
 def test_a_text_with_two_labels_is_one_whatever_its_case():
     train = split([*TRAIN, "Odd text here", "odd  TEXT here"], "t.csv")
     valid = split([f"valid words {i} here" for i in range(6)])
-    data = prepare(Raw(train, valid, split(TEST)), Config.of(task="file"))
+    data = prepare_dataset(RawDataset(train, valid, split(TEST)), Config.of(task="file"))
     assert not {"Odd text here", "odd  TEXT here"} & texts(data)
     assert any("1 text of train with two different labels (rows 45 (y) + 46 (n))" in said for said in warnings(data))
 
@@ -117,4 +121,4 @@ def test_hundreds_of_held_out_texts_and_thousands_of_phrases_take_seconds():
 
 @pytest.mark.parametrize("length", [10, 400])
 def test_an_example_is_short(length):
-    assert len(short(("x" * length,))) <= SHOWN
+    assert len(shorten(("x" * length,))) <= SHOWN_CHARACTERS

@@ -5,12 +5,12 @@ import random
 from effort import effort
 
 from distill_core.data import overlap
-from distill_core.data.overlap import Held, crossings, fragments, words
-from distill_core.data.splitting import gather, hold_out, links
+from distill_core.data.overlap import HeldOutIndex, find_overlaps, fragments, split_words
+from distill_core.data.splitting import choose_held_out, connected_components, linked_texts
 
 
 def inside(one: str, other: str) -> bool:
-    return f" {' '.join(words(one))} " in f" {' '.join(words(other))} "
+    return f" {' '.join(split_words(one))} " in f" {' '.join(split_words(other))} "
 
 
 def phrases(number: int, generator: random.Random) -> list[str]:
@@ -29,13 +29,19 @@ def phrases(number: int, generator: random.Random) -> list[str]:
 
 def test_links_are_those_that_comparing_everything_finds() -> None:
     texts = phrases(40, random.Random(1))
-    found = {frozenset(group) for group in gather(len(texts), links([(text,) for text in texts]))}
+    found = {frozenset(group) for group in connected_components(len(texts), linked_texts([(text,) for text in texts]))}
     brute = [
-        (i, j) for i, one in enumerate(texts) for j, other in enumerate(texts)
-        if i < j and ((len(words(one)) >= 3 and inside(one, other)) or (len(words(other)) >= 3 and inside(other, one))
-                      or words(one) == words(other))
-    ]  # fmt: skip
-    assert found == {frozenset(group) for group in gather(len(texts), brute)}
+        (i, j)
+        for i, one in enumerate(texts)
+        for j, other in enumerate(texts)
+        if i < j
+        and (
+            (len(split_words(one)) >= 3 and inside(one, other))
+            or (len(split_words(other)) >= 3 and inside(other, one))
+            or split_words(one) == split_words(other)
+        )
+    ]
+    assert found == {frozenset(group) for group in connected_components(len(texts), brute)}
     assert max(map(len, found)) > 2
 
 
@@ -43,8 +49,8 @@ def test_no_held_out_phrase_stands_inside_training() -> None:
     """Mistake 6 of FACTS: a random split of phrases leaks; this is the test that fails on it."""
     texts = phrases(150, random.Random(2))
     labels = [number % 2 for number in range(len(texts))]
-    group = gather(len(texts), links([(text,) for text in texts]))
-    held = set(hold_out(group, labels, fragments(texts), 100, random.Random(0)))
+    group = connected_components(len(texts), linked_texts([(text,) for text in texts]))
+    held = set(choose_held_out(group, labels, fragments(texts), 100, random.Random(0)))
     assert 80 <= len(held) <= 100
     train = [text for number, text in enumerate(texts) if number not in held]
     assert not [number for number in held if any(inside(texts[number], text) for text in train)]
@@ -55,7 +61,7 @@ def test_no_held_out_phrase_stands_inside_training() -> None:
 
 def test_pairs_that_share_a_sentence_stay_together() -> None:
     pairs = [("a b", "c"), ("d", "A  b!"), ("e", "f"), ("g", "d"), ("h", "i")]
-    assert sorted(gather(5, links(pairs))) == [[0, 1, 3], [2], [4]]
+    assert sorted(connected_components(5, linked_texts(pairs))) == [[0, 1, 3], [2], [4]]
 
 
 def test_short_phrases_stay_only_where_they_are_part_of_something() -> None:
@@ -63,43 +69,43 @@ def test_short_phrases_stay_only_where_they_are_part_of_something() -> None:
 
 
 def test_an_apostrophe_does_not_make_words() -> None:
-    assert words("It does n't, I don't.") == ["it", "does", "n't", "i", "don't"]
-    assert words(" :-) ") == [":-)"]
+    assert split_words("It does n't, I don't.") == ["it", "does", "n't", "i", "don't"]
+    assert split_words(" :-) ") == [":-)"]
 
 
 def test_classes_keep_their_share_and_no_class_is_emptied() -> None:
     labels = [0] * 80 + [1] * 18 + [2] * 2
-    held = hold_out([[place] for place in range(100)], labels, [False] * 100, 20, random.Random(0))
+    held = choose_held_out([[place] for place in range(100)], labels, [False] * 100, 20, random.Random(0))
     assert [sum(labels[place] == label for place in held) for label in (0, 1, 2)] == [16, 4, 1]
-    greedy = hold_out([[place] for place in range(4)], [0, 0, 1, 1], [False] * 4, 4, random.Random(0))
+    greedy = choose_held_out([[place] for place in range(4)], [0, 0, 1, 1], [False] * 4, 4, random.Random(0))
     assert len(greedy) == 2
 
 
 def test_large_groups_are_taken_whole_when_nothing_else_is_there() -> None:
     members = [list(range(start, start + 10)) for start in range(0, 40, 10)]
-    held = hold_out(members, [0, 1] * 20, [False] * 40, 4, random.Random(0))
+    held = choose_held_out(members, [0, 1] * 20, [False] * 40, 4, random.Random(0))
     assert len(held) == 10 and held[-1] - held[0] == 9
 
 
 def test_linking_sixty_thousand_phrases_takes_seconds() -> None:
     texts = [(text,) for text in phrases(15_000, random.Random(3))]
-    found, work = effort(lambda: gather(len(texts), links(texts)))
+    found, work = effort(lambda: connected_components(len(texts), linked_texts(texts)))
     assert work < 25
     assert len(found) > 1000
 
 
 def test_a_phrase_that_everything_holds_costs_no_square_of_time() -> None:
     texts = [(f"turn on the light number {number} now please",) for number in range(20_000)]
-    found, work = effort(lambda: gather(len(texts), links(texts)))
+    found, work = effort(lambda: connected_components(len(texts), linked_texts(texts)))
     assert len(found) == len(texts) and work < 12
-    found, work = effort(lambda: gather(len(texts) + 1, links([*texts, ("turn on the",)])))
+    found, work = effort(lambda: connected_components(len(texts) + 1, linked_texts([*texts, ("turn on the",)])))
     assert len(found) == 1 and work < 12
 
 
 def test_the_limit_of_three_words_is_the_published_one() -> None:
-    assert overlap.LEAST == 3
-    assert len(gather(2, links([("b c",), ("a b c",)]))) == 2
-    assert len(gather(2, links([("a b c",), ("x a b c",)]))) == 1
+    assert overlap.NGRAM == 3
+    assert len(connected_components(2, linked_texts([("b c",), ("a b c",)]))) == 2
+    assert len(connected_components(2, linked_texts([("a b c",), ("x a b c",)]))) == 1
 
 
 def test_crossings_are_those_that_comparing_everything_finds() -> None:
@@ -107,23 +113,23 @@ def test_crossings_are_those_that_comparing_everything_finds() -> None:
     held, others = [*texts[::3], ("so short",), ("So  good!",)], [*texts[1::3], ("it is so short",), ("so good",)]
     brute = {
         (i, j) for i, (one,) in enumerate(held) for j, (other,) in enumerate(others)
-        if (len(words(one)) >= 3 and inside(one, other)) or (len(words(other)) >= 3 and inside(other, one))
-        or words(one) == words(other)
+        if (len(split_words(one)) >= 3 and inside(one, other)) or (len(split_words(other)) >= 3 and inside(other, one))
+        or split_words(one) == split_words(other)
     }  # fmt: skip
-    assert set(crossings(held, others)) == brute
+    assert set(find_overlaps(held, others)) == brute
     assert (len(held) - 1, len(others) - 1) in brute and (len(held) - 2, len(others) - 2) not in brute
-    assert {j for _, j in brute} >= {j for j, text in enumerate(others) if Held(held).inside(text)} > set()
+    assert {j for _, j in brute} >= {j for j, text in enumerate(others) if HeldOutIndex(held).inside(text)} > set()
 
 
 def test_pairs_cross_where_they_share_a_sentence_of_three_words() -> None:
     held = [("a man is outside", "someone is out"), ("yes", "no")]
     others = [("someone is out!", "x"), ("yes", "y"), ("z", "A man is  outside.")]
-    assert list(crossings(held, others)) == [(0, 0), (0, 2)]
-    assert [Held(held).inside(pair) for pair in others] == [True, False, True]
+    assert list(find_overlaps(held, others)) == [(0, 0), (0, 2)]
+    assert [HeldOutIndex(held).inside(pair) for pair in others] == [True, False, True]
 
 
 def test_a_text_gives_a_held_out_text_away_where_it_holds_it_whole() -> None:
-    held = Held([("the long ending was awful",), ("so bad",)])
+    held = HeldOutIndex([("the long ending was awful",), ("so bad",)])
     assert held.inside(("i said: The long ending was AWFUL, and left",))
     assert held.inside(("So bad!",))
     assert not held.inside(("it was so bad again",))  # two words are anybody's
@@ -131,9 +137,9 @@ def test_a_text_gives_a_held_out_text_away_where_it_holds_it_whole() -> None:
 
 
 def test_scripts_without_spaces_are_read_sign_by_sign() -> None:
-    assert words("我喜欢ABC电影") == ["我", "喜", "欢", "abc", "电", "影"]
-    assert words("หนังดี") == [*"หนังดี"]
+    assert split_words("我喜欢ABC电影") == ["我", "喜", "欢", "abc", "电", "影"]
+    assert split_words("หนังดี") == [*"หนังดี"]
     held, others = [("这部电影很好看",)], [("他说这部电影很好看",), ("电影很好",), ("这是另一部电影",)]
-    assert list(crossings(held, others)) == [(0, 0)]  # four signs are no three words
-    assert [Held(held).inside(text) for text in others] == [True, False, False]
+    assert list(find_overlaps(held, others)) == [(0, 0)]  # four signs are no three words
+    assert [HeldOutIndex(held).inside(text) for text in others] == [True, False, False]
     assert fragments(["电影", "这部电影很好看"]) == [True, False]

@@ -10,27 +10,27 @@ from pathlib import Path
 import pytest
 
 from distill_core.config.schema import Config
-from distill_core.data.dataset import Data, Raw, Rows
-from distill_core.data.overlap import words
-from distill_core.data.preparation import prepare
+from distill_core.data.dataset import Dataset, RawDataset, RawSplit
+from distill_core.data.overlap import split_words
+from distill_core.data.preparation import prepare_dataset
 from distill_core.errors import DataError, KnobError
 
 
-def rows(number: int, classes: int = 2, word: str = "row", **more: object) -> Rows:
+def rows(number: int, classes: int = 2, word: str = "row", **more: object) -> RawSplit:
     """Distinct texts that contain no one another, labels in turn."""
     texts = [(f"{word} {index} says thing {index}",) for index in range(number)]
-    return Rows(texts, [f"class {index % classes}" for index in range(number)], **more)
+    return RawSplit(texts, [f"class {index % classes}" for index in range(number)], **more)
 
 
-def made(train: Rows, *, config: dict | None = None, **raw: object) -> Data:
-    return prepare(Raw(train, **raw), Config.of(**(config or {})))
+def made(train: RawSplit, *, config: dict | None = None, **raw: object) -> Dataset:
+    return prepare_dataset(RawDataset(train, **raw), Config.of(**(config or {})))
 
 
-def said(found: Data, level: str | None = None) -> str:
+def said(found: Dataset, level: str | None = None) -> str:
     return "\n".join(text for kind, text in found.notes if level in (None, kind))
 
 
-def everything(found: Data) -> list[set[tuple[str, ...]]]:
+def everything(found: Dataset) -> list[set[tuple[str, ...]]]:
     return [set(found.train.texts), set(found.valid.texts), set(found.test.texts), set(found.unlabelled)]
 
 
@@ -62,18 +62,18 @@ def test_cut_rows_share_no_phrase_with_training_or_transfer_text() -> None:
             texts.append((text,))
             labels.append("good" if index % 2 else "bad")
     pool = [(f"they talk about thing {index} a lot",) for index in range(120)]
-    found = made(Rows(texts, labels), unlabelled=pool)
+    found = made(RawSplit(texts, labels), unlabelled=pool)
     assert len(found.test) > 30
-    free = [f" {' '.join(words(text[0]))} " for text in [*found.train.texts, *found.unlabelled]]
+    free = [f" {' '.join(split_words(text[0]))} " for text in [*found.train.texts, *found.unlabelled]]
     for text in [*found.valid.texts, *found.test.texts]:
-        held = f" {' '.join(words(text[0]))} "
+        held = f" {' '.join(split_words(text[0]))} "
         assert not any(held in other or other in held for other in free)
     assert 0 < len(found.unlabelled) < 120 and "taken out of the transfer set" in said(found, "warning")
 
 
 def test_pairs_are_cut_by_shared_sentences() -> None:
     texts = [(f"premise {index // 3}", f"hypothesis {index}") for index in range(150)]
-    found = made(Rows(texts, ["a", "b", "c"] * 50))
+    found = made(RawSplit(texts, ["a", "b", "c"] * 50))
     premises = [{text[0] for text in split.texts} for split in (found.train, found.valid, found.test)]
     assert found.pair and len(found.test) == 30
     assert sum(map(len, premises)) == len(set.union(*premises))
@@ -81,10 +81,10 @@ def test_pairs_are_cut_by_shared_sentences() -> None:
 
 def test_test_texts_never_reach_training() -> None:
     """The mistake of training on what is scored, in every way in which a test text could come back."""
-    held = Rows([("The Same Text",), ("another held text",), ("third",)], ["class 0", "class 1", "class 0"])
+    held = RawSplit([("The Same Text",), ("another held text",), ("third",)], ["class 0", "class 1", "class 0"])
     train = rows(30)
-    train = Rows([*train.texts, ("the  same text",), ("fine and new",)], [*train.labels, "class 1", None])
-    found = made(train, test=held, valid=Rows([("third",), ("choosing",)], ["class 0", "class 1"]),
+    train = RawSplit([*train.texts, ("the  same text",), ("fine and new",)], [*train.labels, "class 1", None])
+    found = made(train, test=held, valid=RawSplit([("third",), ("choosing",)], ["class 0", "class 1"]),
                  unlabelled=[("ANOTHER held text",), ("a free text",), ("choosing",)])  # fmt: skip
     free = {tuple(side.casefold() for side in text) for text in [*found.train.texts, *found.unlabelled]}
     assert not free & {tuple(" ".join(side.casefold().split()) for side in text) for text in found.test.texts}
@@ -97,14 +97,14 @@ def test_test_texts_never_reach_training() -> None:
 
 
 def test_a_pair_is_the_same_either_way_round() -> None:
-    train = Rows([(f"a {n}", f"b {n}") for n in range(20)], ["x", "y"] * 10)
-    found = made(train, test=Rows([("b 3", "a 3"), ("c", "d")], ["x", "y"]), valid=Rows([("e", "f")], ["x"]))
+    train = RawSplit([(f"a {n}", f"b {n}") for n in range(20)], ["x", "y"] * 10)
+    found = made(train, test=RawSplit([("b 3", "a 3"), ("c", "d")], ["x", "y"]), valid=RawSplit([("e", "f")], ["x"]))
     assert ("a 3", "b 3") not in found.train.texts and len(found.train) == 19
 
 
 def test_duplicates_are_merged_and_contradictions_left_to_the_teacher() -> None:
     train = rows(20)
-    train = Rows(
+    train = RawSplit(
         [*train.texts, ("twice",), ("twice",), ("both",), ("both",)], [*train.labels, *["class 0"] * 3, "class 1"]
     )
     found = made(train, test=rows(2, word="t"), valid=rows(2, word="v"))
@@ -115,7 +115,7 @@ def test_duplicates_are_merged_and_contradictions_left_to_the_teacher() -> None:
 
 
 def test_contradictions_in_what_is_scored_are_told_and_kept() -> None:
-    held = Rows([("odd",), ("Odd",), ("even",)], ["class 0", "class 1", "class 0"])
+    held = RawSplit([("odd",), ("Odd",), ("even",)], ["class 0", "class 1", "class 0"])
     found = made(rows(20), test=held, valid=rows(2, word="v"))
     assert len(found.test) == 3
     assert "2 rows of test hold a text that also stands with another label (rows 1, 2)" in said(found, "warning")
@@ -123,14 +123,14 @@ def test_contradictions_in_what_is_scored_are_told_and_kept() -> None:
 
 def test_rows_without_a_label_become_transfer_text() -> None:
     train = rows(40)
-    train = Rows([*train.texts, ("no label here",), ("nor here",)], [*train.labels, None, " "])
+    train = RawSplit([*train.texts, ("no label here",), ("nor here",)], [*train.labels, None, " "])
     found = made(train, test=rows(2, word="t"), valid=rows(2, word="v"))
     assert found.unlabelled == [("no label here",), ("nor here",)]
     assert "2 rows of train without a label became transfer text" in said(found)
 
 
 def test_the_limit_keeps_each_class_its_share_and_touches_nothing_else() -> None:
-    train = Rows([(f"text {n} here {n}",) for n in range(1000)], ["a"] * 900 + ["b"] * 95 + ["c"] * 5)
+    train = RawSplit([(f"text {n} here {n}",) for n in range(1000)], ["a"] * 900 + ["b"] * 95 + ["c"] * 5)
     whole, some = made(train), made(train, config={"limit": 50})
     assert (some.test, some.valid) == (whole.test, whole.valid)
     assert len(some.train) == 50 and set(some.train.texts) < set(whole.train.texts)
@@ -150,7 +150,7 @@ def test_the_limit_keeps_each_class_its_share_and_touches_nothing_else() -> None
 
 def test_classes_stand_in_a_lasting_order() -> None:
     def order(*labels: str, **raw: object) -> tuple[str, ...]:
-        train = Rows([(f"text {n} it is {n}",) for n in range(60)], list(labels) * (60 // len(labels)))
+        train = RawSplit([(f"text {n} it is {n}",) for n in range(60)], list(labels) * (60 // len(labels)))
         return made(train, **raw).labels
 
     assert order("10", "9", "-1") == ("-1", "9", "10")
@@ -161,7 +161,7 @@ def test_classes_stand_in_a_lasting_order() -> None:
 
 def test_texts_are_stripped_and_half_characters_replaced() -> None:
     train = rows(30)
-    found = made(Rows([*train.texts, (" \ud800x  ",)], [*train.labels, " class 1\n"]), test=rows(2, word="t"),
+    found = made(RawSplit([*train.texts, (" \ud800x  ",)], [*train.labels, " class 1\n"]), test=rows(2, word="t"),
                  valid=rows(2, word="v"))  # fmt: skip
     assert found.train.texts[-1] == ("?x",) and found.train.labels[-1] == 1
 
@@ -178,22 +178,31 @@ def test_the_fingerprint_follows_what_training_on_labelled_rows_depends_on() -> 
 
 
 BAD = [
-    (Rows([("a",), ("",)], ["x", "y"], "f.csv", [2, 9]), "Row 9 of f.csv has no text. Fill it in or delete the row"),
-    (Rows([("a", "b"), ("a", " ")], ["x", "y"], "f.csv", [2, 3]), "Row 3 of f.csv has no second text"),
-    (Rows([("a",), ("b" * 20_001,)], ["x", "y"], "f.csv"), "Row 2 of f.csv has a text of 20,001 characters; at most"),
-    (Rows([("a",), ("b",)], ["x", "y" * 65], "f.csv"), "Row 2 of f.csv has the label 'y*'…, which looks like a text"),
-    (Rows([("a",), ("b",)], ["x", "x"], "f.csv"), "All 2 labelled rows of f.csv have the label 'x'.*two classes"),
-    (Rows([("a",), ("b",), ("c",)], ["x", "x", "y"], "f.csv", [2, 3, 4]), "Row 4 of f.csv is the only one with"),
-    (Rows([("a",), ("b",)], [None, None], "f.csv"), "No row of train has a label. Choose the column"),
-    (Rows([], [], "f.csv"), "f.csv holds no rows"),
-    (Rows([("a",), ("b", "c")], ["x", "y"]), "Some rows hold one text and some two"),
-    (Rows([(f"t {n}",) for n in range(250)], [str(n) for n in range(250)], "f.csv"), "250 different values"),
-    (Rows([(f"t {n}",) for n in range(4)], ["x", "y"] * 2), None),
-]  # fmt: skip
+    (
+        RawSplit([("a",), ("",)], ["x", "y"], "f.csv", [2, 9]),
+        "Row 9 of f.csv has no text. Fill it in or delete the row",
+    ),
+    (RawSplit([("a", "b"), ("a", " ")], ["x", "y"], "f.csv", [2, 3]), "Row 3 of f.csv has no second text"),
+    (
+        RawSplit([("a",), ("b" * 20_001,)], ["x", "y"], "f.csv"),
+        "Row 2 of f.csv has a text of 20,001 characters; at most",
+    ),
+    (
+        RawSplit([("a",), ("b",)], ["x", "y" * 65], "f.csv"),
+        "Row 2 of f.csv has the label 'y*'…, which looks like a text",
+    ),
+    (RawSplit([("a",), ("b",)], ["x", "x"], "f.csv"), "All 2 labelled rows of f.csv have the label 'x'.*two classes"),
+    (RawSplit([("a",), ("b",), ("c",)], ["x", "x", "y"], "f.csv", [2, 3, 4]), "Row 4 of f.csv is the only one with"),
+    (RawSplit([("a",), ("b",)], [None, None], "f.csv"), "No row of train has a label. Choose the column"),
+    (RawSplit([], [], "f.csv"), "f.csv holds no rows"),
+    (RawSplit([("a",), ("b", "c")], ["x", "y"]), "Some rows hold one text and some two"),
+    (RawSplit([(f"t {n}",) for n in range(250)], [str(n) for n in range(250)], "f.csv"), "250 different values"),
+    (RawSplit([(f"t {n}",) for n in range(4)], ["x", "y"] * 2), None),
+]
 
 
 @pytest.mark.parametrize(("train", "words"), BAD)
-def test_bad_rows_are_one_sentence_with_row_and_way_out(train: Rows, words: str | None) -> None:
+def test_bad_rows_are_one_sentence_with_row_and_way_out(train: RawSplit, words: str | None) -> None:
     if words is None:  # four rows are enough for each split to have one, or the sentence says what to do
         with pytest.raises(DataError, match="too few .* Give more rows, or a file of validation rows"):
             made(train)
@@ -207,10 +216,10 @@ def test_bad_rows_are_one_sentence_with_row_and_way_out(train: Rows, words: str 
     ("raw", "words"),
     [
         (
-            {"test": Rows([("new",)], ["class 9"], "t.csv")},
+            {"test": RawSplit([("new",)], ["class 9"], "t.csv")},
             "Row 1 of t.csv has the label 'class 9', which no training row has",
         ),
-        ({"test": Rows([("new",)], [None], "t.csv")}, "No row of t.csv has a label, so it can't be the test split"),
+        ({"test": RawSplit([("new",)], [None], "t.csv")}, "No row of t.csv has a label, so it can't be the test split"),
         ({"labels": ("class 0", "other")}, "Row 2 of train has the label 'class 1'; this task knows class 0, other"),
         ({"test": rows(20)}, "Every row of train also stands in test"),
     ],
@@ -222,7 +231,9 @@ def test_splits_that_do_not_fit_are_one_sentence(raw: dict, words: str) -> None:
 
 def test_a_source_nobody_can_mend_loses_its_bad_rows_and_says_so() -> None:
     train = rows(40)
-    train = Rows([*train.texts, ("",), ("x" * 30_000,)], [*train.labels, "class 0", "class 1"], "owner/set", None, True)
+    train = RawSplit(
+        [*train.texts, ("",), ("x" * 30_000,)], [*train.labels, "class 0", "class 1"], "owner/set", None, True
+    )
     found = made(train)
     assert sum(len(split) for split in (found.train, found.valid, found.test)) == 40
     assert "1 row of owner/set left out: no text" in said(found, "warning")
@@ -230,7 +241,7 @@ def test_a_source_nobody_can_mend_loses_its_bad_rows_and_says_so() -> None:
 
 
 def test_labels_that_differ_by_case_alone_are_pointed_out() -> None:
-    found = made(Rows([(f"text {n} is {n}",) for n in range(60)], ["Good", "good", "bad"] * 20))
+    found = made(RawSplit([(f"text {n} is {n}",) for n in range(60)], ["Good", "good", "bad"] * 20))
     assert len(found.labels) == 3 and "'Good', 'good' differ by case alone" in said(found, "warning")
 
 
@@ -252,7 +263,7 @@ def test_unlabelled_texts_come_from_any_file(name: str, tmp_path: Path) -> None:
 
 
 def test_unlabelled_pairs_need_two_columns(tmp_path: Path) -> None:
-    train = Rows([(f"a {n}", f"b {n}") for n in range(30)], ["x", "y"] * 15)
+    train = RawSplit([(f"a {n}", f"b {n}") for n in range(30)], ["x", "y"] * 15)
     path = tmp_path / "more.csv"
     path.write_text("left,right\nu,v\n")
     found = made(train, columns={"text": "left", "text2": "right"}, config={"unlabelled": str(path)})

@@ -122,7 +122,7 @@ def test_a_path_that_leads_nowhere(path: str, words: str) -> None:
 
 
 def test_caps_are_checked_before_memory_is_spent(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(readers, "BYTES", 1_000_000)
+    monkeypatch.setattr(readers, "MAX_BYTES", 1_000_000)
     with pytest.raises(DataError, match="at most 1 are read"):
         read_table(write(tmp_path, "x.csv", b"x" * 1_000_001))
     for name, content in (("x.csv", "text\na\nb\nc\n"), ("x.jsonl", '{"t": "a"}\n' * 3), ("x.txt", "a\nb\nc\n")):

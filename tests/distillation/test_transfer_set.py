@@ -18,11 +18,11 @@ from scipy.stats import binomtest
 import distill_core.augmentation.rules
 from distill_core.augmentation.augmenter import Augmenter, augment, preview
 from distill_core.config.schema import Config
-from distill_core.distillation.transfer_set import TransferSet, build
+from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
 from distill_core.errors import KnobError, Stopped
 from distill_core.events import Event, Note, Progress
-from distill_core.registry import AUGMENT
-from distill_core.tokenization import MASK, words
+from distill_core.registry import RULES
+from distill_core.tokenization import MASK, tokenize
 
 NOUNS = ["film", "plot", "actor", "scene", "song", "story", "music", "script", "camera", "dialogue", "singer", "hero",
          "humor", "budget", "effect", "genre"]  # fmt: skip
@@ -68,7 +68,7 @@ def finish(steps: Iterator[Event]) -> tuple[TransferSet, list[Event]]:
 
 
 def made(data: Rows, conf: Config) -> TransferSet:
-    return finish(build(data, conf))[0]
+    return finish(build_transfer_set(data, conf))[0]
 
 
 def notes(events: list[Event]) -> str:
@@ -122,7 +122,7 @@ def test_ngrams_keep_a_stretch_of_the_original_as_it_stood() -> None:
     """Mistake 1 of FACTS.md: the n-gram stays and the rest goes, not the other way round."""
     text = ("I don't  think (really!) that it works,   or does it?",)
     augmenter = Augmenter([text], config({"ngram": 1.0}))
-    total, lengths = len(words(text[0]).tokens), set()
+    total, lengths = len(tokenize(text[0]).tokens), set()
     for turn in range(300):
         child = augmenter.make(text, turn)
         assert child.text[0] in text[0] and child.text[0] == child.text[0].strip()
@@ -161,7 +161,7 @@ def test_each_offspring_follows_from_its_origin() -> None:
 
 
 def test_counts_are_the_texts_that_show_a_rule() -> None:
-    result, events = finish(build(Rows(Part(TEXTS)), config({"mask": 0.3, "ngram": 0.5}, n_iter=10)))
+    result, events = finish(build_transfer_set(Rows(Part(TEXTS)), config({"mask": 0.3, "ngram": 0.5}, n_iter=10)))
     augmented = result.texts[6:]
     assert result.counts["mask"] == sum(MASK in text[0] for text in augmented)
     assert result.counts["ngram"] >= sum(len(text[0].split()) < 5 for text in augmented) > 0
@@ -188,7 +188,7 @@ def test_held_out_texts_never_enter() -> None:
     wanted = [before.texts[-1], before.texts[-5]]
     data.valid.texts = [("a hidden text",)]
     data.test.texts = [tuple(sentence.upper() + " " for sentence in text) for text in wanted]
-    after, events = finish(build(data, conf))
+    after, events = finish(build_transfer_set(data, conf))
     assert not {*wanted, ("A Hidden   text",)} & set(after.texts)
     assert len(after.texts) == len(before.texts) - 3 and after.dropped["held_out"] == 3
     assert "they equal or hold a validation or test text: 3." in notes(events)
@@ -213,7 +213,7 @@ def test_no_augmented_text_comes_to_hold_a_held_out_one() -> None:
 def test_the_limit_cuts_all_texts_alike() -> None:
     texts = [(f"number {i} {' '.join(NOUNS)}",) for i in range(200)]
     conf = config({"mask": 0.3}, n_iter=5, transfer_limit=300)
-    result, events = finish(build(Rows(Part(texts)), conf))
+    result, events = finish(build_transfer_set(Rows(Part(texts)), conf))
     assert len(result.texts) == 300 and "transfer_limit" in notes(events)
     origins = result.origin[200:]
     assert len(set(origins)) == 100 and likely(sum(origin < 100 for origin in origins), 100, 0.5)
@@ -221,19 +221,19 @@ def test_the_limit_cuts_all_texts_alike() -> None:
 
 def test_given_texts_over_the_limit() -> None:
     data = Rows(Part(TEXTS), unlabelled=[(f"more {i}",) for i in range(10)])
-    result, events = finish(build(data, config(n_iter=3, transfer_limit=8)))
+    result, events = finish(build_transfer_set(data, config(n_iter=3, transfer_limit=8)))
     assert result.source == ["labelled"] * 6 + ["unlabelled"] * 2 and "Nothing was augmented" in notes(events)
-    result, _ = finish(build(data, config(n_iter=3, transfer_limit=2)))
+    result, _ = finish(build_transfer_set(data, config(n_iter=3, transfer_limit=2)))
     assert result.texts == TEXTS  # the labelled texts always stay
 
 
 def test_no_passes_no_augmented_texts() -> None:
-    result, _ = finish(build(Rows(Part(TEXTS)), config(n_iter=0)))
+    result, _ = finish(build_transfer_set(Rows(Part(TEXTS)), config(n_iter=0)))
     assert result.texts == TEXTS and result.counts == {}
 
 
 def test_progress_reaches_its_total() -> None:
-    _, events = finish(build(Rows(Part(TEXTS)), config(n_iter=4)))
+    _, events = finish(build_transfer_set(Rows(Part(TEXTS)), config(n_iter=4)))
     progress = [event for event in events if isinstance(event, Progress)]
     assert progress[0].done == 0 and progress[-1].done == progress[-1].total == 24
     assert {(event.stage, event.unit) for event in progress} == {("transfer", "texts")}
@@ -241,7 +241,7 @@ def test_progress_reaches_its_total() -> None:
 
 def test_stop_is_honoured() -> None:
     with pytest.raises(Stopped):
-        finish(build(Rows(Part(TEXTS)), config(), stop=lambda: True))
+        finish(build_transfer_set(Rows(Part(TEXTS)), config(), stop=lambda: True))
     with pytest.raises(Stopped):
         list(augment(TEXTS, config(), stop=lambda: True))
 
@@ -335,7 +335,7 @@ def test_a_rule_whose_work_was_dropped_is_not_named() -> None:
 def test_a_language_that_nothing_tags_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
     data = Rows(Part([("der Film war gut und die Musik auch",)]), language="de")
-    result, events = finish(build(data, config(n_iter=5)))
+    result, events = finish(build_transfer_set(data, config(n_iter=5)))
     assert "The rule pos is off: no spaCy pipeline" in notes(events)
     assert set(result.counts) == {"mask", "ngram"} and len(result.texts) > 1
 
@@ -360,8 +360,8 @@ def test_a_rule_dropped_on_the_shelf_works_by_itself(tmp_path: Path, monkeypatch
         'def prepare(corpus, language):\n    return (lambda tokens, rng: range(len(tokens))[::-1]), ""\n'
     )
     monkeypatch.setattr(distill_core.augmentation.rules, "__path__", [str(tmp_path)])
-    monkeypatch.setattr(AUGMENT, "folder", tmp_path)
-    monkeypatch.setitem(AUGMENT.__dict__, "names", ("backwards", "shout"))
+    monkeypatch.setattr(RULES, "folder", tmp_path)
+    monkeypatch.setitem(RULES.__dict__, "names", ("backwards", "shout"))
     for name in ("backwards", "shout"):
         monkeypatch.delitem(sys.modules, f"distill_core.augmentation.rules.{name}", raising=False)
     child = Augmenter([], config({"shout": 1.0, "backwards": 1.0})).make(("one two three",), 0)

@@ -15,12 +15,12 @@ from distill_core import pipeline
 from distill_core.cache import Cache
 from distill_core.cli import tables
 from distill_core.config.schema import Config
-from distill_core.distillation.student_trainer import Lessons
-from distill_core.distillation.variants import Member, plan
+from distill_core.distillation.student_trainer import StudentTrainer
+from distill_core.distillation.variants import Variant, plan_variants
 from distill_core.errors import Stopped
-from distill_core.estimation.cost import trainings
+from distill_core.estimation.cost import count_trainings
 from distill_core.evaluation import latency
-from distill_core.evaluation.aggregation import front, spread, together
+from distill_core.evaluation.aggregation import aggregate, mean_interval, pareto_front
 from distill_core.events import Compared, Fact, Note, Point, Progress
 from distill_core.messages import percent
 from distill_core.student import persistence
@@ -43,7 +43,7 @@ def config(tmp_path_factory, tiny_teacher):
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr(latency, "PATIENCE", 0.001)
+    monkeypatch.setattr(latency, "SECONDS", 0.001)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def whole(config, tmp_path_factory):
     """The run that nobody disturbed: its folder, its cache and what it said."""
     place = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "PATIENCE", 0.001)
+        patch.setattr(latency, "SECONDS", 0.001)
         return place / "run", place / "cache", run(config, place / "run", Cache(place / "cache"))
 
 
@@ -84,30 +84,30 @@ def figures(summary):
 
 
 def test_the_plan_of_a_run():
-    assert plan(Config.of(student="bilstm", seed=3)) == [Member("bilstm", 3)]
-    found = plan(Config.of(student="bilstm", seed=3, seeds=2, students="bag,bilstm", learning_curve="0.1,0.5"))
-    assert [member.called for member in found] == [
+    assert plan_variants(Config.of(student="bilstm", seed=3)) == [Variant("bilstm", 3)]
+    found = plan_variants(Config.of(student="bilstm", seed=3, seeds=2, students="bag,bilstm", learning_curve="0.1,0.5"))
+    assert [member.display_name for member in found] == [
         "bilstm, seed 3", "bilstm, seed 4", "bag, seed 3", "bag, seed 4",
         "bilstm, seed 3, 10 % of the transfer set", "bilstm, seed 3, 50 % of the transfer set",
     ]  # fmt: skip
-    assert [member.of("student/loss") for member in found[:3]] == [
+    assert [member.series_name("student/loss") for member in found[:3]] == [
         "student/loss", "student/loss@bilstm-4", "student/loss@bag-3",
     ]  # fmt: skip
-    assert len({member.of("student") for member in found}) == len(found)
+    assert len({member.series_name("student") for member in found}) == len(found)
 
 
 def test_the_interval_is_students():
     values = [0.81, 0.83, 0.84, 0.80, 0.85]
     low, high = t.interval(0.95, 4, loc=0.826, scale=torch.tensor(values, dtype=torch.float64).std().item() / 5**0.5)
-    assert spread(values) == pytest.approx({"mean": 0.826, "low": low, "high": high, "n": 5})
-    assert spread([0.5, None, 0.5]) == {"mean": 0.5, "low": 0.5, "high": 0.5, "n": 2}
-    assert spread([None]) is None
-    assert spread([0.7]) == {"mean": 0.7, "low": 0.7, "high": 0.7, "n": 1}
+    assert mean_interval(values) == pytest.approx({"mean": 0.826, "low": low, "high": high, "n": 5})
+    assert mean_interval([0.5, None, 0.5]) == {"mean": 0.5, "low": 0.5, "high": 0.5, "n": 2}
+    assert mean_interval([None]) is None
+    assert mean_interval([0.7]) == {"mean": 0.7, "low": 0.7, "high": 0.7, "n": 1}
 
 
 def test_the_front_is_what_nothing_beats():
     small, good, slow, worse, twin = (0.8, 10, 1.0), (0.9, 50, 2.0), (0.9, 50, 3.0), (0.7, 20, 2.0), (0.8, 10, 1.0)
-    assert front([small, good, slow, worse, twin]) == [True, True, False, False, True]
+    assert pareto_front([small, good, slow, worse, twin]) == [True, True, False, False, True]
 
 
 def row(student, seed, score, control, share=1.0, texts=10, parameters=5, ms=1.0):
@@ -122,7 +122,7 @@ def test_what_members_say_together():
         row("bag", 0, 0.95, 0.9, parameters=9), row("bag", 1, 0.71, 0.7, parameters=9),  # a lucky seed, a poor mean
         row("bilstm", 0, 0.82, 0.80, share=0.5, texts=5),
     ]  # fmt: skip
-    found = together(rows, teacher=0.9, metric="accuracy")
+    found = aggregate(rows, teacher=0.9, metric="accuracy")
     assert [member["gap_recovered"] for member in found["members"][:3]] == pytest.approx([0.6, 0.5, None])
     assert found["members"][0]["kept"] == pytest.approx(0.86 / 0.9)
     assert found["seeds"]["rows"]["student"]["mean"] == pytest.approx(0.85)
@@ -130,7 +130,7 @@ def test_what_members_say_together():
     assert [one["student"] for one in found["students"]] == ["bilstm", "bag"]
     assert [member.get("front") for member in found["members"]] == [True, True, False, False, None]
     assert [(point["texts"], point["accuracy"]) for point in found["learning_curve"]] == [(5, 0.82), (10, 0.86)]
-    alone = together([row("bilstm", 0, 0.8, None), row("bag", 0, 0.7, None)], 0.9, "accuracy")
+    alone = aggregate([row("bilstm", 0, 0.8, None), row("bag", 0, 0.7, None)], 0.9, "accuracy")
     assert "seeds" not in alone and "learning_curve" not in alone
     assert alone["members"][0]["gap_recovered"] is None and "control" not in alone["students"][0]["rows"]
 
@@ -172,7 +172,9 @@ def test_members_share_all_but_their_weights_and_are_told_together(config, whole
 
 def test_a_smaller_share_is_part_of_a_larger_one(config):
     shared = SimpleNamespace(texts=SimpleNamespace(texts=[("x",)] * 101), config=config)
-    small, large, whole = (Lessons.share(shared, Member("bilstm", 0, share)).tolist() for share in (0.1, 0.5, 1.0))
+    small, large, whole = (
+        StudentTrainer.share(shared, Variant("bilstm", 0, share)).tolist() for share in (0.1, 0.5, 1.0)
+    )
     assert len(small) == 11 and set(small) < set(large) < set(whole) and whole == list(range(101))
     assert large != list(range(len(large)))  # the labelled texts come first: a share is no beginning
 
@@ -213,11 +215,11 @@ def test_a_stop_keeps_the_finished_members_and_resume_makes_the_others(config, w
 
 def test_the_cost_counts_what_the_plan_trains():
     config = Config.of(student="bilstm", seeds=3, students="bag,textcnn", learning_curve="0.1,0.5")
-    members = plan(config)
+    members = plan_variants(config)
     asked = json.loads(json.dumps(config.model_dump()))
-    assert trainings("student", asked) == len(members) == 11
-    assert trainings("control", asked) == sum(member.share == 1 for member in members)
-    assert trainings("student", {"student": "bilstm"}) == 1, "a run older than these knobs"
+    assert count_trainings("student", asked) == len(members) == 11
+    assert count_trainings("control", asked) == sum(member.share == 1 for member in members)
+    assert count_trainings("student", {"student": "bilstm"}) == 1, "a run older than these knobs"
 
 
 def test_the_command_line_tells_members_means_and_the_curve(whole, capsys):

@@ -9,25 +9,25 @@ import pytest
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.estimation import cost
-from distill_core.estimation.cost import Earlier, Paces, estimate, grown
+from distill_core.estimation.cost import Measurements, PastRun, augmentation_yield, estimate
 from distill_core.events import STAGES
 
 COUNTS = {
     "train": 1000, "valid": 100, "test": 200, "unlabelled": 500, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
     "size": {"labelled": 100.0, "unlabelled": 50.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7, 2.4],
 }  # fmt: skip
-PACES = Paces(COUNTS, {"size": 1e-5, "load": 0.5}, {"step": 0.02, "row": 1e-4, "memory": 500_000_000})
+PACES = Measurements(COUNTS, {"size": 1e-5, "load": 0.5}, {"step": 0.02, "row": 1e-4, "memory": 500_000_000})
 
 
-def earlier(config: Config, texts: int = 3200, steps: int = 200, **stages: float) -> Earlier:
+def earlier(config: Config, texts: int = 3200, steps: int = 200, **stages: float) -> PastRun:
     seconds = dict.fromkeys(STAGES, 1.0) | stages
-    return Earlier(config.model_dump(), {name: (took, False) for name, took in seconds.items()}, texts, steps, 600)
+    return PastRun(config.model_dump(), {name: (took, False) for name, took in seconds.items()}, texts, steps, 600)
 
 
 def test_nothing_is_told_while_nothing_is_known() -> None:
-    assert estimate(Config(), Paces()) is None
-    assert estimate(Config(), Paces(COUNTS)) is None  # how long the teacher takes nobody knows
-    assert Paces(COUNTS).whole is False and PACES.whole
+    assert estimate(Config(), Measurements()) is None
+    assert estimate(Config(), Measurements(COUNTS)) is None  # how long the teacher takes nobody knows
+    assert Measurements(COUNTS).complete is False and PACES.complete
 
 
 def test_passes_multiply_the_labelled_texts_up_to_the_limit() -> None:
@@ -42,7 +42,7 @@ def test_passes_multiply_the_labelled_texts_up_to_the_limit() -> None:
 
 
 def test_more_passes_make_ever_fewer_texts() -> None:
-    sums = [grown([0.0, 0.9, 1.7, 2.4], passes) for passes in range(12)]
+    sums = [augmentation_yield([0.0, 0.9, 1.7, 2.4], passes) for passes in range(12)]
     gains = [after - before for before, after in zip(sums, sums[1:], strict=False)]
     assert sums[:4] == [0.0, 0.9, 1.7, 2.4]
     assert all(later < sooner and later > 0 for sooner, later in zip(gains, gains[1:], strict=False))
@@ -71,16 +71,16 @@ def test_an_earlier_run_of_the_like_is_believed_before_a_survey() -> None:
 
 def test_what_an_earlier_run_left_behind_costs_nothing_again() -> None:
     before = earlier(Config())
-    again = estimate(Config.of(loss="soft_kl"), Paces(), [before])  # known whole without any survey
+    again = estimate(Config.of(loss="soft_kl"), Measurements(), [before])  # known whole without any survey
     assert again.cached == ("control", "label") and again.texts == 3200 and again.memory == 600
     assert estimate(Config.of(lr=0.01), PACES, [before]).cached == ("label",)  # the control learns anew
     assert estimate(Config.of(n_iter=5), PACES, [before]).cached == ()
     tuned = Config.of(fine_tune=True, teacher="a/b")
-    assert "teacher" in estimate(tuned, Paces(), [earlier(tuned, teacher=900.0)]).cached
+    assert "teacher" in estimate(tuned, Measurements(), [earlier(tuned, teacher=900.0)]).cached
 
 
 def test_a_teacher_that_is_not_here_leaves_more_doubt() -> None:
-    far = Paces(COUNTS, {"size": 1e-3, "load": 5.0, "far": True}, PACES.student)
+    far = Measurements(COUNTS, {"size": 1e-3, "load": 5.0, "far": True}, PACES.student)
     told = estimate(Config(), far)
     assert told.rests_on == "size" and told.high / told.seconds > estimate(Config(), PACES).high / told.seconds
 
@@ -91,8 +91,8 @@ def test_a_survey_counts_what_the_run_then_makes(toy_config: Config, tiny_teache
 
     config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "n_iter": 2})
     cache = Cache(tmp_path / "cache")
-    list(profiling.survey(config, tmp_path, cache))
-    told = estimate(config, cost.paces(config, cache))
+    list(profiling.profile(config, tmp_path, cache))
+    told = estimate(config, cost.known_measurements(config, cache))
     run = list(pipeline.distill(config, tmp_path / "run", cache))
     made = next(event.value["texts"] for event in run if event.kind == "fact" and event.name == "transfer")
     summary = next(event.summary for event in run if event.kind == "compared")
@@ -102,9 +102,9 @@ def test_a_survey_counts_what_the_run_then_makes(toy_config: Config, tiny_teache
 
     before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("cache/pace-*/*/*")}
     longer = Config.of(**config.model_dump() | {"epochs": 9})
-    list(profiling.survey(longer, tmp_path, cache))  # nothing of it is new
+    list(profiling.profile(longer, tmp_path, cache))  # nothing of it is new
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("cache/pace-*/*/*")} == before
-    assert estimate(longer, cost.paces(longer, cache)).steps > told.steps
+    assert estimate(longer, cost.known_measurements(longer, cache)).steps > told.steps
 
 
 def test_a_survey_downloads_no_teacher(toy_config: Config, fake_hub: Any, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_survey_downloads_no_teacher(toy_config: Config, fake_hub: Any, tmp_pa
     cache = Cache(tmp_path / "cache")
     for name in (known, unknown):
         config = Config.of(**toy_config.model_dump() | {"teacher": name})
-        list(profiling.survey(config, tmp_path, cache))
-        told = estimate(config, cost.paces(config, cache))
+        list(profiling.profile(config, tmp_path, cache))
+        told = estimate(config, cost.known_measurements(config, cache))
         assert told is None if name == unknown else told.rests_on == "size" and told.stages["label"] > 0
     assert fake_hub.requests == []

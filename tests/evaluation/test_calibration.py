@@ -18,7 +18,7 @@ def rows(count: int, classes: int, temperature: float, seed: int) -> tuple[np.nd
 def test_a_calibrated_model_has_next_to_no_error() -> None:
     logits, truth = rows(20_000, 3, 1.0, 0)
     bins = calibration.reliability(calibration.probabilities(logits), truth)
-    assert calibration.error(bins) < 0.02
+    assert calibration.expected_calibration_error(bins) < 0.02
     assert sum(bin["rows"] for bin in bins) == 20_000
     assert [bin["confidence"] for bin in bins] == sorted(bin["confidence"] for bin in bins)
 
@@ -30,7 +30,7 @@ def test_a_planted_temperature_is_found(planted: float) -> None:
 
 def test_scaling_mends_the_error_and_changes_no_answer() -> None:
     valid, (logits, truth) = rows(4000, 2, 3.0, 2), rows(8000, 2, 3.0, 3)
-    found = calibration.described(logits, truth, valid)
+    found = calibration.calibration_report(logits, truth, valid)
     assert found["ece"] > 0.1 > 0.03 > found["ece_scaled"]
     scaled = calibration.probabilities(logits, found["temperature"])
     assert (scaled.argmax(1) == logits.argmax(1)).all()
@@ -39,8 +39,11 @@ def test_scaling_mends_the_error_and_changes_no_answer() -> None:
 def test_the_temperature_comes_from_validation_alone() -> None:
     valid = rows(4000, 2, 3.0, 4)
     cold, hot = rows(500, 2, 1.0, 5), rows(500, 2, 9.0, 6)
-    assert (calibration.described(*cold, valid)["temperature"] == calibration.described(*hot, valid)["temperature"]
-            == calibration.fit_temperature(*valid))  # fmt: skip
+    assert (
+        calibration.calibration_report(*cold, valid)["temperature"]
+        == calibration.calibration_report(*hot, valid)["temperature"]
+        == calibration.fit_temperature(*valid)
+    )
 
 
 def test_the_error_by_hand() -> None:
@@ -49,7 +52,7 @@ def test_the_error_by_hand() -> None:
     truth = [0] * 6 + [1] * 3 + [0]
     bins = calibration.reliability(shares, truth)
     assert [bin["rows"] for bin in bins] == [1, 9]
-    assert calibration.error(bins) == pytest.approx(0.9 * (0.95 - 6 / 9) + 0.1 * (1 - 0.55))
+    assert calibration.expected_calibration_error(bins) == pytest.approx(0.9 * (0.95 - 6 / 9) + 0.1 * (1 - 0.55))
 
 
 def test_log_probabilities_are_logits_too() -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from distill_core.cache import Cache
-from distill_core.data.dataset import Data, Split
+from distill_core.data.dataset import Dataset, Split
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.evaluation import comparison, diagnostics, significance
 
@@ -17,7 +17,9 @@ def data(train=6000, test=2000, unlabelled=0, pair=False):
         )
 
     extra = [(f"more {i}",) for i in range(unlabelled)]
-    return Data(split(train, "a"), split(20, "b"), split(test, "c"), extra, ("bad", "good"), pair, "en", "test", [], {})
+    return Dataset(
+        split(train, "a"), split(20, "b"), split(test, "c"), extra, ("bad", "good"), pair, "en", "test", [], {}
+    )
 
 
 def warnings(said):
@@ -25,16 +27,16 @@ def warnings(said):
 
 
 def test_enough_texts_and_test_rows_give_no_warning():
-    [(level, said)] = diagnostics.before(data())
+    [(level, said)] = diagnostics.check_data(data())
     assert level == "info" and "With 2,000 test rows" in said and "2.2 %" in said
 
 
 def test_few_texts_and_a_small_test_are_told_before():
-    assert "work with" in warnings(diagnostics.before(data(train=2000)))
-    assert "work with" not in warnings(diagnostics.before(data(train=600, unlabelled=6000)))
-    assert "With 100 test rows" in warnings(diagnostics.before(data(test=100)))
-    assert "Sets of pairs this small" in warnings(diagnostics.before(data(train=4000, pair=True)))
-    assert "pairs" not in warnings(diagnostics.before(data(train=40_000, pair=True)))
+    assert "work with" in warnings(diagnostics.check_data(data(train=2000)))
+    assert "work with" not in warnings(diagnostics.check_data(data(train=600, unlabelled=6000)))
+    assert "With 100 test rows" in warnings(diagnostics.check_data(data(test=100)))
+    assert "Sets of pairs this small" in warnings(diagnostics.check_data(data(train=4000, pair=True)))
+    assert "pairs" not in warnings(diagnostics.check_data(data(train=40_000, pair=True)))
 
 
 # What runs on real text counted: test rows, rows that only the student and only the control had right, the difference
@@ -51,13 +53,13 @@ MEASURED = {
 def test_the_size_that_is_told_before_shows_four_times_in_five_on_rows_as_far_apart_as_were_measured(name):
     rows, ours, theirs, found, _, pair = MEASURED[name]
     assert found == pytest.approx((ours - theirs) / rows, abs=1e-3)
-    told, apart = significance.detectable(rows, significance.APART[pair]), (ours + theirs) / rows
+    told, apart = significance.detectable_difference(rows, significance.DISAGREEMENT_RATE[pair]), (ours + theirs) / rows
     rng, seen = np.random.default_rng(0), 0
     for _ in range(300):
         better, worse = rng.multinomial(rows, [(apart + told) / 2, (apart - told) / 2, 1 - apart])[:2]
         seen += binomtest(int(better), int(better + worse)).pvalue < 0.05
     assert seen / 300 > 0.7
-    assert told < 1.5 * significance.detectable(rows, apart)  # and is not told much larger than it must be
+    assert told < 1.5 * significance.detectable_difference(rows, apart)  # and is not told much larger than it must be
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_what_is_said_of_measured_differences(name, outcome, doubt):
     rows, ours, theirs, found, interval, pair = MEASURED[name]
     p = binomtest(ours, ours + theirs).pvalue
     summary = compared(0.84, 0.85, 0.85 + found, 0.91, rows, interval, mcnemar={"control": p})
-    said = " ".join(text for _, text in diagnostics.after(summary, 60_000, pair))
+    said = " ".join(text for _, text in diagnostics.conclude(summary, 60_000, pair))
     assert outcome in said and (doubt in said if doubt else "reliably" not in said)
 
 
@@ -85,17 +87,17 @@ def test_an_f1_is_set_beside_what_always_answering_the_class_has():
     own = [{"label": "not_equivalent", "rows": 578}, {"label": "equivalent", "rows": 1147}]
     summary["scores"] = {row: {"f1": value, "per_class": own} for row, value in values.items()}
     summary["differences"]["student-control"]["difference"] = 0.0207
-    said = warnings(diagnostics.after(summary, 60_000, True))
+    said = warnings(diagnostics.conclude(summary, 60_000, True))
     assert "Always answering “equivalent” has an F1 of 0.799" in said
     assert "can't be told apart (McNemar p = 0.11): what was gained is a matter of F1" in said
     summary["mcnemar"] = {"control": 0.001}
     summary["scores"]["student"]["f1"] = 0.95
-    assert warnings(diagnostics.after(summary, 60_000, True)) == ""  # far above both, there is nothing to warn of
+    assert warnings(diagnostics.conclude(summary, 60_000, True)) == ""  # far above both, there is nothing to warn of
 
 
 def test_a_difference_of_the_detectable_size_is_found_four_times_in_five():
-    rows, apart, rng = 1000, significance.APART[False], np.random.default_rng(0)
-    least = significance.detectable(rows, apart)
+    rows, apart, rng = 1000, significance.DISAGREEMENT_RATE[False], np.random.default_rng(0)
+    least = significance.detectable_difference(rows, apart)
     found = 0
     for _ in range(400):
         better, worse = rng.multinomial(rows, [(apart + least) / 2, (apart - least) / 2, 1 - apart])[:2]
@@ -104,11 +106,11 @@ def test_a_difference_of_the_detectable_size_is_found_four_times_in_five():
 
 
 def test_a_teacher_near_the_floor_and_a_control_at_the_teacher_are_told():
-    assert "hardly pay" in warnings(diagnostics.of_teacher(0.805, 0.80, "accuracy"))
-    assert diagnostics.of_teacher(0.9, 0.8, "accuracy") == []
-    assert "macro-F1 0.805" in warnings(diagnostics.of_teacher(0.805, 0.80, "macro_f1"))
-    assert "hardly a gap" in warnings(diagnostics.of_control(0.9, 0.905, "accuracy"))
-    assert diagnostics.of_control(0.8, 0.9, "accuracy") == []
+    assert "hardly pay" in warnings(diagnostics.check_teacher(0.805, 0.80, "accuracy"))
+    assert diagnostics.check_teacher(0.9, 0.8, "accuracy") == []
+    assert "macro-F1 0.805" in warnings(diagnostics.check_teacher(0.805, 0.80, "macro_f1"))
+    assert "hardly a gap" in warnings(diagnostics.check_control(0.9, 0.905, "accuracy"))
+    assert diagnostics.check_control(0.8, 0.9, "accuracy") == []
 
 
 def test_labels_that_the_teacher_contradicts_are_counted_and_named():
@@ -118,15 +120,15 @@ def test_labels_that_the_teacher_contradicts_are_counted_and_named():
     logits = np.where(np.arange(2) == truth[:, None], 2.0, -2.0)
     logits[7] = [9.0, -9.0]  # labelled good, the teacher is sure of bad
     logits[8] = [-0.1, 0.1]  # labelled bad, the teacher leans to good
-    found = diagnostics.of_labels(rows, given, logits)
+    found = diagnostics.label_disagreements(rows, given, logits)
     assert (found["rows"], found["of"], found["confident"]) == (2, 40, 1)
     assert found["examples"][0]["text"] == ["a 7"] and found["examples"][0]["label"] == "good"
-    [(level, said)] = diagnostics.on_labels(found)
+    [(level, said)] = diagnostics.describe_disagreements(found)
     assert level == "info" and "2 of 40 training labels (5.0 %)" in said and "“a 7” is labelled good" in said
     logits[:6, :] *= -1
-    [(level, said)] = diagnostics.on_labels(diagnostics.of_labels(rows, given, logits))
+    [(level, said)] = diagnostics.describe_disagreements(diagnostics.label_disagreements(rows, given, logits))
     assert level == "warning" and "8 of 40" in said
-    assert diagnostics.on_labels({"rows": 0, "of": 40, "confident": 0, "examples": []}) == []
+    assert diagnostics.describe_disagreements({"rows": 0, "of": 40, "confident": 0, "examples": []}) == []
 
 
 def compared(floor=0.6, control=0.7, student=0.8, teacher=0.9, rows=2000, apart=(0.05, 0.15), behind=-0.05, **more):
@@ -142,7 +144,7 @@ def compared(floor=0.6, control=0.7, student=0.8, teacher=0.9, rows=2000, apart=
 
 
 def test_a_gain_beyond_chance_is_told_and_nothing_else():
-    [(level, said)] = diagnostics.after(compared(), 9000, False)
+    [(level, said)] = diagnostics.conclude(compared(), 9000, False)
     assert level == "info" and "10.0 points of accuracy above its control" in said and "50 % of the gap" in said
 
 
@@ -158,19 +160,19 @@ def test_a_gain_beyond_chance_is_told_and_nothing_else():
     ],
 )
 def test_each_reason_not_to_trust_a_gain_is_told(changed, sentence):
-    assert sentence in warnings(diagnostics.after(compared(**changed), 9000, False))
-    assert sentence not in warnings(diagnostics.after(compared(), 9000, False))
+    assert sentence in warnings(diagnostics.conclude(compared(**changed), 9000, False))
+    assert sentence not in warnings(diagnostics.conclude(compared(), 9000, False))
 
 
 def test_few_texts_are_told_after():
-    assert "stands on 2,000 texts" in warnings(diagnostics.after(compared(), 2000, False))
-    assert "stands on 9,000 pairs" in warnings(diagnostics.after(compared(), 9000, True))
+    assert "stands on 2,000 texts" in warnings(diagnostics.conclude(compared(), 2000, False))
+    assert "stands on 9,000 pairs" in warnings(diagnostics.conclude(compared(), 9000, True))
 
 
 def test_without_a_control_nobody_knows():
     summary = compared()
     del summary["scores"]["control"], summary["differences"]["student-control"]
-    assert "nobody knows" in warnings(diagnostics.after(summary, 9000, False))
+    assert "nobody knows" in warnings(diagnostics.conclude(summary, 9000, False))
 
 
 def test_a_test_that_several_runs_read_is_counted_once_a_run(tmp_path):
@@ -178,9 +180,9 @@ def test_a_test_that_several_runs_read_is_counted_once_a_run(tmp_path):
     turned = Split([("b",), ("a",)], [1, 0])
 
     def read(split, run, labels=("x", "y")):
-        return comparison.tests_read(cache, split, labels, run)
+        return comparison.test_set_uses(cache, split, labels, run)
 
     assert [read(test, "one"), read(test, "two"), read(turned, "three"), read(test, "two")] == [1, 2, 3, 3]
     assert read(Split([("a",), ("b",)], [1, 0]), "one") == 1
-    assert diagnostics.readings(1) == "This test has been read once."
-    assert diagnostics.readings(1400) == "This test has been read 1,400 times."
+    assert diagnostics.describe_uses(1) == "This test has been read once."
+    assert diagnostics.describe_uses(1400) == "This test has been read 1,400 times."

@@ -15,7 +15,7 @@ def probabilities(answers, classes=2):
 
 def score(found, truth, **more):
     names = [f"class {i}" for i in range(found.shape[1])]
-    return comparison.score(found, truth, names, (found, truth), **more)
+    return comparison.score_predictions(found, truth, names, (found, truth), **more)
 
 
 def test_a_score_tells_every_measure_with_its_interval():
@@ -45,7 +45,7 @@ def test_shares_of_gap_and_teacher():
     said = {"control": [0] * 6 + [1] * 4, "student": [0] * 8 + [1] * 2, "teacher": [0] * 9 + [1]}
     found = {row: probabilities(answers) for row, answers in said.items()}
     scores = {row: score(p, truth) for row, p in found.items()}
-    summary = comparison.summary(scores, found, truth)
+    summary = comparison.compare(scores, found, truth)
     assert summary["gap_recovered"] == pytest.approx(2 / 3)
     assert summary["kept"] == pytest.approx(8 / 9)
     assert summary["agreement"] == pytest.approx(0.9)
@@ -60,7 +60,7 @@ def test_gap_and_kept_are_told_in_the_metric():
     said = {"control": [0] * 10, "student": [0] * 9 + [1], "teacher": truth}
     found = {row: probabilities(answers) for row, answers in said.items()}
     scores = {row: score(p, truth, metric="mcc") for row, p in found.items()}
-    summary = comparison.summary(scores, found, truth, "mcc")
+    summary = comparison.compare(scores, found, truth, "mcc")
     mcc = scores["student"]["mcc"]
     assert summary["metric"] == "mcc" and scores["control"]["mcc"] == 0 and 0 < mcc < 1
     assert summary["gap_recovered"] == summary["kept"] == pytest.approx(mcc)
@@ -76,14 +76,14 @@ def test_no_share_of_a_gap_that_is_not_there(teacher):
         "teacher": probabilities([0] * right + [1] * (10 - right)),
     }
     scores = {row: score(p, [0] * 10) for row, p in found.items()}
-    assert comparison.summary(scores, found, [0] * 10)["gap_recovered"] is None
+    assert comparison.compare(scores, found, [0] * 10)["gap_recovered"] is None
     del scores["control"], found["control"]
-    assert comparison.summary(scores, found, [0] * 10)["gap_recovered"] is None
+    assert comparison.compare(scores, found, [0] * 10)["gap_recovered"] is None
 
 
 def test_the_floor_learns_words_and_knows_its_size():
     texts = [(f"good {i}",) for i in range(20)] + [(f"bad {i}",) for i in range(20)]
-    floor = baseline.floor(Split(texts, [1] * 20 + [0] * 20), 3, pair=False)
+    floor = baseline.fit_baseline(Split(texts, [1] * 20 + [0] * 20), 3, pair=False)
     found = floor.probabilities([("a good one",), ("so bad",)])
     assert found.shape == (2, 3) and found.argmax(1).tolist() == [1, 0]
     assert found[:, 2].tolist() == [0, 0]  # a class that training never showed
@@ -94,13 +94,13 @@ def test_the_floor_learns_words_and_knows_its_size():
 
 def test_the_floor_reads_scripts_without_spaces():
     texts = [("我喜欢这部电影",), ("这个故事很喜欢",), ("讨厌这部电影",), ("这个故事真讨厌",)]
-    floor = baseline.floor(Split(texts * 5, [1, 1, 0, 0] * 5), 2, pair=False)
+    floor = baseline.fit_baseline(Split(texts * 5, [1, 1, 0, 0] * 5), 2, pair=False)
     assert floor.probabilities([("大家喜欢",), ("大家讨厌",)]).argmax(1).tolist() == [1, 0]
 
 
 def test_the_floor_tells_a_pairs_sides_apart():
     texts = [("cats", "dogs"), ("dogs", "cats")] * 20
-    floor = baseline.floor(Split(texts, [0, 1] * 20), 2, pair=True)
+    floor = baseline.fit_baseline(Split(texts, [0, 1] * 20), 2, pair=True)
     assert floor.probabilities([("cats", "dogs"), ("dogs", "cats")]).argmax(1).tolist() == [0, 1]
 
 
@@ -117,14 +117,14 @@ def test_speed_is_measured_not_guessed(monkeypatch):
 
         return predict
 
-    monkeypatch.setattr(latency, "PATIENCE", 0.1)
+    monkeypatch.setattr(latency, "SECONDS", 0.1)
     monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     torch.set_num_threads(2)
-    quick = latency.speed(answer(0.001), [("a",)] * 64)
+    quick = latency.measure_speed(answer(0.001), [("a",)] * 64)
     assert torch.get_num_threads() == 2 and set(threads) == {1}
     torch.set_num_threads(1)
-    slow = latency.speed(answer(0.008), [("a",)] * 64)
+    slow = latency.measure_speed(answer(0.008), [("a",)] * 64)
     assert (quick["latency_ms"], slow["latency_ms"]) == pytest.approx((1, 8))
     assert (quick["texts_per_s"], slow["texts_per_s"]) == pytest.approx((1000, 125))
-    now_and_then = latency.speed(answer(0.001), [("a",)] * 9 + [("slow",)])
+    now_and_then = latency.measure_speed(answer(0.001), [("a",)] * 9 + [("slow",)])
     assert (now_and_then["latency_p95_ms"], now_and_then["latency_ms"]) == pytest.approx((10, 1))

@@ -18,7 +18,7 @@ def answers(rows: int, classes: int, right: float, seed: int) -> tuple[np.ndarra
 @pytest.mark.parametrize("classes", [2, 3, 7])
 def test_every_metric_is_sklearns(classes: int) -> None:
     truth, said = answers(500, classes, 0.6, classes)
-    found = metrics.values(said, truth, classes)
+    found = metrics.compute_metrics(said, truth, classes)
     assert found["accuracy"] == pytest.approx((truth == said).mean())
     assert found["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
     assert found["mcc"] == pytest.approx(matthews_corrcoef(truth, said))
@@ -31,14 +31,14 @@ def test_every_metric_is_sklearns(classes: int) -> None:
 def test_matthews_by_hand_and_where_it_is_not_defined() -> None:
     # 6 true positives, 3 true negatives, 1 false positive, 2 false negatives
     truth, said = [1] * 6 + [0] * 3 + [0] + [1] * 2, np.array([1] * 6 + [0] * 3 + [1] + [0] * 2)
-    assert metrics.values(said, truth, 2)["mcc"] == pytest.approx((6 * 3 - 1 * 2) / (7 * 8 * 4 * 5) ** 0.5)
-    same = metrics.values(np.zeros(4, int), [0, 0, 1, 1], 2)
+    assert metrics.compute_metrics(said, truth, 2)["mcc"] == pytest.approx((6 * 3 - 1 * 2) / (7 * 8 * 4 * 5) ** 0.5)
+    same = metrics.compute_metrics(np.zeros(4, int), [0, 0, 1, 1], 2)
     assert same["mcc"] == 0.0 and same["f1"] == 0.0 and same["accuracy"] == 0.5
 
 
 def test_a_class_that_is_nowhere_takes_no_part_in_macro_f1() -> None:
     truth, said = [0, 0, 1, 1], np.array([0, 0, 1, 0])
-    assert metrics.values(said, truth, 5)["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
+    assert metrics.compute_metrics(said, truth, 5)["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
 
 
 def test_the_bootstrap_of_counts_is_the_bootstrap_of_rows() -> None:
@@ -66,12 +66,12 @@ def test_a_paired_difference_is_narrower_than_two_intervals() -> None:
     truth, said = answers(1000, 2, 0.6, 3)
     better = said.copy()
     better[np.flatnonzero(said != truth)[:20]] = truth[np.flatnonzero(said != truth)[:20]]  # 20 rows mended, none lost
-    found = significance.difference(better, said, truth, 2, "accuracy")
+    found = significance.paired_difference(better, said, truth, 2, "accuracy")
     assert found["difference"] == pytest.approx(0.02)
     assert 0 < found["low"] < 0.02 < found["high"] < 0.035
     low, high = significance.intervals(said, truth, 2)["accuracy"]
     assert found["high"] - found["low"] < (high - low) / 2
-    back = significance.difference(said, better, truth, 2, "accuracy")
+    back = significance.paired_difference(said, better, truth, 2, "accuracy")
     assert back["difference"] == pytest.approx(-0.02) and back["high"] < 0
 
 
@@ -79,7 +79,7 @@ def test_two_thousand_resamples_of_ten_thousand_rows_take_no_second() -> None:
     truth, said = answers(10_000, 5, 0.8, 4)
     start = time.process_time()
     significance.intervals(said, truth, 5)
-    significance.difference(said, truth, truth, 5, "macro_f1")
+    significance.paired_difference(said, truth, truth, 5, "macro_f1")
     assert time.process_time() - start < 1
 
 
@@ -92,8 +92,8 @@ def test_per_class_by_hand() -> None:
 
 def test_the_metric_is_the_knobs_then_the_tasks_then_the_rows() -> None:
     even, uneven = [0] * 60 + [1] * 40, [0] * 70 + [1] * 30
-    assert metrics.chosen("auto", "mcc", even, 2) == "mcc"
-    assert metrics.chosen("accuracy", "f1", uneven, 2) == "accuracy"
-    assert metrics.chosen("auto", "auto", even, 2) == "accuracy"
-    assert metrics.chosen("auto", "auto", uneven, 2) == "macro_f1"
-    assert metrics.chosen("f1", "accuracy", even, 3) == "macro_f1"
+    assert metrics.resolve_metric("auto", "mcc", even, 2) == "mcc"
+    assert metrics.resolve_metric("accuracy", "f1", uneven, 2) == "accuracy"
+    assert metrics.resolve_metric("auto", "auto", even, 2) == "accuracy"
+    assert metrics.resolve_metric("auto", "auto", uneven, 2) == "macro_f1"
+    assert metrics.resolve_metric("f1", "accuracy", even, 3) == "macro_f1"

@@ -152,7 +152,7 @@ def test_every_fault_at_the_door_is_one_quick_sentence(
     fault, words, fake_hub: FakeHub, id: str, pauses, monkeypatch
 ) -> None:
     if fault["kind"] == "hang":
-        monkeypatch.setattr(client, "ANSWER", 0.5)
+        monkeypatch.setattr(client, "ANSWER_TIMEOUT", 0.5)
     fake_hub.fail(**fault)
     for door in (models.model_folder, datasets.dataset_rows):
         with pytest.raises(HubError, match=words) as caught:
@@ -214,8 +214,8 @@ def test_no_request_may_be_silent_for_ever(fake_hub: FakeHub, id: str, tiny_teac
     import httpx2
     from huggingface_hub import HfApi
 
-    monkeypatch.setattr(client, "SILENCE", 0.3)
-    client._library()
+    monkeypatch.setattr(client, "SILENCE_TIMEOUT", 0.3)
+    client.hub_library()
     fake_hub.fail("hang")
     with pytest.raises(httpx2.ReadTimeout):
         HfApi().repo_info(id, timeout=None)  # as transformers asks

@@ -12,7 +12,7 @@ from distill_core import pipeline, tasks
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.data import dataset
-from distill_core.distillation.student_trainer import Lessons
+from distill_core.distillation.student_trainer import StudentTrainer
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.errors import Stopped
 from distill_core.evaluation import latency
@@ -32,7 +32,7 @@ def config(toy_config, tiny_teacher):
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     """Speeds are measured in a blink here: what they are is another test's question."""
-    monkeypatch.setattr(latency, "PATIENCE", 0.01)
+    monkeypatch.setattr(latency, "SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -134,8 +134,10 @@ def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
 
 
 def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(latency, "speed", lambda *_: {"latency_ms": 1.0, "latency_p95_ms": 1.0, "texts_per_s": 1.0})
-    monkeypatch.setattr(Teacher, "settle", lambda self, texts: setattr(self, "dtype", torch.float32))
+    monkeypatch.setattr(
+        latency, "measure_speed", lambda *_: {"latency_ms": 1.0, "latency_p95_ms": 1.0, "texts_per_s": 1.0}
+    )
+    monkeypatch.setattr(Teacher, "choose_dtype", lambda self, texts: setattr(self, "dtype", torch.float32))
     asked = []
     forward = Teacher.forward
 
@@ -215,14 +217,14 @@ def test_test_labels_are_read_in_the_comparison_alone(config, tmp_path, cache, m
             reads.append(now["stage"])
             return super().__getitem__(item)
 
-    load = tasks.load
+    load = tasks.load_dataset
 
     def watched(config):
         rows = load(config)
         object.__setattr__(rows.test, "labels", Watched(rows.test.labels))
         return rows
 
-    monkeypatch.setattr(tasks, "load", watched)
+    monkeypatch.setattr(tasks, "load_dataset", watched)
     for event in pipeline.distill(config, tmp_path / "run", cache):
         if isinstance(event, StageStarted):
             now["stage"] = event.stage
@@ -233,13 +235,13 @@ def test_test_texts_reach_neither_the_transfer_set_nor_the_teacher_before_the_en
     from distill_core.distillation import soft_labels
 
     asked = []
-    ask = soft_labels.logits
+    ask = soft_labels.label_texts
 
     def watched(teacher, texts, *rest):
         asked.append(list(texts))
         return ask(teacher, texts, *rest)
 
-    monkeypatch.setattr(soft_labels, "logits", watched)
+    monkeypatch.setattr(soft_labels, "label_texts", watched)
     run(config, tmp_path / "run", cache)
     test = {tuple(json.loads(line)["text"]) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()}
     *before, last = asked
@@ -265,7 +267,7 @@ def test_labels_follow_their_texts_into_the_transfer_set():
         rows=SimpleNamespace(train=dataset.Split([("a",), ("A",), ("b",)], [0, 1, 2])),
         texts=TransferSet([("a",), ("b",), ("c",)], ["labelled", "labelled", "augmented"], [0, 2, 0], {}),
     )
-    assert Lessons.own_labels.func(shared).tolist() == [0, 2]
+    assert StudentTrainer.own_labels.func(shared).tolist() == [0, 2]
 
 
 def test_without_a_control_nobody_knows(config, tmp_path, cache):

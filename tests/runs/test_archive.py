@@ -45,12 +45,12 @@ def sent(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> tuple[
     store = Store(home)
     run = store.create(config.model_dump(), name="<b>Mine</b>")
     store.update(run, note="a note")
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     said: list[Any] = [Note(f"Read {train} and {home}/cache/x/y.bin, not https://example.org/a/b.", "info", "data")]
-    job.perform(job.Job(run, config.model_dump(), store.folder(run), home / "cache"), said.append, bool)
+    job.run_job(job.Job(run, config.model_dump(), store.folder(run), home / "cache"), said.append, bool)
     assert said[-1] == Ended("finished"), said[-1]
     store.append(run, [*said[:-1], Point("student/loss", 10**6, math.nan), said[-1]])
-    file = archive.pack(store, run, home.parent / "run.zip")
+    file = archive.export_run(store, run, home.parent / "run.zip")
     store.close()
     return home, file, run
 
@@ -64,7 +64,7 @@ def plain(store: Store, run: str) -> list[Any]:
 def test_a_run_comes_back_as_it_was_and_its_student_says_the_same(sent: tuple[Path, Path, str]) -> None:
     home, file, old = sent
     sender = Store(home)
-    run = core.unpack(file)
+    run = core.import_run(file)
     here, there = run.row, sender.run(old)
     assert run.id == old and here.origin == "imported" and not there.origin and here.name == "<b>Mine</b>"
     same = ("name", "note", "task", "status", "stage", "message", "created", "started", "ended", "hidden")
@@ -92,7 +92,7 @@ def test_nothing_of_the_senders_machine_is_in_the_file(sent: tuple[Path, Path, s
     assert {"run.json", "student/model.safetensors", "texts.jsonl"} <= names and "teacher.json" not in names
     assert str(home) not in told and str(home.parent) not in told and str(tiny_teacher) not in told
     assert '"rows.csv"' in told and "Read rows.csv and y.bin, not https://example.org/a/b." in told
-    config = core.unpack(file).config
+    config = core.import_run(file).config
     assert config.train == "rows.csv" and config.allow_pickle is False  # a consent is nobody else's
 
 
@@ -102,28 +102,28 @@ def test_an_imported_run_is_read_not_resumed_and_never_claimed(sent: tuple[Path,
     def interrupted(members: dict[str, bytes]) -> None:
         members["run.json"] = members["run.json"].replace(b'"finished"', b'"interrupted"')
 
-    run = core.unpack(changed(file, home / "again.zip", interrupted))
+    run = core.import_run(changed(file, home / "again.zip", interrupted))
     core.open_app()
     assert run.status == "interrupted"
     with pytest.raises(UserError, match="imported"):
         run.resume()
-    second = core.unpack(file)
+    second = core.import_run(file)
     assert {run.id, second.id} > {old} and core.count() == 2
     run.delete()
-    assert core.unpack(file).id not in (run.id, second.id)  # a deleted one can still come back
+    assert core.import_run(file).id not in (run.id, second.id)  # a deleted one can still come back
 
 
 def test_on_a_public_host_the_id_stays_a_secret(sent: tuple[Path, Path, str], home: Path, monkeypatch) -> None:
     _, file, old = sent
-    run = core.unpack(file)
+    run = core.import_run(file)
     monkeypatch.setenv("SPACE_ID", "owner/space")
-    assert core.unpack(file).id != old
-    with zipfile.ZipFile(core.pack(run.id, home / "public.zip")) as given:
+    assert core.import_run(file).id != old
+    with zipfile.ZipFile(core.export_run(run.id, home / "public.zip")) as given:
         assert old not in given.read("run.json").decode()
 
 
 def test_the_command_line_packs_and_unpacks(sent: tuple[Path, Path, str], home: Path, capsys) -> None:
-    run = core.unpack(sent[1])
+    run = core.import_run(sent[1])
     assert main(["pack", "last", str(home / "out.zip")]) == 0
     assert main(["unpack", str(home / "out.zip")]) == 0
     new = capsys.readouterr().out.split()[-1]
@@ -138,15 +138,15 @@ def test_a_teacher_answers_only_where_it_is_the_one_that_taught(
     def named(members: dict[str, bytes]) -> None:
         members["teacher.json"] = json.dumps({"name": "owner/bert", "fingerprint": "f00"}).encode()
 
-    run = core.unpack(changed(sent[1], home / "named.zip", named))
+    run = core.import_run(changed(sent[1], home / "named.zip", named))
 
     class Loaded:
         labels, fingerprint = ("bad", "good"), "f00"
 
     monkeypatch.setattr(session, "_loaded", lambda *_: Loaded)
-    assert session.teacher_of_run(run.row) is Loaded
+    assert session.load_teacher_of_run(run.row) is Loaded
     Loaded.fingerprint = "another"
-    assert session.teacher_of_run(run.row) is None
+    assert session.load_teacher_of_run(run.row) is None
 
 
 # ---- hostile files
@@ -212,7 +212,7 @@ def test_a_hostile_file_is_refused_in_a_sentence_and_leaves_nothing(
 ) -> None:
     file = changed(sent[1], tmp_path / "hostile.zip", HOSTILE[what])
     with pytest.raises(DataError) as told:
-        core.unpack(file)
+        core.import_run(file)
     assert len(str(told.value)) < 500 and "hostile.zip" in str(told.value), told.value
     assert core.count() == 0 and list((home / "runs").iterdir()) == []
     assert not list(tmp_path.glob("**/evil*"))
@@ -223,18 +223,18 @@ def test_a_file_that_is_not_what_its_manifest_says_is_refused(sent: tuple[Path, 
         members["config.json"] = members["config.json"].replace(b'"epochs": 2', b'"epochs": 3')
 
     with pytest.raises(DataError, match="damaged"):
-        core.unpack(changed(sent[1], tmp_path / "a.zip", other, honest=False))
+        core.import_run(changed(sent[1], tmp_path / "a.zip", other, honest=False))
     with pytest.raises(DataError, match="damaged"):  # a bomb is read no further than it said it was long
-        core.unpack(changed(sent[1], tmp_path / "b.zip", put("config.json", b" " * (64 << 20)), honest=False))
+        core.import_run(changed(sent[1], tmp_path / "b.zip", put("config.json", b" " * (64 << 20)), honest=False))
     (tmp_path / "c.zip").write_bytes(sent[1].read_bytes()[:2000])
     (tmp_path / "d.zip").write_bytes(b"no zip at all")
     for name in "cd":
         with pytest.raises(DataError, match="can't be read as a run"):
-            core.unpack(tmp_path / f"{name}.zip")
+            core.import_run(tmp_path / f"{name}.zip")
     with zipfile.ZipFile(tmp_path / "e.zip", "w") as made:
         made.writestr("student/predict.py", "")  # the student's own download
     with pytest.raises(DataError, match="not a run"):
-        core.unpack(tmp_path / "e.zip")
+        core.import_run(tmp_path / "e.zip")
 
 
 def test_flipped_bytes_never_get_past(sent: tuple[Path, Path, str], tmp_path: Path, home: Path) -> None:
@@ -244,7 +244,7 @@ def test_flipped_bytes_never_get_past(sent: tuple[Path, Path, str], tmp_path: Pa
         one[at] ^= 0xFF
         flipped.write_bytes(one)
         try:
-            core.run(core.unpack(flipped).id)  # a byte that no reader looks at
+            core.run(core.import_run(flipped).id)  # a byte that no reader looks at
         except DataError:
             continue
     assert not list((home / "runs").glob(".*"))
@@ -253,10 +253,10 @@ def test_flipped_bytes_never_get_past(sent: tuple[Path, Path, str], tmp_path: Pa
 def test_what_is_not_ended_or_not_ones_own_is_not_packed(home: Path, tmp_path: Path) -> None:
     run = Store(home).create({})
     with pytest.raises(UserError, match=r"has not ended \(queued\)"):
-        core.pack(run, tmp_path / "x.zip")
+        core.export_run(run, tmp_path / "x.zip")
     [example, *_] = core.list_runs(1, examples=True)
     with pytest.raises(UserError, match="example"):
-        core.pack(example.id, tmp_path / "x.zip")
+        core.export_run(example.id, tmp_path / "x.zip")
     assert not list(tmp_path.glob("*.zip")) and not list(tmp_path.glob(".*part"))
 
 
@@ -265,7 +265,7 @@ def test_a_run_from_before_todays_knobs_and_parts_is_still_read(sent: tuple[Path
         patched("config.json", warp=9, student="of_yore")(members)
         patched("student/student.json", student="of_yore")(members)
 
-    run = core.unpack(changed(sent[1], tmp_path / "old.zip", old))
+    run = core.import_run(changed(sent[1], tmp_path / "old.zip", old))
     assert run.summary and run.row.config["warp"] == 9
     with pytest.raises(UserError, match="of_yore"):
         run.student()

@@ -16,11 +16,12 @@ from distill_core.config.schema import Config
 from distill_core.distillation import transfer_set
 from distill_core.teacher import loading
 
-rows, other = tasks.load(Config()), tasks.load(Config(seed=1))
-print(tasks.load(Config()) is rows, tasks.load(Config(seed=1)) is other, other.train.texts == rows.train.texts)
+load = tasks.load_dataset
+rows, other = load(Config()), load(Config(seed=1))
+print(load(Config()) is rows, load(Config(seed=1)) is other, other.train.texts == rows.train.texts)
 
 def built(config, of=rows):
-    building = transfer_set.build(of, config)
+    building = transfer_set.build_transfer_set(of, config)
     while True:
         try:
             next(building)
@@ -31,7 +32,7 @@ kept, anew = built(Config()), built(Config(), replace(rows))
 print(built(Config()) is kept, anew is kept, anew == kept, built(Config(n_iter=1)) == kept)
 made, compile = [], re._compiler.compile
 re._compiler.compile = lambda *given: made.append(given) or compile(*given)
-loading.load("builtin", rows.labels, rows.pair, Config())
+loading.load_teacher("builtin", rows.labels, rows.pair, Config())
 print(len(made))
 """
 

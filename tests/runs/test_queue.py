@@ -15,7 +15,7 @@ from distill_core.config.schema import Config
 from distill_core.errors import UserError
 from distill_core.events import ENDED, Compared, Ended, Note
 from distill_core.runs import process_worker, queue, recovery
-from distill_core.runs.queue import Jobs
+from distill_core.runs.queue import RunQueue
 from distill_core.runs.store import Store
 
 FAKE = "fake_pipeline:distill"
@@ -69,20 +69,20 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(params=["process", "thread"])
-def both(store: Store, request: pytest.FixtureRequest) -> Iterator[Jobs]:
-    jobs = Jobs(store, target=FAKE, thread=request.param == "thread")
+def both(store: Store, request: pytest.FixtureRequest) -> Iterator[RunQueue]:
+    jobs = RunQueue(store, target=FAKE, thread=request.param == "thread")
     yield jobs
     jobs.close()
 
 
 @pytest.fixture
-def jobs(store: Store) -> Iterator[Jobs]:
-    jobs = Jobs(store, target=FAKE, thread=False)
+def jobs(store: Store) -> Iterator[RunQueue]:
+    jobs = RunQueue(store, target=FAKE, thread=False)
     yield jobs
     jobs.close()
 
 
-def test_a_run_ends_with_all_that_it_said(both: Jobs, store: Store) -> None:
+def test_a_run_ends_with_all_that_it_said(both: RunQueue, store: Store) -> None:
     run = both.start(config(30))
     assert over(store, run) == "finished"
     assert steps(store, run) == list(range(1, 31))
@@ -102,7 +102,7 @@ def test_a_run_ends_with_all_that_it_said(both: Jobs, store: Store) -> None:
         ("diverged", "diverged", "step 3"),
     ],
 )
-def test_errors_become_the_runs_last_word(both: Jobs, store: Store, how: str, status: str, words: str) -> None:
+def test_errors_become_the_runs_last_word(both: RunQueue, store: Store, how: str, status: str, words: str) -> None:
     run = both.start(config(how=how))
     assert over(store, run) == status
     row = store.run(run)
@@ -110,7 +110,7 @@ def test_errors_become_the_runs_last_word(both: Jobs, store: Store, how: str, st
     assert ("Traceback" in row.trace) == (how == "bug")
 
 
-def test_what_libraries_print_goes_to_the_runs_log(jobs: Jobs, store: Store, capfd: pytest.CaptureFixture) -> None:
+def test_what_libraries_print_goes_to_the_runs_log(jobs: RunQueue, store: Store, capfd: pytest.CaptureFixture) -> None:
     run = jobs.start(config(how="bug"))
     over(store, run)
     log = (store.folder(run) / "log.txt").read_text()
@@ -118,7 +118,7 @@ def test_what_libraries_print_goes_to_the_runs_log(jobs: Jobs, store: Store, cap
     assert "a library prints" not in capfd.readouterr().out
 
 
-def test_stop_keeps_the_student(both: Jobs, store: Store) -> None:
+def test_stop_keeps_the_student(both: RunQueue, store: Store) -> None:
     run = both.start(config(1000))
     until(lambda: len(steps(store, run)) > 5)
     assert store.ask_stop(run) == "stopping"
@@ -128,7 +128,7 @@ def test_stop_keeps_the_student(both: Jobs, store: Store) -> None:
     assert "best student" in store.run(run).message and store.run(run).summary
 
 
-def test_a_queued_run_stops_without_a_worker(jobs: Jobs, store: Store) -> None:
+def test_a_queued_run_stops_without_a_worker(jobs: RunQueue, store: Store) -> None:
     for _ in range(2):
         jobs.start(config(1000))
     until(lambda: len(store.runs(status="running")) == 2)
@@ -137,8 +137,8 @@ def test_a_queued_run_stops_without_a_worker(jobs: Jobs, store: Store) -> None:
     assert not pids(store, third)
 
 
-def test_a_second_stop_ends_a_deaf_worker(jobs: Jobs, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_worker, "PATIENCE", 0.3)
+def test_a_second_stop_ends_a_deaf_worker(jobs: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_worker, "TERMINATE_TIMEOUT", 0.3)
     run = jobs.start(config(how="deaf"))
     [pid] = until(lambda: pids(store, run))
     time.sleep(0.2)
@@ -151,8 +151,8 @@ def test_a_second_stop_ends_a_deaf_worker(jobs: Jobs, store: Store, monkeypatch:
     assert "Ended at once" in store.run(run).message
 
 
-def test_a_silent_worker_is_ended_after_a_while(jobs: Jobs, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_worker, "PATIENCE", 0.3)
+def test_a_silent_worker_is_ended_after_a_while(jobs: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_worker, "TERMINATE_TIMEOUT", 0.3)
     monkeypatch.setattr(queue, "STOP_SECONDS", 0.5)
     run = jobs.start(config(how="deaf"))
     [pid] = until(lambda: pids(store, run))
@@ -161,7 +161,7 @@ def test_a_silent_worker_is_ended_after_a_while(jobs: Jobs, store: Store, monkey
     until(lambda: not exists(pid))
 
 
-def test_a_killed_worker_is_told_and_resumed(jobs: Jobs, store: Store) -> None:
+def test_a_killed_worker_is_told_and_resumed(jobs: RunQueue, store: Store) -> None:
     run = jobs.start(config(20, "die once"))
     assert over(store, run) == "finished"
     assert "interrupted" in notes(store, run) and "SIGKILL" in notes(store, run) and "Resumed." in notes(store, run)
@@ -169,7 +169,7 @@ def test_a_killed_worker_is_told_and_resumed(jobs: Jobs, store: Store) -> None:
     assert len(set(pids(store, run))) == 2 and store.run(run).tries == 1
 
 
-def test_a_worker_that_always_dies_is_given_up(jobs: Jobs, store: Store) -> None:
+def test_a_worker_that_always_dies_is_given_up(jobs: RunQueue, store: Store) -> None:
     run = jobs.start(config(1000, "die always"))
     assert over(store, run) == "interrupted"
     assert len(pids(store, run)) == 1 + recovery.TRIES
@@ -178,22 +178,22 @@ def test_a_worker_that_always_dies_is_given_up(jobs: Jobs, store: Store) -> None
     until(lambda: len(pids(store, run)) > 1 + recovery.TRIES)
 
 
-def test_two_at_once_and_the_rest_know_their_place(jobs: Jobs, store: Store) -> None:
+def test_two_at_once_and_the_rest_know_their_place(jobs: RunQueue, store: Store) -> None:
     runs = [jobs.start(config(1000)) for _ in range(5)]
     until(lambda: len(store.runs(status="running")) == 2)
     time.sleep(0.6)
     assert [store.run(run).status for run in runs] == ["running"] * 2 + ["queued"] * 3
-    assert [queue.place(store, run) for run in runs] == [None, None, 1, 2, 3]
+    assert [queue.queue_place(store, run) for run in runs] == [None, None, 1, 2, 3]
     store.ask_stop(runs[2])
-    assert [queue.place(store, run) for run in runs[3:]] == [1, 2]
+    assert [queue.queue_place(store, run) for run in runs[3:]] == [1, 2]
     until(lambda: pids(store, runs[0]))
     store.ask_stop(runs[0])
     until(lambda: store.run(runs[3]).status == "running")
-    assert queue.place(store, runs[4]) == 1
+    assert queue.queue_place(store, runs[4]) == 1
 
 
 def test_two_at_once_over_all_processes(store: Store) -> None:
-    first, second = Jobs(store, target=FAKE, thread=False), Jobs(Store(store.home), target=FAKE, thread=False)
+    first, second = RunQueue(store, target=FAKE, thread=False), RunQueue(Store(store.home), target=FAKE, thread=False)
     try:
         for jobs in (first, second, first, second):
             jobs.start(config(1000))
@@ -206,7 +206,7 @@ def test_two_at_once_over_all_processes(store: Store) -> None:
 
 
 def test_threads_run_one_at_a_time(store: Store) -> None:
-    jobs = Jobs(store, target=FAKE, thread=True)
+    jobs = RunQueue(store, target=FAKE, thread=True)
     try:
         runs = [jobs.start(config(1000)) for _ in range(2)]
         until(lambda: store.run(runs[0]).status == "running")
@@ -219,18 +219,18 @@ def test_threads_run_one_at_a_time(store: Store) -> None:
     assert store.run(runs[1]).status == "interrupted"
 
 
-def test_closing_interrupts_and_the_next_app_goes_on(jobs: Jobs, store: Store) -> None:
+def test_closing_interrupts_and_the_next_app_goes_on(jobs: RunQueue, store: Store) -> None:
     runs = [jobs.start(config(20, "wait")) for _ in range(3)]
     until(lambda: steps(store, runs[0]) and steps(store, runs[1]))
     jobs.close()
     assert [store.run(run).status for run in runs] == ["interrupted", "interrupted", "queued"]
     assert not any(exists(pid) for run in runs for pid in pids(store, run))
-    command_line = Jobs(store, target=FAKE, thread=False)
+    command_line = RunQueue(store, target=FAKE, thread=False)
     time.sleep(0.5)
     command_line.close()
     assert store.run(runs[0]).status == "interrupted", "only the app takes over what others left"
     (store.home / "go").touch()
-    app = Jobs(store, adopt=True, target=FAKE, thread=False)
+    app = RunQueue(store, adopt=True, target=FAKE, thread=False)
     try:
         assert [over(store, run) for run in runs] == ["finished"] * 3
         assert steps(store, runs[0]) == list(range(1, 21))
@@ -244,11 +244,11 @@ import sys, time
 sys.path.insert(0, {tests!r})
 from distill_core.config.schema import Config
 from distill_core.runs import process_worker
-from distill_core.runs.queue import Jobs
+from distill_core.runs.queue import RunQueue
 from distill_core.runs.store import Store
 process_worker.PRELOAD = "distill_core.cache"  # the fake pipeline needs no torch
 store = Store({home!r})
-jobs = Jobs(store, target="fake_pipeline:distill")
+jobs = RunQueue(store, target="fake_pipeline:distill")
 run = jobs.start(Config.of(epochs={epochs}, dataset={how!r}).model_dump())
 print(run, flush=True)
 {last}
@@ -276,10 +276,10 @@ def test_a_killed_app_leaves_no_worker_and_the_next_resumes(store: Store) -> Non
     [pid] = pids(store, run)
     until(lambda: not exists(pid))
     assert store.run(run).status == "running", "nobody was there to say it"
-    recovery.sweep(store)
+    recovery.recover_orphans(store)
     assert store.run(run).status == "interrupted" and "The app died in the stage 'student'" in notes(store, run)
     (store.home / "go").touch()
-    jobs = Jobs(store, adopt=True, target=FAKE, thread=False)
+    jobs = RunQueue(store, adopt=True, target=FAKE, thread=False)
     try:
         assert over(store, run) == "finished"
         assert steps(store, run) == list(range(1, 21))
@@ -307,7 +307,7 @@ def test_a_run_of_another_process_can_be_stopped(store: Store) -> None:
         process.wait()
 
 
-def test_random_stops_leave_no_process(jobs: Jobs, store: Store) -> None:
+def test_random_stops_leave_no_process(jobs: RunQueue, store: Store) -> None:
     random.seed(0)
     runs = [jobs.start(config(1000)) for _ in range(6)]
     for run in runs:
@@ -320,7 +320,7 @@ def test_random_stops_leave_no_process(jobs: Jobs, store: Store) -> None:
     until(lambda: not any(map(exists, everyone)))
 
 
-def test_resume_refuses_what_cannot_be_resumed(jobs: Jobs, store: Store) -> None:
+def test_resume_refuses_what_cannot_be_resumed(jobs: RunQueue, store: Store) -> None:
     done, going = jobs.start(config(1)), jobs.start(config(1000))
     over(store, done)
     until(lambda: store.run(going).status == "running")
@@ -330,7 +330,7 @@ def test_resume_refuses_what_cannot_be_resumed(jobs: Jobs, store: Store) -> None
         jobs.resume(going)
 
 
-def test_the_worker_never_sees_the_callers_main_module(jobs: Jobs, store: Store) -> None:
+def test_the_worker_never_sees_the_callers_main_module(jobs: RunQueue, store: Store) -> None:
     run = jobs.start(config(how="modules"))
     assert over(store, run) == "finished"
     told = notes(store, run)

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from distill_core import environment
 from distill_core.errors import UnknownRun, UserError
 from distill_core.events import KINDS, Compared, Ended, Event, Fact, Note, Point, Progress, StageEnded, StageStarted
-from distill_core.messages import made, worded
+from distill_core.messages import message, message_data
 from distill_core.runs import examples as runs_examples
 from distill_core.runs import store as runs_store
 from distill_core.runs.examples import EXAMPLES
@@ -87,7 +87,7 @@ def test_nan_in_a_summary_is_null(store: Store) -> None:
 
 def test_what_is_said_fills_the_row(store: Store) -> None:
     run = store.create({"task": "reviews"}, owner="me", name="mine")
-    assert store.move(run, {"queued"}, "running")
+    assert store.transition(run, {"queued"}, "running")
     store.append(run, SAID)
     row = store.run(run)
     assert (row.stage, row.status, row.message, row.trace) == ("data", "failed", "A sentence.", "a trace")
@@ -96,17 +96,17 @@ def test_what_is_said_fills_the_row(store: Store) -> None:
 
 
 def test_a_rows_message_knows_what_it_was_made_of(store: Store) -> None:
-    said = worded("{n:row|rows} of {name}", n=2, name="a.csv")
+    said = message("{n:row|rows} of {name}", n=2, name="a.csv")
     failed, broken, never = (store.create({}) for _ in range(3))
     for run in (failed, broken):
-        store.move(run, {"queued"}, "running")
+        store.transition(run, {"queued"}, "running")
     store.append(failed, [Ended("failed", said)])
-    store.move(broken, {"running"}, "interrupted", message=said)
+    store.transition(broken, {"running"}, "interrupted", message=said)
     store.ask_stop(never)
-    assert [made(store.run(run).message) for run in (failed, broken)] == [made(said)] * 2
-    assert store.run(failed).message == said and made(store.run(never).message)
-    store.move(broken, {"interrupted"}, "queued", message="")
-    assert store.run(broken).message == "" and made(store.run(broken).message) is None
+    assert [message_data(store.run(run).message) for run in (failed, broken)] == [message_data(said)] * 2
+    assert store.run(failed).message == said and message_data(store.run(never).message)
+    store.transition(broken, {"interrupted"}, "queued", message="")
+    assert store.run(broken).message == "" and message_data(store.run(broken).message) is None
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
@@ -124,7 +124,7 @@ def test_a_status_moves_once(store: Store) -> None:
 
     def claim(owner: str) -> None:
         gate.wait()
-        if store.move(run, {"queued"}, "running", owner=owner):
+        if store.transition(run, {"queued"}, "running", owner=owner):
             won.append(owner)
 
     threads = [threading.Thread(target=claim, args=(str(n),)) for n in range(8)]
@@ -133,14 +133,14 @@ def test_a_status_moves_once(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert len(won) == 1 and store.run(run).owner == won[0]
-    assert not store.move(run, {"queued"}, "running")
+    assert not store.transition(run, {"queued"}, "running")
     with pytest.raises(ValueError):
-        store.move(run, {"running"}, "done")
+        store.transition(run, {"running"}, "done")
 
 
 def test_an_ended_run_is_not_ended_again(store: Store) -> None:
     run = store.create({})
-    store.move(run, {"queued"}, "running")
+    store.transition(run, {"queued"}, "running")
     store.append(run, [Ended("finished")])
     store.append(run, [Ended("failed", "too late")])
     assert store.run(run).status == "finished"
@@ -148,7 +148,7 @@ def test_an_ended_run_is_not_ended_again(store: Store) -> None:
 
 def test_stop_by_status(store: Store) -> None:
     queued, going = store.create({}), store.create({})
-    store.move(going, {"queued"}, "running")
+    store.transition(going, {"queued"}, "running")
     assert store.ask_stop(queued) == "stopped" and store.run(queued).stops == 0
     assert store.ask_stop(going) == "stopping" and store.ask_stop(going) == "stopping"
     assert store.run(going).stops == 2
@@ -214,7 +214,7 @@ def test_lists_page_search_and_sort(store: Store) -> None:
     assert ids(sort="name") == [runs[1], runs[0], runs[2]]
     assert ids(sort="-kept") == [runs[1], runs[0], runs[2]], "what has no figure comes last either way"
     assert ids(sort="kept") == [runs[0], runs[1], runs[2]]
-    store.move(runs[0], {"queued"}, "running")
+    store.transition(runs[0], {"queued"}, "running")
     assert ids(status="running") == [runs[0]] and store.count(status=("queued", "running")) == 3
     with pytest.raises(UserError, match="Choose one of: created"):
         store.runs(sort="created; DROP TABLE runs")
@@ -299,7 +299,7 @@ def test_old_files_open_from_the_first_schema_on(tmp_path: Path) -> None:
         store = Store(folder)
         assert store.run("x").status == "finished" and store.points("x")[0] == [("a/b", 1, 2.0)]
         [(_, note)] = store.events("x")
-        assert note.text == "hi" and made(store.run("x").message) == note.made
+        assert note.text == "hi" and message_data(store.run("x").message) == note.made
         with pytest.raises(Exception, match="UNIQUE"):
             store._db["points"].insert({"run": "x", "series": "a/b", "step": 1, "value": 3.0})
         store.close()
@@ -325,7 +325,7 @@ def test_reading_by_cursor_is_cheap(store: Store) -> None:
 def test_examples_are_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     source = Store(tmp_path / "made")
     run = source.create({"task": "reviews"}, name="An example")
-    source.move(run, {"queued"}, "running")
+    source.transition(run, {"queued"}, "running")
     source.append(run, [Point("a/loss", 1, 1.0), Note("hi"), Compared({"kept": 1.0}), Ended("finished")])
     source.close()
     package = tmp_path / "package"

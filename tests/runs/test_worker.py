@@ -64,24 +64,24 @@ def test_a_killed_worker_says_no_more(tmp_path: Path, thread: bool) -> None:
     hear(running, lambda event: isinstance(event, Point))
     running.kill()
     assert not any(isinstance(event, Ended) for event in hear(running))
-    assert running.how_it_died
+    assert running.exit_reason
 
 
 def test_a_deaf_process_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     running = worker.start(job(tmp_path, how="deaf"), thread=False)
     hear(running, lambda event: getattr(event, "stage", "") == "student")
     with monkeypatch.context() as hasty:  # the kernel may take longer to end it
-        hasty.setattr(runs_job, "PATIENCE", 0.2)
+        hasty.setattr(runs_job, "TERMINATE_TIMEOUT", 0.2)
         running.kill()
     hear(running)
-    assert running.how_it_died == "killed by SIGKILL"
+    assert running.exit_reason == "killed by SIGKILL"
 
 
 def test_what_was_said_before_a_death_is_heard(tmp_path: Path) -> None:
     running = worker.start(job(tmp_path, 20, "die once"), thread=False)
     said = hear(running)
     assert [event.step for event in said if isinstance(event, Point)] == [1, 2, 3, 4]
-    assert running.how_it_died == "killed by SIGKILL"
+    assert running.exit_reason == "killed by SIGKILL"
     again = hear(worker.start(job(tmp_path, 20, "die once"), thread=False))
     assert [event.step for event in again if isinstance(event, Point)] == list(range(1, 21)), "the journal fills a gap"
 
@@ -94,7 +94,7 @@ def test_a_run_is_the_pages_equal_only_in_its_haste(tmp_path: Path) -> None:
 
 
 def test_a_half_written_journal_is_read_as_far_as_it_goes(tmp_path: Path, thread: bool) -> None:
-    (tmp_path / runs_job.CURVE).write_text('["student/loss", 1, 0.5]\n["student/loss", 2')
+    (tmp_path / runs_job.CURVE_FILE).write_text('["student/loss", 1, 0.5]\n["student/loss", 2')
     said = hear(worker.start(job(tmp_path, 2), thread))
     assert [event for event in said if isinstance(event, Point)][0] == Point("student/loss", 1, 0.5)
     assert said[-1] == Ended("finished")

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from distill_core import Config, DataError, reading
+from distill_core import Config, DataError, activations
 from distill_core.registry import STUDENTS
-from distill_core.student.activations import read, told
+from distill_core.student.activations import read_activations, to_dict
 from distill_core.student.batching import pad
 from distill_core.student.model import Student
 from distill_core.student.predictor import Predictor
-from distill_core.student.vocabulary import build
+from distill_core.student.vocabulary import build_vocabulary
 
 TEXTS = ("The soup was anything but bland.", "A tedious film, though the ending is lovely.")
 KNOWN = "the soup was anything but bland . a tedious film though ending is lovely"
@@ -21,7 +21,7 @@ KNOWN = "the soup was anything but bland . a tedious film though ending is lovel
 def student(kind: str, pair: bool = False, hidden: int = 6) -> Predictor:
     """A small random student whose vocabulary lacks the comma."""
     torch.manual_seed(3)
-    words = build("words", [KNOWN])
+    words = build_vocabulary("words", [KNOWN])
     encoder = STUDENTS.get(kind).Encoder
     model = Student(torch.randn(words.size, 8), encoder, 3, pair, hidden, 5)
     return Predictor(model, words, {"labels": ["a", "b", "c"], "pair": pair, "max_tokens": 32})
@@ -35,14 +35,14 @@ def encoded(predictor: Predictor, text: str) -> torch.Tensor:
 @pytest.mark.parametrize("kind", STUDENTS.names)
 def test_what_is_shown_is_what_was_computed(kind: str) -> None:
     predictor = student(kind)
-    found = read(predictor, TEXTS[:1])
+    found = read_activations(predictor, TEXTS[:1])
     (side,) = found.sides
     assert torch.equal(side.vector, encoded(predictor, TEXTS[0])) and torch.equal(found.joined, side.vector)
     assert torch.equal(found.logits, predictor.logits([TEXTS[:1]])[0])
     with torch.inference_mode():
         assert torch.allclose(predictor.model.head[-1](found.fc), found.logits)
-    assert len(side.pieces) == len(found.so_far) == 7
-    assert torch.allclose(found.so_far[-1], found.logits, atol=1e-6)
+    assert len(side.pieces) == len(found.prefix_logits) == 7
+    assert torch.allclose(found.prefix_logits[-1], found.logits, atol=1e-6)
     if side.ahead is not None:
         assert len(side.ahead) == len(side.back) == 7
 
@@ -50,7 +50,7 @@ def test_what_is_shown_is_what_was_computed(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["bilstm", "bilstm2", "bilstm_max"])
 def test_the_last_states_of_both_directions_are_what_the_encoder_hands_on(kind: str) -> None:
     predictor = student(kind)
-    (side,) = read(predictor, TEXTS[:1]).sides
+    (side,) = read_activations(predictor, TEXTS[:1]).sides
     more = [side.ahead.amax(0), side.back.amax(0)] if kind == "bilstm_max" else []
     assert side.made == ("ahead", "back", "ahead_max", "back_max")[: 2 + len(more)]
     assert torch.equal(torch.cat([side.ahead[-1], side.back[0], *more]), encoded(predictor, TEXTS[0]))
@@ -58,35 +58,37 @@ def test_the_last_states_of_both_directions_are_what_the_encoder_hands_on(kind: 
 
 def test_a_state_knows_only_what_its_direction_has_read() -> None:
     predictor = student("bilstm")
-    (one,), (other,) = (read(predictor, (text,)).sides for text in ("the soup was bland", "the soup was lovely"))
+    (one,), (other,) = (
+        read_activations(predictor, (text,)).sides for text in ("the soup was bland", "the soup was lovely")
+    )
     assert torch.equal(one.ahead[:3], other.ahead[:3]) and not torch.allclose(one.ahead[3], other.ahead[3])
     assert not torch.allclose(one.back[:3], other.back[:3])
 
 
 def test_a_text_that_ends_early_is_read_as_if_it_were_all() -> None:
     predictor = student("bilstm")
-    found = read(predictor, ("the soup was bland",))
-    assert torch.allclose(found.so_far[1], predictor.logits([("the soup",)])[0], atol=1e-6)
+    found = read_activations(predictor, ("the soup was bland",))
+    assert torch.allclose(found.prefix_logits[1], predictor.logits([("the soup",)])[0], atol=1e-6)
 
 
 def test_pieces_are_the_texts_own_and_say_what_is_not_known() -> None:
-    (side,) = read(student("bilstm"), ("The <b>Soup</b>, was",)).sides
+    (side,) = read_activations(student("bilstm"), ("The <b>Soup</b>, was",)).sides
     assert [(piece.text, piece.read_as) for piece in side.pieces][:3] == [
         ("The", "the"),
         ("<", "[UNK]"),
         ("b", "[UNK]"),
     ]
     assert ("Soup", "soup") in [(piece.text, piece.read_as) for piece in side.pieces]
-    (empty,) = read(student("bilstm"), ("",)).sides
+    (empty,) = read_activations(student("bilstm"), ("",)).sides
     assert [piece.read_as for piece in empty.pieces] == ["[UNK]"] and len(empty.ahead) == 1
 
 
 def test_one_reader_reads_both_sentences() -> None:
-    found = read(student("bilstm", pair=True), TEXTS)
+    found = read_activations(student("bilstm", pair=True), TEXTS)
     one, other = (side.vector for side in found.sides)
     assert torch.equal(found.joined, torch.cat([one, other, one * other, (one - other).abs()]))
-    same = read(student("bilstm", pair=True), (TEXTS[0], TEXTS[0]))
-    assert torch.equal(same.sides[0].vector, same.sides[1].vector) and same.so_far is None
+    same = read_activations(student("bilstm", pair=True), (TEXTS[0], TEXTS[0]))
+    assert torch.equal(same.sides[0].vector, same.sides[1].vector) and same.prefix_logits is None
 
 
 def test_listening_leaves_no_trace_and_hears_no_other_thread() -> None:
@@ -100,7 +102,7 @@ def test_listening_leaves_no_trace_and_hears_no_other_thread() -> None:
     other = threading.Thread(target=busy)
     other.start()
     try:
-        lengths = {len(read(predictor, TEXTS[:1]).sides[0].ahead) for _ in range(20)}
+        lengths = {len(read_activations(predictor, TEXTS[:1]).sides[0].ahead) for _ in range(20)}
     finally:
         stop.set()
         other.join()
@@ -109,29 +111,29 @@ def test_listening_leaves_no_trace_and_hears_no_other_thread() -> None:
 
 
 def test_a_reading_is_plain_and_rounded() -> None:
-    found = told(read(student("bilstm"), TEXTS[:1]), digits=2)
+    found = to_dict(read_activations(student("bilstm"), TEXTS[:1]), digits=2)
     assert found["sides"][0]["ahead"][0][0] == round(found["sides"][0]["ahead"][0][0], 2)
     assert sum(found["so_far"][0]) == pytest.approx(1, abs=0.02) and len(found["logits"]) == 3
 
 
 def test_without_a_run_the_built_in_teacher_answers_and_the_student_is_new(home: object) -> None:
-    found = reading(None, TEXTS[0])
+    found = activations(None, TEXTS[0])
     assert found["labels"] == ["negative", "positive"] and found["run"] is None and not found["student"]["trained"]
     assert found["teacher"]["logits"][1] > found["teacher"]["logits"][0] + 2  # it knows what "anything but bland" means
     shape = Config()
     (side,) = found["student"]["sides"]
     assert side["made"][:2] == ["ahead", "back"] and len(side["vector"]) == len(side["made"]) * shape.hidden
     assert len(found["student"]["fc"]) == shape.fc
-    pair = reading(None, TEXTS)
+    pair = activations(None, TEXTS)
     assert pair["teacher"] is None and len(pair["student"]["joined"]) == 4 * len(side["vector"])
     with pytest.raises(DataError, match="Give one text"):
-        reading(None, "  ")
+        activations(None, "  ")
     with pytest.raises(DataError, match="Give two texts"):
-        reading(None, ("one", ""))
+        activations(None, ("one", ""))
 
 
 def test_recurrences_of_other_students_are_found_too() -> None:
-    kinds = {kind: read(student(kind), TEXTS[:1]).sides[0] for kind in STUDENTS.names}
+    kinds = {kind: read_activations(student(kind), TEXTS[:1]).sides[0] for kind in STUDENTS.names}
     recurrent = {kind for kind, side in kinds.items() if side.ahead is not None}
     built = {
         kind

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError
-from distill_core.registry import VECTORS
+from distill_core.registry import EMBEDDINGS
 from distill_core.student.nearest import nearest
-from distill_core.student.projection import RANDOM, SCALE, reduced, teacher_pieces
-from distill_core.student.vocabulary import Vocabulary, build
-from distill_core.teacher.loading import load
+from distill_core.student.projection import RANDOM, SCALE, reduce_width, teacher_pieces
+from distill_core.student.vocabulary import Vocabulary, build_vocabulary
+from distill_core.teacher.loading import load_teacher
 from distill_core.tokenization import MASK
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "un", "##like", "##ly", "the", "never"]
@@ -31,10 +31,10 @@ class Toy:
         self.tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         self.tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 
-    def pieces(self) -> Tokenizer:
+    def subword_tokenizer(self) -> Tokenizer:
         return self.tokenizer
 
-    def input_table(self) -> Tensor:
+    def input_embeddings(self) -> Tensor:
         return self.table
 
     def static_vectors(self, words: list[list[int]]) -> Tensor:
@@ -42,7 +42,7 @@ class Toy:
 
 
 def vocabulary(kind: str) -> Vocabulary:
-    return build(kind, SENTENCES, Toy().pieces(), "[MASK]")
+    return build_vocabulary(kind, SENTENCES, Toy().subword_tokenizer(), "[MASK]")
 
 
 def glove(path: Path, rows: dict[str, list[float]], header: bool = False) -> str:
@@ -55,7 +55,7 @@ def glove(path: Path, rows: dict[str, list[float]], header: bool = False) -> str
 def vectors(name: str, words: Vocabulary, width: int = 4, said: list | None = None, **knobs: object) -> Tensor:
     say = (said if said is not None else []).append
     generator = torch.Generator().manual_seed(0)
-    return VECTORS.get(name).make(words, Toy(), width, Config.of(**knobs), generator, say)
+    return EMBEDDINGS.get(name).make(words, Toy(), width, Config.of(**knobs), generator, say)
 
 
 def distances(rows: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def file(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("kind", ["pieces", "words"])
-@pytest.mark.parametrize("name", VECTORS.names)
+@pytest.mark.parametrize("name", EMBEDDINGS.names)
 def test_contract_of_the_shelf(name: str, kind: str, file: str) -> None:
     """A new source is one file; this runs on it."""
     words = vocabulary(kind)
@@ -81,7 +81,7 @@ def test_contract_of_the_shelf(name: str, kind: str, file: str) -> None:
     assert not table[0].any()
     assert table[3:].any(1).sum() >= words.size - 4
     assert torch.equal(table, vectors(name, words, vectors_file=file))
-    assert VECTORS.help(name)
+    assert EMBEDDINGS.help(name)
     assert RANDOM / 2 < float(table[1:].square().mean().sqrt()) < 2 * SCALE
 
 
@@ -107,16 +107,18 @@ def test_a_byte_level_word_is_looked_up_with_its_space() -> None:
     teacher = Toy()
     teacher.tokenizer = Tokenizer(models.BPE({"f": 0, "Ġ": 1, "Ġf": 2, "a": 3, "Ġa": 4}, [("Ġ", "f"), ("Ġ", "a")]))
     teacher.tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    assert teacher_pieces(build("words", ["f"]), teacher)[3] == [2]
+    assert teacher_pieces(build_vocabulary("words", ["f"]), teacher)[3] == [2]
 
 
 def test_the_real_teacher_answers(tiny_teacher: Path) -> None:
-    from distill_core.teacher.loading import load
+    from distill_core.teacher.loading import load_teacher
 
-    teacher = load(str(tiny_teacher), ("bad", "good"), False, Config.of())
-    words = build("pieces", ["a warm and funny film", f"rude {MASK} waiters"], teacher.pieces(), teacher.mask_token)
+    teacher = load_teacher(str(tiny_teacher), ("bad", "good"), False, Config.of())
+    words = build_vocabulary(
+        "pieces", ["a warm and funny film", f"rude {MASK} waiters"], teacher.subword_tokenizer(), teacher.mask_token
+    )
     for name in ("teacher_table", "teacher_static"):
-        table = VECTORS.get(name).make(words, teacher, 8, Config.of(), torch.Generator())
+        table = EMBEDDINGS.get(name).make(words, teacher, 8, Config.of(), torch.Generator())
         assert table.shape == (words.size, 8) and table[3:].any(1).all()
 
 
@@ -124,7 +126,7 @@ def test_pca_keeps_the_widest_directions() -> None:
     rows = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 20.0, 5.0])
     rows = torch.cat([torch.zeros(1, 3), rows + 7])
     known = torch.tensor([False] + [True] * 50)
-    table = reduced(rows, known, 2)
+    table = reduce_width(rows, known, 2)
     centred = rows[1:] - rows[1:].mean(0)
     for column, axis in ((0, 1), (1, 2)):
         assert abs(torch.corrcoef(torch.stack([table[1:, column], centred[:, axis]]))[0, 1]) > 0.9
@@ -132,7 +134,7 @@ def test_pca_keeps_the_widest_directions() -> None:
     assert not table[0].any()
 
 
-@pytest.mark.parametrize("name", [name for name in VECTORS.names if name != "random"])
+@pytest.mark.parametrize("name", [name for name in EMBEDDINGS.names if name != "random"])
 def test_narrow_vectors_keep_all_they_hold_with_random_numbers_beside(name: str, file: str) -> None:
     """The paper's 300 with a teacher of 128."""
     said: list[str] = []
@@ -148,7 +150,7 @@ def test_narrow_vectors_keep_all_they_hold_with_random_numbers_beside(name: str,
 
 
 def test_random_follows_its_generator() -> None:
-    make, words = VECTORS.get("random").make, vocabulary("words")
+    make, words = EMBEDDINGS.get("random").make, vocabulary("words")
     one, two = (make(words, None, 4, Config.of(), torch.Generator().manual_seed(seed)) for seed in (1, 2))
     assert not torch.equal(one, two)
 
@@ -176,7 +178,7 @@ def test_word2vec_and_glove_layouts(header: bool, tmp_path: Path) -> None:
 
 def test_a_word_as_written_comes_before_its_lower_case(tmp_path: Path) -> None:
     words = Vocabulary(
-        "pieces", Toy().pieces(), ["[PAD]", "[UNK]", MASK, "ĠBad", "bad", "##bad"], [-1] * 6, [-1] * 6, MASK
+        "pieces", Toy().subword_tokenizer(), ["[PAD]", "[UNK]", MASK, "ĠBad", "bad", "##bad"], [-1] * 6, [-1] * 6, MASK
     )
     path = glove(tmp_path / "v.txt", {"bad": [1.0, 0.0], "Bad": [0.0, 1.0]})
     table = vectors("file", words, 2, vectors_file=path)
@@ -214,12 +216,12 @@ def test_no_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def toy_teacher(tiny_teacher):
-    return load(str(tiny_teacher), ("bad", "good"), False, Config())
+    return load_teacher(str(tiny_teacher), ("bad", "good"), False, Config())
 
 
 def test_an_unseen_piece_is_read_as_its_nearest_kept_one(toy_teacher):
-    pieces = toy_teacher.pieces()
-    plain = build("pieces", ["a warm film", "the plot"], pieces, toy_teacher.mask_token)
+    pieces = toy_teacher.subword_tokenizer()
+    plain = build_vocabulary("pieces", ["a warm film", "the plot"], pieces, toy_teacher.mask_token)
     unseen, kept = pieces.token_to_id("soup"), pieces.token_to_id("warm")
     with torch.no_grad():  # the toy teacher's table is random: make the two neighbours
         table = toy_teacher.model.get_input_embeddings().weight
@@ -232,7 +234,7 @@ def test_an_unseen_piece_is_read_as_its_nearest_kept_one(toy_teacher):
 
 
 def test_aliases_survive_saving(toy_teacher, tmp_path):
-    plain = build("pieces", ["a warm film"], toy_teacher.pieces(), toy_teacher.mask_token)
+    plain = build_vocabulary("pieces", ["a warm film"], toy_teacher.subword_tokenizer(), toy_teacher.mask_token)
     words = plain.aliased(nearest(plain, toy_teacher))
     words.save(tmp_path)
     assert Vocabulary.load(tmp_path).ids(["a tasty soup"], 8) == words.ids(["a tasty soup"], 8)

@@ -5,7 +5,7 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from distill_core.registry import STUDENTS
-from distill_core.student.batching import logits, pad, take
+from distill_core.student.batching import pad, predict_logits, take_rows
 from distill_core.student.model import Student
 
 
@@ -42,7 +42,7 @@ def test_logits_keep_the_order_of_the_rows(name):
     model = build(name)
     rows = [[i + 2] * (1 + (7 * i) % 13) for i in range(40)]
     expected = torch.cat([model([pad([row])]) for row in rows])
-    assert torch.allclose(logits(model, [pad(rows)], batch=7), expected, atol=1e-6)
+    assert torch.allclose(predict_logits(model, [pad(rows)], batch=7), expected, atol=1e-6)
 
 
 def test_a_pairs_sides_share_their_weights(name):
@@ -100,5 +100,5 @@ def test_sparse_and_dense_tables_have_the_same_gradient():
 
 def test_take_cuts_to_the_longest_chosen():
     ids, lengths = pad([[1, 2, 3, 4], [5], [6, 7]])
-    [(chosen, kept)] = take([(ids, lengths)], torch.tensor([2, 1]))
+    [(chosen, kept)] = take_rows([(ids, lengths)], torch.tensor([2, 1]))
     assert chosen.tolist() == [[6, 7], [5, 0]] and kept.tolist() == [2, 1]

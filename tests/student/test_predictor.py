@@ -41,7 +41,7 @@ def student(request):
 
 def predictor(student="bilstm", pair=False, channels="trained"):
     torch.manual_seed(0)
-    words = vocabulary.build("words", [*TEXTS, "good bad plain"])
+    words = vocabulary.build_vocabulary("words", [*TEXTS, "good bad plain"])
     config = Config.of(student=student, hidden=8, fc=6, channels=channels, max_tokens=12)
     vectors = torch.randn(words.size, 10)
     labels = ["bad", "good", "it's <b>"]

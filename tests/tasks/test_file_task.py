@@ -7,7 +7,7 @@ import pytest
 
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError
-from distill_core.tasks import load
+from distill_core.tasks import load_dataset
 
 
 def lines(folder: Path, name: str, *rows: str) -> str:
@@ -17,7 +17,7 @@ def lines(folder: Path, name: str, *rows: str) -> str:
 
 
 def test_the_toy_file_becomes_a_task_with_words_for_labels(toy_config: Config, toy_rows: list[tuple[str, str]]) -> None:
-    found = load(toy_config)
+    found = load_dataset(toy_config)
     assert found.labels == ("bad", "good") and not found.pair and found.language == "en"
     assert found.columns == {"text": "text", "label": "label"}
     truth = dict(toy_rows)
@@ -29,10 +29,10 @@ def test_the_toy_file_becomes_a_task_with_words_for_labels(toy_config: Config, t
 
 def test_guessed_columns_are_shown(tmp_path: Path) -> None:
     path = lines(tmp_path, "x.csv", "id,Review,Stars", *(f"{n},this is review number {n},{n % 5}" for n in range(60)))
-    found = load(Config.of(task="file", train=path))
+    found = load_dataset(Config.of(task="file", train=path))
     assert found.columns == {"text": "Review", "label": "Stars"} and found.labels == ("0", "1", "2", "3", "4")
     assert ("info", "Columns of x.csv: text = 'Review' (guessed); label = 'Stars' (guessed).") in found.notes
-    found = load(Config.of(task="file", train=path, text="Review"))
+    found = load_dataset(Config.of(task="file", train=path, text="Review"))
     assert ("info", "Columns of x.csv: text = 'Review'; label = 'Stars' (guessed).") in found.notes
 
 
@@ -42,7 +42,7 @@ def test_pairs_valid_test_and_unlabelled_files_in_four_formats(tmp_path: Path) -
     valid = lines(tmp_path, "valid.jsonl", json.dumps({"question1": "a", "question2": "b", "same": "yes"}))
     test = lines(tmp_path, "test.csv", "same,question2,question1", "no,second,first", ",x,y")
     more = lines(tmp_path, "more.csv", "question1,question2", "u,v")
-    found = load(Config.of(task="file", train=train, valid=valid, test=test, unlabelled=more, label="same"))
+    found = load_dataset(Config.of(task="file", train=train, valid=valid, test=test, unlabelled=more, label="same"))
     assert found.pair and found.test.texts == [("first", "second")] and found.valid.texts == [("a", "b")]
     assert found.labels[found.test.labels[0]] == "no" and len(found.train) == 20
     assert found.unlabelled == [("what", "now"), ("u", "v")]
@@ -53,7 +53,7 @@ def test_pairs_valid_test_and_unlabelled_files_in_four_formats(tmp_path: Path) -
 
 def test_a_pair_may_be_read_as_one_text(tmp_path: Path) -> None:
     rows = [f"the premise is {n},the rest is {n},{n % 2}" for n in range(40)]
-    found = load(
+    found = load_dataset(
         Config.of(task="file", train=lines(tmp_path, "x.csv", "premise,hypothesis,label", *rows), text="premise")
     )
     assert not found.pair and found.columns == {"text": "premise", "label": "label"}
@@ -90,7 +90,7 @@ def test_bad_input_is_one_sentence(knobs: dict, kind: type, words: str, tmp_path
         task="file", **{knob: str(tmp_path / name) if "." in name else name for knob, name in knobs.items()}
     )
     with pytest.raises(kind, match=words) as caught:
-        load(config)
+        load_dataset(config)
     assert "\n" not in str(caught.value)
 
 
@@ -98,4 +98,4 @@ def test_a_file_without_names_of_columns_is_told(tmp_path: Path) -> None:
     rows = ["A fine book about trains,pos", "A poor book about ships,neg"] * 5
     path = lines(tmp_path, "bare.csv", "The book was long and dull,neg", *rows)
     with pytest.raises(DataError, match="first line of bare.csv looks like a row.*'neg'"):
-        load(Config.of(task="file", train=path))
+        load_dataset(Config.of(task="file", train=path))

@@ -10,7 +10,7 @@ from fake_hub import FakeHub
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, HubError, KnobError
 from distill_core.registry import TASKS
-from distill_core.tasks import load
+from distill_core.tasks import load_dataset
 
 _ids = (f"someone/rows-{number}" for number in itertools.count())
 COLUMNS = {
@@ -65,7 +65,7 @@ def glue(fake_hub: FakeHub, task: str, test_labels: bool, declared: bool, monkey
 @pytest.mark.parametrize("task", ["sst2", "cola", "mnli", "qqp", "mrpc"])
 def test_glue_without_test_labels_scores_validation_and_selects_on_rows_of_train(task, fake_hub, monkeypatch) -> None:
     glue(fake_hub, task, test_labels=False, declared=True, monkeypatch=monkeypatch)
-    found = load(Config.of(task=task))
+    found = load_dataset(Config.of(task=task))
     assert found.scored_on == "validation" and len(found.test) == 9
     assert all(text[0].startswith("validation") for text in found.test.texts)
     assert all(text[0].startswith("train") for text in [*found.valid.texts, *found.train.texts])
@@ -83,7 +83,7 @@ def test_glue_without_test_labels_scores_validation_and_selects_on_rows_of_train
 def test_glue_with_test_labels_selects_on_validation_and_scores_test(task, fake_hub, monkeypatch) -> None:
     """A teacher trained on all of train has seen any row cut from it (mistake 6), so none is cut where none need be."""
     glue(fake_hub, task, test_labels=True, declared=False, monkeypatch=monkeypatch)
-    found = load(Config.of(task=task, limit=10))
+    found = load_dataset(Config.of(task=task, limit=10))
     assert found.scored_on == "test" and [len(split) for split in (found.train, found.valid, found.test)] == [10, 9, 9]
     assert all(text[0].startswith("test") for text in found.test.texts)
     assert all(text[0].startswith("validation") for text in found.valid.texts)
@@ -106,25 +106,25 @@ def rows(count: int, word: str, labels: list) -> dict[str, list]:
 def test_any_data_set_with_chosen_columns(fake_hub: FakeHub) -> None:
     train = rows(40, "train", ["up", "down"] * 20)
     id = hub(fake_hub, train=parquet(train), test=parquet(rows(4, "test", ["up"] * 4)))
-    found = load(Config.of(task="hub", dataset=id, text="b", text2="a", label="target"))
+    found = load_dataset(Config.of(task="hub", dataset=id, text="b", text2="a", label="target"))
     assert found.pair and found.test.texts[0] == ("test was 0", "test is 0") and found.labels == ("down", "up")
     assert (len(found.train), len(found.valid), found.scored_on) == (36, 4, "test")
     assert f"Columns of {id}: text = 'b'; second text = 'a'; label = 'target'." in found.notes[0][1]
-    assert not load(Config.of(task="hub", dataset=f"https://huggingface.co/datasets/{id}", text="a")).pair
+    assert not load_dataset(Config.of(task="hub", dataset=f"https://huggingface.co/datasets/{id}", text="a")).pair
 
 
 def test_a_label_of_minus_one_is_none_unless_it_is_a_class_of_its_own(fake_hub: FakeHub) -> None:
     train = rows(44, "train", [0, 1, 2, 0] * 10 + [-1] * 4)
     id = hub(fake_hub, train=parquet(train), test=parquet(rows(4, "test", [0, 1, 2, -1])))
-    found = load(Config.of(task="hub", dataset=id, text="a", label="target"))
+    found = load_dataset(Config.of(task="hub", dataset=id, text="a", label="target"))
     assert found.labels == ("0", "1", "2") and len(found.test) == 3 and len(found.unlabelled) == 4
     mood = hub(fake_hub, train=parquet(rows(60, "train", [-1, 0, 1] * 20)))
-    assert load(Config.of(task="hub", dataset=mood, text="a", label="target")).labels == ("-1", "0", "1")
+    assert load_dataset(Config.of(task="hub", dataset=mood, text="a", label="target")).labels == ("-1", "0", "1")
 
 
 def test_a_validation_split_without_a_test_split_is_scored(fake_hub: FakeHub) -> None:
     id = hub(fake_hub, train=parquet(rows(40, "train", [0, 1] * 20)), validation=parquet(rows(6, "dev", [0, 1] * 3)))
-    found = load(Config.of(task="hub", dataset=id, text="a", label="target"))
+    found = load_dataset(Config.of(task="hub", dataset=id, text="a", label="target"))
     assert found.scored_on == "validation" and found.test.texts[0] == ("dev is 0",) and len(found.valid) == 4
 
 
@@ -132,20 +132,20 @@ def test_what_nobody_can_mend_is_left_out_and_counted(fake_hub: FakeHub) -> None
     train = rows(40, "train", [0, 1] * 20)
     train["a"][3], train["a"][4] = None, " "
     id = hub(fake_hub, train=parquet(train))
-    found = load(Config.of(task="hub", dataset=id, text="a", label="target"))
+    found = load_dataset(Config.of(task="hub", dataset=id, text="a", label="target"))
     assert ("warning", f"2 rows of {id} train left out: no text.") in found.notes
 
 
 def test_bad_asking_is_one_sentence(fake_hub: FakeHub, tmp_path: Path) -> None:
     with pytest.raises(KnobError, match="needs a data set. Name one with dataset"):
-        load(Config.of(task="hub"))
+        load_dataset(Config.of(task="hub"))
     with pytest.raises(HubError, match="is not an id on the Hub"):
-        load(Config.of(task="hub", dataset=str(tmp_path)))
+        load_dataset(Config.of(task="hub", dataset=str(tmp_path)))
     id = hub(fake_hub, train=parquet(rows(40, "train", [0, 1] * 20)))
     with pytest.raises(
         DataError, match=rf"{id} train has no column 'targt' \(asked for by label\). Did you mean 'target'"
     ):
-        load(Config.of(task="hub", dataset=id, label="targt"))
+        load_dataset(Config.of(task="hub", dataset=id, label="targt"))
     id = hub(fake_hub, test=parquet(rows(40, "test", [0, 1] * 20)))
     with pytest.raises(DataError, match="has no split called train, only test"):
-        load(Config.of(task="hub", dataset=id))
+        load_dataset(Config.of(task="hub", dataset=id))

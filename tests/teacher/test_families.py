@@ -13,7 +13,7 @@ from toy import TOY
 
 from distill_core.config.schema import Config
 from distill_core.errors import TeacherError
-from distill_core.student.vocabulary import build
+from distill_core.student.vocabulary import build_vocabulary
 from distill_core.teacher import fine_tuning, loading, model, safe_loading
 from distill_core.tokenization import MASK
 
@@ -214,7 +214,7 @@ def asked(folder, home) -> model.Teacher:
 
 def test_without_its_head_it_is_refused(folder):
     with pytest.raises(TeacherError, match="never trained to classify"):
-        loading.load(str(folder), LABELS, False, Config.of(allow_pickle=True))
+        loading.load_teacher(str(folder), LABELS, False, Config.of(allow_pickle=True))
 
 
 def test_a_pair_stands_between_its_own_separators(family, asked):
@@ -252,7 +252,7 @@ def test_it_reads_as_much_as_its_positions_hold(family, asked):
 
 
 def test_its_pieces_make_a_students_vocabulary(asked):
-    vocabulary = build("pieces", [*TEXTS, f"the {MASK} film"], asked.pieces(), asked.mask_token)
+    vocabulary = build_vocabulary("pieces", [*TEXTS, f"the {MASK} film"], asked.subword_tokenizer(), asked.mask_token)
     rows = vocabulary.ids(["the film", f"the {MASK} film"], 20)
     assert vocabulary.unk not in rows[0] and rows[1].count(vocabulary.mask) == 1
     assert [row for row in rows[1] if row != vocabulary.mask] == rows[0]
@@ -265,12 +265,12 @@ def test_static_vectors_and_table(asked):
     by_id, by_word = asked.static_vectors(ids), asked.static_vectors(["film", "soup"])
     assert torch.allclose(by_id, by_word, atol=1e-5) and by_id.shape == (2, 32) and by_id.isfinite().all()
     assert not torch.allclose(by_id[0], by_id[1], atol=1e-2)
-    assert asked.input_table().shape[0] == asked.model.config.vocab_size
+    assert asked.input_embeddings().shape[0] == asked.model.config.vocab_size
 
 
 def test_fine_tuned_and_kept_it_loads_by_itself(asked, home, monkeypatch):
     monkeypatch.setenv("STILLROOM_HOME", str(home))
-    again = loading.load(asked.name, ("good", "bad"), False, Config.of())
+    again = loading.load_teacher(asked.name, ("good", "bad"), False, Config.of())
     texts = [(text,) for text in TEXTS]
     assert torch.allclose(again.logits(texts), asked.logits(texts)[:, [1, 0]], atol=1e-5)
 
@@ -305,7 +305,7 @@ def test_the_other_families_load_and_answer(model_type, tmp_path):
     config.id2label = dict(enumerate(LABELS))
     torch.manual_seed(3)
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)](config).save_pretrained(tmp_path)
-    asked = loading.load(str(tmp_path), LABELS, False, Config.of())
+    asked = loading.load_teacher(str(tmp_path), LABELS, False, Config.of())
     texts = [("film",), ("the battery lasts for days " * 2,)]
     together = asked.logits(texts)
     assert torch.allclose(together, torch.cat([asked.logits([text]) for text in texts]), atol=1e-4)

@@ -39,7 +39,7 @@ def exact(monkeypatch):
 
 @pytest.fixture
 def asked(tiny_teacher):
-    return loading.load(str(tiny_teacher), LABELS, False, Config.of())
+    return loading.load_teacher(str(tiny_teacher), LABELS, False, Config.of())
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def spoil(folder: Path, change) -> None:
 
 def refused(folder: Path | str, *words: str, labels=LABELS, **knobs) -> str:
     with pytest.raises(TeacherError) as error:
-        loading.load(str(folder), labels, False, Config.of(**knobs))
+        loading.load_teacher(str(folder), labels, False, Config.of(**knobs))
     for word in words:
         assert word in str(error.value)
     return str(error.value)
@@ -110,7 +110,7 @@ def test_without_a_mask_token_a_masked_word_is_unknown(model):
         if (model / file).is_file():
             known = json.loads((model / file).read_text())
             (model / file).write_text(json.dumps({**known, "mask_token": None}))
-    asked = loading.load(str(model), LABELS, False, Config.of())
+    asked = loading.load_teacher(str(model), LABELS, False, Config.of())
     asked.tokenizer.mask_token = None
     asked = teacher_model.Teacher(asked.model, asked.tokenizer, LABELS, [0, 1])
     ids = asked.encode([(f"a {MASK} film",)])[0]["input_ids"]
@@ -118,13 +118,13 @@ def test_without_a_mask_token_a_masked_word_is_unknown(model):
 
 
 def test_long_texts_are_cut_and_keep_their_last_special_token(tiny_teacher):
-    asked = loading.load(str(tiny_teacher), LABELS, False, Config.of(max_tokens=16))
+    asked = loading.load_teacher(str(tiny_teacher), LABELS, False, Config.of(max_tokens=16))
     ids = asked.encode([("a film " * 50,)])[0]["input_ids"]
     assert len(ids) == 16 and ids[-1] == asked.tokenizer.sep_token_id
 
 
 def test_it_never_reads_more_than_its_positions(tiny_teacher):
-    asked = loading.load(str(tiny_teacher), LABELS, False, Config.of(max_tokens=512))
+    asked = loading.load_teacher(str(tiny_teacher), LABELS, False, Config.of(max_tokens=512))
     assert asked.max_tokens == 64 and "64 tokens" in asked.notes[-1]
     assert asked.logits([("a film " * 300,)]).isfinite().all()
 
@@ -143,12 +143,12 @@ def test_half_a_surrogate_is_no_reason_to_fall_over(asked):
 def test_bfloat16_is_taken_only_where_every_answer_stays(asked, texts, monkeypatch):
     monkeypatch.setattr("distill_core.teacher.model.fast_dtype", lambda where: torch.bfloat16)
     exact = asked.forward
-    asked.settle(texts)
+    asked.choose_dtype(texts)
     assert asked.dtype in (torch.bfloat16, torch.float32)
     monkeypatch.setattr(
         asked, "forward", lambda rows, dtype: exact(rows, dtype) * (-1 if dtype != torch.float32 else 1)
     )
-    asked.settle(texts)
+    asked.choose_dtype(texts)
     assert asked.dtype == torch.float32
 
     def overflows(rows, dtype):
@@ -157,7 +157,7 @@ def test_bfloat16_is_taken_only_where_every_answer_stays(asked, texts, monkeypat
         return exact(rows, dtype)
 
     monkeypatch.setattr(asked, "forward", overflows)
-    asked.settle(texts)
+    asked.choose_dtype(texts)
     assert asked.dtype == torch.float32
 
 
@@ -175,17 +175,17 @@ def test_static_vectors_are_the_piece_between_its_special_tokens(asked):
 
 def test_pieces_neither_cut_nor_pad_and_number_the_table(asked):
     asked.encode([("a film " * 100,)])  # leaves truncation switched on in the tokenizer that is copied
-    pieces = asked.pieces()
+    pieces = asked.subword_tokenizer()
     assert len(pieces.encode("a film " * 100, add_special_tokens=False).ids) == 200
     assert pieces.token_to_id("film") == asked.tokenizer.convert_tokens_to_ids("film")
-    assert asked.input_table().shape == (asked.tokenizer.vocab_size, 32)
+    assert asked.input_embeddings().shape == (asked.tokenizer.vocab_size, 32)
 
 
 # labels
 
 
 def test_logits_come_in_the_datas_label_order(tiny_teacher, asked, texts):
-    turned = loading.load(str(tiny_teacher), ("good", "bad"), False, Config.of())
+    turned = loading.load_teacher(str(tiny_teacher), ("good", "bad"), False, Config.of())
     assert torch.equal(turned.logits(texts), asked.logits(texts)[:, [1, 0]])
     assert turned.fingerprint != asked.fingerprint
 
@@ -204,7 +204,7 @@ def test_logits_come_in_the_datas_label_order(tiny_teacher, asked, texts):
     ],
 )
 def test_labels_are_matched(theirs, ours, order):
-    found, notes = label_mapping.match(theirs, ours, "it")
+    found, notes = label_mapping.match_labels(theirs, ours, "it")
     assert found == order
     guessed = theirs[0].startswith("LABEL") or ours[0] in "01"
     assert bool(notes) == guessed  # a guess is told
@@ -216,7 +216,7 @@ def test_labels_are_matched(theirs, ours, order):
 )
 def test_a_mismatch_names_both_lists(theirs, ours):
     with pytest.raises(TeacherError) as error:
-        label_mapping.match(theirs, ours, "joe/model")
+        label_mapping.match_labels(theirs, ours, "joe/model")
     assert all(f"'{label}'" in str(error.value) for label in [*ours, *(theirs if len(theirs) > 1 else [])])
     assert "fine_tune" in str(error.value) and "joe/model" in str(error.value)
 
@@ -229,12 +229,12 @@ def says(truth, share_right):
 
 def test_check_finds_exchanged_labels_and_chance():
     truth = [0, 1] * 50
-    assert label_mapping.check(says(truth, 0.9), truth, LABELS) == []
-    assert "'bad' would be on 50 %" in label_mapping.check(says(truth, 0.54), truth, LABELS)[0].text
+    assert label_mapping.check_agreement(says(truth, 0.9), truth, LABELS) == []
+    assert "'bad' would be on 50 %" in label_mapping.check_agreement(says(truth, 0.54), truth, LABELS)[0].text
     with pytest.raises(TeacherError, match="its bad is your good; its good is your bad"):
-        label_mapping.check(says(truth, 0.1), truth, LABELS)
+        label_mapping.check_agreement(says(truth, 0.1), truth, LABELS)
     assert (
-        label_mapping.check(says(truth[:10], 0.1), truth[:10], LABELS)[0].level == "warning"
+        label_mapping.check_agreement(says(truth[:10], 0.1), truth[:10], LABELS)[0].level == "warning"
     )  # ten rows prove no exchange
 
 
@@ -280,7 +280,7 @@ def test_nan_weights_are_refused(model):
     ],
 )
 def test_a_config_out_of_bounds_is_refused_before_anything_is_built(model, values, words, monkeypatch):
-    monkeypatch.setattr("distill_core.teacher.safe_loading.build", lambda *a, **k: pytest.fail("it was built"))
+    monkeypatch.setattr("distill_core.teacher.safe_loading.build_model", lambda *a, **k: pytest.fail("it was built"))
     rewrite(model, **values)
     refused(model, *words)
 
@@ -300,7 +300,7 @@ def test_no_code_of_the_folder_runs(model):
         attn_implementation="evil/kernel",
         _attn_implementation_internal="evil/kernel",
     )
-    loading.load(str(model), LABELS, False, Config.of())
+    loading.load_teacher(str(model), LABELS, False, Config.of())
     rewrite(model, model_type="evil")
     refused(model, "'evil'")
     assert not (model / "ran").exists()
@@ -315,7 +315,7 @@ def test_a_damaged_weight_file_is_refused(model, cut):
 
 def test_half_precision_is_computed_in_full(model):
     spoil(model, lambda state: {key: value.half() for key, value in state.items()})
-    asked = loading.load(str(model), LABELS, False, Config.of())
+    asked = loading.load_teacher(str(model), LABELS, False, Config.of())
     assert {value.dtype for value in asked.model.parameters()} == {torch.float32}
     assert asked.bytes < 4 * asked.parameters
 
@@ -324,9 +324,9 @@ def test_bin_weights_need_consent_and_never_load_on_a_public_host(model, asked, 
     torch.save(load_file(model / "model.safetensors"), model / "pytorch_model.bin")
     (model / "model.safetensors").unlink()
     refused(model, "allow_pickle")
-    same = loading.load(str(model), LABELS, False, Config.of(allow_pickle=True))
+    same = loading.load_teacher(str(model), LABELS, False, Config.of(allow_pickle=True))
     assert torch.equal(same.logits(texts), asked.logits(texts))
-    monkeypatch.setattr("distill_core.teacher.loading._locate", lambda name, config: Path(name))
+    monkeypatch.setattr("distill_core.teacher.loading.locate", lambda name, config: Path(name))
     monkeypatch.setenv("SPACE_ID", "someone/space")
     refused(model, "public host", allow_pickle=True)
 
@@ -385,19 +385,19 @@ def test_a_cased_vocabulary_without_settings_keeps_capitals(model):
     for i in taken:
         pieces[i] = pieces[i].capitalize()
     (model / "vocab.txt").write_text("\n".join(pieces) + "\n")
-    asked = loading.load(str(model), LABELS, False, Config.of())
+    asked = loading.load_teacher(str(model), LABELS, False, Config.of())
     assert taken[0] in asked.encode([(pieces[taken[0]],)])[0]["input_ids"]
     assert "capital" in asked.notes[0]
 
 
 def test_a_config_without_a_family_is_read_as_bert(model, asked, texts):
     rewrite(model, model_type=None, architectures=["BertForPreTraining"])
-    assert torch.equal(loading.load(str(model), LABELS, False, Config.of()).logits(texts), asked.logits(texts))
+    assert torch.equal(loading.load_teacher(str(model), LABELS, False, Config.of()).logits(texts), asked.logits(texts))
 
 
 def test_the_fingerprint_follows_weights_and_tokenizer(model, asked):
     def load():
-        return loading.load(str(model), LABELS, False, Config.of()).fingerprint
+        return loading.load_teacher(str(model), LABELS, False, Config.of()).fingerprint
 
     assert load() == asked.fingerprint
     spoil(model, lambda state: {**state, "classifier.bias": state["classifier.bias"] + 1})
@@ -458,10 +458,10 @@ def test_fine_tuning_learns_is_kept_and_is_offered(bare, toy, home):
     assert {"teacher/loss", "teacher/valid_accuracy", "teacher/valid_loss"} <= series
     progress = [event for event in events if isinstance(event, Progress)]
     assert (progress[-1].done, progress[-1].total, progress[-1].stage) == (48, 48, "teacher")
-    (one,) = catalog.kept()
+    (one,) = catalog.saved_teachers()
     assert (one.base, one.labels, one.pair, one.rows) == (str(bare), LABELS, False, 20)
     assert one.accuracy == max(e.value for e in events if isinstance(e, Point) and e.series == "teacher/valid_accuracy")
-    again = loading.load(one.name, LABELS, False, Config.of(max_tokens=16))
+    again = loading.load_teacher(one.name, LABELS, False, Config.of(max_tokens=16))
     assert torch.equal(again.logits(toy.train.texts), tuned.logits(toy.train.texts))
     assert again.fingerprint == tuned.fingerprint and one.folder.is_relative_to(home)
 
@@ -471,7 +471,7 @@ def test_the_same_fine_tuning_is_not_done_twice(bare, toy):
     events, second = run(fine_tuning.fine_tune(tuning(bare, teacher_epochs=1, n_iter=3), toy))
     assert [type(event) for event in events] == [Note] and second.fingerprint == first.fingerprint
     run(fine_tuning.fine_tune(tuning(bare, teacher_epochs=1, seed=1), toy))
-    assert len(catalog.kept()) == 2
+    assert len(catalog.saved_teachers()) == 2
 
 
 def test_a_head_for_other_labels_is_replaced(model, toy):
@@ -491,7 +491,7 @@ def test_a_killed_fine_tuning_goes_on_bit_for_bit(bare, toy, tmp_path, monkeypat
                 tuning(bare), toy, tmp_path / "a.ckpt", lambda: next(steps) >= 17, home=tmp_path / "two"
             )
         )
-    assert (tmp_path / "a.ckpt").is_file() and not catalog.kept(tmp_path / "two")
+    assert (tmp_path / "a.ckpt").is_file() and not catalog.saved_teachers(tmp_path / "two")
     torch.manual_seed(99)
     events, resumed = run(fine_tuning.fine_tune(tuning(bare), toy, tmp_path / "a.ckpt", home=tmp_path / "two"))
     assert min(event.done for event in events if isinstance(event, Progress)) > 17
@@ -500,9 +500,9 @@ def test_a_killed_fine_tuning_goes_on_bit_for_bit(bare, toy, tmp_path, monkeypat
 
 
 def test_name_for_takes_the_tasks_own_teacher_then_bert(monkeypatch):
-    assert catalog.name_for(Config.of(teacher="a/b")) == "a/b"
+    assert catalog.teacher_name(Config.of(teacher="a/b")) == "a/b"
     monkeypatch.setattr(registry.TASKS, "constant", lambda *a: None)
-    assert catalog.name_for(Config.of()) == "google-bert/bert-base-uncased"
+    assert catalog.teacher_name(Config.of()) == "google-bert/bert-base-uncased"
 
 
 def test_what_cannot_be_read_is_not_offered(home):
@@ -510,4 +510,4 @@ def test_what_cannot_be_read_is_not_offered(home):
     broken.mkdir(parents=True)
     (broken / "key.json").write_text("{}")
     (broken / "teacher.json").write_text("{")
-    assert catalog.kept() == []
+    assert catalog.saved_teachers() == []

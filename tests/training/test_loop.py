@@ -30,7 +30,7 @@ generator = torch.Generator().manual_seed(1)
 IDS = torch.randint(1, 30, (200, 6), generator=generator)
 LABELS = (IDS[:, 0] > 15).long()
 LENGTHS = [1 + i % 5 for i in range(160)]
-PLAN = training_plan.Plan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3)
+PLAN = training_plan.TrainingPlan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3)
 
 
 def run(model, plan=PLAN, checkpoint=None, stop=lambda: False, loss=None):
@@ -65,7 +65,7 @@ def test_it_learns_and_holds_the_best_weights():
     assert [tick.step for tick in scored] == [10, 20, 30, 40, 50, 60]
     assert ticks[-1].loss < ticks[0].loss
     top = max(scored, key=lambda tick: (tick.scores["accuracy"], -tick.scores["loss"]))
-    assert best == training_plan.Best(top.step, top.scores)
+    assert best == training_plan.BestStep(top.step, top.scores)
     found = model(IDS[160:])
     assert cross_entropy(found, LABELS[160:]).item() == pytest.approx(best.scores["loss"], rel=1e-5)
     assert not model.training
@@ -74,15 +74,15 @@ def test_it_learns_and_holds_the_best_weights():
 def test_every_row_once_an_epoch_whatever_the_lengths():
     for lengths in (None, [i % 7 for i in range(103)]):
         for epoch in range(3):
-            found = torch.cat(batching.batches(103, 10, seed=1, epoch=epoch, lengths=lengths))
+            found = torch.cat(batching.epoch_batches(103, 10, seed=1, epoch=epoch, lengths=lengths))
             assert sorted(found.tolist()) == list(range(103))
-    orders = [torch.cat(batching.batches(103, 10, 1, epoch)).tolist() for epoch in range(3)]
+    orders = [torch.cat(batching.epoch_batches(103, 10, 1, epoch)).tolist() for epoch in range(3)]
     assert orders[0] != orders[1] != orders[2]
 
 
 def test_rows_of_like_length_share_a_batch():
     lengths = [i % 10 + 1 for i in range(1000)]
-    found = batching.batches(1000, 20, seed=0, epoch=0, lengths=lengths)
+    found = batching.epoch_batches(1000, 20, seed=0, epoch=0, lengths=lengths)
     assert all(len({lengths[i] for i in batch.tolist()}) == 1 for batch in found)
     firsts = [lengths[batch[0]] for batch in found]
     assert firsts != sorted(firsts)  # short to long would be a curriculum nobody asked for
@@ -91,7 +91,7 @@ def test_rows_of_like_length_share_a_batch():
 @pytest.mark.parametrize("optimiser", ["adam", "adadelta"])
 @pytest.mark.parametrize("cut", [1, 7, 10, 33, 59])
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path, cut, optimiser):
-    plan = training_plan.Plan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3, optimiser=optimiser)
+    plan = training_plan.TrainingPlan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3, optimiser=optimiser)
     whole = Toy(sparse=optimiser == "adam")
     ticks, best = finish(run(whole, plan))
     file = tmp_path / "training.ckpt"
@@ -120,7 +120,7 @@ def test_every_part_of_the_state_matters(tmp_path):
         if part == "model":
             state["model"] = Toy().state_dict()
         elif part == "optimisers":
-            fresh = optimizers._optimisers(Toy(), PLAN)
+            fresh = optimizers.build_optimizers(Toy(), PLAN)
             state["optimisers"] = [optimiser.state_dict() for optimiser in fresh]
         elif part == "random":
             torch.manual_seed(0)
@@ -137,7 +137,7 @@ def test_another_trainings_checkpoint_is_not_taken(tmp_path):
     file = tmp_path / "training.ckpt"
     taken = itertools.count()
     finish(run(Toy(), checkpoint=file, stop=lambda: next(taken) >= 20))
-    other = training_plan.Plan(steps=60, batch=16, lr=0.01, evaluate_every=10, seed=3)
+    other = training_plan.TrainingPlan(steps=60, batch=16, lr=0.01, evaluate_every=10, seed=3)
     fresh, resumed = Toy(), Toy()
     finish(run(fresh, other))
     finish(run(resumed, other, checkpoint=file))
@@ -146,7 +146,7 @@ def test_another_trainings_checkpoint_is_not_taken(tmp_path):
 
 def test_closing_and_stopping_leave_the_best_weights():
     whole = Toy()
-    ticks, _ = finish(run(whole, training_plan.Plan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3)))
+    ticks, _ = finish(run(whole, training_plan.TrainingPlan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3)))
     closed = Toy()
     generator = run(closed)
     seen = []
@@ -168,12 +168,12 @@ def test_a_loss_that_is_no_number_is_told():
 
 def test_the_rate_warms_up_then_falls_to_nothing():
     model = Toy()
-    plan = training_plan.Plan(steps=20, batch=16, lr=1.0, warmup=0.25)
-    optimisers = optimizers._optimisers(model, plan)
+    plan = training_plan.TrainingPlan(steps=20, batch=16, lr=1.0, warmup=0.25)
+    optimisers = optimizers.build_optimizers(model, plan)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
     seen = []
     for step in range(20):
-        optimizers._schedule(optimisers, rates, plan, step)
+        optimizers.set_learning_rates(optimisers, rates, plan, step)
         seen.append(optimisers[-1].param_groups[0]["lr"])
     assert seen[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert all(a >= b for a, b in itertools.pairwise(seen[4:])) and 0 < seen[-1] < 0.1
@@ -192,7 +192,7 @@ def test_a_listener_that_asks_the_model_changes_nothing():
 def test_a_table_learns_at_its_share_of_the_rate(optimiser: str, sparse: bool) -> None:
     sparse = sparse and optimiser == "adam"
     model = torch.nn.Sequential(torch.nn.Embedding(5, 3, sparse=sparse), torch.nn.Linear(3, 2))
-    plan = training_plan.Plan(steps=20, batch=16, lr=1.0, table_lr=0.25, optimiser=optimiser)
-    groups = [group for one in optimizers._optimisers(model, plan) for group in one.param_groups]
+    plan = training_plan.TrainingPlan(steps=20, batch=16, lr=1.0, table_lr=0.25, optimiser=optimiser)
+    groups = [group for one in optimizers.build_optimizers(model, plan) for group in one.param_groups]
     rates = {id(value): group["lr"] for group in groups for value in group["params"]}
     assert rates.pop(id(model[0].weight)) == 0.25 and set(rates.values()) == {1.0} and len(rates) == 2

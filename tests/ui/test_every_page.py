@@ -18,7 +18,7 @@ from toy import TOY
 from distill_core import ENDED
 from scripts.served import call
 from ui.i18n.engine_messages.de import SENTENCES
-from ui.i18n.translate import say, speaking, table
+from ui.i18n.translate import table, translate, use_language
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -105,8 +105,8 @@ def places(page: Any, app: str, run: str, knobs: dict[str, Any], language: str =
     """Goes from place to place; where it is, and a selector of what shows the hostile text there."""
 
     def words(key: str) -> str:
-        with speaking(language):
-            return say(key)
+        with use_language(language):
+            return translate(key)
 
     page.goto(f"{app}/?run={run}")
     page.locator("#comparison table").first.wait_for()

@@ -14,23 +14,23 @@ from starlette.requests import cookie_parser
 
 from distill_core import Run, UserError
 from ui.access import public_host
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
 COOKIE, HEADER = "stillroom-key", "x-stillroom-key"
 KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed
 
 
-def given(run: Run) -> Run:
+def assign_owner(run: Run) -> Run:
     """`run`, which the visitor who is being answered has just made, as theirs."""
-    if public_host.public() and (key := _asking()):
+    if public_host.public() and (key := _request_key()):
         run.hold(_digest(key))
     return run
 
 
-def own(run: Run) -> Run:
+def require_owner(run: Run) -> Run:
     """`run`, where the visitor who is being answered may change it. Raises UserError."""
     if not may_change(run):
-        raise UserError(say("host.not_yours"))
+        raise UserError(translate("host.not_yours"))
     return run
 
 
@@ -39,11 +39,11 @@ def may_change(run: Run) -> bool:
     nobody's to change."""
     if not public_host.public():
         return True
-    key, holder = _asking(), run.row.holder
+    key, holder = _request_key(), run.row.holder
     return bool(key and holder) and secrets.compare_digest(_digest(key), holder)
 
 
-def _asking() -> str:
+def _request_key() -> str:
     """The key that came with the request; "" for none."""
     request = LocalContext.request.get(None)
     headers = {str(name).lower(): str(value) for name, value in dict(getattr(request, "headers", None) or {}).items()}

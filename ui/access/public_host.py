@@ -1,7 +1,7 @@
 """Whether strangers use this page, and what they then may not do: name files of the machine, or list others' runs.
 
 On a public host a run's id is the key to it: whoever has the link sees the run, nobody else does. Who may change it,
-`keys` decides.
+`ownership` decides.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,22 @@ from pathlib import Path
 
 from distill_core import Config, UserError
 from distill_core import public_host as public
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
 FILES = ("train", "valid", "test", "unlabelled")
-LARGEST, LARGEST_PUBLIC = 200_000_000, 20_000_000  # bytes of an upload: as much as a table may have; of strangers less
+MAX_UPLOAD, MAX_PUBLIC_UPLOAD = (
+    200_000_000,
+    20_000_000,
+)  # bytes of an upload: as much as a table may have; of strangers less
 
 
-def largest() -> int:
+def max_upload() -> int:
     """The most bytes that a file dropped on the page may have. A packed run of SST-2 has 1.4 to 4 million, one of the
     paper's size with both of its tables about 70."""
-    return LARGEST_PUBLIC if public() else LARGEST
+    return MAX_PUBLIC_UPLOAD if public() else MAX_UPLOAD
 
 
-def check(config: Config, uploaded: Sequence[str] = ()) -> Config:
+def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
     """`config` itself. On a public host UserError where it names a path of the machine, the `uploaded` knobs aside."""
     if not public():
         return config
@@ -29,5 +32,5 @@ def check(config: Config, uploaded: Sequence[str] = ()) -> Config:
     if config.teacher and config.teacher != "builtin" and Path(config.teacher).expanduser().exists():
         named.append("teacher")
     if named:
-        raise UserError(say("host.path", knob=named[0]))
+        raise UserError(translate("host.path", knob=named[0]))
     return config

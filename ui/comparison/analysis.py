@@ -10,28 +10,32 @@ from ui.comparison.headline import chances, differences
 from ui.comparison.score_table import several
 from ui.components.formatting import count, percent
 from ui.components.html import confusion, esc, split, table
-from ui.i18n.translate import figure, say
+from ui.i18n.translate import format_number, translate
 
 SPLIT = ("both", "only_teacher", "only_student", "neither")
 SIDE = 220  # of a reliability picture, in its own units
 
 
-def apart(summary: Mapping[str, Any]) -> str:
+def analysis(summary: Mapping[str, Any]) -> str:
     """Whether the differences are more than chance, who is right where, what is mistaken for what, and the rest. A run
     from before these were kept shows those it has."""
     html = differences(summary)
     html += f"<p>{esc(told)}</p>" if (told := chances(summary.get("mcnemar") or {})) else ""
     if html:
-        html = f"<h2>{esc(say('compare.sure'))}</h2>{html}"
+        html = f"<h2>{esc(translate('compare.sure'))}</h2>{html}"
     if found := summary.get("split"):
-        names = {key: say(f"compare.split.{key}") for key in SPLIT}
+        names = {key: translate(f"compare.split.{key}") for key in SPLIT}
         agreed = summary.get("agreement")
-        told = f'<p class="hint">{esc(say("compare.agree", share=percent(agreed)))}</p>' if agreed is not None else ""
-        html += f"<h2>{esc(say('compare.split'))}</h2>{split({key: found[key] for key in SPLIT}, names)}{told}"
-    html += _more(say("compare.confusion"), confusions(summary))
-    html += _more(say("compare.per_class"), per_class(summary))
-    html += _more(say("compare.calibration"), calibration(summary))
-    html += _more(say("compare.several"), several(summary))
+        told = (
+            f'<p class="hint">{esc(translate("compare.agree", share=percent(agreed)))}</p>'
+            if agreed is not None
+            else ""
+        )
+        html += f"<h2>{esc(translate('compare.split'))}</h2>{split({key: found[key] for key in SPLIT}, names)}{told}"
+    html += _more(translate("compare.confusion"), confusions(summary))
+    html += _more(translate("compare.per_class"), per_class(summary))
+    html += _more(translate("compare.calibration"), calibration(summary))
+    html += _more(translate("compare.several"), several(summary))
     return f'<div class="apart">{html}</div>' if html else ""
 
 
@@ -45,13 +49,13 @@ def confusions(summary: Mapping[str, Any]) -> str:
     there = [row for row in ("student", "teacher") if row in counts]
     if not labels or not there:
         return ""
-    what = say("compare.confusion")
+    what = translate("compare.confusion")
     tables = "".join(
         f"<section><h3>{esc(name)}</h3>{confusion(counts[row], labels, row, f'{what}: {name}')}</section>"
         for row in there
-        for name in [say(f"row.{row}")]
+        for name in [translate(f"row.{row}")]
     )
-    return f'<p class="hint">{esc(say("compare.confusion.caption"))}</p><div class="sides">{tables}</div>'
+    return f'<p class="hint">{esc(translate("compare.confusion.caption"))}</p><div class="sides">{tables}</div>'
 
 
 def per_class(summary: Mapping[str, Any]) -> str:
@@ -61,9 +65,13 @@ def per_class(summary: Mapping[str, Any]) -> str:
     if not there:
         return ""
     head = [
-        say("task.label"),
-        say("compare.rows"),
-        *(f"{say(f'row.{row}')} · {say(f'compare.{part}')}" for row in there for part in ("precision", "recall", "f1")),
+        translate("task.label"),
+        translate("compare.rows"),
+        *(
+            f"{translate(f'row.{row}')} · {translate(f'compare.{part}')}"
+            for row in there
+            for part in ("precision", "recall", "f1")
+        ),
     ]
     body = [
         [
@@ -77,7 +85,7 @@ def per_class(summary: Mapping[str, Any]) -> str:
         ]
         for index, one in enumerate(scores[there[0]]["per_class"])
     ]
-    return table(head, body, say("compare.per_class"), kind="cards")
+    return table(head, body, translate("compare.per_class"), kind="cards")
 
 
 def calibration(summary: Mapping[str, Any]) -> str:
@@ -87,22 +95,22 @@ def calibration(summary: Mapping[str, Any]) -> str:
     if not there:
         return ""
     pictures = "".join(
-        f"<figure><figcaption>{esc(say(f'row.{row}'))}</figcaption>{reliability(scores[row], row)}</figure>"
+        f"<figure><figcaption>{esc(translate(f'row.{row}'))}</figcaption>{reliability(scores[row], row)}</figure>"
         for row in ("control", "student", "teacher")
         if row in there and scores[row].get("reliability")
     )
-    head = [say("compare.model"), *(say(f"compare.{key}") for key in ("ece", "temperature", "ece_scaled"))]
+    head = [translate("compare.model"), *(translate(f"compare.{key}") for key in ("ece", "temperature", "ece_scaled"))]
     body = [
         [
-            esc(say(f"row.{row}")),
+            esc(translate(f"row.{row}")),
             percent(scores[row]["ece"]),
-            figure(scores[row].get("temperature") or 1.0, ".2f"),
+            format_number(scores[row].get("temperature") or 1.0, ".2f"),
             percent(scores[row].get("ece_scaled")),
         ]
         for row in there
     ]
-    made = table(head, body, say("compare.calibration"), there, kind="cards")
-    hint = f'<p class="hint">{esc(say("compare.calibration.caption"))}</p>'
+    made = table(head, body, translate("compare.calibration"), there, kind="cards")
+    hint = f'<p class="hint">{esc(translate("compare.calibration.caption"))}</p>'
     return f'{hint}<div class="reliabilities">{pictures}</div>{made}'
 
 
@@ -113,18 +121,18 @@ def reliability(score: Mapping[str, Any], who: str) -> str:
     total = sum(one["rows"] for one in before) or 1
     dots = "".join(
         f'<circle cx="{_x(one["confidence"]):.1f}" cy="{_y(one["accuracy"]):.1f}" '
-        f'r="{2 + 7 * (one["rows"] / total) ** 0.5:.1f}"><title>{_told(one)}</title></circle>'
+        f'r="{2 + 7 * (one["rows"] / total) ** 0.5:.1f}"><title>{_calibration_words(one)}</title></circle>'
         for one in (after or before)
     )
     grid = "".join(
         f'<path d="M{_x(0):.0f} {_y(at):.1f}H{_x(1):.0f}M{_x(at):.1f} {_y(0):.0f}V{_y(1):.0f}"/>'
-        f'<text x="{_x(0) - 5:.0f}" y="{_y(at) + 4:.1f}" text-anchor="end">{figure(at, ".1f")}</text>'
-        f'<text x="{_x(at):.1f}" y="{SIDE - 4}" text-anchor="middle">{figure(at, ".1f")}</text>'
+        f'<text x="{_x(0) - 5:.0f}" y="{_y(at) + 4:.1f}" text-anchor="end">{format_number(at, ".1f")}</text>'
+        f'<text x="{_x(at):.1f}" y="{SIDE - 4}" text-anchor="middle">{format_number(at, ".1f")}</text>'
         for at in (0.0, 0.5, 1.0)
     )
-    label = say(
+    label = translate(
         "compare.reliability",
-        row=say(f"row.{who}"),
+        row=translate(f"row.{who}"),
         before=percent(score["ece"]),
         after=percent(score.get("ece_scaled")),
     )
@@ -135,9 +143,9 @@ def reliability(score: Mapping[str, Any], who: str) -> str:
     )
 
 
-def _told(one: Mapping[str, Any]) -> str:
+def _calibration_words(one: Mapping[str, Any]) -> str:
     said, right = percent(one["confidence"], 0), percent(one["accuracy"], 0)
-    return esc(say("compare.bin", said=said, right=right, rows=count(one["rows"])))
+    return esc(translate("compare.bin", said=said, right=right, rows=count(one["rows"])))
 
 
 def _line(bins: Sequence[Mapping[str, Any]]) -> str:

@@ -8,8 +8,8 @@ import distill_core as core
 from distill_core import Run, UserError
 from ui.components.formatting import count, percent
 from ui.components.html import esc, note, table
-from ui.i18n.names import tell
-from ui.i18n.translate import say
+from ui.i18n.names import translate_message
+from ui.i18n.translate import translate
 
 SIDES = " | "  # between the two sentences of a pair
 PAGE = 50  # rows that come at once
@@ -30,10 +30,10 @@ def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple
     try:
         found = list(islice(_differing(core.run(run), who, words), size + 1))
     except UserError as error:
-        return note(tell(error), "error"), False
+        return note(translate_message(error), "error"), False
     if not found:
-        return note(say("compare.differ.none")), False
-    head = [say("task.text"), say("compare.truth"), say("row.student"), say("row.teacher")]
+        return note(translate("compare.differ.none")), False
+    head = [translate("task.text"), translate("compare.truth"), translate("row.student"), translate("row.teacher")]
     body = [
         [
             f'<button type="button" data-row="{number}">{esc(SIDES.join(row["text"]))}</button>',
@@ -43,8 +43,8 @@ def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple
         for number, row in found[:size]
     ]
     more = len(found) > size
-    told = say("compare.differ.some" if more else "compare.differ.all", n=count(len(body)))
-    made = table(head, body, say("compare.differ"), kind="texts cards")
+    told = translate("compare.differ.some" if more else "compare.differ.all", n=count(len(body)))
+    made = table(head, body, translate("compare.differ"), kind="texts cards")
     return f'<div class="card differ-rows">{made}</div><p class="hint" role="status">{esc(told)}</p>', more
 
 
@@ -60,24 +60,24 @@ def picked(run: str, number: Any) -> list[str]:
 def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, dict[str, Any]]]:
     wanted = str(words or "").casefold().split()[:20]
     for number, row in enumerate(run.texts()):
-        if said(row, "student") == said(row, "teacher") or who not in ("any", _right(row)):
+        if predicted_label(row, "student") == predicted_label(row, "teacher") or who not in ("any", _right(row)):
             continue
         text = SIDES.join(row["text"]).casefold()
         if all(word in text for word in wanted):
             yield number, row
 
 
-def said(row: Mapping[str, Any], name: str) -> str:
+def predicted_label(row: Mapping[str, Any], name: str) -> str:
     """What that row of the comparison answered."""
     return max(row[name], key=lambda label: row[name][label])
 
 
 def _answer(row: Mapping[str, Any], name: str) -> str:
-    mark = "✓ " if said(row, name) == row["label"] else "✗ "
-    return f"{mark}{esc(said(row, name))} {percent(max(row[name].values()), 0)}"
+    mark = "✓ " if predicted_label(row, name) == row["label"] else "✗ "
+    return f"{mark}{esc(predicted_label(row, name))} {percent(max(row[name].values()), 0)}"
 
 
 def _right(row: Mapping[str, Any]) -> str:
     """Which of two that differ is right, as one of WHO."""
-    right = [name for name in ("student", "teacher") if said(row, name) == row["label"]]
+    right = [name for name in ("student", "teacher") if predicted_label(row, name) == row["label"]]
     return f"only_{right[0]}" if right else "neither"

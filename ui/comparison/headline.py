@@ -6,46 +6,46 @@ from typing import Any
 from ui.comparison.metric_values import metric_of, value
 from ui.components.formatting import chance, count, percent, points, times
 from ui.components.html import esc, note
-from ui.i18n.names import tell
-from ui.i18n.translate import say, say_or
+from ui.i18n.names import translate_message
+from ui.i18n.translate import translate, translate_or
 
 ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance
 
 
-def sentence(summary: Mapping[str, Any]) -> str:
+def headline(summary: Mapping[str, Any]) -> str:
     """The comparison in words, made from the four rows alone."""
     scores = summary["scores"]
     student, teacher, metric = scores["student"], scores["teacher"], metric_of(summary)
     tested = (summary.get("rows") or {}).get("test")
-    scored = say("compare.scored", n=count(tested), split=summary.get("scored_on", "test")) if tested else ""
+    scored = translate("compare.scored", n=count(tested), split=summary.get("scored_on", "test")) if tested else ""
     bytes_, speed = teacher["bytes"] / student["bytes"], teacher["latency_ms"] / student["latency_ms"]
     words = {
         "kept": f"<b>{percent(summary['kept'])}</b>",
         "scored": esc(scored),
-        "metric": esc(say_or(metric, f"metric.{metric}.of")),
+        "metric": esc(translate_or(metric, f"metric.{metric}.of")),
     }
     if bytes_ >= 1 and speed >= 1:
-        told = say("compare.smaller", size=f"<b>{times(bytes_)}</b>", speed=f"<b>{times(speed)}</b>", **words)
+        told = translate("compare.smaller", size=f"<b>{times(bytes_)}</b>", speed=f"<b>{times(speed)}</b>", **words)
     else:
-        told = say("compare.bigger", size=times(1 / bytes_), speed=times(1 / speed), **words)
+        told = translate("compare.bigger", size=times(1 / bytes_), speed=times(1 / speed), **words)
     if "control" in scores:
         if 0 < value(scores["control"], metric) <= value(teacher, metric):
             kept = value(scores["control"], metric) / value(teacher, metric)
-            told += " " + say("compare.control", kept=percent(kept))
+            told += " " + translate("compare.control", kept=percent(kept))
         gap = summary.get("gap_recovered")
         key = "compare.gap.none" if gap is None else "compare.gap" if gap > 0 else "compare.gap.negative"
-        told += " " + say(key, gap=percent(gap, 0))
+        told += " " + translate(key, gap=percent(gap, 0))
     if "floor" in scores and value(scores["floor"], metric) >= value(student, metric):
-        told += " " + say("compare.floor")
-    rough = note(say("compare.rough", n=tested), "warning") if tested and tested < ROUGH else ""
+        told += " " + translate("compare.floor")
+    rough = note(translate("compare.rough", n=tested), "warning") if tested and tested < ROUGH else ""
     return f'<p class="headline">{told}</p>{rough}{verdict(summary)}'
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
     """When and why distilling paid, or not, as the engine tells it, and how often these very rows were looked at."""
     # [level, sentence, what it was made of]; runs from before that was kept have the sentence alone
-    told = "".join(note(tell(said[-1] or said[1]), str(said[0])) for said in summary.get("verdict") or ())
+    told = "".join(note(translate_message(said[-1] or said[1]), str(said[0])) for said in summary.get("verdict") or ())
     return f'<div class="verdict">{told}</div>' if told else ""
 
 
@@ -63,9 +63,9 @@ def differences(summary: Mapping[str, Any]) -> str:
             f'<span class="interval zero {esc(other)}" aria-hidden="true" '
             f'style="--at:{at:.4f};--low:{low:.4f};--high:{high:.4f}"><i></i><b></b></span>'
         )
-        text = say(
+        text = translate(
             "compare.difference",
-            other=say_or(other, f"row.{other}"),
+            other=translate_or(other, f"row.{other}"),
             difference=_signed(one["difference"]),
             low=_signed(one["low"]),
             high=_signed(one["high"]),
@@ -83,9 +83,9 @@ def chances(p: Mapping[str, float]) -> str:
     told, known = [], {row: found < CHANCE for row, found in p.items()}
     if "control" in known:
         told.append(
-            say("compare.apart.control" if known["control"] else "compare.alike.control", p=chance(p["control"]))
+            translate("compare.apart.control" if known["control"] else "compare.alike.control", p=chance(p["control"]))
         )
     if "teacher" in known:
         far = "compare.apart.teacher" if known.get("control") else "compare.apart.only"
-        told.append(say(far if known["teacher"] else "compare.alike.teacher", p=chance(p["teacher"])))
+        told.append(translate(far if known["teacher"] else "compare.alike.teacher", p=chance(p["teacher"])))
     return " ".join(told)

@@ -13,7 +13,7 @@ from ui.comparison.score_table import member_name
 from ui.components.formatting import count, latency, percent, size
 from ui.components.html import esc
 from ui.i18n.names import metric_title
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
 SYMBOLS = {"floor": "diamond-open", "control": "circle-open", "student": "star", "teacher": "square"}
 
@@ -27,8 +27,8 @@ def figures(summary: Mapping[str, Any] | None) -> str:
     made = [
         {
             "id": key,
-            "title": say(f"plot.{key}", metric=name),
-            "x": say(f"plot.{key}.x"),
+            "title": translate(f"plot.{key}", metric=name),
+            "x": translate(f"plot.{key}.x"),
             "y": name,
             "log": True,
             "points": [one | {"x": one[key], "shown": form(one[key])} for one in found if one.get(key)],
@@ -36,13 +36,13 @@ def figures(summary: Mapping[str, Any] | None) -> str:
         for key, form in (("bytes", size), ("latency_ms", latency))
     ]
     for figure in made:
-        figure["front"] = front(figure["points"])
+        figure["front"] = frontier(figure["points"])
     if curve := summary.get("learning_curve"):
         shown = [
-            _point("student", say("row.student"), one, metric) | {"x": one["texts"], "shown": count(one["texts"])}
+            _point("student", translate("row.student"), one, metric) | {"x": one["texts"], "shown": count(one["texts"])}
             for one in curve
         ]
-        words = {"title": say("plot.texts", metric=name), "x": say("plot.texts.x"), "y": name}
+        words = {"title": translate("plot.texts", metric=name), "x": translate("plot.texts.x"), "y": name}
         made.append({"id": "texts", **words, "log": True, "line": True, "points": shown, "front": []})
     return json.dumps({"figures": made})
 
@@ -50,7 +50,7 @@ def figures(summary: Mapping[str, Any] | None) -> str:
 def points(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The four rows, and the further members of the run."""
     metric, scores = metric_of(summary), summary["scores"]
-    found = [_point(row, say(f"row.{row}"), scores[row], metric) for row in ROWS if row in scores]
+    found = [_point(row, translate(f"row.{row}"), scores[row], metric) for row in ROWS if row in scores]
     for member in (summary.get("members") or [])[1:]:
         if (member.get("share") or 1) == 1:
             found.append(_point("student", member_name(member), member["student_score"], metric) | {"small": True})
@@ -73,7 +73,7 @@ def _point(who: str, name: str, score: Mapping[str, Any], metric: str) -> dict[s
     }
 
 
-def front(found: Sequence[Mapping[str, Any]]) -> list[int]:
+def frontier(found: Sequence[Mapping[str, Any]]) -> list[int]:
     """The numbers of those points that no other beats: nothing is further left and at least as high, or as far left
     and higher. In order of x."""
     kept, best = [], float("-inf")
@@ -87,6 +87,6 @@ def front(found: Sequence[Mapping[str, Any]]) -> list[int]:
 def plots(**more: Any) -> gr.HTML:
     """The component: its value is what `figures` gives."""
     script = Path(__file__).with_name("plots.js").read_text(encoding="utf-8")
-    hint = esc(say("plot.hint"))
+    hint = esc(translate("plot.hint"))
     html = f'<div class="pictures"></div><p class="hint" hidden>{hint}</p>'
     return gr.HTML("", html_template=html, js_on_load=script, **more)

@@ -8,21 +8,21 @@ from ui.comparison.metric_values import interval, metric_of, value
 from ui.components.formatting import DASH, count, latency, millions, percent, size
 from ui.components.html import esc, table
 from ui.i18n.names import metric_title
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
-BESIDE = {"accuracy": "macro_f1"}  # the second metric of the table, by the first; accuracy beside any other
+EXTRA_METRICS = {"accuracy": "macro_f1"}  # the second metric of the table, by the first; accuracy beside any other
 
 
-def rows(summary: Mapping[str, Any]) -> str:
+def score_table(summary: Mapping[str, Any]) -> str:
     """The four rows."""
     scores, metric = summary["scores"], metric_of(summary)
-    second, there = BESIDE.get(metric, "accuracy"), [row for row in ROWS if row in summary["scores"]]
+    second, there = EXTRA_METRICS.get(metric, "accuracy"), [row for row in ROWS if row in summary["scores"]]
     head = [
-        say("compare.model"),
+        translate("compare.model"),
         metric_title(metric),
-        say("compare.interval"),
+        translate("compare.interval"),
         metric_title(second),
-        *(say(f"compare.{key}") for key in ("parameters", "bytes", "latency", "throughput")),
+        *(translate(f"compare.{key}") for key in ("parameters", "bytes", "latency", "throughput")),
     ]
     low, high = span(interval(scores[row], metric) for row in there)
     body = []
@@ -32,21 +32,21 @@ def rows(summary: Mapping[str, Any]) -> str:
         slow = score.get("latency_p95_ms")
         body.append(
             [
-                f"{esc(say(f'row.{row}'))}<small>{esc(say(f'row.{row}.help'))}</small>",
+                f"{esc(translate(f'row.{row}'))}<small>{esc(translate(f'row.{row}.help'))}</small>",
                 f"<b>{percent(value(score, metric))}</b>",
                 drawn(value(score, metric), ends, low, high, row),
                 percent(score.get(second)),
                 millions(score.get("parameters")),
                 size(score.get("bytes")),
                 latency(score.get("latency_ms"))
-                + (f"<small>{esc(say('compare.p95', ms=latency(slow)))}</small>" if slow else ""),
+                + (f"<small>{esc(translate('compare.p95', ms=latency(slow)))}</small>" if slow else ""),
                 count(score.get("texts_per_s")),
             ]
         )
-    made = table(head, body, say("step.compare"), there, kind="cards scores")
+    made = table(head, body, translate("step.compare"), there, kind="cards scores")
     reads = summary.get("tests_read")
-    told = " " + say("compare.tests_read", n=reads) if reads and reads > 1 else ""
-    return f'{made}<p class="hint">{esc(say("compare.caption") + told)}</p>'
+    told = " " + translate("compare.tests_read", n=reads) if reads and reads > 1 else ""
+    return f'{made}<p class="hint">{esc(translate("compare.caption") + told)}</p>'
 
 
 def span(ends: Iterable[tuple[float, float]]) -> tuple[float, float]:
@@ -76,11 +76,11 @@ def several(summary: Mapping[str, Any]) -> str:
     groups = summary.get("students") or ([summary["seeds"]] if summary.get("seeds") else [])
     if groups:
         head = [
-            say("compare.member"),
-            say("compare.seeds"),
-            *(say(f"row.{row}") for row in ("control", "student")),
-            say("compare.gap_recovered"),
-            say("compare.kept"),
+            translate("compare.member"),
+            translate("compare.seeds"),
+            *(translate(f"row.{row}") for row in ("control", "student")),
+            translate("compare.gap_recovered"),
+            translate("compare.kept"),
         ]
         body = [
             [
@@ -92,23 +92,23 @@ def several(summary: Mapping[str, Any]) -> str:
             ]
             for group in groups
         ]
-        title = say("compare.means")
+        title = translate("compare.means")
         html += f"<h3>{esc(title)}</h3>{table(head, body, title, kind='cards')}"
-        html += f'<p class="hint">{esc(say("compare.means.caption"))}</p>'
+        html += f'<p class="hint">{esc(translate("compare.means.caption"))}</p>'
     head = [
-        say("compare.member"),
-        say("compare.texts"),
-        say("row.control"),
-        say("row.student"),
-        say("compare.gap_recovered"),
-        say("compare.kept"),
-        say("compare.agreement"),
-        say("compare.bytes"),
-        say("compare.latency"),
+        translate("compare.member"),
+        translate("compare.texts"),
+        translate("row.control"),
+        translate("row.student"),
+        translate("compare.gap_recovered"),
+        translate("compare.kept"),
+        translate("compare.agreement"),
+        translate("compare.bytes"),
+        translate("compare.latency"),
     ]
     body = [
         [
-            esc(member_name(one)) + ("" if index else f"<small>{esc(say('compare.member.main'))}</small>"),
+            esc(member_name(one)) + ("" if index else f"<small>{esc(translate('compare.member.main'))}</small>"),
             count(one.get("texts")),
             percent(value(one["control"], metric)) if one.get("control") else DASH,
             percent(value(one["student_score"], metric)),
@@ -120,15 +120,15 @@ def several(summary: Mapping[str, Any]) -> str:
         ]
         for index, one in enumerate(members)
     ]
-    title = say("compare.members")
+    title = translate("compare.members")
     return html + f"<h3>{esc(title)}</h3>{table(head, body, title, kind='cards')}"
 
 
 def member_name(member: Mapping[str, Any]) -> str:
     """A member in words."""
-    told = say("compare.member.is", student=member["student"], seed=member["seed"])
+    told = translate("compare.member.is", student=member["student"], seed=member["seed"])
     share = member.get("share") or 1.0
-    return told + (say("compare.member.share", share=percent(share, 0)) if share < 1 else "")
+    return told + (translate("compare.member.share", share=percent(share, 0)) if share < 1 else "")
 
 
 def _mean(found: Mapping[str, Any] | None, digits: int = 1) -> str:

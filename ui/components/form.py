@@ -16,7 +16,7 @@ from distill_core import Config, Knob, KnobError, UserError
 from ui.access import public_host
 from ui.access.public_host import FILES
 from ui.i18n.names import choice_name, knobs, rule_name
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
 RULE = "rule "  # what the name of a rate's slider begins with
 OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder can be called this
@@ -35,7 +35,7 @@ class Form:
 
     def place(self, name: str, control: gr.components.Component | None = None) -> gr.components.Component:
         """Registers `control`, or the control made from the knob `name`, as that knob's."""
-        self.controls[name] = control if control is not None else made(self.knobs[name])
+        self.controls[name] = control if control is not None else make_control(self.knobs[name])
         return self.controls[name]
 
     def part(self, *names: str) -> "Form":
@@ -63,18 +63,18 @@ class Form:
             if name.startswith(RULE):
                 found.setdefault("rules", {})[name.removeprefix(RULE)] = value or 0.0
             elif value is not None and value != "":
-                found[name] = _whole(value) if name in self.knobs and self.knobs[name].type is int else value
+                found[name] = _as_int(value) if name in self.knobs and self.knobs[name].type is int else value
         if found.get("teacher") == OTHER:
             found["teacher"] = str(found.get(OTHER_NAME, "")).strip()
             if not found["teacher"]:
-                raise KnobError(say("teacher.other.missing"), "teacher")
+                raise KnobError(translate("teacher.other.missing"), "teacher")
         return found
 
     def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[list[Any], list[str]]:
         """What becomes of every control, in the order of `inputs`, when the form shall hold a run's `config` as the
         store has it, and a sentence for each of its settings that can't be had any more. `teachers` are the choices
         of the knob teacher. The inverse of `config`, but that a task's own teacher stands as the choice ""."""
-        wanted, lost = standing(config)
+        wanted, lost = usable_settings(config)
         values = wanted.model_dump()
         values |= {
             name: wanted.rules.get(name.removeprefix(RULE), 0.0) for name in self.controls if name.startswith(RULE)
@@ -94,7 +94,7 @@ class Form:
                 # absolute, for a bare name is what an imported run has of its sender's file
                 found = Path(value).is_absolute() and Path(value).is_file()
                 if not found:
-                    lost.append(say("again.file", name=Path(value).name))
+                    lost.append(translate("again.file", name=Path(value).name))
                 value = save_file_to_cache(value, cache_dir=control.GRADIO_CACHE) if found else None
             elif isinstance(control, gr.Textbox):
                 value = (
@@ -122,27 +122,27 @@ class Form:
         left = {*OF_FILE, *OF_HUB} - {*theirs}  # filled in for another task, and still there when it is chosen again
         found = {name: value for name, value in values.items() if name in self.knobs and name not in left}
         if keep:
-            found |= {name: str(core.keep_file(found[name])) for name in FILES if name in found}
-        return public_host.check(Config.of(**found), uploaded=FILES)
+            found |= {name: str(core.save_upload(found[name])) for name in FILES if name in found}
+        return public_host.check_paths(Config.of(**found), uploaded=FILES)
 
 
-def standing(config: Mapping[str, Any]) -> tuple[Config, list[str]]:
+def usable_settings(config: Mapping[str, Any]) -> tuple[Config, list[str]]:
     """What of a stored config can still be asked, and a sentence for each setting that can't: a run may be older than
     the knobs and the parts of today. What is missing is default."""
     values, lost = {}, []
     for name, value in config.items():
         if name == "rules" and isinstance(value, dict):
-            known = {rule: rate for rule, rate in value.items() if _stands("rules", {rule: rate})}
-            lost += [say("again.rule", name=rule) for rule in value.keys() - known.keys()]
+            known = {rule: rate for rule, rate in value.items() if _is_usable("rules", {rule: rate})}
+            lost += [translate("again.rule", name=rule) for rule in value.keys() - known.keys()]
             values[name] = known
-        elif _stands(name, value):
+        elif _is_usable(name, value):
             values[name] = value
         else:
-            lost.append(say("again.knob", name=name, value=value))
+            lost.append(translate("again.knob", name=name, value=value))
     return Config.of(**values), lost
 
 
-def _stands(name: str, value: Any) -> bool:
+def _is_usable(name: str, value: Any) -> bool:
     try:
         Config.of(**{name: value})
     except UserError:
@@ -150,11 +150,11 @@ def _stands(name: str, value: Any) -> bool:
     return True
 
 
-def _whole(value: Any) -> Any:
+def _as_int(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def made(knob: Knob, **more: Any) -> gr.components.Component:
+def make_control(knob: Knob, **more: Any) -> gr.components.Component:
     """A control for `knob`. Limits are the config's business: a value out of range must come back as its sentence and
     not be cut in silence."""
     words: dict[str, Any] = {
@@ -173,7 +173,7 @@ def made(knob: Knob, **more: Any) -> gr.components.Component:
         return gr.Checkbox(value=knob.default, **words)
     if knob.type in (int, float) and not knob.optional:  # an empty gr.Number shows a 0, which is a value
         return gr.Number(value=knob.default, precision=0 if knob.type is int else None, **words)
-    empty = say("task.limit.all") if knob.name == "limit" else None
+    empty = translate("task.limit.all") if knob.name == "limit" else None
     return gr.Textbox(value=knob.default or "", max_lines=1, placeholder=empty, **words)
 
 

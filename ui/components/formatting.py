@@ -1,23 +1,27 @@
 """Numbers as people read them, in the language that is spoken."""
 
-from ui.i18n.translate import NARROW, figure, say
+from ui.i18n.translate import NO_BREAK_SPACE, format_number, translate
 
 DASH = "–"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
     """0.913 -> "91.3 %"; None -> a dash."""
-    return DASH if share is None else f"{figure(100 * share, f'.{digits}f')}{NARROW}%"
+    return DASH if share is None else f"{format_number(100 * share, f'.{digits}f')}{NO_BREAK_SPACE}%"
 
 
 def points(share: float | None) -> str:
     """A difference of shares in percentage points: 0.037 -> "3.7 points"."""
-    return DASH if share is None else say("points", n=figure(100 * share, ".1f")).replace(" ", NARROW, 1)
+    return (
+        DASH
+        if share is None
+        else translate("points", n=format_number(100 * share, ".1f")).replace(" ", NO_BREAK_SPACE, 1)
+    )
 
 
 def count(number: float | None) -> str:
     """12345 -> "12,345"."""
-    return DASH if number is None else figure(number, ",.0f")
+    return DASH if number is None else format_number(number, ",.0f")
 
 
 def size(number: float | None) -> str:
@@ -26,9 +30,9 @@ def size(number: float | None) -> str:
         return DASH
     for unit in ("B", "KB", "MB"):
         if number < 1000:
-            return f"{figure(number, '.1f' if unit != 'B' and number < 100 else '.0f')}{NARROW}{unit}"
+            return f"{format_number(number, '.1f' if unit != 'B' and number < 100 else '.0f')}{NO_BREAK_SPACE}{unit}"
         number /= 1000
-    return f"{figure(number, '.1f')}{NARROW}GB"
+    return f"{format_number(number, '.1f')}{NO_BREAK_SPACE}GB"
 
 
 def millions(number: float | None) -> str:
@@ -38,7 +42,7 @@ def millions(number: float | None) -> str:
     if number < 10_000:
         return count(number)
     value = number / 1e6
-    return f"{figure(value, '.2f' if value < 10 else '.0f')}{NARROW}M"
+    return f"{format_number(value, '.2f' if value < 10 else '.0f')}{NO_BREAK_SPACE}M"
 
 
 def latency(milliseconds: float | None) -> str:
@@ -46,8 +50,8 @@ def latency(milliseconds: float | None) -> str:
     if milliseconds is None:
         return DASH
     if milliseconds >= 1000:
-        return f"{figure(milliseconds / 1000, '.1f')}{NARROW}s"
-    return f"{figure(milliseconds, '.2f' if milliseconds < 10 else '.0f')}{NARROW}ms"
+        return f"{format_number(milliseconds / 1000, '.1f')}{NO_BREAK_SPACE}s"
+    return f"{format_number(milliseconds, '.2f' if milliseconds < 10 else '.0f')}{NO_BREAK_SPACE}ms"
 
 
 def duration(seconds: float | None) -> str:
@@ -56,8 +60,8 @@ def duration(seconds: float | None) -> str:
         return DASH
     whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, 0 if whole >= 3600 else whole % 60
-    parts = [f"{n}{NARROW}{unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
-    return " ".join(parts) or f"0{NARROW}s"
+    parts = [f"{n}{NO_BREAK_SPACE}{unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
+    return " ".join(parts) or f"0{NO_BREAK_SPACE}s"
 
 
 def rounded(seconds: float) -> float:
@@ -68,9 +72,9 @@ def rounded(seconds: float) -> float:
 
 def times(ratio: float) -> str:
     """17.6 -> "18×", 2.34 -> "2.3×"."""
-    return f"{figure(ratio, '.0f' if ratio >= 10 else '.1f')}×"
+    return f"{format_number(ratio, '.0f' if ratio >= 10 else '.1f')}×"
 
 
 def chance(p: float) -> str:
     """A p-value as papers write it: "p < 0.001", "p = 0.014", "p = 0.34"."""
-    return f"p < {figure(0.001, '.3f')}" if p < 0.001 else f"p = {figure(p, '.3f' if p < 0.1 else '.2f')}"
+    return f"p < {format_number(0.001, '.3f')}" if p < 0.001 else f"p = {format_number(p, '.3f' if p < 0.1 else '.2f')}"

@@ -10,7 +10,7 @@ import distill_core as core
 from distill_core import UserError
 from ui.access import public_host
 from ui.components.html import esc
-from ui.i18n.translate import LANGUAGES, language, say, table
+from ui.i18n.translate import LANGUAGES, language, table, translate
 
 PAGES = (("", "new_run"), ("learn", "learn"), ("history", "history"))  # address and word of each link in the header
 ICON = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8").strip()
@@ -45,9 +45,11 @@ def top(page: str, shown: str = "") -> str:
     running = [run for run in _running() if run.id != shown]
     pill = ""
     if running:
-        state = esc(say(f"status.{running[0].status}"))
-        pill = f'<a class="pill" href="./?run={esc(running[0].id)}">{state} · {esc(say("history.open"))}</a>'
-    links = "".join(f'<a href="./{to}"{_here(to == page and not shown)}>{esc(say(word))}</a>' for to, word in PAGES)
+        state = esc(translate(f"status.{running[0].status}"))
+        pill = f'<a class="pill" href="./?run={esc(running[0].id)}">{state} · {esc(translate("history.open"))}</a>'
+    links = "".join(
+        f'<a href="./{to}"{_current_page(to == page and not shown)}>{esc(translate(word))}</a>' for to, word in PAGES
+    )
     others = "".join(
         f'<a class="tongue" href="?lang={one}" lang="{one}" hreflang="{one}">{esc(table(one)["language"])}</a>'
         for one in LANGUAGES
@@ -55,9 +57,10 @@ def top(page: str, shown: str = "") -> str:
     )
     return (
         f'<header class="top" data-title="{esc(_title(page, shown))}"><a class="brand" href="./">{MARK}'
-        f"<span><h1>{esc(say('app'))}</h1><p>{esc(say('tagline'))}</p></span></a>{pill}"
-        f'<nav aria-label="{esc(say("pages"))}">{links}{others}'
-        f'<button type="button" {THEME_JS} aria-label="{esc(say("theme"))}" title="{esc(say("theme"))}">{SHADES}'
+        f"<span><h1>{esc(translate('app'))}</h1><p>{esc(translate('tagline'))}</p></span></a>{pill}"
+        f'<nav aria-label="{esc(translate("pages"))}">{links}{others}'
+        f'<button type="button" {THEME_JS} aria-label="{esc(translate("theme"))}" '
+        f'title="{esc(translate("theme"))}">{SHADES}'
         "</button></nav></header>"
     )
 
@@ -67,7 +70,7 @@ def header(page: str) -> gr.HTML:
     return gr.HTML(top(page), elem_id="top", js_on_load=TITLE_JS)
 
 
-def _here(true: bool) -> str:
+def _current_page(true: bool) -> str:
     return ' aria-current="page"' if true else ""
 
 
@@ -81,7 +84,7 @@ def _running() -> list[core.Run]:
 def _title(page: str, shown: str) -> str:
     """The run's name or the page's, and the app's."""
     try:
-        name = core.run(shown).name if shown else next((say(word) for to, word in PAGES if to == page and to), "")
+        name = core.run(shown).name if shown else next((translate(word) for to, word in PAGES if to == page and to), "")
     except UserError:
         name = ""
-    return f"{name} · {say('app')}" if name else say("app")
+    return f"{name} · {translate('app')}" if name else translate("app")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ui.components.formatting import count, percent
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
 
 def esc(text: Any) -> str:
@@ -60,7 +60,7 @@ def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str], who: str, 
             for at, n in enumerate(row)
         ]
         rows.append([esc(label), *cells])
-    return table([say("compare.confusion.corner"), *labels], rows, name, kind=f"confusion {who}")
+    return table([translate("compare.confusion.corner"), *labels], rows, name, kind=f"confusion {who}")
 
 
 def note(text: str, level: str = "info") -> str:
@@ -82,7 +82,7 @@ def findings(items: Iterable[tuple[str, str]], head: str) -> str:
         return ""
     lines = []
     for level, text in told:
-        mark, name = ("⚠", say("finding.warning")) if level == "warning" else ("✓", say("finding.info"))
+        mark, name = ("⚠", translate("finding.warning")) if level == "warning" else ("✓", translate("finding.info"))
         whole, rows, rest = split_rows(text)
         sentence = (
             f'<span class="mark" aria-hidden="true">{mark}</span><span class="sr">{esc(name)}: </span>'
@@ -109,8 +109,8 @@ def why(text: str, step: str = "") -> str:
     more = head = ""
     if step:
         # for those who listen, and where the focus goes when the step opens: the tab above says it to the eye
-        head = f'<h2 class="sr" tabindex="-1">{esc(say(f"step.{step}"))}</h2>'
-        name = esc(say("learn.open", step=say(f"step.{step}")))
+        head = f'<h2 class="sr" tabindex="-1">{esc(translate(f"step.{step}"))}</h2>'
+        name = esc(translate("learn.open", step=translate(f"step.{step}")))
         link = f'class="lesson-link" href="./learn#{step}" target="_blank"'
         more = f'<a {link} aria-label="{name}" title="{name}">?</a>'
     return f'{head}<p class="why">{esc(text)}{more}</p>'
@@ -155,4 +155,4 @@ def table(
 
 def status(name: str) -> str:
     """A run's state as a chip."""
-    return f'<span class="chip {esc(name)}">{esc(say(f"status.{name}"))}</span>'
+    return f'<span class="chip {esc(name)}">{esc(translate(f"status.{name}"))}</span>'

@@ -1,6 +1,6 @@
 """The tabs of the five steps."""
 
 
-def opening(step: str) -> str:
+def open_tab_js(step: str) -> str:
     """Opens a step in the browser itself: the server has nothing to say to it."""
     return f"() => ({{ __type__: 'update', selected: '{step}' }})"

@@ -12,8 +12,8 @@ import distill_core as core
 from distill_core import Run, UserError
 from ui.access import ownership
 from ui.components.html import esc, note
-from ui.i18n.names import tell
-from ui.i18n.translate import say
+from ui.i18n.names import translate_message
+from ui.i18n.translate import translate
 
 PLAIN = ("resume", "stop", "delete", "restore")
 
@@ -24,7 +24,7 @@ def act(question: Any) -> dict[str, Any]:
     asked = question if isinstance(question, dict) else {}
     what = asked.get("act")
     try:
-        run = ownership.own(core.run(str(asked.get("run") or "")[:64]))
+        run = ownership.require_owner(core.run(str(asked.get("run") or "")[:64]))
         if what == "edit":
             run.rename(_clean(asked.get("name")))
             run.annotate(_clean(asked.get("note")))
@@ -33,7 +33,7 @@ def act(question: Any) -> dict[str, Any]:
         else:
             return {"html": "", "failed": True}
     except UserError as error:
-        return {"html": note(tell(error), "error"), "failed": True}
+        return {"html": note(translate_message(error), "error"), "failed": True}
     return {"html": _deleted(run) if what == "delete" else "", "failed": False}
 
 
@@ -43,32 +43,32 @@ def _clean(text: Any) -> str:
 
 
 def _deleted(run: Run) -> str:
-    words = esc(say("history.restore"))
+    words = esc(translate("history.restore"))
     undo = f'<button type="button" class="act" data-do="restore" data-run="{esc(run.id)}">{words}</button>'
-    return f'<div class="note">{esc(say("history.deleted", name=run.name))} {undo}</div>'
+    return f'<div class="note">{esc(translate("history.deleted", name=run.name))} {undo}</div>'
 
 
-def packed(event: gr.EventData) -> Iterator[Any]:
+def export_run(event: gr.EventData) -> Iterator[Any]:
     """The run of a row as one file, for the hidden download button. Gradio copies what it hands out into its own cache,
     which it sweeps; what was made for it is gone when the handler ends."""
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
         try:
             run = core.run(str(getattr(event, "run", ""))[:64])
             name = re.sub(r"[^\w-]+", "-", run.name).strip("-")[:40] or "run"
-            file = core.pack(run.id, Path(place) / f"{name}-{run.id[:6]}.zip")
+            file = core.export_run(run.id, Path(place) / f"{name}-{run.id[:6]}.zip")
         except UserError as error:
-            raise gr.Error(esc(tell(error)), print_exception=False) from error
+            raise gr.Error(esc(translate_message(error)), print_exception=False) from error
         yield gr.DownloadButton(value=str(file))
 
 
-def taken_in(file: str | None) -> tuple[str, None]:
+def import_run(file: str | None) -> tuple[str, None]:
     """A dropped file as a run: what to say of it, and the emptied drop area."""
     if not file:
         return "", None
     try:
-        run = ownership.given(core.unpack(file))
+        run = ownership.assign_owner(core.import_run(file))
     except UserError as error:
-        return note(tell(error), "error"), None
-    link = f'<a class="act" href="./?run={esc(run.id)}">{esc(say("history.open"))}</a>'
-    told = esc(say("history.imported.told", name=run.name))
+        return note(translate_message(error), "error"), None
+    link = f'<a class="act" href="./?run={esc(run.id)}">{esc(translate("history.open"))}</a>'
+    told = esc(translate("history.imported.told", name=run.name))
     return f'<div class="note" role="status" data-run="{esc(run.id)}">{told} {link}</div>', None

@@ -8,9 +8,9 @@ from ui.comparison.metric_values import interval, value
 from ui.components.formatting import DASH, count, duration, latency, percent, size
 from ui.components.html import esc, note, table
 from ui.history.run_list import ids, settings, took
-from ui.i18n.names import metric_title, tell
-from ui.i18n.translate import say
-from ui.live.run_state import Curve, fold, grouped, thin
+from ui.i18n.names import metric_title, translate_message
+from ui.i18n.translate import translate
+from ui.live.run_state import Curve, grouped, run_state, thin
 
 MOST = 3
 SHOWN = 1000  # points of a curve
@@ -21,11 +21,11 @@ CURVES = {"accuracy": "student/valid_accuracy", "loss": "student/valid_loss"}
 def words() -> dict[str, str]:
     """What overlay.js says."""
     return {
-        "steps": say("live.steps"),
-        "accuracy": say("live.accuracy"),
-        "loss": say("series.valid_loss"),
-        "nochart": say("live.nochart"),
-        "nothing": say("history.overlay.nothing"),
+        "steps": translate("live.steps"),
+        "accuracy": translate("live.accuracy"),
+        "loss": translate("series.valid_loss"),
+        "nochart": translate("live.nochart"),
+        "nothing": translate("history.overlay.nothing"),
     }
 
 
@@ -33,15 +33,15 @@ def template() -> str:
     """The markup of the section, hidden until runs are overlaid."""
     whose = "".join(
         f'<button type="button" data-plot="{plot}" aria-pressed="{str(plot == "accuracy").lower()}">'
-        f"{esc(say(f'history.overlay.{plot}'))}</button>"
+        f"{esc(translate(f'history.overlay.{plot}'))}</button>"
         for plot in CURVES
     )
     own = '<button type="button" data-plot="metric" aria-pressed="false" hidden></button>'  # named by the runs
     return (
-        f'<section class="overlay card" tabindex="-1" aria-label="{esc(say("history.overlay.title"))}" hidden>'
-        f'<div class="head"><h2>{esc(say("history.overlay.title"))}</h2>'
-        f'<span class="whose" role="group" aria-label="{esc(say("history.overlay.what"))}">{own}{whose}</span>'
-        f'<button type="button" class="act" data-do="close">{esc(say("history.overlay.close"))}</button></div>'
+        f'<section class="overlay card" tabindex="-1" aria-label="{esc(translate("history.overlay.title"))}" hidden>'
+        f'<div class="head"><h2>{esc(translate("history.overlay.title"))}</h2>'
+        f'<span class="whose" role="group" aria-label="{esc(translate("history.overlay.what"))}">{own}{whose}</span>'
+        f'<button type="button" class="act" data-do="close">{esc(translate("history.overlay.close"))}</button></div>'
         '<ul class="keys"></ul><div class="frame"><div class="plot" role="img"></div><p class="empty" hidden></p></div>'
         '<div class="tables"></div></section>'
     )
@@ -55,10 +55,10 @@ def overlay(question: Any) -> dict[str, Any]:
     try:
         found = [core.run(one) for one in asked]
     except UserError as error:
-        return {"error": note(tell(error), "error")}
+        return {"error": note(translate_message(error), "error")}
     if len(found) < 2:
-        return {"error": note(say("history.overlay.two"))}
-    metrics = {fold(run).metric for run in found}
+        return {"error": note(translate("history.overlay.two"))}
+    metrics = {run_state(run).metric for run in found}
     metric = metrics.pop() if len(metrics) == 1 else "accuracy"
     curves = [_curves(run, metric) for run in found]
     runs = [
@@ -83,23 +83,26 @@ def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> str
     """The main scores side by side, in the metric that the runs share."""
     named = f"<small>{esc(metric_title(metric))}</small>"
     rows = [
-        [f"{esc(say(f'row.{who}'))} {named}", *(_score(run, who, metric) for run in runs)]
+        [f"{esc(translate(f'row.{who}'))} {named}", *(_score(run, who, metric) for run in runs)]
         for who in ("student", "control", "teacher")
     ]
     told = [run.row for run in runs]
     summaries = [row.summary or {} for row in told]
     students = [(summary.get("scores") or {}).get("student") or {} for summary in summaries]
     rows += [
-        [esc(say("history.gap")), *(_share(summary.get("gap_recovered"), 0) for summary in summaries)],
-        [esc(say("history.kept")), *(_share(summary.get("kept")) for summary in summaries)],
-        [esc(say("compare.bytes")), *(size(student.get("bytes")) for student in students)],
-        [esc(say("compare.latency")), *(latency(student.get("latency_ms")) for student in students)],
-        [esc(say("history.rows")), *(count((summary.get("rows") or {}).get("train")) for summary in summaries)],
-        [esc(say("history.best")), *(_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves)],
-        [esc(say("history.took")), *(duration(took(row)) for row in told)],
+        [esc(translate("history.gap")), *(_share(summary.get("gap_recovered"), 0) for summary in summaries)],
+        [esc(translate("history.kept")), *(_share(summary.get("kept")) for summary in summaries)],
+        [esc(translate("compare.bytes")), *(size(student.get("bytes")) for student in students)],
+        [esc(translate("compare.latency")), *(latency(student.get("latency_ms")) for student in students)],
+        [esc(translate("history.rows")), *(count((summary.get("rows") or {}).get("train")) for summary in summaries)],
+        [
+            esc(translate("history.best")),
+            *(_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves),
+        ],
+        [esc(translate("history.took")), *(duration(took(row)) for row in told)],
     ]
-    name = say("history.overlay.scores")
-    return f"<h3>{esc(name)}</h3>{table(_heads(runs, say('history.overlay.figure')), rows, name, kind='abreast')}"
+    name = translate("history.overlay.scores")
+    return f"<h3>{esc(name)}</h3>{table(_heads(runs, translate('history.overlay.figure')), rows, name, kind='abreast')}"
 
 
 def _score(run: Run, who: str, metric: str) -> str:
@@ -119,18 +122,18 @@ def _best(curve: Curve | None) -> str:
     if not curve:
         return DASH
     step, value = max(zip(*curve, strict=True), key=lambda point: point[1])
-    return f"{percent(value)} <small>{esc(say('history.at_step', n=count(step)))}</small>"
+    return f"{percent(value)} <small>{esc(translate('history.at_step', n=count(step)))}</small>"
 
 
 def _settings(runs: list[Run]) -> str:
     """Only the settings that differ."""
-    told = [{say("history.task"): run.row.task} | settings(run.row.config, every=True) for run in runs]
+    told = [{translate("history.task"): run.row.task} | settings(run.row.config, every=True) for run in runs]
     labels = list(dict.fromkeys(label for one in told for label in one))
     rows = [
         [esc(label), *(esc(one.get(label, DASH)) for one in told)]
         for label in labels
         if len({one.get(label, DASH) for one in told}) > 1
     ]
-    name = say("history.overlay.settings")
-    made = table(_heads(runs, say("history.overlay.setting")), rows, name, kind="abreast") if rows else ""
-    return f"<h3>{esc(name)}</h3>{made or note(say('history.overlay.alike'))}"
+    name = translate("history.overlay.settings")
+    made = table(_heads(runs, translate("history.overlay.setting")), rows, name, kind="abreast") if rows else ""
+    return f"<h3>{esc(name)}</h3>{made or note(translate('history.overlay.alike'))}"

@@ -12,7 +12,7 @@ from distill_core import STATUSES
 from ui.access import public_host
 from ui.components.html import esc, why
 from ui.history import actions, overlay, run_list
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
 # what JavaScript says by itself; all else comes from the server in words
 WORDS = ("lost", "most", "ticked", "ticked.one", "saved")
@@ -24,7 +24,7 @@ def build() -> None:
     """Lays the page out and connects it."""
 
     def look(question: Any) -> dict[str, Any]:
-        return run_list.look(question)
+        return run_list.list_runs(question)
 
     def act(question: Any) -> dict[str, Any]:
         return actions.act(question)
@@ -32,27 +32,27 @@ def build() -> None:
     def overlaid(question: Any) -> dict[str, Any]:
         return overlay.overlay(question)
 
-    gr.HTML(why(say("host.private") if public_host.public() else say("history.why")))
+    gr.HTML(why(translate("host.private") if public_host.public() else translate("history.why")))
     here = Path(__file__).parent
     list_ = gr.HTML(
         elem_id="runs",
         html_template=template(),
         js_on_load="".join((here / name).read_text(encoding="utf-8") for name in ("overlay.js", "run_list.js")),
         server_functions=[look, act, overlaid],
-        words={key: say(f"history.{key}") for key in WORDS} | overlay.words(),
+        words={key: translate(f"history.{key}") for key in WORDS} | overlay.words(),
         public=public_host.public(),
     )
     file = gr.File(
-        label=say("history.import"), file_types=[".zip"], interactive=True, height=150, elem_id="import-file"
+        label=translate("history.import"), file_types=[".zip"], interactive=True, height=150, elem_id="import-file"
     )
     told = gr.HTML(elem_id="import-message")
     download = gr.DownloadButton(visible="hidden", elem_id="dl")
 
     heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    file.upload(actions.taken_in, file, [told, file], **heavy).then(
+    file.upload(actions.import_run, file, [told, file], **heavy).then(
         None, None, None, js=LISTED_JS, api_visibility="private"
     )
-    list_.take(actions.packed, None, download, **heavy).success(
+    list_.take(actions.export_run, None, download, **heavy).success(
         None, None, None, js=DOWNLOAD_JS, api_visibility="private"
     )
 
@@ -60,46 +60,47 @@ def build() -> None:
 def template() -> str:
     """The page's markup without a run in it."""
     heads = "".join(
-        f'<th scope="col"><button type="button" data-sort="{key}">{esc(say(f"history.{word}"))}</button></th>'
+        f'<th scope="col"><button type="button" data-sort="{key}">{esc(translate(f"history.{word}"))}</button></th>'
         for key, word in run_list.SORTED
     )
-    plain = "".join(f'<th scope="col">{esc(say(f"history.{word}"))}</th>' for _, word in run_list.SORTED)
+    plain = "".join(f'<th scope="col">{esc(translate(f"history.{word}"))}</th>' for _, word in run_list.SORTED)
     return (
         f'<section class="history"><div class="filters">{_search()}{_choices()}</div>'
         '<p class="told hint" role="status" aria-live="polite"></p>'
         f'{overlay.template()}<div class="card runs"><div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{esc(say("history"))}"><table class="plain cards list"><thead><tr>'
-        f'<th scope="col"><span class="unseen">{esc(say("history.tick"))}</span></th>{heads}'
-        f'<th scope="col"><span class="unseen">{esc(say("history.actions"))}</span></th></tr></thead>'
+        f'aria-label="{esc(translate("history"))}"><table class="plain cards list"><thead><tr>'
+        f'<th scope="col"><span class="unseen">{esc(translate("history.tick"))}</span></th>{heads}'
+        f'<th scope="col"><span class="unseen">{esc(translate("history.actions"))}</span></th></tr></thead>'
         f'<tbody></tbody></table></div><p class="empty" hidden></p></div>'
-        f'<nav class="pages" aria-label="{esc(say("history.pages"))}"></nav>'
-        f'<details class="examples" hidden><summary>{esc(say("history.examples"))}</summary><div class="card runs">'
+        f'<nav class="pages" aria-label="{esc(translate("history.pages"))}"></nav>'
+        f'<details class="examples" hidden><summary>{esc(translate("history.examples"))}</summary>'
+        '<div class="card runs">'
         f'<table class="plain cards list"><thead><tr><td></td>{plain}<td></td></tr></thead><tbody></tbody></table>'
         "</div></details>"
         '<div class="dock"><div class="message" role="status"></div>'
-        f'<div class="ticked" role="region" aria-label="{esc(say("history.overlay"))}" hidden><span></span>'
-        f'<button type="button" class="main" data-do="overlay">{esc(say("history.overlay"))}</button>'
-        f'<button type="button" data-do="untick">{esc(say("history.untick"))}</button></div></div></section>'
+        f'<div class="ticked" role="region" aria-label="{esc(translate("history.overlay"))}" hidden><span></span>'
+        f'<button type="button" class="main" data-do="overlay">{esc(translate("history.overlay"))}</button>'
+        f'<button type="button" data-do="untick">{esc(translate("history.untick"))}</button></div></div></section>'
     )
 
 
 def _search() -> str:
-    label = f"<span>{esc(say('history.search'))}</span>"
+    label = f"<span>{esc(translate('history.search'))}</span>"
     return f'<label class="q">{label}<input type="search" name="q" maxlength="200"></label>'
 
 
 def _choices() -> str:
     """The filters, and for a phone, which shows no header to click, the order."""
-    states = [("", say("history.any")), *((name, say(f"status.{name}")) for name in STATUSES)]
+    states = [("", translate("history.any")), *((name, translate(f"status.{name}")) for name in STATUSES)]
     orders = [
-        (f"{sign}{key}", f"{say(f'history.{word}')} {arrow}")
+        (f"{sign}{key}", f"{translate(f'history.{word}')} {arrow}")
         for key, word in run_list.SORTED
         for sign, arrow in (("", "↑"), ("-", "↓"))
     ]
     return (
-        _select("status", say("history.state"), states)
-        + _select("task", say("history.task"), [("", say("history.any.task"))])
-        + _select("sort", say("history.sort"), orders)
+        _select("status", translate("history.state"), states)
+        + _select("task", translate("history.task"), [("", translate("history.any.task"))])
+        + _select("sort", translate("history.sort"), orders)
     )
 
 

@@ -14,8 +14,8 @@ from ui.access import ownership, public_host
 from ui.components.formatting import DASH, count, duration, percent, size
 from ui.components.html import esc, status
 from ui.i18n import names
-from ui.i18n.names import choice_name, knobs, rule_name, tell
-from ui.i18n.translate import figure, say
+from ui.i18n.names import choice_name, knobs, rule_name, translate_message
+from ui.i18n.translate import format_number, translate
 from ui.steps.distillation import ALIVE, RESUMABLE
 
 PAGE = 25
@@ -29,7 +29,7 @@ ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 HIDDEN = {"task", "train", "valid", "test", "unlabelled", "vectors_file"}  # paths, or told elsewhere
 
 
-def look(question: Any) -> dict[str, Any]:
+def list_runs(question: Any) -> dict[str, Any]:
     """One page of runs. Anyone may ask anything: what makes no sense is left out of the question. `mark` is what the
     last answer was marked with; where nothing changed since, the answer is {"same": True}."""
     asked = question if isinstance(question, dict) else {}
@@ -55,8 +55,8 @@ def look(question: Any) -> dict[str, Any]:
         "page": page,
         "sort": sort,
         "alive": any(run.status in ALIVE for run in found),
-        "tasks": [[name, names.name(name)] for name in ([] if public_host.public() else core.run_tasks())],
-        "told": _told(total, page),
+        "tasks": [[name, names.task_name(name)] for name in ([] if public_host.public() else core.run_tasks())],
+        "told": _status_words(total, page),
         "empty": "" if total else _empty(wanted),
         "pages": _pages(page, pages),
     }
@@ -77,11 +77,13 @@ def row(run: Run) -> dict[str, Any]:
     scores = summary.get("scores") or {}
     accuracy = {who: (scores.get(who) or {}).get("accuracy") for who in ("student", "teacher")}
     marks = [key for key, is_so in (("example", found.example), ("imported", found.origin)) if is_so]
-    chips = status(found.status) + "".join(f'<span class="chip">{esc(say(f"history.{key}"))}</span>' for key in marks)
+    chips = status(found.status) + "".join(
+        f'<span class="chip">{esc(translate(f"history.{key}"))}</span>' for key in marks
+    )
     changed = ", ".join(f"{label}: {value}" for label, value in settings(found.config).items())
-    about = shorten(" · ".join(filter(None, (names.name(found.task), changed))), 160, placeholder=" …")
+    about = shorten(" · ".join(filter(None, (names.task_name(found.task), changed))), 160, placeholder=" …")
     note = f'<small class="note-text">{esc(found.note[:200])}</small>' if found.note else ""
-    now = say(f"stage.{found.stage}") if found.status in ("running", "stopping") and found.stage else ""
+    now = translate(f"stage.{found.stage}") if found.status in ("running", "stopping") and found.stage else ""
     cells = [
         f'<span class="row">{chips}</span>' + (f"<small>{esc(now)}</small>" if now else ""),
         percent(accuracy["student"]),
@@ -92,17 +94,18 @@ def row(run: Run) -> dict[str, Any]:
         esc(time.strftime("%Y-%m-%d %H:%M", time.localtime(found.created))),
     ]
     told = "".join(
-        f'<td data-name="{esc(say(f"history.{word}"))}">{cell}</td>'
+        f'<td data-name="{esc(translate(f"history.{word}"))}">{cell}</td>'
         for (_, word), cell in zip(SORTED[1:], cells, strict=True)
     )
     key = esc(found.id)
     html = (
         f'<tr data-run="{key}"><td class="tick"><input type="checkbox" data-key="tick" '
-        f'aria-label="{esc(say("history.tick.run", name=name))}"></td>'
+        f'aria-label="{esc(translate("history.tick.run", name=name))}"></td>'
         f'<th scope="row"><a href="./?run={key}" data-key="open">{esc(name)}</a><small>{esc(about)}</small>{note}'
         f'</th>{told}<td class="acts"><button type="button" class="act" data-do="more" data-key="more" '
-        f'aria-expanded="false" aria-controls="more-{key}" aria-label="{esc(say("history.more.run", name=name))}">'
-        f"{esc(say('history.more'))}</button></td></tr>"
+        f'aria-expanded="false" aria-controls="more-{key}" '
+        f'aria-label="{esc(translate("history.more.run", name=name))}">'
+        f"{esc(translate('history.more'))}</button></td></tr>"
     )
     return {"id": found.id, "name": name, "html": html, "more": _more(run)}
 
@@ -126,14 +129,16 @@ def _more(run: Run) -> str:
     }
     links = {"open": f"./?run={key}", "again": f"./?from={key}"}
     acts = "".join(
-        f'<a class="act" href="{to}" data-key="{word}">{esc(say(f"history.{word}"))}</a>' for word, to in links.items()
+        f'<a class="act" href="{to}" data-key="{word}">{esc(translate(f"history.{word}"))}</a>'
+        for word, to in links.items()
     )
     acts += "".join(
-        f'<button type="button" class="act" data-do="{act}" data-key="{act}">{esc(say(f"history.{act}"))}</button>'
+        f'<button type="button" class="act" data-do="{act}" data-key="{act}">'
+        f"{esc(translate(f'history.{act}'))}</button>"
         for act, possible in doable.items()
         if possible
     )
-    message = f'<p class="hint">{esc(tell(found.message))}</p>' if found.message else ""
+    message = f'<p class="hint">{esc(translate_message(found.message))}</p>' if found.message else ""
     return (
         f'<tr class="detail" id="more-{key}" data-run="{key}"><td colspan="{len(SORTED) + 2}">{form}{message}'
         f'<div class="row acts-row">{acts}</div></td></tr>'
@@ -142,7 +147,7 @@ def _more(run: Run) -> str:
 
 def _edit(run: Run) -> str:
     """The fields of a run's name and note."""
-    name, note, save = (esc(say(f"history.{word}")) for word in ("rename", "note", "save"))
+    name, note, save = (esc(translate(f"history.{word}")) for word in ("rename", "note", "save"))
     found = run.row
     return (
         f'<form class="edit"><label><span>{name}</span><input name="name" maxlength="200" value="{esc(found.name)}" '
@@ -172,26 +177,26 @@ def in_words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{rule_name(name)} {in_words(rate)}" for name, rate in value.items())
     if isinstance(value, bool):
-        return say("yes" if value else "no")
+        return translate("yes" if value else "no")
     if isinstance(value, int | float):
-        return figure(value, ",d" if isinstance(value, int) else ",g")
+        return format_number(value, ",d" if isinstance(value, int) else ",g")
     if isinstance(value, list | tuple):
         return ", ".join(map(in_words, value)) or DASH
     return str(value).replace("\\", "/").rsplit("/", 1)[-1] if str(value).startswith("/") else str(value)
 
 
-def _told(total: int, page: int) -> str:
+def _status_words(total: int, page: int) -> str:
     if not total:
         return ""
     first = PAGE * (page - 1) + 1
     if total <= PAGE:
-        return say("history.told.one" if total == 1 else "history.told.all", n=count(total))
-    return say("history.told", first=count(first), last=count(min(total, first + PAGE - 1)), n=count(total))
+        return translate("history.told.one" if total == 1 else "history.told.all", n=count(total))
+    return translate("history.told", first=count(first), last=count(min(total, first + PAGE - 1)), n=count(total))
 
 
 def _empty(wanted: dict[str, Any]) -> str:
     asked = wanted["status"] or wanted["search"] or wanted["task"]
-    return say("history.none.found" if asked else "history.none.here" if public_host.public() else "history.none")
+    return translate("history.none.found" if asked else "history.none.here" if public_host.public() else "history.none")
 
 
 def _pages(page: int, pages: int) -> str:
@@ -203,7 +208,7 @@ def _pages(page: int, pages: int) -> str:
     for number in shown:
         gap = "<span>…</span>" if number > before + 1 else ""
         here = ' aria-current="page"' if number == page else ""
-        name = esc(say("history.page", n=number))
+        name = esc(translate("history.page", n=number))
         made += f'{gap}<button type="button" data-page="{number}" aria-label="{name}"{here}>{number}</button>'
         before = number
     return made

@@ -4,11 +4,11 @@ import time
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-CALM = 3.0  # seconds since anybody last asked for something
-POLLED = ("/component_server", "/component_server/")  # asked by a live view that nobody need look at
+IDLE_SECONDS = 3.0  # seconds since anybody last asked for something
+IGNORED_PATHS = ("/component_server", "/component_server/")  # asked by a live view that nobody need look at
 
 
-class Calm:
+class ActivityMonitor:
     """Middleware that knows when somebody last asked for something."""
 
     asked = time.monotonic()  # in any language: each has an app of its own
@@ -17,11 +17,11 @@ class Calm:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].endswith(POLLED):
-            Calm.asked = time.monotonic()
+        if scope["type"] == "http" and not scope["path"].endswith(IGNORED_PATHS):
+            ActivityMonitor.asked = time.monotonic()
         await self.app(scope, receive, send)
 
 
-def calm() -> bool:
+def is_idle() -> bool:
     """Whether nobody has asked for anything for a while."""
-    return time.monotonic() - Calm.asked > CALM
+    return time.monotonic() - ActivityMonitor.asked > IDLE_SECONDS

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.access import public_host
 from ui.components.header import ICON, MARK
 from ui.components.html import esc
-from ui.http.language import of_path
-from ui.i18n.translate import DEFAULT, say, speaking, table
+from ui.http.language import split_language
+from ui.i18n.translate import DEFAULT, table, translate, use_language
 from ui.theme import ACCENT, CARD, INK, LINE, PAGE, QUIET
 
 # Before Gradio's own scripts: a chosen theme holds against the system's, and Gradio's few own words, which follow the
@@ -50,7 +50,9 @@ class Documents:
         body = bytearray()
         asked = Headers(scope=scope)
         wants, packs = "text/html" in asked.get("accept", ""), "br" in asked.get("accept-encoding", "")
-        spoken = of_path(scope["path"].removeprefix(scope.get("root_path", "")))[0]  # before a mount changes the scope
+        spoken = split_language(scope["path"].removeprefix(scope.get("root_path", "")))[
+            0
+        ]  # before a mount changes the scope
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -84,7 +86,7 @@ def document(html: str, spoken: str) -> str:
 
 def missing(spoken: str) -> str:
     """The page for an address where there is none."""
-    with speaking(spoken):
+    with use_language(spoken):
         (page, page_dark), (card, card_dark), (ink, ink_dark) = PAGE, CARD, INK
         (line, line_dark), (quiet, quiet_dark), accent = LINE, QUIET, ACCENT[0]
         home = "/" if spoken == DEFAULT else f"/{spoken}/"
@@ -100,19 +102,19 @@ def missing(spoken: str) -> str:
             "svg{width:36px;height:36px}h1{font-size:22px;margin:10px 0 4px}p{margin:0 0 18px;color:var(--quiet)}"
             f"a{{display:inline-block;background:{accent};color:#fff;border-radius:10px;padding:10px 16px;"
             "text-decoration:none;font-weight:700}a:focus-visible{outline:3px solid currentColor;outline-offset:2px}"
-            f"</style></head><body><main>{MARK}<h1>{esc(say('missing'))}</h1><p>{esc(say('missing.what'))}</p>"
-            f'<a href="{home}">{esc(say("new_run"))}</a></main></body></html>'
+            f"</style></head><body><main>{MARK}<h1>{esc(translate('missing'))}</h1><p>{esc(translate('missing.what'))}</p>"
+            f'<a href="{home}">{esc(translate("new_run"))}</a></main></body></html>'
         )
 
 
 def _head(spoken: str) -> str:
     """Icon, title and description, and the drawing library fetched early."""
-    with speaking(spoken):
+    with use_language(spoken):
         icon = "data:image/svg+xml," + urlencode({"": ICON})[1:].replace("+", "%20")
         return (
-            f'<meta charset="utf-8"><title>{esc(say("app"))}</title><link rel="icon" href="{icon}">'
-            f'<meta name="description" content="{esc(say("tagline"))}">'
-            f'<meta name="largest-upload" content="{public_host.largest()}" '
+            f'<meta charset="utf-8"><title>{esc(translate("app"))}</title><link rel="icon" href="{icon}">'
+            f'<meta name="description" content="{esc(translate("tagline"))}">'
+            f'<meta name="largest-upload" content="{public_host.max_upload()}" '
             f'data-told="{esc(table(spoken)["upload.large"])}">'
             '<link rel="prefetch" href="assets/plotly.min.js" as="script">'
         )

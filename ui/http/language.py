@@ -8,13 +8,13 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.i18n.pages import _query
+from ui.i18n.pages import query_without_language
 from ui.i18n.translate import DEFAULT, LANGUAGES
 
 COOKIE, YEAR = "stillroom-language", 365 * 86400
 
 
-class Choice:
+class LanguageChoice:
     """Leads a visitor to the page in their language: the one they chose (?lang=de, remembered in a cookie), else on the
     default page the one that their browser asks for."""
 
@@ -25,14 +25,14 @@ class Choice:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         if scope.get("method") != "GET" or "text/html" not in headers.get("accept", ""):
             return await self.app(scope, receive, send)
-        here, page = of_path(scope["path"].removeprefix(scope.get("root_path", "")))
+        here, page = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
         query = scope["query_string"].decode("latin-1")
         chosen = next((value for key, value in parse_qsl(query) if key == "lang" and value in LANGUAGES), None)
         wanted = chosen or self._remembered(headers) or (self._asked(headers) if here == DEFAULT else here)
         if wanted != here and "/" not in page:
             up = "" if here == DEFAULT else "../"
             to = up + (f"{wanted}/" if wanted != DEFAULT else "") + page
-            answer = RedirectResponse((to or "./") + _query(query), 307, {"vary": "accept-language"})
+            answer = RedirectResponse((to or "./") + query_without_language(query), 307, {"vary": "accept-language"})
             if chosen:
                 self._remember(answer, chosen, scope, headers)
             return await answer(scope, receive, send)
@@ -70,7 +70,7 @@ class Choice:
         answer.set_cookie(COOKIE, language, max_age=YEAR, samesite="none" if secure else "lax", secure=secure)
 
 
-def of_path(path: str) -> tuple[str, str]:
+def split_language(path: str) -> tuple[str, str]:
     """("/de/history") -> ("de", "history"): the language of the page at that path, and the page."""
     first, _, rest = path.lstrip("/").partition("/")
     return (first, rest) if first in LANGUAGES and first != DEFAULT else (DEFAULT, path.lstrip("/"))

@@ -12,7 +12,7 @@ from ui.access.ownership import COOKIE
 YEAR = 365 * 86400
 
 
-class Keys:
+class VisitorKeys:
     """Gives each browser its key with the first page that it opens on a public host."""
 
     def __init__(self, app: ASGIApp):

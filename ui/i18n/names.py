@@ -7,36 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import distill_core as core
-from distill_core import STAGES, Filling, Knob, Part, made
-from ui.i18n.translate import ENGLISH, NARROW, figure, language, say, say_or, speaking
+from distill_core import STAGES, Component, Knob, MessageFormatter, message_data
+from ui.i18n.translate import ENGLISH, NO_BREAK_SPACE, format_number, language, translate, translate_or, use_language
 
 
 def rule_name(rule: str) -> str:
     """An augmentation rule as the page calls it: by its own name where the page has no other."""
-    return say_or(rule, f"rule.{rule}.name")
+    return translate_or(rule, f"rule.{rule}.name")
 
 
-def name(task: str) -> str:
+def task_name(task: str) -> str:
     """A task as the page calls it."""
-    return next((_title(part)[0] for part in shelf("tasks") if part.name == task), task)
+    return next((task_title(part)[0] for part in components("tasks") if part.name == task), task)
 
 
-def _title(task: Part) -> tuple[str, str]:
+def task_title(task: Component) -> tuple[str, str]:
     """A task's name and what it is. A help that begins with the name ("MNLI: does …") names it itself."""
     title, _, rest = task.help.partition(": ")
     if title.lower().replace("-", "") == task.name:
         return title, rest[:1].upper() + rest[1:]
-    return say_or(task.name, f"task.{task.name}.name"), task.help
+    return translate_or(task.name, f"task.{task.name}.name"), task.help
 
 
 def stage_name(stage: str) -> str:
     """A stage as the page calls it."""
-    return say(f"stage.{stage}") if stage in STAGES else stage
+    return translate(f"stage.{stage}") if stage in STAGES else stage
 
 
 def metric_name(metric: str) -> str:
     """A metric as the page calls it."""
-    return say_or(metric, f"metric.{metric}")
+    return translate_or(metric, f"metric.{metric}")
 
 
 def metric_title(metric: str) -> str:
@@ -45,25 +45,25 @@ def metric_title(metric: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def tell(said: Any) -> str:
+def translate_message(said: Any) -> str:
     """What the engine said (a sentence, what one was made of, or an error) in the language that is spoken, with the
     page's names and numbers; as it stands where that language lacks it, or where it was only a string."""
-    told = said if isinstance(said, dict) else made(said)
+    told = said if isinstance(said, dict) else message_data(said)
     if told is None:
         return str(said)
-    spoken = _sentences(language()).get(told["say"])
+    spoken = _engine_messages(language()).get(told["say"])
     if spoken is None and language() != ENGLISH:
-        with speaking(ENGLISH):
-            return _filling(told["say"], told["with"])
-    return _filling(spoken or told["say"], told["with"])
+        with use_language(ENGLISH):
+            return _formatter(told["say"], told["with"])
+    return _formatter(spoken or told["say"], told["with"])
 
 
-def _filling(template: str, values: dict[str, Any]) -> str:
-    return Filling(figure, _name, tell, NARROW).vformat(template, (), values)
+def _formatter(template: str, values: dict[str, Any]) -> str:
+    return MessageFormatter(format_number, _name, translate_message, NO_BREAK_SPACE).vformat(template, (), values)
 
 
 @cache
-def _sentences(language: str) -> dict[str, str]:
+def _engine_messages(language: str) -> dict[str, str]:
     found = Path(__file__).parent / "engine_messages" / f"{language}.py"
     return import_module(f"ui.i18n.engine_messages.{language}").SENTENCES if found.is_file() else {}
 
@@ -71,11 +71,13 @@ def _sentences(language: str) -> dict[str, str]:
 def _name(name: str, kind: str) -> str:
     """What the page calls a stage, a metric, or a knob, which comes with its value or alone."""
     if kind != "knob":
-        return say_or(name, f"{kind}.{name}")
+        return translate_or(name, f"{kind}.{name}")
     knob, _, value = name.partition("=")
     label = next((one.label for one in knobs() if one.name == knob), knob)
     return (
-        say("engine.setting", knob=label, value=choice_name(knob, value)) if value else say("engine.knob", knob=label)
+        translate("engine.setting", knob=label, value=choice_name(knob, value))
+        if value
+        else translate("engine.knob", knob=label)
     )
 
 
@@ -84,8 +86,8 @@ def knobs() -> list[Knob]:
     return [
         replace(
             knob,
-            label=say_or(knob.label, f"knob.{knob.name}.label"),
-            help=say_or(knob.help, f"knob.{knob.name}.help"),
+            label=translate_or(knob.label, f"knob.{knob.name}.label"),
+            help=translate_or(knob.help, f"knob.{knob.name}.help"),
         )
         for knob in core.knobs()
     ]
@@ -93,9 +95,9 @@ def knobs() -> list[Knob]:
 
 def choice_name(knob: str, value: str) -> str:
     """One of a knob's choices as the page calls it: by its own name where the page has no other."""
-    return say_or(value, f"metric.{value}" if knob == "metric" and value != "auto" else f"choice.{knob}.{value}")
+    return translate_or(value, f"metric.{value}" if knob == "metric" and value != "auto" else f"choice.{knob}.{value}")
 
 
-def shelf(name: str) -> list[Part]:
+def components(name: str) -> list[Component]:
     """The parts on a shelf with their help in the language that is spoken."""
-    return [replace(part, help=say_or(part.help, f"part.{name}.{part.name}")) for part in core.shelf(name)]
+    return [replace(part, help=translate_or(part.help, f"part.{name}.{part.name}")) for part in core.components(name)]

@@ -21,31 +21,31 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.i18n.translate import DEFAULT, LANGUAGES, speaking
+from ui.i18n.translate import DEFAULT, LANGUAGES, use_language
 
-_building = threading.Lock()  # Gradio keeps the Blocks that is being built in a variable of the whole process
+_build_lock = threading.Lock()  # Gradio keeps the Blocks that is being built in a variable of the whole process
 
 
-def spoken(build: Callable[[], gr.Blocks], language: str) -> gr.Blocks:
+def build_in_language(build: Callable[[], gr.Blocks], language: str) -> gr.Blocks:
     """The page that `build` makes, in `language`."""
-    with _building, speaking(language):
+    with _build_lock, use_language(language):
         demo = build()
     for function in demo.fns.values():
         if function.fn is not None:
-            function.fn = _speaking(function.fn, language)
+            function.fn = _in_language(function.fn, language)
     for part in demo.blocks.values():
         for function in getattr(part, "server_fns", ()):
-            setattr(part, function.__name__, _speaking(function, language))  # where the page's calls look for it
+            setattr(part, function.__name__, _in_language(function, language))  # where the page's calls look for it
     return demo
 
 
-def _speaking(function: Callable[..., Any], language: str) -> Callable[..., Any]:
+def _in_language(function: Callable[..., Any], language: str) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{function.__name__} must not be async: a language is spoken while it runs")
 
     @functools.wraps(function)
     def said(*given: Any, **named: Any) -> Any:
-        with speaking(language):
+        with use_language(language):
             return function(*given, **named)
 
     @functools.wraps(function)
@@ -53,7 +53,7 @@ def _speaking(function: Callable[..., Any], language: str) -> Callable[..., Any]
         with closing(function(*given, **named)) as values:
             while True:
                 try:
-                    with speaking(language):
+                    with use_language(language):
                         value = next(values)
                 except StopIteration:
                     return
@@ -97,7 +97,7 @@ class Languages:
         parent = FastAPI()
         # said of every page with more than one address, also where nobody asked for the mode
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        gr.mount_gradio_app(parent, spoken(self.make, language), path=f"/{language}", **self.look)
+        gr.mount_gradio_app(parent, build_in_language(self.make, language), path=f"/{language}", **self.look)
         return parent.routes[-1].app
 
 
@@ -117,10 +117,12 @@ class _Page:
 
 
 async def _slash(request: Request) -> Response:
-    return RedirectResponse(f"{request.url.path.rsplit('/', 1)[-1]}/" + _query(request.url.query), status_code=307)
+    return RedirectResponse(
+        f"{request.url.path.rsplit('/', 1)[-1]}/" + query_without_language(request.url.query), status_code=307
+    )
 
 
-def _query(query: str) -> str:
+def query_without_language(query: str) -> str:
     """The query again, without the choice of a language."""
     left = urlencode([pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "lang"])
     return f"?{left}" if left else ""

@@ -62,7 +62,7 @@ def figures(run: str | None) -> dict[str, Any] | None:
         summary = found.summary or {}
         scores = summary.get("scores") or {}
         if {"control", "student", "teacher"} <= set(scores) and (summary.get("rows") or {}).get("test"):
-            known = apart(found, summary)
+            known = detectable_gap(found, summary)
             c, s = scores["control"]["accuracy"], scores["student"]["accuracy"]
             return {
                 "name": found.name,
@@ -75,11 +75,13 @@ def figures(run: str | None) -> dict[str, Any] | None:
     return None
 
 
-def apart(run: Run, summary: Mapping[str, Any]) -> float | None:
+def detectable_gap(run: Run, summary: Mapping[str, Any]) -> float | None:
     """The share of test rows on which exactly one of control and student is right: counted, where the rows are kept,
     else worked out from the paired interval; None where the run kept neither."""
     rows = [
-        [_said(row, name) == row["label"] for name in ("control", "student")] for row in run.texts() if "control" in row
+        [_label(row, name) == row["label"] for name in ("control", "student")]
+        for row in run.texts()
+        if "control" in row
     ]
     if rows:
         return sum(control != student for control, student in rows) / len(rows)
@@ -90,7 +92,7 @@ def apart(run: Run, summary: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _said(row: Mapping[str, Any], name: str) -> str:
+def _label(row: Mapping[str, Any], name: str) -> str:
     return max(row[name], key=lambda label: row[name][label])
 
 

@@ -14,12 +14,12 @@ import gradio as gr
 import distill_core as core
 from distill_core import UserError
 from ui.components.html import diff, esc
-from ui.i18n.names import rule_name, shelf, tell
-from ui.i18n.translate import ENGLISH, language, say, table
+from ui.i18n.names import components, rule_name, translate_message
+from ui.i18n.translate import ENGLISH, language, table, translate
 from ui.learn import example_run
 
-HERE = Path(__file__).parent
-LESSONS = {file.stem.split("_", 1)[1]: file for file in sorted((HERE / "lessons").glob("*.js"))}
+FOLDER = Path(__file__).parent
+LESSONS = {file.stem.split("_", 1)[1]: file for file in sorted((FOLDER / "lessons").glob("*.js"))}
 STEPS = ("task", "teacher", "augment", "distil", "compare")  # the anchors that a step's "?" opens
 OFFSPRING = 4
 LONGEST = 500  # characters of a typed sentence
@@ -52,30 +52,31 @@ def template() -> str:
     """The page's markup; the stages are filled in the browser."""
     lessons = list(enumerate(LESSONS, 1))
     listed = "".join(
-        f'<li><a href="#{name}"><i>{at}</i>{esc(say(f"learn.{name}.title"))}</a></li>' for at, name in lessons
+        f'<li><a href="#{name}"><i>{at}</i>{esc(translate(f"learn.{name}.title"))}</a></li>' for at, name in lessons
     )
     return (
-        f'<div class="learn"><nav aria-label="{esc(say("learn.lessons"))}"><ol>{listed}</ol></nav><div class="lessons">'
-        f'<div class="opening"><h2>{esc(say("learn.title"))}</h2>{_paragraphs("learn.text")}'
-        f'<p class="sources">{esc(say("learn.sources"))}</p></div>{_sentence()}'
+        f'<div class="learn"><nav aria-label="{esc(translate("learn.lessons"))}"><ol>{listed}</ol></nav>'
+        '<div class="lessons">'
+        f'<div class="opening"><h2>{esc(translate("learn.title"))}</h2>{_paragraphs("learn.text")}'
+        f'<p class="sources">{esc(translate("learn.sources"))}</p></div>{_sentence()}'
         f"{''.join(_lesson(at, name) for at, name in lessons)}</div></div>"
     )
 
 
 def script() -> str:
     """The component's JavaScript: arithmetic, builders, then each lesson in a function of its own."""
-    shared = [(HERE / name).read_text(encoding="utf-8") for name in ("formulas.js", "board.js")]
+    shared = [(FOLDER / name).read_text(encoding="utf-8") for name in ("formulas.js", "board.js")]
     own = [
         f"{{\nconst stage = element.querySelector('#{name} .stage')\n{file.read_text(encoding='utf-8')}\n}}"
         for name, file in LESSONS.items()
     ]
-    return "\n".join([*shared, *own, (HERE / "open.js").read_text(encoding="utf-8")])
+    return "\n".join([*shared, *own, (FOLDER / "open.js").read_text(encoding="utf-8")])
 
 
 def words() -> dict[str, str]:
     """All that the lessons say, for the browser, by key without "learn."."""
     keys = [key.removeprefix("learn.") for key in table(ENGLISH) if key.startswith("learn.")]
-    return {key: say(f"learn.{key}") for key in keys}
+    return {key: translate(f"learn.{key}") for key in keys}
 
 
 def rules() -> list[dict[str, Any]]:
@@ -83,7 +84,7 @@ def rules() -> list[dict[str, Any]]:
     rates = next(knob.default for knob in core.knobs() if knob.name == "rules")
     return [
         {"name": rule.name, "label": rule_name(rule.name), "help": rule.help, "rate": rates.get(rule.name, 0.0)}
-        for rule in shelf("augment")
+        for rule in components("augment")
     ]
 
 
@@ -95,10 +96,16 @@ def opened(request: gr.Request) -> dict[str, Any]:
         run = example_run.run(wanted)
         text = example_run.text(run)
     except UserError as error:
-        return {"fault": {"text": tell(error)}}
+        return {"fault": {"text": translate_message(error)}}
     pair = len(text) == 2
     name = core.run(run).name if run else ""
-    told = say("learn.who.run", name=name) if wanted else say("learn.who.own", name=name) if run else say("learn.who")
+    told = (
+        translate("learn.who.run", name=name)
+        if wanted
+        else translate("learn.who.own", name=name)
+        if run
+        else translate("learn.who")
+    )
     here = {"run": run, "pair": pair, "other": bool(wanted), "text": list(text), "words": told}
     example = example_run.figures(run)
     return {"cast": here, **({"example": example} if example else {})}
@@ -106,23 +113,23 @@ def opened(request: gr.Request) -> dict[str, Any]:
 
 def read_text(event: gr.EventData) -> dict[str, Any]:
     """The sentence (or pair) read by teacher and student."""
-    run, text = _asked(event)
+    run, text = _question(event)
     return _read(run, text)
 
 
 def read_pair(event: gr.EventData) -> dict[str, Any]:
     """Two sentences read by a siamese student."""
-    _, text = _asked(event)
+    _, text = _question(event)
     try:
-        return {"pair": core.reading(example_run.pair_run(), text if len(text) == 2 else (text[0], ""))}
+        return {"pair": core.activations(example_run.pair_run(), text if len(text) == 2 else (text[0], ""))}
     except UserError as error:
-        return {"pair": {"fault": tell(error)}}
+        return {"pair": {"fault": translate_message(error)}}
 
 
 def vary(event: gr.EventData) -> dict[str, Any]:
     """A sentence's offspring at the rates asked for, and what the teacher says to each."""
-    run, text = _asked(event)
-    asked, names = getattr(event, "rates", None), {rule.name for rule in core.shelf("augment")}
+    run, text = _question(event)
+    asked, names = getattr(event, "rates", None), {rule.name for rule in core.components("augment")}
     asked = asked if isinstance(asked, Mapping) else {}
     rates = {name: _rate(rate) for name, rate in asked.items() if name in names}
     seed = getattr(event, "seed", 0)
@@ -131,9 +138,9 @@ def vary(event: gr.EventData) -> dict[str, Any]:
         config = example_run.config(run).model_copy(update={"rules": rates})
         found = core.preview(config, text if len(text) == 2 else text[0], OFFSPRING, seed=seed)
     except UserError as error:
-        return {"offspring": {"fault": tell(error)}}
+        return {"offspring": {"fault": translate_message(error)}}
     before = SIDES.join(found["text"])
-    made = [{"html": esc(before), "rules": say("augment.original"), "said": found.get("probabilities")}]
+    made = [{"html": esc(before), "rules": translate("augment.original"), "said": found.get("probabilities")}]
     for child in found["offspring"]:
         html = diff(before, SIDES.join(child["text"]))
         made.append(
@@ -144,17 +151,17 @@ def vary(event: gr.EventData) -> dict[str, Any]:
 
 def _read(run: str | None, text: tuple[str, ...]) -> dict[str, Any]:
     try:
-        found = core.reading(run, text if len(text) == 2 else text[0])
+        found = core.activations(run, text if len(text) == 2 else text[0])
     except UserError as error:
-        return {"fault": {"text": tell(error)}}
+        return {"fault": {"text": translate_message(error)}}
     if found["teacher"]:  # a folder's name, not where it stands on this machine
         name = found["teacher"]["name"]
         own = "teacher.builtin" if name == "builtin" else "learn.kept" if name.startswith("kept:") else ""
-        found["teacher"]["name"] = say(own) if own else Path(name).name
+        found["teacher"]["name"] = translate(own) if own else Path(name).name
     return {"reading": found, "fault": {"text": ""}}
 
 
-def _asked(event: gr.EventData) -> tuple[str | None, tuple[str, ...]]:
+def _question(event: gr.EventData) -> tuple[str | None, tuple[str, ...]]:
     """Run and text of an event. Anyone may send anything: whatever it is, it becomes text."""
     run, text, text2 = (str(getattr(event, name, None) or "")[:LONGEST] for name in ("run", "text", "text2"))
     return run[:64] or None, (text, text2) if text2.strip() else (text,)
@@ -168,25 +175,25 @@ def _rate(value: Any) -> float:
 def _sentence() -> str:
     """The form whose sentence travels through the lessons."""
     fields = "".join(
-        f"<label{more}><span>{esc(say(key))}</span><input type=text maxlength={LONGEST}></label>"
+        f"<label{more}><span>{esc(translate(key))}</span><input type=text maxlength={LONGEST}></label>"
         for key, more in (("learn.sentence", ""), ("learn.sentence.second", " hidden"))
     )
     chips = "".join(f'<button type="button" class="small">{esc(text)}</button>' for text in example_run.EXAMPLES)
     return (
         f'<form class="sentence" autocomplete="off"><div class="fields">{fields}'
-        f'<button type="submit">{esc(say("learn.read"))}</button></div>'
+        f'<button type="submit">{esc(translate("learn.read"))}</button></div>'
         '<p class="fault note error" role="alert" hidden></p></form>'
-        f'<div class="examples"><span>{esc(say("learn.examples"))}</span>{chips}</div><p class="who"></p>'
+        f'<div class="examples"><span>{esc(translate("learn.examples"))}</span>{chips}</div><p class="who"></p>'
     )
 
 
 def _lesson(at: int, name: str) -> str:
     return (
         f'<section class="lesson" id="{name}" aria-labelledby="{name}-title">'
-        f'<h2 id="{name}-title" tabindex="-1"><i>{at}</i>{esc(say(f"learn.{name}.title"))}</h2>'
+        f'<h2 id="{name}-title" tabindex="-1"><i>{at}</i>{esc(translate(f"learn.{name}.title"))}</h2>'
         f'<div class="text">{_paragraphs(f"learn.{name}.text")}</div><div class="card stage"></div></section>'
     )
 
 
 def _paragraphs(key: str) -> str:
-    return "".join(f"<p>{esc(part)}</p>" for part in say(key).split("\n"))
+    return "".join(f"<p>{esc(part)}</p>" for part in translate(key).split("\n"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from distill_core import Ended, Event, Fact, Note, Progress, Run, StageEnded, StageStarted
 
-KEPT_RUNS = 64
+MAX_STATES = 64
 Curve = tuple[list[int], list[float]]  # the steps and the values of a series
 
 
@@ -25,7 +25,7 @@ class Stage:
     cached: bool = False
 
 
-class Fold:
+class RunState:
     """The state of one run as its events tell it. `update` reads only what is new."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Fold:
     def update(self, run: Run) -> None:
         """Takes in what was said after the cursor."""
         with self.lock:
-            for number, when, event in run.told(self.cursor):
+            for number, when, event in run.timed_events(self.cursor):
                 self.cursor = number
                 self._take(event)
                 if isinstance(event, Note | StageEnded | Ended):
@@ -75,7 +75,7 @@ class Fold:
             case Fact(name, value):
                 self.facts[name] = value
 
-    def whole(self, run: Run, most: int) -> tuple[dict[str, Curve], int]:
+    def curves(self, run: Run, most: int) -> tuple[dict[str, Curve], int]:
         """Every curve thinned to about `most` points, and the cursor after them. Thinned anew only when much has come
         since: thirty pages that open at once pay for it once."""
         with self.lock:
@@ -121,16 +121,16 @@ def thin(steps: list[int], values: list[float], most: int) -> Curve:
     return [steps[at] for at in kept], [values[at] for at in kept]
 
 
-_folds: OrderedDict[str, Fold] = OrderedDict()
-_folds_lock = threading.Lock()
+_states: OrderedDict[str, RunState] = OrderedDict()
+_states_lock = threading.Lock()
 
 
-def fold(run: Run) -> Fold:
+def run_state(run: Run) -> RunState:
     """The fold of that run, up to date."""
-    with _folds_lock:
-        found = _folds.setdefault(run.id, Fold())
-        _folds.move_to_end(run.id)
-        while len(_folds) > KEPT_RUNS:
-            _folds.popitem(last=False)
+    with _states_lock:
+        found = _states.setdefault(run.id, RunState())
+        _states.move_to_end(run.id)
+        while len(_states) > MAX_STATES:
+            _states.popitem(last=False)
     found.update(run)
     return found

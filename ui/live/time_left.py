@@ -9,13 +9,13 @@ from typing import Any
 
 import distill_core as core
 from distill_core import STAGES, Run, UserError
-from ui.live.run_state import Fold
+from ui.live.run_state import RunState
 
-KEPT, KEPT_SECONDS = 64, 10.0  # answers, and for how long
+MAX_ANSWERS, ANSWER_SECONDS = 64, 10.0  # answers, and for how long
 QUICK = {"data": 2.0, "compare": 6.0}  # seconds of the stages that hardly depend on the run, where nothing is known
 
 
-def run_left(run: Run, seen: Fold) -> float | None:
+def seconds_left(run: Run, seen: RunState) -> float | None:
     """Seconds to the end of the run, None while a stage to come can't be guessed."""
     if not seen.now:
         return None
@@ -31,7 +31,7 @@ def run_left(run: Run, seen: Fold) -> float | None:
     return left
 
 
-def _seen(stage: str, seen: Fold) -> float | None:
+def _seen(stage: str, seen: RunState) -> float | None:
     """What this very run has shown already: the student takes as many steps as the control, and the teacher labels as
     fast as it answered the validation rows."""
     control, made = seen.stages.get("control"), seen.facts.get("transfer")
@@ -43,7 +43,7 @@ def _seen(stage: str, seen: Fold) -> float | None:
 
 def expected(run: Run) -> dict[str, float]:
     """Seconds of each stage as they were estimated before the start: from runs like it, or from a short measurement."""
-    return _lately(run.id, lambda: _estimate(run))
+    return _cached(run.id, lambda: _estimate(run))
 
 
 def _estimate(run: Run) -> dict[str, float]:
@@ -54,10 +54,10 @@ def _estimate(run: Run) -> dict[str, float]:
     return found.stages if found else {}
 
 
-def wait(place: int) -> float | None:
+def queue_wait(place: int) -> float | None:
     """Seconds until the run at that place in the queue begins, None before any run has finished here. Supposes that
     those before it take as long as the last ones did."""
-    usual, began = _lately("queue", _queue)
+    usual, began = _cached("queue", _queue)
     if usual is None:
         return None
     free = [max(usual - (time.time() - at), 1.0) for at in began] or [1.0]
@@ -75,15 +75,15 @@ def _queue() -> tuple[float | None, list[float]]:
     return statistics.median(took) if took else None, [at for at in running if at]
 
 
-_found: "OrderedDict[str, tuple[float, Any]]" = OrderedDict()
+_answers: "OrderedDict[str, tuple[float, Any]]" = OrderedDict()
 
 
-def _lately(key: str, find: Callable[[], Any]) -> Any:
+def _cached(key: str, find: Callable[[], Any]) -> Any:
     """What `find` found within the last seconds: every tab asks, and the answer hardly changes."""
-    at, found = _found.get(key, (0.0, None))
-    if not at or time.monotonic() > at + KEPT_SECONDS:
+    at, found = _answers.get(key, (0.0, None))
+    if not at or time.monotonic() > at + ANSWER_SECONDS:
         found = find()
-        _found[key] = time.monotonic(), found
-        while len(_found) > KEPT:
-            _found.popitem(last=False)
+        _answers[key] = time.monotonic(), found
+        while len(_answers) > MAX_ANSWERS:
+            _answers.popitem(last=False)
     return found

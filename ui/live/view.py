@@ -18,10 +18,10 @@ import distill_core as core
 from distill_core import ENDED, STAGES, UnknownRun
 from ui.components.html import esc
 from ui.i18n import names
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 from ui.live import status_text
-from ui.live.run_state import fold, grouped
-from ui.live.time_left import run_left
+from ui.live.run_state import grouped, run_state
+from ui.live.time_left import seconds_left
 
 FIRST_POINTS = 2000  # points per curve in the first answer
 QUEUED_MS = 1500  # until the next question while a run waits
@@ -29,11 +29,11 @@ YOUNG, YOUNG_MS = 15, 200  # seconds after its start in which a run is asked so 
 # ms until the next question while fewer than so many were asked in the last two seconds: many tabs ask less often each
 PACE = ((20, 500), (80, 1000), (200, 2000), (float("inf"), 4000))
 LONGEST_ID = 64
-_asked: deque[float] = deque(maxlen=1000)
-_asked_lock = threading.Lock()
+_recent_polls: deque[float] = deque(maxlen=1000)
+_polls_lock = threading.Lock()
 
 
-def look(question: Any) -> dict[str, Any]:
+def poll(question: Any) -> dict[str, Any]:
     """What is new in a run since the question's cursor. Anyone may call this with anything: an unknown run or a
     malformed question is answered with one sentence under "error"."""
     question = question if isinstance(question, dict) else {}
@@ -45,30 +45,30 @@ def look(question: Any) -> dict[str, Any]:
     try:
         run = core.run(str(question.get("run", ""))[:LONGEST_ID])
     except UnknownRun:
-        return {"error": say("unknown_run")}
+        return {"error": translate("unknown_run")}
     row = run.row  # read before the events, so that an ended run's answer holds all of them
-    seen = fold(run)
+    seen = run_state(run)
     if reset:
-        series, following = seen.whole(run, FIRST_POINTS)
+        series, following = seen.curves(run, FIRST_POINTS)
     else:
         rows, following = run.points(points_at)
         series = grouped(rows)
-    left = run_left(run, seen) if row.status == "running" else None
+    left = seconds_left(run, seen) if row.status == "running" else None
     return {
         "reset": reset,
         "next": [following, len(seen.log)],
         "status": row.status,
         "done": row.status in ENDED,
         "poll_ms": _pause(row),
-        "text": status_text.now(run, row, seen),
-        "trouble": status_text.trouble(row, seen),
-        "stages": [status_text.stage(name, row.status, seen) for name in STAGES],
+        "text": status_text.status_line(run, row, seen),
+        "trouble": status_text.failure(row, seen),
+        "stages": [status_text.stage_bar(name, row.status, seen) for name in STAGES],
         "figures": status_text.figures(run, row, seen, left),
         "gap": status_text.gap(seen),
         "lines": status_text.lines(seen),
         "best": status_text.best(seen),
         "metric": seen.metric,
-        "log": [status_text.said(when, event) for when, event in seen.log[log_at:]],
+        "log": [status_text.log_line(when, event) for when, event in seen.log[log_at:]],
         "series": series,
         "seconds": time.time() - row.started if row.started and row.status == "running" else 0,
         "replay": _example() if row.status == "queued" else "",
@@ -84,11 +84,11 @@ def _pause(row: Any) -> int:
 
 def _pace() -> int:
     at = time.monotonic()
-    with _asked_lock:
-        _asked.append(at)
-        while _asked[0] < at - 2:
-            _asked.popleft()
-        return next(ms for most, ms in PACE if len(_asked) < most)
+    with _polls_lock:
+        _recent_polls.append(at)
+        while _recent_polls[0] < at - 2:
+            _recent_polls.popleft()
+        return next(ms for most, ms in PACE if len(_recent_polls) < most)
 
 
 def _example() -> str:
@@ -100,11 +100,15 @@ def words() -> dict[str, Any]:
     """The words that live.js and chart.js say."""
     keys = ("lost", "back", "nochart", "steps", "copied", "smoothed", "member.all", "member.main")
     return {
-        **{key: say(f"live.{key}") for key in keys},
-        "idle": say("live.idle"),
-        "stage": {stage: say(f"stage.{stage}") for stage in STAGES},
-        "series": {name: say(f"series.{name}") for name in ("loss", "valid_loss", "valid_accuracy")},
-        "figures": [say("figure.student", metric=names.metric_name("accuracy")), say("figure.gap"), say("figure.left")],
+        **{key: translate(f"live.{key}") for key in keys},
+        "idle": translate("live.idle"),
+        "stage": {stage: translate(f"stage.{stage}") for stage in STAGES},
+        "series": {name: translate(f"series.{name}") for name in ("loss", "valid_loss", "valid_accuracy")},
+        "figures": [
+            translate("figure.student", metric=names.metric_name("accuracy")),
+            translate("figure.gap"),
+            translate("figure.left"),
+        ],
         "space": os.environ.get("SPACE_ID", ""),
         "ask_after": 60,  # seconds of running after which Stop asks once more
     }
@@ -113,7 +117,7 @@ def words() -> dict[str, Any]:
 def template() -> str:
     """The live view's markup, all of its parts in place from the beginning. Data never passes through it."""
     html = Path(__file__).with_name("view.html").read_text(encoding="utf-8")
-    return re.sub(r"\{([\w.]+)\}", lambda key: esc(say(key[1])), html)
+    return re.sub(r"\{([\w.]+)\}", lambda key: esc(translate(key[1])), html)
 
 
 def live(**more: Any) -> gr.HTML:
@@ -121,7 +125,7 @@ def live(**more: Any) -> gr.HTML:
     another status. (No class of its own: Gradio writes a stub file beside the source of each.)"""
 
     def points(question: Any) -> dict[str, Any]:
-        return look(question)
+        return poll(question)
 
     script = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("chart.js", "view.js"))
     return gr.HTML("", html_template=template(), js_on_load=script, server_functions=[points], words=words(), **more)

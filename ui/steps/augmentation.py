@@ -8,12 +8,12 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
-from ui.components.form import RULE, Form, made, rate
+from ui.components.form import RULE, Form, make_control, rate
 from ui.components.formatting import count
 from ui.components.html import bars, diff, esc, note, why
-from ui.components.tabs import opening
-from ui.i18n.names import rule_name, shelf, tell
-from ui.i18n.translate import say
+from ui.components.tabs import open_tab_js
+from ui.i18n.names import components, rule_name, translate_message
+from ui.i18n.translate import translate
 
 OFFSPRING = 5
 SIDES = " | "  # between the two sentences of a pair
@@ -35,12 +35,12 @@ class Augment:
 
 def build(form: Form) -> Augment:
     """Lays the step out. Every rule on the shelf gets a slider; its rate and help stand in its own file."""
-    gr.HTML(why(say("augment.why"), "augment"))
+    gr.HTML(why(translate("augment.why"), "augment"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             with gr.Group():
                 rates = form.knobs["rules"].default
-                for rule in shelf("augment"):
+                for rule in components("augment"):
                     form.place(RULE + rule.name, rate(rule.name, rule.help, rates.get(rule.name, 0.0)))
             form.place(
                 "n_iter",
@@ -56,24 +56,24 @@ def build(form: Form) -> Augment:
                 ),
             )
             form.place("augmented")
-            form.place("transfer_limit", made(form.knobs["transfer_limit"]))
+            form.place("transfer_limit", make_control(form.knobs["transfer_limit"]))
             counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
             with gr.Row(elem_classes="actions"):
-                use = gr.Button(say("augment.use"), elem_id="use-these")
-                skip = gr.Button(say("augment.skip"), elem_id="skip-augment")
+                use = gr.Button(translate("augment.use"), elem_id="use-these")
+                skip = gr.Button(translate("augment.skip"), elem_id="skip-augment")
         with gr.Column(scale=7, min_width=320):
             text = gr.Textbox(
-                label=say("augment.text"),
-                info=say("augment.text.info"),
+                label=translate("augment.text"),
+                info=translate("augment.text.info"),
                 lines=2,
                 interactive=True,
                 elem_id="augment-text",
             )
-            text2 = gr.Textbox(label=say("augment.text2"), lines=2, visible=False, interactive=True)
+            text2 = gr.Textbox(label=translate("augment.text2"), lines=2, visible=False, interactive=True)
             with gr.Row(elem_classes="actions"):
-                show = gr.Button(say("augment.preview"), variant="secondary", elem_id="preview")
-                shuffle = gr.Button(say("augment.shuffle"), elem_id="shuffle")
-            shown = gr.HTML(f'<div class="card empty">{esc(say("augment.empty"))}</div>', elem_id="offspring")
+                show = gr.Button(translate("augment.preview"), variant="secondary", elem_id="preview")
+                shuffle = gr.Button(translate("augment.shuffle"), elem_id="shuffle")
+            shown = gr.HTML(f'<div class="card empty">{esc(translate("augment.empty"))}</div>', elem_id="offspring")
 
     return Augment(text, text2, show, shuffle, shown, counts, use, skip)
 
@@ -81,18 +81,20 @@ def build(form: Form) -> Augment:
 def counted(config: Config, found: Estimate | None) -> str:
     """How many texts there are before and after."""
     if found is None:
-        return f'<p class="hint">{esc(say("augment.counts.wait"))}</p>'
+        return f'<p class="hint">{esc(translate("augment.counts.wait"))}</p>'
     if not config.n_iter:
-        return f'<p class="hint">{esc(say("augment.counts.off", texts=count(found.texts)))}</p>'
-    loose = say("augment.counts.loose", n=count(found.unlabelled)) if found.unlabelled else ""
-    told = say("augment.counts", labelled=count(found.labelled), loose=loose, texts=count(float(f"{found.texts:.2g}")))
-    full = f" {say('augment.counts.full')}" if found.texts >= config.transfer_limit else ""
+        return f'<p class="hint">{esc(translate("augment.counts.off", texts=count(found.texts)))}</p>'
+    loose = translate("augment.counts.loose", n=count(found.unlabelled)) if found.unlabelled else ""
+    told = translate(
+        "augment.counts", labelled=count(found.labelled), loose=loose, texts=count(float(f"{found.texts:.2g}"))
+    )
+    full = f" {translate('augment.counts.full')}" if found.texts >= config.transfer_limit else ""
     return f'<p class="hint counts">{esc(told + full)}</p>'
 
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
-    passes, on = form.controls["n_iter"], opening("distil")
+    passes, on = form.controls["n_iter"], open_tab_js("distil")
     use = f"(n) => [n || {form.knobs['n_iter'].default}, ({on})()]"
     step.use.click(None, passes, [passes, tabs], js=use, api_visibility="private")
     step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", api_visibility="private")
@@ -121,10 +123,10 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
         chosen = ((text, text2) if pair else text) if text or (pair and text2) else None
         found = core.preview(config, chosen, OFFSPRING, seed=seed)
     except UserError as error:
-        return note(tell(error), "error"), gr.Textbox(visible=pair)
+        return note(translate_message(error), "error"), gr.Textbox(visible=pair)
     before = SIDES.join(found["text"])
     said = found.get("probabilities")
-    children = [_child(say("augment.original"), esc(before), said)]
+    children = [_child(translate("augment.original"), esc(before), said)]
     for child in found["offspring"]:
         children.append(
             _child(
@@ -134,8 +136,8 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
                 broken(said, child.get("probabilities")),
             )
         )
-    none = note(say("augment.none")) if not found["offspring"] else ""
-    legend = f'<p class="hint">{esc(say("augment.legend"))}</p>'
+    none = note(translate("augment.none")) if not found["offspring"] else ""
+    legend = f'<p class="hint">{esc(translate("augment.legend"))}</p>'
     html = f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
     return html, gr.Textbox(visible=pair)
 
@@ -145,7 +147,7 @@ def broken(original: dict[str, float] | None, child: dict[str, float] | None) ->
     if not original or not child:
         return ""
     before, after = (max(said, key=lambda label: said[label]) for said in (original, child))
-    return say("augment.broken", label=after, before=before) if before != after else ""
+    return translate("augment.broken", label=after, before=before) if before != after else ""
 
 
 def _child(rule: str, html: str, said: dict[str, float] | None, broken: str = "") -> str:

@@ -15,14 +15,14 @@ import gradio as gr
 import distill_core as core
 from distill_core import ENDED, Run, UserError
 from ui.comparison import disagreements
-from ui.comparison.analysis import apart
-from ui.comparison.headline import sentence
+from ui.comparison.analysis import analysis
+from ui.comparison.headline import headline
 from ui.comparison.plots import figures, plots
-from ui.comparison.predictions import asked, previewed
-from ui.comparison.score_table import rows
+from ui.comparison.predictions import answers, preview_answers
+from ui.comparison.score_table import score_table
 from ui.components.html import esc, note, why
-from ui.i18n.names import tell
-from ui.i18n.translate import say
+from ui.i18n.names import translate_message
+from ui.i18n.translate import translate
 
 DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
 COPY_JS = """(run) => {
@@ -86,56 +86,58 @@ class Compare:
 
 def build() -> Compare:
     """Lays the step out."""
-    gr.HTML(why(say("compare.why"), "compare"))
+    gr.HTML(why(translate("compare.why"), "compare"))
     about = gr.HTML(_empty("compare.none"), elem_id="comparison")
     pictures = plots(elem_id="plots")
     with gr.Column(visible=False, elem_id="try") as answers:
-        gr.HTML(f'<h2 class="part">{esc(say("compare.try"))}</h2>')
+        gr.HTML(f'<h2 class="part">{esc(translate("compare.try"))}</h2>')
         with gr.Row():
             with gr.Column(min_width=300):
-                text = gr.Textbox(label=say("compare.text"), lines=3, interactive=True, elem_id="try-text")
-                text2 = gr.Textbox(label=say("compare.text2"), lines=2, visible=False, interactive=True)
-                ask = gr.Button(say("compare.ask"), variant="primary", elem_id="ask-both", elem_classes="act-here")
+                text = gr.Textbox(label=translate("compare.text"), lines=3, interactive=True, elem_id="try-text")
+                text2 = gr.Textbox(label=translate("compare.text2"), lines=2, visible=False, interactive=True)
+                ask = gr.Button(
+                    translate("compare.ask"), variant="primary", elem_id="ask-both", elem_classes="act-here"
+                )
             with gr.Column(min_width=300):
                 answer = gr.HTML(elem_id="both")
     with gr.Column(visible=False, elem_id="differ") as differing:
         with gr.Row():
             who = gr.Radio(
-                [(say(f"compare.{name}"), name) for name in disagreements.WHO],
+                [(translate(f"compare.{name}"), name) for name in disagreements.WHO],
                 value="any",
-                label=say("compare.differ"),
-                info=say("compare.differ.info"),
+                label=translate("compare.differ"),
+                info=translate("compare.differ.info"),
                 interactive=True,
                 scale=2,
                 min_width=300,
             )
             search = gr.Textbox(
-                label=say("compare.search"), max_lines=1, min_width=240, interactive=True, elem_id="differ-search"
+                label=translate("compare.search"), max_lines=1, min_width=240, interactive=True, elem_id="differ-search"
             )
         found = gr.HTML(js_on_load=disagreements.PICK_JS, elem_id="differ-rows")
-        more = gr.Button(say("history.more"), visible=False, elem_id="differ-more", elem_classes="act-here")
+        more = gr.Button(translate("history.more"), visible=False, elem_id="differ-more", elem_classes="act-here")
         shown = gr.Number(disagreements.PAGE, visible=False)
     closer = gr.HTML(elem_id="closer")
     with gr.Column(visible=False, elem_id="takeaway") as takeaway:
-        with gr.Accordion(say("compare.file"), open=False, elem_id="predict-file"):
-            gr.HTML(f'<p class="hint">{esc(say("compare.file.info"))}</p>')
+        with gr.Accordion(translate("compare.file"), open=False, elem_id="predict-file"):
+            gr.HTML(f'<p class="hint">{esc(translate("compare.file.info"))}</p>')
             with gr.Row():
                 file = gr.File(
-                    label=say("compare.file.drop"),
+                    label=translate("compare.file.drop"),
                     file_types=[".csv", ".tsv", ".jsonl", ".parquet", ".txt"],
                     elem_id="predict-drop",
                 )
                 with gr.Column(min_width=240):
                     columns = [
-                        gr.Dropdown([], label=say(key), visible=False, interactive=True)
+                        gr.Dropdown([], label=translate(key), visible=False, interactive=True)
                         for key in ("compare.file.column", "compare.file.column2")
                     ]
-                    save = gr.Button(say("compare.file.save"), visible=False, elem_id="save-predictions")
+                    save = gr.Button(translate("compare.file.save"), visible=False, elem_id="save-predictions")
             predicted = gr.HTML(elem_id="predicted")
-        gr.HTML(f'<h2 class="part">{esc(say("compare.take"))}</h2>')
+        gr.HTML(f'<h2 class="part">{esc(translate("compare.take"))}</h2>')
         with gr.Row(elem_classes="actions"):
             buttons = {
-                name: gr.Button(say(f"compare.{name}"), elem_id=elem_id)
+                name: gr.Button(translate(f"compare.{name}"), elem_id=elem_id)
                 for name, elem_id in (
                     ("download", "download"),
                     ("scored_rows", "download-rows"),
@@ -144,7 +146,7 @@ def build() -> Compare:
                     ("again", "run-again"),
                 )
             }
-        gr.HTML(f'<p class="hint">{esc(say("compare.download.info"))}</p>')
+        gr.HTML(f'<p class="hint">{esc(translate("compare.download.info"))}</p>')
     message = gr.HTML()
     handed = gr.DownloadButton(visible="hidden", elem_id="dl")
     return Compare(
@@ -186,7 +188,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
         button.click(make, given, [step.handed, step.message], **heavy).success(
             None, None, None, api_visibility="private", js=DOWNLOAD_JS
         )
-    told = say("live.copied").replace("'", "’")
+    told = translate("live.copied").replace("'", "’")
     step.buttons["copy"].click(None, live, None, api_visibility="private", js=COPY_JS % told)
     step.buttons["again"].click(None, live, None, api_visibility="private", js=AGAIN_JS)
 
@@ -199,14 +201,14 @@ def show(run: str) -> tuple[Any, ...]:
     try:
         found = core.run(run) if run else None
     except UserError as error:
-        return note(tell(error), "error"), *hidden
+        return note(translate_message(error), "error"), *hidden
     row = found.row if found else None
     if found is None or row is None or row.summary is None:
         return _empty("compare.none" if row is None or row.status in ENDED else "compare.running"), *hidden
-    about = f'<div class="card">{sentence(row.summary)}{rows(row.summary)}</div>'
+    about = f'<div class="card">{headline(row.summary)}{score_table(row.summary)}</div>'
     if row.example:
-        about += note(say("compare.example"))
-    closer = apart(row.summary)
+        about += note(translate("compare.example"))
+    closer = analysis(row.summary)
     here = not row.example
     table, more = disagreements.differing(run, "any") if here else ("", False)
     return (
@@ -227,7 +229,7 @@ def show(run: str) -> tuple[Any, ...]:
 
 
 def _empty(key: str) -> str:
-    return f'<div class="card empty">{esc(say(key))}</div>'
+    return f'<div class="card empty">{esc(translate(key))}</div>'
 
 
 def _pair(run: Run) -> bool:
@@ -248,9 +250,9 @@ def _picked(run: str, event: gr.EventData) -> tuple[str, str]:
 def ask(run: str, text: str, text2: str) -> str:
     """Both models' answers to a typed text, with both latencies."""
     try:
-        return asked(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
+        return answers(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
     except UserError as error:
-        return note(tell(error), "error")
+        return note(translate_message(error), "error")
 
 
 def columns(run: str, file: str | None) -> tuple[Any, ...]:
@@ -261,7 +263,7 @@ def columns(run: str, file: str | None) -> tuple[Any, ...]:
     try:
         names, guessed = core.text_columns(run, file)
     except UserError as error:
-        return hidden, hidden, note(tell(error), "error")
+        return hidden, hidden, note(translate_message(error), "error")
     pair = _pair(core.run(run))
     values = [*guessed, None, None]
     return (
@@ -276,9 +278,9 @@ def predict(run: str, file: str | None, text: str | None, text2: str | None) -> 
     if not file:
         return "", gr.Button(visible=False)
     try:
-        return previewed(core.predict_file(run, file, text or None, text2 or None)), gr.Button(visible=True)
+        return preview_answers(core.predict_file(run, file, text or None, text2 or None)), gr.Button(visible=True)
     except UserError as error:
-        return note(tell(error), "error"), gr.Button(visible=False)
+        return note(translate_message(error), "error"), gr.Button(visible=False)
 
 
 def export(run: str) -> Iterator[tuple[Any, str]]:
@@ -303,7 +305,7 @@ def scored(run: str) -> Iterator[tuple[Any, str]]:
 
 def packed(run: str) -> Iterator[tuple[Any, str]]:
     """The whole run as one file."""
-    yield from _handed(lambda place: str(core.pack(run, place / f"run-{run[:8]}.zip")))
+    yield from _handed(lambda place: str(core.export_run(run, place / f"run-{run[:8]}.zip")))
 
 
 def predictions(run: str, file: str | None, text: str | None, text2: str | None) -> Iterator[tuple[Any, str]]:
@@ -311,7 +313,7 @@ def predictions(run: str, file: str | None, text: str | None, text2: str | None)
 
     def make(place: Path) -> str:
         if not file:
-            raise UserError(say("compare.file.none"))
+            raise UserError(translate("compare.file.none"))
         out = place / f"{Path(file).stem}-predictions.csv"
         core.save_predictions(run, file, out, text or None, text2 or None)
         return str(out)
@@ -326,5 +328,5 @@ def _handed(make: Callable[[Path], str]) -> Iterator[tuple[Any, str]]:
         try:
             name = make(Path(place))
         except UserError as error:
-            raise gr.Error(esc(tell(error)), print_exception=False) from error
+            raise gr.Error(esc(translate_message(error)), print_exception=False) from error
         yield gr.DownloadButton(value=name), ""

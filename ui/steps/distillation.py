@@ -11,9 +11,9 @@ from distill_core import ENDED, UserError
 from ui.access import ownership
 from ui.components.form import Form
 from ui.components.html import note, why
-from ui.components.tabs import opening
-from ui.i18n.names import tell
-from ui.i18n.translate import say
+from ui.components.tabs import open_tab_js
+from ui.i18n.names import translate_message
+from ui.i18n.translate import translate
 from ui.live.view import live
 from ui.steps import presets
 from ui.steps.launch_bar import Bar, fault
@@ -56,12 +56,12 @@ class Distil:
 
 def build(form: Form) -> Distil:
     """Lays the step out."""
-    gr.HTML(why(say("distil.why"), "distil"))
+    gr.HTML(why(translate("distil.why"), "distil"))
     with gr.Row(elem_classes="actions"):
-        start = gr.Button(say("distil.start"), variant="primary", elem_id="start")
-        stop = gr.Button(say("distil.stop"), variant="stop", visible=False, elem_id="stop")
-        resume = gr.Button(say("distil.resume"), visible=False, elem_id="resume")
-        compare = gr.Button(say("distil.open_compare"), variant="primary", visible=False, elem_id="open-compare")
+        start = gr.Button(translate("distil.start"), variant="primary", elem_id="start")
+        stop = gr.Button(translate("distil.stop"), variant="stop", visible=False, elem_id="stop")
+        resume = gr.Button(translate("distil.resume"), visible=False, elem_id="resume")
+        compare = gr.Button(translate("distil.open_compare"), variant="primary", visible=False, elem_id="open-compare")
     message = gr.HTML(elem_id="distil-message")
     chosen = presets.build(form)
     view = live(elem_id="live")
@@ -76,16 +76,21 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     def begin(*given: Any) -> tuple[Any, ...]:
         """Starts the run and shows it; a refused value is told here and, where it has a field, there too."""
         try:
-            return ownership.given(core.start(form.config(given, keep=True))).id, "", "", gr.Tabs(selected="distil")
+            return (
+                ownership.assign_owner(core.start(form.config(given, keep=True))).id,
+                "",
+                "",
+                gr.Tabs(selected="distil"),
+            )
         except UserError as error:
             told, at = fault(form, error, time.monotonic_ns())
-            return gr.skip(), note(tell(error), "error"), told, gr.Tabs(selected=at or "distil")
+            return gr.skip(), note(translate_message(error), "error"), told, gr.Tabs(selected=at or "distil")
 
     def act(name: str, run: str) -> tuple[Any, ...]:
         try:
-            getattr(ownership.own(core.run(run)), name)()
+            getattr(ownership.require_owner(core.run(run)), name)()
         except UserError as error:
-            return *controls(run), note(tell(error), "error")
+            return *controls(run), note(translate_message(error), "error")
         return *controls(run), ""
 
     def halt(run: str) -> tuple[Any, ...]:
@@ -102,7 +107,7 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     # where Stop's answer is later than the run's end, the buttons are those of a run that still stops.
     for done in (stopped, resumed):
         done.then(None, None, None, js=WAKE_JS, api_visibility="private")
-    compare.click(None, None, tabs, js=opening("compare"), api_visibility="private")
+    compare.click(None, None, tabs, js=open_tab_js("compare"), api_visibility="private")
     step.live.change(
         None,
         step.live,
@@ -119,12 +124,14 @@ def controls(run: str) -> tuple[Any, ...]:
     except UserError:
         found = None
     if found is None:
-        return gr.Button(value=say("distil.start"), visible=True, variant="primary"), *(gr.Button(visible=False),) * 3
+        return gr.Button(value=translate("distil.start"), visible=True, variant="primary"), *(
+            gr.Button(visible=False),
+        ) * 3
     row = found.row
     mine = ownership.may_change(found)
     alive, done = row.status in ALIVE, row.status in ENDED and row.summary is not None
     return (
-        gr.Button(value=say("distil.again"), visible=not alive, variant="secondary" if done else "primary"),
+        gr.Button(value=translate("distil.again"), visible=not alive, variant="secondary" if done else "primary"),
         gr.Button(visible=mine and row.status in ("queued", "running")),
         gr.Button(visible=mine and row.status in RESUMABLE and not row.example),
         gr.Button(visible=done),

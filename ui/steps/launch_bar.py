@@ -16,14 +16,22 @@ from ui.access.public_host import FILES
 from ui.components.form import Form
 from ui.components.formatting import count, duration, rounded, size
 from ui.components.html import esc
-from ui.components.tabs import opening
+from ui.components.tabs import open_tab_js
 from ui.i18n import names
-from ui.i18n.names import tell
-from ui.i18n.translate import say
+from ui.i18n.names import translate_message
+from ui.i18n.translate import translate
 
 STEPS = ("task", "teacher", "augment", "distil", "compare")
 AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
-TOLD = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")  # what a recipe names where it is changed
+NAMED_KNOBS = (
+    "seed",
+    "vectors",
+    "channels",
+    "width",
+    "hidden",
+    "loss",
+    "epochs",
+)  # what a recipe names where it is changed
 JS = Path(__file__).with_name("launch_bar.js").read_text(encoding="utf-8")
 
 
@@ -40,10 +48,10 @@ class Bar:
 def build() -> Bar:
     """Lays the bar out; which of its buttons are seen, the style sheet decides by the step that is open."""
     with gr.Row(elem_id="bar"):
-        line = gr.HTML(f'<p class="recipe">{esc(say("bar.reading"))}</p>', elem_id="recipe", js_on_load=JS)
-        start = gr.Button(say("bar.start"), variant="secondary", elem_id="start-now")
+        line = gr.HTML(f'<p class="recipe">{esc(translate("bar.reading"))}</p>', elem_id="recipe", js_on_load=JS)
+        start = gr.Button(translate("bar.start"), variant="secondary", elem_id="start-now")
         ways = {
-            step: gr.Button(say(f"next.{step}"), variant="primary", elem_id=f"to-{step}")
+            step: gr.Button(translate(f"next.{step}"), variant="primary", elem_id=f"to-{step}")
             for step in ("teacher", "augment", "distil")
         }
     fault = gr.HTML("", elem_id="fault")
@@ -67,10 +75,10 @@ def wire(
     """
     quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     for step, button in bar.ways.items():
-        button.click(None, None, tabs, js=opening(step), api_visibility="private")
+        button.click(None, None, tabs, js=open_tab_js(step), api_visibility="private")
 
     def told(run: str, *given: Any) -> list[Any]:
-        config, found, line = look(run, form, given)
+        config, found, line = describe(run, form, given)
         return [line, *(tell(config, found) if config else gr.skip() for _, tell in more)]
 
     inputs = [live, *form.inputs]
@@ -84,7 +92,7 @@ def wire(
     bar.line.again(told, inputs, outputs, **quick)
 
 
-def look(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
+def describe(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
     """What the form asks for, None where a value is refused; what it costs, None while that isn't known; and both in
     words: the run that is shown, where there is one, and the run that Start would begin."""
     found = config = None
@@ -92,14 +100,16 @@ def look(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | No
         shown = recipe(core.run(run).config) if run else ""
     except UserError:
         shown = ""
-    lines = [f'<p class="recipe"><b>{esc(say("recipe.shown"))}</b> {esc(shown)}</p>'] if shown else []
+    lines = [f'<p class="recipe"><b>{esc(translate("recipe.shown"))}</b> {esc(shown)}</p>'] if shown else []
     try:
         config = form.config(given)
         key = "recipe.coming" if shown else "recipe.this"
         found, price = _price(config)
-        lines.append(f'<p class="recipe"><b>{esc(say(key))}</b> {esc(recipe(config))}</p>{price}')
+        lines.append(f'<p class="recipe"><b>{esc(translate(key))}</b> {esc(recipe(config))}</p>{price}')
     except UserError as error:  # told again, at its field, when Start is pressed
-        lines.append(f'<p class="recipe refused"><b>{esc(say("bar.refused"))}</b> {esc(tell(error))}</p>')
+        lines.append(
+            f'<p class="recipe refused"><b>{esc(translate("bar.refused"))}</b> {esc(translate_message(error))}</p>'
+        )
     return config, found, "".join(lines)
 
 
@@ -109,28 +119,28 @@ def _price(config: Config) -> tuple[Estimate | None, str]:
         return None, _waiting("bar.data")
     found = core.estimate(config)
     if found is None:
-        return None, _waiting("bar.measuring" if core.survey_soon(config) else "bar.unknown")
+        return None, _waiting("bar.measuring" if core.schedule_profile(config) else "bar.unknown")
     return found, cost(found)
 
 
 def _waiting(key: str) -> str:
     again = " data-again" if key == "bar.measuring" else ""
-    return f'<p class="cost wait"{again}>{esc(say(key))}</p>'
+    return f'<p class="cost wait"{again}>{esc(translate(key))}</p>'
 
 
 def cost(found: Estimate) -> str:
     """An estimate in one line, and under it where the time goes and what the figure rests on."""
-    about = say("bar.about", time=duration(rounded(found.seconds)))
-    memory = say("bar.memory", size=size(float(f"{found.memory:.2g}"))) if found.memory else ""
-    cached = say("bar.cached") if "label" in found.cached else ""
+    about = translate("bar.about", time=duration(rounded(found.seconds)))
+    memory = translate("bar.memory", size=size(float(f"{found.memory:.2g}"))) if found.memory else ""
+    cached = translate("bar.cached") if "label" in found.cached else ""
     line = " · ".join(filter(None, [about, memory, cached]))
     stages = "".join(
-        f"<li><span>{esc(say(f'stage.{stage}'))}</span> {esc(_took(seconds, stage in found.cached))}</li>"
+        f"<li><span>{esc(translate(f'stage.{stage}'))}</span> {esc(_took(seconds, stage in found.cached))}</li>"
         for stage, seconds in found.stages.items()
     )
-    between = say("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high)))
-    rests = say(f"bar.rests.{found.rests_on}", n=count(found.runs))
-    amount = say("bar.amount", texts=count(found.texts), steps=count(found.steps))
+    between = translate("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high)))
+    rests = translate(f"bar.rests.{found.rests_on}", n=count(found.runs))
+    amount = translate("bar.amount", texts=count(found.texts), steps=count(found.steps))
     return (
         f'<details class="cost"><summary>{esc(line)}</summary>'
         f"<div><ul>{stages}</ul><p>{esc(amount)} {esc(between)} {esc(rests)}</p></div></details>"
@@ -139,24 +149,24 @@ def cost(found: Estimate) -> str:
 
 def _took(seconds: float, cached: bool) -> str:
     if cached:
-        return say("stage.cached")
-    return say("bar.moment") if seconds < 1 else duration(rounded(seconds))
+        return translate("stage.cached")
+    return translate("bar.moment") if seconds < 1 else duration(rounded(seconds))
 
 
 def recipe(config: Config) -> str:
     """A run in one line."""
     first = next(one.name for one in core.teachers() if one.kind == "suggestion")  # what a task without its own means
     teacher = config.teacher or core.task_teacher(config.task) or first
-    teacher = say("teacher.builtin") if teacher == "builtin" else teacher.replace("\\", "/").rsplit("/", 1)[-1]
+    teacher = translate("teacher.builtin") if teacher == "builtin" else teacher.replace("\\", "/").rsplit("/", 1)[-1]
     words = {
-        "task": names.name(config.task),
-        "rows": say("labelled", n=count(config.limit)) if config.limit else say("labelled.all"),
-        "teacher": teacher + (say("fine_tuned") if config.fine_tune else ""),
+        "task": names.task_name(config.task),
+        "rows": translate("labelled", n=count(config.limit)) if config.limit else translate("labelled.all"),
+        "teacher": teacher + (translate("fine_tuned") if config.fine_tune else ""),
         "student": config.student,
-        "passes": say("passes", n=config.n_iter) if config.n_iter else say("passes.none"),
+        "passes": translate("passes", n=config.n_iter) if config.n_iter else translate("passes.none"),
     }
-    changed = {name: value for name, value in config.changed().items() if name in TOLD}
-    return " · ".join([say("recipe", **words), *(f"{name} {value}" for name, value in changed.items())])
+    changed = {name: value for name, value in config.changed().items() if name in NAMED_KNOBS}
+    return " · ".join([translate("recipe", **words), *(f"{name} {value}" for name, value in changed.items())])
 
 
 def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
@@ -167,4 +177,4 @@ def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
     control = form.control(error.knob)
     step = AT[form.knobs[error.knob].group]
     attributes = f'data-field="{esc(control.elem_id)}" data-step="{step}" data-number="{number}"'
-    return f"<p hidden {attributes}>{esc(tell(error))}</p>", step
+    return f"<p hidden {attributes}>{esc(translate_message(error))}</p>", step

@@ -11,8 +11,8 @@ import distill_core as core
 from distill_core import Setting, UserError
 from ui.components.form import RULE, Form
 from ui.components.html import esc
-from ui.i18n.names import shelf
-from ui.i18n.translate import figure, say, say_or
+from ui.i18n.names import components
+from ui.i18n.translate import format_number, translate, translate_or
 
 DEFAULT = "best"
 OWN = ""  # the size that the preset itself has
@@ -41,19 +41,19 @@ def build(form: Form) -> Recipe:
     """Lays out the choice of preset and size, and the line that tells what was changed since."""
     with gr.Group(elem_id="recipe-row"):
         preset = _choice("preset", [_card("preset", one) for one in core.settings("preset")], DEFAULT)
-        own = (f"{say('size.own.name')}\n{say('size.own.help')}", OWN)
+        own = (f"{translate('size.own.name')}\n{translate('size.own.help')}", OWN)
         size = _choice("size", [own, *(_card("size", one) for one in core.settings("size"))], OWN)
     with gr.Row(elem_id="recipe-changed"):
         changed = gr.HTML(_as(DEFAULT), js_on_load=MARK_JS, elem_id="changed-knobs")
-        back = gr.Button(say("recipe.back"), size="sm", visible=False, elem_id="back-to-preset")
+        back = gr.Button(translate("recipe.back"), size="sm", visible=False, elem_id="back-to-preset")
     return Recipe(preset, size, changed, back)
 
 
 def settings(form: Form) -> None:
     """The knobs of student and training, all of them, closed at first."""
-    with gr.Accordion(say("distil.knobs"), open=False, elem_id="settings"):
+    with gr.Accordion(translate("distil.knobs"), open=False, elem_id="settings"):
         for group in ("student", "training"):
-            gr.HTML(f'<h2 class="knobs-title">{esc(say(f"distil.{group}"))}</h2>')
+            gr.HTML(f'<h2 class="knobs-title">{esc(translate(f"distil.{group}"))}</h2>')
             with gr.Row(elem_classes="knobs"):
                 for knob in form.knobs.values():
                     if knob.group == group:
@@ -73,8 +73,12 @@ def wire(form: Form, step: Recipe) -> None:
     gr.on([step.size.input, step.back.click], None, given, controls, js=fill, api_visibility="private")
 
     def compare(preset: str, size: str, *given: Any) -> tuple[str, Any]:
-        said = _said(form, preset, size, _pair(form, given))
-        differ = [name for name, value in _given(form, given).items() if name in said and not _same(value, said[name])]
+        said = _setting_values(form, preset, size, _pair(form, given))
+        differ = [
+            name
+            for name, value in _control_values(form, given).items()
+            if name in said and not _same(value, said[name])
+        ]
         return changed(form, preset, said, differ, given), gr.Button(visible=bool(differ))
 
     gr.on(
@@ -96,26 +100,33 @@ def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str]
     """What differs from the preset, in words."""
     if not differ:
         return _as(preset)
-    typed = _given(form, given)
+    typed = _control_values(form, given)
     words = [f"{_label(form, name)} {_shown(said[name])} → {_shown(typed[name])}" for name in differ]
     ids = " ".join(filter(None, (form.controls[name].elem_id for name in differ)))
-    told = say("recipe.changed", name=say_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
+    told = translate("recipe.changed", name=translate_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
     return f'<p class="hint" data-changed="{esc(ids)}">{esc(told)}</p>'
 
 
 def _as(preset: str) -> str:
-    return f'<p class="hint">{esc(say("recipe.as_preset", name=say_or(preset, f"preset.{preset}.name")))}</p>'
+    return (
+        f'<p class="hint">{esc(translate("recipe.as_preset", name=translate_or(preset, f"preset.{preset}.name")))}</p>'
+    )
 
 
 def _choice(kind: str, cards: list[tuple[str, str]], value: str) -> gr.Radio:
     return gr.Radio(
-        cards, value=value, label=say(f"{kind}.choose"), interactive=True, elem_classes="choice row", elem_id=f"{kind}s"
+        cards,
+        value=value,
+        label=translate(f"{kind}.choose"),
+        interactive=True,
+        elem_classes="choice row",
+        elem_id=f"{kind}s",
     )
 
 
 def _card(kind: str, one: Setting) -> tuple[str, str]:
-    name = say_or(one.name.capitalize(), f"{kind}.{one.name}.name")
-    return f"{name}\n{say_or(one.help, f'setting.{kind}.{one.name}')}", one.name
+    name = translate_or(one.name.capitalize(), f"{kind}.{one.name}.name")
+    return f"{name}\n{translate_or(one.help, f'setting.{kind}.{one.name}')}", one.name
 
 
 def _pair(form: Form, given: Any) -> bool:
@@ -132,10 +143,11 @@ def _filling(form: Form, names: Sequence[str]) -> str:
     """The browser's function that gives preset, size, task and second text column the values of the controls
     `names`."""
     presets = [
-        {one.name: _said(form, one.name, OWN, pair) for one in core.settings("preset")} for pair in (False, True)
+        {one.name: _setting_values(form, one.name, OWN, pair) for one in core.settings("preset")}
+        for pair in (False, True)
     ]
     sizes = {one.name: _controls(one.knobs) for one in core.settings("size")}
-    pairs = {task.name: core.task_pair(task.name) for task in shelf("tasks")}
+    pairs = {task.name: core.task_pair(task.name) for task in components("tasks")}
     return (
         "(preset, size, task, text2) => {\n"
         f"  const presets = {json.dumps(presets)}, sizes = {json.dumps(sizes)}, pairs = {json.dumps(pairs)}\n"
@@ -144,7 +156,7 @@ def _filling(form: Form, names: Sequence[str]) -> str:
     )
 
 
-def _said(form: Form, preset: str, size: str, pair: bool) -> dict[str, Any]:
+def _setting_values(form: Form, preset: str, size: str, pair: bool) -> dict[str, Any]:
     """The value that preset and size give each control they fill; a size overrules the preset."""
     presets = {one.name: one.knobs for one in core.settings("preset", pair)}
     sizes = {one.name: one.knobs for one in core.settings("size")}
@@ -157,11 +169,11 @@ def _controls(knobs: dict[str, Any]) -> dict[str, Any]:
     """Knob values as control values: each rule of the shelf has a control of its own."""
     found = {name: value for name, value in knobs.items() if name != "rules"}
     if "rules" in knobs:
-        found |= {RULE + rule.name: knobs["rules"].get(rule.name, 0.0) for rule in core.shelf("augment")}
+        found |= {RULE + rule.name: knobs["rules"].get(rule.name, 0.0) for rule in core.components("augment")}
     return found
 
 
-def _given(form: Form, given: Any) -> dict[str, Any]:
+def _control_values(form: Form, given: Any) -> dict[str, Any]:
     return dict(zip(form.controls, given, strict=True))
 
 
@@ -173,13 +185,13 @@ def _same(typed: Any, said: Any) -> bool:
 
 def _label(form: Form, name: str) -> str:
     if name.startswith(RULE):
-        return say_or(name.removeprefix(RULE), f"rule.{name.removeprefix(RULE)}.name")
+        return translate_or(name.removeprefix(RULE), f"rule.{name.removeprefix(RULE)}.name")
     return form.knobs[name].label
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
-        return say("yes" if value else "no")
+        return translate("yes" if value else "no")
     if isinstance(value, int | float):
-        return figure(value, ",g" if isinstance(value, float) else ",d")
+        return format_number(value, ",g" if isinstance(value, float) else ",d")
     return str(value)

@@ -8,11 +8,11 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Inspection, UserError
-from ui.components.form import COLUMNS, HUB, Form, made
+from ui.components.form import COLUMNS, HUB, Form, make_control
 from ui.components.formatting import count
 from ui.components.html import balance, esc, findings, note, table, why
-from ui.i18n.names import _title, shelf, tell
-from ui.i18n.translate import say
+from ui.i18n.names import components, task_title, translate_message
+from ui.i18n.translate import translate
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
@@ -31,18 +31,20 @@ class Task:
 
 def build(form: Form) -> Task:
     """Lays the step out. Every task on the shelf is offered, by the first line of its own text."""
-    gr.HTML(why(say("task.why"), "task"))
+    gr.HTML(why(translate("task.why"), "task"))
     default = form.knobs["task"].default
-    cards = sorted(shelf("tasks"), key=lambda task: (task.name != default, task.name in ("hub", "file"), task.name))
+    cards = sorted(
+        components("tasks"), key=lambda task: (task.name != default, task.name in ("hub", "file"), task.name)
+    )
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            choices = [("\n".join(_title(task)), task.name) for task in cards]
+            choices = [("\n".join(task_title(task)), task.name) for task in cards]
             choice = form.place(
                 "task",
                 gr.Radio(
                     choices,
                     value=default,
-                    label=say("task.choose"),
+                    label=translate("task.choose"),
                     interactive=True,
                     elem_classes="choice",
                     elem_id="tasks",
@@ -53,14 +55,14 @@ def build(form: Form) -> Task:
                 form.place(
                     "train",
                     gr.File(
-                        label=say("task.file.drop"),
+                        label=translate("task.file.drop"),
                         file_types=FILES,
                         interactive=True,
                         height=168,
                         elem_id="train-file",
                     ),
                 )
-                with gr.Accordion(say("task.more_files"), open=False):
+                with gr.Accordion(translate("task.more_files"), open=False):
                     for knob in MORE:
                         form.place(
                             knob,
@@ -87,8 +89,8 @@ def build(form: Form) -> Task:
                             ),
                         )
             with gr.Column(visible=False) as hub:
-                form.place("dataset", made(form.knobs["dataset"], elem_id="dataset"))
-                form.place("subset", made(form.knobs["subset"]))
+                form.place("dataset", make_control(form.knobs["dataset"], elem_id="dataset"))
+                form.place("subset", make_control(form.knobs["subset"]))
                 with gr.Row():
                     for knob in COLUMNS:
                         form.place(
@@ -101,9 +103,9 @@ def build(form: Form) -> Task:
                                 min_width=120,
                             ),
                         )
-            look = gr.Button(say("task.look"), visible=False, elem_id="look")
-            about = gr.HTML(f'<div class="card empty">{esc(say("task.reading"))}</div>', elem_id="about-data")
-    with gr.Accordion(say("task.size"), open=False), gr.Row():
+            look = gr.Button(translate("task.look"), visible=False, elem_id="look")
+            about = gr.HTML(f'<div class="card empty">{esc(translate("task.reading"))}</div>', elem_id="about-data")
+    with gr.Accordion(translate("task.size"), open=False), gr.Row():
         for knob in form.knobs.values():
             if knob.group == "task" and knob.name not in form.controls:
                 form.place(knob.name)
@@ -124,8 +126,8 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
     picks = [form.controls[knob] for knob in COLUMNS]
 
     def choose(task: str) -> tuple[Any, ...]:
-        reading = f'<div class="card empty">{esc(say("task.reading"))}</div>'
-        return *asked(task), reading, teachers(task)
+        reading = f'<div class="card empty">{esc(translate("task.reading"))}</div>'
+        return *visible_parts(task), reading, teachers(task)
 
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
     step.choice.input(None, step.choice, followers, js=follow, api_visibility="private").then(
@@ -140,7 +142,7 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
             try:
                 names = core.columns(values["train"])
             except UserError as error:
-                return *(gr.skip(),) * len(COLUMNS), note(tell(error), "error")
+                return *(gr.skip(),) * len(COLUMNS), note(translate_message(error), "error")
         chosen = {knob: values.get(knob) if values.get(knob) in names else None for knob in COLUMNS}
         kept = [chosen.get(control, value) for control, value in zip(form.controls, given, strict=True)]
         shown, guessed = _inspect(form, kept)
@@ -160,7 +162,7 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
 
 
-def asked(task: str) -> tuple[Any, ...]:
+def visible_parts(task: str) -> tuple[Any, ...]:
     """What of the step is seen for a task: an own file, a data set of the Hub, the button that looks at either."""
     given = task in ("file", "hub")
     return gr.Column(visible=task == "file"), gr.Column(visible=task == "hub"), gr.Button(visible=given)
@@ -172,7 +174,7 @@ def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:
 
 def _unpicked(knob: str) -> str:
     """What stands where no column was chosen."""
-    return say("task.none" if knob == "text2" else "task.guess")
+    return translate("task.none" if knob == "text2" else "task.guess")
 
 
 def inspector(form: Form) -> Callable[..., str]:
@@ -189,20 +191,20 @@ def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
     values = form.values(given)
     for task, knob in (("file", "train"), ("hub", "dataset")):
         if values.get("task") == task and not values.get(knob):
-            words = say("task.own.wait" if task == "file" else "task.hub.wait")
+            words = translate("task.own.wait" if task == "file" else "task.hub.wait")
             return f'<div class="card empty">{esc(words)}</div>', {}
     try:
         found = core.inspect(form.config(given))
     except UserError as error:
-        return note(tell(error), "error"), {}
+        return note(translate_message(error), "error"), {}
     return about(found), found.columns
 
 
 def about(found: Inspection) -> str:
     """Counts, balance, findings and eight rows."""
     rows = found.rows
-    more = say("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
-    told = say(
+    more = translate("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
+    told = translate(
         "task.summary",
         train=count(rows["train"]),
         valid=count(rows["valid"]),
@@ -210,12 +212,12 @@ def about(found: Inspection) -> str:
         unlabelled=more,
     )
     # the counts are told in words above
-    said = [(level, tell(text)) for level, text in found.notes if not text.startswith("Rows: ")]
+    said = [(level, translate_message(text)) for level, text in found.notes if not text.startswith("Rows: ")]
     names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
     cells = [[f'<span class="cell">{esc(row.get(key, ""))}</span>' for key in names] for row in found.sample]
-    heads = [say(f"task.{key}") for key in names]
+    heads = [translate(f"task.{key}") for key in names]
     return (
-        f'<div class="card"><p>{esc(told)} {esc(say("task.scored_on", split=found.scored_on))}</p>'
-        f"<h2>{esc(say('task.balance'))}</h2>{balance(found.balance)}{findings(said, say('task.findings'))}"
-        f"<h2>{esc(say('task.rows'))}</h2>{table(heads, cells, say('task.rows'), kind='texts')}</div>"
+        f'<div class="card"><p>{esc(told)} {esc(translate("task.scored_on", split=found.scored_on))}</p>'
+        f"<h2>{esc(translate('task.balance'))}</h2>{balance(found.balance)}{findings(said, translate('task.findings'))}"
+        f"<h2>{esc(translate('task.rows'))}</h2>{table(heads, cells, translate('task.rows'), kind='texts')}</div>"
     )

@@ -9,13 +9,13 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
-from ui.components.form import OTHER, OTHER_NAME, Form, made
+from ui.components.form import OTHER, OTHER_NAME, Form, make_control
 from ui.components.formatting import count, duration, millions, percent, rounded
 from ui.components.formatting import size as size_of
 from ui.components.html import esc, note, why
-from ui.i18n.names import name as task_name
-from ui.i18n.names import shelf, tell
-from ui.i18n.translate import say
+from ui.i18n.names import components, translate_message
+from ui.i18n.names import task_name as task_name
+from ui.i18n.translate import translate
 
 # the row that was asked of an empty box, unless something was typed meanwhile
 ROW_JS = "(said, ...typed) => (!typed.some((text) => text?.trim()) && said?.row) || typed"
@@ -38,13 +38,15 @@ class Teacher:
 def answer_view(**more: Any) -> gr.HTML:
     """A teacher's logits and a temperature that reshapes its probabilities in the browser. The value is
     {"labels": […], "logits": […], "ms": milliseconds}, or None."""
-    words = " ".join(f'data-{name}="{esc(say(f"teacher.heat.{name}"))}"' for name in ("entropy", "two", "many", "sure"))
+    words = " ".join(
+        f'data-{name}="{esc(translate(f"teacher.heat.{name}"))}"' for name in ("entropy", "two", "many", "sure")
+    )
     template = (
-        f'<div class="card answer" {words}><h2>{esc(say("teacher.says"))} <span class="chip" hidden></span></h2>'
-        f'<p class="empty">{esc(say("teacher.ask.empty"))}</p><div class="bars teacher" role="status"></div>'
-        f"<label hidden><b>{esc(say('teacher.temperature'))}</b> <output>T = 1</output>"
+        f'<div class="card answer" {words}><h2>{esc(translate("teacher.says"))} <span class="chip" hidden></span></h2>'
+        f'<p class="empty">{esc(translate("teacher.ask.empty"))}</p><div class="bars teacher" role="status"></div>'
+        f"<label hidden><b>{esc(translate('teacher.temperature'))}</b> <output>T = 1</output>"
         f'<input type="range" min="0.5" max="10" step="0.1" value="1">'
-        f"<small>{esc(say('teacher.temperature.info'))}</small></label>"
+        f"<small>{esc(translate('teacher.temperature.info'))}</small></label>"
         '<p class="doubt" role="status" hidden></p></div>'
     )
     script = Path(__file__).with_name("answer.js").read_text(encoding="utf-8")
@@ -61,15 +63,19 @@ def cards(task: str) -> list[tuple[str, str]]:
     known = core.teachers()
     suggested = [one for one in known if one.kind == "suggestion"]
     own = core.task_teacher(task)
-    first = (say("teacher.own"), _words(own)) if own else (suggested[0].name, _told(suggested[0]))
+    first = (translate("teacher.own"), _words(own)) if own else (suggested[0].name, _card_words(suggested[0]))
     shown = [one for one in known if one.kind == "kept"] + suggested[1:CARDS]
-    found = [first, *((_name(one), _told(one)) for one in shown), (say("teacher.other"), say("teacher.other.help"))]
+    found = [
+        first,
+        *((_name(one), _card_words(one)) for one in shown),
+        (translate("teacher.other"), translate("teacher.other.help")),
+    ]
     values = ["", *(one.name for one in shown), OTHER]
     return [("\n".join(words), value) for words, value in zip(found, values, strict=True)]
 
 
-def _told(one: core.Teaching) -> str:
-    return f"{tell(one.help)}\n{known_of(one)}"
+def _card_words(one: core.TeacherChoice) -> str:
+    return f"{translate_message(one.help)}\n{known_of(one)}"
 
 
 def needs_training(name: str, task: str) -> bool:
@@ -80,9 +86,9 @@ def needs_training(name: str, task: str) -> bool:
     return kind == "suggestion" and "finetuned" not in name
 
 
-def _name(teaching: core.Teaching) -> str:
+def _name(teaching: core.TeacherChoice) -> str:
     if teaching.kind == "builtin":
-        return say("teacher.builtin")
+        return translate("teacher.builtin")
     return Path(teaching.name).name if teaching.kind == "kept" else teaching.name
 
 
@@ -90,45 +96,57 @@ def _words(own: str) -> str:
     one = next((teaching for teaching in core.teachers() if teaching.name == own), None)
     if one is None:
         return own
-    told = f"{tell(one.help)} {say('teacher.honest')}" if own == "builtin" else tell(one.help)
+    told = (
+        f"{translate_message(one.help)} {translate('teacher.honest')}"
+        if own == "builtin"
+        else translate_message(one.help)
+    )
     return f"{told}\n{known_of(one)}"
 
 
-def known_of(one: core.Teaching) -> str:
+def known_of(one: core.TeacherChoice) -> str:
     """Its size, where it is, and how right it is known to be and by whom."""
-    size = say("teacher.weights", n=millions(one.weights)) if one.weights else ""
+    size = translate("teacher.weights", n=millions(one.weights)) if one.weights else ""
     bytes = size_of(4 * one.weights) if one.weights else ""
-    place = say("teacher.here") if one.here else say("teacher.away", size=bytes) if bytes else say("teacher.away.plain")
+    place = (
+        translate("teacher.here")
+        if one.here
+        else translate("teacher.away", size=bytes)
+        if bytes
+        else translate("teacher.away.plain")
+    )
     score = ""
     if one.accuracy:
         share, where, whose = one.accuracy
-        score = say(f"teacher.accuracy.{whose}", share=percent(share), task=task_name(where))
+        score = translate(f"teacher.accuracy.{whose}", share=percent(share), task=task_name(where))
     return " · ".join(filter(None, (size, place, score)))
 
 
 def price(config: Config, found: Estimate | None) -> str:
     """What the chosen teacher takes on this machine, for the data that are chosen."""
     if found is None:
-        return f'<p class="hint">{esc(say("teacher.cost.wait"))}</p>'
+        return f'<p class="hint">{esc(translate("teacher.cost.wait"))}</p>'
     words = []
     if config.fine_tune:
         key = "teacher.cost.tuned" if "teacher" in found.cached else "teacher.cost.tuning"
-        words.append(say(key, time=duration(rounded(found.stages["teacher"]))))
+        words.append(translate(key, time=duration(rounded(found.stages["teacher"]))))
     seconds = found.stages["label"]
     if "label" in found.cached:
-        words.append(say("teacher.cost.cached", texts=count(found.texts)))
+        words.append(translate("teacher.cost.cached", texts=count(found.texts)))
     elif seconds > 0:
         pace = float(f"{found.texts / seconds:.2g}")
-        words.append(say("teacher.cost", pace=count(pace), texts=count(found.texts), time=duration(rounded(seconds))))
+        words.append(
+            translate("teacher.cost", pace=count(pace), texts=count(found.texts), time=duration(rounded(seconds)))
+        )
     if found.rests_on == "size":
-        words.append(say("teacher.cost.size"))
+        words.append(translate("teacher.cost.size"))
     return f'<p class="hint">{esc(" ".join(words))}</p>'
 
 
 def build(form: Form) -> Teacher:
     """Lays the step out."""
     task = form.knobs["task"].default
-    gr.HTML(why(say("teacher.why"), "teacher"))
+    gr.HTML(why(translate("teacher.why"), "teacher"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             choice = form.place(
@@ -136,7 +154,7 @@ def build(form: Form) -> Teacher:
                 gr.Radio(
                     cards(task),
                     value="",
-                    label=say("teacher.choose"),
+                    label=translate("teacher.choose"),
                     interactive=True,
                     elem_classes="choice",
                     elem_id="teachers",
@@ -146,13 +164,13 @@ def build(form: Form) -> Teacher:
                 OTHER_NAME,
                 gr.Dropdown(
                     [
-                        (f"{one.name} – {tell(one.help)}", one.name)
+                        (f"{one.name} – {translate_message(one.help)}", one.name)
                         for one in core.teachers()
                         if one.kind == "suggestion"
                     ],
                     value=None,
-                    label=say("teacher.other.label"),
-                    info=say("teacher.other.info"),
+                    label=translate("teacher.other.label"),
+                    info=translate("teacher.other.info"),
                     visible=False,
                     interactive=True,
                     allow_custom_value=True,
@@ -160,17 +178,21 @@ def build(form: Form) -> Teacher:
                 ),
             )
             cost = gr.HTML(price(Config(), None), elem_id="teacher-cost")
-            form.place("fine_tune", made(form.knobs["fine_tune"], elem_id="fine-tune"))
-            with gr.Accordion(say("teacher.more"), open=False):
+            form.place("fine_tune", make_control(form.knobs["fine_tune"], elem_id="fine-tune"))
+            with gr.Accordion(translate("teacher.more"), open=False):
                 for knob in form.knobs.values():
                     if knob.group == "teacher" and knob.name not in ("teacher", "fine_tune"):
                         form.place(knob.name)
         with gr.Column(scale=6, min_width=320):
             text = gr.Textbox(
-                label=say("teacher.ask"), info=say("teacher.ask.info"), lines=2, interactive=True, elem_id="ask-text"
+                label=translate("teacher.ask"),
+                info=translate("teacher.ask.info"),
+                lines=2,
+                interactive=True,
+                elem_id="ask-text",
             )
-            text2 = gr.Textbox(label=say("teacher.ask.second"), visible=False, interactive=True)
-            button = gr.Button(say("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
+            text2 = gr.Textbox(label=translate("teacher.ask.second"), visible=False, interactive=True)
+            button = gr.Button(translate("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
             message = gr.HTML(elem_id="teacher-message")
             answer = answer_view(elem_id="answer")
     return Teacher(choice, other, cost, text, text2, button, message, answer)
@@ -180,7 +202,7 @@ def chosen() -> str:
     """The browser's function of the choice, another's name and the task: whether that name is asked for, and whether to
     fine-tune. An answer of the server would come late, over what was ticked meanwhile."""
     names = [one.name for one in core.teachers() if needs_training(one.name, "")]
-    tasks = {task.name: needs_training("", task.name) for task in shelf("tasks")}
+    tasks = {task.name: needs_training("", task.name) for task in components("tasks")}
     return (
         f"(choice, name, task) => {{ const other = choice === {json.dumps(OTHER)}, one = other ? name : choice\n"
         f"  const training = one ? {json.dumps(names)}.includes(one) : {json.dumps(tasks)}[task]\n"
@@ -199,7 +221,7 @@ def wire(form: Form, step: Teacher) -> None:
     def ask(text: str, text2: str, *given: Any) -> tuple[Any, ...]:
         """What the teacher says; of an empty box, to a row of the data, which the answer brings along."""
         pair, row = False, None
-        ready = gr.Button(say("teacher.ask.button"), interactive=True)
+        ready = gr.Button(translate("teacher.ask.button"), interactive=True)
         try:
             config = form.config(given)
             found = core.inspect(config, 1)
@@ -208,7 +230,7 @@ def wire(form: Form, step: Teacher) -> None:
                 row = text, text2 = found.sample[0]["text"], found.sample[0].get("text2", "")
             said = core.ask_teacher(config, (text, text2) if pair else text)
         except UserError as error:
-            return None, note(tell(error), "error") + _others(error), gr.Textbox(visible=pair), ready
+            return None, note(translate_message(error), "error") + _others(error), gr.Textbox(visible=pair), ready
         words = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"], "row": row}
         return words, "", gr.Textbox(visible=pair), ready
 
@@ -241,9 +263,9 @@ def _busy(form: Form, given: Any) -> str:
     try:
         name = form.config(given).teacher or "builtin"
     except UserError:
-        return say("teacher.asking")
+        return translate("teacher.asking")
     weights = next((one.weights for one in core.teachers() if one.name == name), None)
-    return say("teacher.loading", n=millions(weights)) if weights else say("teacher.asking")
+    return translate("teacher.loading", n=millions(weights)) if weights else translate("teacher.asking")
 
 
 def _others(error: UserError) -> str:
@@ -251,4 +273,4 @@ def _others(error: UserError) -> str:
     if not isinstance(error, HubError | TeacherError):
         return ""
     here = [_name(one) for one in core.teachers() if one.here]
-    return note(say("teacher.these", names=", ".join(here)))
+    return note(translate("teacher.these", names=", ".join(here)))

@@ -4,6 +4,6 @@
 
 The level says what `rule` takes and gives. Words are tuples, `rng` is all that it may draw from.
 "word"     rule(words, index, rng) -> the word that stands in place of words[index]
-"stretch"  rule(words, rng) -> a Loan of another training text, or None
+"span"  rule(words, rng) -> a Loan of another training text, or None
 "text"     rule(words, rng) -> the positions that stay, at least one
 """

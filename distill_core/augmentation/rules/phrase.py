@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from distill_core.augmentation import pos_tagging
-from distill_core.augmentation.spans import Loan
+from distill_core.augmentation.spans import SpanReplacement
 from distill_core.tokenization import MASK
 
-LEVEL = "stretch"
+LEVEL = "span"
 RATE = 0.8
 LARGEST = 0.7  # of the text, so that something of it stays
 LONGEST = 40  # words of a stretch; single words are what the rule pos swaps
@@ -38,7 +38,7 @@ class Exchange:
         for text, kind in self._kind.items():
             self._alike[kind].append(text)
 
-    def __call__(self, tokens: Sentence, rng: random.Random) -> Loan | None:
+    def __call__(self, tokens: Sentence, rng: random.Random) -> SpanReplacement | None:
         """A whole text for a stretch of `tokens`; None where no stretch of two words or more is one."""
         most = min(LONGEST, int(LARGEST * len(tokens)))
         found = [
@@ -51,4 +51,4 @@ class Exchange:
             return None
         start, end = rng.choice(found)
         text = rng.choice(self._alike[self._kind[tokens[start:end]]])
-        return Loan(start, end, text, 0, len(text))
+        return SpanReplacement(start, end, text, 0, len(text))

@@ -35,11 +35,11 @@ class Swap:
             for word, tag in zip(tokens, self._tags[tokens], strict=True):
                 if word != MASK:
                     counts[tag][word] += 1
-        self._urns = {tag: (list(urn), list(accumulate(urn.values()))) for tag, urn in counts.items()}
+        self._unigrams = {tag: (list(urn), list(accumulate(urn.values()))) for tag, urn in counts.items()}
 
     def __call__(self, tokens: Sentence, index: int, rng: random.Random) -> str:
         """A word of the tag that `tokens[index]` has there; the word itself where the corpus has none of that tag."""
-        urn = self._urns.get(self.tags(tokens)[index])
+        urn = self._unigrams.get(self.tags(tokens)[index])
         if urn is None or tokens[index] == MASK:
             return tokens[index]
         words, running = urn

@@ -21,15 +21,15 @@ Sentence = tuple[str, ...]
 def prepare(corpus: Sequence[Sentence], language: str) -> tuple[Callable | None, str]:
     """The rule with the words of `corpus` (sentences as words); (None, reason) where nothing tags `language`."""
     tagger, reason = pos_tagging.tagger(language)
-    return (Even(corpus, tagger), "") if tagger else (None, reason)
+    return (UniformSwap(corpus, tagger), "") if tagger else (None, reason)
 
 
-class Even(pos.Swap):
+class UniformSwap(pos.Swap):
     """Draws evenly from the distinct words of each open part of speech in `corpus`."""
 
     def __call__(self, tokens: Sentence, index: int, rng: random.Random) -> str:
         """A word of the tag that `tokens[index]` has there; the word itself where the tag is closed or unknown."""
         if tokens[index] == MASK:
             return MASK
-        words, _ = self._urns.get(self.tags(tokens)[index], ((), ()))
+        words, _ = self._unigrams.get(self.tags(tokens)[index], ((), ()))
         return rng.choice(words) if len(words) >= CLOSED else tokens[index]

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from distill_core.augmentation import pos_tagging
-from distill_core.augmentation.spans import Loan
+from distill_core.augmentation.spans import SpanReplacement
 
-LEVEL = "stretch"
+LEVEL = "span"
 RATE = 0.5
 LEAST = 4  # words of a text that lends its end: shorter ones are fragments
 LONGEST = 60  # words of what comes of it
@@ -37,7 +37,7 @@ class Splice:
             for place in range(1, len(text) - 1):
                 self._where[tags[place - 1], text[place], tags[place + 1]].append((text, place))
 
-    def __call__(self, tokens: Sentence, rng: random.Random) -> Loan | None:
+    def __call__(self, tokens: Sentence, rng: random.Random) -> SpanReplacement | None:
         """The end of another text for the end of `tokens`; None where none joins on."""
         tags = self._tags.get(tokens) or next(self._tagger([tokens]))
         shared = [
@@ -51,4 +51,4 @@ class Splice:
         text, there = rng.choice(found)
         if place - there + len(text) > LONGEST:
             return None
-        return Loan(place + 1, len(tokens), text, there + 1, len(text))
+        return SpanReplacement(place + 1, len(tokens), text, there + 1, len(text))

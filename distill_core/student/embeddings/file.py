@@ -10,8 +10,8 @@ from torch import Tensor
 
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError
-from distill_core.messages import Sentence, refusal, worded
-from distill_core.student.projection import RANDOM, Say, fitted, scaled, silent
+from distill_core.messages import Message, message, os_error_reason
+from distill_core.student.projection import RANDOM, Report, fit_width, report_nothing, scale_rows
 from distill_core.student.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ def make(
     width: int,
     config: Config,
     generator: torch.Generator,
-    say: Say = silent,
+    say: Report = report_nothing,
 ) -> Tensor:
     """A float32 table (vocabulary.size, width) from `config.vectors_file`, reduced by PCA where the file's vectors are
     longer, with random numbers beside them where they are shorter; entries that the file lacks are random, the padding
     row is zero. `say` gets the coverage. Raises KnobError where there is no file, DataError where a line is broken or
     no entry is in it."""
     if not config.vectors_file:
-        raise KnobError(worded("The starting vectors 'file' need {knob:knob}: a word2vec or GloVe file as text.",
+        raise KnobError(message("The starting vectors 'file' need {knob:knob}: a word2vec or GloVe file as text.",
                                knob="vectors_file"), "vectors_file")  # fmt: skip
     path = Path(config.vectors_file)
     wanted = _wanted(vocabulary)
@@ -39,13 +39,13 @@ def make(
     for word, vector in _read(path, wanted):
         found.setdefault(word, vector)
     if not found:
-        raise DataError(worded(
+        raise DataError(message(
             "None of the vocabulary's {n:,} entries is in {name}. Is it a file for another language? Else choose "
             "other starting vectors.", n=vocabulary.size, name=path.name))  # fmt: skip
     # A word as it is written comes before its lower-cased form.
     rows = {row: found[name] for name in found for row in wanted[name]}
-    rows.update({row: found[name] for name in found for row in wanted[name] if _bare(vocabulary, row) == name})
-    say(worded("{name} holds vectors for {n:,} of the vocabulary's {all:,} entries ({share:.0%}); the others start at "
+    rows.update({row: found[name] for name in found for row in wanted[name] if _surface_word(vocabulary, row) == name})
+    say(message("{name} holds vectors for {n:,} of the vocabulary's {all:,} entries ({share:.0%}); the others start at "
                "random.", name=path.name, n=len(rows), all=vocabulary.size - 3,
                share=len(rows) / max(1, vocabulary.size - 3)))  # fmt: skip
     known = torch.zeros(vocabulary.size, dtype=torch.bool)
@@ -54,9 +54,9 @@ def make(
     source = torch.zeros(vocabulary.size, length)
     source[list(rows)] = torch.from_numpy(np.stack(list(rows.values())))
     table = (
-        scaled(source, known)
+        scale_rows(source, known)
         if length == width
-        else fitted(source, known, width, worded("The vectors of {name}", name=path.name), generator, say)
+        else fit_width(source, known, width, message("The vectors of {name}", name=path.name), generator, say)
     )
     missing = ~known
     missing[vocabulary.pad] = False
@@ -64,7 +64,7 @@ def make(
     return table
 
 
-def _bare(vocabulary: Vocabulary, row: int) -> str:
+def _surface_word(vocabulary: Vocabulary, row: int) -> str:
     """An entry as the word it stands for: without the marks that pieces carry at the start of a word."""
     return vocabulary.entries[row].lstrip("Ġ▁")
 
@@ -74,7 +74,7 @@ def _wanted(vocabulary: Vocabulary) -> dict[str, list[int]]:
     (##ing) is no word."""
     wanted: dict[str, list[int]] = {}
     for row in range(3, vocabulary.size):
-        word = _bare(vocabulary, row)
+        word = _surface_word(vocabulary, row)
         if word and not vocabulary.entries[row].startswith("##"):
             for name in dict.fromkeys((word, word.lower())):
                 wanted.setdefault(name, []).append(row)
@@ -86,14 +86,14 @@ def _read(path: Path, wanted: dict[str, list[int]]) -> Iterator[tuple[str, np.nd
     try:
         file = path.open(encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
-        raise DataError(worded("The vectors file {file} can't be opened ({why}). Check the path.", file=str(path),
-                               why=refusal(error))) from None  # fmt: skip
+        raise DataError(message("The vectors file {file} can't be opened ({why}). Check the path.", file=str(path),
+                               why=os_error_reason(error))) from None  # fmt: skip
     with file:
         length = 0
         for number, line in enumerate(file, 1):
             parts = line.rstrip().split(" ")
             if number <= 2 and ("\0" in line or "\ufffd" in line):
-                raise DataError(worded("{name} isn't text. Convert it to word2vec's or GloVe's text format first.",
+                raise DataError(message("{name} isn't text. Convert it to word2vec's or GloVe's text format first.",
                                        name=path.name))  # fmt: skip
             if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                 length = int(parts[1])
@@ -102,7 +102,7 @@ def _read(path: Path, wanted: dict[str, list[int]]) -> Iterator[tuple[str, np.nd
                 # GloVe has words with spaces in them: the numbers are the last ones.
                 word, numbers = " ".join(parts[:-length] if length else parts), parts[-length:]
                 if length < 1 or len(parts) <= length or (len(parts) > length + 1 and _all_numbers(parts[1:])):
-                    raise DataError(worded(
+                    raise DataError(message(
                         "{row} has {n:,} numbers after its word where {wanted:,} were expected. Every row is a word "
                         "and as many numbers, with one space between.", row=_place(number, path), n=len(parts) - 1,
                         wanted=length))  # fmt: skip
@@ -126,10 +126,10 @@ def _numbers(parts: list[str], number: int, word: str, path: Path) -> np.ndarray
     except ValueError:
         vector = np.array([np.nan], dtype=np.float32)
     if not np.isfinite(vector).all():
-        raise DataError(worded("{row} ({word}) holds something that is not a finite number.", row=_place(number, path),
+        raise DataError(message("{row} ({word}) holds something that is not a finite number.", row=_place(number, path),
                                word=repr(word)))  # fmt: skip
     return vector
 
 
-def _place(number: int, path: Path) -> Sentence:
-    return worded("Row {number:,} of {source}", number=number, source=path.name)
+def _place(number: int, path: Path) -> Message:
+    return message("Row {number:,} of {source}", number=number, source=path.name)

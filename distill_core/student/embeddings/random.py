@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from distill_core.config.schema import Config
-from distill_core.student.projection import RANDOM, Say, silent
+from distill_core.student.projection import RANDOM, Report, report_nothing
 from distill_core.student.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def make(
     width: int,
     config: Config,
     generator: torch.Generator,
-    say: Say = silent,
+    say: Report = report_nothing,
 ) -> Tensor:
     """A float32 table (vocabulary.size, width), normally distributed; the padding row is zero."""
     table = torch.randn(vocabulary.size, width, generator=generator) * RANDOM

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from distill_core.config.schema import Config
-from distill_core.messages import worded
-from distill_core.student.projection import Say, fitted, silent, teacher_pieces
+from distill_core.messages import message
+from distill_core.student.projection import Report, fit_width, report_nothing, teacher_pieces
 from distill_core.student.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def make(
     width: int,
     config: Config,
     generator: torch.Generator,
-    say: Say = silent,
+    say: Report = report_nothing,
 ) -> Tensor:
     """A float32 table (vocabulary.size, width); the padding row is zero. Where the teacher's vectors are narrower than
     `width`, random numbers stand beside them."""
@@ -29,4 +29,4 @@ def make(
     found = teacher.static_vectors([ids for ids in pieces if ids]).float().cpu()
     rows = torch.zeros(vocabulary.size, found.shape[1])
     rows[known] = found
-    return fitted(rows, known, width, worded("The teacher's static vectors"), generator, say)
+    return fit_width(rows, known, width, message("The teacher's static vectors"), generator, say)

@@ -67,7 +67,7 @@ def test_only_who_started_a_run_changes_it_and_others_look_on(
 ) -> None:
     monkeypatch.setenv("SPACE_ID", "owner/space")
     ask(MINE)
-    ownership.given(run)
+    ownership.assign_owner(run)
     before = run.row
     for strange in (THEIRS, "", "short", MINE + "x"):
         ask(strange)
@@ -75,7 +75,7 @@ def test_only_who_started_a_run_changes_it_and_others_look_on(
         assert all("only by who started it" in str(one) for one in told) and len(told) == 11, told
         assert run.row == before
         assert [button.visible for button in distillation.controls(run.id)[1:3]] == [False, False]
-        [shown] = run_list.look({"ids": [run.id]})["rows"]
+        [shown] = run_list.list_runs({"ids": [run.id]})["rows"]
         assert 'data-do="more"' in shown["html"] and "<form" not in shown["more"] and "data-do" not in shown["more"]
         assert endpoints.run(run.id)["status"] == "queued" and endpoints.points(run.id)["points"] == []
     ask(MINE)
@@ -92,13 +92,13 @@ def test_a_run_that_nobody_holds_is_nobodys_to_change_and_on_ones_own_machine_no
     run: core.Run, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask()
-    ownership.given(run)
+    ownership.assign_owner(run)
     assert run.row.holder == "" and ownership.may_change(run)
     monkeypatch.setenv("SPACE_ID", "owner/space")
     ask(MINE)
     assert not ownership.may_change(run)
     ask("")
-    assert ownership.given(run).row.holder == "" and not ownership.may_change(run)
+    assert ownership.assign_owner(run).row.holder == "" and not ownership.may_change(run)
     monkeypatch.delenv("SPACE_ID")
     assert endpoints.stop_run(run.id) == "stopped"
 
@@ -107,12 +107,12 @@ def test_what_is_taken_in_is_the_takers_and_the_key_stays_at_home(
     home: Path, run: core.Run, ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(home)
-    store.move(run.id, ["queued"], "running")
+    store.transition(run.id, ["queued"], "running")
     store.append(run.id, [Ended("finished")])
     monkeypatch.setenv("SPACE_ID", "owner/space")
     ask(MINE)
-    ownership.given(run)
-    file = core.pack(run.id, tmp_path / "run.zip")
+    ownership.assign_owner(run)
+    file = core.export_run(run.id, tmp_path / "run.zip")
     ask(THEIRS)
     taken = core.run(endpoints.import_run(str(file)))
     assert ownership.may_change(taken) and not ownership.may_change(run) and taken.row.holder != run.row.holder

@@ -50,7 +50,7 @@ def member(student: str, seed: int, accuracy: float, share: float = 1.0) -> dict
 
 
 def test_the_four_rows_have_their_intervals_in_numbers_and_drawn() -> None:
-    html = score_table.rows(summary()).replace("\u00a0", " ")
+    html = score_table.score_table(summary()).replace("\u00a0", " ")
     assert "93.0 % – 96.0 %" in html and html.count('class="interval ') == 4 and "95 % within 4.00 ms" in html
     places = [float(at) for at in re.findall(r"--at:([\d.]+)", html)]
     assert places == sorted(places) and places[0] > 0 and places[-1] < 1  # all four on one scale
@@ -58,15 +58,15 @@ def test_the_four_rows_have_their_intervals_in_numbers_and_drawn() -> None:
 
 def test_a_run_is_told_in_the_metric_by_which_it_chose() -> None:
     told = summary(metric="macro_f1", kept=0.8 / 0.85)
-    html = score_table.rows(told).replace("\u00a0", " ")
+    html = score_table.score_table(told).replace("\u00a0", " ")
     assert html.index("Macro-F1") < html.index(">Accuracy") and "80.0 % – 90.0 %" in html  # the teacher's
-    assert "of its macro-F1" in headline.sentence(told) and "70.6" in headline.sentence(told)  # 0.6 of 0.85
+    assert "of its macro-F1" in headline.headline(told) and "70.6" in headline.headline(told)  # 0.6 of 0.85
 
 
 def test_what_the_engine_found_is_told_and_stays_text() -> None:
-    told = headline.sentence(summary(verdict=[["warning", f"The labels {HOSTILE} hardly differ."]]))
+    told = headline.headline(summary(verdict=[["warning", f"The labels {HOSTILE} hardly differ."]]))
     assert "note warning" in told and "<img" not in told
-    assert "14 runs" in score_table.rows(summary(tests_read=14)) and "runs" not in score_table.rows(
+    assert "14 runs" in score_table.score_table(summary(tests_read=14)) and "runs" not in score_table.score_table(
         summary(tests_read=1)
     )
 
@@ -81,7 +81,7 @@ def test_differences_are_drawn_on_both_sides_of_zero() -> None:
 
 
 def test_a_closer_look_shows_labels_and_calibration_and_a_hostile_label_stays_text() -> None:
-    html = analysis.apart(summary()).replace("\u00a0", " ")
+    html = analysis.analysis(summary()).replace("\u00a0", " ")
     assert "91.0 %" in html and "72.0 %" in html and "<img" not in html
     assert html.count("<svg") == 3 and "1.50" in html
     assert "expected calibration error 8.0 % before temperature scaling, 2.0 % after" in html
@@ -90,12 +90,12 @@ def test_a_closer_look_shows_labels_and_calibration_and_a_hostile_label_stays_te
 def test_an_old_run_shows_what_it_has() -> None:
     keys = ("accuracy", "low", "high", "macro_f1", "parameters", "bytes", "latency_ms", "texts_per_s")
     old = summary(scores={row: {key: one[key] for key in keys} for row, one in summary()["scores"].items()})
-    assert analysis.apart(old | {"agreement": None}) == "" and score_table.rows(old) and plots.figures(old)
+    assert analysis.analysis(old | {"agreement": None}) == "" and score_table.score_table(old) and plots.figures(old)
 
 
 def test_nothing_on_the_front_is_beaten() -> None:
     points = [{"x": 4, "y": 0.9}, {"x": 4, "y": 0.7}, {"x": 2, "y": 0.6}, {"x": 80, "y": 0.95}, {"x": 90, "y": 0.95}]
-    assert plots.front(points) == [2, 0, 3]
+    assert plots.frontier(points) == [2, 0, 3]
 
 
 def test_the_pictures_hold_all_members_and_the_learning_curve() -> None:
@@ -121,7 +121,7 @@ def run(home: Path) -> str:
     """A compared run with 130 rows on which student and teacher differ, every third of them the student's right."""
     store = Store(home)
     run = store.create(Config().model_dump())
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     store.append(run, [Compared(summary(labels=["no", "yes"])), Ended("finished")])
     rows = []
     for number in range(131):

@@ -13,7 +13,7 @@ import gradio as gr
 from distill_core import Config, KnobError, UserError, knobs
 from ui.components import formatting
 from ui.components import html as components_html
-from ui.components.form import COLUMNS, HUB, OTHER, OTHER_NAME, Form, made, rate
+from ui.components.form import COLUMNS, HUB, OTHER, OTHER_NAME, Form, make_control, rate
 from ui.i18n.locales.en import WORDS
 from ui.i18n.names import rule_name
 
@@ -166,7 +166,7 @@ def test_what_was_filled_in_for_another_task_stays_and_is_not_sent() -> None:
 
 
 def test_an_empty_optional_number_is_all_of_them_and_a_zero_is_refused(form: Form) -> None:
-    control = made(next(knob for knob in knobs() if knob.name == "limit"))
+    control = make_control(next(knob for knob in knobs() if knob.name == "limit"))
     assert (control.value, control.placeholder) == ("", "all")
     assert form.config(("reviews", control.value, 0.01, "", None, None, 0.2)).limit is None
     for typed in ("0", 0, "many"):

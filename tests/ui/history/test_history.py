@@ -18,8 +18,8 @@ from distill_core.runs import examples
 from distill_core.runs.store import Store
 from ui import endpoints
 from ui.access import public_host
-from ui.comparison.analysis import apart
-from ui.comparison.headline import chances, sentence
+from ui.comparison.analysis import analysis
+from ui.comparison.headline import chances, headline
 from ui.components import header
 from ui.history import actions, overlay, run_list
 from ui.steps import comparison, distillation
@@ -37,7 +37,7 @@ SUMMARY = {
 
 def finished(store: Store, name: str, **summary: object) -> str:
     run = store.create(Config().model_dump(), name=name)
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     store.append(run, [Compared(SUMMARY | summary), Ended("finished")])
     return run
 
@@ -57,7 +57,7 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def look(**asked: object) -> dict:
-    return run_list.look(asked)
+    return run_list.list_runs(asked)
 
 
 def listed(answer: dict) -> str:
@@ -160,7 +160,7 @@ def test_whatever_is_asked_is_answered_and_nothing_is_done(asked: object, home: 
     run = finished(Store(home), "Mine")
     known = asked | {"run": run} if isinstance(asked, dict) and "act" in asked else asked
     assert actions.act(known)["failed"] and overlay.overlay(asked)["error"]
-    assert [row["id"] for row in run_list.look(asked)["rows"]] == ([] if "%_" in repr(asked) else [run])
+    assert [row["id"] for row in run_list.list_runs(asked)["rows"]] == ([] if "%_" in repr(asked) else [run])
     assert core.run(run).name == "Mine" and core.run(run).status == "finished"
 
 
@@ -195,7 +195,7 @@ def test_an_unchanged_list_costs_a_word(home: Path) -> None:
     run = store.create(Config().model_dump())
     mark = look()["mark"]
     assert look(mark=mark) == {"same": True, "alive": True}
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     store.append(run, [Ended("failed", "A <b>sentence</b>.")])
     answer = look(mark=mark)
     assert "Failed" in listed(answer) and "A &lt;b&gt;sentence" in listed(answer) and not answer["alive"]
@@ -221,7 +221,7 @@ def test_runs_lie_over_one_another_with_what_differs_alone(home: Path) -> None:
     two = [store.create(Config.of(**knobs).model_dump(), name=name) for knobs, name in
            (({"epochs": 7, "train": "/secret/a.csv"}, "<i>One</i>"), ({"seed": 3}, "Two"))]  # fmt: skip
     for run in two:
-        store.move(run, ["queued"], "running")
+        store.transition(run, ["queued"], "running")
         curve = [Point("student/valid_accuracy", step, step / 10) for step in (1, 9, 5)]
         store.append(run, [*curve, Point("student/loss", 1, 0.5), Compared(SUMMARY), Ended("finished")])
     told = overlay.overlay({"runs": [two[0], two[0], two[1]]})
@@ -240,7 +240,7 @@ def test_runs_that_share_a_metric_are_laid_over_one_another_in_it(home: Path) ->
     store, made = Store(home), []
     for metric, name in (("f1", "One"), ("f1", "Two"), ("macro_f1", "Other")):
         run = store.create(Config().model_dump(), name=name)
-        store.move(run, ["queued"], "running")
+        store.transition(run, ["queued"], "running")
         curve = [Point(f"student/valid_{one}", 4, 0.7) for one in {"accuracy", metric}]
         scores = {who: {**score, metric: 0.66} for who, score in SUMMARY["scores"].items()}
         summary = SUMMARY | {"metric": metric, "scores": scores}
@@ -255,28 +255,28 @@ def test_runs_that_share_a_metric_are_laid_over_one_another_in_it(home: Path) ->
 
 def test_a_run_goes_out_and_comes_in_marked(home: Path, tmp_path: Path) -> None:
     run = finished(Store(home), "Mine / <b>")
-    file = core.pack(run, tmp_path / "x.zip")
-    told, emptied = actions.taken_in(str(file))
+    file = core.export_run(run, tmp_path / "x.zip")
+    told, emptied = actions.import_run(str(file))
     assert "&lt;b&gt;" in told and emptied is None
     imported = next(row for row in look()["rows"] if row["id"] != run)
     assert ">imported<" in imported["html"] and 'data-do="resume"' not in imported["more"]
     (tmp_path / "y.zip").write_bytes(b"no zip")
-    told, _ = actions.taken_in(str(tmp_path / "y.zip"))
+    told, _ = actions.import_run(str(tmp_path / "y.zip"))
     assert "error" in told and "y.zip" in told and look()["total"] == 2
 
 
 def test_a_run_without_a_gap_is_not_praised() -> None:
-    assert "did not pay" in sentence(SUMMARY | {"gap_recovered": None})
-    assert "did not pay" in sentence(SUMMARY | {"gap_recovered": -0.2})
+    assert "did not pay" in headline(SUMMARY | {"gap_recovered": None})
+    assert "did not pay" in headline(SUMMARY | {"gap_recovered": -0.2})
     control = SUMMARY["scores"] | {"control": {**SUMMARY["scores"]["control"], "accuracy": 1.2}}
-    assert "would keep" in sentence(SUMMARY)
-    assert "would keep" not in sentence(SUMMARY | {"scores": control, "gap_recovered": None})
+    assert "would keep" in headline(SUMMARY)
+    assert "would keep" not in headline(SUMMARY | {"scores": control, "gap_recovered": None})
     floor = SUMMARY["scores"] | {"floor": {**SUMMARY["scores"]["control"], "accuracy": 0.95}}
-    assert "floor" in sentence(SUMMARY | {"scores": floor}) and "floor" not in sentence(SUMMARY)
-    few = sentence(SUMMARY | {"rows": {"test": 9}})
-    assert "Only 9 rows" in few and "rough" not in sentence(SUMMARY)
+    assert "floor" in headline(SUMMARY | {"scores": floor}) and "floor" not in headline(SUMMARY)
+    few = headline(SUMMARY | {"rows": {"test": 9}})
+    assert "Only 9 rows" in few and "rough" not in headline(SUMMARY)
     bigger = SUMMARY["scores"] | {"student": SUMMARY["scores"]["student"] | {"bytes": 160_000}}
-    assert "smaller" not in sentence(SUMMARY | {"scores": bigger})
+    assert "smaller" not in headline(SUMMARY | {"scores": bigger})
 
 
 def test_chance_is_told_in_words() -> None:
@@ -295,21 +295,21 @@ def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_labe
         "labels": ["<b>no", "yes"],
         "confusion": {"floor": [[9, 9], [9, 9]], "student": [[933, 56], [52, 959]], "teacher": [[940, 49], [0, 0]]},
     }
-    html = apart(SUMMARY | more)
+    html = analysis(SUMMARY | more)
     assert "both right <b>1,861</b>" in html and "only the teacher <b>54</b>" in html and "neither <b>0</b>" in html
     assert html.count('class="neither"') == 1  # in the legend; a bar of nothing is not drawn
     student, teacher = html.split("<section>")[1:]
     assert re.findall(r"<b>([\d,]+)</b>", student) == ["933", "56", "52", "959"] and "5\u00a0%" in student
     assert re.findall(r"<b>([\d,]+)</b>", teacher) == ["940", "49", "0", "0"]
     assert "<b>no" not in html and "&lt;b&gt;no" in html
-    assert apart(SUMMARY) == ""  # a run from before these were kept
+    assert analysis(SUMMARY) == ""  # a run from before these were kept
 
 
 def test_the_pill_names_a_run_that_goes_on_but_not_the_one_shown(home: Path) -> None:
     store = Store(home)
     run = store.create(Config().model_dump())
     assert f"./?run={run}" in header.top("") and "pill" not in header.top("", run)
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     store.append(run, [Ended("finished")])
     assert "pill" not in header.top("")
 
@@ -326,10 +326,10 @@ def test_on_a_public_host_nobody_lists_others_runs(home: Path, example: str, mon
 def test_on_a_public_host_nobody_names_files_of_the_machine(toy_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     knobs = ({"train": str(toy_csv), "task": "file"}, {"vectors_file": "/etc/passwd"}, {"teacher": str(toy_csv.parent)})
     for named in knobs:
-        public_host.check(core.Config.of(**named))
+        public_host.check_paths(core.Config.of(**named))
     monkeypatch.setenv("SPACE_ID", "owner/space")
     for named in knobs:
         with pytest.raises(core.UserError, match="public host"):
-            public_host.check(core.Config.of(**named))
-    public_host.check(core.Config.of(**knobs[0]), uploaded=public_host.FILES)
-    public_host.check(core.Config.of(teacher="builtin"))
+            public_host.check_paths(core.Config.of(**named))
+    public_host.check_paths(core.Config.of(**knobs[0]), uploaded=public_host.FILES)
+    public_host.check_paths(core.Config.of(teacher="builtin"))

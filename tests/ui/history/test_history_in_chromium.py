@@ -39,7 +39,7 @@ def runs(place: Path) -> list[str]:
     for (old, summary), name in zip(examples.execute("SELECT id, summary FROM runs"), NAMES, strict=False):
         run = store.create(Config.of(epochs=2 + len(made)).model_dump(), name=name)
         points = examples.execute("SELECT series, step, value FROM points WHERE run = ?", (old,))
-        store.move(run, ["queued"], "running")
+        store.transition(run, ["queued"], "running")
         drawn = [Point(*point) for point in points]
         store.append(run, drawn)
         own = [Point("student/valid_macro_f1", at.step, at.value) for at in drawn if at.series == VALID]

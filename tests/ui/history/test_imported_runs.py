@@ -59,17 +59,17 @@ def sent(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> Path:
                        hidden=8, fc=8, batch=8, epochs=1, evaluations=1, max_tokens=16, teacher=str(tiny_teacher),
                        vectors="random", seeds=2, students=["bag"], learning_curve=[0.5])  # fmt: skip
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(latency, "PATIENCE", 0.01)
+    monkeypatch.setattr(latency, "SECONDS", 0.01)
     store = Store(place / "home")
     run = store.create(config.model_dump(), name="Mine")
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     said: list[Any] = []
-    job.perform(job.Job(run, config.model_dump(), store.folder(run), place / "cache"), said.append, bool)
+    job.run_job(job.Job(run, config.model_dump(), store.folder(run), place / "cache"), said.append, bool)
     monkeypatch.undo()
     assert said[-1] == Ended("finished"), said[-1]
     store.append(run, said)
     store.close()
-    file = archive.pack(Store(place / "home"), run, place / "run.zip")
+    file = archive.export_run(Store(place / "home"), run, place / "run.zip")
     shutil.rmtree(place / "home")
     return file
 
@@ -109,7 +109,7 @@ def seen(run: str, form: Any, other: str) -> None:
     shown = comparison.show(run)
     html = [part for part in shown if isinstance(part, str)]
     json.loads(shown[1] or "{}", parse_constant=float.fromhex)
-    listed = run_list.look({})
+    listed = run_list.list_runs({})
     html += [one[part] for one in listed["rows"] for part in ("html", "more")]
     html += [
         overlay.overlay({"runs": [run, other]}).get("html", ""),
@@ -118,7 +118,7 @@ def seen(run: str, form: Any, other: str) -> None:
     ]
     disagreements.picked(run, 0)
     told = [
-        view.look({"run": run}),
+        view.poll({"run": run}),
         page.opened(asked),
         endpoints.run(run),
         endpoints.points(run),
@@ -144,7 +144,7 @@ def light(members: dict[str, bytes]) -> None:
 def test_whatever_is_wrong_in_a_run_it_is_refused_or_can_be_shown(
     member: str, sent: Path, form: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = core.unpack(changed(sent, tmp_path / "whole.zip", light)).id
+    other = core.import_run(changed(sent, tmp_path / "whole.zip", light)).id
     seen(other, form, other)
     whole = tmp_path / "whole.zip"
     lines = [json.loads(line) for line in read(whole)[member].splitlines()]  # JSON that ends in .json is one line
@@ -158,7 +158,7 @@ def test_whatever_is_wrong_in_a_run_it_is_refused_or_can_be_shown(
             given = b"\n".join(json.dumps(one).encode() for one in made)
             file = changed(whole, tmp_path / "wrong.zip", lambda members, given=given: members.update({member: given}))
             try:
-                run = core.unpack(file)
+                run = core.import_run(file)
             except DataError as error:
                 assert len(str(error)) < 500 and "wrong.zip" in str(error), what
                 refused += 1

@@ -15,13 +15,13 @@ from ui.http import activity
 def test_it_is_calm_when_nobody_has_asked_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(activity, "time", SimpleNamespace(monotonic=lambda: now))
-    monkeypatch.setattr(activity.Calm, "asked", now)
+    monkeypatch.setattr(activity.ActivityMonitor, "asked", now)
     places = [Route(path, lambda _: PlainTextResponse(""), methods=["POST"]) for path in ("/run", "/component_server")]
-    browser = TestClient(Starlette(routes=places, middleware=[Middleware(activity.Calm)]))
-    assert not activity.calm()
-    now += activity.CALM + 1
-    assert activity.calm()
+    browser = TestClient(Starlette(routes=places, middleware=[Middleware(activity.ActivityMonitor)]))
+    assert not activity.is_idle()
+    now += activity.IDLE_SECONDS + 1
+    assert activity.is_idle()
     browser.post("/component_server")
-    assert activity.calm()
+    assert activity.is_idle()
     browser.post("/run")
-    assert not activity.calm()
+    assert not activity.is_idle()

@@ -6,10 +6,11 @@ import string
 import pytest
 
 from distill_core import knobs, settings
-from distill_core.api.catalog import SHELVES
+from distill_core.api.catalog import REGISTRIES
 from ui.components import formatting
-from ui.i18n import names, translate
-from ui.i18n.translate import LANGUAGES, say, say_or, speaking, table
+from ui.i18n import names
+from ui.i18n import translate as i18n_translate
+from ui.i18n.translate import LANGUAGES, table, translate, translate_or, use_language
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 OWN = (
@@ -40,7 +41,7 @@ def declared() -> dict[str, str]:
     found = {f"knob.{knob.name}.label": knob.label for knob in knobs()}
     found |= {f"knob.{knob.name}.help": knob.help for knob in knobs()}
     found |= {f"setting.{kind}.{one.name}": one.help for kind in ("preset", "size") for one in settings(kind)}
-    return found | {f"part.{shelf.name}.{name}": shelf.help(name) for shelf in SHELVES for name in shelf.names}
+    return found | {f"part.{shelf.name}.{name}": shelf.help(name) for shelf in REGISTRIES for name in shelf.names}
 
 
 def test_there_is_more_than_one_language() -> None:
@@ -76,29 +77,29 @@ def test_quotes_and_spaces_are_kept_clean(language: str) -> None:
 
 
 def test_words_follow_the_language_that_is_spoken() -> None:
-    with speaking("de"):
-        assert say("history") == "Verlauf" and translate.language() == "de"
+    with use_language("de"):
+        assert translate("history") == "Verlauf" and i18n_translate.language() == "de"
         assert next(knob.label for knob in names.knobs() if knob.name == "lr") == "Lernrate"
-        assert "beide Richtungen" in next(part.help for part in names.shelf("students") if part.name == "bilstm")
-        assert say_or("backwards", "rule.backwards.name") == "backwards"
-        with speaking("en"):
-            assert say("history") == "History"
+        assert "beide Richtungen" in next(part.help for part in names.components("students") if part.name == "bilstm")
+        assert translate_or("backwards", "rule.backwards.name") == "backwards"
+        with use_language("en"):
+            assert translate("history") == "History"
             assert [knob.label for knob in names.knobs()] == [knob.label for knob in knobs()]
-    assert translate.language() == translate.DEFAULT
+    assert i18n_translate.language() == i18n_translate.DEFAULT
 
 
 def test_a_word_that_a_language_lacks_is_said_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(table("de"), "history")
-    with speaking("de"):
-        assert say("history") == "History"
+    with use_language("de"):
+        assert translate("history") == "History"
 
 
 def test_numbers_follow_the_language() -> None:
-    with speaking("de"):
+    with use_language("de"):
         assert [formatting.count(12345), formatting.size(2.3e6), formatting.times(2.34), formatting.chance(0.014)] == [
             "12.345", "2,3\u00a0MB", "2,3×", "p = 0,014"
         ]  # fmt: skip
-    assert translate.figure(1234.5, ",.1f") == "1,234.5"
+    assert i18n_translate.format_number(1234.5, ",.1f") == "1,234.5"
 
 
 def test_german_addresses_nobody() -> None:

@@ -14,9 +14,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from ui.http.documents import Documents
-from ui.http.language import COOKIE, Choice
-from ui.i18n.pages import spoken
-from ui.i18n.translate import language, say, speaking
+from ui.http.language import COOKIE, LanguageChoice
+from ui.i18n.pages import build_in_language
+from ui.i18n.translate import language, translate, use_language
 
 HTML = {"accept": "text/html"}
 PAGE = (
@@ -33,7 +33,7 @@ async def shown(request: Request) -> Response:
 def browser() -> TestClient:
     places = ("/", "/history", "/data", "/de/", "/de/history")
     app = Starlette(
-        routes=[Route(place, shown) for place in places], middleware=[Middleware(Choice), Middleware(Documents)]
+        routes=[Route(place, shown) for place in places], middleware=[Middleware(LanguageChoice), Middleware(Documents)]
     )
     return TestClient(app, base_url="http://localhost", headers=HTML, follow_redirects=False)
 
@@ -100,23 +100,23 @@ def test_an_address_without_a_page_has_one_that_says_so(browser: TestClient) -> 
 
 def test_what_a_page_says_later_it_says_in_its_language() -> None:
     def told(request: gr.Request) -> str:
-        return say("history")
+        return translate("history")
 
     def each() -> Iterator[str]:
         for _ in range(2):
-            yield say("history")
+            yield translate("history")
 
     def points(question: Any) -> str:
-        return say("history")
+        return translate("history")
 
     def build() -> gr.Blocks:
         with gr.Blocks() as demo:
-            live = gr.HTML(say("theme"), js_on_load="server.points()", server_functions=[points])
+            live = gr.HTML(translate("theme"), js_on_load="server.points()", server_functions=[points])
             gr.on([demo.load], told, None, live)
             gr.on([demo.load], each, None, live)
         return demo
 
-    demo = spoken(build, "de")
+    demo = build_in_language(build, "de")
     assert language() == "en"
     live = next(part for part in demo.blocks.values() if isinstance(part, gr.HTML))
     assert live.value == "Hell oder dunkel" and live.points(None) == "Verlauf" and live.points._is_server_fn
@@ -125,15 +125,15 @@ def test_what_a_page_says_later_it_says_in_its_language() -> None:
     thread = threading.Thread(target=lambda: found.append(first(None)))
     thread.start()
     thread.join()
-    with speaking("en"):
+    with use_language("en"):
         found += [*second()]
-        assert say("history") == "History"
+        assert translate("history") == "History"
     assert found == ["Verlauf"] * 3
 
 
 def test_a_function_that_could_not_keep_its_language_is_refused() -> None:
     async def told() -> str:
-        return say("history")
+        return translate("history")
 
     def build() -> gr.Blocks:
         with gr.Blocks() as demo:
@@ -141,7 +141,7 @@ def test_a_function_that_could_not_keep_its_language_is_refused() -> None:
         return demo
 
     with pytest.raises(TypeError, match="told must not be async"):
-        spoken(build, "de")
+        build_in_language(build, "de")
 
 
 def test_a_plain_answer_stays_plain() -> None:

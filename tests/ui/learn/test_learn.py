@@ -16,7 +16,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 from distill_core import Config
 from distill_core.registry import LOSSES
-from distill_core.student.activations import PARTS
+from distill_core.student.activations import POOLINGS
 from ui.i18n.translate import LANGUAGES, table
 from ui.learn import example_run
 from ui.learn import page as learn_page
@@ -86,7 +86,7 @@ def test_every_word_of_the_lessons_is_said_and_there() -> None:
     said |= {f"compare.{name}" for name in ("gap", "kept", "difference", "agreement")}
     said |= {f"reader.{name}" for name in ("piece", "read", "moved_ahead", "moved_back", "so_far_head")}
     said |= {f"reader.{way}.figure" for way in ("ahead", "back")} | {"open"}
-    said |= {f"reader.joined.{part}" for part in PARTS}
+    said |= {f"reader.joined.{part}" for part in POOLINGS}
     assert keys - said == set(), "idle"
     asked = set(re.findall(r"""say\(\s*'([\w.]+)'""", SOURCE)) | set(re.findall(r"[?:] '(\w+\.[\w.]+)'", SOURCE))
     assert asked - keys == set(), "no such words"
@@ -96,9 +96,8 @@ def test_each_step_has_its_lesson_and_a_lesson_is_found_by_being_there() -> None
     assert set(STEPS) < set(learn_page.LESSONS) and len(learn_page.LESSONS) == 8
     html = learn_page.template()
     assert all(f'id="{name}"' in html and f'href="#{name}"' in html for name in learn_page.LESSONS)
-    assert all(
-        f'why(say("{step}.why"), "{step}")' in (LEARN.parent / "steps" / f"{step}.py").read_text() for step in STEPS
-    )
+    steps = "".join(file.read_text(encoding="utf-8") for file in (LEARN.parent / "steps").glob("*.py"))
+    assert all(f'why(translate("{step}.why"), "{step}")' in steps for step in STEPS)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -143,13 +142,13 @@ def test_rows_on_which_one_is_right_are_counted_or_worked_out() -> None:
         {"label": "a", "control": {"a": c == "a", "b": c == "b"}, "student": {"a": s == "a", "b": s == "b"}}
         for c, s in said
     ]
-    assert example_run.apart(SimpleNamespace(texts=lambda: row), {}) == 0.5
+    assert example_run.detectable_gap(SimpleNamespace(texts=lambda: row), {}) == 0.5
     each = np.repeat([1, -1, 0], [30, 10, 160])
     reach = 1.96 * each.std() / 200**0.5
     interval = {"difference": each.mean(), "low": each.mean() - reach, "high": each.mean() + reach}
     summary = {"differences": {"student-control": interval}, "rows": {"test": 200}}
-    assert example_run.apart(SimpleNamespace(texts=lambda: []), summary) == pytest.approx(0.2)
-    assert example_run.apart(SimpleNamespace(texts=lambda: []), {}) is None
+    assert example_run.detectable_gap(SimpleNamespace(texts=lambda: []), summary) == pytest.approx(0.2)
+    assert example_run.detectable_gap(SimpleNamespace(texts=lambda: []), {}) is None
 
 
 def slide(slider: Any, value: float) -> None:

@@ -14,12 +14,12 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 import distill_core as core
 from distill_core.config.schema import Config
 from distill_core.events import STAGES, Compared, Ended, Fact, Note, Point, Progress, StageEnded, StageStarted
-from distill_core.messages import worded
+from distill_core.messages import message
 from distill_core.runs import recovery
 from distill_core.runs.store import Store
 from ui.components import formatting
 from ui.history import run_list
-from ui.i18n.translate import speaking
+from ui.i18n.translate import use_language
 from ui.live import run_state, time_left, view
 
 
@@ -32,14 +32,14 @@ def store(home: Path) -> Store:
 def owned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody runs the runs of these tests, and nobody shall sweep them up for it."""
     monkeypatch.setattr(recovery, "is_alive", lambda store, owner: True)
-    time_left._found.clear()
+    time_left._answers.clear()
 
 
 @pytest.fixture
 def run(store: Store) -> str:
     """A run in the middle of its student, with a dense and a sparse curve."""
     run = store.create(Config().model_dump(), owner="")
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     store.append(
         run, [StageStarted("data"), Note("Read."), StageEnded("data", 1.0), Fact("validation", {"floor": 0.5})]
     )
@@ -60,7 +60,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 def ask(run: str, cursor: Any = None) -> dict[str, Any]:
-    return view.look({"run": run, "cursor": cursor})
+    return view.poll({"run": run, "cursor": cursor})
 
 
 def test_a_late_visitor_gets_the_whole_curve_thinned_and_every_sparse_point(run: str) -> None:
@@ -82,7 +82,7 @@ def test_a_late_visitor_gets_the_whole_curve_thinned_and_every_sparse_point(run:
 
 def test_a_run_of_the_old_order_of_stages_reads_well_and_a_resumed_one_begins_again(store: Store) -> None:
     run = store.create(Config().model_dump(), owner="")
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     old = ("data", "teacher", "transfer", "label", "control")  # as runs were before the control came first
     store.append(run, [said for stage in old for said in (StageStarted(stage), StageEnded(stage, 1.0))])
     assert [stage["state"] for stage in ask(run)["stages"]] == ["done"] * 5 + ["wait"] * 2
@@ -127,16 +127,16 @@ def test_the_end_is_told_with_its_message(run: str, store: Store) -> None:
 
 
 def test_the_end_is_told_in_the_pages_language(run: str, store: Store) -> None:
-    said = worded("The disk is full, so {id} could not be stored. Free some space and try again.", id="a/b")
+    said = message("The disk is full, so {id} could not be stored. Free some space and try again.", id="a/b")
     store.append(run, [Ended("failed", said)])
-    with speaking("de"):
+    with use_language("de"):
         assert ask(run)["trouble"]["what"].startswith("Die Platte ist voll, a/b ließ sich nicht speichern.")
         assert "Die Platte ist voll" in run_list.row(core.run(run))["more"]
 
 
 def test_a_resumed_run_took_as_long_as_all_its_sessions(run: str, store: Store) -> None:
     store.append(run, [StageEnded("student", 100.0), Ended("interrupted", "")])
-    store.move(run, ["interrupted"], "running")
+    store.transition(run, ["interrupted"], "running")
     store.append(run, [StageEnded("data", 0.1, True), StageEnded("student", 20.0), StageEnded("compare", 2.0)])
     store.append(run, [Compared({"gap_recovered": 0.75}), Ended("finished")])
     took = sum(core.run(run).stages().values())
@@ -148,7 +148,7 @@ def test_a_resumed_run_took_as_long_as_all_its_sessions(run: str, store: Store) 
     [None, 7, "x", [], {}, {"run": []}, {"run": {"a": 1}}, {"run": "x" * 10_000}, {"run": None}, {"run": "%"}, [[[]]]],
 )
 def test_any_question_about_no_run_is_answered_with_a_sentence(question: Any, home: Path) -> None:
-    assert set(view.look(question)) == {"error"}
+    assert set(view.poll(question)) == {"error"}
 
 
 @pytest.mark.parametrize("cursor", ["1", [1], [-1, 0], [1.5, 2], [True, 0], [2**70, 0], {}, [None, None], [[0], 0]])
@@ -181,7 +181,7 @@ def test_the_gap_is_a_number(run: str, store: Store) -> None:
 
 def test_the_gap_is_told_in_the_metric_by_which_the_run_chooses(store: Store) -> None:
     run = store.create(Config().model_dump())
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     store.append(run, [Fact("metric", "macro_f1"), Fact("validation", {"teacher": 0.8}), StageStarted("student")])
     store.append(run, [Point("student/valid_macro_f1", 10, 0.7), Point("student/valid_macro_f1@seed 1", 10, 0.79)])
     told = ask(run)
@@ -193,17 +193,17 @@ def test_the_time_left_of_the_whole_run_counts_the_stages_to_come(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = store.create(Config().model_dump())
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     for stage in STAGES[: STAGES.index("student")]:
         store.append(run, [StageStarted(stage), StageEnded(stage, 30.0)])
     store.append(run, [StageStarted("student"), Progress("student", 30, 100, "steps", 7.0)])
     assert ask(run)["figures"][2]["value"].replace("\u00a0", " ") == "13 s"  # 7, and the comparison's 6
     third = store.create(Config().model_dump())
-    store.move(third, ["queued"], "running")
+    store.transition(third, ["queued"], "running")
     store.append(third, [StageStarted("data"), StageEnded("data", 1.0), StageStarted("teacher")])
     store.append(third, [Progress("teacher", 1, 2, "texts", 5.0)])
     assert ask(third)["figures"][2]["value"] == "–"  # nobody knows the student's time yet
-    time_left._found.clear()
+    time_left._answers.clear()
     known = SimpleNamespace(stages=dict.fromkeys(STAGES, 10.0))
     monkeypatch.setattr(core, "estimate", lambda config: known)
     assert ask(third)["figures"][2]["value"].replace("\u00a0", " ") == "55 s"
@@ -211,7 +211,7 @@ def test_the_time_left_of_the_whole_run_counts_the_stages_to_come(
 
 def test_labelling_is_guessed_from_what_the_teacher_took_for_validation(store: Store) -> None:
     run = store.create(Config().model_dump())
-    store.move(run, ["queued"], "running")
+    store.transition(run, ["queued"], "running")
     store.append(run, [StageStarted("teacher")])
     store.append(run, [Progress("teacher", 100, 400, "texts", 3.0)])
     ask(run)
@@ -224,24 +224,24 @@ def test_who_waits_is_told_for_how_long(store: Store, now: float, monkeypatch: p
     monkeypatch.setattr(view, "YOUNG", -math.inf)  # seconds in which a new run is asked more often
     for _ in range(2):
         run = store.create(Config().model_dump())
-        store.move(run, ["queued"], "running")
-        store.move(run, ["running"], "finished", started=now - 100, ended=now)
+        store.transition(run, ["queued"], "running")
+        store.transition(run, ["running"], "finished", started=now - 100, ended=now)
     running, first, second = (store.create(Config().model_dump()) for _ in range(3))
-    store.move(running, ["queued"], "running", started=now - 40)
+    store.transition(running, ["queued"], "running", started=now - 40)
     for run, told in ((first, "next"), (second, "number 2")):
-        time_left._found.clear()
+        time_left._answers.clear()
         answer = ask(run)
         assert told in answer["text"] and answer["poll_ms"] > 1000
     assert "2 min 40 s" in answer["text"].replace("\u00a0", " ")
 
 
 def test_many_tabs_ask_less_often_each(run: str, store: Store, now: float) -> None:
-    view._asked.clear()
-    store.move(run, ["running"], "running", started=now)
+    view._recent_polls.clear()
+    store.transition(run, ["running"], "running", started=now)
     first, *_, last = (ask(run)["poll_ms"] for _ in range(90))
     assert first == view.YOUNG_MS and last >= 1000  # at once while one waits for its first point
-    view._asked.clear()
-    store.move(run, ["running"], "running", started=now - 100)
+    view._recent_polls.clear()
+    store.transition(run, ["running"], "running", started=now - 100)
     assert ask(run)["poll_ms"] == 500
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from distill_core.runs.store import Store
 from scripts.served import App, served
-from ui.i18n.translate import say
+from ui.i18n.translate import translate
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -137,14 +137,14 @@ def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any,
     server.start()
     for tab in (page, other):
         tab.locator("#live .lost").wait_for(state="hidden")
-    assert page.evaluate("window.heard") == [say("live.lost"), say("live.back")]
+    assert page.evaluate("window.heard") == [translate("live.lost"), translate("live.back")]
     assert "The app was closed" in page.locator("#live .log").inner_text()  # and did not die
     newest = curve(page, store, run, newest)
     newest = curve(other, store, run, newest)
     other.close()
 
     # it has learnt for more than a minute, so Stop asks whether it is meant
-    assert store.move(run, {"running"}, "running", started=time.time() - 100)
+    assert store.transition(run, {"running"}, "running", started=time.time() - 100)
     for _ in range(3):  # what stood there already, what was on its way, and what was asked since
         newest = curve(page, store, run, newest)
     sure = page.locator("#live dialog")

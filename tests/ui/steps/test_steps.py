@@ -17,7 +17,7 @@ from ui.components import formatting
 from ui.components import html as components_html
 from ui.components.form import OTHER, Form
 from ui.i18n import translate
-from ui.i18n.translate import speaking
+from ui.i18n.translate import use_language
 from ui.steps import augmentation, launch_bar, presets, teacher
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -31,7 +31,7 @@ def typed(form: Form, **values: Any) -> list[Any]:
 
 
 def words(html: str) -> str:
-    return re.sub(r"<[^>]+>", " ", html).replace(translate.NARROW, " ")
+    return re.sub(r"<[^>]+>", " ", html).replace(translate.NO_BREAK_SPACE, " ")
 
 
 @pytest.mark.parametrize(
@@ -52,16 +52,16 @@ def test_the_cost_is_told_with_its_doubt_and_its_ground() -> None:
 
 
 def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimates, "survey", lambda config: pytest.fail("asked"))
-    config, found, line = launch_bar.look("", form, typed(form, task="file"))
+    monkeypatch.setattr(estimates, "profile", lambda config: pytest.fail("asked"))
+    config, found, line = launch_bar.describe("", form, typed(form, task="file"))
     assert config is not None and found is None and "rows to count" in words(line)
-    config, found, line = launch_bar.look("", form, typed(form, lr=99))
+    config, found, line = launch_bar.describe("", form, typed(form, lr=99))
     assert config is None and "“Learning rate” can't be 99" in components_html.html.unescape(words(line))
 
 
 def test_a_refused_value_is_told_in_the_pages_language(form: Form) -> None:
-    with speaking("de"):
-        line = launch_bar.look("", form, typed(form, lr=99, temperature=-0.5))[2]
+    with use_language("de"):
+        line = launch_bar.describe("", form, typed(form, lr=99, temperature=-0.5))[2]
     told = components_html.html.unescape(words(line))
     assert "„Lernrate“ kann nicht 99 sein: erlaubt sind Werte bis 10." in told
     assert "„Temperatur“ kann nicht −0,5 sein: erlaubt sind Werte über 0." in told
@@ -70,15 +70,15 @@ def test_a_refused_value_is_told_in_the_pages_language(form: Form) -> None:
 def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     known: list[Estimate] = []
     monkeypatch.setattr(estimates, "estimate", lambda config: known[0] if known else None)
-    monkeypatch.setattr(estimates, "survey", lambda config: time.sleep(0.2))
+    monkeypatch.setattr(estimates, "profile", lambda config: time.sleep(0.2))
     given = typed(form, seed=time.time_ns() % 2**31)
-    assert "data-again" in launch_bar.look("", form, given)[2]
+    assert "data-again" in launch_bar.describe("", form, given)[2]
     until = time.monotonic() + 20
-    while "data-again" in (line := launch_bar.look("", form, given)[2]) and time.monotonic() < until:
+    while "data-again" in (line := launch_bar.describe("", form, given)[2]) and time.monotonic() < until:
         time.sleep(0.05)
     assert "can't be told" in components_html.html.unescape(line)  # tried, and found nothing
     known.append(TOLD)
-    assert "about 35 s here" in words(launch_bar.look("", form, given)[2])
+    assert "about 35 s here" in words(launch_bar.describe("", form, given)[2])
 
 
 def test_a_refused_value_knows_its_field_and_its_step(form: Form) -> None:
@@ -98,7 +98,7 @@ def test_every_control_of_the_form_can_be_found_on_the_page(form: Form) -> None:
 @pytest.mark.parametrize("preset", [one.name for one in settings("preset")])
 @pytest.mark.parametrize("size", ["", "tiny"])
 def test_a_preset_and_a_size_fill_the_form_as_the_command_line_would(form: Form, preset: str, size: str) -> None:
-    said = presets._said(form, preset, size, pair=False)
+    said = presets._setting_values(form, preset, size, pair=False)
     config = form.config(typed(form, **said))
     named = Config.of(preset=preset, **({"size": size} if size else {}))
     rules = {rule: rate for rule, rate in config.rules.items() if rate}
@@ -110,7 +110,7 @@ def test_a_preset_and_a_size_fill_the_form_as_the_command_line_would(form: Form,
 
 def test_what_differs_from_the_preset_is_named_with_both_values(form: Form) -> None:
     given = typed(form, lr=0.5)
-    said = presets._said(form, "best", "", pair=False)
+    said = presets._setting_values(form, "best", "", pair=False)
     told = presets.changed(form, "best", said, ["lr"], given)
     assert f"{form.knobs['lr'].label} {said['lr']:g} → 0.5" in words(told) and 'data-changed="knob-lr"' in told
     assert "→" not in presets.changed(form, "best", said, [], given)
