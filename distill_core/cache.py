@@ -9,12 +9,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
+Value = TypeVar("Value")
 MARKER = "key.json"
 STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
 
@@ -54,6 +55,21 @@ class Cache:
                     raise  # else another run made the same entry first, and theirs is as good as ours
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def memo(
+        self, kind: str, key: dict[str, Any], make: Callable[[Path], None], load: Callable[[Path], Value]
+    ) -> tuple[Value, bool]:
+        """The value under that key, and whether it was there: `make` fills the folder of one that is not, `load` reads
+        it back, so that a first run and a second one go on with the same bits."""
+        entry = self.get(kind, key)
+        if entry is not None:
+            return load(entry), True
+        with self.put(kind, key) as folder:
+            make(folder)
+        entry = self.get(kind, key)
+        if entry is None:
+            raise RuntimeError("a cache entry that was just written is not there")
+        return load(entry), False
 
     def count_users(self, kind: str, key: dict[str, Any], visitor: str) -> int:
         """Write down that `visitor` was here, once however often it comes, and tell how many different ones were."""

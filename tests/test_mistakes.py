@@ -9,7 +9,7 @@ import pytest
 import torch
 from toy import TOY
 
-from distill_core import events, tasks
+from distill_core import pipeline, tasks
 from distill_core.augmentation.rules import ngram, pos
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
@@ -19,7 +19,7 @@ from distill_core.data.preparation import prepare_dataset
 from distill_core.distillation.losses import logit_mse
 from distill_core.evaluation import latency
 from distill_core.events import Compared
-from distill_core.pipeline import context
+from distill_core.pipeline.stages import compare
 from distill_core.student import batching, persistence
 from distill_core.student.encoders import bilstm
 from distill_core.teacher import loading
@@ -40,7 +40,7 @@ def config(tmp_path_factory, lively_teacher):
 def ran(config, folder, label):
     """A whole run on the toy task, every test row labelled `label`; with what the student's loss was given:
     ("read", ids of a batch) and ("asked", the teacher's logits beside them)."""
-    seen, load = [], tasks.load_dataset
+    seen, given, load = [], [], tasks.load_dataset
 
     def loaded(config):
         found = load(config)
@@ -60,9 +60,11 @@ def ran(config, folder, label):
         patch.setattr(tasks, "load_dataset", loaded)
         patch.setattr(batching, "take_rows", taken)
         patch.setattr(logit_mse, "loss", pulled)
-        run = context.RunStages(config, folder, Cache(folder / "cache"), lambda: False)
-        said = [event for stage in events.STAGES for event in getattr(run, stage)()]
-    return SimpleNamespace(run=run, seen=seen, summary=next(e.summary for e in said if isinstance(e, Compared)),
+        patch.setattr(
+            compare, "run", lambda context, inputs, run=compare.run: given.append(inputs) or run(context, inputs)
+        )
+        said = list(pipeline.distill(config, folder, Cache(folder / "cache")))
+    return SimpleNamespace(inputs=given[0], seen=seen, summary=next(e.summary for e in said if isinstance(e, Compared)),
                            weights=persistence.load(folder / "student").model.state_dict())  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def test_4_logits_are_matched_and_the_teacher_is_asked_with_its_special_tokens(l
 
 
 def test_5_the_reported_rows_are_not_trained_on_and_pick_nothing(one, config, tmp_path):
-    rows, texts = one.run.rows, one.run.set.texts
+    rows, texts = one.inputs.data.dataset, one.inputs.transfer.transfer_set.texts
     assert rows.test.texts and not {*rows.test.texts} & {*texts, *rows.train.texts, *rows.valid.texts}
     other = ran(config, tmp_path, 1)
     assert all(torch.equal(one.weights[name], value) for name, value in other.weights.items())
@@ -133,28 +135,28 @@ def test_6_no_held_out_phrase_stands_inside_a_training_phrase():
 
 
 def test_7_each_text_keeps_its_own_logits_through_shuffling(one):
-    run = one.run
-    texts = run.set.texts
-    assert torch.allclose(run.soft, run.teacher_.logits(texts), atol=0.05)
+    texts, soft_labels = one.inputs.transfer.transfer_set.texts, one.inputs.label.soft_labels
+    vocabulary = one.inputs.transfer.vocabulary
+    assert torch.allclose(soft_labels, one.inputs.teacher.teacher.logits(texts), atol=0.05)
     alike: dict[tuple[int, ...], list[int]] = {}  # the rows that the student reads the same
     for row, (text,) in enumerate(texts):
-        alike.setdefault(tuple(run.words.ids([text], 16)[0]), []).append(row)
+        alike.setdefault(tuple(vocabulary.ids([text], 16)[0]), []).append(row)
     order = []
     for (what, ids), (then, logits) in zip(one.seen, one.seen[1:], strict=False):
         if (what, then) == ("read", "asked") and len(ids) == len(logits):
             for one_text, asked in zip(ids, logits, strict=True):
                 rows = alike.get(tuple(one_text), [])
                 order += rows[:1]
-                assert not rows or any(torch.equal(asked, run.soft[row]) for row in rows)
+                assert not rows or any(torch.equal(asked, soft_labels[row]) for row in rows)
     assert len(order) >= 3 * len(texts) and order[: len(texts)] != sorted(order[: len(texts)])
 
 
 def test_8_sizes_count_the_embeddings(one):
-    table = one.run.vectors.numel()
+    table = one.inputs.transfer.vectors.numel()
     for row in ("control", "student"):
         assert one.summary["scores"][row]["parameters"] == sum(v.numel() for v in one.weights.values()) > table > 0
         assert one.summary["scores"][row]["bytes"] > 4 * table
-    model = one.run.teacher_.model
+    model = one.inputs.teacher.teacher.model
     assert one.summary["scores"]["teacher"]["parameters"] == sum(v.numel() for v in model.parameters())
 
 

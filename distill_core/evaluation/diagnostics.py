@@ -4,7 +4,8 @@ Each sentence is (level, text) with level "info" or "warning". The thresholds st
 nothing of models: it is given figures.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from distill_core.data.examples import shorten
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from distill_core.data.dataset import Dataset
-    from distill_core.distillation.transfer_set import TransferSet
 
 Findings = list[tuple[str, Message]]
 # Of the metric: a teacher, or a gap, of less above the floor or the control is lost in the noise of any test set here.
@@ -113,34 +113,52 @@ def check_control(control: float, teacher: float, metric: str) -> Findings:
                                teacher=metric_message(teacher, metric)))]  # fmt: skip
 
 
-def label_disagreements(data: "Dataset", transfer: "TransferSet", logits: "NDArray[Any]") -> dict[str, Any]:
-    """Where the teacher's `logits` (of the transfer set) and the rows' own labels disagree: "rows" of "of", how many
-    of them "confident" in the sense of confident learning (Northcutt et al. 2021: the teacher gives another class more
-    than it gives that class where it is the label), and the likeliest slips as "examples"."""
+class DisagreementExample(TypedDict):
+    """A labelled text that the teacher contradicts, and the teacher's probability of its own answer."""
+
+    text: list[str]
+    label: str
+    teacher: str
+    probability: float
+
+
+class Disagreement(TypedDict):
+    """How often the teacher contradicts the rows' labels: `rows` of `of`, `confident` of them with confidence."""
+
+    rows: int
+    of: int
+    confident: int
+    examples: list[DisagreementExample]
+
+
+def label_disagreements(
+    texts: Sequence[tuple[str, ...]], truth: "NDArray[Any]", logits: "NDArray[Any]", labels: Sequence[str]
+) -> Disagreement:
+    """Disagreements of the teacher's `logits` (texts, labels) with the labels `truth` (texts,) of the same texts, given
+    as places in `labels`; the likeliest slips are the examples. Confident in the sense of confident learning: the
+    teacher gives another class more than it gives that class where it is the label (Northcutt et al. 2021)."""
     import numpy as np
 
     from distill_core.evaluation.calibration import probabilities
 
-    own = transfer.source.count("labelled")
-    truth = np.array([data.train.labels[row] for row in transfer.origin[:own]])
-    shares = probabilities(logits[:own])
-    said, classes = shares.argmax(1), range(shares.shape[1])
+    shares = probabilities(logits)
+    answers, classes = shares.argmax(1), range(shares.shape[1])
     usual = np.array([shares[truth == c, c].mean() if (truth == c).any() else 1.0 for c in classes])
     sure = np.where(shares >= usual, shares, 0.0)
-    slips = (sure.max(1) > 0) & (sure.argmax(1) != truth) & (said != truth)
-    wrong = np.flatnonzero(said != truth)
-    first = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")][:EXAMPLES]
+    slips = (sure.max(1) > 0) & (sure.argmax(1) != truth) & (answers != truth)
+    wrong = np.flatnonzero(answers != truth)
+    first = wrong[np.argsort(-shares[wrong, answers[wrong]], kind="stable")][:EXAMPLES]
     return {
-        "rows": len(wrong), "of": own, "confident": int(slips.sum()),
+        "rows": len(wrong), "of": len(texts), "confident": int(slips.sum()),
         "examples": [
-            {"text": list(transfer.texts[i]), "label": data.labels[truth[i]], "teacher": data.labels[said[i]],
-             "probability": float(shares[i, said[i]])} for i in first
+            {"text": list(texts[i]), "label": labels[truth[i]], "teacher": labels[answers[i]],
+             "probability": float(shares[i, answers[i]])} for i in first
         ],
     }  # fmt: skip
 
 
-def describe_disagreements(found: dict[str, Any]) -> Findings:
-    """What `of_labels` found, in words."""
+def describe_disagreements(found: Disagreement) -> Findings:
+    """Disagreements in words."""
     if not found["rows"]:
         return []
     share = found["rows"] / found["of"]

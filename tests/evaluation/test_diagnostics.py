@@ -6,7 +6,6 @@ from scipy.stats import binomtest
 
 from distill_core.cache import Cache
 from distill_core.data.dataset import Dataset, Split
-from distill_core.distillation.transfer_set import TransferSet
 from distill_core.evaluation import comparison, diagnostics, significance
 
 
@@ -115,18 +114,17 @@ def test_a_teacher_near_the_floor_and_a_control_at_the_teacher_are_told():
 
 def test_labels_that_the_teacher_contradicts_are_counted_and_named():
     rows = data(train=40)
-    given = TransferSet([*rows.train.texts, ("made",)], ["labelled"] * 40 + ["augmented"], [*range(40), 0], {})
-    truth = np.array([*rows.train.labels, 0])
+    given = rows.train.texts, (truth := np.array(rows.train.labels))
     logits = np.where(np.arange(2) == truth[:, None], 2.0, -2.0)
     logits[7] = [9.0, -9.0]  # labelled good, the teacher is sure of bad
     logits[8] = [-0.1, 0.1]  # labelled bad, the teacher leans to good
-    found = diagnostics.label_disagreements(rows, given, logits)
+    found = diagnostics.label_disagreements(*given, logits, rows.labels)
     assert (found["rows"], found["of"], found["confident"]) == (2, 40, 1)
     assert found["examples"][0]["text"] == ["a 7"] and found["examples"][0]["label"] == "good"
     [(level, said)] = diagnostics.describe_disagreements(found)
     assert level == "info" and "2 of 40 training labels (5.0 %)" in said and "“a 7” is labelled good" in said
     logits[:6, :] *= -1
-    [(level, said)] = diagnostics.describe_disagreements(diagnostics.label_disagreements(rows, given, logits))
+    [(level, said)] = diagnostics.describe_disagreements(diagnostics.label_disagreements(*given, logits, rows.labels))
     assert level == "warning" and "8 of 40" in said
     assert diagnostics.describe_disagreements({"rows": 0, "of": 40, "confident": 0, "examples": []}) == []
 

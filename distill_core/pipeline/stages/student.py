@@ -1,0 +1,52 @@
+"""Stage student: every variant learns the soft labels, the main one first."""
+
+from dataclasses import dataclass
+
+from distill_core.distillation.student_trainer import TrainedStudent, scale_progress
+from distill_core.distillation.variants import Variant
+from distill_core.errors import Stopped
+from distill_core.events import Note
+from distill_core.messages import message
+from distill_core.pipeline.context import Done, RunContext, Stage
+from distill_core.pipeline.stages.control import ControlOutput
+from distill_core.pipeline.stages.data import DataOutput
+from distill_core.pipeline.stages.label import LabelOutput
+from distill_core.pipeline.stages.teacher import TeacherOutput
+
+
+@dataclass(frozen=True)
+class StudentOutput:
+    """The trained students by variant. After a stop the main one may be half trained; variants that were cut off are
+    missing."""
+
+    students: dict[Variant, TrainedStudent]
+
+    @property
+    def finished(self) -> int:
+        """How many were trained to their end."""
+        return sum(student.complete for student in self.students.values())
+
+
+def run(
+    context: RunContext, data: DataOutput, teacher: TeacherOutput, control: ControlOutput, label: LabelOutput
+) -> Stage[StudentOutput]:
+    """Train the students. Raises Stopped where a stop left none, Diverged."""
+    students: dict[Variant, TrainedStudent] = {}
+    planned = control.variants
+    for turn, variant in enumerate(planned):
+        if students and context.stop():
+            break
+        training = control.trainer.student(variant, label.soft_labels, teacher.valid_logits)
+        trained = yield from scale_progress(training, turn, len(planned))
+        if not students and not trained.step:
+            raise Stopped(message("Stopped before there was a student to keep."))
+        if trained.complete or not students:  # of the main variant alone half a training is worth showing
+            students[variant] = trained
+        if trained.complete and trained.scores and len(planned) > 1:
+            reached = message(
+                "{turn} of {all}, {member}: {metric:metric} {reached:.3f} on the validation rows.", turn=turn + 1,
+                all=len(planned), member=variant.display_name, metric=data.metric,
+                reached=float(trained.scores[data.metric]),
+            )  # fmt: skip
+            yield Note(reached, about="student")
+    return Done(StudentOutput(students), all(student.cached for student in students.values()))

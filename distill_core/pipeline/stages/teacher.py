@@ -1,0 +1,45 @@
+"""Stage teacher: one that is fine-tuned already is loaded, or a base is fine-tuned; it then labels the validation rows."""
+
+import json
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from distill_core.cache import write_atomic
+from distill_core.evaluation import diagnostics, metrics
+from distill_core.events import Fact, Note
+from distill_core.pipeline.context import Done, RunContext, Stage, notes
+from distill_core.pipeline.stages.data import DataOutput
+from distill_core.teacher import catalog, fine_tuning, label_mapping, loading
+from distill_core.teacher.model import Teacher
+
+FACTS = ("name", "fingerprint", "parameters", "bytes", "max_tokens")
+
+
+@dataclass(frozen=True)
+class TeacherOutput:
+    """The teacher, its logits (validation rows, labels), and its value of the run's metric on those rows."""
+
+    teacher: Teacher
+    valid_logits: Tensor
+    score: float
+
+
+def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
+    """Load or fine-tune the teacher and warn where it has little to teach. Raises TeacherError, HubError, Stopped."""
+    config, dataset = context.config, data.dataset
+    if config.fine_tune:
+        teacher = yield from fine_tuning.fine_tune(config, dataset, context.folder / "teacher.ckpt", context.stop)
+    else:
+        teacher = loading.load_teacher(catalog.teacher_name(config), dataset.labels, dataset.pair, config)
+    for note in teacher.notes:
+        yield Note(note, about="teacher")
+    fact = {name: getattr(teacher, name) for name in FACTS}
+    write_atomic(context.folder / "teacher.json", json.dumps(fact).encode())
+    yield Fact("teacher", fact)
+    valid_logits = yield from context.label_texts(teacher, dataset.valid.texts, "teacher")
+    score = metrics.score_logits(valid_logits.numpy(), dataset.valid.labels)[data.metric]
+    yield Fact("validation", {"floor": data.baseline_score, "teacher": score})
+    doubts = label_mapping.check_agreement(valid_logits, dataset.valid.labels, dataset.labels)
+    yield from doubts or notes(diagnostics.check_teacher(score, data.baseline_score, data.metric), "teacher")
+    return Done(TeacherOutput(teacher, valid_logits, score))

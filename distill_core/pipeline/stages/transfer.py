@@ -1,0 +1,99 @@
+"""Stage transfer: the texts that the student will read, its vocabulary of them, and its starting vectors."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from distill_core import tokenization
+from distill_core.cache import digest
+from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
+from distill_core.events import Fact, Note
+from distill_core.messages import Message, message_data, restore_message
+from distill_core.pipeline.context import FORMAT, Done, RunContext, Stage
+from distill_core.pipeline.stages.data import DataOutput
+from distill_core.pipeline.stages.teacher import TeacherOutput
+from distill_core.registry import EMBEDDINGS
+from distill_core.student.nearest import nearest
+from distill_core.student.vocabulary import Vocabulary, build_vocabulary
+from distill_core.teacher.model import Teacher
+
+
+@dataclass(frozen=True)
+class TransferOutput:
+    """The transfer set, the student's vocabulary, and its starting vectors (vocabulary.size, width) float32."""
+
+    transfer_set: TransferSet
+    vocabulary: Vocabulary
+    vectors: Tensor
+
+
+def run(context: RunContext, data: DataOutput, teacher: TeacherOutput) -> Stage[TransferOutput]:
+    """Build the transfer set, the vocabulary and the starting vectors. Raises KnobError, DataError, Stopped."""
+    config, model = context.config, teacher.teacher
+    needed = config.vocabulary == "pieces" or data.dataset.language in tokenization.WITHOUT_SPACES
+    subwords = model.subword_tokenizer() if needed else None
+    transfer_set = yield from build_transfer_set(data.dataset, config, subwords, context.stop)
+    yield Fact("transfer", {"texts": len(transfer_set.texts), "counts": transfer_set.counts})
+    sentences = [side for row in transfer_set.texts for side in row]
+    limit = config.vocabulary_limit
+    vocabulary = build_vocabulary(config.vocabulary, sentences, subwords, model.mask_token, limit=limit)
+    if config.unseen == "nearest" and vocabulary.kind == "pieces":
+        vocabulary = vocabulary.aliased(_nearest(context, model, vocabulary))
+    vectors, sentences_of_source, cached = _starting_vectors(context, model, vocabulary)
+    for sentence in sentences_of_source:
+        yield Note(sentence, about="transfer")
+    yield Fact("vocabulary", {"size": vocabulary.size, "width": vectors.shape[1], "cached": cached})
+    return Done(TransferOutput(transfer_set, vocabulary, vectors))
+
+
+def _nearest(context: RunContext, teacher: Teacher, vocabulary: Vocabulary) -> list[tuple[int, int]]:
+    """What each piece of the teacher that has no row is read as: comparing all of them takes seconds."""
+    key = {"format": FORMAT, "teacher": teacher.fingerprint, "entries": digest(vocabulary.entries)}
+
+    def make(place: Path) -> None:
+        table = torch.tensor(nearest(vocabulary, teacher), dtype=torch.int32).reshape(-1, 2)
+        save_file({"nearest": table}, place / "nearest.safetensors")
+
+    def load(place: Path) -> list[tuple[int, int]]:
+        table = load_file(place / "nearest.safetensors")["nearest"].tolist()
+        return [(token, row) for token, row in table]
+
+    return context.cache.memo("nearest", key, make, load)[0]
+
+
+def _starting_vectors(
+    context: RunContext, teacher: Teacher, vocabulary: Vocabulary
+) -> tuple[Tensor, list[Message], bool]:
+    """The table, what its source had to say, and whether it was there already."""
+    config = context.config
+    key = {
+        "format": FORMAT, "vectors": config.vectors, "file": _file_key(config.vectors_file), "width": config.width,
+        "seed": config.seed, "teacher": teacher.fingerprint, "entries": digest(vocabulary.entries),
+    }  # fmt: skip
+
+    def make(place: Path) -> None:
+        generator = torch.Generator().manual_seed(config.seed)
+        report: list[Message] = []
+        source = EMBEDDINGS.get(config.vectors).make
+        table = source(vocabulary, teacher, config.width, config, generator, report.append)
+        save_file({"vectors": table.contiguous()}, place / "vectors.safetensors")
+        stored = json.dumps([(sentence, message_data(sentence)) for sentence in report])
+        (place / "said.json").write_text(stored, encoding="utf-8")
+
+    def load(place: Path) -> tuple[Tensor, list[Message]]:
+        stored = json.loads((place / "said.json").read_text(encoding="utf-8"))
+        return load_file(place / "vectors.safetensors")["vectors"], [restore_message(*one) for one in stored]
+
+    (table, report), cached = context.cache.memo("vectors", key, make, load)
+    return table, report, cached
+
+
+def _file_key(file: str | None) -> list[str | int] | None:
+    if file is None or not Path(file).is_file():
+        return None
+    stat = Path(file).stat()
+    return [str(Path(file).resolve()), stat.st_size, stat.st_mtime_ns]
