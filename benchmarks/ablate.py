@@ -101,14 +101,15 @@ def students(config: Config) -> list[dict[str, float]]:
     one training. The seeds share transfer set and labels."""
     import torch
 
-    from distill_core import pipeline, tasks
+    from distill_core import tasks
     from distill_core.distillation import soft_labels
+    from distill_core.pipeline.distill import distill
     from distill_core.student import persistence
     from distill_core.teacher import catalog, loading
 
     cache, seconds, texts = Cache(home() / "cache"), 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
-        for event in pipeline.distill(config, Path(folder), cache):
+        for event in distill(config, Path(folder), cache):
             if isinstance(event, StageEnded) and event.stage == "student":
                 seconds = event.seconds / config.seeds
             if isinstance(event, Fact) and event.name == "transfer":

@@ -17,10 +17,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from distill_core import Config, pipeline, tasks
+from distill_core import Config, tasks
 from distill_core.cache import Cache
 from distill_core.environment import peak_memory
 from distill_core.estimation import cost, profiling
+from distill_core.pipeline.distill import distill
 from distill_core.teacher import catalog, loading
 
 
@@ -42,7 +43,7 @@ def main() -> None:
         assert told is not None
         began, all_began = time.thread_time(), time.thread_time()
         print(f"{'stage':10} estimate  processor  clock")
-        for event in pipeline.distill(config, home / "run", Cache(home / "cache")):
+        for event in distill(config, home / "run", Cache(home / "cache")):
             if event.kind == "stage_ended":
                 spent, began = time.thread_time() - began, time.thread_time()
                 print(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from toy import TOY
 
-from distill_core import pipeline, tasks
+from distill_core import tasks
 from distill_core.augmentation.rules import ngram, pos
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
@@ -19,6 +19,7 @@ from distill_core.data.preparation import prepare_dataset
 from distill_core.distillation.losses import logit_mse
 from distill_core.evaluation import latency
 from distill_core.events import Compared
+from distill_core.pipeline.distill import distill
 from distill_core.pipeline.stages import compare
 from distill_core.student import batching, persistence
 from distill_core.student.encoders import bilstm
@@ -63,7 +64,7 @@ def ran(config, folder, label):
         patch.setattr(
             compare, "run", lambda context, inputs, run=compare.run: given.append(inputs) or run(context, inputs)
         )
-        said = list(pipeline.distill(config, folder, Cache(folder / "cache")))
+        said = list(distill(config, folder, Cache(folder / "cache")))
     return SimpleNamespace(inputs=given[0], seen=seen, summary=next(e.summary for e in said if isinstance(e, Compared)),
                            weights=persistence.load(folder / "student").model.state_dict())  # fmt: skip
 

@@ -48,7 +48,7 @@ def save_upload(file: Path | str) -> Path:
 
 
 def is_upload(file: Path | str | None) -> bool:
-    """Whether `file` is a copy that `save_upload` made: its address has the file's digest, so only who gave it has it."""
+    """Whether `file` is a copy that `save_upload` made: its address has the file's digest, so only its giver has it."""
     if not file:
         return False
     path, uploads = Path(file).resolve(), (session.store().home / "uploads").resolve()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.api import session
+from distill_core.config.knobs import path_names
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
 from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
@@ -214,7 +215,7 @@ def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
 def with_absolute_paths(config: Config) -> dict[str, str]:
     """The config's files and its teacher's folder, named from the root on: the worker, or who resumes the run some
     day, may stand in another folder."""
-    named = {knob: getattr(config, knob) for knob in ("train", "valid", "test", "unlabelled", "vectors_file")}
+    named = {knob: getattr(config, knob) for knob in path_names()}
     if not public_host() and config.teacher != "builtin":  # there no teacher's name is a path
         named["teacher"] = config.teacher
     said = {}
@@ -286,7 +287,7 @@ def export_run(run: str, file: Path | str) -> Path:
 
 
 def import_run(file: Path | str) -> Run:
-    """Takes a run in that `export_run` wrote: it reads as any other, marked as imported. Raises DataError, and nothing is
+    """Import a run that `export_run` wrote: it reads as any other, marked as imported. Raises DataError, and nothing is
     kept, where the file is anything else."""
     from distill_core.runs import archive
 

@@ -8,13 +8,14 @@ from distill_core.config.knobs import Knob, settings
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError
 
-FILES = ("train", "valid", "test")
-
 
 def add_settings(added: argparse.ArgumentParser) -> None:
     for kind in ("preset", "size"):
         told = " ".join(f"{one.name}: {one.help}" for one in settings(kind))
         added.add_argument(f"--{kind}", default=argparse.SUPPRESS, metavar="NAME", help=f"{told} Knobs overrule it.")
+
+
+OF_FILE = ("train", "valid", "test")  # options that mean the task "file"
 
 
 def add_knobs(added: argparse.ArgumentParser, chosen: Iterable[Knob]) -> None:
@@ -45,7 +46,7 @@ def config_from_options(given: argparse.Namespace) -> Config:
             raise KnobError(
                 f"--{name} belongs to the task {task!r}, not to {said['task']!r}. Leave out one of the two."
             )
-    if "task" not in said and (lost := next((name for name in (*FILES, "subset") if said.get(name)), None)):
+    if "task" not in said and (lost := next((name for name in (*OF_FILE, "subset") if said.get(name)), None)):
         raise KnobError(f"--{lost} needs {'--dataset' if lost == 'subset' else '--train'} beside it.")
     if said.get("task") == "hub" and not said.get("dataset"):
         raise KnobError("The task 'hub' needs a data set: --dataset owner/name, for example stanfordnlp/imdb.")
@@ -73,8 +74,8 @@ def _knob_help(knob: Knob) -> str:
 
 
 def _metavar(knob: Knob) -> str:
-    if knob.name in ("text", "text2", "label"):
+    if knob.column:
         return "COL"
-    if knob.name in (*FILES, "unlabelled", "vectors_file"):
+    if knob.path:
         return "F"
     return {int: "N", float: "X", dict: "RULE=RATE,…", list: "A,B,…"}.get(knob.type, "NAME")

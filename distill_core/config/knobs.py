@@ -1,6 +1,8 @@
 """Knobs as a control or a command-line option shows them, made from the fields of Config."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
@@ -13,7 +15,8 @@ from distill_core.config.schema import DEFAULTS, REGISTRIES, Config
 class Knob:
     """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict, list; limits are
     inclusive and None where there is none; `choices` is empty where anything of the type goes, for a list it is what
-    may stand in it; `optional` where None is a value.
+    may stand in it; `optional` where None is a value. `path`: it names a file; `column`: a column of one; `affects`:
+    what its value decides, of `schema.AFFECTS`.
     """
 
     name: str
@@ -26,11 +29,19 @@ class Knob:
     low: float | None
     high: float | None
     choices: tuple[str, ...]
+    path: bool = False
+    column: bool = False
+    affects: tuple[str, ...] = ()
 
 
-def knobs() -> list[Knob]:
+@cache
+def _all_knobs(config: type[Config]) -> tuple[Knob, ...]:
+    return tuple(_knob(name, field) for name, field in config.model_fields.items())
+
+
+def knobs(config: type[Config] = Config) -> list[Knob]:
     """All knobs, in the order in which they are declared."""
-    return [_knob(name, field) for name, field in Config.model_fields.items()]
+    return list(_all_knobs(config))
 
 
 def _knob(name: str, field: Any) -> Knob:
@@ -45,12 +56,41 @@ def _knob(name: str, field: Any) -> Knob:
         key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le", "gt", "lt") if hasattr(rule, key)
     }
     shelf = REGISTRIES.get(name)
+    extra = field.json_schema_extra
     return Knob(
-        name, field.json_schema_extra["group"], field.title, field.description, kind,
-        None if field.default is PydanticUndefined else field.default, optional,
-        limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt")),
-        args if literal else shelf.names if shelf else (),
-    )  # fmt: skip
+        name=name,
+        group=extra["group"],
+        label=field.title,
+        help=field.description,
+        type=kind,
+        default=None if field.default is PydanticUndefined else field.default,
+        optional=optional,
+        low=limits.get("ge", limits.get("gt")),
+        high=limits.get("le", limits.get("lt")),
+        choices=args if literal else shelf.names if shelf else (),
+        path=extra["path"],
+        column=extra["column"],
+        affects=tuple(extra["affects"]),
+    )
+
+
+def names_of(
+    *groups: str, affecting: Collection[str] = (), without: Collection[str] = (), config: type[Config] = Config
+) -> tuple[str, ...]:
+    """Names of the knobs of these groups (all, where none is named) that affect one of `affecting` (anything, where
+    that is empty), less those that affect one of `without`, in the order in which they are declared."""
+    return tuple(
+        knob.name
+        for knob in knobs(config)
+        if (not groups or knob.group in groups)
+        and (not affecting or set(knob.affects) & set(affecting))
+        and not set(knob.affects) & set(without)
+    )
+
+
+def path_names() -> tuple[str, ...]:
+    """Names of the knobs that name a file."""
+    return tuple(knob.name for knob in knobs() if knob.path)
 
 
 @dataclass(frozen=True)

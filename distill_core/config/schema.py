@@ -9,24 +9,48 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from distill_core.config.presets import expand_settings
+from distill_core.config.presets import STANDARD_RULES, expand_settings
 from distill_core.config.validation import problem_message
 from distill_core.errors import KnobError
 from distill_core.messages import message
 from distill_core.registry import EMBEDDINGS, LOSSES, RULES, STUDENTS, TASKS, Registry
 
 GROUPS = ("task", "teacher", "transfer", "student", "training")
+AFFECTS = (
+    "data",  # which texts and labels there are
+    "draw",  # which of them are taken and how they are scored, not what they are like
+    "teacher",  # the weights of a teacher that is fine-tuned here
+    "transfer",  # the augmented texts
+    "embeddings",  # the student's vocabulary and starting vectors
+    "network",  # the student's shape: what its folder must say for it to be built again
+    "training",  # how control and student are trained
+    "loss",  # what the student is trained on beside the control
+    "variants",  # how many students one run trains
+)
 
 
-def knob(default: Any, group: str, label: str, help: str, *, shelf: Registry | None = None, **limits: Any) -> Any:
-    """One knob. `limits` are pydantic's ge, le, gt and lt; a `shelf` gives the choices."""
-    extra = {"group": group} | ({"shelf": shelf.name} if shelf else {})
+def knob(
+    default: Any,
+    group: str,
+    label: str,
+    help: str,
+    affects: str = "",
+    *,
+    shelf: Registry | None = None,
+    path: bool = False,
+    column: bool = False,
+    **limits: Any,
+) -> Any:
+    """A knob of Config. `affects` names what its value decides, separated by blanks (see AFFECTS): cache keys, the
+    settings of an exported student and estimates are made from it. `path`: its value names a file; `column`: a column
+    of one. `limits` are pydantic's ge, le, gt and lt; a `shelf` gives the choices."""
+    affected = affects.split()
+    if unknown := set(affected) - set(AFFECTS):
+        raise ValueError(f"no knob can affect {unknown}")
+    extra: dict[str, Any] = {"group": group, "affects": affected, "path": path, "column": column}
+    if shelf:
+        extra["shelf"] = shelf.name
     return Field(default, title=label, description=help, json_schema_extra=extra, **limits)
-
-
-def standard_rules() -> dict[str, float]:
-    """Every augmentation rule on the shelf at the rate its own file names."""
-    return {name: RULES.constant(name, "RATE", 0.1) for name in RULES.names}
 
 
 class Config(BaseModel):
@@ -35,36 +59,57 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
 
     # task
-    task: str = knob("reviews", "task", "Task", "What the student shall learn.", shelf=TASKS)
-    dataset: str | None = knob(None, "task", "Hub data set", "Its id on the Hub, for the task 'hub': owner/name.")
-    subset: str | None = knob(None, "task", "Subset", "The configuration of the Hub data set, where it has several.")
-    train: str | None = knob(None, "task", "Training file", "CSV, TSV, JSONL or Parquet, for the task 'file'.")
-    valid: str | None = knob(None, "task", "Validation file", "Optional; without it rows are cut from training.")
-    test: str | None = knob(None, "task", "Test file", "Optional; without it rows are cut from training.")
-    unlabelled: str | None = knob(
-        None, "task", "Unlabelled texts", "Optional file of more texts for the teacher to label."
+    task: str = knob("reviews", "task", "Task", "What the student shall learn.", "data", shelf=TASKS)
+    dataset: str | None = knob(
+        None, "task", "Hub data set", "Its id on the Hub, for the task 'hub': owner/name.", "data"
     )
-    text: str | None = knob(None, "task", "Text column", "The column that holds the text; guessed when left out.")
-    text2: str | None = knob(None, "task", "Second text column", "The column with the second sentence of a pair.")
-    label: str | None = knob(None, "task", "Label column", "The column that holds the label; guessed when left out.")
+    subset: str | None = knob(
+        None, "task", "Subset", "The configuration of the Hub data set, where it has several.", "data"
+    )
+    train: str | None = knob(
+        None, "task", "Training file", "CSV, TSV, JSONL or Parquet, for the task 'file'.", "data", path=True
+    )
+    valid: str | None = knob(
+        None, "task", "Validation file", "Optional; without it rows are cut from training.", "data", path=True
+    )
+    test: str | None = knob(
+        None, "task", "Test file", "Optional; without it rows are cut from training.", "data", path=True
+    )
+    unlabelled: str | None = knob(
+        None, "task", "Unlabelled texts", "Optional file of more texts for the teacher to label.", "data", path=True
+    )
+    text: str | None = knob(
+        None, "task", "Text column", "The column that holds the text; guessed when left out.", "data", column=True
+    )
+    text2: str | None = knob(
+        None, "task", "Second text column", "The column with the second sentence of a pair.", "data", column=True
+    )
+    label: str | None = knob(
+        None, "task", "Label column", "The column that holds the label; guessed when left out.", "data", column=True
+    )
     language: str = knob(
-        "en", "task", "Language", "Two letters. Decides how words are split and tagged.", pattern="^[a-z]{2,3}$"
+        "en", "task", "Language", "Two letters. Decides how words are split and tagged.", "data", pattern="^[a-z]{2,3}$"
     )
     limit: int | None = knob(
-        None, "task", "Labelled rows", "How many labelled training rows to keep. Test rows are never cut.", ge=2
+        None,
+        "task",
+        "Labelled rows",
+        "How many labelled training rows to keep. Test rows are never cut.",
+        "data draw",
+        ge=2,
     )
     metric: Literal["auto", "accuracy", "macro_f1", "mcc", "f1"] = knob(
         "auto", "task", "Metric",
         "What picks the best weights and what gap and kept are told in. auto: the task's own; for your own rows "
         "macro_f1 where the commonest label has twice the rarest one's rows or more, else accuracy. f1 is the last "
-        "label's, for two labels.",
+        "label's, for two labels.", "draw",
     )  # fmt: skip
     leaks: Literal["remove", "keep"] = knob(
         "remove", "task", "Leaks",
         "Training texts that contain or stand in a held-out text, and pairs that share a sentence with one: taken out, "
-        "or kept. Equal texts are always taken out.",
+        "or kept. Equal texts are always taken out.", "data",
     )  # fmt: skip
-    seed: int = knob(0, "task", "Seed", "Every draw of the run follows from it.", ge=0, lt=2**31)
+    seed: int = knob(0, "task", "Seed", "Every draw of the run follows from it.", "data draw teacher", ge=0, lt=2**31)
 
     # teacher
     teacher: str | None = knob(
@@ -72,14 +117,20 @@ class Config(BaseModel):
     )
     fine_tune: bool = knob(False, "teacher", "Fine-tune", "Train the teacher on this task's labelled rows first.")
     teacher_epochs: int = knob(
-        3, "teacher", "Teacher epochs", "Passes over the labelled rows while fine-tuning.", ge=1, le=50
+        3, "teacher", "Teacher epochs", "Passes over the labelled rows while fine-tuning.", "teacher", ge=1, le=50
     )
     teacher_lr: float = knob(
-        3e-5, "teacher", "Teacher learning rate", "Peak of the schedule while fine-tuning.", gt=0, le=1e-2
+        3e-5, "teacher", "Teacher learning rate", "Peak of the schedule while fine-tuning.", "teacher", gt=0, le=1e-2
     )
-    teacher_batch: int = knob(32, "teacher", "Teacher batch", "Rows in one fine-tuning step.", ge=1, le=512)
+    teacher_batch: int = knob(32, "teacher", "Teacher batch", "Rows in one fine-tuning step.", "teacher", ge=1, le=512)
     max_tokens: int = knob(
-        128, "teacher", "Longest text", "In the teacher's tokens; longer texts are cut.", ge=8, le=512
+        128,
+        "teacher",
+        "Longest text",
+        "In the teacher's tokens; longer texts are cut.",
+        "teacher network",
+        ge=8,
+        le=512,
     )
     allow_pickle: bool = knob(
         False, "teacher", "Allow .bin weights", "Consent to weights that exist only as .bin, read with weights_only."
@@ -87,99 +138,138 @@ class Config(BaseModel):
 
     # transfer set
     rules: dict[str, float] = knob(
-        standard_rules(), "transfer", "Augmentation rules", "Each rule and its rate: mask=0.1,pos=0.1,ngram=0.25."
+        dict(STANDARD_RULES),
+        "transfer",
+        "Augmentation rules",
+        "Each rule and its rate: mask=0.1,pos=0.1,ngram=0.25.",
+        "transfer",
     )
     n_iter: int = knob(
-        2, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", ge=0, le=100
+        2, "transfer", "Passes", "How often each text is augmented (the paper: 20, pairs 10).", "transfer", ge=0, le=100
     )
     augmented: Literal["whole", "all"] = knob(
         "whole", "transfer", "Texts to augment",
         "All, or whole ones: those that stand in no other, as SST-2's sentences do; as many new texts in all.",
+        "transfer",
     )  # fmt: skip
     transfer_limit: int = knob(
-        250_000, "transfer", "Largest transfer set", "Augmentation ends at this many texts.", ge=1, le=2_000_000
+        250_000,
+        "transfer",
+        "Largest transfer set",
+        "Augmentation ends at this many texts.",
+        "transfer",
+        ge=1,
+        le=2_000_000,
     )
 
     # student
-    student: str = knob("bilstm_max", "student", "Student", "The network that learns.", shelf=STUDENTS)
+    student: str = knob("bilstm_max", "student", "Student", "The network that learns.", "network", shelf=STUDENTS)
     students: list[str] = knob(
         [], "student", "Other students",
         "More networks to compare with it in the same run, on the same texts, labels and vectors: textcnn,bag.",
+        "variants",
         shelf=STUDENTS,
     )  # fmt: skip
     vocabulary: Literal["pieces", "words"] = knob(
-        "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words."
+        "pieces", "student", "Vocabulary", "The teacher's word pieces, or whole words.", "embeddings"
     )
     vocabulary_limit: int = knob(
         12_000, "student", "Largest vocabulary",
-        "Only the pieces or words that the transfer set uses most have vectors of their own.", ge=4, le=1_000_000,
+        "Only the pieces or words that the transfer set uses most have vectors of their own.",
+        "embeddings", ge=4, le=1_000_000,
     )  # fmt: skip
     unseen: Literal["nearest", "unknown"] = knob(
         "nearest", "student", "Unseen pieces",
         "What a word piece without a vector of its own is read as: the teacher's nearest kept piece, or unknown.",
+        "embeddings",
     )  # fmt: skip
     vectors: str = knob(
         "teacher_table",
         "student",
         "Starting vectors",
         "What the embedding table holds before training.",
+        "embeddings",
         shelf=EMBEDDINGS,
     )
     vectors_file: str | None = knob(
-        None, "student", "Vectors file", "word2vec or GloVe as text, for the starting vectors 'file'."
+        None,
+        "student",
+        "Vectors file",
+        "word2vec or GloVe as text, for the starting vectors 'file'.",
+        "embeddings",
+        path=True,
     )
     channels: Literal["trained", "frozen", "both"] = knob(
-        "trained", "student", "Channels", "Whether the starting vectors learn; both is the paper's multichannel."
+        "trained",
+        "student",
+        "Channels",
+        "Whether the starting vectors learn; both is the paper's multichannel.",
+        "network",
     )
-    width: int = knob(64, "student", "Vector width", "Numbers in one starting vector.", ge=2, le=1024)
+    width: int = knob(64, "student", "Vector width", "Numbers in one starting vector.", "embeddings", ge=2, le=1024)
     hidden: int = knob(
         64,
         "student",
         "Hidden units",
         "Of the student's reader, in each direction (the paper: 150 or 300).",
+        "network",
         ge=2,
         le=2048,
     )
     fc: int = knob(
-        64, "student", "Fully connected units", "Of the layer before the logits (the paper: 200 or 400).", ge=2, le=4096
+        64,
+        "student",
+        "Fully connected units",
+        "Of the layer before the logits (the paper: 200 or 400).",
+        "network",
+        ge=2,
+        le=4096,
     )
-    dropout: float = knob(0.1, "student", "Dropout", "Share of units silenced in training.", ge=0, lt=1)
+    dropout: float = knob(0.1, "student", "Dropout", "Share of units silenced in training.", "network", ge=0, lt=1)
 
     # training
-    loss: str = knob("logit_mse", "training", "Loss", "What pulls the student towards the teacher.", shelf=LOSSES)
+    loss: str = knob(
+        "logit_mse", "training", "Loss", "What pulls the student towards the teacher.", "loss", shelf=LOSSES
+    )
     alpha: float = knob(
-        0.0, "training", "Alpha", "Share of the hard labels in a mixed loss (the paper: 0).", ge=0, le=1
+        0.0, "training", "Alpha", "Share of the hard labels in a mixed loss (the paper: 0).", "loss", ge=0, le=1
     )
     temperature: float = knob(
-        2.0, "training", "Temperature", "Softens the teacher's probabilities in soft_kl.", gt=0, le=100
+        2.0, "training", "Temperature", "Softens the teacher's probabilities in soft_kl.", "loss", gt=0, le=100
     )
     optimiser: Literal["adam", "adadelta"] = knob(
-        "adam", "training", "Optimiser", "adam, or the paper's adadelta (learning rate 1)."
+        "adam", "training", "Optimiser", "adam, or the paper's adadelta (learning rate 1).", "training"
     )
-    lr: float = knob(4e-3, "training", "Learning rate", "Peak of the schedule.", gt=0, le=10)
+    lr: float = knob(4e-3, "training", "Learning rate", "Peak of the schedule.", "training", gt=0, le=10)
     table_lr: float = knob(
         0.3, "training", "Table's share of it",
-        "At what share of the learning rate the starting vectors learn: slower, they forget less.", gt=0, le=10,
+        "At what share of the learning rate the starting vectors learn: slower, they forget less.",
+        "training", gt=0, le=10,
     )  # fmt: skip
-    batch: int = knob(64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", ge=1, le=4096)
+    batch: int = knob(
+        64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", "training", ge=1, le=4096
+    )
     epochs: int = knob(3, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
     evaluations: int = knob(
-        20, "training", "Evaluations", "How often the validation rows are scored in a run.", ge=1, le=1000
+        20, "training", "Evaluations", "How often the validation rows are scored in a run.", "training", ge=1, le=1000
     )
     control: bool = knob(
         True,
         "training",
         "Control run",
         "Also train the same student without a teacher; else nobody knows what distilling did.",
+        "variants",
     )
     seeds: int = knob(
         1, "training", "Seeds",
         "Train every student so often, with seed, seed+1, …: mean and interval. A seed decides first weights, order "
-        "of batches and dropout; data, transfer set and starting vectors are the same for all.", ge=1, le=50,
+        "of batches and dropout; data, transfer set and starting vectors are the same for all.",
+        "variants", ge=1, le=50,
     )  # fmt: skip
     learning_curve: list[float] = knob(
         [], "training", "Learning curve",
         "Shares of the transfer set on which the student is trained as well, with as many steps: 0.05,0.1,0.25,0.5.",
+        "variants",
     )  # fmt: skip
 
     @classmethod

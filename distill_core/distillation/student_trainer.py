@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from distill_core.cache import Cache, digest, write_atomic
+from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
@@ -162,18 +163,7 @@ class StudentTrainer:
     @cached_property
     def _key(self) -> dict[str, Any]:
         """All that decides a control's weights, but for its student and seed."""
-        knobs = (
-            "hidden",
-            "fc",
-            "dropout",
-            "channels",
-            "max_tokens",
-            "optimiser",
-            "lr",
-            "table_lr",
-            "batch",
-            "evaluations",
-        )
+        knobs = names_of(affecting=("network", "training"), config=type(self.config))
         return {
             "format": FORMAT, "data": self.rows.fingerprint(), "vectors": digest(self.vectors.numpy().tobytes().hex()),
             "words": digest([self.words.entries, self.words.token_ids, self.words.aliases]),

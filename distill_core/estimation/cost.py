@@ -12,33 +12,40 @@ import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from distill_core.cache import Cache
-from distill_core.config.knobs import knobs
+from distill_core.config.knobs import knobs, names_of
 from distill_core.config.schema import Config
 from distill_core.events import STAGES
+from distill_core.pipeline.cost_model import (
+    TRAINING_PACE,
+    DataCounts,
+    Measurements,
+    RunSize,
+    StageCost,
+    StoredConfig,
+)
 from distill_core.teacher.catalog import SUGGESTED, teacher_name
 
 FORMAT = 1  # raise when what a survey measures changes its meaning
-TRAINED = ("control", "student")
 MEASURED_RANGE = (0.75, 1.5)  # a survey's few steps against a whole run [benchmarks/RESULTS.md, "Estimates"]
 REPEATED_RANGE = (0.85, 1.2)  # a run against the like of it
 GUESSED_RANGE = (0.5, 2.5)  # a teacher that is not here, from the machine's speed and its known size
 PAST_RUNS = 5  # earlier runs that are asked
 CACHED_SECONDS = 0.3  # seconds to find a result that is there already
-COMPARE = 4.5  # seconds of a comparison that no size changes: three models are timed for twice 0.7 s each
 MEMORY_FACTOR = 1.25  # times what a survey held, in a whole run [benchmarks/RESULTS.md, "Estimates"]
 TEXT_BYTES = 700  # of one transfer text: the string, its ids, its place in the tables
 PER_TOKEN = 5.0  # characters, special tokens aside
 
 MEASUREMENT_FILE = "found.json"
 
-_GROUP = {knob.name: knob.group for knob in knobs()}
-_FILES = ("train", "valid", "test", "unlabelled")
-_DRAW = ("limit", "seed", "metric")  # which rows and how they are scored, not what rows are like
-_PULL = ("loss", "alpha", "temperature")
+FILES = tuple(knob.name for knob in knobs() if knob.path and knob.group == "task")
+COSTS: dict[str, StageCost] = {
+    stage: import_module(f"distill_core.pipeline.stages.{stage}_cost").COST for stage in STAGES
+}
 
 
 @dataclass(frozen=True)
@@ -55,21 +62,6 @@ class PastRun:
     memory: int | None = None
     teacher: Mapping[str, Any] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=lambda: {"train": 0, "unlabelled": 0})
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """What surveys found, each None where none did. `counts` of the data, `teacher` of the teacher, `student` of the
-    student on these data."""
-
-    counts: dict[str, Any] | None = None
-    teacher: dict[str, Any] | None = None
-    student: dict[str, Any] | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to survey."""
-        return None not in (self.counts, self.teacher, self.student)
 
 
 @dataclass(frozen=True)
@@ -98,38 +90,38 @@ class Estimate:
         return sum(self.stages.values())
 
 
-def estimate(config: Config, paces: Measurements, earlier: Sequence[PastRun] = ()) -> Estimate | None:
-    """What a run of `config` will cost; None while too little is known. `earlier` runs come newest first."""
+def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = ()) -> Estimate | None:
+    """Cost of a run of `config`; None while too little is known. `earlier` runs come newest first."""
     asked = config.model_dump()
-    same = [run for run in earlier if _same_knobs(run, asked, "task", "transfer", "teacher")]
-    counts = paces.counts
-    if counts is None and not same:
+    same = [run for run in earlier if _same_knobs(run, asked, names_of("task", "transfer", "teacher"))]
+    counts = known.counts
+    if counts is not None:
+        labelled, unlabelled = counts["train"], counts["unlabelled"]
+    elif same:
+        labelled, unlabelled = same[0].rows["train"], same[0].rows["unlabelled"]
+    else:
         return None
-    rows = counts or same[0].rows
-    texts = same[0].texts if same else _texts(config, counts or {})
-    steps = config.epochs * math.ceil(texts / config.batch)
-    likes = {stage: _similar_runs(stage, asked, earlier) for stage in STAGES}
-    told = _EstimateBuilder()
-    for stage in STAGES:
-        units = _units(stage, texts, steps, asked)
-        if stage == "control" and not config.control:
-            told.stages[stage] = 0.0
+    texts = same[0].texts if same or counts is None else _texts(config, counts)
+    size = RunSize(texts, config.epochs * math.ceil(texts / config.batch))
+    similar = {stage: _similar_runs(stage, asked, earlier) for stage in STAGES}
+    builder = _EstimateBuilder()
+    for stage, cost in COSTS.items():
+        if cost.skipped(config):
+            builder.stages[stage] = 0.0
         elif _is_cached(stage, config, earlier):
-            told.stages[stage], told.cached = CACHED_SECONDS, (*told.cached, stage)
-        elif paces_of := [seconds / of for seconds, of in likes[stage]]:
-            middle = max if stage == "teacher" else statistics.median  # one that was fine-tuned before took no time
-            told.add(stage, middle(paces_of) * units, REPEATED_RANGE, "runs", paces_of)
-        elif counts is None or (seconds := _measured_seconds(stage, config, paces, texts, steps)) is None:
+            builder.stages[stage], builder.cached = CACHED_SECONDS, (*builder.cached, stage)
+        elif paces := [seconds / units for seconds, units in similar[stage]]:
+            builder.add(stage, cost.middle(paces) * cost.units(size, asked), REPEATED_RANGE, "runs", paces)
+        elif counts is None or (seconds := cost.seconds(config, counts, known, size)) is None:
             return None
         else:
-            far = paces.teacher is None or paces.teacher.get("far")
-            doubtful = far and stage in ("teacher", "label", "compare")
-            told.add(stage, seconds, GUESSED_RANGE if doubtful else MEASURED_RANGE, "size" if doubtful else "survey")
-    rests_on = next((source for source in ("size", "survey") if source in told.sources), "runs")
+            guessed = cost.by_teacher and (known.teacher is None or known.teacher.get("far"))
+            builder.add(stage, seconds, GUESSED_RANGE if guessed else MEASURED_RANGE, "size" if guessed else "survey")
+    rests_on = next((source for source in ("size", "survey") if source in builder.sources), "runs")
     return Estimate(
-        told.stages, told.low, told.high, _memory(config, paces, same, texts), rows["train"], rows["unlabelled"],
-        texts, steps, rests_on,
-        len(likes["student"]), told.cached,
+        stages=builder.stages, low=builder.low, high=builder.high, memory=_memory(config, known, same, texts),
+        labelled=labelled, unlabelled=unlabelled, texts=texts, steps=size.steps, rests_on=rests_on,
+        runs=len(similar["student"]), cached=builder.cached,
     )  # fmt: skip
 
 
@@ -153,77 +145,37 @@ class _EstimateBuilder:
             self.sources.add(source)
 
 
-# ---- the like of it among earlier runs
+# ---- similar runs among the earlier ones
 
 
-def _knobs(*groups: str, without: Sequence[str] = ()) -> tuple[str, ...]:
-    return tuple(name for name, group in _GROUP.items() if group in groups and name not in without)
+def _same_knobs(run: PastRun, asked: StoredConfig, names: Sequence[str]) -> bool:
+    return all(run.config.get(name) == asked[name] for name in names)
 
 
-_NETWORK = ("student", "students", "hidden", "fc", "dropout")
-_KIND = _knobs("task", without=_DRAW)
-_BY_STAGE: dict[str, tuple[str, ...]] = {  # the knobs that decide a stage's pace
-    "data": _knobs("task", without=("seed", "metric")),
-    "teacher": _knobs("task", "teacher", without=("seed", "metric")),
-    "transfer": (
-        *_KIND,
-        "teacher",
-        "rules",
-        *_knobs("student", without=_NETWORK),
-    ),
-    "label": (*_KIND, *_knobs("teacher")),
-    "control": (*_KIND, *_knobs("student"), "batch", "optimiser"),
-    "student": (*_KIND, *_knobs("student"), "batch", "optimiser"),
-    "compare": _knobs("task", "teacher", without=("seed", "metric")),
-}
-_DECIDED_BY = {  # the knobs that decide what a stage leaves behind
-    "teacher": _knobs("task", "teacher"),
-    "label": _knobs("task", "teacher", "transfer", without=("metric",)),
-    "control": _knobs("task", "teacher", "transfer", "student", "training", without=(*_PULL, "learning_curve")),
-}
-
-
-def _same_knobs(run: PastRun, asked: Mapping[str, Any], *groups: str) -> bool:
-    return all(run.config.get(name) == asked[name] for name in _knobs(*groups))
-
-
-def _similar_runs(stage: str, asked: Mapping[str, Any], earlier: Sequence[PastRun]) -> list[tuple[float, int]]:
+def _similar_runs(stage: str, asked: StoredConfig, earlier: Sequence[PastRun]) -> list[tuple[float, int]]:
     """(seconds, units) of this stage in the newest runs that went at the pace this one will."""
-    found = []
+    cost, similar = COSTS[stage], []
     for run in earlier:
         seconds, cached = run.stages.get(stage, (0.0, True))
-        units = _units(stage, run.texts, run.steps, run.config)
-        if not cached and units and all(run.config.get(name) == asked[name] for name in _BY_STAGE[stage]):
-            found.append((seconds, units))
-    return found[:PAST_RUNS]
-
-
-def _units(stage: str, texts: int, steps: int, asked: Mapping[str, Any]) -> int:
-    """What a stage's time goes by: texts, or the optimiser steps of all that it trains."""
-    if stage in TRAINED:
-        return steps * count_trainings(stage, asked)
-    return texts if stage in ("transfer", "label") else 1
-
-
-def count_trainings(stage: str, asked: Mapping[str, Any]) -> int:
-    """How many students the stage "control" or "student" trains, as `variants.plan_variants` has them. `asked` is a config as it
-    was stored, which may be older than these knobs."""
-    whole = len({asked["student"], *(asked.get("students") or ())}) * (asked.get("seeds") or 1)
-    return whole + (len(asked.get("learning_curve") or ()) if stage == "student" else 0)
+        units = cost.units(RunSize(run.texts, run.steps), run.config)
+        if not cached and units and _same_knobs(run, asked, cost.pace):
+            similar.append((seconds, units))
+    return similar[:PAST_RUNS]
 
 
 def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
     """Whether an earlier run left this stage's result behind."""
-    asked, decide = config.model_dump(), _DECIDED_BY.get(stage)
-    if decide is None or (stage == "teacher" and not config.fine_tune):
+    result = COSTS[stage].result
+    if not result or (stage == "teacher" and not config.fine_tune):
         return False
-    return any(all(run.config.get(name) == asked[name] for name in decide) for run in earlier)
+    asked = config.model_dump()
+    return any(_same_knobs(run, asked, result) for run in earlier)
 
 
 # ---- from a survey
 
 
-def _texts(config: Config, counts: Mapping[str, Any]) -> int:
+def _texts(config: Config, counts: DataCounts) -> int:
     """The transfer set: labelled and unlabelled texts, and what the passes make of the labelled."""
     own = counts["train"]
     given = max(own, min(own + counts["unlabelled"], config.transfer_limit))
@@ -243,47 +195,16 @@ def augmentation_yield(per_pass: Sequence[float], passes: int) -> float:
     return last + gain * fewer * (1 - fewer ** (passes - len(per_pass) + 1)) / (1 - fewer)
 
 
-def _measured_seconds(stage: str, config: Config, paces: Measurements, texts: int, steps: int) -> float | None:
-    counts, teacher, student = paces.counts or {}, paces.teacher, paces.student
-    size = counts["size"]
-    if stage == "data":
-        return counts["seconds"]
-    if stage == "transfer":
-        return 0.3 + config.n_iter * counts["train"] * counts["make"] + texts * counts["read"]
-    if stage in ("control", "student"):
-        if student is None:
-            return None
-        scored = config.evaluations * counts["valid"] * student["row"]
-        return (steps * student["step"] + scored) * count_trainings(stage, config.model_dump())
-    if teacher is None:
-        return None
-    if stage == "teacher":
-        tuning = 0.0
-        if config.fine_tune:
-            if "step" not in teacher:
-                return None
-            of = config.teacher_epochs * math.ceil(counts["train"] / config.teacher_batch)
-            tuning = of * teacher["step"] + config.teacher_epochs * counts["valid"] * size["labelled"] * teacher["size"]
-        return teacher["load"] + tuning + counts["valid"] * size["labelled"] * teacher["size"]
-    if stage == "label":
-        own = min(counts["train"], texts)
-        loose = min(counts["unlabelled"], texts - own)
-        made = texts - own - loose
-        total = own * size["labelled"] + loose * size["unlabelled"] + made * size["augmented"]
-        return total * teacher["size"]
-    return COMPARE + counts["test"] * size["labelled"] * teacher["size"]
-
-
-def _memory(config: Config, paces: Measurements, same: Sequence[PastRun], texts: int) -> int | None:
+def _memory(config: Config, known: Measurements, same: Sequence[PastRun], texts: int) -> int | None:
     """Peak bytes of the run's process: what an equal run had, else what the survey's had and the texts."""
-    student = [name for name in _knobs("student") if name != "dropout"]
+    student = [name for name in names_of("student") if name != "dropout"]
     asked = config.model_dump()
     seen = [run.memory for run in same if run.memory and all(run.config.get(name) == asked[name] for name in student)]
     if seen:
         return seen[0]
-    if paces.student is None:
+    if known.student is None:
         return None
-    return int(MEMORY_FACTOR * (paces.student["memory"] + texts * TEXT_BYTES))
+    return int(MEMORY_FACTOR * (known.student["memory"] + texts * TEXT_BYTES))
 
 
 # ---- where a survey's findings stand
@@ -305,7 +226,7 @@ def read_measurement(cache: Cache, kind: str, key: dict[str, Any]) -> dict[str, 
 def data_key(config: Config) -> dict[str, Any]:
     """What decides how many texts there are and of what size."""
     asked = config.model_dump()
-    return _key({name: asked[name] for name in _knobs("task", without=("metric",))}, rules=asked["rules"])
+    return _key({name: asked[name] for name in names_of("task") if name != "metric"}, rules=asked["rules"])
 
 
 def teacher_key(config: Config) -> dict[str, Any]:
@@ -320,7 +241,7 @@ def teacher_key(config: Config) -> dict[str, Any]:
 def student_key(config: Config) -> dict[str, Any]:
     """What decides the student's pace and, with the teacher beside it, the memory."""
     asked = config.model_dump()
-    shape = {name: asked[name] for name in (*_KIND, *_knobs("student"), "batch", "optimiser", "max_tokens")}
+    shape = {name: asked[name] for name in (*TRAINING_PACE, "max_tokens")}
     return _key(shape, teacher=teacher_name(config), tuning=config.fine_tune)
 
 
@@ -329,7 +250,7 @@ KEYS = {"pace-data": data_key, "pace-teacher": teacher_key, "pace-student": stud
 
 def _key(asked: dict[str, Any], **more: Any) -> dict[str, Any]:
     files = []
-    for name in _FILES:
+    for name in FILES:
         file = Path(asked.get(name) or "")
         files.append([file.stat().st_mtime_ns, file.stat().st_size] if asked.get(name) and file.is_file() else None)
     return {"format": FORMAT, "machine": platform.node(), **asked, **more} | ({"files": files} if any(files) else {})

@@ -126,7 +126,7 @@ def _count_texts(
 
 
 def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: float, config: Config) -> dict[str, Any]:
-    """Seconds for one character of a text (`soft_labels.text_size`) and, where it is to be fine-tuned, for one step of it."""
+    """Seconds for one character of a text (`soft_labels.text_size`) and, where it is fine-tuned, for one step."""
     few = list(texts[:LABELLED])
     teacher.choose_dtype(few)
     teacher.logits(few[:8])

@@ -168,7 +168,7 @@ class SplitSizes(_Model):
 
 
 class Summary(_Model):
-    """The comparison as `evaluation.comparison.compare`, `evaluation.aggregation.aggregate` and the pipeline made it."""
+    """The comparison as `comparison.compare`, `aggregation.aggregate` and the stage compare made it."""
 
     metric: Metric = "accuracy"
     scores: Annotated[dict[str, Score], AfterValidator(_known_rows)]

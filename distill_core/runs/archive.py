@@ -8,8 +8,8 @@
     student/…                       the distilled student, where there is one
 
 What belongs to the sender's machine stays there: paths, tracebacks, checkpoints, the log. What comes in is foreign:
-only names of that list are read, never more bytes than the limits, and `archive_validation` checks each value before the store
-sees it.
+only names of that list are read, never more bytes than the limits, and `archive_validation` checks each value before
+the store sees it.
 """
 
 import hashlib
@@ -26,6 +26,7 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from distill_core.config.knobs import path_names
 from distill_core.environment import public_host
 from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError
 from distill_core.events import ENDED, Ended, Event, Note
@@ -36,7 +37,7 @@ from distill_core.runs.store import Store, new_run_id
 
 FORMAT = 1
 IMPORTED = "imported"
-FILES = ("train", "valid", "test", "unlabelled", "vectors_file")
+FILES = path_names()
 MB = 1 << 20
 LIMITS = {
     "manifest.json": MB, "run.json": MB, "config.json": MB, "summary.json": 16 * MB, "events.jsonl": 32 * MB,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from distill_core.config.knobs import names_of, path_names
 from distill_core.config.schema import Config
 from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
@@ -21,7 +22,7 @@ from distill_core.messages import Message, message, restore_message, unreadable_
 
 DEPTH, LINE = 16, 1 << 20
 EVENTS, POINTS = 20_000, 2_000_000
-FILES = ("train", "valid", "test", "unlabelled", "vectors_file")
+FILES = path_names()
 TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
@@ -224,9 +225,8 @@ def _student(folder: Path, where: str) -> None:
     value = _file(settings, where)
     found = _validate(StudentSettings, value, _member_of("student.json", where))
     try:
-        Config.of(
-            **{knob: value[knob] for knob in ("hidden", "fc", "dropout", "channels", "max_tokens") if knob in value}
-        )
+        network = set(names_of(affecting=("network",))) - {"student"}  # of a kind that this version may not have
+        Config.of(**{knob: value[knob] for knob in network if knob in value})
     except UserError as error:
         raise DataError(message("{where} can't be used ({why}). Give a file that “Export run” wrote.",
                                where=_member_of("student.json", where), why=error.args[0])) from None  # fmt: skip

@@ -15,7 +15,7 @@ from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Fact, Point
 from distill_core.messages import message, message_data, restore_message
 
-PIPELINE = "distill_core.pipeline:distill"
+PIPELINE = "distill_core.pipeline.distill:distill"
 LOG_FILE = "log.txt"
 CURVE_FILE = "curve.jsonl"
 PROCESS_PREFIX = "stillroom-"  # of our processes

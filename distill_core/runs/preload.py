@@ -8,7 +8,7 @@ import sys
 
 # The pipeline, and what its stages import when they come to it: seconds each, and the same in every run.
 MODULES = (
-    "distill_core.pipeline",
+    "distill_core.pipeline.distill",
     "distill_core.config.presets",
     "distill_core.tasks.reviews",
     "scipy.stats",

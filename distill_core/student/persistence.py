@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save as serialised
 
 from distill_core.cache import write_atomic
+from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.messages import message
@@ -21,7 +22,7 @@ WEIGHTS = "model.safetensors"
 
 def settings(config: Config, labels: Sequence[str], pair: bool, vectors: torch.Tensor) -> dict[str, Any]:
     """What `Predictor.load` needs to know to build the network again."""
-    chosen = {name: getattr(config, name) for name in ("student", "hidden", "fc", "dropout", "channels", "max_tokens")}
+    chosen = {name: getattr(config, name) for name in names_of(affecting=("network",))}
     return {"labels": list(labels), "pair": pair, "entries": len(vectors), "width": vectors.shape[1], **chosen}
 
 

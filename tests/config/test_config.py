@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from distill_core.config.knobs import Knob, knobs
-from distill_core.config.schema import DEFAULTS, GROUPS, Config, standard_rules
+from distill_core.config.knobs import Knob, knobs, names_of, path_names
+from distill_core.config.presets import STANDARD_RULES
+from distill_core.config.schema import AFFECTS, DEFAULTS, GROUPS, Config
 from distill_core.errors import KnobError, UnknownPart
 from distill_core.registry import RULES
 
@@ -50,8 +51,8 @@ def test_an_unknown_knob_gets_the_nearest_name() -> None:
 
 
 def test_rules_come_from_text_and_from_their_files() -> None:
-    assert standard_rules() == {name: RULES.constant(name, "RATE") for name in RULES.names} == Config().rules
-    assert {name: standard_rules()[name] for name in ("mask", "ngram", "pos")} == {
+    assert STANDARD_RULES == {name: RULES.constant(name, "RATE") for name in RULES.names} == Config().rules
+    assert {name: STANDARD_RULES[name] for name in ("mask", "ngram", "pos")} == {
         "mask": 0.1,
         "ngram": 0.25,
         "pos": 0.1,
@@ -95,3 +96,19 @@ def test_several_faults_are_all_told() -> None:
     with pytest.raises(KnobError) as error:
         Config.of(epochs=0, batch="x")
     assert "epochs can't be 0" in str(error.value) and "batch can't be 'x'" in str(error.value)
+
+
+def test_a_rule_that_is_dropped_into_the_folder_changes_nobodys_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cache key holds the rules: a new file may not make them all anew, nor its rate break a default run."""
+    before = Config().model_dump()
+    monkeypatch.setattr(RULES, "names", (*RULES.names, "shout"))
+    assert Config().model_dump() == before and "shout" in RULES.names
+
+
+def test_every_knob_that_decides_something_says_what() -> None:
+    for one in knobs():
+        assert set(one.affects) <= set(AFFECTS)
+        assert one.affects or one.name in ("teacher", "fine_tune", "allow_pickle", "epochs"), one.name
+        assert not (one.path or one.column) or one.type is str and one.optional
+    assert names_of(affecting=("network",)) == ("max_tokens", "student", "channels", "hidden", "fc", "dropout")
+    assert path_names() == ("train", "valid", "test", "unlabelled", "vectors_file")

@@ -11,18 +11,19 @@ from running import run
 from scipy.stats import t
 from toy import TOY
 
-from distill_core import pipeline
 from distill_core.cache import Cache
 from distill_core.cli import tables
-from distill_core.config.schema import Config
+from distill_core.config.schema import Config, knob
 from distill_core.distillation.student_trainer import StudentTrainer
 from distill_core.distillation.variants import Variant, plan_variants
 from distill_core.errors import Stopped
-from distill_core.estimation.cost import count_trainings
 from distill_core.evaluation import latency
 from distill_core.evaluation.aggregation import aggregate, mean_interval, pareto_front
 from distill_core.events import Compared, Fact, Note, Point, Progress
 from distill_core.messages import percent
+from distill_core.pipeline.cost_model import count_networks
+from distill_core.pipeline.distill import distill
+from distill_core.pipeline.stages.student_cost import count_trainings
 from distill_core.student import persistence
 from distill_core.training import loop
 
@@ -184,7 +185,7 @@ def test_a_run_killed_in_its_third_members_resumes_bit_for_bit(config, whole, tm
     folder, _, events = whole
     held = []
     for stage, of in (("control", 4), ("student", 5)):
-        held.append(pipeline.distill(config, tmp_path / "cut", Cache(tmp_path / "cache")))
+        held.append(distill(config, tmp_path / "cut", Cache(tmp_path / "cache")))
         for event in held[-1]:
             if isinstance(event, Progress) and event.stage == stage and event.done > event.total * 2.5 / of:
                 break  # what a kill -9 leaves is what the disk holds now: no close(), no finally
@@ -201,7 +202,7 @@ def test_a_stop_keeps_the_finished_members_and_resume_makes_the_others(config, w
     folder, cache, events = whole
     asked, said = [], []
     with pytest.raises(Stopped, match="2 of 5 students are finished and compared"):
-        for event in pipeline.distill(config, tmp_path / "cut", Cache(cache), lambda: bool(asked)):
+        for event in distill(config, tmp_path / "cut", Cache(cache), lambda: bool(asked)):
             said.append(event)
             if isinstance(event, Progress) and event.stage == "student" and event.done > event.total / 2:
                 asked.append(event)
@@ -217,9 +218,9 @@ def test_the_cost_counts_what_the_plan_trains():
     config = Config.of(student="bilstm", seeds=3, students="bag,textcnn", learning_curve="0.1,0.5")
     members = plan_variants(config)
     asked = json.loads(json.dumps(config.model_dump()))
-    assert count_trainings("student", asked) == len(members) == 11
-    assert count_trainings("control", asked) == sum(member.share == 1 for member in members)
-    assert count_trainings("student", {"student": "bilstm"}) == 1, "a run older than these knobs"
+    assert count_trainings(asked) == len(members) == 11
+    assert count_networks(asked) == sum(member.share == 1 for member in members)
+    assert count_trainings({"student": "bilstm"}) == 1, "a run older than these knobs"
 
 
 def test_the_command_line_tells_members_means_and_the_curve(whole, capsys):
@@ -231,3 +232,22 @@ def test_the_command_line_tells_members_means_and_the_curve(whole, capsys):
     mean = summary["seeds"]["rows"]["student"]["mean"]
     assert f"student {percent(mean)}" in said
     assert f"{summary['rows']['transfer']:,} texts {percent(summary['scores']['student']['accuracy'])}" in said
+
+
+def test_a_knob_of_training_or_network_that_is_added_changes_the_controls_key_and_one_of_the_loss_does_not() -> None:
+    """A knob that a cache key forgets would serve a control of other settings without a word."""
+
+    class Wider(Config):
+        momentum: float = knob(0.9, "training", "Momentum", "A knob of tomorrow.", "training")
+        heads: int = knob(2, "student", "Heads", "Another one.", "network")
+        sharpness: float = knob(1.0, "training", "Sharpness", "One of the loss.", "loss")
+
+    def key(**values: object) -> dict[str, object]:
+        trainer = object.__new__(StudentTrainer)
+        trainer.config, trainer.rows = Wider(**values), SimpleNamespace(fingerprint=lambda: "rows")
+        trainer.words = SimpleNamespace(entries=[], token_ids=[], aliases=[])
+        trainer.vectors, trainer.device, trainer.metric, trainer.steps = torch.zeros(1), "cpu", "accuracy", 10
+        return trainer._key
+
+    assert key() != key(momentum=0.5) and key() != key(heads=4) and key() == key(sharpness=2.0)
+    assert key() != key(hidden=8) and key() != key(lr=0.1) and key() == key(alpha=0.5) == key(transfer_limit=9)

@@ -86,14 +86,14 @@ def test_a_teacher_that_is_not_here_leaves_more_doubt() -> None:
 
 
 def test_a_survey_counts_what_the_run_then_makes(toy_config: Config, tiny_teacher: Path, tmp_path: Path) -> None:
-    from distill_core import pipeline
     from distill_core.estimation import profiling
+    from distill_core.pipeline.distill import distill
 
     config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "n_iter": 2})
     cache = Cache(tmp_path / "cache")
     list(profiling.profile(config, tmp_path, cache))
     told = estimate(config, cost.known_measurements(config, cache))
-    run = list(pipeline.distill(config, tmp_path / "run", cache))
+    run = list(distill(config, tmp_path / "run", cache))
     made = next(event.value["texts"] for event in run if event.kind == "fact" and event.name == "transfer")
     summary = next(event.summary for event in run if event.kind == "compared")
     assert told.labelled == summary["rows"]["train"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from running import run
 
-from distill_core import pipeline, tasks
+from distill_core import tasks
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.data import dataset
@@ -17,6 +17,7 @@ from distill_core.distillation.transfer_set import TransferSet
 from distill_core.errors import Stopped
 from distill_core.evaluation import latency
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
+from distill_core.pipeline.distill import distill
 from distill_core.student import persistence
 from distill_core.teacher.model import Teacher
 from distill_core.training import loop
@@ -165,7 +166,7 @@ def test_a_killed_run_resumes_bit_for_bit(config, tmp_path, stage, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0.0)
     whole = run(config, tmp_path / "whole", Cache(tmp_path / "cache1"))
     cache = Cache(tmp_path / "cache2")
-    generator = pipeline.distill(config, tmp_path / "cut", cache)
+    generator = distill(config, tmp_path / "cut", cache)
     for event in generator:
         if isinstance(event, Progress) and event.stage == stage and event.done > event.total // 2:
             # what a kill -9 leaves is what the disk holds now: no close(), no finally
@@ -186,7 +187,7 @@ def test_a_stop_keeps_and_compares_the_best_student_and_resumes(config, tmp_path
     watch, stop = stop_in("student", after=30)
     events = []
     with pytest.raises(Stopped, match="best student so far is kept"):
-        for event in watch(pipeline.distill(config, tmp_path / "cut", cache, stop)):
+        for event in watch(distill(config, tmp_path / "cut", cache, stop)):
             events.append(event)
     [compared] = of(events, Compared)
     assert compared.summary["best_step"] <= 31
@@ -199,7 +200,7 @@ def test_a_stop_keeps_and_compares_the_best_student_and_resumes(config, tmp_path
 def test_a_stop_before_the_student_keeps_nothing(config, tmp_path, cache):
     watch, stop = stop_in("control", after=3)
     with pytest.raises(Stopped, match="before there was a student"):
-        list(watch(pipeline.distill(config, tmp_path / "run", cache, stop)))
+        list(watch(distill(config, tmp_path / "run", cache, stop)))
     assert not (tmp_path / "run" / "student").exists()
 
 
@@ -225,7 +226,7 @@ def test_test_labels_are_read_in_the_comparison_alone(config, tmp_path, cache, m
         return rows
 
     monkeypatch.setattr(tasks, "load_dataset", watched)
-    for event in pipeline.distill(config, tmp_path / "run", cache):
+    for event in distill(config, tmp_path / "run", cache):
         if isinstance(event, StageStarted):
             now["stage"] = event.stage
     assert set(reads) == {"compare"}

@@ -7,11 +7,12 @@ On a public host a run's id is the key to it: whoever has the link sees the run,
 from collections.abc import Sequence
 from pathlib import Path
 
+import distill_core as core
 from distill_core import Config, UserError
 from distill_core import public_host as public
 from ui.i18n.translate import translate
 
-FILES = ("train", "valid", "test", "unlabelled")
+FILES = tuple(knob.name for knob in core.knobs() if knob.path and knob.group == "task")  # what may be uploaded
 MAX_UPLOAD, MAX_PUBLIC_UPLOAD = (
     200_000_000,
     20_000_000,
@@ -28,7 +29,11 @@ def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
     """`config` itself. On a public host UserError where it names a path of the machine, the `uploaded` knobs aside."""
     if not public():
         return config
-    named = [knob for knob in (*FILES, "vectors_file") if knob not in uploaded and getattr(config, knob)]
+    named = [
+        knob
+        for knob in (one.name for one in core.knobs() if one.path)
+        if knob not in uploaded and getattr(config, knob)
+    ]
     if config.teacher and config.teacher != "builtin" and Path(config.teacher).expanduser().exists():
         named.append("teacher")
     if named:

@@ -1,9 +1,10 @@
 """The words of the page, by key: one table a language in `ui/i18n/locales/`, a file each, found by being there.
 
-`translate("key", n=3)` fills the braces, in the language that is spoken where it is called. Words that belong to a knob or
-to a part on a shelf are declared in English beside it; a language may overrule them (`knob.<name>.label`,
-`knob.<name>.help`, `part.<shelf>.<name>`). `translate_message` does the same with the engine's own sentences, whose German stands in
-`ui/i18n/engine_messages/de.py`. Every number that is shown passes `format_number`. Knows nothing of components.
+`translate("key", n=3)` fills the braces, in the language that is spoken where it is called. Words that belong to a
+knob or to a part on a shelf are declared in English beside it; a language may overrule them (`knob.<name>.label`,
+`knob.<name>.help`, `part.<shelf>.<name>`). `translate_message` does the same with the engine's own sentences, whose
+German stands in `ui/i18n/engine_messages/de.py`. Every number that is shown passes `format_number`. Knows nothing of
+components.
 """
 
 import os

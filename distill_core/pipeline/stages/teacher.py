@@ -1,4 +1,4 @@
-"""Stage teacher: one that is fine-tuned already is loaded, or a base is fine-tuned; it then labels the validation rows."""
+"""Stage teacher: one is loaded, or a base is fine-tuned; it then labels the validation rows."""
 
 import json
 from dataclasses import dataclass

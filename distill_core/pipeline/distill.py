@@ -1,0 +1,64 @@
+"""One run: the stages in order, as one generator of events. It yields and never stores.
+
+data → teacher → transfer → control → label → student → compare
+
+A stage is a module of `stages/` with a function `run`: it is given the RunContext and the outputs of the stages it
+needs, yields events, and returns its own output. What it computes goes into the content-addressed cache or the run's
+own folder, so that a killed run goes on at the last stage or checkpoint, and a second run with the same teacher and
+texts finds its logits there. Several seeds, students or shares of the transfer set are one run: control and student
+then train variant by variant. Knows nothing of the store, of processes or of who asked.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+from distill_core.cache import Cache
+from distill_core.config.schema import Config
+from distill_core.errors import Stopped
+from distill_core.events import Event, StageEnded, StageStarted
+from distill_core.messages import message
+from distill_core.pipeline.context import Output, RunContext, Stage
+from distill_core.pipeline.stages import compare, control, data, label, student, teacher, transfer
+from distill_core.pipeline.stages.control import ControlOutput
+from distill_core.pipeline.stages.student import StudentOutput
+from distill_core.training.device import device
+
+
+def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Run `config`, writing checkpoints and the finished student into `folder`. A stop while the student learns ends
+    its training, and the best student so far is compared. Raises UserError, Stopped, Diverged; anything else is our
+    bug."""
+    context = RunContext(config, Path(folder), cache, device(), stop)
+    context.folder.mkdir(parents=True, exist_ok=True)
+    rows = yield from _timed("data", data.run(context), stop)
+    taught = yield from _timed("teacher", teacher.run(context, rows), stop)
+    texts = yield from _timed("transfer", transfer.run(context, rows, taught), stop)
+    controls = yield from _timed("control", control.run(context, rows, taught, texts), stop)
+    labels = yield from _timed("label", label.run(context, rows, taught, texts), stop)
+    students = yield from _timed("student", student.run(context, rows, taught, controls, labels), stop)
+    inputs = compare.Inputs(rows, taught, texts, controls, labels, students)
+    yield from _timed("compare", compare.run(context, inputs), lambda: False)
+    _raise_if_stopped(controls, students)
+
+
+def _timed(name: str, stage: Stage[Output], stop: Callable[[], bool]) -> Generator[Event, None, Output]:
+    """The events of a stage between its start and its end; its output."""
+    if stop():
+        raise Stopped(message("Stopped before there was a student to keep."))
+    yield StageStarted(name)
+    started = time.monotonic()
+    done = yield from stage
+    yield StageEnded(name, time.monotonic() - started, done.cached)
+    return done.output
+
+
+def _raise_if_stopped(control: ControlOutput, student: StudentOutput) -> None:
+    """Raises Stopped where a stop left something undone."""
+    main, total = student.students[control.variants[0]], len(control.variants)
+    if not main.complete:
+        raise Stopped(message("Stopped; the best student so far is kept, from step {step:,} of {steps:,}.",
+                              step=main.step, steps=control.trainer.steps))  # fmt: skip
+    if student.finished < total:
+        raise Stopped(message("Stopped; {done} of {all} students are finished and compared. Resuming the run goes on "
+                              "with the others.", done=student.finished, all=total))  # fmt: skip

@@ -1,0 +1,39 @@
+"""Cost of the stage control: as many optimiser steps as the student takes, for each student and seed."""
+
+from distill_core.config.knobs import names_of
+from distill_core.config.schema import Config
+from distill_core.pipeline.cost_model import (
+    TRAINING_PACE,
+    DataCounts,
+    Measurements,
+    RunSize,
+    StageCost,
+    StoredConfig,
+    count_networks,
+)
+
+
+def training_seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
+    """Seconds of one network's training: its steps and the scoring of the validation rows."""
+    if known.student is None:
+        return None
+    return size.steps * known.student["step"] + config.evaluations * counts["valid"] * known.student["row"]
+
+
+def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
+    each = training_seconds(config, counts, known, size)
+    return None if each is None else each * count_networks(config.model_dump())
+
+
+def _units(size: RunSize, config: StoredConfig) -> int:
+    return size.steps * count_networks(config)
+
+
+COST = StageCost(
+    pace=TRAINING_PACE,
+    seconds=_seconds,
+    units=_units,
+    # every knob but those of the loss, which the control does not have, and of the curve, which has no control
+    result=tuple(name for name in names_of(without=("loss",)) if name != "learning_curve"),
+    skipped=lambda config: not config.control,
+)

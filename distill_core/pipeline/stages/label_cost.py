@@ -1,0 +1,25 @@
+"""Cost of the stage label: the teacher reads every text of the transfer set."""
+
+from distill_core.config.knobs import names_of
+from distill_core.config.schema import Config
+from distill_core.pipeline.cost_model import KIND, DataCounts, Measurements, RunSize, StageCost, text_units
+
+
+def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
+    if known.teacher is None:
+        return None
+    labelled = min(counts["train"], size.texts)
+    unlabelled = min(counts["unlabelled"], size.texts - labelled)
+    augmented = size.texts - labelled - unlabelled
+    of = counts["size"]
+    total = labelled * of["labelled"] + unlabelled * of["unlabelled"] + augmented * of["augmented"]
+    return total * known.teacher["size"]
+
+
+COST = StageCost(
+    pace=(*KIND, *names_of("teacher")),
+    seconds=_seconds,
+    units=text_units,
+    result=tuple(name for name in names_of("task", "teacher", "transfer") if name != "metric"),
+    by_teacher=True,
+)

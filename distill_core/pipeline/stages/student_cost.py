@@ -1,0 +1,30 @@
+"""Cost of the stage student: the control's steps for each student and seed, and once for each share of the curve."""
+
+from distill_core.config.schema import Config
+from distill_core.pipeline.cost_model import (
+    TRAINING_PACE,
+    DataCounts,
+    Measurements,
+    RunSize,
+    StageCost,
+    StoredConfig,
+    count_networks,
+)
+from distill_core.pipeline.stages.control_cost import training_seconds
+
+
+def count_trainings(config: StoredConfig) -> int:
+    """Students that a run trains, as `variants.plan_variants` has them."""
+    return count_networks(config) + len(config.get("learning_curve") or ())
+
+
+def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
+    each = training_seconds(config, counts, known, size)
+    return None if each is None else each * count_trainings(config.model_dump())
+
+
+def _units(size: RunSize, config: StoredConfig) -> int:
+    return size.steps * count_trainings(config)
+
+
+COST = StageCost(pace=TRAINING_PACE, seconds=_seconds, units=_units)

@@ -1,0 +1,30 @@
+"""Cost of the stage teacher: loading, fine-tuning where it is asked for, and labelling the validation rows."""
+
+import math
+
+from distill_core.config.knobs import names_of
+from distill_core.config.schema import Config
+from distill_core.pipeline.cost_model import TASK, DataCounts, Measurements, RunSize, StageCost
+
+
+def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
+    teacher = known.teacher
+    if teacher is None:
+        return None
+    validation = counts["valid"] * counts["size"]["labelled"] * teacher["size"]
+    tuning = 0.0
+    if config.fine_tune:
+        if "step" not in teacher:
+            return None
+        steps = config.teacher_epochs * math.ceil(counts["train"] / config.teacher_batch)
+        tuning = steps * teacher["step"] + config.teacher_epochs * validation
+    return teacher["load"] + tuning + validation
+
+
+COST = StageCost(
+    pace=(*TASK, *names_of("teacher")),
+    seconds=_seconds,
+    result=names_of("task", "teacher"),
+    by_teacher=True,
+    middle=max,  # a fine-tuning that was found in the cache took no time: the slowest run is the one that trained
+)
