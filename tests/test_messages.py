@@ -22,6 +22,7 @@ ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type)}
 TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 # Files of the engine whose texts, errors aside, never reach the page as sentences
 ELSEWHERE = {
+    "evaluation/columns.py": "headings of the report, the command line and the model card, in English",
     "student/model_card.py": "the model card goes with the student into the world, in English",
     "config/presets.py": "declared in English; the page says it by setting.<kind>.<name>",
     "tasks/synthetic/grammar.py": "the built-in reviews are English",

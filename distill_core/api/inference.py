@@ -46,8 +46,8 @@ def activations(run: str | None, text: str | Text) -> dict[str, Any]:
     student of the default shape before any training (for two texts a siamese one, and no teacher).
 
     {"labels", "run", "teacher": {"name", "logits", "temperature", "ms", "parameters", "bytes"} or None, "student":
-    {"name", "trained", "temperature", "ms", "parameters", "bytes", and what `activations.to_dict` gives}}. "temperature" is
-    what the logits are divided by before they become the probabilities that `ask` tells. Raises UserError."""
+    {"name", "trained", "temperature", "ms", "parameters", "bytes", and what `to_dict` gives}}. "temperature" is what
+    the logits are divided by before they become the probabilities that `ask` tells. Raises UserError."""
     from distill_core.student import activations
 
     if run is None:

@@ -11,6 +11,7 @@ from distill_core.api import session
 from distill_core.config.knobs import path_names
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
+from distill_core.evaluation.columns import report_keys
 from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
 from distill_core.runs import queue, recovery
 from distill_core.runs.queries import RunRecord
@@ -195,10 +196,7 @@ class Run:
 
 
 VARIANT_KEYS = ("members", "seeds", "students", "learning_curve")  # where a run trained more than one student
-SCORE_KEYS = (
-    "accuracy", "low", "high", "macro_f1", "macro_f1_low", "macro_f1_high", "mcc", "f1", "metric_low", "metric_high",
-    "ece", "temperature", "ece_scaled", "parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s",
-)  # fmt: skip
+SCORE_KEYS = report_keys()
 
 
 def _score_columns(score: dict[str, Any]) -> dict[str, Any]:

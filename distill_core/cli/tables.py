@@ -1,7 +1,7 @@
 """Results on stdout, for people: the comparison, the list of runs, one run, a preview."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.table import Table
 from distill_core.api.runs import Run
 from distill_core.errors import UserError
 from distill_core.evaluation import diagnostics
+from distill_core.evaluation.columns import Column, cells, columns, headings, shown
 from distill_core.events import ENDED, Note
 from distill_core.messages import METRIC_NAMES, percent
 
@@ -21,8 +22,8 @@ def comparison(run: Run) -> None:
     """The rows of a compared run, and what they come to."""
     told = run.report()
     out, rows, metric = _console(), told["rows"], told["metric"]
-    out.print(_scores(told["scores"], metric))
-    out.print(_costs(told["scores"]))
+    out.print(_scores(told["scores"], shown(metric)))
+    out.print(_scores(told["scores"], columns("cost")))
     out.print(f"Scored on {_number(rows['test'], '{:,}')} rows of {told['scored_on']}; trained on "
               f"{_number(rows['train'], '{:,}')} labelled rows and {_number(rows['transfer'], '{:,}')} texts that the "
               "teacher labelled.")  # fmt: skip
@@ -44,43 +45,18 @@ def comparison(run: Run) -> None:
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
 
 
-def _scores(scores: dict[str, dict[str, Any]], metric: str) -> Table:
-    """How right each row is, the metric of the task first, and how sure it may be taken to be."""
+def _scores(scores: Mapping[str, Mapping[str, Any]], chosen: tuple[Column, ...]) -> Table:
+    """A row of the comparison a line, under the chosen columns."""
     table = _table()
-    own = () if metric in ("accuracy", "macro_f1") else (METRIC_NAMES[metric], "95 % interval")
-    for heading in ("", *own, "accuracy", "95 % interval", "macro-F1", "95 % interval", "ECE", "scaled by"):
+    for heading in ("", *headings(chosen)):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, score in scores.items():
-        first = (_number(score[metric], "{:.3f}"), _spread(score, "metric_low", "metric_high")) if own else ()
-        table.add_row(
-            name, *first, _share(score["accuracy"]), _spread(score, "low", "high", percent),
-            _number(score["macro_f1"], "{:.3f}"), _spread(score, "macro_f1_low", "macro_f1_high"),
-            _number(score["ece"], "{:.3f}"),
-            f"{_number(score['temperature'], '{:.2f}')}: {_number(score['ece_scaled'], '{:.3f}')}",
-        )  # fmt: skip
-    return table
-
-
-def _costs(scores: dict[str, dict[str, Any]]) -> Table:
-    """How large and how fast each row is, with one thread."""
-    table = _table()
-    for heading in ("", "weights", "bytes", "one text", "p95", "texts/s"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for name, score in scores.items():
-        table.add_row(
-            name, _number(score["parameters"], "{:,}"), _number(score["bytes"], "{:,}"),
-            _number(score["latency_ms"], "{:.2f} ms"), _number(score["latency_p95_ms"], "{:.2f} ms"),
-            _number(score["texts_per_s"], "{:,.0f}"),
-        )  # fmt: skip
+        table.add_row(name, *cells(chosen, score))
     return table
 
 
 def _table() -> Table:
     return Table(box=None, pad_edge=False)
-
-
-def _spread(score: dict[str, Any], low: str, high: str, shown: Callable[[float], str] = "{:.3f}".format) -> str:
-    return f"{shown(score[low])} to {shown(score[high])}" if score[low] is not None else "–"
 
 
 def _several(out: Console, told: dict[str, Any]) -> None:

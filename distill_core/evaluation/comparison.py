@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from distill_core.cache import Cache, digest
 from distill_core.data.dataset import Split
 from distill_core.evaluation import calibration, metrics, significance
+from distill_core.evaluation.columns import columns
 from distill_core.evaluation.significance import mcnemar
+from distill_core.evaluation.summary import Comparison, PredictionScores, Score
 
-COST_KEYS = ("parameters", "bytes", "latency_ms", "latency_p95_ms", "texts_per_s")  # what a network is the same in
+COST_KEYS = tuple(
+    key for column in columns("cost") for key in (column.key, *column.within)
+)  # what a network is the same in
 
 
 def score_predictions(
@@ -24,7 +28,7 @@ def score_predictions(
     valid: tuple[NDArray[Any], Sequence[int]],
     metric: str = "accuracy",
     seed: int = 0,
-) -> dict[str, Any]:
+) -> PredictionScores:
     """All that the `logits` (rows, classes) of one row of the comparison say about it, as fractions; log-probabilities
     are logits too. "low" and "high" are the 95 % interval of the accuracy, "metric_low" and "metric_high" that of
     `metric`. The temperature is fitted on `valid`, logits and labels of the validation rows, never on these."""
@@ -48,12 +52,12 @@ def test_set_uses(cache: Cache, test: Split, labels: Sequence[str], run: str) ->
 
 
 def compare(
-    scores: dict[str, dict[str, Any]],
+    scores: dict[str, Score],
     logits: dict[str, NDArray[Any]],
     labels: Sequence[int],
     metric: str = "accuracy",
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Comparison:
     """What the rows say of each other. `gap_recovered`: (student - control) / (teacher - control) of `metric`, None
     where the teacher is not above the control. `kept`: student / teacher, of `metric`. `agreement`: share of rows with
     the same answer. `split`: how student and teacher share the rights. `mcnemar`: p-values of student against control

@@ -5,10 +5,11 @@ nothing of models: it is given figures.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from distill_core.data.examples import shorten
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference
+from distill_core.evaluation.summary import Disagreement
 from distill_core.messages import Message, message
 
 if TYPE_CHECKING:
@@ -111,24 +112,6 @@ def check_control(control: float, teacher: float, metric: str) -> Findings:
     return [("warning", message("On validation the control already reaches {control}, the teacher {teacher}: there is "
                                "hardly a gap to recover.", control=metric_message(control, metric),
                                teacher=metric_message(teacher, metric)))]  # fmt: skip
-
-
-class DisagreementExample(TypedDict):
-    """A labelled text that the teacher contradicts, and the teacher's probability of its own answer."""
-
-    text: list[str]
-    label: str
-    teacher: str
-    probability: float
-
-
-class Disagreement(TypedDict):
-    """How often the teacher contradicts the rows' labels: `rows` of `of`, `confident` of them with confidence."""
-
-    rows: int
-    of: int
-    confident: int
-    examples: list[DisagreementExample]
 
 
 def label_disagreements(

@@ -1,16 +1,18 @@
-"""What a run's summary is made of, key by key: every value that the page and the command line count on.
+"""Summary of a run: every key that the engine writes, and that the store, the page, the command line and the model card
+read. One declaration serves the type checker, and pydantic where a summary comes from elsewhere.
 
-A key with a default may be missing (runs from before it was measured lack it) but may not be null, for those who read
-a summary tell only the two apart. Keys of a newer version travel along unread. Knows nothing of files.
+A key that is NotRequired may be missing (runs from before it was measured lack it) but may not be null, for those who
+read a summary tell only the two apart. Keys of a newer version travel along unread. Knows nothing of files.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field
+from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on alone
 
 from distill_core.evaluation.metrics import METRICS
 from distill_core.events import ROWS
-from distill_core.messages import message
+from distill_core.messages import MessageData, message
 
 MAX_VARIANTS = 1_000
 
@@ -19,28 +21,27 @@ Above = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e18)]  # something
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Label = Annotated[str, Field(max_length=10_000)]
-Metric = Literal[METRICS]
 Name = Annotated[str, Field(max_length=100)]
 Level = Literal["info", "warning"]
-Finding = (  # a sentence, and since a later version what it was made of; JSON has no tuples
+Metric = Literal["accuracy", "macro_f1", "mcc", "f1"]
+assert Metric.__args__ == METRICS  # type: ignore[attr-defined]  # a type can't be made of a tuple
+Finding = (  # a sentence, and since a later version its message data; JSON has no tuples
     Annotated[tuple[Level, Label], Field(strict=False)]
-    | Annotated[tuple[Level, Label, dict | None], Field(strict=False)]
+    | Annotated[tuple[Level, Label, MessageData | None], Field(strict=False)]
 )
+Foreign = ConfigDict(strict=True, extra="allow")
 
 
-def _known_rows(value: dict) -> dict:
+def _known_rows(value: dict[str, Any]) -> dict[str, Any]:
     if unknown := set(value) - set(ROWS):
         raise ValueError(message("{row} is no row of a comparison", row=repr(sorted(unknown)[0][:40])))
     return value
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
+class ClassScores(TypedDict):
+    """Scores of one label."""
 
-
-class ClassScores(_Model):
-    """How one label is answered."""
-
+    __pydantic_config__ = Foreign  # type: ignore[misc]
     label: Label
     precision: Share
     recall: Share
@@ -48,159 +49,219 @@ class ClassScores(_Model):
     rows: Count
 
 
-class Bin(_Model):
-    """The rows of about one confidence, and how many of them are right."""
+class Bin(TypedDict):
+    """Reliability of the rows of about one confidence: how many of them are right."""
 
+    __pydantic_config__ = Foreign  # type: ignore[misc]
     confidence: Share
     accuracy: Share
     rows: Count
 
 
-class PredictionScores(_Model):
-    """How right and how sure a model is."""
+class Calibration(TypedDict):
+    """Calibration before and after the temperature that is fitted on validation rows (Guo et al. 2017)."""
+
+    __pydantic_config__ = Foreign  # type: ignore[misc]
+    ece: NotRequired[Number]
+    temperature: NotRequired[Above]
+    ece_scaled: NotRequired[Number]
+    reliability: NotRequired[list[Bin]]
+    reliability_scaled: NotRequired[list[Bin]]
+
+
+class PredictionScores(Calibration):
+    """Scores of a model's answers, as fractions. `low` and `high` are the 95 % interval of the accuracy, `metric_low`
+    and `metric_high` that of the run's metric."""
 
     accuracy: Number
-    low: Number = 0.0
-    high: Number = 0.0
-    macro_f1: Number = 0.0
-    macro_f1_low: Number = 0.0
-    macro_f1_high: Number = 0.0
-    mcc: Number = 0.0
-    f1: Number = 0.0
-    metric_low: Number = 0.0
-    metric_high: Number = 0.0
-    per_class: list[ClassScores] = []
-    ece: Number = 0.0
-    temperature: Above = 1.0
-    ece_scaled: Number = 0.0
-    reliability: list[Bin] = []
-    reliability_scaled: list[Bin] = []
+    low: NotRequired[Number]
+    high: NotRequired[Number]
+    macro_f1: NotRequired[Number]
+    macro_f1_low: NotRequired[Number]
+    macro_f1_high: NotRequired[Number]
+    mcc: NotRequired[Number]
+    f1: NotRequired[Number]
+    metric_low: NotRequired[Number]
+    metric_high: NotRequired[Number]
+    per_class: NotRequired[list[ClassScores]]
 
 
 class Score(PredictionScores):
-    """The same with what the model costs: a row of the comparison, or a member's student."""
+    """The same with what the model costs: a row of the comparison, or a variant's student. Latency is for one text
+    alone, throughput in large calls, both on one thread."""
 
     parameters: Count
     bytes: Annotated[int, Field(gt=0, le=2**53)]
     latency_ms: Above
-    latency_p95_ms: Number = 0.0
-    texts_per_s: Number = 0.0
+    latency_p95_ms: NotRequired[Number]
+    texts_per_s: NotRequired[Number]
 
 
-class Difference(_Model):
-    """Of two rows, paired."""
+class Difference(TypedDict):
+    """Paired difference of two rows of the comparison, with its 95 % interval."""
 
+    __pydantic_config__ = Foreign  # type: ignore[misc]
     difference: Number
     low: Number
     high: Number
 
 
-class MeanInterval(_Model):
-    """A mean over seeds."""
+class MeanInterval(TypedDict):
+    """Mean over `n` seeds with its 95 % interval."""
 
+    __pydantic_config__ = Foreign  # type: ignore[misc]
     mean: Number
     low: Number
     high: Number
-    n: Count = 0
+    n: NotRequired[Count]
 
 
-class SeedAggregate(_Model):
-    """What one student's seeds come to."""
+class SeedAggregate(TypedDict):
+    """Means of one student over its seeds."""
 
+    __pydantic_config__ = Foreign  # type: ignore[misc]
     n: Count
     metric: Metric
     rows: Annotated[dict[str, MeanInterval], AfterValidator(_known_rows)]
     gap_recovered: MeanInterval | None
     kept: MeanInterval | None
-    agreement: MeanInterval | None = None
+    agreement: NotRequired[MeanInterval | None]
 
 
 class StudentAggregate(SeedAggregate):
-    """The same of one of several students."""
+    """The same for one of several students."""
 
     student: Name
 
 
-class VariantScores(_Model):
-    """One trained student of several."""
+class VariantScores(TypedDict):
+    """Scores of one variant of the student, and of its control."""
 
-    name: Name = ""
+    __pydantic_config__ = Foreign  # type: ignore[misc]
+    name: NotRequired[Name]
     student: Name
     seed: Annotated[int, Field(ge=-(2**53), le=2**53)]
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    share: NotRequired[Annotated[float, Field(gt=0, le=1)]]
     texts: Count
     agreement: Number
     control: PredictionScores | None
     student_score: Score
     gap_recovered: Number | None
     kept: Number | None
-    front: bool = False
+    front: NotRequired[bool]
 
 
-class LearningCurvePoint(_Model):
-    """A point of the learning curve."""
+class LearningCurvePoint(TypedDict):
+    """Score of the student that read so many texts."""
 
+    __pydantic_config__ = Foreign  # type: ignore[misc]
     texts: Count
-    share: Share = 1.0
+    share: NotRequired[Share]
     accuracy: Number
-    low: Number = 0.0
-    high: Number = 0.0
-    metric_low: Number = 0.0
-    metric_high: Number = 0.0
+    low: NotRequired[Number]
+    high: NotRequired[Number]
+    metric_low: NotRequired[Number]
+    metric_high: NotRequired[Number]
 
 
-class CorrectnessSplit(_Model):
+class CorrectnessSplit(TypedDict):
     """Test rows by who is right."""
 
+    __pydantic_config__ = Foreign  # type: ignore[misc]
     both: Count
     only_student: Count
     only_teacher: Count
     neither: Count
 
 
-class SplitSizes(_Model):
-    """How many there are of each kind."""
+class SplitSizes(TypedDict):
+    """Rows of each split, and texts of the transfer set."""
 
-    train: Count = 0
-    valid: Count = 0
-    test: Count = 0
-    transfer: Count = 0
+    __pydantic_config__ = Foreign  # type: ignore[misc]
+    train: NotRequired[Count]
+    valid: NotRequired[Count]
+    test: NotRequired[Count]
+    transfer: NotRequired[Count]
 
 
-class Summary(_Model):
-    """The comparison as `comparison.compare`, `aggregation.aggregate` and the stage compare made it."""
+class DisagreementExample(TypedDict):
+    """A labelled text that the teacher contradicts, and the teacher's probability of its own answer."""
 
-    metric: Metric = "accuracy"
+    text: list[str]
+    label: str
+    teacher: str
+    probability: float
+
+
+class Disagreement(TypedDict):
+    """How often the teacher contradicts the rows' labels: `rows` of `of`, `confident` of them with confidence."""
+
+    rows: int
+    of: int
+    confident: int
+    examples: list[DisagreementExample]
+
+
+class Comparison(TypedDict):
+    """Rows of the comparison side by side. `gap_recovered`: (student - control) / (teacher - control) of the metric,
+    None where the teacher is not above the control. `kept`: student / teacher. `agreement`: the share of rows with the
+    same answer. `mcnemar`: p-values of the student against that row."""
+
+    __pydantic_config__ = Foreign  # type: ignore[misc]
+    metric: NotRequired[Metric]
     scores: Annotated[dict[str, Score], AfterValidator(_known_rows)]
-    gap_recovered: Number | None = None
+    gap_recovered: NotRequired[Number | None]
     kept: Number | None
     agreement: Number
-    split: CorrectnessSplit = CorrectnessSplit(both=0, only_student=0, only_teacher=0, neither=0)
-    mcnemar: Annotated[dict[str, Share], AfterValidator(_known_rows)] = {}
-    differences: dict[Literal["student-control", "student-teacher"], Difference] = {}
-    confusion: Annotated[dict[str, list[list[Count]]], AfterValidator(_known_rows)] = {}
-    members: Annotated[list[VariantScores], Field(min_length=1, max_length=MAX_VARIANTS)] = []
-    seeds: SeedAggregate | None = None
-    students: Annotated[list[StudentAggregate], Field(max_length=MAX_VARIANTS)] = []
-    learning_curve: Annotated[list[LearningCurvePoint], Field(max_length=MAX_VARIANTS)] = []
-    rows: SplitSizes = SplitSizes()
-    scored_on: Name = ""
-    labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)] = []
-    teacher: str = ""
-    tests_read: Count = 0
-    verdict: Annotated[list[Finding], Field(max_length=100)] = []
+    split: NotRequired[CorrectnessSplit]
+    mcnemar: NotRequired[Annotated[dict[str, Share], AfterValidator(_known_rows)]]
+    differences: NotRequired[dict[Literal["student-control", "student-teacher"], Difference]]
+    confusion: NotRequired[Annotated[dict[str, list[list[Count]]], AfterValidator(_known_rows)]]
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> "Summary":
-        if missing := {"student", "teacher"} - set(self.scores):
-            raise ValueError(message("{row} has no score", row=repr(sorted(missing)[0])))
-        members = [score for one in self.members for score in (one.control, one.student_score) if score]
-        for score in (*self.scores.values(), *members):
-            if self.metric != "accuracy" and self.metric not in score.model_fields_set:
-                raise ValueError(message("a score lacks the run's metric, {metric}", metric=self.metric))
-            if score.per_class and len(score.per_class) != len(self.labels):
-                raise ValueError(message("the scores of the classes do not fit the labels"))
-        for counts in self.confusion.values():
-            if len(counts) != len(self.labels) or any(len(row) != len(self.labels) for row in counts):
-                raise ValueError(message("a confusion matrix does not fit the labels"))
-        return self
+
+class VariantSummary(TypedDict):
+    """What several seeds, students or shares add to a summary."""
+
+    __pydantic_config__ = Foreign  # type: ignore[misc]
+    members: NotRequired[Annotated[list[VariantScores], Field(min_length=1, max_length=MAX_VARIANTS)]]
+    seeds: NotRequired[SeedAggregate]
+    students: NotRequired[Annotated[list[StudentAggregate], Field(max_length=MAX_VARIANTS)]]
+    learning_curve: NotRequired[Annotated[list[LearningCurvePoint], Field(max_length=MAX_VARIANTS)]]
+
+
+class Summary(Comparison, VariantSummary):
+    """The comparison with what it was made on, as the stage compare writes it."""
+
+    rows: NotRequired[SplitSizes]
+    scored_on: NotRequired[Name]
+    labels: NotRequired[Annotated[list[Label], Field(min_length=1, max_length=10_000)]]
+    teacher: NotRequired[str]
+    validation: NotRequired[Any]
+    best_step: NotRequired[Any]
+    steps: NotRequired[Any]
+    disagreement: NotRequired[Any]
+    tests_read: NotRequired[Count]
+    verdict: NotRequired[Annotated[list[Finding], Field(max_length=100)]]
+
+
+def _fits_together(summary: Summary) -> Summary:
+    """The summary, where its parts belong together. Raises ValueError."""
+    if missing := {"student", "teacher"} - set(summary["scores"]):
+        raise ValueError(message("{row} has no score", row=repr(sorted(missing)[0])))
+    metric, labels = summary.get("metric", "accuracy"), summary.get("labels", [])
+    variants = [
+        score for one in summary.get("members", []) for score in (one["control"], one["student_score"]) if score
+    ]
+    for score in (*summary["scores"].values(), *variants):
+        if metric != "accuracy" and metric not in score:
+            raise ValueError(message("a score lacks the run's metric, {metric}", metric=metric))
+        if score.get("per_class") and len(score["per_class"]) != len(labels):
+            raise ValueError(message("the scores of the classes do not fit the labels"))
+    for counts in summary.get("confusion", {}).values():
+        if len(counts) != len(labels) or any(len(row) != len(labels) for row in counts):
+            raise ValueError(message("a confusion matrix does not fit the labels"))
+    return summary
+
+
+# a Summary that came from elsewhere, for pydantic to validate
+CheckedSummary = Annotated[Summary, AfterValidator(_fits_together)]

@@ -16,7 +16,7 @@ from distill_core.config.knobs import names_of, path_names
 from distill_core.config.schema import Config
 from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
-from distill_core.evaluation.summary import Count, Label, Metric, Share, Summary
+from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, Share
 from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
 from distill_core.messages import Message, message, restore_message, unreadable_reason, validated
 
@@ -140,7 +140,7 @@ def _config(value: Any, where: str) -> dict[str, Any]:
 
 def _summary(value: Any, where: str) -> dict[str, Any]:
     """The summary, each sentence of it with what it was made of where that is true."""
-    _validate(Summary, value, _member_of("summary.json", where))
+    _validate(TypeAdapter(CheckedSummary), value, _member_of("summary.json", where), strict=None)  # its own
     if "verdict" not in value:
         return value
     said = [[level, text, validated(made[0] if made else None, text)] for level, text, *made in value["verdict"]]
@@ -262,7 +262,7 @@ def _line_of(number: int, member: str, where: str) -> Message:
     return message("Line {number:,} of {name}", number=number, name=_member_of(member, where))
 
 
-def _validate(kind: Any, value: Any, where: Message, strict: bool = True) -> Any:
+def _validate(kind: Any, value: Any, where: Message, strict: bool | None = True) -> Any:
     try:
         return (
             kind.validate_python(value, strict=strict) if isinstance(kind, TypeAdapter) else kind.model_validate(value)

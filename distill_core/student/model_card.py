@@ -5,11 +5,16 @@ Knows nothing of networks: it is made from a run's report.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from distill_core.evaluation import diagnostics
+from distill_core.evaluation.columns import cells, columns, headings, shown
 from distill_core.messages import METRIC_NAMES, percent
+
+OMITTED = ("temperature", "texts_per_s")  # told below the table, or of this machine alone
+BARE = ("macro_f1",)  # without its interval: the accuracy's tells enough
 
 
 def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
@@ -21,10 +26,13 @@ def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, An
     teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # not where it stood here
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
     scores = report.get("scores", {})
-    own = [] if metric == "accuracy" else [name, "95 % interval"]
-    heads = ["", *own, "accuracy", "95 % interval", "macro-F1", "calibration error, scaled",
-             "weights, embeddings included", "bytes", "one text, ms (p95)"]  # fmt: skip
-    rows = "\n".join(_row(row, score, metric) for row, score in scores.items())
+    chosen = tuple(
+        replace(column, interval=None) if column.key in BARE else column
+        for column in (*shown(metric), *columns("cost"))
+        if column.key not in OMITTED
+    )
+    heads = ["", *headings(chosen, units=True)]
+    rows = "\n".join(f"| {row} | {' | '.join(cells(chosen, score, units=False))} |" for row, score in scores.items())
     scored = (
         f"Scored on {counts.get('test', '?')} {report.get('scored_on') or 'test'} rows that no training saw."
         if rows
@@ -64,18 +72,6 @@ It knows the kind of text it was trained on, and repeats its teacher's mistakes 
 Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
 {counts.get("transfer", "?")} texts labelled by the teacher.
 """
-
-
-def _row(name: str, score: dict[str, Any], metric: str) -> str:
-    spread = f"{percent(score['low'])} to {percent(score['high'])}"
-    cells = [percent(score["accuracy"]), spread, f"{score['macro_f1']:.3f}"]
-    if metric != "accuracy":
-        cells = [f"{score[metric]:.3f}", f"{score['metric_low']:.3f} to {score['metric_high']:.3f}", *cells]
-    ece, scaled, p95 = (score.get(key) for key in ("ece", "ece_scaled", "latency_p95_ms"))
-    cells.append("–" if ece is None else f"{ece:.3f}, {scaled:.3f}")
-    cells += [f"{score['parameters']:,}", f"{score['bytes']:,}"]
-    cells.append(f"{score['latency_ms']:.2f}" + ("" if p95 is None else f" ({p95:.2f})"))
-    return f"| {name} | " + " | ".join(cells) + " |"
 
 
 def _probabilities(settings: dict[str, Any]) -> str:

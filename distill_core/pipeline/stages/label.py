@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from distill_core.evaluation import diagnostics
-from distill_core.evaluation.diagnostics import Disagreement
+from distill_core.evaluation.summary import Disagreement
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
 from distill_core.pipeline.stages.data import DataOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput

@@ -1,0 +1,117 @@
+"""Columns of the comparison, each declared once: its key in a score, its heading, how its values are written, and the
+keys of its interval. The report, the command line's tables and the model card are made of these; the page adds its own
+words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from distill_core.messages import METRIC_NAMES, percent
+
+DASH = "–"
+INTERVAL = "95 % interval"
+Unit = Literal["share", "number", "count", "milliseconds", "per_second"]
+FORMATS = {"number": "{:.3f}", "count": "{:,}", "milliseconds": "{:.2f}", "per_second": "{:,.0f}"}
+SUFFIXES = {"milliseconds": " ms"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the comparison. `key` in a Score; `heading` in English; `interval` the keys of its 95 % interval;
+    `group` "quality" (how right a model is), "calibration" or "cost"; a cell also shows the keys `beside` after a comma
+    and those `within` parentheses."""
+
+    key: str
+    heading: str
+    unit: Unit
+    group: Literal["quality", "calibration", "cost"]
+    interval: tuple[str, str] | None = None
+    beside: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+
+    def cell(self, score: Mapping[str, Any], units: bool = True) -> str:
+        """The value in a score as text, a dash where it is missing."""
+        if score.get(self.key) is None:
+            return DASH
+        text = ", ".join(write(score.get(key), self.unit, units) for key in (self.key, *self.beside))
+        more = [write(score[key], self.unit, units) for key in self.within if score.get(key) is not None]
+        return f"{text} ({', '.join(more)})" if more else text
+
+    def interval_cell(self, score: Mapping[str, Any]) -> str:
+        """The interval as "low to high", a dash where it is missing or the column has none."""
+        low, high = (score.get(key) for key in self.interval or ("", ""))
+        return DASH if low is None or high is None else f"{write(low, self.unit)} to {write(high, self.unit)}"
+
+
+def write(value: float | None, unit: Unit, units: bool = True) -> str:
+    """A value in its unit: 0.974 -> "97.4 %", 0.5 -> "0.50 ms", or "0.50" without `units`; None -> a dash."""
+    if value is None:
+        return DASH
+    return percent(value) if unit == "share" else FORMATS[unit].format(value) + SUFFIXES.get(unit, "") * units
+
+
+COLUMNS = (
+    Column("accuracy", "accuracy", "share", "quality", ("low", "high")),
+    Column("macro_f1", "macro-F1", "number", "quality", ("macro_f1_low", "macro_f1_high")),
+    Column("mcc", METRIC_NAMES["mcc"], "number", "quality"),
+    Column("f1", METRIC_NAMES["f1"], "number", "quality"),
+    Column("ece", "calibration error, scaled", "number", "calibration", beside=("ece_scaled",)),
+    Column("temperature", "temperature", "number", "calibration"),
+    Column("parameters", "weights, embeddings included", "count", "cost"),
+    Column("bytes", "bytes", "count", "cost"),
+    Column("latency_ms", "one text (p95)", "milliseconds", "cost", within=("latency_p95_ms",)),
+    Column("texts_per_s", "texts/s", "per_second", "cost"),
+)
+BY_KEY = {column.key: column for column in COLUMNS}
+METRIC_INTERVAL = ("metric_low", "metric_high")
+
+
+def columns(*groups: str) -> tuple[Column, ...]:
+    """The columns of these groups, in their order."""
+    return tuple(column for column in COLUMNS if column.group in groups)
+
+
+def metric_column(metric: str) -> Column:
+    """The column of a run's metric, with that metric's own interval."""
+    own = BY_KEY[metric]
+    return own if own.interval else Column(own.key, own.heading, own.unit, own.group, METRIC_INTERVAL)
+
+
+def shown(metric: str) -> tuple[Column, ...]:
+    """The columns of quality and calibration that a table shows: the run's own metric first, then those that every run
+    has an interval of, then calibration."""
+    usual = tuple(column for column in columns("quality") if column.interval)
+    own = () if metric in {column.key for column in usual} else (metric_column(metric),)
+    return (*own, *usual, *columns("calibration"))
+
+
+def headings(chosen: tuple[Column, ...], units: bool = False) -> list[str]:
+    """The headings of these columns, an interval's after its own; with `units` for cells that have none."""
+    return [
+        heading
+        for column in chosen
+        for heading in (
+            column.heading + (f",{SUFFIXES[column.unit]}" if units and column.unit in SUFFIXES else ""),
+            *([INTERVAL] if column.interval else []),
+        )
+    ]
+
+
+def cells(chosen: tuple[Column, ...], score: Mapping[str, Any], units: bool = True) -> list[str]:
+    """A score as cells under `headings`."""
+    return [
+        cell
+        for column in chosen
+        for cell in (column.cell(score, units), *([column.interval_cell(score)] if column.interval else []))
+    ]
+
+
+def report_keys() -> tuple[str, ...]:
+    """The keys of a score that a report holds."""
+    keys: list[str] = []
+    for column in COLUMNS:
+        if column.group == "calibration" and "metric_low" not in keys:
+            keys += METRIC_INTERVAL
+        keys += [column.key, *(column.interval or ()), *column.beside, *column.within]
+    return tuple(keys)
