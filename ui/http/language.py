@@ -1,8 +1,10 @@
 """The visitor's language: chosen, remembered or asked for by the browser."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
+from babel import negotiate_locale
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
@@ -55,14 +57,13 @@ class LanguageChoice:
 
     def _asked(self, headers: Headers) -> str:
         """The first of the browser's languages that there is, best first."""
-        asked = []
+        qualities: list[tuple[float, str]] = []
         for part in headers.get("accept-language", "").split(","):
             name, _, quality = part.strip().partition(";q=")
-            try:
-                asked.append((-float(quality or 1), name.partition("-")[0].lower()))
-            except ValueError:
-                continue
-        return next((name for _, name in sorted(asked, key=lambda one: one[0]) if name in LANGUAGES), DEFAULT)
+            with suppress(ValueError):
+                qualities.append((float(quality or 1), name.lower()))  # Babel gives back what it was given
+        best = sorted((one for one in qualities if one[0] > 0), key=lambda one: -one[0])  # 0 is "not this one"
+        return negotiate_locale([name for _, name in best], LANGUAGES, sep="-") or DEFAULT
 
     def _remember(self, answer: Response, language: str, scope: Scope, headers: Headers) -> None:
         secure = "https" in (scope.get("scheme"), headers.get("x-forwarded-proto", "").partition(",")[0])

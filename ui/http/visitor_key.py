@@ -24,7 +24,8 @@ class VisitorKeys:
         if not wanted or COOKIE in cookie_parser(headers.get("cookie", "")):
             return await self.app(scope, receive, send)
         secure = "https" in (scope.get("scheme"), headers.get("x-forwarded-proto", "").partition(",")[0])
-        # in another page's frame, as on a Space, a browser keeps only cookies that are marked so
+        # in another page's frame, as on a Space, a browser keeps only cookies that are marked so; written by hand, as
+        # `Response.set_cookie` refuses `partitioned` before Python 3.14
         marks = "; SameSite=None; Secure; Partitioned" if secure else "; SameSite=Lax"
         cookie = f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={YEAR}; HttpOnly{marks}"
 

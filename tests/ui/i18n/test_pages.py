@@ -45,6 +45,8 @@ def browser() -> TestClient:
         ("fr,de;q=0.5,en;q=0.4", "/history", "de/history"),
         ("en-GB,en;q=0.9,de;q=0.8", "/", None),
         ("fr", "/", None),
+        ("DE-de", "/", "de/"),
+        ("de;q=0,fr;q=nan", "/", None),
         ("de;q=nonsense,,;q=", "/", None),
         ("en", "/de/", None),  # an address that names its language is taken at its word
         ("en", "/de/history?lang=en&run=x", "../history?run=x"),
