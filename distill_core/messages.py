@@ -1,34 +1,43 @@
-"""What the engine says to a person: an English sentence that still knows what it was made of, so that the page can say
-it in another language. The template is the key under which a language has it.
+"""Messages to a person: an English sentence that still has its template and its values, so that the page can say it
+in another language. The template is the key under which a language has it, and by which code recognises a message:
+never by its text, which is another one in each language and with each value.
 
 A value is filled in by the format behind its colon: a number's own (`{n:,}`, `{share:.1%}`), a number with its noun
 (`{n:row|rows}`), the word alone that fits a number (`{n:~was|were}`), or a name that the page has other words for: of a
-stage (`{name:stage}`), a metric, a status, a knob (`{name:knob}`, given as "limit" or as "leaks=keep"). What a library
-or the system says of itself is a value, and stays as it is. Knows no languages.
+stage (`{name:stage}`), a metric, a status, a knob (`{name:knob}`, given as "limit" or as "leaks=keep"). A noun or a
+word has as many forms as its language has plurals, in English two. What a library or the system says of itself is a
+value, and stays as it is. Knows no languages.
 """
 
 import errno
 import json
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 KINDS = ("knob", "stage", "metric", "status")
-FORMAT = re.compile(r"|[+,]{0,2}(\.\d)?[dfg%]?|[^{}|]{0,40}\|[^{}|]{0,40}|" + "|".join(KINDS), re.ASCII)
+# what a message from elsewhere may have behind a colon; no language has more than six plurals
+FORMAT = re.compile(r"|[+,]{0,2}(\.\d)?[dfg%]?|[^{}|]{0,40}(\|[^{}|]{0,40}){1,5}|" + "|".join(KINDS), re.ASCII)
 METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
-MessageData = dict[str, Any]  # a sentence as JSON: {"say": template, "with": values}
+MessageData = dict[str, Any]  # a message as JSON: {"say": template, "with": values}
 
 
 class Message(str):
-    """The sentence in English; `made` is what it was made of, None where it is only a string."""
+    """The sentence in English; `data` is its template and its values, None where it is only a string."""
 
     data: MessageData | None = None
 
 
+def one_or_other(number: float, forms: Sequence[str]) -> str:
+    """The form of an English word that fits a number: 1 row, 2 rows, 1.5 rows."""
+    return forms[number != 1]
+
+
 class MessageFormatter(string.Formatter):
-    """Fills a template. `format_number` writes a number in a format, `name` a name of a kind (one of KINDS), `again` a
-    sentence that is itself a value; `space` stands before a per cent sign and after the number of a noun."""
+    """Fills a template. `number` writes a number in a format, `name` a name of a kind (one of KINDS), `nested` a
+    message that is itself a value; `space` stands before a per cent sign and after the number of a noun; `plural` picks
+    of a word's forms the one that fits a number."""
 
     def __init__(
         self,
@@ -36,8 +45,9 @@ class MessageFormatter(string.Formatter):
         name: Callable[[str, str], str] | None = None,
         nested: Callable[[MessageData], str] | None = None,
         space: str = " ",
+        plural: Callable[[float, Sequence[str]], str] = one_or_other,
     ):
-        self.number, self.name, self.nested, self.space = number, name, nested, space
+        self.number, self.name, self.nested, self.space, self.plural = number, name, nested, space, plural
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """One value in its format."""
@@ -48,8 +58,9 @@ class MessageFormatter(string.Formatter):
         if format_spec in KINDS:
             return self.name(value, format_spec) if self.name else METRIC_NAMES.get(value, value)
         if "|" in format_spec:
-            word = format_spec.removeprefix("~").split("|")[value != 1]
-            return word if format_spec.startswith("~") else f"{self.number(value, ',d')}{self.space}{word}"
+            word = self.plural(value, format_spec.removeprefix("~").split("|"))
+            form = ",g" if isinstance(value, float) else ",d"
+            return word if format_spec.startswith("~") else f"{self.number(value, form)}{self.space}{word}"
         if format_spec.endswith("%"):
             return f"{self.number(100 * value, format_spec[:-1] + 'f')}{self.space}%"
         return self.number(value, format_spec) if format_spec or isinstance(value, float) else str(value)
@@ -64,37 +75,37 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def message(template: str, /, **values: Any) -> Message:
-    """The template filled. Values are numbers, strings, sentences and lists of these, which are joined by "; "."""
-    kept = {name: _as_json(value) for name, value in values.items()}
-    said = Message(ENGLISH.vformat(template, (), kept))
-    said.data = {"say": template, "with": kept}
-    return said
+    """The template filled. Values are numbers, strings, messages and lists of these, which are joined by "; "."""
+    plain = {name: _as_json(value) for name, value in values.items()}
+    filled = Message(ENGLISH.vformat(template, (), plain))
+    filled.data = {"say": template, "with": plain}
+    return filled
 
 
 def _as_json(value: Any) -> Any:
-    """A value as JSON keeps it."""
+    """The value as JSON has it."""
     if isinstance(value, list | tuple):
         return [_as_json(one) for one in value]
     return value.data if isinstance(value, Message) and value.data else value
 
 
 def message_data(said: Any) -> MessageData | None:
-    """What a sentence, or the first thing that an error says, was made of; None where that is a plain string."""
+    """Template and values of a message, or of the first thing that an error says; None where that is a string."""
     if isinstance(said, BaseException):
         said = said.args[0] if said.args else ""
     return said.data if isinstance(said, Message) else None
 
 
 def restore_message(text: str, said: MessageData | None) -> Message:
-    """`text` as the sentence that it was before it was kept apart from `said`, what it was made of."""
-    found = Message(text)
-    found.data = said
-    return found
+    """The message that `text` was before it was stored apart from `said`, its data."""
+    restored = Message(text)
+    restored.data = said
+    return restored
 
 
 def validated(said: Any, text: str) -> MessageData | None:
-    """`said`, which came from elsewhere, where it is what the sentence `text` was made of; else None. A template may
-    name its values and format them as ours do, nothing more: no attribute, no width that fills the memory."""
+    """The data `said`, which came from elsewhere, where they are those of the sentence `text`; else None. A template
+    may name its values and format them as ours do, nothing more: no attribute, no width that fills the memory."""
     try:
         return said if _harmless(said) and ENGLISH.vformat(said["say"], (), said["with"]) == text else None
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError):

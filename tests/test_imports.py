@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "transformers", "datasets", "gradio")
+HEAVY = ("torch", "transformers", "datasets", "gradio", "babel")
 LIGHT = (
     "errors", "environment", "events", "messages", "registry", "cache",
     "config.schema", "config.knobs", "config.presets", "config.validation",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import time
 from textwrap import shorten
 from typing import Any
 
@@ -15,7 +14,7 @@ from ui.components.formatting import DASH, count, duration, percent, size
 from ui.components.html import esc, status
 from ui.i18n import names
 from ui.i18n.names import choice_name, knobs, rule_name, translate_message
-from ui.i18n.translate import format_number, translate
+from ui.i18n.translate import format_number, format_time, translate
 from ui.steps.distillation import ALIVE, RESUMABLE
 
 PAGE = 25
@@ -91,7 +90,7 @@ def row(run: Run) -> dict[str, Any]:
         percent(summary["gap_recovered"], 0) if summary.get("gap_recovered") is not None else DASH,
         size((scores.get("student") or {}).get("bytes")),
         duration(took(found)),
-        esc(time.strftime("%Y-%m-%d %H:%M", time.localtime(found.created))),
+        esc(format_time(found.created)),
     ]
     told = "".join(
         f'<td data-name="{esc(translate(f"history.{word}"))}">{cell}</td>'
@@ -190,7 +189,7 @@ def _status_words(total: int, page: int) -> str:
         return ""
     first = PAGE * (page - 1) + 1
     if total <= PAGE:
-        return translate("history.told.one" if total == 1 else "history.told.all", n=count(total))
+        return translate("history.told.one" if total == 1 else "history.told.all", n=total)
     return translate("history.told", first=count(first), last=count(min(total, first + PAGE - 1)), n=count(total))
 
 

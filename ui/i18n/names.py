@@ -1,5 +1,6 @@
 """Names of knobs, components, tasks, stages and metrics, and the engine's messages, in the language that is spoken."""
 
+import re
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -8,7 +9,16 @@ from typing import Any
 
 import distill_core as core
 from distill_core import STAGES, Component, Knob, MessageFormatter, message_data
-from ui.i18n.translate import ENGLISH, NO_BREAK_SPACE, format_number, language, translate, translate_or, use_language
+from ui.i18n.translate import (
+    ENGLISH,
+    NO_BREAK_SPACE,
+    format_number,
+    language,
+    plural_form,
+    translate,
+    translate_or,
+    use_language,
+)
 
 
 def rule_name(rule: str) -> str:
@@ -46,20 +56,39 @@ def metric_title(metric: str) -> str:
 
 
 def translate_message(said: Any) -> str:
-    """What the engine said (a sentence, what one was made of, or an error) in the language that is spoken, with the
-    page's names and numbers; as it stands where that language lacks it, or where it was only a string."""
-    told = said if isinstance(said, dict) else message_data(said)
-    if told is None:
+    """What the engine said (a message, the data of one, or an error) in the language that is spoken, with the page's
+    names and numbers; as it stands where that language lacks it, or where it was only a string."""
+    return _sentence(said, None)
+
+
+def split_details(said: Any) -> tuple[str, str]:
+    """The same without its row numbers and examples, and these by themselves; "" where it has none."""
+    details: list[str] = []
+    sentence = _sentence(said, details)
+    return sentence, "; ".join(details)
+
+
+# the parenthesis of a template that shows which rows are meant: by the names of the values in it, in every language
+DETAILS = re.compile(r" \(([^()]*\{(?:rows|text)\}[^()]*)\)")
+
+
+def _sentence(said: Any, details: list[str] | None) -> str:
+    """The message in words. With `details`, what DETAILS finds in it, or in a message that is its value, goes there."""
+    data = said if isinstance(said, dict) else message_data(said)
+    if data is None:
         return str(said)
-    spoken = _engine_messages(language()).get(told["say"])
-    if spoken is None and language() != ENGLISH:
+    template = _engine_messages(language()).get(data["say"])
+    if template is None and language() != ENGLISH:
         with use_language(ENGLISH):
-            return _formatter(told["say"], told["with"])
-    return _formatter(spoken or told["say"], told["with"])
-
-
-def _formatter(template: str, values: dict[str, Any]) -> str:
-    return MessageFormatter(format_number, _name, translate_message, NO_BREAK_SPACE).vformat(template, (), values)
+            return _sentence(data, details)
+    template = template or data["say"]
+    filler = MessageFormatter(
+        format_number, _name, lambda inner: _sentence(inner, details), NO_BREAK_SPACE, plural_form
+    )
+    if details is not None:
+        details += [filler.vformat(part, (), data["with"]) for part in DETAILS.findall(template)]
+        template = DETAILS.sub("", template)
+    return filler.vformat(template, (), data["with"])
 
 
 @cache

@@ -139,7 +139,7 @@ def cost(found: Estimate) -> str:
         for stage, seconds in found.stages.items()
     )
     between = translate("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high)))
-    rests = translate(f"bar.rests.{found.rests_on}", n=count(found.runs))
+    rests = translate(f"bar.rests.{found.rests_on}", n=found.runs)
     amount = translate("bar.amount", texts=count(found.texts), steps=count(found.steps))
     return (
         f'<details class="cost"><summary>{esc(line)}</summary>'

@@ -10,7 +10,15 @@ from distill_core.api.catalog import REGISTRIES
 from ui.components import formatting
 from ui.i18n import names
 from ui.i18n import translate as i18n_translate
-from ui.i18n.translate import LANGUAGES, table, translate, translate_or, use_language
+from ui.i18n.translate import (
+    LANGUAGES,
+    babel_locale,
+    plural_categories,
+    table,
+    translate,
+    translate_or,
+    use_language,
+)
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 OWN = (
@@ -61,6 +69,26 @@ def test_a_language_names_every_knob_and_part(language: str) -> None:
     theirs = {key for key in table(language) if key.startswith(OWN)}
     assert set(declared()) - theirs == set(), "a knob or part without words in this language"
     assert theirs - set(declared()) == set(), "no such knob or part"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_word_has_a_form_for_each_plural_of_its_language(language: str) -> None:
+    rule = babel_locale(language).plural_form
+    least = len({rule(n) for n in range(200)})  # what else a language tells apart are fractions, or millions
+    forms = {
+        (text, len(form.split("|")))
+        for text in [*table(language).values(), *names._engine_messages(language).values()]
+        for _, _, form, _ in string.Formatter().parse(text)
+        if form and "|" in form
+    }
+    assert forms and {one for one in forms if not least <= one[1] <= len(plural_categories(language))} == set()
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_rows_and_examples_are_told_apart_in_every_language(language: str) -> None:
+    told = names._engine_messages(language)
+    assert {one for one in told if len(names.DETAILS.findall(one)) != len(names.DETAILS.findall(told[one]))} == set()
+    assert sum(bool(names.DETAILS.search(one)) for one in told) > 5
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -128,7 +128,7 @@ WORDS: dict[str, str] = {
     "bar.moment": "a moment",
     "bar.between": "In all between {low} and {high}.",
     "bar.amount": "{texts} texts for the student, {steps} training steps.",
-    "bar.rests.runs": "Told from {n} earlier runs like it on this machine.",
+    "bar.rests.runs": "Told from {n:,} {n:~earlier run|earlier runs} like it on this machine.",
     "bar.rests.survey": "Measured on this machine with a few of these texts.",
     "bar.rests.size": "The teacher is not on this machine yet: its part is told from its size and this machine's speed, without the download.",
     # preset and size
@@ -291,7 +291,7 @@ WORDS: dict[str, str] = {
     "compare.gap.none": "The teacher is not above the control here, so there was no gap to recover: distilling did not pay.",
     "compare.gap.negative": "The student ended below the control: on these rows distilling did not pay.",
     "compare.floor": "The floor, which is no network at all, is as good or better.",
-    "compare.rough": "Only {n} rows were scored: every figure here is rough. The intervals say how rough.",
+    "compare.rough": "Only {n:,} {n:~row was|rows were} scored: every figure here is rough. The intervals say how rough.",
     "compare.bigger": "The student has {size} the teacher's bytes and takes {speed} its time; it keeps {kept} of its {metric}{scored}.",
     "compare.sure": "Is it more than chance?",
     "compare.difference": "Student minus {other}: {difference} (95 % interval {low} to {high})",
@@ -338,7 +338,7 @@ WORDS: dict[str, str] = {
     "compare.kept": "Kept",
     "compare.agreement": "Agreement",
     "compare.p95": "95 % within {ms}",
-    "compare.tests_read": "These test rows have been scored by {n} runs so far: the more often one looks, the kinder the best of them reads.",
+    "compare.tests_read": "These test rows have been scored by {n:,} {n:~run|runs} so far: the more often one looks, the kinder the best of them reads.",
     "plot.bytes": "{metric} against size",
     "plot.bytes.x": "bytes on disk (logarithmic)",
     "plot.latency_ms": "{metric} against time",
@@ -436,7 +436,7 @@ WORDS: dict[str, str] = {
     "history.none.found": "No run fits.",
     "history.examples": "Runs that came with the app, as examples",
     "history.told": "{first} to {last} of {n} runs",
-    "history.told.all": "{n} runs",
+    "history.told.all": "{n:,} {n:~run|runs}",
     "history.told.one": "One run",
     "history.pages": "Pages of the list",
     "history.page": "Page {n}",
@@ -658,8 +658,7 @@ WORDS: dict[str, str] = {
     "engine.setting": "“{knob}: {value}”",
     "engine.knob": "“{knob}”",
     # units
-    "number.point": ".",
-    "number.comma": ",",
+    "time.pattern": "yyyy-MM-dd HH:mm",  # in the letters of the CLDR
     "texts": "texts",
     "yes": "yes",
     "no": "no",
@@ -667,6 +666,6 @@ WORDS: dict[str, str] = {
     "labelled.all": "all labelled rows",
     "recipe": "{task} · {rows} · {teacher} → {student} · {passes}",
     "fine_tuned": " (fine-tuned first)",
-    "passes": "{n} augmentation passes",
+    "passes": "{n:,} {n:~augmentation pass|augmentation passes}",
     "passes.none": "no augmentation",
 }
