@@ -23,6 +23,7 @@ _DOOR = {
     "distill_core.api.runs": (
         "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",
     ),
+    "distill_core.data.preparation": ("is_row_counts",),
     "distill_core.api.session": ("close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
     "distill_core.config.schema": ("Config",),

@@ -11,10 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from distill_core import errors
+from distill_core import errors, is_row_counts
+from distill_core.data.preparation import ROW_COUNTS
 from distill_core.errors import Stopped
 from distill_core.events import Ended, Note, event_from
-from distill_core.messages import ENGLISH, KINDS, MessageFormatter, message, message_data, percent, validated
+from distill_core.messages import (
+    ENGLISH,
+    KINDS,
+    MessageFormatter,
+    message,
+    message_data,
+    percent,
+    restore_message,
+    validated,
+)
 
 CORE, PAGE = (Path(__file__).parents[1] / name for name in ("distill_core", "ui"))
 MAKERS = ("message", "info", "warn", "tell", "_note")  # their first argument is a template
@@ -76,6 +86,21 @@ def test_another_language_fills_with_its_own_numbers_and_names() -> None:
     found = german.vformat("{n:Zeile|Zeilen}, {s:.1%}, {m:metric}, {x}", (), {
         "n": 2, "s": 0.5, "m": "f1", "x": [message("a").data, message("b").data]})  # fmt: skip
     assert found == "2_Zeilen, 50,0_%, <metric f1>, A; B"
+
+
+def test_a_noun_has_as_many_forms_as_its_language_has_plurals() -> None:
+    assert message("{n:row|rows} {n:~is|are}", n=1.5) == "1.5 rows are" and message("{n:row|rows}", n=1.0) == "1 row"
+    polish = MessageFormatter(plural=lambda n, forms: forms[0 if n == 1 else 1 if n in (2, 3, 4) else 2])
+    found = [polish.vformat("{n:wiersz|wiersze|wierszy}", (), {"n": n}) for n in (1, 2, 5)]
+    assert found == ["1 wiersz", "2 wiersze", "5 wierszy"]
+
+
+def test_a_message_is_known_by_its_template_whatever_it_says() -> None:
+    counts = message(ROW_COUNTS, train=1200, valid=3, test=4, split="test")
+    stored = restore_message(str(counts), json.loads(json.dumps(message_data(counts))))
+    assert is_row_counts(counts) and is_row_counts(stored)
+    assert not is_row_counts("Rows: 1,200 train, 3 validation, 4 test. Scored on test.")
+    assert not is_row_counts(message("Rows: {n:,}", n=3))
 
 
 def called(node: ast.AST) -> str:
@@ -161,6 +186,10 @@ def test_what_a_foreign_sentence_says_it_was_made_of_is_believed_only_where_it_i
     rows = message("{n:row|rows} of {what} ({s:.1%}, {m:metric})", n=3, what=message("train"), s=0.5, m="f1")
     assert validated(message_data(rows), rows) == message_data(rows) and validated(None, rows) is None
     assert validated(message_data(rows), "3 rows of test (50.0 %, F1)") is None
+    six = "|".join("abcdef")
+    assert validated({"say": f"{{n:~{six}}}", "with": {"n": 2}}, "b") and not validated(
+        {"say": f"{{n:~{six}|g}}", "with": {"n": 2}}, "b"
+    )
     for template in (
         "{x.__class__}",
         "{x[0]}",

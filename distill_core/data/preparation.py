@@ -21,7 +21,12 @@ from distill_core.data.validation import (
     resolve_labels,
 )
 from distill_core.errors import DataError
-from distill_core.messages import message
+from distill_core.messages import message, message_data
+
+ROW_COUNTS = "Rows: {train:,} train, {valid:,} validation, {test:,} test. Scored on {split}."
+ROW_COUNTS_UNLABELLED = (
+    "Rows: {train:,} train, {valid:,} validation, {test:,} test, {loose:,} unlabelled. Scored on {split}."
+)
 
 
 def examples_from(table: Table, columns: Columns, lenient: bool = False) -> RawSplit:
@@ -76,16 +81,20 @@ def prepare_dataset(raw: RawDataset, config: Config, language: str | None = None
     loose = [text for text in loose if text not in known]
     sizes = {"train": len(train), "valid": len(valid), "test": len(test)}
     if loose:
-        notes.info("Rows: {train:,} train, {valid:,} validation, {test:,} test, {loose:,} unlabelled. Scored on "
-                   "{split}.", **sizes, loose=len(loose), split=raw.scored_on)  # fmt: skip
+        notes.info(ROW_COUNTS_UNLABELLED, **sizes, loose=len(loose), split=raw.scored_on)
     else:
-        notes.info("Rows: {train:,} train, {valid:,} validation, {test:,} test. Scored on {split}.",
-                   **sizes, split=raw.scored_on)  # fmt: skip
+        notes.info(ROW_COUNTS, **sizes, split=raw.scored_on)
     return Dataset(
         *(Split([row.text for row in rows], [place[row.label] for row in rows]) for rows in (train, valid, test)),
         unlabelled=loose, labels=labels, pair=pair, language=language or config.language, scored_on=raw.scored_on,
         notes=notes.all, columns=dict(raw.columns),
     )  # fmt: skip
+
+
+def is_row_counts(note: str) -> bool:
+    """Whether a note of a data set only counts its rows, for those who show the counts themselves."""
+    data = message_data(note)
+    return data is not None and data["say"] in (ROW_COUNTS, ROW_COUNTS_UNLABELLED)
 
 
 def _extra(config: Config, pair: bool, raw: RawDataset, notes: Notes) -> list[Text]:

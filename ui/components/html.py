@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ui.components.formatting import count, percent
+from ui.i18n.names import split_details
 from ui.i18n.translate import translate
 
 
@@ -75,32 +76,27 @@ def notes(items: Iterable[tuple[str, str]]) -> str:
 
 
 def findings(items: Iterable[tuple[str, str]], head: str) -> str:
-    """What was found in rows, the warnings first: a mark and a sentence each, row numbers and examples folded away.
-    `head` stands above them."""
+    """What was found in rows, (level, message) each, the warnings first: a mark and a sentence, row numbers and
+    examples folded away. `head` stands above them."""
     told = sorted(items, key=lambda item: item[0] != "warning")
     if not told:
         return ""
     lines = []
-    for level, text in told:
+    for level, said in told:
         mark, name = ("⚠", translate("finding.warning")) if level == "warning" else ("✓", translate("finding.info"))
-        whole, rows, rest = split_rows(text)
-        sentence = (
-            f'<span class="mark" aria-hidden="true">{mark}</span><span class="sr">{esc(name)}: </span>'
-            f"{esc(whole + rest)}"
+        sentence, rows = split_rows(said)
+        line = (
+            f'<span class="mark" aria-hidden="true">{mark}</span><span class="sr">{esc(name)}: </span>{esc(sentence)}'
         )
-        body = f"<details><summary>{sentence}</summary><p>{esc(rows)}</p></details>" if rows else f"<p>{sentence}</p>"
+        body = f"<details><summary>{line}</summary><p>{esc(rows)}</p></details>" if rows else f"<p>{line}</p>"
         lines.append(f'<li class="{esc(level)}">{body}</li>')
     return f'<h2>{esc(head)}</h2><ul class="findings">{"".join(lines)}</ul>'
 
 
-# in parentheses, a word with a number ("rows 3, 5") or an example in quotation marks
-ROWS = [re.compile(rf"(.*?) \(((?:[^\W\d]+ \d|[“„]).*)\)({end})$", re.DOTALL) for end in (": .*", r"\.")]
-
-
-def split_rows(text: str) -> tuple[str, str, str]:
-    """A finding as what, the rows and examples in its parentheses, and the rest."""
-    found = next(filter(None, (pattern.match(text) for pattern in ROWS)), None)
-    return (found[1], found[2][0].upper() + found[2][1:] + ".", found[3]) if found else (text, "", "")
+def split_rows(said: Any) -> tuple[str, str]:
+    """A finding in words, and its rows and examples as a sentence of their own."""
+    sentence, rows = split_details(said)
+    return sentence, rows[0].upper() + rows[1:] + "." if rows else ""
 
 
 def why(text: str, step: str = "") -> str:

@@ -212,7 +212,7 @@ def about(found: Inspection) -> str:
         unlabelled=more,
     )
     # the counts are told in words above
-    said = [(level, translate_message(text)) for level, text in found.notes if not text.startswith("Rows: ")]
+    said = [(level, text) for level, text in found.notes if not core.is_row_counts(text)]
     names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
     cells = [[f'<span class="cell">{esc(row.get(key, ""))}</span>' for key in names] for row in found.sample]
     heads = [translate(f"task.{key}") for key in names]

@@ -13,6 +13,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 from distill_core import Config, Estimate, KnobError, UserError, settings
 from distill_core.api import catalog, estimates
+from distill_core.messages import message
 from ui.components import formatting
 from ui.components import html as components_html
 from ui.components.form import OTHER, Form
@@ -119,7 +120,16 @@ def test_what_differs_from_the_preset_is_named_with_both_values(form: Form) -> N
 def test_findings_put_warnings_first_and_fold_the_rows_away() -> None:
     items = [
         ("info", "2 rows of train repeated another with the same label and were merged."),
-        ("warning", f"7 rows of train stand in test (rows 3, 9; row 3 “{HOSTILE} (a)”): taken out (leaks=keep keeps)."),
+        (
+            "warning",
+            message(
+                "7 rows of train stand in test ({rows}; row {one} “{text}”): taken out ({knob} keeps).",
+                rows=message("{n:~row|rows} {numbers}", n=7, numbers="3, 9"),
+                one=3,
+                text=f"{HOSTILE} (a)",
+                knob="leaks=keep",
+            ),
+        ),
     ]
     html = components_html.findings(items, "Found")
     assert html.index("7 rows") < html.index("2 rows") and "<img" not in html
