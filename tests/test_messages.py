@@ -47,6 +47,7 @@ OURS = (  # mistakes of whoever calls the engine, told as "Stillroom made a mist
     "a vocabulary of pieces needs the teacher's tokenizer", "a teacher that was just kept is not there",
     "a cache entry that was just written is not there",
     "distill_core has no \0", "\0 is called \0 now",
+    "no knob can affect \0",
 )  # fmt: skip
 OTHERS = (  # what libraries say, and what is to be typed
     "scripts are no longer supported", "Config name is missing", "Consistency check failed",
