@@ -48,7 +48,7 @@ def fit(
     """
     optimisers = build_optimizers(model, plan)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
-    identity = digest([repr(plan), rows, list(lengths or ())])
+    identity = digest([plan.identity, rows, list(lengths or ())])
     state = load_checkpoint(checkpoint, identity, model, optimisers)
     if state is None:
         state = TrainingState()

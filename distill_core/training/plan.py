@@ -1,6 +1,10 @@
 """Plans, ticks and results of a training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+FIRST_FIELDS = (
+    "steps", "batch", "lr", "optimiser", "table_lr", "warmup", "weight_decay", "clip", "evaluate_every", "select", "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,15 @@ class TrainingPlan:
     evaluate_every: int = 100
     select: str = "accuracy"
     seed: int = 0
+
+    @property
+    def identity(self) -> str:
+        """Text that tells two plans apart, as checkpoints on people's disks hold it: neither another name of this class
+        nor a field that was added since and stands at its default may change it."""
+        shown = [
+            field for field in fields(self) if field.name in FIRST_FIELDS or getattr(self, field.name) != field.default
+        ]
+        return f"Plan({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in shown)})"
 
 
 @dataclass(frozen=True)
