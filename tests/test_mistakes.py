@@ -18,7 +18,9 @@ from distill_core.data.dataset import RawDataset, RawSplit
 from distill_core.data.preparation import prepare_dataset
 from distill_core.distillation.losses import logit_mse
 from distill_core.evaluation import latency
+from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import Compared
+from distill_core.outputs import ModelOutput
 from distill_core.pipeline.distill import distill
 from distill_core.pipeline.stages import compare
 from distill_core.student import batching, persistence
@@ -53,7 +55,7 @@ def ran(config, folder, label):
         return found
 
     def pulled(student, teacher, *rest, loss=logit_mse.loss):
-        seen.append(("asked", teacher))
+        seen.append(("asked", teacher.logits))
         return loss(student, teacher, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -98,7 +100,9 @@ def test_3_swaps_are_drawn_as_often_as_the_words_occur():
 
 def test_4_logits_are_matched_and_the_teacher_is_asked_with_its_special_tokens(lively_teacher, config):
     far, near = torch.tensor([[9.0, 0.0]]), torch.tensor([[5.0, 0.0]])  # the same to three digits as probabilities
-    assert logit_mse.loss(far, near, torch.tensor([0]), config) == pytest.approx(8.0)
+    assert logit_mse.loss(
+        ModelOutput(far), ModelOutput(near), torch.tensor([0]), config, SINGLE_LABEL
+    ) == pytest.approx(8.0)
     asked = loading.load_teacher(str(lively_teacher), ("bad", "good"), False, config)
     ids = asked.encode([("a warm film",)])[0]["input_ids"]
     assert (ids[0], ids[-1]) == (asked.tokenizer.cls_token_id, asked.tokenizer.sep_token_id)

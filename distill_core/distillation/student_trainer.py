@@ -1,6 +1,6 @@
-"""How one control or student of a run learns, with its checkpoint, its curve and what is kept of it.
+"""Trainer of a run's students and controls: each with its checkpoint, its curve and its folder.
 
-All members of a run learn here from the same texts and vectors. Knows nothing of stages, of the test rows or of who is
+All variants of a run train here on the same texts and vectors. Knows nothing of stages, of the test rows or of who is
 watching.
 """
 
@@ -10,12 +10,11 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from distill_core.cache import Cache, digest, write_atomic
 from distill_core.config.knobs import names_of
@@ -24,18 +23,26 @@ from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.distillation.variants import Variant
 from distill_core.errors import Diverged, Stopped
-from distill_core.evaluation import metrics
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.events import CapturedGenerator, Event, Point, Progress
 from distill_core.messages import message
+from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES, STUDENTS
 from distill_core.student import batching, persistence
-from distill_core.student import model as student_model
+from distill_core.student.model import Student
+from distill_core.student.outputs import student_outputs
 from distill_core.student.predictor import Predictor
 from distill_core.student.vocabulary import Vocabulary
 from distill_core.training import loop
-from distill_core.training import plan as training_plan
+from distill_core.training.plan import BestStep, TrainingPlan
 
 FORMAT = 5  # raise when a cached control would come out otherwise
+VALID_BATCH = 256  # validation rows that a live teacher is asked about at once
+
+Texts = Sequence[tuple[str, ...]]
+AskTeacher = Callable[[Texts], ModelOutput]
+"""Outputs of the teacher for texts in their order: what a loss NEEDS beside the cached logits."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,130 +50,179 @@ class TrainedStudent:
     """A trained network on the CPU with its best weights, the step they are of, and their validation scores, {} where
     only the weights are known any more. `complete`: it was trained to its end; `cached`: it was there already."""
 
-    model: student_model.Student
+    model: Student
     step: int
     scores: dict[str, float]
     complete: bool = True
     cached: bool = False
 
 
+@dataclass(frozen=True)
+class StudentData:
+    """What every variant of a run reads: the data set, the transfer set, the vocabulary of it, and the starting vectors
+    (vocabulary.size, width)."""
+
+    dataset: Dataset
+    transfer_set: TransferSet
+    vocabulary: Vocabulary
+    vectors: Tensor
+
+
 class StudentTrainer:
-    """What the members of a run share. Each method that trains yields events and returns a Learned."""
+    """Trains the variants of a run. Methods that train yield events and return a TrainedStudent."""
 
     def __init__(
-        self, config: Config, rows: Dataset, texts: TransferSet, words: Vocabulary, vectors: Tensor, metric: str,
-        device: str, folder: Path, cache: Cache, stop: Callable[[], bool],
-    ):  # fmt: skip
-        self.config, self.rows, self.texts, self.words, self.vectors = config, rows, texts, words, vectors
-        self.metric, self.device, self.folder, self.cache, self.stop = metric, device, folder, cache, stop
-        # Whatever share of the texts a member reads, it gets as many steps: only the texts differ.
-        self.steps = config.epochs * math.ceil(len(texts.texts) / config.batch)
-        self.valid = self._encode(rows.valid.texts)
-        self.truth = torch.tensor(rows.valid.labels)
+        self,
+        config: Config,
+        data: StudentData,
+        metric: str,
+        *,
+        folder: Path,
+        cache: Cache,
+        device: str = "cpu",
+        stop: Callable[[], bool] = lambda: False,
+        objective: Objective = SINGLE_LABEL,
+    ):
+        """`metric` picks the best step on the validation rows; `folder` is the run's own."""
+        self.config, self.data, self.metric, self.objective = config, data, metric, objective
+        self.folder, self.cache, self.device, self.stop = folder, cache, device, stop
+        # Whatever share of the texts a variant reads, it gets as many steps: only the texts differ.
+        self.steps = config.epochs * math.ceil(len(data.transfer_set.texts) / config.batch)
+        self.valid = self._encode(data.dataset.valid.texts)
+        self.valid_targets = objective.targets(data.dataset.valid.labels)
 
-    def control(self, member: Variant) -> Generator[Event, None, TrainedStudent]:
-        """The member without a teacher: on the labelled texts and their labels alone. Raises Stopped."""
-        key = {**self._key, **{knob: getattr(member, knob) for knob in ("student", "seed")}}
-        model = self._untrained(member)
+    def control(self, variant: Variant) -> Generator[Event, None, TrainedStudent]:
+        """Train the variant without a teacher: on the labelled texts and their labels alone. Raises Stopped,
+        Diverged."""
+        key = {**self._key, **{knob: getattr(variant, knob) for knob in ("student", "seed")}}
+        model = self._untrained(variant)
         if entry := self.cache.get("control", key):
             model.load_state_dict(load_file(entry / "model.safetensors"))
-            for what, step, value in json.loads((entry / "curve.json").read_text()):
-                yield Point(member.series_name(what), step, value)
-            best = json.loads((entry / "best.json").read_text())
-            return TrainedStudent(model.cpu(), best["step"], best["scores"], cached=True)
-        labels, curve = self.own_labels, []
+            for series, step, value in json.loads((entry / "curve.json").read_text()):
+                yield Point(variant.series_name(series), step, value)
+            stored = json.loads((entry / "best.json").read_text())
+            return TrainedStudent(model.cpu(), stored["step"], stored["scores"], cached=True)
+        targets, curve = self.own_targets, []
+        hard_loss = self.objective.hard_loss
 
-        def loss(index: Tensor) -> Tensor:
-            return cross_entropy(self._read(model, self._own, index), labels[index].to(self.device))
+        def loss(rows: Tensor) -> Tensor:
+            logits = model(batching.take_rows(self._own, rows, self.device))
+            return hard_loss(logits, targets[rows].to(self.device))
 
-        training = CapturedGenerator(self._train("control", member, model, self._own, loss, cross_entropy))
+        def valid_loss(logits: Tensor) -> Tensor:
+            return hard_loss(logits, self.valid_targets)
+
+        training = CapturedGenerator(self._train("control", variant, model, self._own, loss, valid_loss))
         for event in training:
             if isinstance(event, Point):
                 curve.append((event.series.partition("@")[0], event.step, event.value))
             yield event
-        best = training.value
+        best: BestStep = training.value
         if self.stop():
             raise Stopped(message("Stopped before there was a student to keep."))
-        with self.cache.put("control", key) as place:
+        with self.cache.put("control", key) as folder:
             weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-            save_file(weights, place / "model.safetensors")
-            (place / "curve.json").write_text(json.dumps(curve))
-            (place / "best.json").write_text(json.dumps({"step": best.step, "scores": best.scores}))
+            save_file(weights, folder / "model.safetensors")
+            (folder / "curve.json").write_text(json.dumps(curve))
+            (folder / "best.json").write_text(json.dumps({"step": best.step, "scores": best.scores}))
         return TrainedStudent(model.cpu(), best.step, best.scores)
 
-    def student(self, member: Variant, soft: Tensor, valid_soft: Tensor) -> Generator[Event, None, TrainedStudent]:
-        """The member with a teacher, whose logits are `soft` (texts, labels) and `valid_soft`. After a stop the best so
-        far; step 0 where nothing was scored yet."""
-        place, done = self.place(member), self.folder / f"{member.series_name('student')}.done"
+    def student(
+        self, variant: Variant, soft_labels: Tensor, valid_soft_labels: Tensor, ask_teacher: AskTeacher | None = None
+    ) -> Generator[Event, None, TrainedStudent]:
+        """Train the variant on the teacher's logits `soft_labels` (texts, labels) of the transfer set. Those of the
+        validation rows give the validation loss; `ask_teacher` gives what the loss NEEDS beside logits. After a stop
+        the best student so far; step 0 where nothing was scored yet. Raises Diverged."""
+        folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
         if done.is_file():
-            return TrainedStudent(
-                persistence.load(place).model, json.loads(done.read_text())["best_step"], {}, cached=True
-            )
-        chosen = self.share(member)
+            best_step = json.loads(done.read_text())["best_step"]
+            return TrainedStudent(persistence.load(folder).model, best_step, {}, cached=True)
+        chosen = self.share(variant)
         sides = [(ids[chosen], lengths[chosen]) for ids, lengths in self._sides]
-        hard = soft.argmax(1)
-        hard[: len(self.own_labels)] = self.own_labels
-        soft, hard = soft[chosen].to(self.device), hard[chosen].to(self.device)
-        pull, model = LOSSES.get(self.config.loss).loss, self._untrained(member)
+        targets = self.objective.hard_targets(soft_labels)
+        targets[: len(self.own_targets)] = self.own_targets
+        soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
+        model, component = self._untrained(variant), LOSSES.get(self.config.loss)
+        live = ask_teacher if set(getattr(component, "NEEDS", ("logits",))) - {"logits"} else None
+        texts, valid_texts = self.data.transfer_set.texts, self.data.dataset.valid.texts
 
-        def loss(index: Tensor) -> Tensor:
-            index_ = index.to(self.device)
-            return pull(self._read(model, sides, index), soft[index_], hard[index_], self.config)
+        def compare(student: ModelOutput, logits: Tensor, batch: Texts, hard: Tensor) -> Tensor:
+            teacher = live(batch)._replace(logits=logits) if live else ModelOutput(logits)
+            result: Tensor = component.loss(student, teacher, hard, self.config, self.objective)
+            return result
 
-        def of_valid(found: Tensor, truth: Tensor) -> Tensor:
-            return pull(found, valid_soft, truth, self.config)
+        def loss(rows: Tensor) -> Tensor:
+            on_device, taken = rows.to(self.device), batching.take_rows(sides, rows, self.device)
+            outputs = student_outputs(model, taken) if live else ModelOutput(model(taken))
+            batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
+            return compare(outputs, soft[on_device], batch, targets[on_device])
 
-        def keep() -> None:
-            persistence.save(self.predictor(model, member), place)
+        def valid_loss(logits: Tensor) -> Tensor:
+            if live is None:
+                return compare(ModelOutput(logits), valid_soft_labels, (), self.valid_targets)
+            total = torch.zeros(())
+            for rows in torch.arange(len(valid_texts)).split(VALID_BATCH):
+                with torch.inference_mode():
+                    outputs = student_outputs(model, batching.take_rows(self.valid, rows, self.device))
+                    batch = [valid_texts[row] for row in rows.tolist()]
+                    logits_of, hard = (part[rows].to(self.device) for part in (valid_soft_labels, self.valid_targets))
+                    total = total + compare(outputs, logits_of, batch, hard).cpu() * len(rows)
+            return total / max(1, len(valid_texts))
 
-        best = yield from self._train("student", member, model, sides, loss, of_valid, keep)
-        whole = not self.stop()
+        def save() -> None:
+            persistence.save(self.predictor(model, variant), folder)
+
+        best = yield from self._train("student", variant, model, sides, loss, valid_loss, save)
+        complete = not self.stop()
         if best.step:
-            keep()
-            if whole:
+            save()
+            if complete:
                 write_atomic(done, json.dumps({"best_step": best.step}).encode())
-        return TrainedStudent(model.cpu(), best.step, best.scores, whole)
+        return TrainedStudent(model.cpu(), best.step, best.scores, complete)
 
-    def place(self, member: Variant) -> Path:
-        """The folder of the member's student."""
-        return self.folder / member.series_name("student")
+    def place(self, variant: Variant) -> Path:
+        """The folder of the variant's student."""
+        return self.folder / variant.series_name("student")
 
-    def predictor(self, model: student_model.Student, member: Variant) -> Predictor:
+    def predictor(self, model: Student, variant: Variant) -> Predictor:
         """`model` as it takes raw texts."""
-        config = member.config(self.config)
-        settings = persistence.settings(config, self.rows.labels, self.rows.pair, self.vectors)
-        return Predictor(model, self.words, settings)
+        dataset, vectors = self.data.dataset, self.data.vectors
+        settings = persistence.settings(variant.config(self.config), dataset.labels, dataset.pair, vectors)
+        return Predictor(model, self.data.vocabulary, settings)
 
-    def share(self, member: Variant) -> Tensor:
-        """The rows of the transfer set that the member reads, in order. A smaller share is part of a larger one, and
-        mixed as the whole is of labelled, unlabelled and augmented texts."""
-        rows = len(self.texts.texts)
-        if member.share == 1:
+    def share(self, variant: Variant) -> Tensor:
+        """Places in the transfer set (texts,) that the variant reads, in order. A smaller share is part of a larger
+        one, and mixed as the whole is of labelled, unlabelled and augmented texts."""
+        rows = len(self.data.transfer_set.texts)
+        if variant.share == 1:
             return torch.arange(rows)
         mixed = torch.randperm(rows, generator=torch.Generator().manual_seed(self.config.seed))
-        return mixed[: math.ceil(member.share * rows)].sort().values
+        return mixed[: math.ceil(variant.share * rows)].sort().values
 
     @cached_property
-    def own_labels(self) -> Tensor:
-        """The labels of the labelled texts, which come first in the transfer set."""
-        own = self.texts.source.count("labelled")
-        return torch.tensor([self.rows.train.labels[row] for row in self.texts.origin[:own]])
+    def own_targets(self) -> Tensor:
+        """Targets of the labelled texts, which come first in the transfer set."""
+        transfer_set, labels = self.data.transfer_set, self.data.dataset.train.labels
+        own = transfer_set.source.count("labelled")
+        return self.objective.targets([labels[row] for row in transfer_set.origin[:own]])
 
     @cached_property
     def _own(self) -> batching.Sides:
-        return self._encode(self.texts.texts[: len(self.own_labels)])
+        return self._encode(self.data.transfer_set.texts[: len(self.own_targets)])
 
     @cached_property
     def _sides(self) -> batching.Sides:
-        return self._encode(self.texts.texts)
+        return self._encode(self.data.transfer_set.texts)
 
     @cached_property
     def _key(self) -> dict[str, Any]:
-        """All that decides a control's weights, but for its student and seed."""
+        """Everything that decides a control's weights, but for its student and seed."""
         knobs = names_of(affecting=("network", "training"), config=type(self.config))
+        vocabulary = self.data.vocabulary
         return {
-            "format": FORMAT, "data": self.rows.fingerprint(), "vectors": digest(self.vectors.numpy().tobytes().hex()),
-            "words": digest([self.words.entries, self.words.token_ids, self.words.aliases]),
+            "format": FORMAT, "data": self.data.dataset.fingerprint(),
+            "vectors": digest(self.data.vectors.numpy().tobytes().hex()),
+            "words": digest([vocabulary.entries, vocabulary.token_ids, vocabulary.aliases]),
             "torch": torch.__version__, "device": self.device, "metric": self.metric, "steps": self.steps,
             **{knob: getattr(self.config, knob) for knob in knobs},
         }  # fmt: skip
@@ -174,85 +230,84 @@ class StudentTrainer:
     def _train(
         self,
         stage: str,
-        member: Variant,
-        model: student_model.Student,
+        variant: Variant,
+        model: Student,
         sides: batching.Sides,
         loss: Callable[[Tensor], Tensor],
-        of_valid: Callable[[Tensor, Tensor], Tensor],
+        valid_loss: Callable[[Tensor], Tensor],
         on_best: Callable[[], None] = lambda: None,
-    ) -> Generator[Event, None, training_plan.BestStep]:
-        """The loop's ticks as events; returns the best. `on_best` is called while the model holds its best weights;
-        `of_valid` is the loss of the validation rows' logits."""
+    ) -> Generator[Event, None, BestStep]:
+        """The loop's ticks as events; returns the best step. `on_best` is called while the model holds its best
+        weights; `valid_loss` takes the validation rows' logits."""
         config = self.config
-        plan = training_plan.TrainingPlan(
-            self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=member.seed,
+        plan = TrainingPlan(
+            self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=variant.seed,
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric,
         )  # fmt: skip
-        lengths = sum(lengths for _, lengths in sides).tolist()
-        checkpoint = self.folder / f"{member.series_name(stage)}.ckpt"
+        lengths = batching.total_lengths(sides).tolist()
+        checkpoint = self.folder / f"{variant.series_name(stage)}.ckpt"
 
         def score() -> dict[str, float]:
-            found = batching.predict_logits(model, self.valid, device=self.device)
-            return _scores(found, self.truth, self.metric, of_valid(found, self.truth))
+            logits = batching.predict_logits(model, self.valid, device=self.device)
+            return self._scores(logits, valid_loss(logits))
 
         ticks = CapturedGenerator(
             loop.fit(model, len(lengths), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=self.stop)
         )
         for tick in ticks:
             yield Progress(stage, tick.step, tick.steps, "steps", tick.left)
-            yield Point(member.series_name(f"{stage}/loss"), tick.step, tick.loss)
+            yield Point(variant.series_name(f"{stage}/loss"), tick.step, tick.loss)
             for name, value in (tick.scores or {}).items():
-                yield Point(member.series_name(f"{stage}/valid_{name}"), tick.step, value)
+                yield Point(variant.series_name(f"{stage}/valid_{name}"), tick.step, value)
             if tick.best:
                 on_best()
         if not self.stop():
             checkpoint.unlink(missing_ok=True)
-        return ticks.value
+        best: BestStep = ticks.value
+        return best
 
-    def _untrained(self, member: Variant) -> student_model.Student:
-        """The student before training. A member's control and student start from the very same weights."""
-        torch.manual_seed(member.seed)
-        labels, pair = len(self.rows.labels), self.rows.pair
-        return build_student(self.config, member.student, self.vectors, labels, pair, self.device)
+    def _scores(self, logits: Tensor, loss: Tensor) -> dict[str, float]:
+        value = float(loss)
+        if not math.isfinite(value):
+            raise Diverged(
+                message("The validation loss is not a finite number any more. A lower learning rate may help.")
+            )
+        values = self.objective.metrics(logits.numpy(), self.data.dataset.valid.labels)
+        return {"accuracy": values["accuracy"], self.metric: values[self.metric], "loss": value}
 
-    def _read(self, model: student_model.Student, sides: batching.Sides, index: Tensor) -> Tensor:
-        return model(batching.take_rows(sides, index, self.device))
+    def _untrained(self, variant: Variant) -> Student:
+        """The student before training. A variant's control and student start from the very same weights."""
+        torch.manual_seed(variant.seed)
+        outputs = self.objective.head_size(self.data.dataset.labels)
+        pair = self.data.dataset.pair
+        return build_student(self.config, variant.student, self.data.vectors, outputs, pair, self.device)
 
-    def _encode(self, texts: Sequence[tuple[str, ...]]) -> batching.Sides:
+    def _encode(self, texts: Texts) -> batching.Sides:
         limit = self.config.max_tokens
-        return [batching.pad(self.words.ids(side, limit)) for side in zip(*texts, strict=True)]
+        return [batching.pad(self.data.vocabulary.ids(side, limit)) for side in zip(*texts, strict=True)]
 
 
-def build_student(
-    config: Config, student: str, vectors: Tensor, labels: int, pair: bool, device: str
-) -> student_model.Student:
+def build_student(config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, device: str) -> Student:
     """A student of that kind on the device, its other weights drawn from torch's generator as it stands."""
     sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
-    model = student_model.Student(
-        vectors, STUDENTS.get(student).Encoder, labels, pair, config.hidden, config.fc, config.dropout,
+    model = Student(
+        vectors, STUDENTS.get(student).Encoder, outputs, pair, config.hidden, config.fc, config.dropout,
         config.channels, sparse=sparse,
     )  # fmt: skip
     return model.to(device)
 
 
-def scale_progress(events: Generator[Event, None, Any], turn: int, of: int) -> Generator[Event, None, Any]:
-    """The events of training number `turn` (from 0) of `of` alike ones, its Progress told as that of all of them."""
-    kept, pace = CapturedGenerator(events), None
-    for event in kept:
+def scale_progress(events: Generator[Event, None, T], turn: int, turns: int) -> Generator[Event, None, T]:
+    """Events of training number `turn` (from 0) of so many alike ones, its Progress as that of all of them."""
+    training, pace = CapturedGenerator(events), None
+    for event in training:
         if isinstance(event, Progress):
             left = event.left
             if left is not None and event.done < event.total:
                 pace = left / (event.total - event.done)
             if left is not None and pace is not None:
-                left += pace * event.total * (of - turn - 1)
-            event = Progress(event.stage, turn * event.total + event.done, of * event.total, event.unit, left)
+                left += pace * event.total * (turns - turn - 1)
+            event = Progress(event.stage, turn * event.total + event.done, turns * event.total, event.unit, left)
         yield event
-    return kept.value
-
-
-def _scores(found: Tensor, truth: Tensor, metric: str, loss: Tensor) -> dict[str, float]:
-    value = float(loss)
-    if not math.isfinite(value):
-        raise Diverged(message("The validation loss is not a finite number any more. A lower learning rate may help."))
-    values = metrics.compute_metrics(found.argmax(1).numpy(), truth.numpy(), found.shape[1])
-    return {"accuracy": values["accuracy"], metric: values[metric], "loss": value}
+    result: T = training.value
+    return result

@@ -25,7 +25,9 @@ from distill_core.distillation import soft_labels, student_trainer
 from distill_core.environment import peak_memory
 from distill_core.estimation import cost
 from distill_core.evaluation import baseline
+from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import Event, Progress
+from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES
 from distill_core.student import batching, vocabulary
 from distill_core.teacher import fine_tuning, loading
@@ -192,13 +194,14 @@ def _time_student(
 
     def loss(index: Tensor) -> Tensor:
         index_ = index.to(where)
-        return pull(model(batching.take_rows(read, index, where)), soft[index_], soft[index_].argmax(1), config)
+        outputs = ModelOutput(model(batching.take_rows(read, index, where)))
+        return pull(outputs, ModelOutput(soft[index_]), soft[index_].argmax(1), config, SINGLE_LABEL)
 
     def score() -> dict[str, float]:
         batching.predict_logits(model, read, device=where)
         return {"accuracy": 0.0, "loss": 0.0}
 
-    lengths = sum(lengths for _, lengths in read).tolist()
+    lengths = batching.total_lengths(read).tolist()
     plan = training_plan.TrainingPlan(STEPS, config.batch, config.lr, config.optimiser, evaluate_every=STEPS)
     step, scored = _time_steps(model, len(texts), loss, score, plan, lengths)
     return {"step": step, "row": scored / len(texts), "memory": peak_memory() or 0}

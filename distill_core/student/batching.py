@@ -19,10 +19,15 @@ def take_rows(sides: Sides, rows: Tensor, device: str = "cpu") -> Sides:
     return [(ids[:, : int(lengths.max())].to(device), lengths) for ids, lengths in chosen]
 
 
+def total_lengths(sides: Sides) -> Tensor:
+    """Lengths (rows,) of all sides of a row together."""
+    return torch.stack([lengths for _, lengths in sides]).sum(0)
+
+
 @torch.inference_mode()
 def predict_logits(model: nn.Module, sides: Sides, batch: int = 256, device: str = "cpu") -> Tensor:
     """Logits (rows, labels) float32 on the CPU, in the order of the rows; rows of like length go together."""
     model.eval()
-    order = torch.argsort(sum(lengths for _, lengths in sides), stable=True)
+    order = torch.argsort(total_lengths(sides), stable=True)
     found = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in order.split(batch)])
     return torch.empty_like(found).index_copy_(0, order, found)

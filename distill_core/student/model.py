@@ -40,11 +40,14 @@ class Student(nn.Module):
 
     def forward(self, sides: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Logits (batch, labels) of one or two sides, each ids (batch, length) and lengths (batch,) on the CPU."""
-        read = [self.encode(ids, lengths) for ids, lengths in sides]
+        return self.classify([self.encode(ids, lengths) for ids, lengths in sides])
+
+    def classify(self, vectors: list[Tensor]) -> Tensor:
+        """Logits (batch, labels) of one vector (batch, outputs) a sentence."""
         if self.pair:
-            first, second = read
-            read = [first, second, first * second, (first - second).abs()]
-        return self.head(torch.cat(read, dim=1))
+            first, second = vectors
+            vectors = [first, second, first * second, (first - second).abs()]
+        return self.head(torch.cat(vectors, dim=1))
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """One vector (batch, outputs) a sentence."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields
 
 FIRST_FIELDS = (
-    "steps", "batch", "lr", "optimiser", "table_lr", "warmup", "weight_decay", "clip", "evaluate_every", "select", "seed",
+    "steps", "batch", "lr", "optimiser", "table_lr", "warmup", "weight_decay", "clip", "evaluate_every", "select",
+    "seed",
 )  # fmt: skip
 
 

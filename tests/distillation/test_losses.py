@@ -7,6 +7,8 @@ import torch
 from torch.nn.functional import cross_entropy, mse_loss, softmax
 
 from distill_core.config.schema import Config
+from distill_core.evaluation.objective import SINGLE_LABEL
+from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES
 
 TEACHER = torch.tensor([[2.0, -1.0, 0.5], [-3.0, 1.0, 0.0]])
@@ -14,7 +16,8 @@ LABELS = TEACHER.argmax(1)
 
 
 def value(name, student, **knobs):
-    return LOSSES.get(name).loss(student, TEACHER, LABELS, Config.of(loss=name, **knobs))
+    config = Config.of(loss=name, **knobs)
+    return LOSSES.get(name).loss(ModelOutput(student), ModelOutput(TEACHER), LABELS, config, SINGLE_LABEL)
 
 
 def with_teacher():

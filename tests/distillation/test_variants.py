@@ -14,7 +14,7 @@ from toy import TOY
 from distill_core.cache import Cache
 from distill_core.cli import tables
 from distill_core.config.schema import Config, knob
-from distill_core.distillation.student_trainer import StudentTrainer
+from distill_core.distillation.student_trainer import StudentData, StudentTrainer
 from distill_core.distillation.variants import Variant, plan_variants
 from distill_core.errors import Stopped
 from distill_core.evaluation import latency
@@ -172,7 +172,8 @@ def test_members_share_all_but_their_weights_and_are_told_together(config, whole
 
 
 def test_a_smaller_share_is_part_of_a_larger_one(config):
-    shared = SimpleNamespace(texts=SimpleNamespace(texts=[("x",)] * 101), config=config)
+    data = SimpleNamespace(transfer_set=SimpleNamespace(texts=[("x",)] * 101))
+    shared = SimpleNamespace(data=data, config=config)
     small, large, whole = (
         StudentTrainer.share(shared, Variant("bilstm", 0, share)).tolist() for share in (0.1, 0.5, 1.0)
     )
@@ -244,9 +245,10 @@ def test_a_knob_of_training_or_network_that_is_added_changes_the_controls_key_an
 
     def key(**values: object) -> dict[str, object]:
         trainer = object.__new__(StudentTrainer)
-        trainer.config, trainer.rows = Wider(**values), SimpleNamespace(fingerprint=lambda: "rows")
-        trainer.words = SimpleNamespace(entries=[], token_ids=[], aliases=[])
-        trainer.vectors, trainer.device, trainer.metric, trainer.steps = torch.zeros(1), "cpu", "accuracy", 10
+        dataset = SimpleNamespace(fingerprint=lambda: "rows")
+        vocabulary = SimpleNamespace(entries=[], token_ids=[], aliases=[])
+        trainer.data = StudentData(dataset, SimpleNamespace(), vocabulary, torch.zeros(1))
+        trainer.config, trainer.device, trainer.metric, trainer.steps = Wider(**values), "cpu", "accuracy", 10
         return trainer._key
 
     assert key() != key(momentum=0.5) and key() != key(heads=4) and key() == key(sharpness=2.0)

@@ -12,14 +12,19 @@ from distill_core import tasks
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.data import dataset
+from distill_core.distillation.losses import logit_mse
 from distill_core.distillation.student_trainer import StudentTrainer
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.errors import Stopped
 from distill_core.evaluation import latency
+from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.pipeline.distill import distill
+from distill_core.registry import LOSSES
 from distill_core.student import persistence
+from distill_core.teacher.loading import load_teacher
 from distill_core.teacher.model import Teacher
+from distill_core.teacher.outputs import teacher_outputs
 from distill_core.training import loop
 
 
@@ -264,11 +269,48 @@ def test_student_and_control_start_from_the_same_weights(config, tmp_path, cache
 
 
 def test_labels_follow_their_texts_into_the_transfer_set():
-    shared = SimpleNamespace(
-        rows=SimpleNamespace(train=dataset.Split([("a",), ("A",), ("b",)], [0, 1, 2])),
-        texts=TransferSet([("a",), ("b",), ("c",)], ["labelled", "labelled", "augmented"], [0, 2, 0], {}),
+    data = SimpleNamespace(
+        dataset=SimpleNamespace(train=dataset.Split([("a",), ("A",), ("b",)], [0, 1, 2])),
+        transfer_set=TransferSet([("a",), ("b",), ("c",)], ["labelled", "labelled", "augmented"], [0, 2, 0], {}),
     )
-    assert StudentTrainer.own_labels.func(shared).tolist() == [0, 2]
+    shared = SimpleNamespace(data=data, objective=SINGLE_LABEL)
+    assert StudentTrainer.own_targets.func(shared).tolist() == [0, 2]
+
+
+def test_a_loss_gets_what_it_needs_of_the_teacher_for_the_very_texts_of_its_batch(config, tmp_path, cache, monkeypatch):
+    """Hidden states and attentions come from the teacher itself, beside the cached logits of the same texts."""
+    seen = []
+
+    def loss(student, teacher, targets, config, objective):
+        seen.append((student, teacher))
+        return logit_mse.loss(student, teacher, targets, config, objective)
+
+    events = run(config, tmp_path / "plain", cache)
+    component = SimpleNamespace(NEEDS=("logits", "hidden_states", "attentions"), loss=loss)
+    monkeypatch.setattr(LOSSES, "get", lambda name: component)
+    monkeypatch.setattr(LOSSES, "constant", lambda name, constant, default=None: component.NEEDS)
+    again = run(config, tmp_path / "live", cache)
+    (student, teacher), *_ = seen
+    assert len(teacher.hidden_states) == 3 and len(teacher.attentions) == 2, "two layers, and the embeddings"
+    assert len({*map(len, (student.logits, teacher.logits, *teacher.hidden_states, *teacher.attentions))}) == 1
+    assert [state.shape[1] for state in student.hidden_states] == [4 * config.hidden]
+    for _, outputs in seen[:20]:  # the teacher's layers are those of the texts whose logits stand beside them
+        pooled = torch.stack([outputs.hidden_states[-1][:, 0].mean(1), outputs.logits[:, 0]])
+        assert pooled.shape[1] == len(outputs.logits)
+    same_run = [[event.summary["scores"]["student"]["accuracy"] for event in one if isinstance(event, Compared)]
+                for one in (events, again)]  # fmt: skip
+    assert same_run[0] == same_run[1], "what is not used changes nothing"
+
+
+def test_a_live_teacher_answers_as_the_cached_one_did(config, tiny_teacher):
+    teacher = load_teacher(str(tiny_teacher), ("bad", "good"), False, config)
+    texts = [("a warm and funny film",), ("the soup was cold",)]
+    outputs = teacher_outputs(teacher, texts, ("hidden_states",))
+    assert torch.allclose(outputs.logits, teacher.logits(texts), atol=0.05) and outputs.attentions == ()
+    [alone] = teacher_outputs(teacher, texts[1:], ("hidden_states",)).hidden_states[-1:]
+    assert torch.allclose(outputs.hidden_states[-1][1, : alone.shape[1]], alone[0], atol=1e-4), (
+        "padding changes nothing"
+    )
 
 
 def test_without_a_control_nobody_knows(config, tmp_path, cache):

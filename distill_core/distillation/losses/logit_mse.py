@@ -4,8 +4,10 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from distill_core.config.schema import Config
+from distill_core.evaluation.objective import Objective
+from distill_core.outputs import ModelOutput
 
 
-def loss(student: Tensor, teacher: Tensor, labels: Tensor, config: Config) -> Tensor:
+def loss(student: ModelOutput, teacher: ModelOutput, targets: Tensor, config: Config, objective: Objective) -> Tensor:
     """Logits, not probabilities: a softmax would flatten what the teacher says of the unlikely labels."""
-    return mse_loss(student, teacher)
+    return mse_loss(student.logits, teacher.logits)

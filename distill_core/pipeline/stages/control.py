@@ -6,7 +6,7 @@ It asks the teacher nothing, so it learns before the teacher labels: its curve i
 from dataclasses import dataclass, field
 
 from distill_core.distillation import variants
-from distill_core.distillation.student_trainer import StudentTrainer, TrainedStudent, scale_progress
+from distill_core.distillation.student_trainer import StudentData, StudentTrainer, TrainedStudent, scale_progress
 from distill_core.distillation.variants import Variant
 from distill_core.evaluation import diagnostics
 from distill_core.events import Fact, Note
@@ -37,9 +37,10 @@ def run(
 ) -> Stage[ControlOutput]:
     """Train the controls, one for each student and seed. Raises Stopped, Diverged."""
     planned = variants.plan_variants(context.config)
+    read = StudentData(data.dataset, transfer.transfer_set, transfer.vocabulary, transfer.vectors)
     trainer = StudentTrainer(
-        context.config, data.dataset, transfer.transfer_set, transfer.vocabulary, transfer.vectors, data.metric,
-        context.device, context.folder, context.cache, context.stop,
+        context.config, read, data.metric, folder=context.folder, cache=context.cache, device=context.device,
+        stop=context.stop,
     )  # fmt: skip
     if len(planned) > 1:
         yield Fact("members", [vars(variant) for variant in planned])

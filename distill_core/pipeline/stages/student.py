@@ -1,6 +1,7 @@
 """Stage student: every variant learns the soft labels, the main one first."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from distill_core.distillation.student_trainer import TrainedStudent, scale_progress
 from distill_core.distillation.variants import Variant
@@ -12,6 +13,8 @@ from distill_core.pipeline.stages.control import ControlOutput
 from distill_core.pipeline.stages.data import DataOutput
 from distill_core.pipeline.stages.label import LabelOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput
+from distill_core.registry import LOSSES
+from distill_core.teacher.outputs import teacher_outputs
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,12 @@ def run(
     """Train the students. Raises Stopped where a stop left none, Diverged."""
     students: dict[Variant, TrainedStudent] = {}
     planned = control.variants
+    needs = LOSSES.constant(context.config.loss, "NEEDS", ("logits",))
+    ask_teacher = partial(teacher_outputs, teacher.teacher, needs=needs)
     for turn, variant in enumerate(planned):
         if students and context.stop():
             break
-        training = control.trainer.student(variant, label.soft_labels, teacher.valid_logits)
+        training = control.trainer.student(variant, label.soft_labels, teacher.valid_logits, ask_teacher)
         trained = yield from scale_progress(training, turn, len(planned))
         if not students and not trained.step:
             raise Stopped(message("Stopped before there was a student to keep."))

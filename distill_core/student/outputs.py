@@ -1,0 +1,11 @@
+"""Outputs of the student as a loss compares them with the teacher's."""
+
+from distill_core.outputs import ModelOutput
+from distill_core.student.batching import Sides
+from distill_core.student.model import Student
+
+
+def student_outputs(model: Student, sides: Sides) -> ModelOutput:
+    """Logits (batch, labels) and, as hidden states, one vector (batch, outputs of the encoder) a sentence."""
+    vectors = [model.encode(ids, lengths) for ids, lengths in sides]
+    return ModelOutput(model.classify(vectors), tuple(vectors))
