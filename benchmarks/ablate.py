@@ -78,7 +78,7 @@ def main() -> int:
         )
         write(
             given.out,
-            f"| {row or 'as given'} | {told(accuracy, '.1%')} | {told(agreement, '.1%')} | {told(distance, '.2f')} "
+            f"| {row or 'as given'} | {mean_and_spread(accuracy, '.1%')} | {mean_and_spread(agreement, '.1%')} | {mean_and_spread(distance, '.2f')} "
             f"| {found[0]['texts']:,} | {found[0]['weights']:,} | {mean(seconds):.0f} |",
         )
     return 0
@@ -91,7 +91,7 @@ def write(file: Path, *lines: str) -> None:
     print(*lines, sep="\n", flush=True)
 
 
-def told(values: list[float], form: str) -> str:
+def mean_and_spread(values: list[float], form: str) -> str:
     """Mean and standard deviation."""
     return f"{mean(values):{form}}" + (f" ± {stdev(values):{form}}" if len(values) > 1 else "")
 

@@ -104,11 +104,11 @@ def section(started: list[tuple[Any, dict[str, Any]]]) -> str:
         if not found.get("summary"):
             parts.append(f"**Did not finish**: {found['status']}. {found.get('message', '')}".rstrip())
             continue
-        parts += list(told(found))
+        parts += list(sections(found))
     return "\n\n".join(parts)
 
 
-def told(found: dict[str, Any]) -> Iterator[str]:
+def sections(found: dict[str, Any]) -> Iterator[str]:
     """The tables of one run, and what they come to."""
     summary = found["summary"]
     metric = summary.get("metric", "accuracy")

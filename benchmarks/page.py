@@ -38,7 +38,7 @@ LIMITS = {
     "whole": (60.0, "s", "from Start to the comparison of the built-in example"),
     "redraw_p95": (100.0, "ms", f"one redraw at {POINTS:,} points a curve, 95th percentile"),
 }
-TOLD = {
+FIGURES = {
     "idle": ("% of a core", "server, nobody there, nothing running"),
     "alone": ("% of a core", "server, the run computing, nobody polling"),
     "updates": ("a second", "answered updates of all clients"),
@@ -306,7 +306,7 @@ def section(figures: dict[str, float], clients: int, seconds: float, load: str) 
         for name, (limit, unit, what) in LIMITS.items()
         if name in figures
     ]
-    rows += [f"| {what} | {figures[name]:.1f} {unit} | | |" for name, (unit, what) in TOLD.items() if name in figures]
+    rows += [f"| {what} | {figures[name]:.1f} {unit} | | |" for name, (unit, what) in FIGURES.items() if name in figures]
     return (
         f"\n## The page, {clients} clients\n\n"
         f"    python -m benchmarks.page --clients {clients} --seconds {seconds:g}\n\n"

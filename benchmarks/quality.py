@@ -167,13 +167,13 @@ def settle(entry: Entry, command: list[str], more: str, any_code: bool) -> bool:
     found["load"][1] = round(os.getloadavg()[0], 1)
     found["seconds"] = {stage: round(seconds, 1) for stage, seconds in run.stages().items()}
     if row.summary:
-        found["summary"] = {name: row.summary[name] for name in KEPT if name in row.summary}
+        found["summary"] = {name: row.summary[name] for name in SUMMARY_KEYS if name in row.summary}
     remember(entry.name, found)
     say(f"  {status} after {sum(found['seconds'].values()):.0f} s. {row.message}".rstrip())
     return status == "finished"
 
 
-KEPT = ("metric", "scores", "gap_recovered", "kept", "agreement", "mcnemar", "differences", "members", "seeds",
+SUMMARY_KEYS = ("metric", "scores", "gap_recovered", "kept", "agreement", "mcnemar", "differences", "members", "seeds",
         "students", "learning_curve", "rows", "scored_on", "labels", "teacher", "best_step", "steps")  # fmt: skip
 
 

@@ -29,7 +29,7 @@ SMALL = {
     "text": "text", "label": "label", "n_iter": 1, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "evaluations": 4,
     "max_tokens": 16, "teacher_epochs": 2, "teacher_batch": 8, "teacher_lr": 1e-3,
 }  # fmt: skip
-ASKED = ["a warm and funny film", "the soup was cold", "nobody had heard of that", "unheard-of wörds"]
+QUESTIONS = ["a warm and funny film", "the soup was cold", "nobody had heard of that", "unheard-of wörds"]
 
 
 def main() -> int:
@@ -92,12 +92,12 @@ def make(home: Path, place: Path) -> dict[str, Any]:
     core.export_run(finished.id, place / "packed.zip")
     core.export(single.id, place / "exported")
     expected = {
-        "asked": ASKED,
-        "teacher": {"name": saved, "answers": [core.ask(single.id, text)["teacher"] for text in ASKED]},
+        "asked": QUESTIONS,
+        "teacher": {"name": saved, "answers": [core.ask(single.id, text)["teacher"] for text in QUESTIONS]},
         "runs": {
             name: {
                 "id": run.id, "report": shown(run.report()), "student": [core.ask(run.id, text)["student"]
-                                                                         for text in ASKED],
+                                                                         for text in QUESTIONS],
                 "points": len(run.points()[0]), "kinds": [event.kind for _, event in run.events()],
                 "texts": len(list(run.texts())), "message": run.row.message,
             } for name, run in (("finished", finished), ("single", single), ("stopped", stopped))
@@ -110,7 +110,7 @@ def make(home: Path, place: Path) -> dict[str, Any]:
     run = core.run(stopped.id).resume()
     assert run.wait() == "finished", run.row.message
     expected["resumed"] = {
-        "report": shown(run.report()), "student": [core.ask(run.id, text)["student"] for text in ASKED],
+        "report": shown(run.report()), "student": [core.ask(run.id, text)["student"] for text in QUESTIONS],
         "points": len(run.points()[0]),
     }  # fmt: skip
     core.close()
