@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distill_core.api import inference, session
+from distill_core.api import inference
+from distill_core.api.session import session
 from distill_core.config.schema import Config
 from distill_core.errors import UserError
 from distill_core.messages import message
@@ -48,7 +49,8 @@ def save_upload(file: Path | str) -> Path:
 
 
 def is_upload(file: Path | str | None) -> bool:
-    """Whether `file` is a copy that `save_upload` made: its address has the file's digest, so only who gave it has it."""
+    """Whether `file` is a copy that `save_upload` made. Its address has the file's digest, so only who gave it knows
+    it."""
     if not file:
         return False
     path, uploads = Path(file).resolve(), (session.store().home / "uploads").resolve()

@@ -8,8 +8,8 @@
     student/…                       the distilled student, where there is one
 
 What belongs to the sender's machine stays there: paths, tracebacks, checkpoints, the log. What comes in is foreign:
-only names of that list are read, never more bytes than the limits, and `archive_validation` checks each value before the store
-sees it.
+only names of that list are read, never more bytes than the limits, and `archive_validation` checks each value before
+the store sees it.
 """
 
 import hashlib
