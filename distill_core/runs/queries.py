@@ -119,7 +119,7 @@ def replace_surrogates(value: Any) -> Any:
 def where_clause(
     status: Any, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
 ) -> tuple[str, list[Any]]:
-    """The WHERE of a list of runs, and its values; see `Store.runs`."""
+    """The WHERE of a list of runs, and its values; see `RunReader.runs`."""
     terms, values = ["hidden = ?"], [int(hidden)]
     if ids is not None:
         terms.append(f"id IN ({', '.join('?' * len(ids))})")

@@ -236,7 +236,7 @@ def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Pat
     finished()  # says nothing of its teacher
     finished(Fact("teacher", {"name": "builtin", "parameters": 5}), Fact("validation", {"teacher": 0.75}))
     imported = finished(Fact("teacher", {"name": "builtin", "parameters": 9}))
-    with store._writing() as db:
+    with store.connection.transaction() as db:
         db["runs"].update(imported, {"origin": "imported"})
     found = estimates.past_runs()
     assert len(found) == 2  # another machine's seconds are not this one's
