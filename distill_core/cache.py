@@ -9,14 +9,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 MARKER = "key.json"
 STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
+T = TypeVar("T")
 
 
 def digest(value: Any) -> str:
@@ -54,6 +55,18 @@ class Cache:
                     raise  # else another run made the same entry first, and theirs is as good as ours
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def memo(
+        self, kind: str, key: dict[str, Any], make: Callable[[Path], None], load: Callable[[Path], T]
+    ) -> tuple[T, bool]:
+        """What `load` reads from the entry, and whether it was there already; where it wasn't, `make` fills its folder
+        first. What `make` does should take minutes at most: a folder that stays half-filled for longer is taken for a
+        dead run's. Long work comes before, and `make` only writes its outcome."""
+        if entry := self.get(kind, key):
+            return load(entry), True
+        with self.put(kind, key) as folder:
+            make(folder)
+        return load(self._place(kind, key)), False
 
     def count_users(self, kind: str, key: dict[str, Any], visitor: str) -> int:
         """Write down that `visitor` was here, once however often it comes, and tell how many different ones were."""
