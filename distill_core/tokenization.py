@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from tokenizers import Regex, Tokenizer
 from tokenizers.pre_tokenizers import Split
 
+from distill_core.unicode import replace_surrogates
+
 MASK = "[MASK]"  # how a masked word stands inside an augmented text, whatever the teacher calls its own mask token
 WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my", "bo")  # languages that put no spaces between words
 # One word: what a person would mask or swap as a whole. Contractions are cut as in the Penn Treebank (do|n't), which
@@ -98,11 +100,6 @@ def without_truncation(tokenizer: Tokenizer) -> Tokenizer:
     copy.no_truncation()
     copy.no_padding()
     return copy
-
-
-def replace_surrogates(text: str) -> str:
-    """`text` with half surrogates as question marks, one for one: tokenizers refuse them."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _merged(text: str, offsets: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

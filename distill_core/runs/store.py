@@ -20,7 +20,7 @@ from distill_core.errors import UserError
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
 from distill_core.messages import message, message_data, os_error_reason
 from distill_core.runs.connection import Connection
-from distill_core.runs.queries import RunQueries, replace_surrogates
+from distill_core.runs.queries import RunQueries, storable
 from distill_core.runs.reader import RunReader
 
 NEVER_BEGAN = message("Stopped before it began.")
@@ -97,7 +97,7 @@ class Store(RunReader):
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
         self._refuse_example(run)
         with self.connection.transaction() as db:
-            db["runs"].update(run, {name: replace_surrogates(value) for name, value in columns.items()})
+            db["runs"].update(run, {name: storable(value) for name, value in columns.items()})
 
     def transition(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
         """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status

@@ -1,7 +1,7 @@
 """The student's vocabulary: sentences in, ids out.
 
 The source of `Vocabulary` is also the tokenizer of an exported student (predict.py), so its methods use nothing but
-json, Path, Tokenizer and the class itself."""
+json, Path, Tokenizer and the class itself: `ids` replaces half surrogates by hand."""
 
 import json
 from collections import Counter
@@ -14,7 +14,8 @@ from tokenizers.normalizers import NFC, Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from distill_core.tokenization import MASK, WORD_SPLIT, replace_surrogates, without_truncation
+from distill_core.tokenization import MASK, WORD_SPLIT, without_truncation
+from distill_core.unicode import replace_surrogates
 
 
 class Vocabulary:

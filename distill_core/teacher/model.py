@@ -17,6 +17,7 @@ from distill_core.errors import TeacherError
 from distill_core.messages import message
 from distill_core.tokenization import MASK, without_truncation
 from distill_core.training.device import autocast, device, fast_dtype
+from distill_core.unicode import replace_surrogates
 
 Text = tuple[str, ...]
 # Tokens of a batch, padding included. On a CPU more are no faster [measured: 2.1 tokens/ms at 640 and at 7,040], and
@@ -204,7 +205,7 @@ class Teacher:
         return found.float().cpu()[:, self.order]
 
     def _side(self, text: str) -> str:
-        return text.encode("utf-8", "replace").decode("utf-8").replace(MASK, self._stand_in)
+        return replace_surrogates(text).replace(MASK, self._stand_in)
 
     def _words(self, words: Sequence[str]) -> list[list[int]]:
         unknown = [self.tokenizer.unk_token_id] if self.tokenizer.unk_token_id is not None else []
