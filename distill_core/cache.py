@@ -87,18 +87,24 @@ class Cache:
 
 def write_atomic(file: Path, content: bytes) -> None:
     """Write so that a reader, also after a crash, finds the old content or the new, never a part."""
-    temporary = file.with_name(f".{file.name}.{uuid4().hex}")
+    with atomic_file(file) as part:
+        part.write_bytes(content)
+
+
+@contextmanager
+def atomic_file(file: Path) -> Iterator[Path]:
+    """The name of a file beside `file` to write to. It becomes `file` when the block ends, and vanishes when the block
+    raises."""
+    part = file.with_name(f".{uuid4().hex}.part")  # not after `file`: a long name would become too long
     try:
-        with open(temporary, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, file)
+        yield part
+        _flush_to_disk(part)
+        os.replace(part, file)
     finally:
-        temporary.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def _flush_to_disk(file: Path) -> None:
     if file.is_file():
-        with open(file, "rb") as opened:
+        with open(file, "r+b") as opened:  # Windows flushes only what is open for writing
             os.fsync(opened.fileno())

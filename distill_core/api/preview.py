@@ -12,6 +12,7 @@ from typing import Any
 
 from distill_core.api import inference
 from distill_core.api.session import session
+from distill_core.cache import atomic_file
 from distill_core.config.schema import Config
 from distill_core.errors import UserError
 from distill_core.messages import message
@@ -42,9 +43,8 @@ def save_upload(file: Path | str) -> Path:
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = place / source.name
     if not kept.is_file():
-        part = place / f".{source.name}.{threading.get_ident()}"
-        shutil.copyfile(source, part)
-        part.replace(kept)
+        with atomic_file(kept) as part:
+            shutil.copyfile(source, part)
     return kept
 
 
