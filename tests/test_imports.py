@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "datasets", "gradio")
 LIGHT = (
-    "errors", "environment", "events", "messages", "registry", "cache", "unicode",
+    "errors", "environment", "events", "messages", "registry", "cache", "progress", "unicode",
     "config.schema", "config.knobs", "config.presets", "config.validation",
     "data.table", "data.readers", "data.columns", "data.dataset", "data.preparation",
     "hub.client", "hub.datasets", "hub.errors", "hub.models", "tasks",
