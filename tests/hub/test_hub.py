@@ -314,6 +314,32 @@ def test_a_card_that_points_elsewhere_is_refused(path: str, fake_hub: FakeHub, i
         datasets.dataset_rows(id)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "\n \n---\nconfigs:\n{config}\n---\n"),  # the loader passes over blank lines
+        ("README.md", "---\npretty_name: a---b\nconfigs:\n{config}\n---\n"),
+        ("README.md", "---\n# ---\nconfigs:\n{config}\n---\n"),
+        (".huggingface.yaml", "configs:\n{config}\n"),
+    ],
+)
+@pytest.mark.parametrize("config", ["data_files: http://127.0.0.1:1/x.csv", "data_dir: ../other"])
+def test_a_card_can_not_hide_where_it_points(name: str, text: str, config: str, fake_hub: FakeHub, id: str) -> None:
+    text = text.format(config=f"- config_name: default\n  {config}")
+    fake_hub.add("datasets", id, {name: text.encode(), "x.csv": CSV})
+    with pytest.raises(HubError, match="points to files outside itself"):
+        datasets.dataset_rows(id)
+
+
+@pytest.mark.parametrize("text", ["---\nconfigs: 3\n---\n", "---\n- 1\n---\n", "---\n1: 2\n---\n", "---\n{{\n---\n"])
+def test_a_card_that_is_none_is_left_to_the_loader(text: str, fake_hub: FakeHub, id: str) -> None:
+    fake_hub.add("datasets", id, {"README.md": text.encode(), "train.csv": CSV})
+    try:
+        assert datasets.dataset_rows(id)["train"]["label"][:] == ["good", "bad"]
+    except HubError as error:
+        assert "\n" not in str(error) and "outside itself" not in str(error)
+
+
 def test_a_folder_of_the_same_name_is_not_read(fake_hub: FakeHub, id: str, tmp_path: Path, monkeypatch) -> None:
     trap = tmp_path / id
     trap.mkdir(parents=True)
