@@ -1,6 +1,5 @@
 """Data sets from the Hub, at a pinned version, or from the cache where the Hub can't be reached."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,10 +43,11 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
 def _cached_rows(id: str) -> bool:
     """Whether datasets keeps prepared rows of `id`."""
     from datasets import config
+    from datasets.naming import camelcase_to_snakecase
 
     owner, _, name = id.rpartition("/")
-    snake = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)).lower()
-    return any(Path(config.HF_DATASETS_CACHE).glob(f"{f'{owner}___' if owner else ''}{snake}/*/*/*"))
+    folder = f"{owner}___" * bool(owner) + camelcase_to_snakecase(name)
+    return any(Path(config.HF_DATASETS_CACHE).glob(f"{folder}/*/*/*"))
 
 
 def _local_files_only(hub: Any, info: Any, id: str) -> None:

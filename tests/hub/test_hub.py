@@ -3,12 +3,15 @@
 import io
 import itertools
 import json
+import random
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from fake_hub import COMMIT, FakeHub
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from distill_core.data import hub_datasets
 from distill_core.errors import HubError
@@ -70,6 +73,22 @@ def test_what_is_no_id_is_refused_without_a_request(given: str, fake_hub: FakeHu
         with pytest.raises(HubError, match="not an id on the Hub"):
             door(given)
     assert fake_hub.requests == []
+
+
+def test_an_id_is_what_the_library_takes_for_one() -> None:
+    generator = random.Random(1)
+
+    def taken(text: str) -> bool:
+        try:
+            validate_repo_id(text)
+        except HFValidationError:
+            return False
+        return True
+
+    texts = {"".join(generator.choice("aB1_-./é ") for _ in range(generator.randint(1, 8))) for _ in range(30_000)}
+    texts |= {"a" * 96, "a" * 97, f"{'a' * 90}/b", f"b/{'a' * 96}"}
+    strays = {text for text in texts if text == text.strip() and client.is_id(text) != taken(text)}
+    assert not strays
 
 
 def test_a_model_comes_pinned_and_with_only_the_files_it_needs(fake_hub: FakeHub, id: str, tiny_teacher: Path) -> None:
