@@ -78,7 +78,8 @@ def main() -> int:
         )
         write(
             given.out,
-            f"| {row or 'as given'} | {mean_and_spread(accuracy, '.1%')} | {mean_and_spread(agreement, '.1%')} | {mean_and_spread(distance, '.2f')} "
+            f"| {row or 'as given'} | {mean_and_spread(accuracy, '.1%')} | {mean_and_spread(agreement, '.1%')} | "
+            f"{mean_and_spread(distance, '.2f')} "
             f"| {found[0]['texts']:,} | {found[0]['weights']:,} | {mean(seconds):.0f} |",
         )
     return 0

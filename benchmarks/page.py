@@ -306,7 +306,9 @@ def section(figures: dict[str, float], clients: int, seconds: float, load: str) 
         for name, (limit, unit, what) in LIMITS.items()
         if name in figures
     ]
-    rows += [f"| {what} | {figures[name]:.1f} {unit} | | |" for name, (unit, what) in FIGURES.items() if name in figures]
+    rows += [
+        f"| {what} | {figures[name]:.1f} {unit} | | |" for name, (unit, what) in FIGURES.items() if name in figures
+    ]
     return (
         f"\n## The page, {clients} clients\n\n"
         f"    python -m benchmarks.page --clients {clients} --seconds {seconds:g}\n\n"

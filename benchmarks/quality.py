@@ -50,8 +50,8 @@ from distill_core.errors import UnknownRun, UserError  # noqa: E402
 
 # All of distill_core but what only starts, stores, tells, shows or estimates a run.
 NO_RESULT = {"api", "cli", "config/presets", "environment", "errors", "estimation", "evaluation/diagnostics",
-             "evaluation/summary", "events", "hub", "messages", "runs", "student/activations", "student/model_card",
-             "teacher/catalog", "__init__", "__main__"}  # fmt: skip
+             "evaluation/summary", "events", "hub", "messages", "progress", "runs", "student/activations",
+             "student/model_card", "teacher/catalog", "__init__", "__main__"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-Value = TypeVar("Value")
 MARKER = "key.json"
 STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
+T = TypeVar("T")
 
 
 def digest(value: Any) -> str:
@@ -57,19 +57,16 @@ class Cache:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def memo(
-        self, kind: str, key: dict[str, Any], make: Callable[[Path], None], load: Callable[[Path], Value]
-    ) -> tuple[Value, bool]:
-        """The value under that key, and whether it was there: `make` fills the folder of one that is not, `load` reads
-        it back, so that a first run and a second one go on with the same bits."""
-        entry = self.get(kind, key)
-        if entry is not None:
+        self, kind: str, key: dict[str, Any], make: Callable[[Path], None], load: Callable[[Path], T]
+    ) -> tuple[T, bool]:
+        """What `load` reads from the entry, and whether it was there already; where it wasn't, `make` fills its folder
+        first. What `make` does should take minutes at most: a folder that stays half-filled for longer is taken for a
+        dead run's. Long work comes before, and `make` only writes its outcome."""
+        if entry := self.get(kind, key):
             return load(entry), True
         with self.put(kind, key) as folder:
             make(folder)
-        entry = self.get(kind, key)
-        if entry is None:
-            raise RuntimeError("a cache entry that was just written is not there")
-        return load(entry), False
+        return load(self._place(kind, key)), False
 
     def count_users(self, kind: str, key: dict[str, Any], visitor: str) -> int:
         """Write down that `visitor` was here, once however often it comes, and tell how many different ones were."""
@@ -90,18 +87,24 @@ class Cache:
 
 def write_atomic(file: Path, content: bytes) -> None:
     """Write so that a reader, also after a crash, finds the old content or the new, never a part."""
-    temporary = file.with_name(f".{file.name}.{uuid4().hex}")
+    with atomic_file(file) as part:
+        part.write_bytes(content)
+
+
+@contextmanager
+def atomic_file(file: Path) -> Iterator[Path]:
+    """The name of a file beside `file` to write to. It becomes `file` when the block ends, and vanishes when the block
+    raises."""
+    part = file.with_name(f".{uuid4().hex}.part")  # not after `file`: a long name would become too long
     try:
-        with open(temporary, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, file)
+        yield part
+        _flush_to_disk(part)
+        os.replace(part, file)
     finally:
-        temporary.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def _flush_to_disk(file: Path) -> None:
     if file.is_file():
-        with open(file, "rb") as opened:
+        with open(file, "r+b") as opened:  # Windows flushes only what is open for writing
             os.fsync(opened.fileno())

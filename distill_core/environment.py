@@ -44,6 +44,7 @@ def home() -> Path:
     """Where runs live: STILLROOM_HOME, or the user's data folder on this platform. Never the working directory."""
     if chosen := os.environ.get("STILLROOM_HOME"):
         return Path(chosen).expanduser().absolute()
+    # By hand, as platformdirs heeds XDG_DATA_HOME on macOS too and passes over LOCALAPPDATA: some homes would move.
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Stillroom"
     if sys.platform == "darwin":

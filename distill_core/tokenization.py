@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from tokenizers import Regex, Tokenizer
 from tokenizers.pre_tokenizers import Split
 
+from distill_core.unicode import replace_surrogates
+
 MASK = "[MASK]"  # how a masked word stands inside an augmented text, whatever the teacher calls its own mask token
 WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my", "bo")  # languages that put no spaces between words
 # One word: what a person would mask or swap as a whole. Contractions are cut as in the Penn Treebank (do|n't), which
@@ -46,7 +48,7 @@ class TokenizedText:
         """The sentence with `tokens` in place of its own. Where `kept` is given, only these word positions, in this
         order: neighbours keep the gap they had, and what stood outside is dropped."""
         tokens = self.tokens if tokens is None else tokens
-        gaps = self.gaps if not self.spaced or tuple(tokens) == self.tokens else self._apart(tokens)
+        gaps = self.gaps if not self.spaced or tuple(tokens) == self.tokens else self._separated(tokens)
         if kept is None:
             return "".join(part for pair in zip(gaps, tokens, strict=False) for part in pair) + gaps[-1]
         parts = []
@@ -70,7 +72,7 @@ class TokenizedText:
             made += (" " if grown else gap) + part
         return made
 
-    def _apart(self, tokens: Sequence[str]) -> list[str]:
+    def _separated(self, tokens: Sequence[str]) -> list[str]:
         """The gaps, with a space where a new word would grow together with its neighbour (do|n't -> do|so)."""
         gaps = list(self.gaps)
         for word in range(1, len(tokens)):
@@ -98,11 +100,6 @@ def without_truncation(tokenizer: Tokenizer) -> Tokenizer:
     copy.no_truncation()
     copy.no_padding()
     return copy
-
-
-def replace_surrogates(text: str) -> str:
-    """`text` with half surrogates as question marks, one for one: tokenizers refuse them."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _merged(text: str, offsets: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

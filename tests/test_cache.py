@@ -44,6 +44,33 @@ def test_an_entry_without_its_marker_is_no_entry(tmp_path):
     assert cache.get("logits", {"a": 1}) is None
 
 
+def test_what_is_remembered_is_made_once(tmp_path):
+    cache, made = Cache(tmp_path), []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "x").write_text("hello")
+
+    def load(folder):
+        return (folder / "x").read_text()
+
+    assert cache.memo("logits", {"a": 1}, make, load) == ("hello", False)
+    assert cache.memo("logits", {"a": 1}, make, load) == ("hello", True) and len(made) == 1
+    with pytest.raises(ZeroDivisionError):
+        cache.memo("logits", {"a": 2}, lambda folder: 1 / 0, load)
+    assert cache.get("logits", {"a": 2}) is None
+
+
+def test_of_two_who_make_at_once_both_read_the_first(tmp_path):
+    cache = Cache(tmp_path)
+
+    def slow(folder):
+        (folder / "x").write_text("second")
+        cache.memo("logits", {"a": 1}, lambda place: (place / "x").write_text("first"), str)
+
+    assert cache.memo("logits", {"a": 1}, slow, lambda place: (place / "x").read_text()) == ("first", False)
+
+
 def test_digest_tells_values_apart():
     values = [1, "1", [1], {"1": 1}, None, "", "é", [1, 2], [[1], 2]]
     assert len({digest(value) for value in values}) == len(values)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import distill_core
-from distill_core.api import runs, session
+from distill_core.api import runs
+from distill_core.api.session import session
 from distill_core.cli import main
 from distill_core.config.schema import Config
 from distill_core.events import Note, Point

@@ -1,4 +1,4 @@
-"""The words of the house: definitions are named by the field's nouns, and the glossary explains the words of the page."""
+"""The words of the house: definitions are named by nouns of the field, and the glossary has them."""
 
 import ast
 import re

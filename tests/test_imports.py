@@ -9,13 +9,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "datasets", "gradio", "babel")
 LIGHT = (
-    "errors", "environment", "events", "messages", "registry", "cache",
+    "errors", "environment", "events", "messages", "registry", "cache", "progress", "unicode",
     "config.schema", "config.knobs", "config.presets", "config.validation",
     "data.table", "data.readers", "data.columns", "data.dataset", "data.preparation",
     "hub.client", "hub.datasets", "hub.errors", "hub.models", "tasks",
     "evaluation.diagnostics", "evaluation.summary", "estimation.cost", "teacher.catalog",
-    "runs.archive", "runs.archive_validation", "runs.examples", "runs.migrations", "runs.queries", "runs.queue",
-    "runs.recovery", "runs.store", "runs.worker", "runs.job", "runs.process_worker", "runs.thread_worker",
+    "runs.archive", "runs.archive_validation", "runs.connection", "runs.examples", "runs.migrations", "runs.queries",
+    "runs.queue", "runs.reader", "runs.recovery", "runs.store", "runs.worker", "runs.job", "runs.process_worker",
+    "runs.thread_worker",
     "api.catalog", "api.estimates", "api.inference", "api.predictions", "api.preview", "api.runs", "api.session",
     "cli", "cli.commands", "cli.config_options", "cli.parser", "cli.progress", "cli.tables", "__main__",
 )  # fmt: skip

@@ -45,7 +45,6 @@ ELSEWHERE = {
 }
 OURS = (  # mistakes of whoever calls the engine, told as "Stillroom made a mistake (…)"
     "a vocabulary of pieces needs the teacher's tokenizer", "a teacher that was just kept is not there",
-    "a cache entry that was just written is not there",
     "distill_core has no \0", "\0 is called \0 now",
     "no knob can affect \0",
 )  # fmt: skip

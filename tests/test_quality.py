@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import draw  # noqa: E402
 import quality  # noqa: E402
 
-from distill_core.api import session  # noqa: E402
+from distill_core.api.session import session  # noqa: E402
 from distill_core.cli.config_options import config_from_options  # noqa: E402
 from distill_core.cli.parser import parse  # noqa: E402
 

@@ -5,8 +5,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from distill_core.api import session
 from distill_core.api.runs import FOLLOW_SECONDS, with_absolute_paths
+from distill_core.api.session import session
 from distill_core.config.schema import DEFAULTS, Config
 from distill_core.errors import UserError
 from distill_core.events import Ended, Fact, StageEnded
@@ -21,12 +21,6 @@ MAX_PAST_RUNS = 60  # finished runs that an estimate looks at
 THREAD_NAME, IDLE = "stillroom-survey", 10.0  # the thread that surveys, and the seconds after which it ends
 PROFILE_TARGET = "distill_core.estimation.profiling:profile"
 NICE = 19  # of a survey, from its beginning: a run that is started meanwhile goes first
-
-_past_runs: "dict[str, PastRun]" = {}
-_lock = threading.Lock()
-_pending: list[tuple[str, Config]] = []
-_profiled: set[str] = set()
-_profile_lock = threading.Lock()  # one at a time: two would measure each other
 
 
 def estimate(config: Config) -> "Estimate | None":
@@ -46,7 +40,7 @@ def profile(config: Config) -> "Estimate | None":
 
     store = session.store()
     if not (known := cost.known_measurements(config, Cache(store.home / "cache"))).complete:
-        with _profile_lock:
+        with session.profile_lock:
             folder = store.home / "cache" / "survey"
             folder.mkdir(exist_ok=True, mode=0o700)
             asked = config.model_dump() | with_absolute_paths(config)
@@ -68,10 +62,10 @@ def schedule_profile(config: Config) -> bool:
 
     name = catalog.teacher_name(config)
     key = repr([*(key(config) for key in cost.KEYS.values()), catalog.is_local(name, config.allow_pickle)])
-    with _lock:
-        if key in _profiled:
+    with session.wish_lock:
+        if key in session.profiled:
             return False
-        _pending[:] = [(key, config)]
+        session.profile_wishes[:] = [(key, config)]
         if not any(thread.name == THREAD_NAME for thread in threading.enumerate()):
             threading.Thread(target=_profile_pending, name=THREAD_NAME, daemon=True).start()
     return True
@@ -80,8 +74,8 @@ def schedule_profile(config: Config) -> bool:
 def _profile_pending() -> None:
     idle = time.monotonic()
     while time.monotonic() - idle < IDLE:
-        with _lock:
-            wish = _pending.pop() if _pending else None
+        with session.wish_lock:
+            wish = session.profile_wishes.pop() if session.profile_wishes else None
         if wish is None:
             time.sleep(FOLLOW_SECONDS)
             continue
@@ -91,7 +85,7 @@ def _profile_pending() -> None:
             pass  # the data's own sentence stands beside the data
         except Exception:  # a bug of ours costs the estimate alone
             traceback.print_exc(limit=-3)
-        _profiled.add(wish[0])
+        session.profiled.add(wish[0])
         idle = time.monotonic()
 
 
@@ -105,7 +99,7 @@ def past_runs() -> "list[PastRun]":
     for row in store.runs(MAX_PAST_RUNS, status="finished"):
         if row.origin:  # it took its time on another machine
             continue
-        if row.id not in _past_runs:
+        if (past := session.past_runs.get(row.id)) is None:
             stages: dict[str, tuple[float, bool]] = {}
             facts: dict[str, Any] = {}
             for _, said in store.events(row.id):
@@ -119,8 +113,8 @@ def past_runs() -> "list[PastRun]":
             rows = {"train": 0, "unlabelled": 0} | (facts.get("rows") or {})
             texts = int((facts.get("transfer") or {}).get("texts") or 0)
             config = DEFAULTS | row.config  # a knob that is younger than the run stood at its default
-            _past_runs[row.id] = PastRun(
+            past = session.past_runs[row.id] = PastRun(
                 config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher, rows
             )
-        found.append(_past_runs[row.id])
+        found.append(past)
     return found

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill_core.api import runs, session
+from distill_core.api import runs
+from distill_core.api.session import session
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError
 from distill_core.events import ROWS
@@ -46,8 +47,9 @@ def activations(run: str | None, text: str | Text) -> dict[str, Any]:
     student of the default shape before any training (for two texts a siamese one, and no teacher).
 
     {"labels", "run", "teacher": {"name", "logits", "temperature", "ms", "parameters", "bytes"} or None, "student":
-    {"name", "trained", "temperature", "ms", "parameters", "bytes", and what `to_dict` gives}}. "temperature" is what
-    the logits are divided by before they become the probabilities that `ask` tells. Raises UserError."""
+    {"name", "trained", "temperature", "ms", "parameters", "bytes", and what `student.activations.to_dict` says}}.
+    "temperature" is what the logits are divided by before they become the probabilities that `ask` tells. Raises
+    UserError."""
     from distill_core.student import activations
 
     if run is None:
@@ -84,8 +86,8 @@ def export(run: str, folder: Path | str) -> Path:
 def predict_file(
     run: str, file: Path | str, text: str | None = None, text2: str | None = None
 ) -> "Iterator[tuple[str | Text, Prediction]]":
-    """Each text of a file (`predictions.read_texts`: columns are guessed where none is named) with the answer of the
-    run's student. Raises UserError before the first."""
+    """Each text of a file (see `predictions.read_texts`: the columns are guessed where they aren't named) with the
+    answer of the run's student. Raises UserError before the first."""
     from distill_core.api import predictions
 
     student = session.predictor(run)

@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distill_core.api import inference, session
+from distill_core.api import inference
+from distill_core.api.session import session
+from distill_core.cache import atomic_file
 from distill_core.config.schema import Config
 from distill_core.errors import UserError
 from distill_core.messages import message
@@ -41,14 +43,14 @@ def save_upload(file: Path | str) -> Path:
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = place / source.name
     if not kept.is_file():
-        part = place / f".{source.name}.{threading.get_ident()}"
-        shutil.copyfile(source, part)
-        part.replace(kept)
+        with atomic_file(kept) as part:
+            shutil.copyfile(source, part)
     return kept
 
 
 def is_upload(file: Path | str | None) -> bool:
-    """Whether `file` is a copy that `save_upload` made: its address has the file's digest, so only its giver has it."""
+    """Whether `file` is a copy that `save_upload` made. Its address has the file's digest, so only who gave it knows
+    it."""
     if not file:
         return False
     path, uploads = Path(file).resolve(), (session.store().home / "uploads").resolve()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill_core.api import session
+from distill_core.api.session import session
 from distill_core.config.knobs import path_names
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
@@ -286,7 +286,7 @@ def export_run(run: str, file: Path | str) -> Path:
 
 def import_run(file: Path | str) -> Run:
     """Import a run that `export_run` wrote: it reads as any other, marked as imported. Raises DataError, and nothing is
-    kept, where the file is anything else."""
+    stored, where the file is anything else."""
     from distill_core.runs import archive
 
     store = session.store()

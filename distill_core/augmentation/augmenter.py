@@ -170,36 +170,6 @@ class Augmenter:
         return cut
 
 
-def augment(
-    texts: Sequence[Text],
-    config: Config,
-    pieces: Tokenizer | None = None,
-    language: str | None = None,
-    seed: int | None = None,
-    stop: Callable[[], bool] | None = None,
-) -> Iterator[AugmentedText]:
-    """All distinct offspring of `texts` that are not among `texts`, pass by pass. Raises Stopped."""
-    augmenter = Augmenter(texts, config, pieces, language, seed)
-    seen = set(texts)
-    for child in augmentation_passes(augmenter, texts, config, stop):
-        if child.text not in seen:
-            seen.add(child.text)
-            yield child
-
-
-def preview(
-    text: Text,
-    corpus: Sequence[Text],
-    config: Config,
-    pieces: Tokenizer | None = None,
-    n: int = 8,
-    seed: int | None = None,
-    language: str | None = None,
-) -> list[AugmentedText]:
-    """What `Augmenter.first` says of a text, which need not be in `corpus`."""
-    return Augmenter(corpus, config, pieces, language, seed).first(text, n)
-
-
 def augmentation_passes(
     augmenter: Augmenter, texts: Sequence[Text], config: Config, stop: Callable[[], bool] | None
 ) -> Iterator[AugmentedText]:

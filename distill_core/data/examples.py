@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill_core.messages import Message, message
+from distill_core.unicode import replace_surrogates
 
 Text = tuple[str, ...]  # 1 = one sentence, 2 = a pair
 SHOWN_CHARACTERS = 60  # characters of an example
@@ -20,7 +21,7 @@ def normalize(text: Text) -> Text:
 
 def clean_text(text: Text) -> Text:
     """Stripped, and without the half characters that can be stored nowhere."""
-    return tuple(side.encode("utf-8", "replace").decode("utf-8").strip() for side in text)
+    return tuple(replace_surrogates(side).strip() for side in text)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from distill_core.errors import DataError
 from distill_core.messages import Message, message, os_error_reason, unreadable_reason
 
 
-def read_table(path: str | Path, rows: int = MAX_ROWS) -> Table:
-    """The file as a Table; its ending tells the format. Raises DataError naming the row; also for more than `rows`."""
+def read_table(path: str | Path) -> Table:
+    """The file as a Table; its ending tells the format. Raises DataError naming the row; also for over MAX_ROWS."""
     path = Path(path)
     name = path.name
     try:
@@ -53,7 +53,7 @@ def read_table(path: str | Path, rows: int = MAX_ROWS) -> Table:
             )
         if size == 0:
             raise DataError(message("{name} is empty. Give a file with a header and rows.", name=name))
-        table = reader(path, name, rows)
+        table = reader(path, name, MAX_ROWS)
     except (OSError, ValueError, RuntimeError) as error:  # a name with NUL is a ValueError, an unknown ~user the last
         why = os_error_reason(error) if isinstance(error, OSError) else str(error)
         raise DataError(message("{file} can't be read: {why}. Check the name and its permissions.",

@@ -4,6 +4,8 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from distill_core.config.schema import Config
 from distill_core.data import overlap
 from distill_core.data.examples import Example, Notes
@@ -118,21 +120,16 @@ def linked_texts(texts: Sequence[Text]) -> list[tuple[int, int]]:
 
 
 def connected_components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """The connected groups of `size` places, each in rising order; edges to places beyond `size` are ignored."""
-    root = list(range(size))
+    """The connected groups of `size` places, each in rising order and they by their first place; edges to places beyond
+    `size` are ignored."""
+    from scipy.sparse import coo_array, csgraph
 
-    def find(place: int) -> int:
-        while root[place] != place:
-            root[place] = root[root[place]]
-            place = root[place]
-        return place
-
-    for one, other in edges:
-        if one < size and other < size:
-            root[find(one)] = find(other)
+    within = [(one, other) for one, other in edges if one < size and other < size]
+    ones, others = zip(*within, strict=True) if within else ((), ())
+    links = coo_array((np.ones(len(within), dtype=bool), (ones, others)), shape=(size, size))
     groups: dict[int, list[int]] = defaultdict(list)
-    for place in range(size):
-        groups[find(place)].append(place)
+    for place, group in enumerate(csgraph.connected_components(links, directed=False)[1].tolist()):
+        groups[group].append(place)
     return list(groups.values())
 
 

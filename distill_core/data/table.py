@@ -7,6 +7,7 @@ from typing import Any
 
 from distill_core.errors import DataError
 from distill_core.messages import Message, message
+from distill_core.unicode import replace_surrogates
 
 MAX_ROWS = 200_000  # of a file
 MAX_BYTES = 200_000_000
@@ -72,5 +73,5 @@ def as_cell(value: Any) -> Cell:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, str):  # half a character pair can be stored nowhere
-        return text_cell(value.encode("utf-8", "replace").decode("utf-8"))
+        return text_cell(replace_surrogates(value))
     return text_cell(str(value))

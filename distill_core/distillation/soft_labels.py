@@ -15,6 +15,7 @@ from distill_core.cache import Cache, digest
 from distill_core.errors import Stopped
 from distill_core.events import Progress
 from distill_core.messages import message
+from distill_core.progress import TimeLeft
 from distill_core.teacher.model import Teacher
 from distill_core.training.device import device
 
@@ -69,8 +70,7 @@ class _Pace:
 
     def __init__(self, total: int, to_do: int):
         self.total, self.done = total, 0
-        self._to_do, self._did = to_do, 0
-        self._start = time.monotonic()
+        self._time_left, self._did = TimeLeft(to_do), 0
         self._said = -REPORT_SECONDS
 
     def after(self, texts: int, size: int) -> Progress | None:
@@ -84,9 +84,8 @@ class _Pace:
 
     def report(self) -> Progress:
         """How far it is."""
-        spent = time.monotonic() - self._start
-        left = spent * (self._to_do - self._did) / self._did if self._did else None
-        return Progress("label", self.done, self.total, "texts", 0.0 if self.done == self.total else left)
+        left = 0.0 if self.done == self.total else self._time_left.after(self._did)
+        return Progress("label", self.done, self.total, "texts", left)
 
 
 def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> dict[str, object]:

@@ -40,8 +40,7 @@ FORMAT = 5  # raise when a cached control would come out otherwise
 VALID_BATCH = 256  # validation rows that a live teacher is asked about at once
 
 Texts = Sequence[tuple[str, ...]]
-AskTeacher = Callable[[Texts], ModelOutput]
-"""Outputs of the teacher for texts in their order: what a loss NEEDS beside the cached logits."""
+AskTeacher = Callable[[Texts], ModelOutput]  # texts to what a loss NEEDS beside the cached logits
 T = TypeVar("T")
 
 

@@ -20,6 +20,7 @@ from distill_core.data.examples import normalize
 from distill_core.data.overlap import HeldOutIndex
 from distill_core.events import CapturedGenerator, Event, Note, Progress
 from distill_core.messages import message
+from distill_core.progress import TimeLeft
 
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
@@ -105,7 +106,7 @@ def _augmented(
     for rule, reason in augmenter.notes:
         yield _note("The rule {rule} is off: {reason}", "warning", rule=rule, reason=reason)
     counts.update(dict.fromkeys(augmenter.rules, 0))
-    start = told = time.monotonic()
+    time_left, told = TimeLeft(total), time.monotonic()
     for done, child in enumerate(augmentation_passes(augmenter, data.train.texts, config, stop), 1):
         if child.rules and kept.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
             counts.update(child.rules)
@@ -116,7 +117,7 @@ def _augmented(
                 break
         if done % 256 == 0 and (now := time.monotonic()) - told > REPORT_SECONDS:
             told = now
-            yield Progress("transfer", done, total, "texts", (now - start) / done * (total - done))
+            yield Progress("transfer", done, total, "texts", time_left.after(done))
     yield Progress("transfer", total, total, "texts", 0.0)
 
 

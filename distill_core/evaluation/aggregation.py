@@ -24,6 +24,7 @@ def mean_interval(values: Sequence[float | None]) -> dict[str, float] | None:
         return {"mean": mean, "low": mean, "high": mean, "n": 1}
     from scipy.stats import t
 
+    # Not t.interval, which is NaN where all values are equal.
     reach = float(t.ppf((1 + LEVEL) / 2, len(known) - 1)) * stdev(known) / len(known) ** 0.5
     return {"mean": mean, "low": mean - reach, "high": mean + reach, "n": len(known)}
 

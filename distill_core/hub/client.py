@@ -27,6 +27,7 @@ def is_id(text: str) -> bool:
 
 def parse_id(text: str) -> str:
     """The id in `text`: owner/name, a bare name of the early days, or a pasted address. Raises HubError."""
+    # The library's validate_repo_id has the same rule, but who only types a name needn't wait for its import.
     found = ADDRESS.sub("", str(text).strip())
     if found != str(text).strip():
         found = "/".join(re.split(r"[?#]", found)[0].strip("/").split("/")[:2])

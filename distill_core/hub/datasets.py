@@ -1,6 +1,5 @@
 """Data sets from the Hub, at a pinned version, or from the cache where the Hub can't be reached."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 DATASET_BYTES = 5_000_000_000
+CARDS = ("README.md", ".huggingface.yaml")  # where datasets looks for what a data set's files are
 
 
 def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
@@ -43,44 +43,55 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
 def _cached_rows(id: str) -> bool:
     """Whether datasets keeps prepared rows of `id`."""
     from datasets import config
+    from datasets.naming import camelcase_to_snakecase
 
     owner, _, name = id.rpartition("/")
-    snake = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)).lower()
-    return any(Path(config.HF_DATASETS_CACHE).glob(f"{f'{owner}___' if owner else ''}{snake}/*/*/*"))
+    folder = f"{owner}___" * bool(owner) + camelcase_to_snakecase(name)
+    return any(Path(config.HF_DATASETS_CACHE).glob(f"{folder}/*/*/*"))
 
 
 def _local_files_only(hub: Any, info: Any, id: str) -> None:
     """Refuse a data set whose card sends the loader elsewhere: to other hosts, or out of its own folder."""
-    card = next((file for file in info.siblings or () if file.rfilename == "README.md"), None)
-    if card is None:
-        return
-    if (card.size or 0) > 2_000_000:
-        raise HubError(
-            message(
-                "The card of {id} has {size:,.0f} MB, so it is not read. Choose another data set.",
-                id=id,
-                size=card.size / 1e6,
+    for file in info.siblings or ():
+        if file.rfilename not in CARDS:
+            continue
+        if (file.size or 0) > 2_000_000:
+            raise HubError(
+                message(
+                    "The card of {id} has {size:,.0f} MB, so it is not read. Choose another data set.",
+                    id=id,
+                    size=file.size / 1e6,
+                )
             )
-        )
-    try:
-        path = hub.hf_hub_download(id, "README.md", repo_type="dataset", revision=info.sha, token=False)
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except Exception as error:
-        raise explain_error(error, id, DATA_SET, started=True) from error
-    if not text.startswith("---"):
-        return
+        try:
+            path = hub.hf_hub_download(id, file.rfilename, repo_type="dataset", revision=info.sha, token=False)
+            text = Path(path).read_text(encoding="utf-8", errors="replace")
+        except Exception as error:
+            raise explain_error(error, id, DATA_SET, started=True) from error
+        for place in _places(text, file.rfilename):
+            if "://" in place or ".." in place or place.startswith(("/", "~")):
+                raise HubError(message(
+                    "{id} points to files outside itself ({files}), so it is refused. Choose another data set.", id=id,
+                    files=repr(place[:80])))  # fmt: skip
+
+
+def _places(text: str, name: str) -> Iterator[str]:
+    """The files and folders that a card names as its rows', cut and parsed as the loader does it: what another reading
+    would pass over, the loader would follow."""
     import yaml
+    from huggingface_hub import DatasetCard
 
     try:
-        head = yaml.safe_load(text.split("---", 2)[1])
-    except (yaml.YAMLError, RecursionError, ValueError):
+        if name == "README.md":
+            configs = DatasetCard(text).data.get("configs")
+        else:
+            head = yaml.safe_load(text)
+            configs = head.get("configs") if isinstance(head, dict) else None
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError):
         return  # the loader reads the same card and says what is wrong with it
-    configs = head.get("configs") if isinstance(head, dict) else None
-    for files in _strings([config.get("data_files") for config in configs or () if isinstance(config, dict)]):
-        if "://" in files or ".." in files or files.startswith(("/", "~")):
-            raise HubError(message(
-                "{id} points to files outside itself ({files}), so it is refused. Choose another data set.", id=id,
-                files=repr(files[:80])))  # fmt: skip
+    for config in configs if isinstance(configs, list) else ():
+        if isinstance(config, dict):
+            yield from _strings([config.get("data_files"), config.get("data_dir")])
 
 
 def _strings(tree: Any, depth: int = 0) -> Iterator[str]:

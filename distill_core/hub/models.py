@@ -129,6 +129,8 @@ def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
 
 def _cached(id: str, kind: str, pickles: bool) -> Path | None:
     """The newest complete snapshot in the cache, the one of `main` first."""
+    # snapshot_download(local_files_only=True) knows only what a ref names, and a download by commit writes none; nor
+    # does it say whether the weights are all there.
     from huggingface_hub import constants
 
     root = Path(constants.HF_HUB_CACHE) / f"{kind}s--{id.replace('/', '--')}"

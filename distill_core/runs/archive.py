@@ -15,7 +15,6 @@ the store sees it.
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from distill_core.cache import atomic_file
 from distill_core.config.knobs import path_names
 from distill_core.environment import public_host
 from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError
@@ -63,17 +63,13 @@ def export_run(store: Store, run: str, file: Path) -> Path:
     file = file.expanduser()
     if file.exists():
         raise UserError(message("{file} is there already. Name a new file.", file=str(file)))
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
+        with atomic_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
             members = dict(_write_member(made, name, source) for name, source in _members(store, row))
             made.writestr("manifest.json", json.dumps({"format": FORMAT, "members": members}, indent=1))
-        os.replace(part, file)
     except OSError as error:
         raise UserError(message("The run can't be written to {file} ({why}). Name a file in a folder of yours.",
                                file=str(file), why=os_error_reason(error))) from error  # fmt: skip
-    finally:
-        part.unlink(missing_ok=True)
     return file
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from distill_core.errors import UserError
 from distill_core.events import Event, event_from
 from distill_core.messages import Message, message, restore_message
+from distill_core.unicode import replace_surrogates
 
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
@@ -66,7 +67,7 @@ class RunQueries:
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._connection.execute(sql, [replace_surrogates(value) for value in values]).fetchall()
+            return self._connection.execute(sql, [storable(value) for value in values]).fetchall()
 
     def _runs(self, where: str, values: Sequence[Any]) -> list[RunRecord]:
         columns = [*(name for name in RunRecord.__dataclass_fields__ if name != "example"), "made"]
@@ -111,15 +112,15 @@ class RunQueries:
         return [task for (task,) in self._rows("SELECT DISTINCT task FROM runs WHERE hidden = 0 ORDER BY task")]
 
 
-def replace_surrogates(value: Any) -> Any:
-    """Half surrogates, which SQLite refuses, as question marks."""
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+def storable(value: Any) -> Any:
+    """A value that SQLite takes: it refuses half surrogates."""
+    return replace_surrogates(value) if isinstance(value, str) else value
 
 
 def where_clause(
     status: Any, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
 ) -> tuple[str, list[Any]]:
-    """The WHERE of a list of runs, and its values; see `Store.runs`."""
+    """The WHERE of a list of runs, and its values; see `RunReader.runs`."""
     terms, values = ["hidden = ?"], [int(hidden)]
     if ids is not None:
         terms.append(f"id IN ({', '.join('?' * len(ids))})")

@@ -1,56 +1,44 @@
 """The store: every run, what it said and its curves, in one SQLite file under a per-user folder.
 
-Only this file and `queries` know SQLite. Knows nothing of workers, models or pages. One writing connection a process,
-WAL, and a file lock around each batch of writes: the SQLite that many Pythons ship (before 3.51.3) can corrupt a file
-when two processes write and checkpoint at once. Reading goes through a second, read-only connection and waits for
-nobody.
+Here are its commands; `reader` has what it can be asked, `connection` how the file is opened, locked and written. Only
+these and `queries` know SQLite. Knows nothing of workers, models or pages.
 """
 
 import json
 import math
-import os
 import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from filelock import FileLock
 from sqlite_utils import Database
 
 from distill_core.environment import home
-from distill_core.errors import UnknownRun, UserError
+from distill_core.errors import UserError
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
 from distill_core.messages import message, message_data, os_error_reason
-from distill_core.runs.examples import load_examples
-from distill_core.runs.migrations import migrations
-from distill_core.runs.queries import RunQueries, RunRecord, replace_surrogates, where_clause
+from distill_core.runs.connection import Connection
+from distill_core.runs.queries import RunQueries, storable
+from distill_core.runs.reader import RunReader
 
 NEVER_BEGAN = message("Stopped before it began.")
-BUSY_SECONDS = 30
 
 
-class Store:
+class Store(RunReader):
     """All runs of one home folder. Safe to use from many threads; other processes may have the same home open."""
 
     def __init__(self, home_folder: Path | str | None = None):
         """Opens or makes the store. Raises UserError where the folder can't be used."""
         self.home = Path(home_folder).absolute() if home_folder else home()
         self.path = self.home / "runs.db"
-        self._lock = threading.RLock()
         try:
             # Checked before mkdir: a folder that someone made keeps the access they gave it.
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in ("runs", "cache", "locks"):
                 (self.home / folder).mkdir(exist_ok=True, mode=0o700)
-            self._file_lock = FileLock(self.home / "locks" / "write", thread_local=False, poll_interval=0.01)
-            # SQLite gives its -wal and -shm files the mode of the file itself.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._open()
+            self.connection = Connection(self.path, self.home / "locks" / "write")
         except OSError as error:
             raise UserError(message(
                 "The folder {folder} can't hold the runs ({why}). Set STILLROOM_HOME to a folder that you may write "
@@ -59,53 +47,21 @@ class Store:
             raise UserError(message(
                 "{file} can't be read as a store of runs ({why}). Move it away or set STILLROOM_HOME.",
                 file=str(self.path), why=str(error))) from error  # fmt: skip
-        self._examples: RunQueries | None = None
-
-    def _open(self) -> None:
-        with self._lock, self._file_lock:
-            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                self._db = Database(connection)
-                migrations.apply(self._db)
-                uri = f"file:{quote(self.path.as_posix())}?mode=ro"
-                self._reader = RunQueries(
-                    sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False), example=False
-                )
-            except BaseException:
-                connection.close()
-                raise
+        super().__init__(RunQueries(self.connection.reader, example=False))
 
     def close(self) -> None:
         """Closes the connections. The store can't be used afterwards."""
-        self._reader.close()
-        if self._examples:
-            self._examples.close()
-        # Closing the last connection checkpoints the WAL, which is a write.
-        with self._lock, self._file_lock:
-            self._db.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Database]:
-        """One transaction, alone among threads and processes."""
-        with self._lock, self._file_lock:
-            self._db.conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.rollback()
-                raise
-            self._db.commit()
+        super().close()
+        self.connection.close()
 
     # ---- one run
 
     def create(self, config: dict[str, Any], owner: str = "", name: str = "") -> str:
         """A new queued run; its id. `config` is Config.model_dump() or what differs from the defaults."""
         run = new_run_id()
-        with self._writing() as db:
+        with self.connection.transaction() as db:
             row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
-            ticket = self._next_ticket()
+            ticket = _next_ticket(db)
             db["runs"].insert({**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()})
         return run
 
@@ -127,42 +83,21 @@ class Store:
             for when, e in events
         ]
         drawn = [{"run": run, "series": s, "step": step, "value": _null_if_nan(value)} for s, step, value in points]
-        with self._writing() as db:
-            if self._reader.run(run) or self.examples.run(run):
+        with self.connection.transaction() as db:
+            if self._either(lambda source: source.run(run)):
                 raise ValueError(f"there is a run {run} already")
-            db["runs"].insert({"owner": "", "ticket": self._next_ticket(), **kept})
+            db["runs"].insert({"owner": "", "ticket": _next_ticket(db), **kept})
             db["events"].insert_all(said)
             db["points"].insert_all(drawn, ignore=True)
-
-    def run(self, run: str) -> RunRecord:
-        """The run with that id, an example's included. Raises UnknownRun."""
-        row = self._reader.run(run) or self.examples.run(run)
-        if row is None:
-            raise UnknownRun(message("There is no run {run}. `runs` lists those that there are.", run=repr(run)))
-        return row
-
-    def find(self, start: str) -> RunRecord:
-        """The run whose id begins with `start`; "last" is the newest. Raises UnknownRun, naming those that fit."""
-        if start == "last":
-            newest = self.runs(limit=1)
-            if not newest:
-                raise UnknownRun(message("There is no run yet. `demo` makes one in a minute."))
-            return newest[0]
-        found = self._reader.starting_with(start) or self.examples.starting_with(start)
-        if len(found) > 1 and start not in (row.id for row in found):
-            names = ", ".join(row.id for row in found[:4])
-            raise UnknownRun(message("Several runs begin with {start}: {names}. Give more of the id.",
-                                    start=repr(start), names=names))  # fmt: skip
-        return next((row for row in found if row.id == start), found[0]) if found else self.run(start)
 
     def update(self, run: str, **columns: Any) -> None:
         """Sets `name`, `note`, `owner`, `tries`, `stops`, `hidden` or `holder`. Raises UnknownRun, and UserError for an
         example."""
         if unknown := set(columns) - {"name", "note", "owner", "tries", "stops", "hidden", "holder"}:
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
-        self._own(run)
-        with self._writing() as db:
-            db["runs"].update(run, {name: replace_surrogates(value) for name, value in columns.items()})
+        self._refuse_example(run)
+        with self.connection.transaction() as db:
+            db["runs"].update(run, {name: storable(value) for name, value in columns.items()})
 
     def transition(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
         """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
@@ -171,9 +106,9 @@ class Store:
         before = tuple(before)
         if status not in STATUSES or not set(before) <= set(STATUSES):
             raise ValueError(f"not statuses: {before} -> {status}")
-        with self._writing() as db:
+        with self.connection.transaction() as db:
             if "ticket" in columns and columns["ticket"] is None:
-                columns["ticket"] = self._next_ticket()
+                columns["ticket"] = _next_ticket(db)
             if status == "running":
                 columns.setdefault("started", time.time())
             columns.setdefault("ended", time.time() if status in ENDED else None)
@@ -187,8 +122,8 @@ class Store:
     def ask_stop(self, run: str) -> str:
         """Asks a run to stop; the status after it. A queued run is stopped at once, a running one is "stopping";
         asking again raises `stops`, which its supervisor takes as "now". An ended run stays as it is."""
-        self._own(run)
-        with self._writing() as db:
+        self._refuse_example(run)
+        with self.connection.transaction() as db:
             db.execute("UPDATE runs SET stops = stops + 1 WHERE id = ? AND status IN ('running', 'stopping')", (run,))
             db.execute("UPDATE runs SET status = 'stopping' WHERE id = ? AND status = 'running'", (run,))
             db.execute(
@@ -204,16 +139,11 @@ class Store:
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
-    def _own(self, run: str) -> RunRecord:
-        row = self.run(run)
-        if row.example:
+    def _refuse_example(self, run: str) -> None:
+        if self.run(run).example:
             raise UserError(message(
                 "Run {run} is an example and can't be changed. Start a run of your own like it instead.",
                 run=run))  # fmt: skip
-        return row
-
-    def _next_ticket(self) -> int:
-        return int(next(self._db.execute("SELECT coalesce(max(ticket), 0) + 1 FROM runs"))[0])
 
     # ---- what runs say
 
@@ -236,7 +166,7 @@ class Store:
             e for i, e in enumerate(events)
             if not isinstance(e, Point) and not (isinstance(e, Progress) and newest[e.stage] != i)
         ]  # fmt: skip
-        with self._writing() as db:
+        with self.connection.transaction() as db:
             if points:
                 db["points"].insert_all(points, ignore=True)
             for said in kept:
@@ -261,64 +191,6 @@ class Store:
                         (said.status, said.message, said.made and _json(said.made), said.trace, now, run),
                     )
 
-    def events(self, run: str, since: int = 0) -> list[tuple[int, Event]]:
-        """(number, event) of all that the run said after number `since`, points excepted."""
-        return [(number, event) for number, _, event in self.timed_events(run, since)]
-
-    def timed_events(self, run: str, since: int = 0) -> list[tuple[int, float, Event]]:
-        """`events` with the time at which each was kept, in seconds since 1970."""
-        return self._reader.timed_events(run, since) or self.examples.timed_events(run, since)
-
-    def points(self, run: str, since: int = 0) -> tuple[list[tuple[str, int, float]], int]:
-        """(series, step, value) of the points after cursor `since`, and the next cursor. NaN comes back as NaN."""
-        rows, cursor = self._reader.points(run, since)
-        return (rows, cursor) if rows else self.examples.points(run, since)
-
-    # ---- lists
-
-    def runs(
-        self,
-        limit: int = 50,
-        offset: int = 0,
-        *,
-        status: str | Iterable[str] | None = None,
-        task: str = "",
-        search: str = "",
-        sort: str = "-created",
-        examples: bool = False,
-        hidden: bool = False,
-        ids: Sequence[str] | None = None,
-    ) -> list[RunRecord]:
-        """One page of runs. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
-        and config; `examples` lists the shipped examples instead, `hidden` the deleted ones; `ids` looks only among
-        those. Raises UserError."""
-        reader = self.examples if examples else self._reader
-        return reader.list(limit, offset, where_clause(status, task, search, hidden, ids), sort)
-
-    def count(
-        self,
-        *,
-        status: str | Iterable[str] | None = None,
-        task: str = "",
-        search: str = "",
-        examples: bool = False,
-        ids: Sequence[str] | None = None,
-    ) -> int:
-        """How many runs `runs` would page through."""
-        return (self.examples if examples else self._reader).count(where_clause(status, task, search, False, ids))
-
-    def tasks(self) -> list[str]:
-        """The tasks of all runs, in the order of the alphabet."""
-        return self._reader.tasks()
-
-    @property
-    def examples(self) -> "RunQueries":
-        """The shipped examples, copied into memory and migrated: the file itself is never written."""
-        if self._examples is None:
-            with self._lock:
-                self._examples = self._examples or load_examples()
-        return self._examples
-
 
 def new_run_id() -> str:
     """A run's id: 128 random bits, for on a public host it is the key to the run."""
@@ -326,6 +198,10 @@ def new_run_id() -> str:
     while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
         run = secrets.token_urlsafe(16)
     return run
+
+
+def _next_ticket(db: Database) -> int:
+    return int(next(db.execute("SELECT coalesce(max(ticket), 0) + 1 FROM runs"))[0])
 
 
 def _null_if_nan(value: float) -> float | None:

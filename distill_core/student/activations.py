@@ -20,6 +20,7 @@ from distill_core.student import persistence, vocabulary
 from distill_core.student.batching import pad, predict_logits
 from distill_core.student.model import Student
 from distill_core.student.predictor import Predictor
+from distill_core.unicode import replace_surrogates
 
 if TYPE_CHECKING:
     from distill_core.teacher.model import Teacher
@@ -190,7 +191,7 @@ def _unpacked(out: Tensor | PackedSequence) -> Tensor:
 def _pieces(student: Predictor, sentence: str) -> list[SubwordReading]:
     words = student.vocabulary
     rows = words.ids([sentence], student.settings["max_tokens"])[0]
-    valid = sentence.encode("utf-8", "replace").decode("utf-8").replace(tokenization.MASK, words.mask_token)
+    valid = replace_surrogates(sentence).replace(tokenization.MASK, words.mask_token)
     encoded = words.tokenizer.encode(valid, add_special_tokens=False)
     spans = [
         valid[start:end].strip() or token for (start, end), token in zip(encoded.offsets, encoded.tokens, strict=True)

@@ -1,7 +1,7 @@
 """The student's vocabulary: sentences in, ids out.
 
 The source of `Vocabulary` is also the tokenizer of an exported student (predict.py), so its methods use nothing but
-json, Path, Tokenizer and the class itself."""
+json, Path, Tokenizer and the class itself: `ids` replaces half surrogates by hand."""
 
 import json
 from collections import Counter
@@ -14,7 +14,8 @@ from tokenizers.normalizers import NFC, Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from distill_core.tokenization import MASK, WORD_SPLIT, replace_surrogates, without_truncation
+from distill_core.tokenization import MASK, WORD_SPLIT, without_truncation
+from distill_core.unicode import replace_surrogates
 
 
 class Vocabulary:
@@ -77,15 +78,13 @@ def build_vocabulary(
     sentences: Iterable[str],
     pieces: Tokenizer | None = None,
     mask_token: str = MASK,
-    min_count: int = 1,
     limit: int | None = None,
 ) -> Vocabulary:
     """The vocabulary of `messages`, of `limit` rows at most: what they use most. "pieces": pieces of the teacher's
-    tokenizer, in the order of its table; another piece is the unknown word. "words": their lower-cased words and signs
-    that occur `min_count` times or more, the most frequent first. `mask_token` is the teacher's own ("" where it has
-    none)."""
+    tokenizer, in the order of its table; another piece is the unknown word. "words": their lower-cased words and
+    signs, the most frequent first. `mask_token` is the teacher's own ("" where it has none)."""
     if kind == "words":
-        return _of_words(sentences, min_count, limit)
+        return _of_words(sentences, limit)
     if pieces is None:
         raise ValueError("a vocabulary of pieces needs the teacher's tokenizer")
     return _of_pieces(sentences, without_truncation(pieces), mask_token, limit)
@@ -127,7 +126,7 @@ def _unknown(tokenizer: Tokenizer) -> str:
     return next((name for name in names if name and tokenizer.token_to_id(name) is not None), "[UNK]")
 
 
-def _of_words(sentences: Iterable[str], min_count: int, limit: int | None) -> Vocabulary:
+def _of_words(sentences: Iterable[str], limit: int | None) -> Vocabulary:
     tokenizer = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1, MASK: 2}, unk_token="[UNK]"))
     tokenizer.normalizer = Normalizers([NFC(), Lowercase()])
     tokenizer.pre_tokenizer = WORD_SPLIT
@@ -136,7 +135,7 @@ def _of_words(sentences: Iterable[str], min_count: int, limit: int | None) -> Vo
         for part in replace_surrogates(sentence).split(MASK):
             normal = tokenizer.normalizer.normalize_str(part)
             counts.update(word for word, _ in WORD_SPLIT.pre_tokenize_str(normal))
-    frequent = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))
     entries = ["[PAD]", "[UNK]", MASK, *(word for word in frequent if word not in ("[PAD]", "[UNK]", MASK))][:limit]
     tokenizer.model = WordLevel({word: row for row, word in enumerate(entries)}, unk_token="[UNK]")
     # As an added token the mask is taken out before lower-casing.

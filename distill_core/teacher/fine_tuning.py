@@ -70,15 +70,15 @@ def fine_tune(
         "pair": data.pair, "accuracy": scores["accuracy"], "rows": len(data.train.texts),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
-    with shelf.put(catalog.KIND, key) as place:
+
+    def save(place: Path) -> None:
         learner.model.save_pretrained(place)
         learner.tokenizer.save_pretrained(place)
         (place / catalog.FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+
+    entry, _ = shelf.memo(catalog.KIND, key, save, lambda place: place)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
-    entry = shelf.get(catalog.KIND, key)
-    if entry is None:
-        raise RuntimeError("a teacher that was just kept is not there")
     yield Note(message("The fine-tuned teacher is kept as {name} for other runs.",
                       name=f"{catalog.PREFIX}{entry.name[: catalog.KEY_LENGTH]}"), about="teacher")  # fmt: skip
     return load_saved(entry, data, config)

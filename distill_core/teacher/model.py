@@ -17,6 +17,7 @@ from distill_core.errors import TeacherError
 from distill_core.messages import message
 from distill_core.tokenization import MASK, without_truncation
 from distill_core.training.device import autocast, device, fast_dtype
+from distill_core.unicode import replace_surrogates
 
 Text = tuple[str, ...]
 # Tokens of a batch, padding included. On a CPU more are no faster [measured: 2.1 tokens/ms at 640 and at 7,040], and
@@ -70,21 +71,22 @@ class Teacher:
         self._lock = threading.Lock()  # a fast tokenizer that two threads use at once raises "Already borrowed"
         self._frame = self._special_tokens()
 
-    def logits(self, texts: Sequence[Text], batch: int | None = None) -> Tensor:
+    def logits(self, texts: Sequence[Text]) -> Tensor:
         """What it says to each text: (n, classes) float32 on the CPU, in the data's label order and the texts' own
-        order. `batch` texts at most go through at once, of like length; None for what suits the device."""
+        order."""
         found = torch.empty(len(texts), len(self.labels))
-        for rows, values in self.iter_batches(texts, batch):
+        for rows, values in self.iter_batches(texts):
             found[rows] = values
         return found
 
-    def iter_batches(self, texts: Sequence[Text], batch: int | None = None) -> Iterator[tuple[list[int], Tensor]]:
-        """The same batch by batch, the shortest texts first: (indices into `texts`, their logits)."""
+    def iter_batches(self, texts: Sequence[Text]) -> Iterator[tuple[list[int], Tensor]]:
+        """The same batch by batch, the shortest texts first: (indices into `texts`, their logits). As many go
+        through at once as suits the device."""
         if not texts:
             return
         if self.dtype is None:
             self.choose_dtype(texts)
-        encoded, batch = self.encode(texts), batch or TEXTS.get(torch.device(device()).type, TEXTS_ELSEWHERE)
+        encoded, batch = self.encode(texts), TEXTS.get(torch.device(device()).type, TEXTS_ELSEWHERE)
         for rows in length_batches([len(one["input_ids"]) for one in encoded], batch):
             yield rows, self.forward([encoded[row] for row in rows], self.dtype or torch.float32)
 
@@ -204,7 +206,7 @@ class Teacher:
         return found.float().cpu()[:, self.order]
 
     def _side(self, text: str) -> str:
-        return text.encode("utf-8", "replace").decode("utf-8").replace(MASK, self._stand_in)
+        return replace_surrogates(text).replace(MASK, self._stand_in)
 
     def _words(self, words: Sequence[str]) -> list[list[int]]:
         unknown = [self.tokenizer.unk_token_id] if self.tokenizer.unk_token_id is not None else []

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from distill_core.cache import digest
 from distill_core.errors import Diverged
 from distill_core.messages import message
+from distill_core.progress import TimeLeft
 from distill_core.training.batching import epoch_batches
 from distill_core.training.checkpoints import TrainingState, load_checkpoint, save_checkpoint
 from distill_core.training.optimizers import build_optimizers, set_learning_rates
@@ -55,7 +56,7 @@ def fit(
         torch.manual_seed(plan.seed)
     report_every = max(1, plan.steps // CURVE_POINTS)
     per_epoch = math.ceil(rows / plan.batch)
-    started, first, saved, cost = time.monotonic(), state.step, time.monotonic(), 0.0
+    time_left, first, saved, cost = TimeLeft(plan.steps, state.step), state.step, time.monotonic(), 0.0
     epoch, order = -1, []
     model.train()
     try:
@@ -79,9 +80,8 @@ def fit(
                 if best:
                     state.best, state.best_step, state.weights = scores, state.step, _copy(model)
             if scores or state.step == 1 or state.step % report_every == 0:
-                pace = (time.monotonic() - started) / (state.step - first)
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
-                yield Tick(state.step, plan.steps, mean, scores, best, pace * (plan.steps - state.step))
+                yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step))
                 model.train()  # whoever listens may have asked the model something
             if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, CHECKPOINT_SHARE * cost):
                 began = time.monotonic()

@@ -47,7 +47,7 @@ class Tick:
     loss: float
     scores: dict[str, float] | None
     best: bool
-    left: float
+    left: float | None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pytest
 from fake_pipeline import SUMMARY
 
 import distill_core
-from distill_core.api import catalog, estimates, inference, preview, runs, session
+from distill_core.api import catalog, estimates, inference, preview, runs
+from distill_core.api.session import session
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
@@ -148,7 +149,7 @@ def test_opening_the_app_takes_over_what_was_left() -> None:
     store.transition(left[0], {"queued"}, "running")
     runs.start(epochs=1).wait()
     assert [runs.run(run).status for run in left] == ["interrupted", "queued"]
-    session.open_app()
+    distill_core.open_app()
     assert [runs.run(run).wait() for run in left] == ["finished"] * 2
 
 
@@ -217,7 +218,7 @@ def test_opening_clears_away_what_was_half_written(home: Path) -> None:
         folder.mkdir(parents=True)
     for folder in (old, teacher, whole):
         os.utime(folder, (0, 0))
-    session.open_app()
+    distill_core.open_app()
     assert [folder.exists() for folder in (old, young, teacher, whole)] == [False, True, False, True]
 
 
@@ -235,7 +236,7 @@ def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Pat
     finished()  # says nothing of its teacher
     finished(Fact("teacher", {"name": "builtin", "parameters": 5}), Fact("validation", {"teacher": 0.75}))
     imported = finished(Fact("teacher", {"name": "builtin", "parameters": 9}))
-    with store._writing() as db:
+    with store.connection.transaction() as db:
         db["runs"].update(imported, {"origin": "imported"})
     found = estimates.past_runs()
     assert len(found) == 2  # another machine's seconds are not this one's
@@ -255,7 +256,7 @@ def test_a_notebook_or_script_needs_no_guard(tmp_path: Path) -> None:
     """Ten lines, straight down, the worker a process."""
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
-        "from distill_core import start\nfrom distill_core.api import session\n"
+        "from distill_core import start\nfrom distill_core.api.session import session\n"
         "from distill_core.runs import process_worker\n"
         "process_worker.PRELOAD = 'distill_core.cache'; session.pipeline = 'fake_pipeline:distill'\n"
         "run = start(task='reviews', seed=1, epochs=3)\n"

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from distill_core.api import runs, session
+from distill_core.api import runs
+from distill_core.api.session import session
 from distill_core.cli import main, tables
 from distill_core.cli.config_options import config_from_options
 from distill_core.cli.parser import parse
@@ -333,7 +334,7 @@ def test_augment_shows_offspring(stillroom: Callable[..., Done], toy_config: Con
 SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from distill_core.api import session
+from distill_core.api.session import session
 from distill_core.cli import main
 from distill_core.runs import process_worker
 process_worker.PRELOAD, session.pipeline = "distill_core.cache", "fake_pipeline:distill"

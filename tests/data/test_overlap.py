@@ -81,6 +81,26 @@ def test_classes_keep_their_share_and_no_class_is_emptied() -> None:
     assert len(greedy) == 2
 
 
+def by_merging(size: int, edges: list[tuple[int, int]]) -> list[list[int]]:
+    """The groups by merging lists, in the order of their first places: the order that a seed's splits rest on."""
+    groups = {place: [place] for place in range(size)}
+    for one, other in edges:
+        if one < size and other < size and groups[one] is not groups[other]:
+            merged = groups[one] + groups[other]
+            groups.update(dict.fromkeys(merged, merged))
+    return [sorted(group) for place, group in groups.items() if place == min(group)]
+
+
+def test_groups_come_in_the_order_of_their_first_places() -> None:
+    generator = random.Random(4)
+    for size in (0, 1, 2, *(generator.randint(3, 60) for _ in range(300))):
+        edges = [
+            (generator.randrange(size + 3), generator.randrange(size + 3)) for _ in range(generator.randint(0, size))
+        ]
+        assert connected_components(size, edges) == by_merging(size, edges)
+        assert connected_components(size, edges * 2) == by_merging(size, edges)
+
+
 def test_large_groups_are_taken_whole_when_nothing_else_is_there() -> None:
     members = [list(range(start, start + 10)) for start in range(0, 40, 10)]
     held = choose_held_out(members, [0, 1] * 20, [False] * 40, 4, random.Random(0))

@@ -126,13 +126,17 @@ def test_caps_are_checked_before_memory_is_spent(tmp_path: Path, monkeypatch) ->
     with pytest.raises(DataError, match="at most 1 are read"):
         read_table(write(tmp_path, "x.csv", b"x" * 1_000_001))
     for name, content in (("x.csv", "text\na\nb\nc\n"), ("x.jsonl", '{"t": "a"}\n' * 3), ("x.txt", "a\nb\nc\n")):
-        assert len(read_table(write(tmp_path, name, content), rows=3).rows) == 3
+        monkeypatch.setattr(readers, "MAX_ROWS", 3)
+        assert len(read_table(write(tmp_path, name, content)).rows) == 3
+        monkeypatch.setattr(readers, "MAX_ROWS", 2)
         with pytest.raises(DataError, match="has more than 2 (rows|lines). Take a sample"):
-            read_table(write(tmp_path, name, content), rows=2)
+            read_table(write(tmp_path, name, content))
     few = pyarrow.table({"text": pyarrow.array(["x" * 1000] * 100_000).dictionary_encode()})
     parquet.write_table(few, tmp_path / "x.parquet")
+    monkeypatch.setattr(readers, "MAX_ROWS", 99)
     with pytest.raises(DataError, match="has more than 99 rows"):
-        read_table(tmp_path / "x.parquet", rows=99)
+        read_table(tmp_path / "x.parquet")
+    monkeypatch.setattr(readers, "MAX_ROWS", 100_000)
     seen, as_cell = [], readers.as_cell
     monkeypatch.setattr(readers, "as_cell", lambda value: seen.append(value) or as_cell(value))
     with pytest.raises(DataError, match="more than 1 MB of text"):

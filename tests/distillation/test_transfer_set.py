@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from effort import effort
 from scipy.stats import binomtest
 
 import distill_core.augmentation.rules
-from distill_core.augmentation.augmenter import Augmenter, augment, preview
+from distill_core.augmentation.augmenter import AugmentedText, Augmenter, augmentation_passes
 from distill_core.config.schema import Config
 from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
 from distill_core.errors import KnobError, Stopped
@@ -52,6 +52,17 @@ class Rows:
     test: Part = field(default_factory=Part)
     unlabelled: list[tuple[str, ...]] = field(default_factory=list)
     language: str = "en"
+
+
+def all_offspring(
+    texts: list[tuple[str, ...]], conf: Config, language: str | None = None, stop: Callable[[], bool] | None = None
+) -> Iterator[AugmentedText]:
+    """All distinct offspring of `texts` that are not among `texts`, pass by pass."""
+    seen = set(texts)
+    for child in augmentation_passes(Augmenter(texts, conf, None, language), texts, conf, stop):
+        if child.text not in seen:
+            seen.add(child.text)
+            yield child
 
 
 def config(rules: dict[str, float] | None = None, **knobs: object) -> Config:
@@ -94,8 +105,8 @@ def test_rates_are_the_asked_ones() -> None:
 
 def test_a_missing_rule_is_off() -> None:
     for rules in ({}, {"mask": 0.0, "pos": 0.0, "ngram": 0.0}):
-        assert list(augment(TEXTS, config(rules, n_iter=5))) == []
-    for child in augment(TEXTS, config({"mask": 0.3}, n_iter=5)):
+        assert list(all_offspring(TEXTS, config(rules, n_iter=5))) == []
+    for child in all_offspring(TEXTS, config({"mask": 0.3}, n_iter=5)):
         assert child.rules == ("mask",)
 
 
@@ -243,7 +254,7 @@ def test_stop_is_honoured() -> None:
     with pytest.raises(Stopped):
         finish(build_transfer_set(Rows(Part(TEXTS)), config(), stop=lambda: True))
     with pytest.raises(Stopped):
-        list(augment(TEXTS, config(), stop=lambda: True))
+        list(all_offspring(TEXTS, config(), stop=lambda: True))
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not() -> None:
@@ -254,25 +265,26 @@ def test_the_same_seed_gives_the_same_and_another_does_not() -> None:
 
 def test_draws_do_not_hang_on_the_hash_seed() -> None:
     script = (
-        "import sys, hashlib, json; from distill_core.augmentation.augmenter import augment; "
+        "import sys, hashlib, json; from distill_core.augmentation.augmenter import Augmenter, augmentation_passes; "
         "from distill_core.config.schema import Config; "
-        "texts = [(s,) for s in json.loads(sys.argv[1])]; "
-        "made = [child.text for child in augment(texts, Config.of(n_iter=3))]; "
+        "texts = [(s,) for s in json.loads(sys.argv[1])]; conf = Config.of(n_iter=3); "
+        "made = [child.text for child in augmentation_passes(Augmenter(texts, conf), texts, conf, None)]; "
         "print(hashlib.sha256(repr(made).encode()).hexdigest())"
     )
     other = subprocess.run(
         [sys.executable, "-c", script, json.dumps(SENTENCES)], cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONHASHSEED": "12345"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    here = [child.text for child in augment(TEXTS, Config.of(n_iter=3))]
+    conf = Config.of(n_iter=3)
+    here = [child.text for child in augmentation_passes(Augmenter(TEXTS, conf), TEXTS, conf, None)]
     assert other.stdout.strip() == hashlib.sha256(repr(here).encode()).hexdigest()
 
 
 def test_a_text_draws_alone() -> None:
     """Other texts, their order, or a resumed run can't shift what a text becomes."""
     conf = config({"mask": 0.3, "ngram": 0.2}, n_iter=4)
-    alone = [child.text for child in augment(TEXTS[:1], conf)]
-    among = [child.text for child in augment(TEXTS[::-1], conf) if child.origin == len(TEXTS) - 1]
+    alone = [child.text for child in all_offspring(TEXTS[:1], conf)]
+    among = [child.text for child in all_offspring(TEXTS[::-1], conf) if child.origin == len(TEXTS) - 1]
     assert alone == among
 
 
@@ -281,7 +293,7 @@ def test_a_preview_shows_what_a_run_makes(texts: list[tuple[str, ...]]) -> None:
     conf = config({"mask": 0.3, "pos": 0.3}, n_iter=12)
     result = made(Rows(Part(texts)), conf)
     for origin, text in enumerate(texts):
-        shown = preview(text, texts, conf, n=4)
+        shown = Augmenter(texts, conf).first(text, 4)
         run = [t for t, source, o in zip(result.texts, result.source, result.origin, strict=True)
                if source == "augmented" and o == origin]  # fmt: skip
         assert [child.text for child in shown] == run[:4]
@@ -289,7 +301,7 @@ def test_a_preview_shows_what_a_run_makes(texts: list[tuple[str, ...]]) -> None:
 
 def test_a_preview_marks_what_changed() -> None:
     for text in (*TEXTS, ("something typed , not in the corpus",)):
-        for child in preview(text, TEXTS, config(), n=6):
+        for child in Augmenter(TEXTS, config()).first(text, 6):
             assert child.changed and child.rules and child.text != text
             assert set(child.rules) <= {change.rule for change in child.changed}
             dropped = {change.word for change in child.changed if change.after is None}
@@ -297,7 +309,7 @@ def test_a_preview_marks_what_changed() -> None:
                 assert change.before in text[change.side] and change.before != change.after
                 if change.after is not None and change.word not in dropped:
                     assert change.after in child.text[change.side]
-    assert preview(("x",), TEXTS, config({"ngram": 1.0}), n=3) == []
+    assert Augmenter(TEXTS, config({"ngram": 1.0})).first(("x",), 3) == []
 
 
 def test_a_lent_stretch_keeps_its_spacing_and_is_told_at_its_first_word() -> None:
@@ -318,9 +330,10 @@ def test_a_lent_stretch_keeps_its_spacing_and_is_told_at_its_first_word() -> Non
 def test_whole_texts_alone_are_augmented_and_as_often() -> None:
     """SST-2's phrases stand in its sentences."""
     texts = [("a warm and funny film of two brothers",), ("a warm and funny film",), ("warm",), ("the plot was slow",)]
-    whole = list(augment(texts, config({"mask": 0.5}, n_iter=5, augmented="whole")))
+    whole = list(all_offspring(texts, config({"mask": 0.5}, n_iter=5, augmented="whole")))
     assert {child.origin for child in whole} == {0, 3}
-    assert {child.origin for child in augment(texts, config({"mask": 0.5}, n_iter=5, augmented="all"))} == {0, 1, 2, 3}
+    every = all_offspring(texts, config({"mask": 0.5}, n_iter=5, augmented="all"))
+    assert {child.origin for child in every} == {0, 1, 2, 3}
     assert 10 < len(whole) <= 20
 
 
@@ -344,7 +357,7 @@ def test_a_language_without_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
     text = ("我非常喜欢这部有趣的电影",)
     children = [
-        child.text[0] for child in augment([text], config({"mask": 0.2, "ngram": 0.3}, n_iter=20), language="zh")
+        child.text[0] for child in all_offspring([text], config({"mask": 0.2, "ngram": 0.3}, n_iter=20), language="zh")
     ]
     assert children and not any(" " in child for child in children)
     assert all(part in text[0] for child in children for part in child.split(MASK))
@@ -372,12 +385,12 @@ def test_wild_texts_never_break_it() -> None:
     rng = random.Random(5)
     pool = ["a ", "n't", "  ", "\n", MASK, "我", "e\u0301", "👩\u200d🚀", "\ud800", "...", "word ", "\u200b", "\x00"]
     texts = [("".join(rng.choice(pool) for _ in range(rng.randrange(9))),) for _ in range(300)]
-    for child in augment(texts, config(n_iter=3)):
+    for child in all_offspring(texts, config(n_iter=3)):
         assert child.rules and child.changed
 
 
 def test_speed() -> None:
     """A hundred thousand texts must not take minutes: several thousand a second even here."""
     texts = [(f"{a} {' '.join(NOUNS)} {b}",) for a in NOUNS for b in NOUNS]
-    made, work = effort(lambda: list(augment(texts, config(n_iter=20))))
+    made, work = effort(lambda: list(all_offspring(texts, config(n_iter=20))))
     assert len(made) > 4000 and len(made) / work > 600

@@ -3,12 +3,15 @@
 import io
 import itertools
 import json
+import random
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from fake_hub import COMMIT, FakeHub
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from distill_core.data import hub_datasets
 from distill_core.errors import HubError
@@ -70,6 +73,22 @@ def test_what_is_no_id_is_refused_without_a_request(given: str, fake_hub: FakeHu
         with pytest.raises(HubError, match="not an id on the Hub"):
             door(given)
     assert fake_hub.requests == []
+
+
+def test_an_id_is_what_the_library_takes_for_one() -> None:
+    generator = random.Random(1)
+
+    def taken(text: str) -> bool:
+        try:
+            validate_repo_id(text)
+        except HFValidationError:
+            return False
+        return True
+
+    texts = {"".join(generator.choice("aB1_-./é ") for _ in range(generator.randint(1, 8))) for _ in range(30_000)}
+    texts |= {"a" * 96, "a" * 97, f"{'a' * 90}/b", f"b/{'a' * 96}"}
+    strays = {text for text in texts if text == text.strip() and client.is_id(text) != taken(text)}
+    assert not strays
 
 
 def test_a_model_comes_pinned_and_with_only_the_files_it_needs(fake_hub: FakeHub, id: str, tiny_teacher: Path) -> None:
@@ -312,6 +331,32 @@ def test_a_card_that_points_elsewhere_is_refused(path: str, fake_hub: FakeHub, i
     fake_hub.add("datasets", id, {"README.md": text.encode(), "x.csv": CSV})
     with pytest.raises(HubError, match="points to files outside itself"):
         datasets.dataset_rows(id)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "\n \n---\nconfigs:\n{config}\n---\n"),  # the loader passes over blank lines
+        ("README.md", "---\npretty_name: a---b\nconfigs:\n{config}\n---\n"),
+        ("README.md", "---\n# ---\nconfigs:\n{config}\n---\n"),
+        (".huggingface.yaml", "configs:\n{config}\n"),
+    ],
+)
+@pytest.mark.parametrize("config", ["data_files: http://127.0.0.1:1/x.csv", "data_dir: ../other"])
+def test_a_card_can_not_hide_where_it_points(name: str, text: str, config: str, fake_hub: FakeHub, id: str) -> None:
+    text = text.format(config=f"- config_name: default\n  {config}")
+    fake_hub.add("datasets", id, {name: text.encode(), "x.csv": CSV})
+    with pytest.raises(HubError, match="points to files outside itself"):
+        datasets.dataset_rows(id)
+
+
+@pytest.mark.parametrize("text", ["---\nconfigs: 3\n---\n", "---\n- 1\n---\n", "---\n1: 2\n---\n", "---\n{{\n---\n"])
+def test_a_card_that_is_none_is_left_to_the_loader(text: str, fake_hub: FakeHub, id: str) -> None:
+    fake_hub.add("datasets", id, {"README.md": text.encode(), "train.csv": CSV})
+    try:
+        assert datasets.dataset_rows(id)["train"]["label"][:] == ["good", "bad"]
+    except HubError as error:
+        assert "\n" not in str(error) and "outside itself" not in str(error)
 
 
 def test_a_folder_of_the_same_name_is_not_read(fake_hub: FakeHub, id: str, tmp_path: Path, monkeypatch) -> None:

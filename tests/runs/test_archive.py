@@ -14,7 +14,7 @@ from archives import changed, patched, put
 from toy import TOY
 
 import distill_core as core
-from distill_core.api import session
+from distill_core.api.session import session
 from distill_core.cli import main
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError

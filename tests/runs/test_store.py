@@ -195,7 +195,7 @@ def test_two_processes_write_one_store(store: Store) -> None:
         store.append(run, [Point("here/loss", step, 1.0)])
     assert [other.wait(240) for other in others] == [0, 0]
     assert len(store.points(run)[0]) == 600
-    assert store._reader._rows("PRAGMA integrity_check") == [("ok",)]
+    assert store.own._rows("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_lists_page_search_and_sort(store: Store) -> None:
@@ -300,8 +300,8 @@ def test_old_files_open_from_the_first_schema_on(tmp_path: Path) -> None:
         assert store.run("x").status == "finished" and store.points("x")[0] == [("a/b", 1, 2.0)]
         [(_, note)] = store.events("x")
         assert note.text == "hi" and message_data(store.run("x").message) == note.made
-        with pytest.raises(Exception, match="UNIQUE"):
-            store._db["points"].insert({"run": "x", "series": "a/b", "step": 1, "value": 3.0})
+        with pytest.raises(Exception, match="UNIQUE"), store.connection.transaction() as db:
+            db["points"].insert({"run": "x", "series": "a/b", "step": 1, "value": 3.0})
         store.close()
 
 
@@ -315,7 +315,7 @@ def test_reading_by_cursor_is_cheap(store: Store) -> None:
         store.events(run, cursor)
         store.run(run)
     assert (time.process_time() - began) / 300 < 0.01, "30 tabs ask once a second"
-    plan = store._reader._rows("EXPLAIN QUERY PLAN SELECT n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, 1))
+    plan = store.own._rows("EXPLAIN QUERY PLAN SELECT n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, 1))
     assert "SCAN" not in str(plan) and "TEMP" not in str(plan)
 
 

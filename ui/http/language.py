@@ -30,7 +30,7 @@ class LanguageChoice:
         here, page = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
         query = scope["query_string"].decode("latin-1")
         chosen = next((value for key, value in parse_qsl(query) if key == "lang" and value in LANGUAGES), None)
-        wanted = chosen or self._remembered(headers) or (self._asked(headers) if here == DEFAULT else here)
+        wanted = chosen or self._remembered(headers) or (self._preferred(headers) if here == DEFAULT else here)
         if wanted != here and "/" not in page:
             up = "" if here == DEFAULT else "../"
             to = up + (f"{wanted}/" if wanted != DEFAULT else "") + page
@@ -55,7 +55,7 @@ class LanguageChoice:
         kept = cookie_parser(headers.get("cookie", "")).get(COOKIE)
         return kept if kept in LANGUAGES else None
 
-    def _asked(self, headers: Headers) -> str:
+    def _preferred(self, headers: Headers) -> str:
         """The first of the browser's languages that there is, best first."""
         qualities: list[tuple[float, str]] = []
         for part in headers.get("accept-language", "").split(","):
