@@ -24,6 +24,7 @@ from ui.learn.page import STEPS
 
 LEARN = Path(learn_page.__file__).parent
 SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in LEARN.rglob("*.js"))
+PAGE = "\n".join((LEARN / name).read_text(encoding="utf-8") for name in ("page.py", "page.html"))
 ROWS = [  # student's logits, teacher's, the label's place
     ([0.3, -0.2], [-3.4, 3.7], 1),
     ([4.0, -4.0, 0.5], [3.5, -2.0, 0.1], 0),
@@ -73,7 +74,7 @@ def test_temperature_entropy_and_intervals_in_the_browser(blank: Any) -> None:
 def test_every_word_of_the_lessons_is_said_and_there() -> None:
     keys = {key.removeprefix("learn.") for key in table("en") if key.startswith("learn.")}
     quoted = set(re.findall(r"""['"`]((?:\w+\.)*\w+)['"`]""", SOURCE)) | set(
-        re.findall(r"""['"]learn\.([\w.]+)['"]""", (LEARN / "page.py").read_text(encoding="utf-8"))
+        re.findall(r"""['"]learn\.([\w.]+)['"]""", PAGE)
     )
     made = {
         "task": ("labelled", "transfer", "teacher", "student", "control", "comparison"),
