@@ -15,7 +15,7 @@ SIDES = " | "  # between the two sentences of a pair
 PAGE = 50  # rows that come at once
 MOST = 1000  # rows on one page at most
 WHO = ("any", "only_teacher", "only_student", "neither")
-# which row was clicked: the rows are HTML made on the server, all of their texts escaped
+# which row was clicked: the rows are HTML made on the server
 PICK_JS = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-row]')

@@ -1,6 +1,4 @@
-"""What stands round every page: the header with its links, the title and icon of the document, a page for an address
-where there is none, and Gradio's own HTML made ours.
-"""
+"""The header of every page, with its links, and the title and icon of the document."""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
 """History: every run with its state and scores; filter, sort, overlay, rename, take along. Its own page at /history.
 
-`rows` lists, `overlay` lays curves over one another, `actions` changes; list.js and overlay.js are the page's side.
+`run_list` lists, `overlay` lays curves over one another, `actions` changes; run_list.js and overlay.js are the page's
+side.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The list: one page of the runs that are asked for, each as a row of HTML in which every text is escaped."""
+"""The list of runs: one page of those that are asked for, each as a row of HTML."""
 
 import hashlib
 import json
