@@ -6,8 +6,8 @@ from typing import Any
 
 import distill_core as core
 from distill_core import Run, UserError
-from ui.components.formatting import count, percent
-from ui.components.html import esc, note, table
+from ui.components.html import note
+from ui.components.templates import render
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
 
@@ -15,7 +15,7 @@ SIDES = " | "  # between the two sentences of a pair
 PAGE = 50  # rows that come at once
 MOST = 1000  # rows on one page at most
 WHO = ("any", "only_teacher", "only_student", "neither")
-# which row was clicked: the rows are HTML made on the server, all of their texts escaped
+# which row was clicked: the rows are HTML made on the server
 PICK_JS = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-row]')
@@ -33,19 +33,17 @@ def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple
         return note(translate_message(error), "error"), False
     if not found:
         return note(translate("compare.differ.none")), False
-    head = [translate("task.text"), translate("compare.truth"), translate("row.student"), translate("row.teacher")]
-    body = [
-        [
-            f'<button type="button" data-row="{number}">{esc(SIDES.join(row["text"]))}</button>',
-            esc(row["label"]),
-            *(_answer(row, name) for name in ("student", "teacher")),
-        ]
+    rows = [
+        {
+            "number": number,
+            "text": SIDES.join(row["text"]),
+            "label": row["label"],
+            "answers": [_answer(row, name) for name in ("student", "teacher")],
+        }
         for number, row in found[:size]
     ]
     more = len(found) > size
-    told = translate("compare.differ.some" if more else "compare.differ.all", n=count(len(body)))
-    made = table(head, body, translate("compare.differ"), kind="texts cards")
-    return f'<div class="card differ-rows">{made}</div><p class="hint" role="status">{esc(told)}</p>', more
+    return render("comparison/disagreements.html", rows=rows, more=more), more
 
 
 def picked(run: str, number: Any) -> list[str]:
@@ -72,9 +70,9 @@ def predicted_label(row: Mapping[str, Any], name: str) -> str:
     return max(row[name], key=lambda label: row[name][label])
 
 
-def _answer(row: Mapping[str, Any], name: str) -> str:
-    mark = "✓ " if predicted_label(row, name) == row["label"] else "✗ "
-    return f"{mark}{esc(predicted_label(row, name))} {percent(max(row[name].values()), 0)}"
+def _answer(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    label = predicted_label(row, name)
+    return {"label": label, "right": label == row["label"], "share": max(row[name].values())}
 
 
 def _right(row: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from distill_core import ROWS
 from ui.comparison.metric_values import interval, metric_of, value
 from ui.comparison.score_table import member_name
 from ui.components.formatting import count, latency, percent, size
-from ui.components.html import esc
+from ui.components.templates import render
 from ui.i18n.names import metric_title
 from ui.i18n.translate import translate
 
@@ -87,6 +87,4 @@ def frontier(found: Sequence[Mapping[str, Any]]) -> list[int]:
 def plots(**more: Any) -> gr.HTML:
     """The component: its value is what `figures` gives."""
     script = Path(__file__).with_name("plots.js").read_text(encoding="utf-8")
-    hint = esc(translate("plot.hint"))
-    html = f'<div class="pictures"></div><p class="hint" hidden>{hint}</p>'
-    return gr.HTML("", html_template=html, js_on_load=script, **more)
+    return gr.HTML("", html_template=render("comparison/plots.html"), js_on_load=script, **more)

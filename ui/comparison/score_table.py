@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from distill_core import ROWS
 from ui.comparison.metric_values import interval, metric_of, value
-from ui.components.formatting import DASH, count, latency, millions, percent, size
-from ui.components.html import esc, table
+from ui.components.formatting import percent
+from ui.components.templates import render
 from ui.i18n.names import metric_title
 from ui.i18n.translate import translate
 
 EXTRA_METRICS = {"accuracy": "macro_f1"}  # the second metric of the table, by the first; accuracy beside any other
 
 
-def score_table(summary: Mapping[str, Any]) -> str:
+def score_table(summary: Mapping[str, Any]) -> Markup:
     """The four rows."""
     scores, metric = summary["scores"], metric_of(summary)
     second, there = EXTRA_METRICS.get(metric, "accuracy"), [row for row in ROWS if row in summary["scores"]]
@@ -25,28 +27,26 @@ def score_table(summary: Mapping[str, Any]) -> str:
         *(translate(f"compare.{key}") for key in ("parameters", "bytes", "latency", "throughput")),
     ]
     low, high = span(interval(scores[row], metric) for row in there)
-    body = []
+    rows = []
     for row in there:
         score = scores[row]
-        ends = interval(score, metric)
-        slow = score.get("latency_p95_ms")
-        body.append(
-            [
-                f"{esc(translate(f'row.{row}'))}<small>{esc(translate(f'row.{row}.help'))}</small>",
-                f"<b>{percent(value(score, metric))}</b>",
-                drawn(value(score, metric), ends, low, high, row),
-                percent(score.get(second)),
-                millions(score.get("parameters")),
-                size(score.get("bytes")),
-                latency(score.get("latency_ms"))
-                + (f"<small>{esc(translate('compare.p95', ms=latency(slow)))}</small>" if slow else ""),
-                count(score.get("texts_per_s")),
-            ]
+        at, ends = value(score, metric), interval(score, metric)
+        rows.append(
+            {
+                "who": row,
+                "value": at,
+                "low": ends[0],
+                "high": ends[1],
+                "places": [(one - low) / (high - low or 1) for one in (at, *ends)],
+                "second": score.get(second),
+                "parameters": score.get("parameters"),
+                "bytes": score.get("bytes"),
+                "latency": score.get("latency_ms"),
+                "slow": score.get("latency_p95_ms"),
+                "throughput": score.get("texts_per_s"),
+            }
         )
-    made = table(head, body, translate("step.compare"), there, kind="cards scores")
-    reads = summary.get("tests_read")
-    told = " " + translate("compare.tests_read", n=reads) if reads and reads > 1 else ""
-    return f'{made}<p class="hint">{esc(translate("compare.caption") + told)}</p>'
+    return render("comparison/score_table.html", head=head, rows=rows, reads=summary.get("tests_read"))
 
 
 def span(ends: Iterable[tuple[float, float]]) -> tuple[float, float]:
@@ -57,71 +57,34 @@ def span(ends: Iterable[tuple[float, float]]) -> tuple[float, float]:
     return max(-1.0, low - air), min(1.0, high + air)
 
 
-def drawn(at: float, ends: tuple[float, float], low: float, high: float, who: str) -> str:
-    """An interval as a bar with a mark at the value, and in numbers."""
-    here, left, right = ((one - low) / (high - low or 1) for one in (at, *ends))
-    return (
-        f'<span class="interval {esc(who)}" aria-hidden="true" '
-        f'style="--at:{here:.4f};--low:{left:.4f};--high:{right:.4f}"><i></i><b></b></span>'
-        f'<small class="ends">{percent(ends[0])} – {percent(ends[1])}</small>'
-    )
-
-
-def several(summary: Mapping[str, Any]) -> str:
+def several(summary: Mapping[str, Any]) -> Markup:
     """Means over the seeds with their intervals, and a row for each member; empty where the run has one."""
-    members = summary.get("members") or []
+    members, metric = summary.get("members") or [], metric_of(summary)
     if len(members) < 2:
-        return ""
-    metric, html = metric_of(summary), ""
-    groups = summary.get("students") or ([summary["seeds"]] if summary.get("seeds") else [])
-    if groups:
-        head = [
-            translate("compare.member"),
-            translate("compare.seeds"),
-            *(translate(f"row.{row}") for row in ("control", "student")),
-            translate("compare.gap_recovered"),
-            translate("compare.kept"),
-        ]
-        body = [
-            [
-                esc(group.get("student") or members[0]["student"]),
-                count(group["n"]),
-                *(_mean(group["rows"].get(row)) for row in ("control", "student")),
-                _mean(group.get("gap_recovered"), 0),
-                _mean(group.get("kept")),
-            ]
-            for group in groups
-        ]
-        title = translate("compare.means")
-        html += f"<h3>{esc(title)}</h3>{table(head, body, title, kind='cards')}"
-        html += f'<p class="hint">{esc(translate("compare.means.caption"))}</p>'
-    head = [
-        translate("compare.member"),
-        translate("compare.texts"),
-        translate("row.control"),
-        translate("row.student"),
-        translate("compare.gap_recovered"),
-        translate("compare.kept"),
-        translate("compare.agreement"),
-        translate("compare.bytes"),
-        translate("compare.latency"),
-    ]
-    body = [
-        [
-            esc(member_name(one)) + ("" if index else f"<small>{esc(translate('compare.member.main'))}</small>"),
-            count(one.get("texts")),
-            percent(value(one["control"], metric)) if one.get("control") else DASH,
-            percent(value(one["student_score"], metric)),
-            percent(one.get("gap_recovered"), 0),
-            percent(one.get("kept")),
-            percent(one.get("agreement")),
-            size(one["student_score"].get("bytes")),
-            latency(one["student_score"].get("latency_ms")),
-        ]
+        return Markup()
+    rows = [
+        {
+            "name": member_name(one),
+            "main": not index,
+            "texts": one.get("texts"),
+            "control": value(one["control"], metric) if one.get("control") else None,
+            "student": value(one["student_score"], metric),
+            **{key: one.get(key) for key in ("gap_recovered", "kept", "agreement")},
+            "bytes": one["student_score"].get("bytes"),
+            "latency": one["student_score"].get("latency_ms"),
+        }
         for index, one in enumerate(members)
     ]
-    title = translate("compare.members")
-    return html + f"<h3>{esc(title)}</h3>{table(head, body, title, kind='cards')}"
+    groups = [
+        {
+            "name": group.get("student") or members[0]["student"],
+            "n": group["n"],
+            **{row: group["rows"].get(row) for row in ("control", "student")},
+            **{key: group.get(key) for key in ("gap_recovered", "kept")},
+        }
+        for group in summary.get("students") or filter(None, [summary.get("seeds")])
+    ]
+    return render("comparison/members.html", groups=groups, members=rows)
 
 
 def member_name(member: Mapping[str, Any]) -> str:
@@ -129,10 +92,3 @@ def member_name(member: Mapping[str, Any]) -> str:
     told = translate("compare.member.is", student=member["student"], seed=member["seed"])
     share = member.get("share") or 1.0
     return told + (translate("compare.member.share", share=percent(share, 0)) if share < 1 else "")
-
-
-def _mean(found: Mapping[str, Any] | None, digits: int = 1) -> str:
-    if not found:
-        return DASH
-    ends = f"<small>{percent(found['low'], digits)} – {percent(found['high'], digits)}</small>"
-    return percent(found["mean"], digits) + (ends if found.get("n", 2) > 1 else "")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import escape
 
 import distill_core as core
-from distill_core import Run, UserError
+from distill_core import UserError
 from ui.access import ownership
-from ui.components.html import esc, note
+from ui.components.html import note
+from ui.components.templates import render
 from ui.i18n.names import translate_message
-from ui.i18n.translate import translate
 
 PLAIN = ("resume", "stop", "delete", "restore")
 
@@ -34,18 +35,15 @@ def act(question: Any) -> dict[str, Any]:
             return {"html": "", "failed": True}
     except UserError as error:
         return {"html": note(translate_message(error), "error"), "failed": True}
-    return {"html": _deleted(run) if what == "delete" else "", "failed": False}
+    return {
+        "html": render("history/deleted.html", id=run.id, name=run.name) if what == "delete" else "",
+        "failed": False,
+    }
 
 
 def _clean(text: Any) -> str:
     """A typed text without what no file of SQLite takes: half a character."""
     return text[:10_000].encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else ""
-
-
-def _deleted(run: Run) -> str:
-    words = esc(translate("history.restore"))
-    undo = f'<button type="button" class="act" data-do="restore" data-run="{esc(run.id)}">{words}</button>'
-    return f'<div class="note">{esc(translate("history.deleted", name=run.name))} {undo}</div>'
 
 
 def export_run(event: gr.EventData) -> Iterator[Any]:
@@ -57,7 +55,7 @@ def export_run(event: gr.EventData) -> Iterator[Any]:
             name = re.sub(r"[^\w-]+", "-", run.name).strip("-")[:40] or "run"
             file = core.export_run(run.id, Path(place) / f"{name}-{run.id[:6]}.zip")
         except UserError as error:
-            raise gr.Error(esc(translate_message(error)), print_exception=False) from error
+            raise gr.Error(escape(translate_message(error)), print_exception=False) from error
         yield gr.DownloadButton(value=str(file))
 
 
@@ -69,6 +67,4 @@ def import_run(file: str | None) -> tuple[str, None]:
         run = ownership.assign_owner(core.import_run(file))
     except UserError as error:
         return note(translate_message(error), "error"), None
-    link = f'<a class="act" href="./?run={esc(run.id)}">{esc(translate("history.open"))}</a>'
-    told = esc(translate("history.imported.told", name=run.name))
-    return f'<div class="note" role="status" data-run="{esc(run.id)}">{told} {link}</div>', None
+    return render("history/imported.html", id=run.id, name=run.name), None

@@ -1,12 +1,16 @@
 """Two or three runs over one another: their curves by training step, the settings that differ, and the main scores."""
 
+from collections.abc import Iterable
 from typing import Any
+
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Run, UserError
 from ui.comparison.metric_values import interval, value
 from ui.components.formatting import DASH, count, duration, latency, percent, size
-from ui.components.html import esc, note, table
+from ui.components.html import note
+from ui.components.templates import render
 from ui.history.run_list import ids, settings, took
 from ui.i18n.names import metric_title, translate_message
 from ui.i18n.translate import translate
@@ -29,24 +33,6 @@ def words() -> dict[str, str]:
     }
 
 
-def template() -> str:
-    """The markup of the section, hidden until runs are overlaid."""
-    whose = "".join(
-        f'<button type="button" data-plot="{plot}" aria-pressed="{str(plot == "accuracy").lower()}">'
-        f"{esc(translate(f'history.overlay.{plot}'))}</button>"
-        for plot in CURVES
-    )
-    own = '<button type="button" data-plot="metric" aria-pressed="false" hidden></button>'  # named by the runs
-    return (
-        f'<section class="overlay card" tabindex="-1" aria-label="{esc(translate("history.overlay.title"))}" hidden>'
-        f'<div class="head"><h2>{esc(translate("history.overlay.title"))}</h2>'
-        f'<span class="whose" role="group" aria-label="{esc(translate("history.overlay.what"))}">{own}{whose}</span>'
-        f'<button type="button" class="act" data-do="close">{esc(translate("history.overlay.close"))}</button></div>'
-        '<ul class="keys"></ul><div class="frame"><div class="plot" role="img"></div><p class="empty" hidden></p></div>'
-        '<div class="tables"></div></section>'
-    )
-
-
 def overlay(question: Any) -> dict[str, Any]:
     """The runs of {"runs": [two or three ids]} as {"runs": [{"letter", "name", "curves": {"accuracy": [steps, values],
     …}}], "html": their tables, "metric": the name of the metric they were all chosen by where it is not accuracy, else
@@ -66,7 +52,7 @@ def overlay(question: Any) -> dict[str, Any]:
         for letter, run, of in zip(LETTERS, found, curves, strict=False)
     ]
     own = metric_title(metric) if metric != "accuracy" else ""
-    return {"runs": runs, "html": _scores(found, curves, metric) + _settings(found), "metric": own}
+    return {"runs": runs, "html": _tables(found, curves, metric), "metric": own}
 
 
 def _curves(run: Run, metric: str) -> dict[str, Curve]:
@@ -75,65 +61,63 @@ def _curves(run: Run, metric: str) -> dict[str, Curve]:
     return {name: thin(*curves[series], SHOWN) for name, series in wanted.items() if series in curves}
 
 
-def _heads(runs: list[Run], corner: str) -> list[str]:
-    return [corner, *(f"{letter} · {run.name[:60]}" for letter, run in zip(LETTERS, runs, strict=False))]
+def _tables(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> Markup:
+    """The main scores side by side, and the settings that differ."""
+    return render(
+        "history/overlay_tables.html",
+        runs=[f"{letter} · {run.name[:60]}" for letter, run in zip(LETTERS, runs, strict=False)],
+        scores=_scores(runs, curves, metric),
+        settings=_settings(runs),
+    )
 
 
-def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> str:
-    """The main scores side by side, in the metric that the runs share."""
-    named = f"<small>{esc(metric_title(metric))}</small>"
+Cell = tuple[str, str]  # the text, and what stands beside it in small print
+
+
+def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> list[list[Cell]]:
+    """The rows of the main scores, in the metric that the runs share."""
     rows = [
-        [f"{esc(translate(f'row.{who}'))} {named}", *(_score(run, who, metric) for run in runs)]
+        [(translate(f"row.{who}"), metric_title(metric)), *(_score(run, who, metric) for run in runs)]
         for who in ("student", "control", "teacher")
     ]
     told = [run.row for run in runs]
     summaries = [row.summary or {} for row in told]
     students = [(summary.get("scores") or {}).get("student") or {} for summary in summaries]
-    rows += [
-        [esc(translate("history.gap")), *(_share(summary.get("gap_recovered"), 0) for summary in summaries)],
-        [esc(translate("history.kept")), *(_share(summary.get("kept")) for summary in summaries)],
-        [esc(translate("compare.bytes")), *(size(student.get("bytes")) for student in students)],
-        [esc(translate("compare.latency")), *(latency(student.get("latency_ms")) for student in students)],
-        [esc(translate("history.rows")), *(count((summary.get("rows") or {}).get("train")) for summary in summaries)],
-        [
-            esc(translate("history.best")),
-            *(_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves),
-        ],
-        [esc(translate("history.took")), *(duration(took(row)) for row in told)],
+    best = [_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves]
+    return [
+        *rows,
+        _row("history.gap", (percent(summary.get("gap_recovered"), 0) for summary in summaries)),
+        _row("history.kept", (percent(summary.get("kept")) for summary in summaries)),
+        _row("compare.bytes", (size(student.get("bytes")) for student in students)),
+        _row("compare.latency", (latency(student.get("latency_ms")) for student in students)),
+        _row("history.rows", (count((summary.get("rows") or {}).get("train")) for summary in summaries)),
+        [(translate("history.best"), ""), *best],
+        _row("history.took", (duration(took(row)) for row in told)),
     ]
-    name = translate("history.overlay.scores")
-    return f"<h3>{esc(name)}</h3>{table(_heads(runs, translate('history.overlay.figure')), rows, name, kind='abreast')}"
 
 
-def _score(run: Run, who: str, metric: str) -> str:
+def _row(key: str, figures: Iterable[str]) -> list[Cell]:
+    return [(translate(key), ""), *((figure, "") for figure in figures)]
+
+
+def _score(run: Run, who: str, metric: str) -> Cell:
     score = (((run.summary or {}).get("scores") or {}).get(who)) or {}
     if score.get("accuracy") is None:
-        return DASH
+        return DASH, ""
     low, high = interval(score, metric)
-    between = f" <small>{percent(low)} – {percent(high)}</small>" if low < high else ""
-    return percent(value(score, metric)) + between
+    return percent(value(score, metric)), f"{percent(low)} – {percent(high)}" if low < high else ""
 
 
-def _share(value: float | None, digits: int = 1) -> str:
-    return DASH if value is None else percent(value, digits)
-
-
-def _best(curve: Curve | None) -> str:
+def _best(curve: Curve | None) -> Cell:
     if not curve:
-        return DASH
+        return DASH, ""
     step, value = max(zip(*curve, strict=True), key=lambda point: point[1])
-    return f"{percent(value)} <small>{esc(translate('history.at_step', n=count(step)))}</small>"
+    return percent(value), translate("history.at_step", n=count(step))
 
 
-def _settings(runs: list[Run]) -> str:
-    """Only the settings that differ."""
+def _settings(runs: list[Run]) -> list[list[str]]:
+    """The rows of the settings that differ."""
     told = [{translate("history.task"): run.row.task} | settings(run.row.config, every=True) for run in runs]
     labels = list(dict.fromkeys(label for one in told for label in one))
-    rows = [
-        [esc(label), *(esc(one.get(label, DASH)) for one in told)]
-        for label in labels
-        if len({one.get(label, DASH) for one in told}) > 1
-    ]
-    name = translate("history.overlay.settings")
-    made = table(_heads(runs, translate("history.overlay.setting")), rows, name, kind="abreast") if rows else ""
-    return f"<h3>{esc(name)}</h3>{made or note(translate('history.overlay.alike'))}"
+    rows = [[label, *(one.get(label, DASH) for one in told)] for label in labels]
+    return [row for row in rows if len(set(row[1:])) > 1]

@@ -1,16 +1,19 @@
 """History: every run with its state and scores; filter, sort, overlay, rename, take along. Its own page at /history.
 
-`rows` lists, `overlay` lays curves over one another, `actions` changes; list.js and overlay.js are the page's side.
+`run_list` lists, `overlay` lays curves over one another, `actions` changes; run_list.js and overlay.js are the page's
+side.
 """
 
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from distill_core import STATUSES
 from ui.access import public_host
-from ui.components.html import esc, why
+from ui.components.html import why
+from ui.components.templates import render
 from ui.history import actions, overlay, run_list
 from ui.i18n.translate import translate
 
@@ -57,53 +60,14 @@ def build() -> None:
     )
 
 
-def template() -> str:
+def template() -> Markup:
     """The page's markup without a run in it."""
-    heads = "".join(
-        f'<th scope="col"><button type="button" data-sort="{key}">{esc(translate(f"history.{word}"))}</button></th>'
-        for key, word in run_list.SORTED
-    )
-    plain = "".join(f'<th scope="col">{esc(translate(f"history.{word}"))}</th>' for _, word in run_list.SORTED)
-    return (
-        f'<section class="history"><div class="filters">{_search()}{_choices()}</div>'
-        '<p class="told hint" role="status" aria-live="polite"></p>'
-        f'{overlay.template()}<div class="card runs"><div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{esc(translate("history"))}"><table class="plain cards list"><thead><tr>'
-        f'<th scope="col"><span class="unseen">{esc(translate("history.tick"))}</span></th>{heads}'
-        f'<th scope="col"><span class="unseen">{esc(translate("history.actions"))}</span></th></tr></thead>'
-        f'<tbody></tbody></table></div><p class="empty" hidden></p></div>'
-        f'<nav class="pages" aria-label="{esc(translate("history.pages"))}"></nav>'
-        f'<details class="examples" hidden><summary>{esc(translate("history.examples"))}</summary>'
-        '<div class="card runs">'
-        f'<table class="plain cards list"><thead><tr><td></td>{plain}<td></td></tr></thead><tbody></tbody></table>'
-        "</div></details>"
-        '<div class="dock"><div class="message" role="status"></div>'
-        f'<div class="ticked" role="region" aria-label="{esc(translate("history.overlay"))}" hidden><span></span>'
-        f'<button type="button" class="main" data-do="overlay">{esc(translate("history.overlay"))}</button>'
-        f'<button type="button" data-do="untick">{esc(translate("history.untick"))}</button></div></div></section>'
-    )
-
-
-def _search() -> str:
-    label = f"<span>{esc(translate('history.search'))}</span>"
-    return f'<label class="q">{label}<input type="search" name="q" maxlength="200"></label>'
-
-
-def _choices() -> str:
-    """The filters, and for a phone, which shows no header to click, the order."""
     states = [("", translate("history.any")), *((name, translate(f"status.{name}")) for name in STATUSES)]
     orders = [
         (f"{sign}{key}", f"{translate(f'history.{word}')} {arrow}")
         for key, word in run_list.SORTED
         for sign, arrow in (("", "↑"), ("-", "↓"))
     ]
-    return (
-        _select("status", translate("history.state"), states)
-        + _select("task", translate("history.task"), [("", translate("history.any.task"))])
-        + _select("sort", translate("history.sort"), orders)
+    return render(
+        "history/page.html", states=states, orders=orders, columns=run_list.SORTED, curves=tuple(overlay.CURVES)
     )
-
-
-def _select(name: str, label: str, options: list[tuple[str, str]]) -> str:
-    made = "".join(f'<option value="{esc(value)}">{esc(words)}</option>' for value, words in options)
-    return f'<label class="{name}"><span>{esc(label)}</span><select name="{name}">{made}</select></label>'

@@ -1,4 +1,4 @@
-"""The list: one page of the runs that are asked for, each as a row of HTML in which every text is escaped."""
+"""The list of runs: one page of those that are asked for, each as a row of HTML."""
 
 import hashlib
 import json
@@ -6,12 +6,14 @@ import re
 from textwrap import shorten
 from typing import Any
 
+from markupsafe import Markup
+
 import distill_core as core
 from distill_core import ENDED as OVER
 from distill_core import STATUSES, Run
 from ui.access import ownership, public_host
 from ui.components.formatting import DASH, count, duration, percent, size
-from ui.components.html import esc, status
+from ui.components.templates import render
 from ui.i18n import names
 from ui.i18n.names import choice_name, knobs, rule_name, translate_message
 from ui.i18n.translate import format_number, format_time, translate
@@ -75,36 +77,23 @@ def row(run: Run) -> dict[str, Any]:
     summary = found.summary or {}
     scores = summary.get("scores") or {}
     accuracy = {who: (scores.get(who) or {}).get("accuracy") for who in ("student", "teacher")}
-    marks = [key for key, is_so in (("example", found.example), ("imported", found.origin)) if is_so]
-    chips = status(found.status) + "".join(
-        f'<span class="chip">{esc(translate(f"history.{key}"))}</span>' for key in marks
-    )
     changed = ", ".join(f"{label}: {value}" for label, value in settings(found.config).items())
-    about = shorten(" · ".join(filter(None, (names.task_name(found.task), changed))), 160, placeholder=" …")
-    note = f'<small class="note-text">{esc(found.note[:200])}</small>' if found.note else ""
-    now = translate(f"stage.{found.stage}") if found.status in ("running", "stopping") and found.stage else ""
-    cells = [
-        f'<span class="row">{chips}</span>' + (f"<small>{esc(now)}</small>" if now else ""),
+    figures = [
         percent(accuracy["student"]),
         percent(accuracy["teacher"]),
-        percent(summary["gap_recovered"], 0) if summary.get("gap_recovered") is not None else DASH,
+        percent(summary.get("gap_recovered"), 0),
         size((scores.get("student") or {}).get("bytes")),
         duration(took(found)),
-        esc(format_time(found.created)),
+        format_time(found.created),
     ]
-    told = "".join(
-        f'<td data-name="{esc(translate(f"history.{word}"))}">{cell}</td>'
-        for (_, word), cell in zip(SORTED[1:], cells, strict=True)
-    )
-    key = esc(found.id)
-    html = (
-        f'<tr data-run="{key}"><td class="tick"><input type="checkbox" data-key="tick" '
-        f'aria-label="{esc(translate("history.tick.run", name=name))}"></td>'
-        f'<th scope="row"><a href="./?run={key}" data-key="open">{esc(name)}</a><small>{esc(about)}</small>{note}'
-        f'</th>{told}<td class="acts"><button type="button" class="act" data-do="more" data-key="more" '
-        f'aria-expanded="false" aria-controls="more-{key}" '
-        f'aria-label="{esc(translate("history.more.run", name=name))}">'
-        f"{esc(translate('history.more'))}</button></td></tr>"
+    html = render(
+        "history/run.html",
+        row=found,
+        name=name,
+        about=shorten(" · ".join(filter(None, (names.task_name(found.task), changed))), 160, placeholder=" …"),
+        marks=[mark for mark, is_so in (("example", found.example), ("imported", found.origin)) if is_so],
+        stage=found.stage if found.status in ("running", "stopping") else None,
+        figures=[(word, figure) for (_, word), figure in zip(SORTED[2:], figures, strict=True)],
     )
     return {"id": found.id, "name": name, "html": html, "more": _more(run)}
 
@@ -114,45 +103,24 @@ def took(row: Any) -> float | None:
     return row.ended - row.started if row.ended and row.started else None
 
 
-def _more(run: Run) -> str:
+def _more(run: Run) -> Markup:
     """What can be done with a run: the row that opens below its own."""
-    found, key = run.row, esc(run.id)
+    found = run.row
     mine = not found.example and ownership.may_change(run)
-    form = _edit(run) if mine else ""
-    over = found.status in OVER and not found.example
     doable = {
         "stop": found.status in ("queued", "running") and mine,
         "resume": found.status in RESUMABLE and mine and not found.origin,
-        "take": over,
+        "take": found.status in OVER and not found.example,
         "delete": mine,
     }
-    links = {"open": f"./?run={key}", "again": f"./?from={key}"}
-    acts = "".join(
-        f'<a class="act" href="{to}" data-key="{word}">{esc(translate(f"history.{word}"))}</a>'
-        for word, to in links.items()
-    )
-    acts += "".join(
-        f'<button type="button" class="act" data-do="{act}" data-key="{act}">'
-        f"{esc(translate(f'history.{act}'))}</button>"
-        for act, possible in doable.items()
-        if possible
-    )
-    message = f'<p class="hint">{esc(translate_message(found.message))}</p>' if found.message else ""
-    return (
-        f'<tr class="detail" id="more-{key}" data-run="{key}"><td colspan="{len(SORTED) + 2}">{form}{message}'
-        f'<div class="row acts-row">{acts}</div></td></tr>'
-    )
-
-
-def _edit(run: Run) -> str:
-    """The fields of a run's name and note."""
-    name, note, save = (esc(translate(f"history.{word}")) for word in ("rename", "note", "save"))
-    found = run.row
-    return (
-        f'<form class="edit"><label><span>{name}</span><input name="name" maxlength="200" value="{esc(found.name)}" '
-        f'placeholder="{esc(run.name)}"></label><label><span>{note}</span><textarea name="note" rows="2" '
-        f'maxlength="10000">{esc(found.note)}</textarea></label>'
-        f'<button type="submit" class="act" data-key="save">{save}</button></form>'
+    return render(
+        "history/run_detail.html",
+        row=found,
+        name=run.name,
+        columns=len(SORTED) + 2,
+        editable=mine,
+        message=translate_message(found.message) if found.message else "",
+        acts=[act for act, possible in doable.items() if possible],
     )
 
 
@@ -198,16 +166,7 @@ def _empty(wanted: dict[str, Any]) -> str:
     return translate("history.none.found" if asked else "history.none.here" if public_host.public() else "history.none")
 
 
-def _pages(page: int, pages: int) -> str:
+def _pages(page: int, pages: int) -> Markup:
     """Links to the first and last pages and to those beside this one."""
-    if pages == 1:
-        return ""
     shown = sorted({1, pages, *range(max(1, page - 2), min(pages, page + 2) + 1)})
-    made, before = "", 0
-    for number in shown:
-        gap = "<span>…</span>" if number > before + 1 else ""
-        here = ' aria-current="page"' if number == page else ""
-        name = esc(translate("history.page", n=number))
-        made += f'{gap}<button type="button" data-page="{number}" aria-label="{name}"{here}>{number}</button>'
-        before = number
-    return made
+    return render("history/pages.html", page=page, shown=shown) if pages > 1 else Markup()

@@ -5,15 +5,16 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import brotli
+from markupsafe import Markup
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.access import public_host
 from ui.components.header import ICON, MARK
-from ui.components.html import esc
+from ui.components.templates import render
 from ui.http.language import split_language
-from ui.i18n.translate import DEFAULT, table, translate, use_language
+from ui.i18n.translate import DEFAULT, use_language
 from ui.theme import ACCENT, CARD, INK, LINE, PAGE, QUIET
 
 # Before Gradio's own scripts: a chosen theme holds against the system's, and Gradio's few own words, which follow the
@@ -31,6 +32,8 @@ if (!new URL(location).searchParams.has('__theme')) addEventListener('DOMContent
 })()</script>"""
 PAGE_JS = f"<script>{Path(__file__).with_name('documents.js').read_text(encoding='utf-8')}</script>"
 FOREIGN = re.compile(r'\s*<meta\s[^>]*(?:property="og:|name="twitter:)[^>]*/>')  # they call the page Gradio's
+
+COLOURS = {"page": PAGE, "card": CARD, "ink": INK, "line": LINE, "quiet": QUIET}  # of the page that isn't there
 
 
 class Documents:
@@ -84,37 +87,22 @@ def document(html: str, spoken: str) -> str:
     return FOREIGN.sub("", html).replace("<head>", f"<head>{_head(spoken)}{FIRST_JS}{PAGE_JS}", 1)
 
 
-def missing(spoken: str) -> str:
+def missing(spoken: str) -> Markup:
     """The page for an address where there is none."""
     with use_language(spoken):
-        (page, page_dark), (card, card_dark), (ink, ink_dark) = PAGE, CARD, INK
-        (line, line_dark), (quiet, quiet_dark), accent = LINE, QUIET, ACCENT[0]
-        home = "/" if spoken == DEFAULT else f"/{spoken}/"
-        return (
-            f'<!doctype html><html lang="{spoken}"><head>{_head(spoken)}<meta name="viewport" '
-            'content="width=device-width, initial-scale=1"><style>'
-            f":root{{--page:{page};--card:{card};--ink:{ink};--line:{line};--quiet:{quiet};color-scheme:light dark}}"
-            f"@media(prefers-color-scheme:dark){{:root{{--page:{page_dark};--card:{card_dark};--ink:{ink_dark};"
-            f"--line:{line_dark};--quiet:{quiet_dark}}}}}"
-            "body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--page);color:var(--ink);"
-            "font:16px/1.5 'IBM Plex Sans',ui-sans-serif,system-ui,sans-serif}main{background:var(--card);"
-            "border:1px solid var(--line);border-radius:14px;padding:28px;max-width:44ch;margin:16px}"
-            "svg{width:36px;height:36px}h1{font-size:22px;margin:10px 0 4px}p{margin:0 0 18px;color:var(--quiet)}"
-            f"a{{display:inline-block;background:{accent};color:#fff;border-radius:10px;padding:10px 16px;"
-            "text-decoration:none;font-weight:700}a:focus-visible{outline:3px solid currentColor;outline-offset:2px}"
-            f"</style></head><body><main>{MARK}<h1>{esc(translate('missing'))}</h1><p>{esc(translate('missing.what'))}</p>"
-            f'<a href="{home}">{esc(translate("new_run"))}</a></main></body></html>'
+        return render(
+            "http/missing.html",
+            language=spoken,
+            head=_head(spoken),
+            colours=COLOURS,
+            accent=ACCENT[0],
+            mark=MARK,
+            home="/" if spoken == DEFAULT else f"/{spoken}/",
         )
 
 
-def _head(spoken: str) -> str:
+def _head(spoken: str) -> Markup:
     """Icon, title and description, and the drawing library fetched early."""
+    icon = "data:image/svg+xml," + urlencode({"": ICON})[1:].replace("+", "%20")
     with use_language(spoken):
-        icon = "data:image/svg+xml," + urlencode({"": ICON})[1:].replace("+", "%20")
-        return (
-            f'<meta charset="utf-8"><title>{esc(translate("app"))}</title><link rel="icon" href="{icon}">'
-            f'<meta name="description" content="{esc(translate("tagline"))}">'
-            f'<meta name="largest-upload" content="{public_host.max_upload()}" '
-            f'data-told="{esc(table(spoken)["upload.large"])}">'
-            '<link rel="prefetch" href="assets/plotly.min.js" as="script">'
-        )
+        return render("http/head.html", icon=icon, largest=public_host.max_upload())

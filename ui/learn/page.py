@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup, escape
 
 import distill_core as core
 from distill_core import UserError
-from ui.components.html import diff, esc
+from ui.components.html import diff
+from ui.components.templates import render
 from ui.i18n.names import components, rule_name, translate_message
 from ui.i18n.translate import ENGLISH, language, table, translate
 from ui.learn import example_run
@@ -48,19 +50,9 @@ def build() -> None:
     board.vary(vary, None, board, **asked)
 
 
-def template() -> str:
+def template() -> Markup:
     """The page's markup; the stages are filled in the browser."""
-    lessons = list(enumerate(LESSONS, 1))
-    listed = "".join(
-        f'<li><a href="#{name}"><i>{at}</i>{esc(translate(f"learn.{name}.title"))}</a></li>' for at, name in lessons
-    )
-    return (
-        f'<div class="learn"><nav aria-label="{esc(translate("learn.lessons"))}"><ol>{listed}</ol></nav>'
-        '<div class="lessons">'
-        f'<div class="opening"><h2>{esc(translate("learn.title"))}</h2>{_paragraphs("learn.text")}'
-        f'<p class="sources">{esc(translate("learn.sources"))}</p></div>{_sentence()}'
-        f"{''.join(_lesson(at, name) for at, name in lessons)}</div></div>"
-    )
+    return render("learn/page.html", lessons=tuple(LESSONS), examples=example_run.EXAMPLES, longest=LONGEST)
 
 
 def script() -> str:
@@ -140,7 +132,7 @@ def vary(event: gr.EventData) -> dict[str, Any]:
     except UserError as error:
         return {"offspring": {"fault": translate_message(error)}}
     before = SIDES.join(found["text"])
-    made = [{"html": esc(before), "rules": translate("augment.original"), "said": found.get("probabilities")}]
+    made = [{"html": escape(before), "rules": translate("augment.original"), "said": found.get("probabilities")}]
     for child in found["offspring"]:
         html = diff(before, SIDES.join(child["text"]))
         made.append(
@@ -170,30 +162,3 @@ def _question(event: gr.EventData) -> tuple[str | None, tuple[str, ...]]:
 def _rate(value: Any) -> float:
     good = isinstance(value, int | float) and math.isfinite(value)
     return min(1.0, max(0.0, float(value))) if good else 0.0
-
-
-def _sentence() -> str:
-    """The form whose sentence travels through the lessons."""
-    fields = "".join(
-        f"<label{more}><span>{esc(translate(key))}</span><input type=text maxlength={LONGEST}></label>"
-        for key, more in (("learn.sentence", ""), ("learn.sentence.second", " hidden"))
-    )
-    chips = "".join(f'<button type="button" class="small">{esc(text)}</button>' for text in example_run.EXAMPLES)
-    return (
-        f'<form class="sentence" autocomplete="off"><div class="fields">{fields}'
-        f'<button type="submit">{esc(translate("learn.read"))}</button></div>'
-        '<p class="fault note error" role="alert" hidden></p></form>'
-        f'<div class="examples"><span>{esc(translate("learn.examples"))}</span>{chips}</div><p class="who"></p>'
-    )
-
-
-def _lesson(at: int, name: str) -> str:
-    return (
-        f'<section class="lesson" id="{name}" aria-labelledby="{name}-title">'
-        f'<h2 id="{name}-title" tabindex="-1"><i>{at}</i>{esc(translate(f"learn.{name}.title"))}</h2>'
-        f'<div class="text">{_paragraphs(f"learn.{name}.text")}</div><div class="card stage"></div></section>'
-    )
-
-
-def _paragraphs(key: str) -> str:
-    return "".join(f"<p>{esc(part)}</p>" for part in translate(key).split("\n"))

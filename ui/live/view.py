@@ -5,7 +5,6 @@ tab and a late visitor see the same.
 """
 
 import os
-import re
 import threading
 import time
 from collections import deque
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import ENDED, STAGES, UnknownRun
-from ui.components.html import esc
+from ui.components.templates import render
 from ui.i18n import names
 from ui.i18n.translate import translate
 from ui.live import status_text
@@ -114,10 +114,9 @@ def words() -> dict[str, Any]:
     }
 
 
-def template() -> str:
+def template() -> Markup:
     """The live view's markup, all of its parts in place from the beginning. Data never passes through it."""
-    html = Path(__file__).with_name("view.html").read_text(encoding="utf-8")
-    return re.sub(r"\{([\w.]+)\}", lambda key: esc(translate(key[1])), html)
+    return render("live/view.html")
 
 
 def live(**more: Any) -> gr.HTML:

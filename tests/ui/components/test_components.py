@@ -70,14 +70,19 @@ def test_numbers_read_as_people_write_them(made: str, expected: str) -> None:
 
 
 def test_every_word_that_is_said_is_in_the_table_and_none_is_idle() -> None:
-    source = "\n".join(path.read_text(encoding="utf-8") for path in UI.rglob("*.py") if path.name != "translate.py")
-    assert set(re.findall(r"""say\(\s*["']([\w.]+)["']""", source)) <= set(WORDS)
+    files = [path for path in UI.rglob("*.py") if path.parent.name != "locales"]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    templates = "\n".join(path.read_text(encoding="utf-8") for path in UI.rglob("*.html"))
+    assert set(re.findall(r"""(?<!`)\btranslate\(\s*["']([\w.]+)["']\s*[,)]""", source)) <= set(WORDS)
+    filled = set(re.findall(r"""\bt\(\s*"([\w.]+)"\s*[,)]""", templates))
+    assert filled and filled <= set(WORDS)
+    # a key that is put together: f"row.{who}.help" in Python, "row." ~ who ~ ".help" in a template
     made = [
-        re.sub(r"\{.*?\}", r"[\\w.]+", text) for text in re.findall(r"""say\(\s*f["']([^"']*\{[^"']*)["']""", source)
+        re.sub(r"\{.*?\}", r"[\\w.]+", text)
+        for text in re.findall(r"""\bf["'](\w+\.(?:[\w.]*\{[^}]*\})+[\w.]*|\{\w+\}\.\w+)["']""", source)
     ]
-    filled = {key for path in UI.rglob("*.html") for key in re.findall(r"\{([\w.]+)\}", path.read_text("utf-8"))}
-    assert filled <= set(WORDS)
-    quoted = filled | set(re.findall(r"""["']([\w.]+)["']""", source))
+    made += [rf"{head}[\w.]+{tail}" for head, tail in re.findall(r'"([\w.]+\.)" ~ [\w.]+(?: ~ "([\w.]+)")?', templates)]
+    quoted = set(re.findall(r"""["']([\w.]+)["']""", source + templates))
     idle = {key for key in WORDS if key not in quoted and not any(re.fullmatch(pattern, key) for pattern in made)}
     assert {key for key in idle if not key.endswith(".name")} == set()
 

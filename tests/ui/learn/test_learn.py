@@ -15,6 +15,8 @@ from scipy.stats import binomtest
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
 from distill_core import Config
+from distill_core.evaluation.objective import SINGLE_LABEL
+from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES
 from distill_core.student.activations import POOLINGS
 from ui.i18n.translate import LANGUAGES, table
@@ -24,6 +26,7 @@ from ui.learn.page import STEPS
 
 LEARN = Path(learn_page.__file__).parent
 SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in LEARN.rglob("*.js"))
+PAGE = "\n".join((LEARN / name).read_text(encoding="utf-8") for name in ("page.py", "page.html"))
 ROWS = [  # student's logits, teacher's, the label's place
     ([0.3, -0.2], [-3.4, 3.7], 1),
     ([4.0, -4.0, 0.5], [3.5, -2.0, 0.1], 0),
@@ -48,7 +51,8 @@ def test_the_browser_computes_the_engines_losses(
     alpha = {"ce": 1.0, "logit_mse": 0.0}.get(loss, 0.3)
     own = torch.tensor([student], dtype=torch.float64, requires_grad=True)
     config = Config(alpha=alpha, temperature=3.5)
-    asked = LOSSES.get(loss).loss(own, torch.tensor([teacher], dtype=torch.float64), torch.tensor([truth]), config)
+    teacher_output = ModelOutput(torch.tensor([teacher], dtype=torch.float64))
+    asked = LOSSES.get(loss).loss(ModelOutput(own), teacher_output, torch.tensor([truth]), config, SINGLE_LABEL)
     asked.backward()
     distance = "kl" if loss == "soft_kl" else "mse"
     given = json.dumps([student, teacher, truth, {"alpha": alpha, "temperature": 3.5, "distance": distance}])
@@ -73,7 +77,7 @@ def test_temperature_entropy_and_intervals_in_the_browser(blank: Any) -> None:
 def test_every_word_of_the_lessons_is_said_and_there() -> None:
     keys = {key.removeprefix("learn.") for key in table("en") if key.startswith("learn.")}
     quoted = set(re.findall(r"""['"`]((?:\w+\.)*\w+)['"`]""", SOURCE)) | set(
-        re.findall(r"""['"]learn\.([\w.]+)['"]""", (LEARN / "page.py").read_text(encoding="utf-8"))
+        re.findall(r"""['"]learn\.([\w.]+)['"]""", PAGE)
     )
     made = {
         "task": ("labelled", "transfer", "teacher", "student", "control", "comparison"),

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import time
+from html import unescape
 from typing import Any
 
 import pytest
@@ -57,13 +58,13 @@ def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: 
     config, found, line = launch_bar.describe("", form, typed(form, task="file"))
     assert config is not None and found is None and "rows to count" in words(line)
     config, found, line = launch_bar.describe("", form, typed(form, lr=99))
-    assert config is None and "“Learning rate” can't be 99" in components_html.html.unescape(words(line))
+    assert config is None and "“Learning rate” can't be 99" in unescape(words(line))
 
 
 def test_a_refused_value_is_told_in_the_pages_language(form: Form) -> None:
     with use_language("de"):
         line = launch_bar.describe("", form, typed(form, lr=99, temperature=-0.5))[2]
-    told = components_html.html.unescape(words(line))
+    told = unescape(words(line))
     assert "„Lernrate“ kann nicht 99 sein: erlaubt sind Werte bis 10." in told
     assert "„Temperatur“ kann nicht −0,5 sein: erlaubt sind Werte über 0." in told
 
@@ -77,7 +78,7 @@ def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monke
     until = time.monotonic() + 20
     while "data-again" in (line := launch_bar.describe("", form, given)[2]) and time.monotonic() < until:
         time.sleep(0.05)
-    assert "can't be told" in components_html.html.unescape(line)  # tried, and found nothing
+    assert "can't be told" in unescape(line)  # tried, and found nothing
     known.append(TOLD)
     assert "about 35 s here" in words(launch_bar.describe("", form, given)[2])
 
