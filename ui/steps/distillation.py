@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 import distill_core as core
-from distill_core import ENDED, UserError
+from distill_core import ALIVE, ENDED, RESUMABLE, UserError
 from ui.access import ownership
 from ui.components.form import Form
 from ui.components.html import note, why
@@ -17,9 +17,6 @@ from ui.i18n.translate import translate
 from ui.live.view import live
 from ui.steps import presets
 from ui.steps.launch_bar import Bar, fault
-
-ALIVE = ("queued", "running", "stopping")
-RESUMABLE = ("stopped", "interrupted", "failed", "diverged")
 
 # The run's id goes into the address, so that a reload and a shared link show the same run. The browser remembers it as
 # well: on a public host that is all that History lists.
