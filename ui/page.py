@@ -8,6 +8,7 @@ import distill_core as core
 from distill_core import ENDED, UserError
 from ui import endpoints
 from ui.access import public_host
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, last
 from ui.components.form import Form, usable_settings
 from ui.components.header import header, top
 from ui.components.html import esc, note, notes
@@ -43,7 +44,6 @@ def build() -> gr.Blocks:
                 fifth = comparison.build()
         under = launch_bar.build()
 
-        quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         followers = [second.choice, second.other, form.controls["fine_tune"]]
         steps_task.wire(form, first, lambda task: gr.Radio(teacher.cards(task)), teacher.follow(), followers)
         teacher.wire(form, second)
@@ -64,7 +64,7 @@ def build() -> gr.Blocks:
 
         outputs = [there, alive, *fourth.buttons, tabs, *fifth.filled]
         # a run may move on while the page still hears of its last move
-        fourth.live.moved(moved, [fourth.live, there], outputs, trigger_mode="always_last", **quick)
+        fourth.live.moved(moved, [fourth.live, there], outputs, **last(QUICK))
 
         def opened(request: gr.Request) -> tuple[Any, ...]:
             """The run that the address names, at the step that shows it. Without one the first step is open already,
@@ -75,9 +75,9 @@ def build() -> gr.Blocks:
             ended = run if _ended(run) else ""
             return ended, top("", run), run, tab, *distillation.controls(run), *comparison.show(run)
 
-        demo.load(opened, None, [there, alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **quick)
+        demo.load(opened, None, [there, alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **QUICK)
         # what draws the curves takes the browser half a second, which it has once the first step is filled
-        first.about.change(None, js=READY, api_visibility="private")
+        first.about.change(None, js=READY, **BROWSER)
         data = form.part(*steps_task.KNOBS)
 
         def refilled(request: gr.Request) -> tuple[Any, ...]:
@@ -87,15 +87,12 @@ def build() -> gr.Blocks:
             refilled,
             None,
             [again, *form.inputs, first.own, first.hub, first.look],
-            **quick,
+            **QUICK,
         ).then(
             steps_task.inspector(data),
             data.inputs,
             first.about,
-            api_visibility="private",
-            show_progress="hidden",
-            concurrency_id="cpu",
-            concurrency_limit=1,
+            **SILENT_HEAVY,
         )
     with demo.route(translate("history"), "history"):
         gr.Navbar(visible=False)

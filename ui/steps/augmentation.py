@@ -8,6 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
+from ui.components.events import BROWSER, HEAVY, last
 from ui.components.form import RULE, Form, make_control, rate
 from ui.components.formatting import count
 from ui.components.html import bars, diff, esc, note, why
@@ -96,8 +97,8 @@ def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
     passes, on = form.controls["n_iter"], open_tab_js("distil")
     use = f"(n) => [n || {form.knobs['n_iter'].default}, ({on})()]"
-    step.use.click(None, passes, [passes, tabs], js=use, api_visibility="private")
-    step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", api_visibility="private")
+    step.use.click(None, passes, [passes, tabs], js=use, **BROWSER)
+    step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", **BROWSER)
 
     def preview(text: str, text2: str, *given: Any) -> tuple[str, Any]:
         return offspring(form, given, text, text2)
@@ -105,12 +106,10 @@ def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     def another(text: str, text2: str, *given: Any) -> tuple[str, Any]:
         return offspring(form, given, text, text2, seed=random.randrange(2**31))
 
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    heavy["trigger_mode"] = "always_last"  # what is asked meanwhile must not go unheard
     inputs, shown = [step.text, step.text2, *form.inputs], [step.shown, step.text2]
     asked = [step.show.click, step.text.submit, step.text2.submit]
-    gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **heavy)
-    step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **heavy)
+    gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **last(HEAVY))
+    step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **last(HEAVY))
 
 
 def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, Any]:

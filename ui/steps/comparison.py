@@ -20,6 +20,7 @@ from ui.comparison.headline import headline
 from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import answers, preview_answers
 from ui.comparison.score_table import score_table
+from ui.components.events import BROWSER, HEAVY, QUICK, last
 from ui.components.html import esc, note, why
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
@@ -157,27 +158,24 @@ def build() -> Compare:
 
 def wire(step: Compare, live: gr.HTML) -> None:
     """Connects the step. Loading and asking models is the heavy part: one at a time."""
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     view, parts = [live, step.who, step.search, step.shown], [step.differ, step.more]
-    gr.on([step.who.input, step.search.change], lambda: disagreements.PAGE, None, step.shown, **quick).then(
-        _differing, view, parts, trigger_mode="always_last", **quick
+    gr.on([step.who.input, step.search.change], lambda: disagreements.PAGE, None, step.shown, **QUICK).then(
+        _differing, view, parts, **last(QUICK)
     )
-    step.more.click(lambda shown: shown + disagreements.PAGE, step.shown, step.shown, **quick).then(
-        _differing, view, parts, **quick
+    step.more.click(lambda shown: shown + disagreements.PAGE, step.shown, step.shown, **QUICK).then(
+        _differing, view, parts, **QUICK
     )
-    step.differ.pick(_picked, live, [step.text, step.text2], **quick)
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    last = {**heavy, "trigger_mode": "always_last"}  # what is asked meanwhile must not go unheard
-    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last)
-    step.file.change(columns, [live, step.file], [*step.columns, step.predicted], **quick).then(
-        predict, [live, step.file, *step.columns], [step.predicted, step.save], **last
+    step.differ.pick(_picked, live, [step.text, step.text2], **QUICK)
+    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last(HEAVY))
+    step.file.change(columns, [live, step.file], [*step.columns, step.predicted], **QUICK).then(
+        predict, [live, step.file, *step.columns], [step.predicted, step.save], **last(HEAVY)
     )
     gr.on(
         [column.input for column in step.columns],
         predict,
         [live, step.file, *step.columns],
         [step.predicted, step.save],
-        **last,
+        **last(HEAVY),
     )
     for button, make, given in (
         (step.buttons["download"], export, [live]),
@@ -185,12 +183,12 @@ def wire(step: Compare, live: gr.HTML) -> None:
         (step.buttons["pack"], packed, [live]),
         (step.save, predictions, [live, step.file, *step.columns]),
     ):
-        button.click(make, given, [step.handed, step.message], **heavy).success(
-            None, None, None, api_visibility="private", js=DOWNLOAD_JS
+        button.click(make, given, [step.handed, step.message], **HEAVY).success(
+            None, None, None, js=DOWNLOAD_JS, **BROWSER
         )
     told = translate("live.copied").replace("'", "’")
-    step.buttons["copy"].click(None, live, None, api_visibility="private", js=COPY_JS % told)
-    step.buttons["again"].click(None, live, None, api_visibility="private", js=AGAIN_JS)
+    step.buttons["copy"].click(None, live, None, js=COPY_JS % told, **BROWSER)
+    step.buttons["again"].click(None, live, None, js=AGAIN_JS, **BROWSER)
 
 
 def show(run: str) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import ALIVE, ENDED, RESUMABLE, UserError
 from ui.access import ownership
+from ui.components.events import BROWSER, QUICK
 from ui.components.form import Form
 from ui.components.html import note, why
 from ui.components.tabs import open_tab_js
@@ -93,25 +94,18 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     def halt(run: str) -> tuple[Any, ...]:
         return act("stop", run) if run else (gr.skip(),) * (len(step.buttons) + 1)
 
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     begun = [step.live, step.message, bar.fault, tabs]
-    gr.on([start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **quick)
+    gr.on([start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **QUICK)
     presets.wire(form, step.recipe)
     acted = [*step.buttons, step.message]
-    stopped = stop.click(halt, step.live, acted, js=SURE_JS, **quick)
-    resumed = resume.click(lambda run: act("resume", run), step.live, acted, **quick)
+    stopped = stop.click(halt, step.live, acted, js=SURE_JS, **QUICK)
+    resumed = resume.click(lambda run: act("resume", run), step.live, acted, **QUICK)
     # The live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told. And
     # where Stop's answer is later than the run's end, the buttons are those of a run that still stops.
     for done in (stopped, resumed):
-        done.then(None, None, None, js=WAKE_JS, api_visibility="private")
-    compare.click(None, None, tabs, js=open_tab_js("compare"), api_visibility="private")
-    step.live.change(
-        None,
-        step.live,
-        None,
-        api_visibility="private",
-        js=ADDRESS_JS,
-    )
+        done.then(None, None, None, js=WAKE_JS, **BROWSER)
+    compare.click(None, None, tabs, js=open_tab_js("compare"), **BROWSER)
+    step.live.change(None, step.live, None, js=ADDRESS_JS, **BROWSER)
 
 
 def controls(run: str) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, Estimate, KnobError, UserError
 from ui.access.public_host import FILES
+from ui.components.events import BROWSER, QUICK, last
 from ui.components.form import Form
 from ui.components.formatting import count, duration, rounded, size
 from ui.components.html import esc
@@ -73,9 +74,8 @@ def wire(
     after which it looks again: the page's opening, new data. `more` are parts of steps that tell something of the
     estimate too, and how.
     """
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     for step, button in bar.ways.items():
-        button.click(None, None, tabs, js=open_tab_js(step), api_visibility="private")
+        button.click(None, None, tabs, js=open_tab_js(step), **BROWSER)
 
     def told(run: str, *given: Any) -> list[Any]:
         config, found, line = describe(run, form, given)
@@ -88,8 +88,8 @@ def wire(
     changes = [control.change for name, control in form.controls.items() if name not in ("task", *FILES)]
     outputs = [bar.line, *(part for part, _ in more)]
     # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
-    gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick)
-    bar.line.again(told, inputs, outputs, **quick)
+    gr.on([*others, live.change, *changes], told, inputs, outputs, **last(QUICK))
+    bar.line.again(told, inputs, outputs, **QUICK)
 
 
 def describe(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:

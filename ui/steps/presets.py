@@ -9,6 +9,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Setting, UserError
+from ui.components.events import BROWSER, QUICK, last
 from ui.components.form import RULE, Form
 from ui.components.html import esc
 from ui.i18n.names import components
@@ -63,14 +64,13 @@ def settings(form: Form) -> None:
 def wire(form: Form, step: Recipe) -> None:
     """Connects the row, once every step has placed its controls."""
     names = filled(form)
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
     choice = [step.preset, step.size]
     controls = [form.controls[name] for name in names]
     # In the browser: an answer of the server would come late, over what was typed and chosen meanwhile.
     fill, given = _filling(form, names), [*choice, form.controls["task"], form.controls["text2"]]
     chose_preset = f"(preset, size, task, text2) => ['{OWN}', ...({fill})(preset, '{OWN}', task, text2)]"
-    step.preset.input(None, given, [step.size, *controls], js=chose_preset, api_visibility="private")
-    gr.on([step.size.input, step.back.click], None, given, controls, js=fill, api_visibility="private")
+    step.preset.input(None, given, [step.size, *controls], js=chose_preset, **BROWSER)
+    gr.on([step.size.input, step.back.click], None, given, controls, js=fill, **BROWSER)
 
     def compare(preset: str, size: str, *given: Any) -> tuple[str, Any]:
         said = _setting_values(form, preset, size, _pair(form, given))
@@ -86,7 +86,7 @@ def wire(form: Form, step: Recipe) -> None:
         compare,
         [*choice, *form.inputs],
         [step.changed, step.back],
-        **quick,
+        **last(QUICK),
     )
 
 

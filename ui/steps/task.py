@@ -8,6 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Inspection, UserError
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, last
 from ui.components.form import COLUMNS, HUB, Form, make_control
 from ui.components.formatting import count
 from ui.components.html import balance, esc, findings, note, table, why
@@ -120,8 +121,6 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
     `follow` says at once what becomes of `followers`, controls of other steps; the first of them then gets the
     `teachers` to choose from, and keeps what is chosen meanwhile."""
     form = form.part(*KNOBS)
-    quick = {"api_visibility": "private", "show_progress": "hidden"}
-    heavy = {**quick, "concurrency_id": "cpu", "concurrency_limit": 1, "trigger_mode": "always_last"}
     inspect = inspector(form)
     picks = [form.controls[knob] for knob in COLUMNS]
 
@@ -130,9 +129,9 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         return *visible_parts(task), reading, teachers(task)
 
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
-    step.choice.input(None, step.choice, followers, js=follow, api_visibility="private").then(
-        choose, step.choice, chosen, queue=False, trigger_mode="always_last", **quick
-    ).then(inspect, form.inputs, step.about, **heavy)
+    step.choice.input(None, step.choice, followers, js=follow, **BROWSER).then(
+        choose, step.choice, chosen, **last(QUICK)
+    ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
     def uploaded(*given: Any) -> tuple[Any, ...]:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
@@ -149,17 +148,15 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         found = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
         return *(_pick(knob, names, found[knob]) for knob in COLUMNS), shown
 
-    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **heavy)
-    for knob in MORE:
-        form.controls[knob].change(inspect, form.inputs, step.about, **heavy)
-    for control in picks:
-        control.input(inspect, form.inputs, step.about, **heavy)
-    for knob in ("limit", "seed"):
-        form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
-        form.controls[knob].blur(inspect, form.inputs, step.about, **heavy)
-    step.look.click(inspect, form.inputs, step.about, **heavy)
-    for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS)):
-        form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
+    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY))
+    limit, seed = form.controls["limit"], form.controls["seed"]
+    for event in (
+        *(form.controls[knob].change for knob in MORE),
+        *(control.input for control in picks),
+        *(limit.submit, limit.blur, seed.submit, seed.blur, step.look.click),
+        *(form.controls[knob].submit for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS))),
+    ):
+        event(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
 
 def visible_parts(task: str) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, last
 from ui.components.form import OTHER, OTHER_NAME, Form, make_control
 from ui.components.formatting import count, duration, millions, percent, rounded
 from ui.components.formatting import size as size_of
@@ -237,16 +238,13 @@ def wire(form: Form, step: Teacher) -> None:
     def busy(*given: Any) -> gr.Button:
         return gr.Button(_busy(form, given), interactive=False)
 
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
     texts = [step.text, step.text2]
-    gr.on([step.ask.click, step.text.submit, step.text2.submit], busy, form.inputs, step.ask, **quick).then(
+    gr.on([step.ask.click, step.text.submit, step.text2.submit], busy, form.inputs, step.ask, **QUICK).then(
         ask,
         [*texts, *form.inputs],
         [step.answer, step.message, step.text2, step.ask],
-        trigger_mode="always_last",  # what is asked meanwhile must not go unheard
-        **heavy,
-    ).then(None, [step.answer, *texts], texts, js=ROW_JS, api_visibility="private")
+        **last(SILENT_HEAVY),
+    ).then(None, [step.answer, *texts], texts, js=ROW_JS, **BROWSER)
 
     gr.on(
         [step.choice.input, step.other.input],
@@ -254,7 +252,7 @@ def wire(form: Form, step: Teacher) -> None:
         [step.choice, step.other, form.controls["task"]],
         [step.other, form.controls["fine_tune"]],
         js=chosen(),
-        api_visibility="private",
+        **BROWSER,
     )
 
 

@@ -1,0 +1,35 @@
+"""Each event's queue settings come from one place."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+from ui import page
+from ui.components import events
+
+UI = Path(__file__).parents[3] / "ui"
+SPELLED = ("api_visibility", "concurrency_id", "trigger_mode", "show_progress=", "queue=")
+
+
+def test_no_other_file_spells_out_how_its_events_are_run() -> None:
+    elsewhere = [file for file in UI.rglob("*.py") if file != Path(events.__file__)]
+    assert len(elsewhere) > 30
+    assert [(file.name, word) for file in elsewhere for word in SPELLED if word in file.read_text("utf-8")] == []
+
+
+def test_every_function_either_takes_turns_with_all_that_compute_or_no_place_in_the_queue() -> None:
+    functions = [one for one in page.build().fns.values() if one.fn is not None]
+    in_turn = {one.fn.__name__ for one in functions if one.queue is not False}
+    at_once = {one.fn.__name__ for one in functions if one.queue is False}
+    assert {"inspect", "predict", "export", "ask", "preview"} <= in_turn
+    assert {"moved", "opened", "begin", "choose", "start_run"} <= at_once
+    for one in functions:
+        if one.queue is not False:
+            assert (one.concurrency_id, one.concurrency_limit) == ("cpu", 1), one.fn.__name__
+
+
+def test_settings_cannot_be_changed_by_who_uses_them() -> None:
+    assert events.last(events.QUICK) == {**events.QUICK, "trigger_mode": "always_last"}
+    assert events.each(events.HEAVY) == {**events.HEAVY, "trigger_mode": "multiple"}
+    assert "trigger_mode" not in events.QUICK and not hasattr(events.QUICK, "update")
