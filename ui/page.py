@@ -1,14 +1,12 @@
 """The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
 
-from typing import Any
-
 import gradio as gr
 
 import distill_core as core
 from distill_core import ENDED, UserError
 from ui import endpoints
 from ui.access import public_host
-from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, last
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import Form, usable_settings
 from ui.components.header import header, top
 from ui.components.html import esc, note, notes
@@ -56,32 +54,41 @@ def build() -> gr.Blocks:
         # the ended run that the last step shows: shown once more, it would forget what was asked there meanwhile
         there = gr.Textbox(visible=False)
 
-        def moved(run: str, before: str) -> tuple[Any, ...]:
+        def moved(run: str, before: str) -> Changes:
             ended = run if _ended(run) else ""
-            shown = comparison.show(run) if ended and ended != before else (gr.skip(),) * len(fifth.filled)
-            tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
-            return ended, top("", run), *distillation.controls(run), tab, *shown
+            return {
+                there: ended,
+                alive: top("", run),
+                tabs: gr.Tabs(elem_classes=["ran"] if _compared(run) else []),
+                **fourth.controls(run),
+                **(fifth.show(run) if ended and ended != before else {}),
+            }
 
-        outputs = [there, alive, *fourth.buttons, tabs, *fifth.filled]
+        outputs = [tabs, *fourth.buttons, *fifth.filled]
         # a run may move on while the page still hears of its last move
-        fourth.live.moved(moved, [fourth.live, there], outputs, **last(QUICK))
+        fourth.live.moved(moved, [fourth.live, there], [there, alive, *outputs], **last(QUICK))
 
-        def opened(request: gr.Request) -> tuple[Any, ...]:
+        def opened(request: gr.Request) -> Changes:
             """The run that the address names, at the step that shows it. Without one the first step is open already,
             and who has gone on meanwhile is not called back."""
             run = _named(request)
             at = {"selected": "compare" if _compared(run) else "distil"} if run else {}
-            tab = gr.Tabs(**at, elem_classes=["ran"] if _compared(run) else [])
-            ended = run if _ended(run) else ""
-            return ended, top("", run), run, tab, *distillation.controls(run), *comparison.show(run)
+            return {
+                there: run if _ended(run) else "",
+                alive: top("", run),
+                fourth.live: run,
+                tabs: gr.Tabs(**at, elem_classes=["ran"] if _compared(run) else []),
+                **fourth.controls(run),
+                **fifth.show(run),
+            }
 
-        demo.load(opened, None, [there, alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **QUICK)
+        demo.load(opened, None, [there, alive, fourth.live, *outputs], **QUICK)
         # what draws the curves takes the browser half a second, which it has once the first step is filled
         first.about.change(None, js=READY, **BROWSER)
         data = form.part(*steps_task.KNOBS)
 
-        def refilled(request: gr.Request) -> tuple[Any, ...]:
-            return refill(form, request)
+        def refilled(request: gr.Request) -> Changes:
+            return refill(form, first, again, request)
 
         demo.load(
             refilled,
@@ -105,22 +112,22 @@ def build() -> gr.Blocks:
     return demo
 
 
-def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
+def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Request) -> Changes:
     """The form as the run had it that the address names with `from`, to start again with changes; what is gone is
-    told, and so is a run that is not there."""
-    source, untouched = str(request.query_params.get("from") or "")[:64], (gr.skip(),) * (len(form.inputs) + 3)
+    told in `again`, and so is a run that is not there."""
+    source = str(request.query_params.get("from") or "")[:64]
     if request.query_params.get("run"):
-        return "" if _named(request) else nowhere(), *untouched
+        return {again: "" if _named(request) else nowhere()}
     if not source:
-        return "", *untouched
+        return {again: ""}
     try:
         run = core.run(source)
     except UserError as error:
-        return note(translate_message(error), "error"), *untouched
+        return {again: note(translate_message(error), "error")}
     asked = usable_settings(run.row.config)[0].task
     updates, lost = form.fill(run.row.config, teacher.cards(asked))
     told = note(translate("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
-    return told, *updates, *steps_task.visible_parts(asked)
+    return {again: told, **updates, **step.visible_parts(asked)}
 
 
 def _named(request: gr.Request) -> str:

@@ -1,14 +1,20 @@
-"""How events are run: queue, name for scripts and sign of waiting of each kind of listener, in one place.
+"""How events are run, and what a handler answers.
 
-A listener is given `**QUICK`, `**HEAVY`, …; `last` and `each` say what becomes of an event that comes while the one
-before it is answered. Knows nothing of components.
+A listener is given `**QUICK`, `**HEAVY`, …, so that queue, name for scripts and sign of waiting stand in one place;
+`last` and `each` say what becomes of an event that comes while the one before it is answered.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gradio.blocks import Block
+
 Settings = Mapping[str, Any]
+# What a handler of several outputs answers: each part that it changes, with its value or, as a component, its new
+# settings. A part that is left out stays as it is. Where nothing changes the answer is `gr.skip()`: an empty dict would
+# be a value to Gradio, and one too few.
+Changes = dict[Block, Any]
 
 # An answer out of the store takes no place in the queue, where it would wait behind those that compute.
 SCRIPT_QUICK: Settings = MappingProxyType({"queue": False})

@@ -8,7 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
-from ui.components.events import BROWSER, HEAVY, last
+from ui.components.events import BROWSER, HEAVY, Changes, last
 from ui.components.form import RULE, Form, make_control, rate
 from ui.components.formatting import count
 from ui.components.html import bars, diff, esc, note, why
@@ -76,7 +76,7 @@ def build(form: Form) -> Augment:
                 shuffle = gr.Button(translate("augment.shuffle"), elem_id="shuffle")
             shown = gr.HTML(f'<div class="card empty">{esc(translate("augment.empty"))}</div>', elem_id="offspring")
 
-    return Augment(text, text2, show, shuffle, shown, counts, use, skip)
+    return Augment(text=text, text2=text2, show=show, shuffle=shuffle, shown=shown, counts=counts, use=use, skip=skip)
 
 
 def counted(config: Config, found: Estimate | None) -> str:
@@ -100,11 +100,13 @@ def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     step.use.click(None, passes, [passes, tabs], js=use, **BROWSER)
     step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", **BROWSER)
 
-    def preview(text: str, text2: str, *given: Any) -> tuple[str, Any]:
-        return offspring(form, given, text, text2)
+    def preview(text: str, text2: str, *given: Any) -> Changes:
+        html, pair = offspring(form, given, text, text2)
+        return {step.shown: html, step.text2: gr.Textbox(visible=pair)}
 
-    def another(text: str, text2: str, *given: Any) -> tuple[str, Any]:
-        return offspring(form, given, text, text2, seed=random.randrange(2**31))
+    def another(text: str, text2: str, *given: Any) -> Changes:
+        html, pair = offspring(form, given, text, text2, seed=random.randrange(2**31))
+        return {step.shown: html, step.text2: gr.Textbox(visible=pair)}
 
     inputs, shown = [step.text, step.text2, *form.inputs], [step.shown, step.text2]
     asked = [step.show.click, step.text.submit, step.text2.submit]
@@ -112,9 +114,9 @@ def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **last(HEAVY))
 
 
-def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, Any]:
-    """A text's offspring as HTML, and the second sentence's box, shown where the task is about pairs. `seed` draws
-    others, but of the rows that the form's own seed gives."""
+def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, bool]:
+    """A text's offspring as HTML, and whether the task is about pairs. `seed` draws others, but of the rows that the
+    form's own seed gives."""
     pair = False
     try:
         config = form.config(given)
@@ -122,7 +124,7 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
         chosen = ((text, text2) if pair else text) if text or (pair and text2) else None
         found = core.preview(config, chosen, OFFSPRING, seed=seed)
     except UserError as error:
-        return note(translate_message(error), "error"), gr.Textbox(visible=pair)
+        return note(translate_message(error), "error"), pair
     before = SIDES.join(found["text"])
     said = found.get("probabilities")
     children = [_child(translate("augment.original"), esc(before), said)]
@@ -138,7 +140,7 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
     none = note(translate("augment.none")) if not found["offspring"] else ""
     legend = f'<p class="hint">{esc(translate("augment.legend"))}</p>'
     html = f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
-    return html, gr.Textbox(visible=pair)
+    return html, pair
 
 
 def broken(original: dict[str, float] | None, child: dict[str, float] | None) -> str:

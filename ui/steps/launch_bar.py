@@ -13,7 +13,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, Estimate, KnobError, UserError
 from ui.access.public_host import FILES
-from ui.components.events import BROWSER, QUICK, last
+from ui.components.events import BROWSER, QUICK, Changes, last
 from ui.components.form import Form
 from ui.components.formatting import count, duration, rounded, size
 from ui.components.html import esc
@@ -56,7 +56,7 @@ def build() -> Bar:
             for step in ("teacher", "augment", "distil")
         }
     fault = gr.HTML("", elem_id="fault")
-    return Bar(line, fault, start, ways)
+    return Bar(line=line, fault=fault, start=start, ways=ways)
 
 
 Teller = Callable[[Config, Estimate | None], str]
@@ -77,9 +77,9 @@ def wire(
     for step, button in bar.ways.items():
         button.click(None, None, tabs, js=open_tab_js(step), **BROWSER)
 
-    def told(run: str, *given: Any) -> list[Any]:
+    def told(run: str, *given: Any) -> Changes:
         config, found, line = describe(run, form, given)
-        return [line, *(tell(config, found) if config else gr.skip() for _, tell in more)]
+        return {bar.line: line} | ({part: tell(config, found) for part, tell in more} if config else {})
 
     inputs = [live, *form.inputs]
     # Not when the task or a file is chosen, but when the data follow: until then the teachers are those of the task

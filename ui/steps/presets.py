@@ -9,7 +9,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Setting, UserError
-from ui.components.events import BROWSER, QUICK, last
+from ui.components.events import BROWSER, QUICK, Changes, last
 from ui.components.form import RULE, Form
 from ui.components.html import esc
 from ui.i18n.names import components
@@ -47,7 +47,7 @@ def build(form: Form) -> Recipe:
     with gr.Row(elem_id="recipe-changed"):
         changed = gr.HTML(_as(DEFAULT), js_on_load=MARK_JS, elem_id="changed-knobs")
         back = gr.Button(translate("recipe.back"), size="sm", visible=False, elem_id="back-to-preset")
-    return Recipe(preset, size, changed, back)
+    return Recipe(preset=preset, size=size, changed=changed, back=back)
 
 
 def settings(form: Form) -> None:
@@ -72,14 +72,15 @@ def wire(form: Form, step: Recipe) -> None:
     step.preset.input(None, given, [step.size, *controls], js=chose_preset, **BROWSER)
     gr.on([step.size.input, step.back.click], None, given, controls, js=fill, **BROWSER)
 
-    def compare(preset: str, size: str, *given: Any) -> tuple[str, Any]:
+    def compare(preset: str, size: str, *given: Any) -> Changes:
         said = _setting_values(form, preset, size, _pair(form, given))
         differ = [
             name
             for name, value in _control_values(form, given).items()
             if name in said and not _same(value, said[name])
         ]
-        return changed(form, preset, said, differ, given), gr.Button(visible=bool(differ))
+        line = changed(form, preset, said, differ, given)
+        return {step.changed: line, step.back: gr.Button(visible=bool(differ))}
 
     gr.on(
         [step.preset.change, step.size.change, *(control.change for control in controls)],

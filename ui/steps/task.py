@@ -8,7 +8,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Inspection, UserError
-from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, last
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import COLUMNS, HUB, Form, make_control
 from ui.components.formatting import count
 from ui.components.html import balance, esc, findings, note, table, why
@@ -28,6 +28,14 @@ class Task:
     hub: gr.Column
     look: gr.Button
     about: gr.HTML
+
+    def visible_parts(self, task: str) -> Changes:
+        """What of the step is seen for a task: an own file, a data set of the Hub, the button that looks at either."""
+        return {
+            self.own: gr.Column(visible=task == "file"),
+            self.hub: gr.Column(visible=task == "hub"),
+            self.look: gr.Button(visible=task in ("file", "hub")),
+        }
 
 
 def build(form: Form) -> Task:
@@ -110,7 +118,7 @@ def build(form: Form) -> Task:
         for knob in form.knobs.values():
             if knob.group == "task" and knob.name not in form.controls:
                 form.place(knob.name)
-    return Task(choice, own, hub, look, about)
+    return Task(choice=choice, own=own, hub=hub, look=look, about=about)
 
 
 KNOBS = (*(knob.name for knob in core.knobs() if knob.group == "task"), *(HUB + knob for knob in COLUMNS))
@@ -124,16 +132,16 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
     inspect = inspector(form)
     picks = [form.controls[knob] for knob in COLUMNS]
 
-    def choose(task: str) -> tuple[Any, ...]:
+    def choose(task: str) -> Changes:
         reading = f'<div class="card empty">{esc(translate("task.reading"))}</div>'
-        return *visible_parts(task), reading, teachers(task)
+        return {**step.visible_parts(task), step.about: reading, followers[0]: teachers(task)}
 
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
     step.choice.input(None, step.choice, followers, js=follow, **BROWSER).then(
         choose, step.choice, chosen, **last(QUICK)
     ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
-    def uploaded(*given: Any) -> tuple[Any, ...]:
+    def uploaded(*given: Any) -> Changes:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
         values = form.values(given)
         names: tuple[str, ...] = ()
@@ -141,12 +149,12 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
             try:
                 names = core.columns(values["train"])
             except UserError as error:
-                return *(gr.skip(),) * len(COLUMNS), note(translate_message(error), "error")
+                return {step.about: note(translate_message(error), "error")}
         chosen = {knob: values.get(knob) if values.get(knob) in names else None for knob in COLUMNS}
         kept = [chosen.get(control, value) for control, value in zip(form.controls, given, strict=True)]
         shown, guessed = _inspect(form, kept)
         found = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
-        return *(_pick(knob, names, found[knob]) for knob in COLUMNS), shown
+        return {step.about: shown, **{form.controls[knob]: _pick(knob, names, found[knob]) for knob in COLUMNS}}
 
     form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY))
     limit, seed = form.controls["limit"], form.controls["seed"]
@@ -157,12 +165,6 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         *(form.controls[knob].submit for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS))),
     ):
         event(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
-
-
-def visible_parts(task: str) -> tuple[Any, ...]:
-    """What of the step is seen for a task: an own file, a data set of the Hub, the button that looks at either."""
-    given = task in ("file", "hub")
-    return gr.Column(visible=task == "file"), gr.Column(visible=task == "hub"), gr.Button(visible=given)
 
 
 def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:

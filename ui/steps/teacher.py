@@ -9,7 +9,7 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
-from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, last
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import OTHER, OTHER_NAME, Form, make_control
 from ui.components.formatting import count, duration, millions, percent, rounded
 from ui.components.formatting import size as size_of
@@ -193,10 +193,12 @@ def build(form: Form) -> Teacher:
                 elem_id="ask-text",
             )
             text2 = gr.Textbox(label=translate("teacher.ask.second"), visible=False, interactive=True)
-            button = gr.Button(translate("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
+            ask = gr.Button(translate("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
             message = gr.HTML(elem_id="teacher-message")
             answer = answer_view(elem_id="answer")
-    return Teacher(choice, other, cost, text, text2, button, message, answer)
+    return Teacher(
+        choice=choice, other=other, cost=cost, text=text, text2=text2, ask=ask, message=message, answer=answer
+    )
 
 
 def chosen() -> str:
@@ -219,10 +221,9 @@ def follow() -> str:
 def wire(form: Form, step: Teacher) -> None:
     """Connects the step."""
 
-    def ask(text: str, text2: str, *given: Any) -> tuple[Any, ...]:
+    def ask(text: str, text2: str, *given: Any) -> Changes:
         """What the teacher says; of an empty box, to a row of the data, which the answer brings along."""
-        pair, row = False, None
-        ready = gr.Button(translate("teacher.ask.button"), interactive=True)
+        pair, row, answer, message = False, None, None, ""
         try:
             config = form.config(given)
             found = core.inspect(config, 1)
@@ -230,10 +231,15 @@ def wire(form: Form, step: Teacher) -> None:
             if not text.strip() and not (text2 or "").strip():
                 row = text, text2 = found.sample[0]["text"], found.sample[0].get("text2", "")
             said = core.ask_teacher(config, (text, text2) if pair else text)
+            answer = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"], "row": row}
         except UserError as error:
-            return None, note(translate_message(error), "error") + _others(error), gr.Textbox(visible=pair), ready
-        words = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"], "row": row}
-        return words, "", gr.Textbox(visible=pair), ready
+            message = note(translate_message(error), "error") + _others(error)
+        return {
+            step.answer: answer,
+            step.message: message,
+            step.text2: gr.Textbox(visible=pair),
+            step.ask: gr.Button(translate("teacher.ask.button"), interactive=True),
+        }
 
     def busy(*given: Any) -> gr.Button:
         return gr.Button(_busy(form, given), interactive=False)

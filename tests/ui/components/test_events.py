@@ -1,9 +1,16 @@
-"""Each event's queue settings come from one place."""
+"""Each event's queue settings come from one place, and handlers name the parts that they change."""
 
+import asyncio
+import inspect
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+import gradio as gr
 
 from ui import page
 from ui.components import events
@@ -27,6 +34,32 @@ def test_every_function_either_takes_turns_with_all_that_compute_or_no_place_in_
     for one in functions:
         if one.queue is not False:
             assert (one.concurrency_id, one.concurrency_limit) == ("cpu", 1), one.fn.__name__
+
+
+def test_what_changes_several_parts_names_them() -> None:
+    handlers = [one.fn for one in page.build().fns.values() if one.fn is not None and len(one.outputs) > 1]
+    own = {fn.__name__: fn for fn in handlers if fn.__module__.startswith(("ui.page", "ui.steps"))}
+    assert len(own) > 15
+    for name, fn in own.items():
+        assert inspect.signature(fn).return_annotation in (events.Changes, Iterator[events.Changes]), name
+
+
+def test_a_part_that_is_left_out_stays_as_it_is_and_an_empty_answer_is_none() -> None:
+    """What Gradio does with them; it takes a dict without any component for a value."""
+    with gr.Blocks() as demo:
+        first, second, button = gr.Textbox(), gr.Textbox(), gr.Button()
+        button.click(lambda: None, None, [first, second])
+        button.click(lambda: None, None, first)
+    both, one = demo.fns.values()
+
+    def sent(listener: gr.blocks.BlockFunction, answer: events.Changes) -> list:
+        return asyncio.run(demo.postprocess_data(listener, answer, None))
+
+    assert sent(both, {second: "words"}) == [gr.skip(), "words"]
+    assert sent(both, {second: gr.Textbox(visible=False)})[1]["visible"] is False
+    assert sent(both, gr.skip()) == [gr.skip()] * 2 and sent(one, gr.skip()) == [gr.skip()]
+    with pytest.raises(ValueError, match="enough output values"):
+        sent(both, {})
 
 
 def test_settings_cannot_be_changed_by_who_uses_them() -> None:
