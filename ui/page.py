@@ -1,6 +1,7 @@
 """The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import ENDED, UserError
@@ -9,7 +10,8 @@ from ui.access import public_host
 from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import Form, usable_settings
 from ui.components.header import header, top
-from ui.components.html import esc, note, notes
+from ui.components.html import note, notes
+from ui.components.templates import render
 from ui.history import page
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
@@ -139,16 +141,12 @@ def _named(request: gr.Request) -> str:
         return ""
 
 
-def nowhere() -> str:
+def nowhere() -> Markup:
     """What stands above the steps where the address names a run that is not here, with the ways on."""
     newest = [] if public_host.public() else core.list_runs(1)
     ways = [(f"./?run={newest[0].id}", translate("unknown_run.newest", name=newest[0].name))] if newest else []
     ways += [("./", translate("unknown_run.new")), ("./history", translate("unknown_run.history"))]
-    links = "".join(f'<a class="act" href="{esc(to)}">{esc(words)}</a>' for to, words in ways)
-    return (
-        f'<section class="card nowhere" role="status"><h2>{esc(translate("unknown_run"))}</h2>'
-        f'<p>{esc(translate("unknown_run.why"))}</p><p class="ways">{links}</p></section>'
-    )
+    return render("unknown_run.html", ways=ways)
 
 
 def _ended(run: str) -> bool:

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
 from ui.components.events import BROWSER, HEAVY, Changes, last
 from ui.components.form import RULE, Form, make_control, rate
 from ui.components.formatting import count
-from ui.components.html import bars, diff, esc, note, why
+from ui.components.html import bars, diff, note, why
 from ui.components.tabs import open_tab_js
+from ui.components.templates import render
 from ui.i18n.names import components, rule_name, translate_message
 from ui.i18n.translate import translate
+from ui.steps.pieces import empty_card, hint
 
 OFFSPRING = 5
 SIDES = " | "  # between the two sentences of a pair
@@ -74,23 +77,23 @@ def build(form: Form) -> Augment:
             with gr.Row(elem_classes="actions"):
                 show = gr.Button(translate("augment.preview"), variant="secondary", elem_id="preview")
                 shuffle = gr.Button(translate("augment.shuffle"), elem_id="shuffle")
-            shown = gr.HTML(f'<div class="card empty">{esc(translate("augment.empty"))}</div>', elem_id="offspring")
+            shown = gr.HTML(empty_card(translate("augment.empty")), elem_id="offspring")
 
     return Augment(text=text, text2=text2, show=show, shuffle=shuffle, shown=shown, counts=counts, use=use, skip=skip)
 
 
-def counted(config: Config, found: Estimate | None) -> str:
+def counted(config: Config, found: Estimate | None) -> Markup:
     """How many texts there are before and after."""
     if found is None:
-        return f'<p class="hint">{esc(translate("augment.counts.wait"))}</p>'
+        return hint(translate("augment.counts.wait"))
     if not config.n_iter:
-        return f'<p class="hint">{esc(translate("augment.counts.off", texts=count(found.texts)))}</p>'
+        return hint(translate("augment.counts.off", texts=count(found.texts)))
     loose = translate("augment.counts.loose", n=count(found.unlabelled)) if found.unlabelled else ""
     told = translate(
         "augment.counts", labelled=count(found.labelled), loose=loose, texts=count(float(f"{found.texts:.2g}"))
     )
     full = f" {translate('augment.counts.full')}" if found.texts >= config.transfer_limit else ""
-    return f'<p class="hint counts">{esc(told + full)}</p>'
+    return hint(told + full, "counts")
 
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
@@ -127,20 +130,18 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
         return note(translate_message(error), "error"), pair
     before = SIDES.join(found["text"])
     said = found.get("probabilities")
-    children = [_child(translate("augment.original"), esc(before), said)]
+    children = [_child(translate("augment.original"), before, said)]
     for child in found["offspring"]:
         children.append(
             _child(
                 ", ".join(map(rule_name, child["rules"])),
-                diff(before, SIDES.join(child["text"])),
+                Markup(diff(before, SIDES.join(child["text"]))),
                 child.get("probabilities"),
                 broken(said, child.get("probabilities")),
             )
         )
-    none = note(translate("augment.none")) if not found["offspring"] else ""
-    legend = f'<p class="hint">{esc(translate("augment.legend"))}</p>'
-    html = f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
-    return html, pair
+    nothing = Markup(note(translate("augment.none"))) if not found["offspring"] else ""
+    return render("steps/offspring.html", children=children, nothing=nothing), pair
 
 
 def broken(original: dict[str, float] | None, child: dict[str, float] | None) -> str:
@@ -151,8 +152,6 @@ def broken(original: dict[str, float] | None, child: dict[str, float] | None) ->
     return translate("augment.broken", label=after, before=before) if before != after else ""
 
 
-def _child(rule: str, html: str, said: dict[str, float] | None, broken: str = "") -> str:
-    answer = bars(said, "teacher") if said else ""
-    chip = f'<p class="rule"><span class="chip">{esc(rule)}</span></p>'
-    mark = f'<p class="changed-mind"><span aria-hidden="true">⚠</span> {esc(broken)}</p>' if broken else ""
-    return f'<div class="child{" broken" if broken else ""}"><div><p>{html}</p>{chip}{mark}</div>{answer}</div>'
+def _child(rule: str, text: str, said: dict[str, float] | None, broken: str = "") -> Markup:
+    answer = Markup(bars(said, "teacher")) if said else ""
+    return render("steps/child.html", rule=rule, text=text, answer=answer, broken=broken)

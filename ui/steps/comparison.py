@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 from gradio.blocks import Block
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import ENDED, Run, UserError
@@ -24,6 +25,7 @@ from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
 from ui.components.html import esc, note, why
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
+from ui.steps.pieces import card, empty_card, hint, title
 
 DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
 COPY_JS = """(run) => {
@@ -79,17 +81,18 @@ class Compare:
             return self._cleared(note(translate_message(error), "error"))
         row = found.row if found else None
         if found is None or row is None or row.summary is None:
-            return self._cleared(_empty("compare.none" if row is None or row.status in ENDED else "compare.running"))
-        about = f'<div class="card">{headline(row.summary)}{score_table(row.summary)}</div>'
+            over = row is None or row.status in ENDED
+            return self._cleared(empty_card(translate("compare.none" if over else "compare.running")))
+        about = card(Markup(headline(row.summary)) + Markup(score_table(row.summary)))
         if row.example:
-            about += note(translate("compare.example"))
-        closer = analysis(row.summary)
+            about += Markup(note(translate("compare.example")))
+        closer = Markup(analysis(row.summary))
         own = not row.example
         changes = {
             self.pictures: figures(row.summary),
-            self.closer: f'<div class="card">{closer}</div>' if closer else "",
+            self.closer: card(closer) if closer else "",
             self.text2: gr.Textbox(visible=_pair(found)),
-            self.answer: _empty("compare.ask.empty"),
+            self.answer: empty_card(translate("compare.ask.empty")),
             **{part: gr.Column(visible=own) for part in (self.answers, self.differing, self.takeaway)},
         }
         return self._cleared(about) | changes | (self.list_differing(run, "any") if own else {})
@@ -193,10 +196,10 @@ class Compare:
 def build() -> Compare:
     """Lays the step out."""
     gr.HTML(why(translate("compare.why"), "compare"))
-    about = gr.HTML(_empty("compare.none"), elem_id="comparison")
+    about = gr.HTML(empty_card(translate("compare.none")), elem_id="comparison")
     pictures = plots(elem_id="plots")
     with gr.Column(visible=False, elem_id="try") as answers:
-        gr.HTML(f'<h2 class="part">{esc(translate("compare.try"))}</h2>')
+        gr.HTML(title(translate("compare.try")))
         with gr.Row():
             with gr.Column(min_width=300):
                 text = gr.Textbox(label=translate("compare.text"), lines=3, interactive=True, elem_id="try-text")
@@ -226,7 +229,7 @@ def build() -> Compare:
     closer = gr.HTML(elem_id="closer")
     with gr.Column(visible=False, elem_id="takeaway") as takeaway:
         with gr.Accordion(translate("compare.file"), open=False, elem_id="predict-file"):
-            gr.HTML(f'<p class="hint">{esc(translate("compare.file.info"))}</p>')
+            gr.HTML(hint(translate("compare.file.info")))
             with gr.Row():
                 file = gr.File(
                     label=translate("compare.file.drop"),
@@ -240,7 +243,7 @@ def build() -> Compare:
                     ]
                     save = gr.Button(translate("compare.file.save"), visible=False, elem_id="save-predictions")
             predicted = gr.HTML(elem_id="predicted")
-        gr.HTML(f'<h2 class="part">{esc(translate("compare.take"))}</h2>')
+        gr.HTML(title(translate("compare.take")))
         with gr.Row(elem_classes="actions"):
             buttons = {
                 name: gr.Button(translate(f"compare.{name}"), elem_id=elem_id)
@@ -252,7 +255,7 @@ def build() -> Compare:
                     ("again", "run-again"),
                 )
             }
-        gr.HTML(f'<p class="hint">{esc(translate("compare.download.info"))}</p>')
+        gr.HTML(hint(translate("compare.download.info")))
     message = gr.HTML()
     handed = gr.DownloadButton(visible="hidden", elem_id="dl")
     return Compare(
@@ -295,10 +298,6 @@ def wire(step: Compare, live: gr.HTML) -> None:
     told = translate("live.copied").replace("'", "’")
     step.buttons["copy"].click(None, live, None, js=COPY_JS % told, **BROWSER)
     step.buttons["again"].click(None, live, None, js=AGAIN_JS, **BROWSER)
-
-
-def _empty(key: str) -> str:
-    return f'<div class="card empty">{esc(translate(key))}</div>'
 
 
 def _pair(run: Run) -> bool:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Setting, UserError
 from ui.components.events import BROWSER, QUICK, Changes, last
 from ui.components.form import RULE, Form
-from ui.components.html import esc
+from ui.components.templates import render
 from ui.i18n.names import components
 from ui.i18n.translate import format_number, translate, translate_or
+from ui.steps.pieces import hint, title
 
 DEFAULT = "best"
 OWN = ""  # the size that the preset itself has
@@ -54,7 +56,7 @@ def settings(form: Form) -> None:
     """The knobs of student and training, all of them, closed at first."""
     with gr.Accordion(translate("distil.knobs"), open=False, elem_id="settings"):
         for group in ("student", "training"):
-            gr.HTML(f'<h2 class="knobs-title">{esc(translate(f"distil.{group}"))}</h2>')
+            gr.HTML(title(translate(f"distil.{group}"), "knobs-title"))
             with gr.Row(elem_classes="knobs"):
                 for knob in form.knobs.values():
                     if knob.group == group:
@@ -97,7 +99,7 @@ def filled(form: Form) -> list[str]:
     return [name for name in form.controls if name in touched]
 
 
-def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> str:
+def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> Markup:
     """What differs from the preset, in words."""
     if not differ:
         return _as(preset)
@@ -105,13 +107,11 @@ def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str]
     words = [f"{_label(form, name)} {_shown(said[name])} → {_shown(typed[name])}" for name in differ]
     ids = " ".join(filter(None, (form.controls[name].elem_id for name in differ)))
     told = translate("recipe.changed", name=translate_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
-    return f'<p class="hint" data-changed="{esc(ids)}">{esc(told)}</p>'
+    return render("steps/presets.html", ids=ids, words=told)
 
 
-def _as(preset: str) -> str:
-    return (
-        f'<p class="hint">{esc(translate("recipe.as_preset", name=translate_or(preset, f"preset.{preset}.name")))}</p>'
-    )
+def _as(preset: str) -> Markup:
+    return hint(translate("recipe.as_preset", name=translate_or(preset, f"preset.{preset}.name")))
 
 
 def _choice(kind: str, cards: list[tuple[str, str]], value: str) -> gr.Radio:

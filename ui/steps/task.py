@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Inspection, UserError
 from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import COLUMNS, HUB, Form, make_control
 from ui.components.formatting import count
-from ui.components.html import balance, esc, findings, note, table, why
+from ui.components.html import balance, findings, note, table, why
+from ui.components.templates import render
 from ui.i18n.names import components, task_title, translate_message
 from ui.i18n.translate import translate
+from ui.steps.pieces import empty_card
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
+CELL = Markup('<span class="cell">{}</span>')
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def build(form: Form) -> Task:
                             ),
                         )
             look = gr.Button(translate("task.look"), visible=False, elem_id="look")
-            about = gr.HTML(f'<div class="card empty">{esc(translate("task.reading"))}</div>', elem_id="about-data")
+            about = gr.HTML(empty_card(translate("task.reading")), elem_id="about-data")
     with gr.Accordion(translate("task.size"), open=False), gr.Row():
         for knob in form.knobs.values():
             if knob.group == "task" and knob.name not in form.controls:
@@ -133,7 +137,7 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
     picks = [form.controls[knob] for knob in COLUMNS]
 
     def choose(task: str) -> Changes:
-        reading = f'<div class="card empty">{esc(translate("task.reading"))}</div>'
+        reading = empty_card(translate("task.reading"))
         return {**step.visible_parts(task), step.about: reading, followers[0]: teachers(task)}
 
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
@@ -191,7 +195,7 @@ def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
     for task, knob in (("file", "train"), ("hub", "dataset")):
         if values.get("task") == task and not values.get(knob):
             words = translate("task.own.wait" if task == "file" else "task.hub.wait")
-            return f'<div class="card empty">{esc(words)}</div>', {}
+            return empty_card(words), {}
     try:
         found = core.inspect(form.config(given))
     except UserError as error:
@@ -199,7 +203,7 @@ def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
     return about(found), found.columns
 
 
-def about(found: Inspection) -> str:
+def about(found: Inspection) -> Markup:
     """Counts, balance, findings and eight rows."""
     rows = found.rows
     more = translate("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
@@ -213,10 +217,13 @@ def about(found: Inspection) -> str:
     # the counts are told in words above
     said = [(level, translate_message(text)) for level, text in found.notes if not text.startswith("Rows: ")]
     names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
-    cells = [[f'<span class="cell">{esc(row.get(key, ""))}</span>' for key in names] for row in found.sample]
+    cells = [[CELL.format(row.get(key, "")) for key in names] for row in found.sample]
     heads = [translate(f"task.{key}") for key in names]
-    return (
-        f'<div class="card"><p>{esc(told)} {esc(translate("task.scored_on", split=found.scored_on))}</p>'
-        f"<h2>{esc(translate('task.balance'))}</h2>{balance(found.balance)}{findings(said, translate('task.findings'))}"
-        f"<h2>{esc(translate('task.rows'))}</h2>{table(heads, cells, translate('task.rows'), kind='texts')}</div>"
+    return render(
+        "steps/task.html",
+        found=found,
+        summary=told,
+        balance=Markup(balance(found.balance)),
+        findings=Markup(findings(said, translate("task.findings"))),
+        rows=Markup(table(heads, cells, translate("task.rows"), kind="texts")),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
@@ -13,10 +14,12 @@ from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import OTHER, OTHER_NAME, Form, make_control
 from ui.components.formatting import count, duration, millions, percent, rounded
 from ui.components.formatting import size as size_of
-from ui.components.html import esc, note, why
+from ui.components.html import note, why
+from ui.components.templates import render
 from ui.i18n.names import components, translate_message
 from ui.i18n.names import task_name as task_name
 from ui.i18n.translate import translate
+from ui.steps.pieces import hint
 
 # the row that was asked of an empty box, unless something was typed meanwhile
 ROW_JS = "(said, ...typed) => (!typed.some((text) => text?.trim()) && said?.row) || typed"
@@ -39,19 +42,8 @@ class Teacher:
 def answer_view(**more: Any) -> gr.HTML:
     """A teacher's logits and a temperature that reshapes its probabilities in the browser. The value is
     {"labels": […], "logits": […], "ms": milliseconds}, or None."""
-    words = " ".join(
-        f'data-{name}="{esc(translate(f"teacher.heat.{name}"))}"' for name in ("entropy", "two", "many", "sure")
-    )
-    template = (
-        f'<div class="card answer" {words}><h2>{esc(translate("teacher.says"))} <span class="chip" hidden></span></h2>'
-        f'<p class="empty">{esc(translate("teacher.ask.empty"))}</p><div class="bars teacher" role="status"></div>'
-        f"<label hidden><b>{esc(translate('teacher.temperature'))}</b> <output>T = 1</output>"
-        f'<input type="range" min="0.5" max="10" step="0.1" value="1">'
-        f"<small>{esc(translate('teacher.temperature.info'))}</small></label>"
-        '<p class="doubt" role="status" hidden></p></div>'
-    )
     script = Path(__file__).with_name("answer.js").read_text(encoding="utf-8")
-    return gr.HTML(None, html_template=template, js_on_load=script, **more)
+    return gr.HTML(None, html_template=render("steps/answer.html"), js_on_load=script, **more)
 
 
 CARDS = 4  # suggestions shown as cards; the rest is offered under "another"
@@ -123,10 +115,10 @@ def known_of(one: core.TeacherChoice) -> str:
     return " · ".join(filter(None, (size, place, score)))
 
 
-def price(config: Config, found: Estimate | None) -> str:
+def price(config: Config, found: Estimate | None) -> Markup:
     """What the chosen teacher takes on this machine, for the data that are chosen."""
     if found is None:
-        return f'<p class="hint">{esc(translate("teacher.cost.wait"))}</p>'
+        return hint(translate("teacher.cost.wait"))
     words = []
     if config.fine_tune:
         key = "teacher.cost.tuned" if "teacher" in found.cached else "teacher.cost.tuning"
@@ -141,7 +133,7 @@ def price(config: Config, found: Estimate | None) -> str:
         )
     if found.rests_on == "size":
         words.append(translate("teacher.cost.size"))
-    return f'<p class="hint">{esc(" ".join(words))}</p>'
+    return hint(" ".join(words))
 
 
 def build(form: Form) -> Teacher:
