@@ -35,8 +35,8 @@ _DOOR = {
     "distill_core.environment": ("public_host",),
     "distill_core.messages": ("MessageFormatter", "Message", "message_data"),
     "distill_core.events": (
-        "ENDED", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note", "Point", "Progress",
-        "StageEnded", "StageStarted",
+        "ALIVE", "ENDED", "RESUMABLE", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note",
+        "Point", "Progress", "StageEnded", "StageStarted",
     ),
 }  # fmt: skip
 _HOME = {name: module for module, names in _DOOR.items() for name in names}

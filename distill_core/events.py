@@ -13,6 +13,8 @@ from distill_core.messages import MessageData, message_data
 STAGES = ("data", "teacher", "transfer", "control", "label", "student", "compare")
 STATUSES = ("queued", "running", "stopping", "finished", "stopped", "failed", "interrupted", "diverged")
 ENDED = ("finished", "stopped", "failed", "interrupted", "diverged")
+ALIVE = ("queued", "running", "stopping")  # all that is not ENDED
+RESUMABLE = ("stopped", "interrupted", "failed", "diverged")  # ended with something left to do
 ROWS = ("floor", "control", "student", "teacher")
 
 

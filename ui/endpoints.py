@@ -18,29 +18,29 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, UserError
 from ui.access import ownership, public_host
+from ui.components.events import SCRIPT_HEAVY, SCRIPT_QUICK
 
 LONGEST_ID = 64
 REGISTRIES = ("tasks", "augment", "vectors", "students", "losses")
-HEAVY = {"concurrency_id": "cpu", "concurrency_limit": 1}  # loading and asking models: one at a time, page included
 
 
 def add() -> None:
     """Adds the endpoints to the Blocks that is being built."""
     for action in LIGHT:
-        gr.api(_with_user_errors(action), api_name=action.__name__, queue=False)
+        gr.api(_with_user_errors(action), api_name=action.__name__, **SCRIPT_QUICK)
     for action in WEIGHTY:
-        gr.api(_with_user_errors(action), api_name=action.__name__, **HEAVY)
+        gr.api(_with_user_errors(action), api_name=action.__name__, **SCRIPT_HEAVY)
     # Files travel through components: only those check what is uploaded and where a file may be served from.
     with gr.Column(visible=False):
         call, address, given = gr.Button(), gr.Textbox(label="address"), gr.File(label="file")
         name, student = gr.Textbox(label="run"), gr.File(label="student")
         bundle = gr.File(label="bundle")
-        call.click(_with_user_errors(upload_file), given, address, api_name="upload_file", queue=False)
-        call.click(_with_user_errors(import_run), given, name, api_name="import_run", **HEAVY)
-        call.click(_with_user_errors(export_run), name, bundle, api_name="export_run", **HEAVY)
+        call.click(_with_user_errors(upload_file), given, address, api_name="upload_file", **SCRIPT_QUICK)
+        call.click(_with_user_errors(import_run), given, name, api_name="import_run", **SCRIPT_HEAVY)
+        call.click(_with_user_errors(export_run), name, bundle, api_name="export_run", **SCRIPT_HEAVY)
         rows, answers = gr.File(label="rows"), gr.File(label="answers")
-        call.click(_with_user_errors(predict_file), [name, rows], answers, api_name="predict_file", **HEAVY)
-        call.click(_with_user_errors(export_student), name, student, api_name="export_student", **HEAVY)
+        call.click(_with_user_errors(predict_file), [name, rows], answers, api_name="predict_file", **SCRIPT_HEAVY)
+        call.click(_with_user_errors(export_student), name, student, api_name="export_student", **SCRIPT_HEAVY)
 
 
 # ---- what there is to choose from

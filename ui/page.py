@@ -1,16 +1,17 @@
 """The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
 
-from typing import Any
-
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import ENDED, UserError
 from ui import endpoints
 from ui.access import public_host
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import Form, usable_settings
 from ui.components.header import header, top
-from ui.components.html import esc, note, notes
+from ui.components.html import note, notes
+from ui.components.templates import render
 from ui.history import page
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
@@ -43,7 +44,6 @@ def build() -> gr.Blocks:
                 fifth = comparison.build()
         under = launch_bar.build()
 
-        quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
         followers = [second.choice, second.other, form.controls["fine_tune"]]
         steps_task.wire(form, first, lambda task: gr.Radio(teacher.cards(task)), teacher.follow(), followers)
         teacher.wire(form, second)
@@ -56,46 +56,52 @@ def build() -> gr.Blocks:
         # the ended run that the last step shows: shown once more, it would forget what was asked there meanwhile
         there = gr.Textbox(visible=False)
 
-        def moved(run: str, before: str) -> tuple[Any, ...]:
+        def moved(run: str, before: str) -> Changes:
             ended = run if _ended(run) else ""
-            shown = comparison.show(run) if ended and ended != before else (gr.skip(),) * len(fifth.filled)
-            tab = gr.Tabs(elem_classes=["ran"] if _compared(run) else [])
-            return ended, top("", run), *distillation.controls(run), tab, *shown
+            return {
+                there: ended,
+                alive: top("", run),
+                tabs: gr.Tabs(elem_classes=["ran"] if _compared(run) else []),
+                **fourth.controls(run),
+                **(fifth.show(run) if ended and ended != before else {}),
+            }
 
-        outputs = [there, alive, *fourth.buttons, tabs, *fifth.filled]
+        outputs = [tabs, *fourth.buttons, *fifth.filled]
         # a run may move on while the page still hears of its last move
-        fourth.live.moved(moved, [fourth.live, there], outputs, trigger_mode="always_last", **quick)
+        fourth.live.moved(moved, [fourth.live, there], [there, alive, *outputs], **last(QUICK))
 
-        def opened(request: gr.Request) -> tuple[Any, ...]:
+        def opened(request: gr.Request) -> Changes:
             """The run that the address names, at the step that shows it. Without one the first step is open already,
             and who has gone on meanwhile is not called back."""
             run = _named(request)
             at = {"selected": "compare" if _compared(run) else "distil"} if run else {}
-            tab = gr.Tabs(**at, elem_classes=["ran"] if _compared(run) else [])
-            ended = run if _ended(run) else ""
-            return ended, top("", run), run, tab, *distillation.controls(run), *comparison.show(run)
+            return {
+                there: run if _ended(run) else "",
+                alive: top("", run),
+                fourth.live: run,
+                tabs: gr.Tabs(**at, elem_classes=["ran"] if _compared(run) else []),
+                **fourth.controls(run),
+                **fifth.show(run),
+            }
 
-        demo.load(opened, None, [there, alive, fourth.live, tabs, *fourth.buttons, *fifth.filled], **quick)
+        demo.load(opened, None, [there, alive, fourth.live, *outputs], **QUICK)
         # what draws the curves takes the browser half a second, which it has once the first step is filled
-        first.about.change(None, js=READY, api_visibility="private")
+        first.about.change(None, js=READY, **BROWSER)
         data = form.part(*steps_task.KNOBS)
 
-        def refilled(request: gr.Request) -> tuple[Any, ...]:
-            return refill(form, request)
+        def refilled(request: gr.Request) -> Changes:
+            return refill(form, first, again, request)
 
         demo.load(
             refilled,
             None,
             [again, *form.inputs, first.own, first.hub, first.look],
-            **quick,
+            **QUICK,
         ).then(
             steps_task.inspector(data),
             data.inputs,
             first.about,
-            api_visibility="private",
-            show_progress="hidden",
-            concurrency_id="cpu",
-            concurrency_limit=1,
+            **SILENT_HEAVY,
         )
     with demo.route(translate("history"), "history"):
         gr.Navbar(visible=False)
@@ -108,22 +114,22 @@ def build() -> gr.Blocks:
     return demo
 
 
-def refill(form: Form, request: gr.Request) -> tuple[Any, ...]:
+def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Request) -> Changes:
     """The form as the run had it that the address names with `from`, to start again with changes; what is gone is
-    told, and so is a run that is not there."""
-    source, untouched = str(request.query_params.get("from") or "")[:64], (gr.skip(),) * (len(form.inputs) + 3)
+    told in `again`, and so is a run that is not there."""
+    source = str(request.query_params.get("from") or "")[:64]
     if request.query_params.get("run"):
-        return "" if _named(request) else nowhere(), *untouched
+        return {again: "" if _named(request) else nowhere()}
     if not source:
-        return "", *untouched
+        return {again: ""}
     try:
         run = core.run(source)
     except UserError as error:
-        return note(translate_message(error), "error"), *untouched
+        return {again: note(translate_message(error), "error")}
     asked = usable_settings(run.row.config)[0].task
     updates, lost = form.fill(run.row.config, teacher.cards(asked))
     told = note(translate("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
-    return told, *updates, *steps_task.visible_parts(asked)
+    return {again: told, **updates, **step.visible_parts(asked)}
 
 
 def _named(request: gr.Request) -> str:
@@ -135,16 +141,12 @@ def _named(request: gr.Request) -> str:
         return ""
 
 
-def nowhere() -> str:
+def nowhere() -> Markup:
     """What stands above the steps where the address names a run that is not here, with the ways on."""
     newest = [] if public_host.public() else core.list_runs(1)
     ways = [(f"./?run={newest[0].id}", translate("unknown_run.newest", name=newest[0].name))] if newest else []
     ways += [("./", translate("unknown_run.new")), ("./history", translate("unknown_run.history"))]
-    links = "".join(f'<a class="act" href="{esc(to)}">{esc(words)}</a>' for to, words in ways)
-    return (
-        f'<section class="card nowhere" role="status"><h2>{esc(translate("unknown_run"))}</h2>'
-        f'<p>{esc(translate("unknown_run.why"))}</p><p class="ways">{links}</p></section>'
-    )
+    return render("unknown_run.html", ways=ways)
 
 
 def _ended(run: str) -> bool:

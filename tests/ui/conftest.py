@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,16 +71,28 @@ def learning(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 
 @pytest.fixture(scope="module")
-def form() -> Any:
-    """The page's form with all of its controls, laid out but not wired."""
+def steps() -> SimpleNamespace:
+    """The five steps by name and the page's form with all of its controls, laid out but not wired."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
     import gradio as gr
 
     from ui.components.form import Form
-    from ui.steps import augmentation, distillation, task, teacher
+    from ui.steps import augmentation, comparison, distillation, task, teacher
 
-    made = Form()
+    form = Form()
     with gr.Blocks():
-        for step in (task, teacher, augmentation, distillation):
-            step.build(made)
-    return made
+        return SimpleNamespace(
+            form=form,
+            task=task.build(form),
+            teacher=teacher.build(form),
+            augmentation=augmentation.build(form),
+            distillation=distillation.build(form),
+            comparison=comparison.build(),
+            again=gr.HTML(),
+        )
+
+
+@pytest.fixture(scope="module")
+def form(steps: SimpleNamespace) -> Any:
+    """The page's form."""
+    return steps.form

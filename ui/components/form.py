@@ -15,6 +15,7 @@ import distill_core as core
 from distill_core import Config, Knob, KnobError, UserError
 from ui.access import public_host
 from ui.access.public_host import FILES
+from ui.components.events import Changes
 from ui.i18n.names import choice_name, knobs, rule_name
 from ui.i18n.translate import translate
 
@@ -70,10 +71,10 @@ class Form:
                 raise KnobError(translate("teacher.other.missing"), "teacher")
         return found
 
-    def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[list[Any], list[str]]:
-        """What becomes of every control, in the order of `inputs`, when the form shall hold a run's `config` as the
-        store has it, and a sentence for each of its settings that can't be had any more. `teachers` are the choices
-        of the knob teacher. The inverse of `config`, but that a task's own teacher stands as the choice ""."""
+    def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[Changes, list[str]]:
+        """What becomes of every control when the form shall hold a run's `config` as the store has it, and a sentence
+        for each of its settings that can't be had any more. `teachers` are the choices of the knob teacher. The inverse
+        of `config`, but that a task's own teacher stands as the choice ""."""
         wanted, lost = usable_settings(config)
         values = wanted.model_dump()
         values |= {
@@ -87,7 +88,7 @@ class Form:
             values["teacher"] = offered[0]  # the task's own or the first suggestion, which is what None means
         elif wanted.teacher not in offered:
             values |= {"teacher": OTHER, OTHER_NAME: wanted.teacher}
-        updates = []
+        updates: Changes = {}
         for name, control in self.controls.items():
             value = values.get(name)
             if isinstance(control, gr.File) and value:
@@ -108,7 +109,7 @@ class Form:
                 value = value or ""
             choices = {"choices": list(teachers)} if name == "teacher" else {}
             shown = {"visible": bool(value)} if name == OTHER_NAME else {}
-            updates.append(gr.update(value=value, **choices, **shown))
+            updates[control] = gr.update(value=value, **choices, **shown)
         return updates, lost
 
     def config(self, given: Sequence[Any], keep: bool = False) -> Config:

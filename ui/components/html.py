@@ -5,17 +5,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ui.components.templates import environment
 from ui.i18n.names import split_details
 
 _macros: Any = environment.get_template("components/macros.html").module
-
-
-def esc(text: Any) -> Markup:
-    """`text` as HTML that shows it as it stands, for HTML that is not written in a template."""
-    return escape(str(text))
 
 
 def bars(probabilities: Mapping[str, float], who: str) -> Markup:
@@ -28,15 +23,14 @@ def balance(counts: Mapping[str, int]) -> Markup:
     return _macros.balance(counts)
 
 
-def note(text: str, level: str = "info") -> str:
-    """A sentence set off from the text; `level` is info, warning or error. A plain string: added to HTML that is not
-    written in a template, Markup would escape it."""
-    return str(_macros.note(text, level))
+def note(text: str, level: str = "info") -> Markup:
+    """A sentence set off from the text; `level` is info, warning or error."""
+    return _macros.note(text, level)
 
 
-def notes(items: Iterable[tuple[str, str]]) -> str:
+def notes(items: Iterable[tuple[str, str]]) -> Markup:
     """Several (level, sentence) notes."""
-    return "".join(note(text, level) for level, text in items)
+    return Markup().join(note(text, level) for level, text in items)
 
 
 def findings(items: Iterable[tuple[str, str]], head: str) -> Markup:
@@ -84,5 +78,5 @@ def _stretches(before: str, after: str) -> Iterator[tuple[str, str]]:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], name: str, classes: Sequence[str] = (), kind: str = ""
 ) -> Markup:
-    """A table of cells that are HTML already. The first cell of a row is its header; `kind` is a class of the table."""
-    return _macros.table(head, [[Markup(cell) for cell in row] for row in rows], name, classes, kind)
+    """A table. A cell that is Markup stays HTML; the first of a row is its header; `kind` is a class of the table."""
+    return _macros.table(head, list(rows), name, classes, kind)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from distill_core import STATUSES
 from ui.access import public_host
+from ui.components.events import BROWSER, HEAVY
 from ui.components.html import why
 from ui.components.templates import render
 from ui.history import actions, overlay, run_list
@@ -51,13 +52,8 @@ def build() -> None:
     told = gr.HTML(elem_id="import-message")
     download = gr.DownloadButton(visible="hidden", elem_id="dl")
 
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    file.upload(actions.import_run, file, [told, file], **heavy).then(
-        None, None, None, js=LISTED_JS, api_visibility="private"
-    )
-    list_.take(actions.export_run, None, download, **heavy).success(
-        None, None, None, js=DOWNLOAD_JS, api_visibility="private"
-    )
+    file.upload(actions.import_run, file, [told, file], **HEAVY).then(None, None, None, js=LISTED_JS, **BROWSER)
+    list_.take(actions.export_run, None, download, **HEAVY).success(None, None, None, js=DOWNLOAD_JS, **BROWSER)
 
 
 def template() -> Markup:

@@ -9,15 +9,14 @@ from typing import Any
 from markupsafe import Markup
 
 import distill_core as core
+from distill_core import ALIVE, RESUMABLE, STATUSES, Run
 from distill_core import ENDED as OVER
-from distill_core import STATUSES, Run
 from ui.access import ownership, public_host
 from ui.components.formatting import DASH, count, duration, percent, size
 from ui.components.templates import render
 from ui.i18n import names
 from ui.i18n.names import choice_name, knobs, rule_name, translate_message
 from ui.i18n.translate import format_number, format_time, translate
-from ui.steps.distillation import ALIVE, RESUMABLE
 
 PAGE = 25
 KNOWN = 200  # ids that a browser may ask for at once

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 import distill_core as core
 from distill_core import UserError
+from ui.components.events import SILENT_HEAVY, each
 from ui.components.html import diff
 from ui.components.templates import render
 from ui.i18n.names import components, rule_name, translate_message
@@ -41,10 +42,9 @@ def build() -> None:
         pair=list(example_run.PAIR),
         strange=list(example_run.STRANGE),
     )
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
-    gr.on([gr.context.Context.root_block.load], opened, None, board, **heavy)
+    gr.on([gr.context.Context.root_block.load], opened, None, board, **SILENT_HEAVY)
     # A question that comes while another is answered is answered after it: each brings its own text along.
-    asked = {**heavy, "trigger_mode": "multiple"}
+    asked = each(SILENT_HEAVY)
     board.read_text(read_text, None, board, **asked)
     board.read_pair(read_pair, None, board, **asked)
     board.vary(vary, None, board, **asked)

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
+from ui.components.events import BROWSER, HEAVY, Changes, last
 from ui.components.form import RULE, Form, make_control, rate
 from ui.components.formatting import count
-from ui.components.html import bars, diff, esc, note, why
+from ui.components.html import bars, diff, note, why
 from ui.components.tabs import open_tab_js
+from ui.components.templates import render
 from ui.i18n.names import components, rule_name, translate_message
 from ui.i18n.translate import translate
+from ui.steps.pieces import empty_card, hint
 
 OFFSPRING = 5
 SIDES = " | "  # between the two sentences of a pair
@@ -73,49 +77,49 @@ def build(form: Form) -> Augment:
             with gr.Row(elem_classes="actions"):
                 show = gr.Button(translate("augment.preview"), variant="secondary", elem_id="preview")
                 shuffle = gr.Button(translate("augment.shuffle"), elem_id="shuffle")
-            shown = gr.HTML(f'<div class="card empty">{esc(translate("augment.empty"))}</div>', elem_id="offspring")
+            shown = gr.HTML(empty_card(translate("augment.empty")), elem_id="offspring")
 
-    return Augment(text, text2, show, shuffle, shown, counts, use, skip)
+    return Augment(text=text, text2=text2, show=show, shuffle=shuffle, shown=shown, counts=counts, use=use, skip=skip)
 
 
-def counted(config: Config, found: Estimate | None) -> str:
+def counted(config: Config, found: Estimate | None) -> Markup:
     """How many texts there are before and after."""
     if found is None:
-        return f'<p class="hint">{esc(translate("augment.counts.wait"))}</p>'
+        return hint(translate("augment.counts.wait"))
     if not config.n_iter:
-        return f'<p class="hint">{esc(translate("augment.counts.off", texts=count(found.texts)))}</p>'
+        return hint(translate("augment.counts.off", texts=count(found.texts)))
     loose = translate("augment.counts.loose", n=count(found.unlabelled)) if found.unlabelled else ""
     told = translate(
         "augment.counts", labelled=count(found.labelled), loose=loose, texts=count(float(f"{found.texts:.2g}"))
     )
     full = f" {translate('augment.counts.full')}" if found.texts >= config.transfer_limit else ""
-    return f'<p class="hint counts">{esc(told + full)}</p>'
+    return hint(told + full, "counts")
 
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
     passes, on = form.controls["n_iter"], open_tab_js("distil")
     use = f"(n) => [n || {form.knobs['n_iter'].default}, ({on})()]"
-    step.use.click(None, passes, [passes, tabs], js=use, api_visibility="private")
-    step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", api_visibility="private")
+    step.use.click(None, passes, [passes, tabs], js=use, **BROWSER)
+    step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", **BROWSER)
 
-    def preview(text: str, text2: str, *given: Any) -> tuple[str, Any]:
-        return offspring(form, given, text, text2)
+    def preview(text: str, text2: str, *given: Any) -> Changes:
+        html, pair = offspring(form, given, text, text2)
+        return {step.shown: html, step.text2: gr.Textbox(visible=pair)}
 
-    def another(text: str, text2: str, *given: Any) -> tuple[str, Any]:
-        return offspring(form, given, text, text2, seed=random.randrange(2**31))
+    def another(text: str, text2: str, *given: Any) -> Changes:
+        html, pair = offspring(form, given, text, text2, seed=random.randrange(2**31))
+        return {step.shown: html, step.text2: gr.Textbox(visible=pair)}
 
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    heavy["trigger_mode"] = "always_last"  # what is asked meanwhile must not go unheard
     inputs, shown = [step.text, step.text2, *form.inputs], [step.shown, step.text2]
     asked = [step.show.click, step.text.submit, step.text2.submit]
-    gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **heavy)
-    step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **heavy)
+    gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **last(HEAVY))
+    step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **last(HEAVY))
 
 
-def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, Any]:
-    """A text's offspring as HTML, and the second sentence's box, shown where the task is about pairs. `seed` draws
-    others, but of the rows that the form's own seed gives."""
+def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, bool]:
+    """A text's offspring as HTML, and whether the task is about pairs. `seed` draws others, but of the rows that the
+    form's own seed gives."""
     pair = False
     try:
         config = form.config(given)
@@ -123,10 +127,10 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
         chosen = ((text, text2) if pair else text) if text or (pair and text2) else None
         found = core.preview(config, chosen, OFFSPRING, seed=seed)
     except UserError as error:
-        return note(translate_message(error), "error"), gr.Textbox(visible=pair)
+        return note(translate_message(error), "error"), pair
     before = SIDES.join(found["text"])
     said = found.get("probabilities")
-    children = [_child(translate("augment.original"), esc(before), said)]
+    children = [_child(translate("augment.original"), before, said)]
     for child in found["offspring"]:
         children.append(
             _child(
@@ -136,10 +140,8 @@ def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = 
                 broken(said, child.get("probabilities")),
             )
         )
-    none = note(translate("augment.none")) if not found["offspring"] else ""
-    legend = f'<p class="hint">{esc(translate("augment.legend"))}</p>'
-    html = f'<div class="card" role="status"><div class="offspring">{"".join(children)}</div>{none}{legend}</div>'
-    return html, gr.Textbox(visible=pair)
+    nothing = note(translate("augment.none")) if not found["offspring"] else ""
+    return render("steps/offspring.html", children=children, nothing=nothing), pair
 
 
 def broken(original: dict[str, float] | None, child: dict[str, float] | None) -> str:
@@ -150,8 +152,6 @@ def broken(original: dict[str, float] | None, child: dict[str, float] | None) ->
     return translate("augment.broken", label=after, before=before) if before != after else ""
 
 
-def _child(rule: str, html: str, said: dict[str, float] | None, broken: str = "") -> str:
+def _child(rule: str, text: str, said: dict[str, float] | None, broken: str = "") -> Markup:
     answer = bars(said, "teacher") if said else ""
-    chip = f'<p class="rule"><span class="chip">{esc(rule)}</span></p>'
-    mark = f'<p class="changed-mind"><span aria-hidden="true">⚠</span> {esc(broken)}</p>' if broken else ""
-    return f'<div class="child{" broken" if broken else ""}"><div><p>{html}</p>{chip}{mark}</div>{answer}</div>'
+    return render("steps/child.html", rule=rule, text=text, answer=answer, broken=broken)

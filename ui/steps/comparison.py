@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
+from markupsafe import escape
 
 import distill_core as core
 from distill_core import ENDED, Run, UserError
@@ -20,9 +21,11 @@ from ui.comparison.headline import headline
 from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import answers, preview_answers
 from ui.comparison.score_table import score_table
-from ui.components.html import esc, note, why
+from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
+from ui.components.html import note, why
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
+from ui.steps.pieces import card, empty_card, hint, title
 
 DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
 COPY_JS = """(run) => {
@@ -37,7 +40,7 @@ AGAIN_JS = "(run) => { const at = new URL(location); at.search = new URLSearchPa
 
 @dataclass(frozen=True)
 class Compare:
-    """The parts that change with the run."""
+    """The parts of the step, and what becomes of them."""
 
     about: gr.HTML
     pictures: gr.HTML
@@ -63,34 +66,140 @@ class Compare:
     message: gr.HTML
 
     @property
-    def filled(self) -> list[Any]:
-        """What `show` fills, in its order."""
+    def filled(self) -> list[Block]:
+        """All that `show` fills."""
         return [
-            self.about,
-            self.pictures,
-            self.closer,
-            self.answers,
-            self.text2,
-            self.answer,
-            self.message,
-            self.differing,
-            self.who,
-            self.search,
-            self.shown,
-            self.differ,
-            self.more,
-            self.predicted,
-            self.takeaway,
-        ]
+            self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.message, self.differing,
+            self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
+        ]  # fmt: skip
+
+    def show(self, run: str) -> Changes:
+        """The whole step for a run."""
+        try:
+            found = core.run(run) if run else None
+        except UserError as error:
+            return self._cleared(note(translate_message(error), "error"))
+        row = found.row if found else None
+        if found is None or row is None or row.summary is None:
+            over = row is None or row.status in ENDED
+            return self._cleared(empty_card(translate("compare.none" if over else "compare.running")))
+        about = card(headline(row.summary) + score_table(row.summary))
+        if row.example:
+            about += note(translate("compare.example"))
+        closer = analysis(row.summary)
+        own = not row.example
+        changes = {
+            self.pictures: figures(row.summary),
+            self.closer: card(closer) if closer else "",
+            self.text2: gr.Textbox(visible=_pair(found)),
+            self.answer: empty_card(translate("compare.ask.empty")),
+            **{part: gr.Column(visible=own) for part in (self.answers, self.differing, self.takeaway)},
+        }
+        return self._cleared(about) | changes | (self.list_differing(run, "any") if own else {})
+
+    def _cleared(self, about: str) -> Changes:
+        """The step that shows no run, but what is told about it."""
+        return {
+            self.about: about,
+            **dict.fromkeys((self.pictures, self.closer, self.answer, self.message, self.differ, self.predicted), ""),
+            **dict.fromkeys((self.answers, self.differing, self.takeaway), gr.Column(visible=False)),
+            self.text2: gr.skip(),  # hidden with `answers`
+            self.who: gr.Radio(value="any"),
+            self.search: gr.Textbox(value=""),
+            self.shown: disagreements.PAGE,
+            self.more: gr.Button(visible=False),
+        }
+
+    def list_differing(self, run: str, who: str, words: str = "", shown: float = disagreements.PAGE) -> Changes:
+        """The rows where the two models differ, as far as they are asked for."""
+        html, more = disagreements.differing(run, who, words, shown)
+        return {self.differ: html, self.more: gr.Button(visible=more)}
+
+    def pick(self, run: str, event: gr.EventData) -> Changes:
+        """A row that was clicked, as the text to ask."""
+        text = disagreements.picked(run, getattr(event, "row", None))
+        return {self.text: text[0], self.text2: text[1] if len(text) > 1 else ""}
+
+    def choose_columns(self, run: str, file: str | None) -> Changes:
+        """The two column choices for a dropped file, the guess taken; a .txt has none."""
+        text, text2 = self.columns
+        changes: Changes = dict.fromkeys(self.columns, gr.Dropdown(choices=[], value=None, visible=False))
+        if not file:
+            return changes | {self.predicted: ""}
+        try:
+            names, guessed = core.text_columns(run, file)
+        except UserError as error:
+            return changes | {self.predicted: note(translate_message(error), "error")}
+        first, second, *_ = [*guessed, None, None]
+        pair = _pair(core.run(run))
+        return {
+            text: gr.Dropdown(choices=names, value=first, visible=bool(names)),
+            text2: gr.Dropdown(choices=names, value=second, visible=bool(names) and pair),
+            self.predicted: "",
+        }
+
+    def predict(self, run: str, file: str | None, text: str | None, text2: str | None) -> Changes:
+        """The first answers to a file's texts, and whether they can be saved."""
+        if not file:
+            return {self.predicted: "", self.save: gr.Button(visible=False)}
+        try:
+            html = preview_answers(core.predict_file(run, file, text or None, text2 or None))
+        except UserError as error:
+            return {self.predicted: note(translate_message(error), "error"), self.save: gr.Button(visible=False)}
+        return {self.predicted: html, self.save: gr.Button(visible=True)}
+
+    def export(self, run: str) -> Iterator[Changes]:
+        """The student as a zip, for the hidden download button."""
+
+        def write(place: Path) -> str:
+            core.export(run, place / "student")
+            return shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
+
+        yield from self._hand_out(write)
+
+    def scored(self, run: str) -> Iterator[Changes]:
+        """The scored rows with everyone's answers, as CSV."""
+
+        def write(place: Path) -> str:
+            core.save_scored(run, place / f"rows-{run[:8]}.csv")
+            return str(place / f"rows-{run[:8]}.csv")
+
+        yield from self._hand_out(write)
+
+    def packed(self, run: str) -> Iterator[Changes]:
+        """The whole run as one file."""
+        yield from self._hand_out(lambda place: str(core.export_run(run, place / f"run-{run[:8]}.zip")))
+
+    def predictions(self, run: str, file: str | None, text: str | None, text2: str | None) -> Iterator[Changes]:
+        """A file's texts with the student's answers, as CSV."""
+
+        def write(place: Path) -> str:
+            if not file:
+                raise UserError(translate("compare.file.none"))
+            out = place / f"{Path(file).stem}-predictions.csv"
+            core.save_predictions(run, file, out, text or None, text2 or None)
+            return str(out)
+
+        yield from self._hand_out(write)
+
+    def _hand_out(self, write: Callable[[Path], str]) -> Iterator[Changes]:
+        """What `write` puts into a folder that is gone when the handler ends. Gradio copies what is handed out into its
+        own cache, which it sweeps."""
+        with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+            try:
+                name = write(Path(place))
+            except UserError as error:
+                raise gr.Error(escape(translate_message(error)), print_exception=False) from error
+            yield {self.handed: gr.DownloadButton(value=name), self.message: ""}
 
 
 def build() -> Compare:
     """Lays the step out."""
     gr.HTML(why(translate("compare.why"), "compare"))
-    about = gr.HTML(_empty("compare.none"), elem_id="comparison")
+    about = gr.HTML(empty_card(translate("compare.none")), elem_id="comparison")
     pictures = plots(elem_id="plots")
     with gr.Column(visible=False, elem_id="try") as answers:
-        gr.HTML(f'<h2 class="part">{esc(translate("compare.try"))}</h2>')
+        gr.HTML(title(translate("compare.try")))
         with gr.Row():
             with gr.Column(min_width=300):
                 text = gr.Textbox(label=translate("compare.text"), lines=3, interactive=True, elem_id="try-text")
@@ -114,13 +223,13 @@ def build() -> Compare:
             search = gr.Textbox(
                 label=translate("compare.search"), max_lines=1, min_width=240, interactive=True, elem_id="differ-search"
             )
-        found = gr.HTML(js_on_load=disagreements.PICK_JS, elem_id="differ-rows")
+        differ = gr.HTML(js_on_load=disagreements.PICK_JS, elem_id="differ-rows")
         more = gr.Button(translate("history.more"), visible=False, elem_id="differ-more", elem_classes="act-here")
         shown = gr.Number(disagreements.PAGE, visible=False)
     closer = gr.HTML(elem_id="closer")
     with gr.Column(visible=False, elem_id="takeaway") as takeaway:
         with gr.Accordion(translate("compare.file"), open=False, elem_id="predict-file"):
-            gr.HTML(f'<p class="hint">{esc(translate("compare.file.info"))}</p>')
+            gr.HTML(hint(translate("compare.file.info")))
             with gr.Row():
                 file = gr.File(
                     label=translate("compare.file.drop"),
@@ -134,7 +243,7 @@ def build() -> Compare:
                     ]
                     save = gr.Button(translate("compare.file.save"), visible=False, elem_id="save-predictions")
             predicted = gr.HTML(elem_id="predicted")
-        gr.HTML(f'<h2 class="part">{esc(translate("compare.take"))}</h2>')
+        gr.HTML(title(translate("compare.take")))
         with gr.Row(elem_classes="actions"):
             buttons = {
                 name: gr.Button(translate(f"compare.{name}"), elem_id=elem_id)
@@ -146,105 +255,54 @@ def build() -> Compare:
                     ("again", "run-again"),
                 )
             }
-        gr.HTML(f'<p class="hint">{esc(translate("compare.download.info"))}</p>')
+        gr.HTML(hint(translate("compare.download.info")))
     message = gr.HTML()
     handed = gr.DownloadButton(visible="hidden", elem_id="dl")
     return Compare(
-        about, pictures, closer, answers, text, text2, ask, answer, who, search, shown, differing, found, more, file,
-        columns, predicted, save, takeaway, buttons, handed, message,
+        about=about, pictures=pictures, closer=closer, answers=answers, text=text, text2=text2, ask=ask, answer=answer,
+        who=who, search=search, shown=shown, differing=differing, differ=differ, more=more, file=file, columns=columns,
+        predicted=predicted, save=save, takeaway=takeaway, buttons=buttons, handed=handed, message=message,
     )  # fmt: skip
 
 
 def wire(step: Compare, live: gr.HTML) -> None:
     """Connects the step. Loading and asking models is the heavy part: one at a time."""
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     view, parts = [live, step.who, step.search, step.shown], [step.differ, step.more]
-    gr.on([step.who.input, step.search.change], lambda: disagreements.PAGE, None, step.shown, **quick).then(
-        _differing, view, parts, trigger_mode="always_last", **quick
+    gr.on([step.who.input, step.search.change], lambda: disagreements.PAGE, None, step.shown, **QUICK).then(
+        step.list_differing, view, parts, **last(QUICK)
     )
-    step.more.click(lambda shown: shown + disagreements.PAGE, step.shown, step.shown, **quick).then(
-        _differing, view, parts, **quick
+    step.more.click(lambda shown: shown + disagreements.PAGE, step.shown, step.shown, **QUICK).then(
+        step.list_differing, view, parts, **QUICK
     )
-    step.differ.pick(_picked, live, [step.text, step.text2], **quick)
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "minimal"}
-    last = {**heavy, "trigger_mode": "always_last"}  # what is asked meanwhile must not go unheard
-    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last)
-    step.file.change(columns, [live, step.file], [*step.columns, step.predicted], **quick).then(
-        predict, [live, step.file, *step.columns], [step.predicted, step.save], **last
+    step.differ.pick(step.pick, live, [step.text, step.text2], **QUICK)
+    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last(HEAVY))
+    step.file.change(step.choose_columns, [live, step.file], [*step.columns, step.predicted], **QUICK).then(
+        step.predict, [live, step.file, *step.columns], [step.predicted, step.save], **last(HEAVY)
     )
     gr.on(
         [column.input for column in step.columns],
-        predict,
+        step.predict,
         [live, step.file, *step.columns],
         [step.predicted, step.save],
-        **last,
+        **last(HEAVY),
     )
     for button, make, given in (
-        (step.buttons["download"], export, [live]),
-        (step.buttons["scored_rows"], scored, [live]),
-        (step.buttons["pack"], packed, [live]),
-        (step.save, predictions, [live, step.file, *step.columns]),
+        (step.buttons["download"], step.export, [live]),
+        (step.buttons["scored_rows"], step.scored, [live]),
+        (step.buttons["pack"], step.packed, [live]),
+        (step.save, step.predictions, [live, step.file, *step.columns]),
     ):
-        button.click(make, given, [step.handed, step.message], **heavy).success(
-            None, None, None, api_visibility="private", js=DOWNLOAD_JS
+        button.click(make, given, [step.handed, step.message], **HEAVY).success(
+            None, None, None, js=DOWNLOAD_JS, **BROWSER
         )
     told = translate("live.copied").replace("'", "’")
-    step.buttons["copy"].click(None, live, None, api_visibility="private", js=COPY_JS % told)
-    step.buttons["again"].click(None, live, None, api_visibility="private", js=AGAIN_JS)
-
-
-def show(run: str) -> tuple[Any, ...]:
-    """The whole step for a run, in the order of `Compare.filled`."""
-    off = gr.Column(visible=False)
-    fresh = (gr.Radio(value="any"), gr.Textbox(value=""), disagreements.PAGE)
-    hidden = "", "", off, gr.skip(), "", "", off, *fresh, "", gr.Button(visible=False), "", off
-    try:
-        found = core.run(run) if run else None
-    except UserError as error:
-        return note(translate_message(error), "error"), *hidden
-    row = found.row if found else None
-    if found is None or row is None or row.summary is None:
-        return _empty("compare.none" if row is None or row.status in ENDED else "compare.running"), *hidden
-    about = f'<div class="card">{headline(row.summary)}{score_table(row.summary)}</div>'
-    if row.example:
-        about += note(translate("compare.example"))
-    closer = analysis(row.summary)
-    here = not row.example
-    table, more = disagreements.differing(run, "any") if here else ("", False)
-    return (
-        about,
-        figures(row.summary),
-        f'<div class="card">{closer}</div>' if closer else "",
-        gr.Column(visible=here),
-        gr.Textbox(visible=_pair(found)),
-        _empty("compare.ask.empty"),
-        "",
-        gr.Column(visible=here),
-        *fresh,
-        table,
-        gr.Button(visible=more),
-        "",
-        gr.Column(visible=here),
-    )
-
-
-def _empty(key: str) -> str:
-    return f'<div class="card empty">{esc(translate(key))}</div>'
+    step.buttons["copy"].click(None, live, None, js=COPY_JS % told, **BROWSER)
+    step.buttons["again"].click(None, live, None, js=AGAIN_JS, **BROWSER)
 
 
 def _pair(run: Run) -> bool:
     """Whether its texts are pairs."""
     return any(len(row["text"]) == 2 for row in islice(run.texts(), 1))
-
-
-def _differing(run: str, who: str, words: str, shown: float) -> tuple[str, Any]:
-    html, more = disagreements.differing(run, who, words, shown)
-    return html, gr.Button(visible=more)
-
-
-def _picked(run: str, event: gr.EventData) -> tuple[str, str]:
-    text = disagreements.picked(run, getattr(event, "row", None))
-    return text[0], text[1] if len(text) > 1 else ""
 
 
 def ask(run: str, text: str, text2: str) -> str:
@@ -253,80 +311,3 @@ def ask(run: str, text: str, text2: str) -> str:
         return answers(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
     except UserError as error:
         return note(translate_message(error), "error")
-
-
-def columns(run: str, file: str | None) -> tuple[Any, ...]:
-    """The two column choices for a dropped file, the guess taken; a .txt has none."""
-    hidden = gr.Dropdown(choices=[], value=None, visible=False)
-    if not file:
-        return hidden, hidden, ""
-    try:
-        names, guessed = core.text_columns(run, file)
-    except UserError as error:
-        return hidden, hidden, note(translate_message(error), "error")
-    pair = _pair(core.run(run))
-    values = [*guessed, None, None]
-    return (
-        gr.Dropdown(choices=names, value=values[0], visible=bool(names)),
-        gr.Dropdown(choices=names, value=values[1], visible=bool(names) and pair),
-        "",
-    )
-
-
-def predict(run: str, file: str | None, text: str | None, text2: str | None) -> tuple[str, Any]:
-    """The first answers to a file's texts, and whether they can be saved."""
-    if not file:
-        return "", gr.Button(visible=False)
-    try:
-        return preview_answers(core.predict_file(run, file, text or None, text2 or None)), gr.Button(visible=True)
-    except UserError as error:
-        return note(translate_message(error), "error"), gr.Button(visible=False)
-
-
-def export(run: str) -> Iterator[tuple[Any, str]]:
-    """The student as a zip, for the hidden download button."""
-
-    def make(place: Path) -> str:
-        core.export(run, place / "student")
-        return shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
-
-    yield from _handed(make)
-
-
-def scored(run: str) -> Iterator[tuple[Any, str]]:
-    """The scored rows with everyone's answers, as CSV."""
-
-    def make(place: Path) -> str:
-        core.save_scored(run, place / f"rows-{run[:8]}.csv")
-        return str(place / f"rows-{run[:8]}.csv")
-
-    yield from _handed(make)
-
-
-def packed(run: str) -> Iterator[tuple[Any, str]]:
-    """The whole run as one file."""
-    yield from _handed(lambda place: str(core.export_run(run, place / f"run-{run[:8]}.zip")))
-
-
-def predictions(run: str, file: str | None, text: str | None, text2: str | None) -> Iterator[tuple[Any, str]]:
-    """A file's texts with the student's answers, as CSV."""
-
-    def make(place: Path) -> str:
-        if not file:
-            raise UserError(translate("compare.file.none"))
-        out = place / f"{Path(file).stem}-predictions.csv"
-        core.save_predictions(run, file, out, text or None, text2 or None)
-        return str(out)
-
-    yield from _handed(make)
-
-
-def _handed(make: Callable[[Path], str]) -> Iterator[tuple[Any, str]]:
-    """What `make` wrote into a folder that is gone when the handler ends. Gradio copies what is handed out into its own
-    cache, which it sweeps."""
-    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        try:
-            name = make(Path(place))
-        except UserError as error:
-            raise gr.Error(esc(translate_message(error)), print_exception=False) from error
-        yield gr.DownloadButton(value=name), ""

@@ -1,14 +1,16 @@
 """Step four: start the run, watch it, stop it, resume it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 import distill_core as core
-from distill_core import ENDED, UserError
+from distill_core import ALIVE, ENDED, RESUMABLE, Run, UserError
 from ui.access import ownership
+from ui.components.events import BROWSER, QUICK, Changes
 from ui.components.form import Form
 from ui.components.html import note, why
 from ui.components.tabs import open_tab_js
@@ -17,9 +19,6 @@ from ui.i18n.translate import translate
 from ui.live.view import live
 from ui.steps import presets
 from ui.steps.launch_bar import Bar, fault
-
-ALIVE = ("queued", "running", "stopping")
-RESUMABLE = ("stopped", "interrupted", "failed", "diverged")
 
 # The run's id goes into the address, so that a reload and a shared link show the same run. The browser remembers it as
 # well: on a public host that is all that History lists.
@@ -49,9 +48,36 @@ class Distil:
 
     live: gr.HTML
     start: gr.Button
-    buttons: list[gr.Button]
+    stop: gr.Button
+    resume: gr.Button
+    compare: gr.Button
     message: gr.HTML
     recipe: presets.Recipe
+
+    @property
+    def buttons(self) -> list[gr.Button]:
+        """All that `controls` sets."""
+        return [self.start, self.stop, self.resume, self.compare]
+
+    def controls(self, run: str) -> Changes:
+        """How the buttons stand for a run with that id."""
+        try:
+            found = core.run(run) if run else None
+        except UserError:
+            found = None
+        if found is None:
+            fresh = gr.Button(value=translate("distil.start"), visible=True, variant="primary")
+            return {**dict.fromkeys(self.buttons, gr.Button(visible=False)), self.start: fresh}
+        row = found.row
+        mine = ownership.may_change(found)
+        alive, done = row.status in ALIVE, row.status in ENDED and row.summary is not None
+        again = translate("distil.again")
+        return {
+            self.start: gr.Button(value=again, visible=not alive, variant="secondary" if done else "primary"),
+            self.stop: gr.Button(visible=mine and row.status in ("queued", "running")),
+            self.resume: gr.Button(visible=mine and row.status in RESUMABLE and not row.example),
+            self.compare: gr.Button(visible=done),
+        }
 
 
 def build(form: Form) -> Distil:
@@ -66,73 +92,45 @@ def build(form: Form) -> Distil:
     chosen = presets.build(form)
     view = live(elem_id="live")
     presets.settings(form)
-    return Distil(view, start, [start, stop, resume, compare], message, chosen)
+    return Distil(live=view, start=start, stop=stop, resume=resume, compare=compare, message=message, recipe=chosen)
 
 
 def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     """Connects the buttons, and the bar's Start. None of the events waits for the run: they write a row and return."""
-    start, stop, resume, compare = step.buttons
 
-    def begin(*given: Any) -> tuple[Any, ...]:
+    def begin(*given: Any) -> Changes:
         """Starts the run and shows it; a refused value is told here and, where it has a field, there too."""
         try:
-            return (
-                ownership.assign_owner(core.start(form.config(given, keep=True))).id,
-                "",
-                "",
-                gr.Tabs(selected="distil"),
-            )
+            run = ownership.assign_owner(core.start(form.config(given, keep=True)))
         except UserError as error:
-            told, at = fault(form, error, time.monotonic_ns())
-            return gr.skip(), note(translate_message(error), "error"), told, gr.Tabs(selected=at or "distil")
+            words, at = fault(form, error, time.monotonic_ns())
+            refused = note(translate_message(error), "error")
+            return {step.message: refused, bar.fault: words, tabs: gr.Tabs(selected=at or "distil")}
+        return {step.live: run.id, step.message: "", bar.fault: "", tabs: gr.Tabs(selected="distil")}
 
-    def act(name: str, run: str) -> tuple[Any, ...]:
+    def act(action: Callable[[Run], Any], run: str) -> Changes:
+        message = ""
         try:
-            getattr(ownership.require_owner(core.run(run)), name)()
+            action(ownership.require_owner(core.run(run)))
         except UserError as error:
-            return *controls(run), note(translate_message(error), "error")
-        return *controls(run), ""
+            message = note(translate_message(error), "error")
+        return {**step.controls(run), step.message: message}
 
-    def halt(run: str) -> tuple[Any, ...]:
-        return act("stop", run) if run else (gr.skip(),) * (len(step.buttons) + 1)
+    def halt(run: str) -> Changes:
+        return act(Run.stop, run) if run else gr.skip()
 
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    def go_on(run: str) -> Changes:
+        return act(Run.resume, run)
+
     begun = [step.live, step.message, bar.fault, tabs]
-    gr.on([start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **quick)
+    gr.on([step.start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **QUICK)
     presets.wire(form, step.recipe)
     acted = [*step.buttons, step.message]
-    stopped = stop.click(halt, step.live, acted, js=SURE_JS, **quick)
-    resumed = resume.click(lambda run: act("resume", run), step.live, acted, **quick)
+    stopped = step.stop.click(halt, step.live, acted, js=SURE_JS, **QUICK)
+    resumed = step.resume.click(go_on, step.live, acted, **QUICK)
     # The live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told. And
     # where Stop's answer is later than the run's end, the buttons are those of a run that still stops.
     for done in (stopped, resumed):
-        done.then(None, None, None, js=WAKE_JS, api_visibility="private")
-    compare.click(None, None, tabs, js=open_tab_js("compare"), api_visibility="private")
-    step.live.change(
-        None,
-        step.live,
-        None,
-        api_visibility="private",
-        js=ADDRESS_JS,
-    )
-
-
-def controls(run: str) -> tuple[Any, ...]:
-    """How the four buttons stand for a run with that id: start, stop, resume, open the comparison."""
-    try:
-        found = core.run(run) if run else None
-    except UserError:
-        found = None
-    if found is None:
-        return gr.Button(value=translate("distil.start"), visible=True, variant="primary"), *(
-            gr.Button(visible=False),
-        ) * 3
-    row = found.row
-    mine = ownership.may_change(found)
-    alive, done = row.status in ALIVE, row.status in ENDED and row.summary is not None
-    return (
-        gr.Button(value=translate("distil.again"), visible=not alive, variant="secondary" if done else "primary"),
-        gr.Button(visible=mine and row.status in ("queued", "running")),
-        gr.Button(visible=mine and row.status in RESUMABLE and not row.example),
-        gr.Button(visible=done),
-    )
+        done.then(None, None, None, js=WAKE_JS, **BROWSER)
+    step.compare.click(None, None, tabs, js=open_tab_js("compare"), **BROWSER)
+    step.live.change(None, step.live, None, js=ADDRESS_JS, **BROWSER)

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, KnobError, UserError
 from ui.access.public_host import FILES
+from ui.components.events import BROWSER, QUICK, Changes, last
 from ui.components.form import Form
 from ui.components.formatting import count, duration, rounded, size
-from ui.components.html import esc
 from ui.components.tabs import open_tab_js
+from ui.components.templates import render
 from ui.i18n import names
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
@@ -48,14 +50,14 @@ class Bar:
 def build() -> Bar:
     """Lays the bar out; which of its buttons are seen, the style sheet decides by the step that is open."""
     with gr.Row(elem_id="bar"):
-        line = gr.HTML(f'<p class="recipe">{esc(translate("bar.reading"))}</p>', elem_id="recipe", js_on_load=JS)
+        line = gr.HTML(render("steps/reading.html"), elem_id="recipe", js_on_load=JS)
         start = gr.Button(translate("bar.start"), variant="secondary", elem_id="start-now")
         ways = {
             step: gr.Button(translate(f"next.{step}"), variant="primary", elem_id=f"to-{step}")
             for step in ("teacher", "augment", "distil")
         }
     fault = gr.HTML("", elem_id="fault")
-    return Bar(line, fault, start, ways)
+    return Bar(line=line, fault=fault, start=start, ways=ways)
 
 
 Teller = Callable[[Config, Estimate | None], str]
@@ -73,13 +75,12 @@ def wire(
     after which it looks again: the page's opening, new data. `more` are parts of steps that tell something of the
     estimate too, and how.
     """
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     for step, button in bar.ways.items():
-        button.click(None, None, tabs, js=open_tab_js(step), api_visibility="private")
+        button.click(None, None, tabs, js=open_tab_js(step), **BROWSER)
 
-    def told(run: str, *given: Any) -> list[Any]:
+    def told(run: str, *given: Any) -> Changes:
         config, found, line = describe(run, form, given)
-        return [line, *(tell(config, found) if config else gr.skip() for _, tell in more)]
+        return {bar.line: line} | ({part: tell(config, found) for part, tell in more} if config else {})
 
     inputs = [live, *form.inputs]
     # Not when the task or a file is chosen, but when the data follow: until then the teachers are those of the task
@@ -88,32 +89,29 @@ def wire(
     changes = [control.change for name, control in form.controls.items() if name not in ("task", *FILES)]
     outputs = [bar.line, *(part for part, _ in more)]
     # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
-    gr.on([*others, live.change, *changes], told, inputs, outputs, trigger_mode="always_last", **quick)
-    bar.line.again(told, inputs, outputs, **quick)
+    gr.on([*others, live.change, *changes], told, inputs, outputs, **last(QUICK))
+    bar.line.again(told, inputs, outputs, **QUICK)
 
 
 def describe(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
     """What the form asks for, None where a value is refused; what it costs, None while that isn't known; and both in
     words: the run that is shown, where there is one, and the run that Start would begin."""
     found = config = None
+    words = {"coming": "", "price": "", "refused": ""}
     try:
         shown = recipe(core.run(run).config) if run else ""
     except UserError:
         shown = ""
-    lines = [f'<p class="recipe"><b>{esc(translate("recipe.shown"))}</b> {esc(shown)}</p>'] if shown else []
     try:
         config = form.config(given)
-        key = "recipe.coming" if shown else "recipe.this"
-        found, price = _price(config)
-        lines.append(f'<p class="recipe"><b>{esc(translate(key))}</b> {esc(recipe(config))}</p>{price}')
+        found, words["price"] = _price(config)
+        words["coming"] = recipe(config)
     except UserError as error:  # told again, at its field, when Start is pressed
-        lines.append(
-            f'<p class="recipe refused"><b>{esc(translate("bar.refused"))}</b> {esc(translate_message(error))}</p>'
-        )
-    return config, found, "".join(lines)
+        words["refused"] = translate_message(error)
+    return config, found, render("steps/launch_bar.html", shown=shown, **words)
 
 
-def _price(config: Config) -> tuple[Estimate | None, str]:
+def _price(config: Config) -> tuple[Estimate | None, Markup]:
     """The cost, and in words, or what is being done about it."""
     if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
         return None, _waiting("bar.data")
@@ -123,27 +121,23 @@ def _price(config: Config) -> tuple[Estimate | None, str]:
     return found, cost(found)
 
 
-def _waiting(key: str) -> str:
-    again = " data-again" if key == "bar.measuring" else ""
-    return f'<p class="cost wait"{again}>{esc(translate(key))}</p>'
+def _waiting(key: str) -> Markup:
+    return render("steps/waiting.html", words=translate(key), again=key == "bar.measuring")
 
 
-def cost(found: Estimate) -> str:
+def cost(found: Estimate) -> Markup:
     """An estimate in one line, and under it where the time goes and what the figure rests on."""
     about = translate("bar.about", time=duration(rounded(found.seconds)))
     memory = translate("bar.memory", size=size(float(f"{found.memory:.2g}"))) if found.memory else ""
     cached = translate("bar.cached") if "label" in found.cached else ""
     line = " · ".join(filter(None, [about, memory, cached]))
-    stages = "".join(
-        f"<li><span>{esc(translate(f'stage.{stage}'))}</span> {esc(_took(seconds, stage in found.cached))}</li>"
-        for stage, seconds in found.stages.items()
-    )
-    between = translate("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high)))
-    rests = translate(f"bar.rests.{found.rests_on}", n=found.runs)
-    amount = translate("bar.amount", texts=count(found.texts), steps=count(found.steps))
-    return (
-        f'<details class="cost"><summary>{esc(line)}</summary>'
-        f"<div><ul>{stages}</ul><p>{esc(amount)} {esc(between)} {esc(rests)}</p></div></details>"
+    return render(
+        "steps/cost.html",
+        line=line,
+        stages={stage: _took(seconds, stage in found.cached) for stage, seconds in found.stages.items()},
+        amount=translate("bar.amount", texts=count(found.texts), steps=count(found.steps)),
+        between=translate("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high))),
+        rests=translate(f"bar.rests.{found.rests_on}", n=found.runs),
     )
 
 
@@ -174,7 +168,6 @@ def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
     belongs to none). `number` makes the same words new, so that they are told again."""
     if not isinstance(error, KnobError) or error.knob not in form.knobs:
         return "", ""
-    control = form.control(error.knob)
-    step = AT[form.knobs[error.knob].group]
-    attributes = f'data-field="{esc(control.elem_id)}" data-step="{step}" data-number="{number}"'
-    return f"<p hidden {attributes}>{esc(translate_message(error))}</p>", step
+    field, step = form.control(error.knob).elem_id, AT[form.knobs[error.knob].group]
+    words = translate_message(error)
+    return render("steps/fault.html", field=field, step=step, number=number, words=words), step

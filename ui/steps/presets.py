@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Setting, UserError
+from ui.components.events import BROWSER, QUICK, Changes, last
 from ui.components.form import RULE, Form
-from ui.components.html import esc
+from ui.components.templates import render
 from ui.i18n.names import components
 from ui.i18n.translate import format_number, translate, translate_or
+from ui.steps.pieces import hint, title
 
 DEFAULT = "best"
 OWN = ""  # the size that the preset itself has
@@ -46,14 +49,14 @@ def build(form: Form) -> Recipe:
     with gr.Row(elem_id="recipe-changed"):
         changed = gr.HTML(_as(DEFAULT), js_on_load=MARK_JS, elem_id="changed-knobs")
         back = gr.Button(translate("recipe.back"), size="sm", visible=False, elem_id="back-to-preset")
-    return Recipe(preset, size, changed, back)
+    return Recipe(preset=preset, size=size, changed=changed, back=back)
 
 
 def settings(form: Form) -> None:
     """The knobs of student and training, all of them, closed at first."""
     with gr.Accordion(translate("distil.knobs"), open=False, elem_id="settings"):
         for group in ("student", "training"):
-            gr.HTML(f'<h2 class="knobs-title">{esc(translate(f"distil.{group}"))}</h2>')
+            gr.HTML(title(translate(f"distil.{group}"), "knobs-title"))
             with gr.Row(elem_classes="knobs"):
                 for knob in form.knobs.values():
                     if knob.group == group:
@@ -63,30 +66,30 @@ def settings(form: Form) -> None:
 def wire(form: Form, step: Recipe) -> None:
     """Connects the row, once every step has placed its controls."""
     names = filled(form)
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
     choice = [step.preset, step.size]
     controls = [form.controls[name] for name in names]
     # In the browser: an answer of the server would come late, over what was typed and chosen meanwhile.
     fill, given = _filling(form, names), [*choice, form.controls["task"], form.controls["text2"]]
     chose_preset = f"(preset, size, task, text2) => ['{OWN}', ...({fill})(preset, '{OWN}', task, text2)]"
-    step.preset.input(None, given, [step.size, *controls], js=chose_preset, api_visibility="private")
-    gr.on([step.size.input, step.back.click], None, given, controls, js=fill, api_visibility="private")
+    step.preset.input(None, given, [step.size, *controls], js=chose_preset, **BROWSER)
+    gr.on([step.size.input, step.back.click], None, given, controls, js=fill, **BROWSER)
 
-    def compare(preset: str, size: str, *given: Any) -> tuple[str, Any]:
+    def compare(preset: str, size: str, *given: Any) -> Changes:
         said = _setting_values(form, preset, size, _pair(form, given))
         differ = [
             name
             for name, value in _control_values(form, given).items()
             if name in said and not _same(value, said[name])
         ]
-        return changed(form, preset, said, differ, given), gr.Button(visible=bool(differ))
+        line = changed(form, preset, said, differ, given)
+        return {step.changed: line, step.back: gr.Button(visible=bool(differ))}
 
     gr.on(
         [step.preset.change, step.size.change, *(control.change for control in controls)],
         compare,
         [*choice, *form.inputs],
         [step.changed, step.back],
-        **quick,
+        **last(QUICK),
     )
 
 
@@ -96,7 +99,7 @@ def filled(form: Form) -> list[str]:
     return [name for name in form.controls if name in touched]
 
 
-def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> str:
+def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> Markup:
     """What differs from the preset, in words."""
     if not differ:
         return _as(preset)
@@ -104,13 +107,11 @@ def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str]
     words = [f"{_label(form, name)} {_shown(said[name])} → {_shown(typed[name])}" for name in differ]
     ids = " ".join(filter(None, (form.controls[name].elem_id for name in differ)))
     told = translate("recipe.changed", name=translate_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
-    return f'<p class="hint" data-changed="{esc(ids)}">{esc(told)}</p>'
+    return render("steps/presets.html", ids=ids, words=told)
 
 
-def _as(preset: str) -> str:
-    return (
-        f'<p class="hint">{esc(translate("recipe.as_preset", name=translate_or(preset, f"preset.{preset}.name")))}</p>'
-    )
+def _as(preset: str) -> Markup:
+    return hint(translate("recipe.as_preset", name=translate_or(preset, f"preset.{preset}.name")))
 
 
 def _choice(kind: str, cards: list[tuple[str, str]], value: str) -> gr.Radio:

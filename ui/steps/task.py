@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Inspection, UserError
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import COLUMNS, HUB, Form, make_control
 from ui.components.formatting import count
-from ui.components.html import balance, esc, findings, note, table, why
+from ui.components.html import balance, findings, note, table, why
+from ui.components.templates import render
 from ui.i18n.names import components, task_title, translate_message
 from ui.i18n.translate import translate
+from ui.steps.pieces import empty_card
 
 FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
+CELL = Markup('<span class="cell">{}</span>')
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,14 @@ class Task:
     hub: gr.Column
     look: gr.Button
     about: gr.HTML
+
+    def visible_parts(self, task: str) -> Changes:
+        """What of the step is seen for a task: an own file, a data set of the Hub, the button that looks at either."""
+        return {
+            self.own: gr.Column(visible=task == "file"),
+            self.hub: gr.Column(visible=task == "hub"),
+            self.look: gr.Button(visible=task in ("file", "hub")),
+        }
 
 
 def build(form: Form) -> Task:
@@ -104,12 +117,12 @@ def build(form: Form) -> Task:
                             ),
                         )
             look = gr.Button(translate("task.look"), visible=False, elem_id="look")
-            about = gr.HTML(f'<div class="card empty">{esc(translate("task.reading"))}</div>', elem_id="about-data")
+            about = gr.HTML(empty_card(translate("task.reading")), elem_id="about-data")
     with gr.Accordion(translate("task.size"), open=False), gr.Row():
         for knob in form.knobs.values():
             if knob.group == "task" and knob.name not in form.controls:
                 form.place(knob.name)
-    return Task(choice, own, hub, look, about)
+    return Task(choice=choice, own=own, hub=hub, look=look, about=about)
 
 
 KNOBS = (*(knob.name for knob in core.knobs() if knob.group == "task"), *(HUB + knob for knob in COLUMNS))
@@ -120,21 +133,19 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
     `follow` says at once what becomes of `followers`, controls of other steps; the first of them then gets the
     `teachers` to choose from, and keeps what is chosen meanwhile."""
     form = form.part(*KNOBS)
-    quick = {"api_visibility": "private", "show_progress": "hidden"}
-    heavy = {**quick, "concurrency_id": "cpu", "concurrency_limit": 1, "trigger_mode": "always_last"}
     inspect = inspector(form)
     picks = [form.controls[knob] for knob in COLUMNS]
 
-    def choose(task: str) -> tuple[Any, ...]:
-        reading = f'<div class="card empty">{esc(translate("task.reading"))}</div>'
-        return *visible_parts(task), reading, teachers(task)
+    def choose(task: str) -> Changes:
+        reading = empty_card(translate("task.reading"))
+        return {**step.visible_parts(task), step.about: reading, followers[0]: teachers(task)}
 
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
-    step.choice.input(None, step.choice, followers, js=follow, api_visibility="private").then(
-        choose, step.choice, chosen, queue=False, trigger_mode="always_last", **quick
-    ).then(inspect, form.inputs, step.about, **heavy)
+    step.choice.input(None, step.choice, followers, js=follow, **BROWSER).then(
+        choose, step.choice, chosen, **last(QUICK)
+    ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
-    def uploaded(*given: Any) -> tuple[Any, ...]:
+    def uploaded(*given: Any) -> Changes:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
         values = form.values(given)
         names: tuple[str, ...] = ()
@@ -142,30 +153,22 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
             try:
                 names = core.columns(values["train"])
             except UserError as error:
-                return *(gr.skip(),) * len(COLUMNS), note(translate_message(error), "error")
+                return {step.about: note(translate_message(error), "error")}
         chosen = {knob: values.get(knob) if values.get(knob) in names else None for knob in COLUMNS}
         kept = [chosen.get(control, value) for control, value in zip(form.controls, given, strict=True)]
         shown, guessed = _inspect(form, kept)
         found = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
-        return *(_pick(knob, names, found[knob]) for knob in COLUMNS), shown
+        return {step.about: shown, **{form.controls[knob]: _pick(knob, names, found[knob]) for knob in COLUMNS}}
 
-    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **heavy)
-    for knob in MORE:
-        form.controls[knob].change(inspect, form.inputs, step.about, **heavy)
-    for control in picks:
-        control.input(inspect, form.inputs, step.about, **heavy)
-    for knob in ("limit", "seed"):
-        form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
-        form.controls[knob].blur(inspect, form.inputs, step.about, **heavy)
-    step.look.click(inspect, form.inputs, step.about, **heavy)
-    for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS)):
-        form.controls[knob].submit(inspect, form.inputs, step.about, **heavy)
-
-
-def visible_parts(task: str) -> tuple[Any, ...]:
-    """What of the step is seen for a task: an own file, a data set of the Hub, the button that looks at either."""
-    given = task in ("file", "hub")
-    return gr.Column(visible=task == "file"), gr.Column(visible=task == "hub"), gr.Button(visible=given)
+    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY))
+    limit, seed = form.controls["limit"], form.controls["seed"]
+    for event in (
+        *(form.controls[knob].change for knob in MORE),
+        *(control.input for control in picks),
+        *(limit.submit, limit.blur, seed.submit, seed.blur, step.look.click),
+        *(form.controls[knob].submit for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS))),
+    ):
+        event(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
 
 def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:
@@ -192,7 +195,7 @@ def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
     for task, knob in (("file", "train"), ("hub", "dataset")):
         if values.get("task") == task and not values.get(knob):
             words = translate("task.own.wait" if task == "file" else "task.hub.wait")
-            return f'<div class="card empty">{esc(words)}</div>', {}
+            return empty_card(words), {}
     try:
         found = core.inspect(form.config(given))
     except UserError as error:
@@ -200,7 +203,7 @@ def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
     return about(found), found.columns
 
 
-def about(found: Inspection) -> str:
+def about(found: Inspection) -> Markup:
     """Counts, balance, findings and eight rows."""
     rows = found.rows
     more = translate("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
@@ -214,10 +217,13 @@ def about(found: Inspection) -> str:
     # the counts are told in words above
     said = [(level, text) for level, text in found.notes if not core.is_row_counts(text)]
     names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
-    cells = [[f'<span class="cell">{esc(row.get(key, ""))}</span>' for key in names] for row in found.sample]
+    cells = [[CELL.format(row.get(key, "")) for key in names] for row in found.sample]
     heads = [translate(f"task.{key}") for key in names]
-    return (
-        f'<div class="card"><p>{esc(told)} {esc(translate("task.scored_on", split=found.scored_on))}</p>'
-        f"<h2>{esc(translate('task.balance'))}</h2>{balance(found.balance)}{findings(said, translate('task.findings'))}"
-        f"<h2>{esc(translate('task.rows'))}</h2>{table(heads, cells, translate('task.rows'), kind='texts')}</div>"
+    return render(
+        "steps/task.html",
+        found=found,
+        summary=told,
+        balance=balance(found.balance),
+        findings=findings(said, translate("task.findings")),
+        rows=table(heads, cells, translate("task.rows"), kind="texts"),
     )

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
+from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import OTHER, OTHER_NAME, Form, make_control
 from ui.components.formatting import count, duration, millions, percent, rounded
 from ui.components.formatting import size as size_of
-from ui.components.html import esc, note, why
+from ui.components.html import note, why
+from ui.components.templates import render
 from ui.i18n.names import components, translate_message
 from ui.i18n.names import task_name as task_name
 from ui.i18n.translate import translate
+from ui.steps.pieces import hint
 
 # the row that was asked of an empty box, unless something was typed meanwhile
 ROW_JS = "(said, ...typed) => (!typed.some((text) => text?.trim()) && said?.row) || typed"
@@ -38,19 +42,8 @@ class Teacher:
 def answer_view(**more: Any) -> gr.HTML:
     """A teacher's logits and a temperature that reshapes its probabilities in the browser. The value is
     {"labels": […], "logits": […], "ms": milliseconds}, or None."""
-    words = " ".join(
-        f'data-{name}="{esc(translate(f"teacher.heat.{name}"))}"' for name in ("entropy", "two", "many", "sure")
-    )
-    template = (
-        f'<div class="card answer" {words}><h2>{esc(translate("teacher.says"))} <span class="chip" hidden></span></h2>'
-        f'<p class="empty">{esc(translate("teacher.ask.empty"))}</p><div class="bars teacher" role="status"></div>'
-        f"<label hidden><b>{esc(translate('teacher.temperature'))}</b> <output>T = 1</output>"
-        f'<input type="range" min="0.5" max="10" step="0.1" value="1">'
-        f"<small>{esc(translate('teacher.temperature.info'))}</small></label>"
-        '<p class="doubt" role="status" hidden></p></div>'
-    )
     script = Path(__file__).with_name("answer.js").read_text(encoding="utf-8")
-    return gr.HTML(None, html_template=template, js_on_load=script, **more)
+    return gr.HTML(None, html_template=render("steps/answer.html"), js_on_load=script, **more)
 
 
 CARDS = 4  # suggestions shown as cards; the rest is offered under "another"
@@ -122,10 +115,10 @@ def known_of(one: core.TeacherChoice) -> str:
     return " · ".join(filter(None, (size, place, score)))
 
 
-def price(config: Config, found: Estimate | None) -> str:
+def price(config: Config, found: Estimate | None) -> Markup:
     """What the chosen teacher takes on this machine, for the data that are chosen."""
     if found is None:
-        return f'<p class="hint">{esc(translate("teacher.cost.wait"))}</p>'
+        return hint(translate("teacher.cost.wait"))
     words = []
     if config.fine_tune:
         key = "teacher.cost.tuned" if "teacher" in found.cached else "teacher.cost.tuning"
@@ -140,7 +133,7 @@ def price(config: Config, found: Estimate | None) -> str:
         )
     if found.rests_on == "size":
         words.append(translate("teacher.cost.size"))
-    return f'<p class="hint">{esc(" ".join(words))}</p>'
+    return hint(" ".join(words))
 
 
 def build(form: Form) -> Teacher:
@@ -192,10 +185,12 @@ def build(form: Form) -> Teacher:
                 elem_id="ask-text",
             )
             text2 = gr.Textbox(label=translate("teacher.ask.second"), visible=False, interactive=True)
-            button = gr.Button(translate("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
+            ask = gr.Button(translate("teacher.ask.button"), elem_id="ask", elem_classes="act-here")
             message = gr.HTML(elem_id="teacher-message")
             answer = answer_view(elem_id="answer")
-    return Teacher(choice, other, cost, text, text2, button, message, answer)
+    return Teacher(
+        choice=choice, other=other, cost=cost, text=text, text2=text2, ask=ask, message=message, answer=answer
+    )
 
 
 def chosen() -> str:
@@ -218,10 +213,9 @@ def follow() -> str:
 def wire(form: Form, step: Teacher) -> None:
     """Connects the step."""
 
-    def ask(text: str, text2: str, *given: Any) -> tuple[Any, ...]:
+    def ask(text: str, text2: str, *given: Any) -> Changes:
         """What the teacher says; of an empty box, to a row of the data, which the answer brings along."""
-        pair, row = False, None
-        ready = gr.Button(translate("teacher.ask.button"), interactive=True)
+        pair, row, answer, message = False, None, None, ""
         try:
             config = form.config(given)
             found = core.inspect(config, 1)
@@ -229,24 +223,26 @@ def wire(form: Form, step: Teacher) -> None:
             if not text.strip() and not (text2 or "").strip():
                 row = text, text2 = found.sample[0]["text"], found.sample[0].get("text2", "")
             said = core.ask_teacher(config, (text, text2) if pair else text)
+            answer = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"], "row": row}
         except UserError as error:
-            return None, note(translate_message(error), "error") + _others(error), gr.Textbox(visible=pair), ready
-        words = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"], "row": row}
-        return words, "", gr.Textbox(visible=pair), ready
+            message = note(translate_message(error), "error") + _others(error)
+        return {
+            step.answer: answer,
+            step.message: message,
+            step.text2: gr.Textbox(visible=pair),
+            step.ask: gr.Button(translate("teacher.ask.button"), interactive=True),
+        }
 
     def busy(*given: Any) -> gr.Button:
         return gr.Button(_busy(form, given), interactive=False)
 
-    quick = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    heavy = {"concurrency_id": "cpu", "concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
     texts = [step.text, step.text2]
-    gr.on([step.ask.click, step.text.submit, step.text2.submit], busy, form.inputs, step.ask, **quick).then(
+    gr.on([step.ask.click, step.text.submit, step.text2.submit], busy, form.inputs, step.ask, **QUICK).then(
         ask,
         [*texts, *form.inputs],
         [step.answer, step.message, step.text2, step.ask],
-        trigger_mode="always_last",  # what is asked meanwhile must not go unheard
-        **heavy,
-    ).then(None, [step.answer, *texts], texts, js=ROW_JS, api_visibility="private")
+        **last(SILENT_HEAVY),
+    ).then(None, [step.answer, *texts], texts, js=ROW_JS, **BROWSER)
 
     gr.on(
         [step.choice.input, step.other.input],
@@ -254,7 +250,7 @@ def wire(form: Form, step: Teacher) -> None:
         [step.choice, step.other, form.controls["task"]],
         [step.other, form.controls["fine_tune"]],
         js=chosen(),
-        api_visibility="private",
+        **BROWSER,
     )
 
 

@@ -24,7 +24,6 @@ from scripts.served import served
 from ui import endpoints
 from ui.access import ownership
 from ui.history import actions, run_list
-from ui.steps import distillation
 
 MINE, THEIRS = "a-key-of-mine-that-is-long", "a-key-of-theirs-that-is-long"
 
@@ -63,7 +62,7 @@ def changes(run: str) -> list[Any]:
 
 
 def test_only_who_started_a_run_changes_it_and_others_look_on(
-    run: core.Run, ask: Any, monkeypatch: pytest.MonkeyPatch
+    run: core.Run, ask: Any, steps: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPACE_ID", "owner/space")
     ask(MINE)
@@ -74,12 +73,13 @@ def test_only_who_started_a_run_changes_it_and_others_look_on(
         told = changes(run.id)
         assert all("only by who started it" in str(one) for one in told) and len(told) == 11, told
         assert run.row == before
-        assert [button.visible for button in distillation.controls(run.id)[1:3]] == [False, False]
+        buttons = steps.distillation.controls(run.id)
+        assert not buttons[steps.distillation.stop].visible and not buttons[steps.distillation.resume].visible
         [shown] = run_list.list_runs({"ids": [run.id]})["rows"]
         assert 'data-do="more"' in shown["html"] and "<form" not in shown["more"] and "data-do" not in shown["more"]
         assert endpoints.run(run.id)["status"] == "queued" and endpoints.points(run.id)["points"] == []
     ask(MINE)
-    assert distillation.controls(run.id)[1].visible
+    assert steps.distillation.controls(run.id)[steps.distillation.stop].visible
     assert endpoints.rename_run(run.id, "Ours")["run"] == run.id and run.name == "Ours"
     assert endpoints.stop_run(run.id) == "stopped"
     assert MINE not in repr(run.row) and run.row.holder not in json.dumps(endpoints.run(run.id))

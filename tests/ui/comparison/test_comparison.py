@@ -16,7 +16,6 @@ from distill_core.config.schema import Config
 from distill_core.events import Compared, Ended
 from distill_core.runs.store import Store
 from ui.comparison import analysis, disagreements, headline, plots, score_table
-from ui.steps import comparison
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -148,16 +147,18 @@ def test_rows_that_differ_are_filtered_searched_and_paged(run: str) -> None:
         assert disagreements.picked(run, number) == [""]
 
 
-def test_the_step_fills_every_part_for_every_kind_of_run(run: str, home: Path) -> None:
-    parts = len(comparison.show(""))
-    assert parts == len(comparison.show(run)) == len(comparison.show("no such run"))
-    waiting = Store(home).create(Config().model_dump())
-    assert len(comparison.show(waiting)) == parts and "not at its comparison" in comparison.show(waiting)[0]
+def test_the_step_fills_every_part_for_every_kind_of_run(run: str, home: Path, steps: Any) -> None:
+    step = steps.comparison
+    parts = {*step.filled}
+    assert parts == {*step.show("")} == {*step.show(run)} == {*step.show("no such run")}
+    waiting = step.show(Store(home).create(Config().model_dump()))
+    assert {*waiting} == parts and "not at its comparison" in waiting[step.about]
 
 
-@pytest.mark.parametrize("handler", [comparison.export, comparison.scored, comparison.packed, comparison.predictions])
-def test_what_is_taken_away_is_there_while_it_is_copied(handler: Any) -> None:
-    assert inspect.isgeneratorfunction(handler)  # a function that hands a generator on is no generator to Gradio
+@pytest.mark.parametrize("handler", ["export", "scored", "packed", "predictions"])
+def test_what_is_taken_away_is_there_while_it_is_copied(handler: str, steps: Any) -> None:
+    # a function that hands a generator on is no generator to Gradio
+    assert inspect.isgeneratorfunction(getattr(steps.comparison, handler))
 
 
 def test_the_scored_rows_are_saved_and_what_is_not_there_is_told(run: str, home: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_no_text_of_data_becomes_markup() -> None:
         components_html.bars({HOSTILE: 1.0}, "teacher"),
         components_html.balance({HOSTILE: 2}),
     )
-    for html in (*shown, components_html.note(HOSTILE), components_html.esc(HOSTILE)):
+    for html in (*shown, components_html.note(HOSTILE), components_html.table([HOSTILE], [[HOSTILE]], HOSTILE)):
         assert "<img" not in html and "&lt;img" in html
 
 

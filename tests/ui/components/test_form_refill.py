@@ -13,13 +13,14 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 from distill_core.config.schema import Config
 from distill_core.runs.store import Store
 from ui import page
+from ui.components.events import Changes
 from ui.components.form import Form
 from ui.steps import teacher
 
 
-def held(form: Form, updates: list[Any]) -> list[Any]:
+def held(form: Form, updates: Changes) -> list[Any]:
     """What the controls hold after the updates, as a handler is given it."""
-    return [update["value"] for update in updates]
+    return [updates[control]["value"] for control in form.inputs]
 
 
 def asked(config: Config) -> dict[str, Any]:
@@ -76,13 +77,14 @@ def test_what_is_gone_is_told_and_the_rest_still_stands(form: Form) -> None:
     assert values["epochs"] == 9 and values["student"] == Config().student and values["rules"]["mask"] == 0.4
 
 
-def test_the_address_names_the_run_to_start_from(form: Form, home: Path) -> None:
+def test_the_address_names_the_run_to_start_from(steps: SimpleNamespace, home: Path) -> None:
     run = Store(home).create(Config.of(epochs=9).model_dump(), name="<i>Mine</i>")
-    told, *updates = page.refill(form, _asked({"from": run}))
-    assert "&lt;i&gt;Mine" in told and updates[list(form.controls).index("epochs")]["value"] == 9
-    assert "no run" in page.refill(form, _asked({"from": "nothing"}))[0]
-    assert page.refill(form, _asked({"from": run, "run": run}))[0] == ""  # a run that is shown is not refilled
+    changes = refill(steps, {"from": run})
+    assert "&lt;i&gt;Mine" in changes[steps.again] and changes[steps.form.controls["epochs"]]["value"] == 9
+    assert {*changes} == {steps.again, *steps.form.inputs, steps.task.own, steps.task.hub, steps.task.look}
+    assert "no run" in refill(steps, {"from": "nothing"})[steps.again]
+    assert refill(steps, {"from": run, "run": run}) == {steps.again: ""}  # a run that is shown is not refilled
 
 
-def _asked(query: dict[str, str]) -> Any:
-    return SimpleNamespace(query_params=query)
+def refill(steps: SimpleNamespace, query: dict[str, str]) -> Changes:
+    return page.refill(steps.form, steps.task, steps.again, SimpleNamespace(query_params=query))

@@ -1,6 +1,7 @@
 """Templates: what is not HTML is escaped in every one of them, and a missing value is an error."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +34,21 @@ GROUP = {"name": HOSTILE, "n": 2, "control": None, "student": MEAN, "gap_recover
 ROW = SimpleNamespace(id=HOSTILE, name=HOSTILE, note=HOSTILE, status="finished")
 # what fills each template, hostile wherever a text of data, a file or a person can stand
 FILLED: dict[str, dict[str, Any]] = {
+    "steps/answer.html": {},
+    "steps/child.html": {"text": HOSTILE, "rule": HOSTILE, "broken": HOSTILE, "answer": ""},
+    "steps/cost.html": {
+        "line": HOSTILE, "stages": {"label": HOSTILE}, "amount": HOSTILE, "between": HOSTILE, "rests": HOSTILE,
+    },
+    "steps/fault.html": {"field": HOSTILE, "step": HOSTILE, "number": 1, "words": HOSTILE},
+    "steps/launch_bar.html": {"shown": HOSTILE, "refused": "", "coming": HOSTILE, "price": ""},
+    "steps/offspring.html": {"children": [HOSTILE], "nothing": ""},
+    "steps/presets.html": {"ids": HOSTILE, "words": HOSTILE},
+    "steps/reading.html": {},
+    "steps/task.html": {
+        "summary": HOSTILE, "found": SimpleNamespace(scored_on=HOSTILE), "balance": "", "findings": "", "rows": "",
+    },
+    "steps/waiting.html": {"words": HOSTILE, "again": True},
+    "unknown_run.html": {"ways": [(HOSTILE, HOSTILE)]},
     "comparison/analysis.html": {
         "differences": "", "chances": HOSTILE, "split": {"both": 3}, "names": {"both": HOSTILE}, "agreement": 0.5,
         "confusions": {"student": [[1, 2], [0, 0]]}, "labels": [HOSTILE, "b"],
@@ -90,6 +106,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "live/view.html": {},
 }  # fmt: skip
 MACROS: dict[str, list[tuple[Any, ...]]] = {
+    "steps/pieces.html": [("card", HOSTILE, HOSTILE), ("hint", HOSTILE, HOSTILE), ("title", HOSTILE, HOSTILE)],
     "components/macros.html": [
         ("bars", SHARES, HOSTILE),
         ("balance", {HOSTILE: 1}),
@@ -158,9 +175,10 @@ def test_words_are_those_of_the_language_that_is_spoken_and_escaped(monkeypatch:
 
 def test_a_piece_written_by_python_is_html_once() -> None:
     assert components_html.bars({}, "student") == '<div class="bars student">\n</div>'
-    assert components_html.esc(components_html.esc("<b>")) == "&amp;lt;b&amp;gt;"  # text is text, whoever gives it
-    assert "<b>1</b>" in components_html.table(["a", "b"], [["x", "<b>1</b>"]], "n")  # its cells are HTML already
-    assert type(components_html.note(HOSTILE)) is str  # plain strings of HTML are added to it
+    cells = components_html.table(["a", "b"], [["x", Markup("<b>1</b>")], ["y", "<i>2</i>"]], "n")
+    assert "<b>1</b>" in cells and "&lt;i&gt;2&lt;/i&gt;" in cells
+    both = components_html.notes([("info", "<b>"), ("error", "<i>")]) + components_html.note("<u>")
+    assert both.count("<p") == 3 and not re.search("<[biu]>", both)
     assert translate("finding.warning") in components_html.findings([("info", "a"), ("warning", "b")], "c")
 
 

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from ui.comparison.analysis import analysis
 from ui.comparison.headline import chances, headline
 from ui.components import header
 from ui.history import actions, overlay, run_list
-from ui.steps import comparison, distillation
+from ui.steps import comparison
 
 SCORE = {"macro_f1": 0.9, "low": 0.8, "high": 0.95, "parameters": 1000, "latency_ms": 2.0, "texts_per_s": 500.0}
 SUMMARY = {
@@ -72,11 +73,12 @@ def test_a_first_start_shows_the_examples_apart_marked_and_unchangeable(example:
     assert re.findall('data-do="([a-z]+)"', shown["html"] + shown["more"]) == ["more"]
 
 
-def test_an_example_can_be_read_but_not_asked(example: str) -> None:
-    about, _, _, answers, *_ = comparison.show(example)
+def test_an_example_can_be_read_but_not_asked(example: str, steps: Any) -> None:
+    shown = steps.comparison.show(example)
+    about, answers = shown[steps.comparison.about], shown[steps.comparison.answers]
     assert "20×" in about and "15×" in about and "90.0" in about and "50" in about
     assert not answers.visible
-    assert [button.visible for button in distillation.controls(example)] == [True, False, False, True]
+    assert [button.visible for button in steps.distillation.controls(example).values()] == [True, False, False, True]
 
 
 def test_a_deleted_run_goes_and_comes_back(home: Path) -> None:
@@ -134,7 +136,7 @@ def test_the_second_text_is_sent_only_for_pairs(text: list, sent: object, home: 
     assert asked == [sent]
 
 
-def test_a_download_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_leaves_nothing_behind(tmp_path: Path, steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def export(run: str, folder: Path) -> None:
         folder.mkdir()
         (folder / "predict.py").write_text("", encoding="utf-8")
@@ -142,8 +144,8 @@ def test_a_download_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(core, "export", export)
     (tmp_path / "temp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
-    handed = comparison.export("abc")
-    button, _ = next(handed)
+    handed = steps.comparison.export("abc")
+    button = next(handed)[steps.comparison.handed]
     assert Path(button.value["path"] if isinstance(button.value, dict) else button.value).suffix == ".zip"
     assert list(handed) == [] and list((tmp_path / "temp").glob("stillroom-*")) == []
 

@@ -34,7 +34,6 @@ from ui.history import overlay, run_list
 from ui.learn import page
 from ui.live import view
 from ui.page import refill
-from ui.steps import comparison, distillation
 
 MARKUP = "<img src=x onerror=hit()>"
 WRONG = (None, MARKUP, -1, 1e300, [], {}, True, 0, 7.5, [MARKUP], {MARKUP: 1}, [[None]], "")
@@ -102,13 +101,13 @@ def mangled(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{'.'.join(map(str, at))} = {wrong!r}", made
 
 
-def seen(run: str, form: Any, other: str) -> None:
+def seen(run: str, steps: Any, other: str) -> None:
     """Everything that shows a run, for this one; no text of it comes out as markup."""
     asked = SimpleNamespace(query_params={"run": run})
     again = SimpleNamespace(query_params={"from": run})
-    shown = comparison.show(run)
-    html = [part for part in shown if isinstance(part, str)]
-    json.loads(shown[1] or "{}", parse_constant=float.fromhex)
+    shown = steps.comparison.show(run)
+    html = [part for part in shown.values() if isinstance(part, str)]
+    json.loads(shown[steps.comparison.pictures] or "{}", parse_constant=float.fromhex)
     listed = run_list.list_runs({})
     html += [one[part] for one in listed["rows"] for part in ("html", "more")]
     html += [
@@ -125,9 +124,9 @@ def seen(run: str, form: Any, other: str) -> None:
         endpoints.texts(run),
     ]
     json.dumps([told, listed, endpoints.runs()], allow_nan=False)
-    refilled = refill(form, again)
-    html += [part for part in refilled if isinstance(part, str)]
-    distillation.controls(run)
+    refilled = refill(steps.form, steps.task, steps.again, again)
+    html += [part for part in refilled.values() if isinstance(part, str)]
+    steps.distillation.controls(run)
     core.estimate(Config())
     assert main(["show", run]) == 0 and main(["runs"]) == 0
     for part in html:
@@ -142,10 +141,10 @@ def light(members: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("member", ["summary.json", "config.json", "run.json", "events.jsonl", "texts.jsonl"])
 def test_whatever_is_wrong_in_a_run_it_is_refused_or_can_be_shown(
-    member: str, sent: Path, form: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    member: str, sent: Path, steps: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = core.import_run(changed(sent, tmp_path / "whole.zip", light)).id
-    seen(other, form, other)
+    seen(other, steps, other)
     whole = tmp_path / "whole.zip"
     lines = [json.loads(line) for line in read(whole)[member].splitlines()]  # JSON that ends in .json is one line
     kinds = {line[1] if member == "events.jsonl" else "": at for at, line in reversed([*enumerate(lines)])}
@@ -164,7 +163,7 @@ def test_whatever_is_wrong_in_a_run_it_is_refused_or_can_be_shown(
                 refused += 1
                 continue
             try:
-                seen(run.id, form, other)
+                seen(run.id, steps, other)
             except Exception as error:
                 raise AssertionError(f"{member}: {what}") from error
             shown += 1

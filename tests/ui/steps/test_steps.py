@@ -5,13 +5,16 @@ import os
 import re
 import time
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
 
+import distill_core as core
 from distill_core import Config, Estimate, KnobError, UserError, settings
 from distill_core.api import catalog, estimates
 from distill_core.messages import message
@@ -175,3 +178,18 @@ def test_an_offspring_on_which_the_teacher_changes_its_mind_is_told_in_words() -
     assert augmentation.broken(sure, sure) == augmentation.broken(None, other) == ""
     html = augmentation._child("mask", "text", other, augmentation.broken(sure, other))
     assert "changes its mind" in html and "<img" not in html
+
+
+@pytest.mark.parametrize("rates", [{"mask": 0.5}, {}])
+def test_offspring_are_shown_and_where_there_are_none_it_is_told(
+    form: Form, rates: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"good": 0.9, HOSTILE: 0.1}
+    children = [{"text": [f"a {HOSTILE} film"], "rules": [rule], "probabilities": said} for rule in rates]
+    monkeypatch.setattr(core, "inspect", lambda config: SimpleNamespace(pair=False))
+    found = {"text": [f"a film {HOSTILE}"], "probabilities": said, "offspring": children}
+    monkeypatch.setattr(core, "preview", lambda *asked, **more: found)
+    html, pair = augmentation.offspring(form, typed(form), "", "")
+    assert html.count('class="child"') == 1 + len(rates) and "<img" not in html and not pair
+    assert (str(escape(translate.translate("augment.none"))) in html) == (not rates)
+    assert "None" not in html  # which a template shows for a value that is nothing
