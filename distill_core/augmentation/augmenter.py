@@ -158,7 +158,7 @@ class Augmenter:
         inside = [change for change in changed if change.side == side and start <= change.word < end]
         changed[:] = [change for change in changed if change not in inside]
         others = {change.rule for change in changed if change.side == side}
-        lent = self._lent[text].text(kept=range(first, last))
+        lent = self._lent[text].text(positions=range(first, last))
         changed.append(Change(side, start, cut.tokens[start], lent, rule))
         changed += [Change(side, place, cut.tokens[place], None, rule) for place in range(start + 1, end)]
         return made, others | {rule}
