@@ -17,7 +17,7 @@ ROLES = {"text": "text = {column}", "text2": "second text = {column}", "label": 
 
 
 def load(config: Config) -> RawDataset:
-    """The rows of config.train and, where given, of config.valid and config.test: those hold the same columns.
+    """The rows of config.train and, where they are set, of config.valid and config.test, with the same columns.
 
     Raises DataError and KnobError."""
     if config.train is None:
@@ -49,11 +49,11 @@ def load(config: Config) -> RawDataset:
             other = read_table(path)
             notes.extend(other.notes)
             others[split] = examples_from(other, columns)
-    return RawDataset(rows, **others, notes=notes, columns=columns.chosen())
+    return RawDataset(rows, others.get("valid"), others.get("test"), notes=notes, columns=columns.chosen())
 
 
 def shown(name: str, columns: Columns, config: Config) -> str:
-    """A sentence on which column was taken for what, and which of them were guessed."""
+    """A sentence that names the column of each role, and marks guesses."""
     parts = []
     for role, column in columns.chosen().items():
         part = message(ROLES[role], column=repr(column))
