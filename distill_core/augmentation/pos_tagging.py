@@ -4,15 +4,19 @@ English is tagged by TextBlob's pattern tagger, whose lexicon ships with it; ano
 one is installed."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from distill_core.messages import message
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 Sentence = tuple[str, ...]
 Tagger = Callable[[Iterable[Sentence]], Iterator[list[str]]]  # one tag a word, sentences in order
 
 
 def tagger(language: str) -> tuple[Tagger | None, str]:
-    """What tags `language`; (None, reason) where nothing does."""
+    """The tagger of a language; (None, reason) where there is none."""
     if language == "en":
         return _pattern_tagger(), ""
     try:
@@ -46,7 +50,7 @@ def _pattern_tagger() -> Tagger:
     return tag
 
 
-def _spacy_tagger(pipeline: "spacy.Language") -> Tagger:  # noqa: F821
+def _spacy_tagger(pipeline: "Language") -> Tagger:
     from spacy.tokens import Doc
 
     def tag(sentences: Iterable[Sentence]) -> Iterator[list[str]]:
