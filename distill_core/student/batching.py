@@ -23,6 +23,6 @@ def take_rows(sides: Sides, rows: Tensor, device: str = "cpu") -> Sides:
 def predict_logits(model: nn.Module, sides: Sides, batch: int = 256, device: str = "cpu") -> Tensor:
     """Logits (rows, labels) float32 on the CPU, in the order of the rows; rows of like length go together."""
     model.eval()
-    order = torch.argsort(sum(lengths for _, lengths in sides), stable=True)
-    found = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in order.split(batch)])
-    return torch.empty_like(found).index_copy_(0, order, found)
+    order = torch.argsort(torch.stack([lengths for _, lengths in sides]).sum(0), stable=True)
+    logits = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in torch.split(order, batch)])
+    return torch.empty_like(logits).index_copy_(0, order, logits)
