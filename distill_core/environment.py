@@ -1,4 +1,4 @@
-"""The machine and its environment: public or not, the data folder, memory, and what libraries read when imported."""
+"""The machine and its environment: public or not, the data folder, memory, and the variables that libraries read."""
 
 import os
 import sys

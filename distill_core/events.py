@@ -86,10 +86,10 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class Fact(Event):
-    """A fact that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary",
-    "memory" (peak bytes of the run's process), "metric" (one of metrics.METRICS), "members" (those of a run that
-    trains several, in order: "name", "student", "seed", "share") or "validation" (what the metric says on validation of
-    "floor", "control", "teacher", for the chart's lines); value is JSON."""
+    """A fact that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary", "memory"
+    (peak bytes of the run's process), "metric" (one of metrics.METRICS), "members" (the variants of a run that trains
+    several, in order: "name", "student", "seed", "share") or "validation" (the metric on validation of "floor",
+    "control" and "teacher", for the chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
     name: str

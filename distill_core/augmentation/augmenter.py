@@ -225,7 +225,7 @@ def augmentation_passes(
 
 
 def _whole_texts(texts: Sequence[Text]) -> list[int]:
-    """The places of the texts that stand in no other; of pairs, all places."""
+    """The places of the texts that no other text contains; of pairs, all places."""
     if texts and len(texts[0]) > 1:
         return list(range(len(texts)))
     return overlap.maximal_texts([text[0] for text in texts])

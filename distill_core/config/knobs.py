@@ -1,4 +1,4 @@
-"""Knobs as a control or a command-line option shows them, made from the fields of Config."""
+"""Knobs as a control or a command-line option shows them, derived from the fields of Config."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Named settings of knobs: presets say how to distil, sizes how large the student may be, embeddings included.
 
-`Config.of(preset="paper", size="tiny", epochs=3)` puts them into explicit knobs at once, so that a stored run needs no
-table of presets to be read: the size overrules the preset, what is typed overrules both. Knows nothing of torch.
+`Config.of(preset="paper", size="tiny", epochs=3)` expands them into explicit knobs at once, so that a stored run can be
+read without a table of presets: the size overrules the preset, an explicit knob overrules both. Knows nothing of
+torch.
 """
 
 from typing import Any

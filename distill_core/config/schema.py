@@ -1,7 +1,7 @@
 """The config of a run: one frozen row of knobs. Each knob is declared once, here: default, limits, label and help.
 
-The page's controls, the command line's options and the validation are all made from these declarations (`knobs()`).
-Knows nothing of torch, files or the Hub: whether a file exists is the data room's question.
+The page's controls, the command line's options and the validation derive from these declarations (`knobs()`). Knows
+nothing of torch, files or the Hub: the data room checks that a file exists.
 """
 
 from functools import reduce

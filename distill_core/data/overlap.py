@@ -68,7 +68,7 @@ def _shared(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[
 
 
 class HeldOutIndex:
-    """An index of held-out texts, which tells of any text whether it leaks one of them."""
+    """An index of held-out texts, for the test of other texts one by one: does a text contain one of them?"""
 
     def __init__(self, texts: Sequence[Text]):
         self._sentences: set[tuple[str, ...]] = set()

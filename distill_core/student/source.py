@@ -18,7 +18,7 @@ class SpecialTokens(Protocol):
 
 
 class EmbeddingSource(Protocol):
-    """A model with a table of subwords, of which a student takes pieces, vectors and labels over."""
+    """A model whose subwords, vectors and labels a student inherits."""
 
     @property
     def labels(self) -> tuple[str, ...]:
