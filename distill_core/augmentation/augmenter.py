@@ -215,7 +215,7 @@ def augmentation_passes(
 ) -> Iterator[AugmentedText]:
     """The new texts, pass by pass and in random order, so that a limit cuts all texts alike, even where rows are sorted
     by label. Their number is `config.n_iter` times that of `texts`, whichever of them are augmented. Raises Stopped."""
-    order = _whole_texts(texts) if config.augmented == "whole" else list(range(len(texts)))
+    order = _maximal_texts(texts) if config.augmented == "whole" else list(range(len(texts)))
     random.Random(augmenter.seed).shuffle(order)
     for place in range(config.n_iter * len(texts)):
         if stop is not None and place % 256 == 0 and stop():
@@ -224,7 +224,7 @@ def augmentation_passes(
         yield augmenter.make(texts[order[origin]], turn, order[origin])
 
 
-def _whole_texts(texts: Sequence[Text]) -> list[int]:
+def _maximal_texts(texts: Sequence[Text]) -> list[int]:
     """The places of the texts that no other text contains; of pairs, all places."""
     if texts and len(texts[0]) > 1:
         return list(range(len(texts)))

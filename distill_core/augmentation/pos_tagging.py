@@ -23,7 +23,7 @@ def tagger(language: str) -> tuple[Tagger | None, str]:
         import spacy
     except ImportError:
         cure = message("Install it with: {command}, then a pipeline.", command='pip install "stillroom[spacy]"')
-        return None, _off(language, cure)
+        return None, _no_tagger(language, cure)
     installed = sorted(name for name in spacy.util.get_installed_models() if name.startswith(f"{language}_"))
     for name in installed:
         pipeline = spacy.load(name, exclude=["parser", "ner", "lemmatizer", "attribute_ruler"])
@@ -31,10 +31,10 @@ def tagger(language: str) -> tuple[Tagger | None, str]:
             return _spacy_tagger(pipeline), ""
     cure = message("Install one with: {command} ({address} lists the names).",
                   command="python -m spacy download NAME", address="spacy.io/models")  # fmt: skip
-    return None, _off(language, cure)
+    return None, _no_tagger(language, cure)
 
 
-def _off(language: str, cure: str) -> str:
+def _no_tagger(language: str, cure: str) -> str:
     return message("no spaCy pipeline that tags parts of speech is installed for the language {language}. {cure}",
                   language=repr(language), cure=cure)  # fmt: skip
 

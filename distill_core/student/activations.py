@@ -134,9 +134,9 @@ def to_dict(reading: Activations, temperature: float = 1.0, digits: int = 4) -> 
         }
         for side in reading.sides
     ]
-    so_far = None if reading.prefix_logits is None else plain(torch.softmax(reading.prefix_logits / temperature, 1))
+    prefixes = None if reading.prefix_logits is None else plain(torch.softmax(reading.prefix_logits / temperature, 1))
     rest = {name: plain(getattr(reading, name)) for name in ("joined", "fc", "logits")}
-    return {"sides": sides, "so_far": so_far, **rest}
+    return {"sides": sides, "so_far": prefixes, **rest}
 
 
 def untrained_predictor(

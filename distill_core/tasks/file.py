@@ -42,7 +42,7 @@ def load(config: Config) -> RawDataset:
             "The first line of {name} looks like a row and not like names of columns: {label} is also one of its "
             "labels. Put a line with names above it, such as text,label; or name the column with {knob:knob}.",
             name=table.name, label=repr(columns.label), knob="label"))  # fmt: skip
-    notes = [*table.notes, shown(table.name, columns, config)]
+    notes = [*table.notes, describe_columns(table.name, columns, config)]
     others: dict[str, RawSplit] = {}
     for split, path in (("valid", config.valid), ("test", config.test)):
         if path is not None:
@@ -52,7 +52,7 @@ def load(config: Config) -> RawDataset:
     return RawDataset(rows, others.get("valid"), others.get("test"), notes=notes, columns=columns.chosen())
 
 
-def shown(name: str, columns: Columns, config: Config) -> str:
+def describe_columns(name: str, columns: Columns, config: Config) -> str:
     """A sentence that names the column of each role, and marks guesses."""
     parts = []
     for role, column in columns.chosen().items():
