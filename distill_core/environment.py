@@ -1,4 +1,4 @@
-"""The machine and its environment: public or not, the data folder, memory, and what libraries read when imported."""
+"""The machine and its environment: public or not, the data folder, memory, and the variables that libraries read."""
 
 import os
 import sys
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def public_host() -> bool:
-    """Whether strangers do, as on a Hugging Face Space: what is typed is then never taken for a path of the machine,
-    pickles are never read, and only who has a run's id sees it."""
+    """True on a public host, such as a Hugging Face Space: no input counts as a path of the machine, pickles are
+    refused, and a run is shown only to those who have its id."""
     return bool(os.environ.get("SPACE_ID"))
 
 
 def peak_memory() -> int | None:
-    """The most bytes that this process ever held, None where the system doesn't tell."""
+    """The peak memory of this process in bytes, None where the system doesn't report it."""
     try:
         import resource
     except ImportError:
@@ -35,13 +35,14 @@ DEFAULTS = {
 
 
 def set_library_defaults() -> None:
-    """Set what the Hub's libraries read when they are imported; what the person has set stays. Call it first."""
+    """Set the variables that the Hub's libraries read on import, except those that the person has set. Call it
+    first."""
     for name, default in DEFAULTS.items():
         os.environ.setdefault(name, default)
 
 
 def home() -> Path:
-    """Where runs live: STILLROOM_HOME, or the user's data folder on this platform. Never the working directory."""
+    """The folder of runs: STILLROOM_HOME, or the user's data folder on this platform. Never the working directory."""
     if chosen := os.environ.get("STILLROOM_HOME"):
         return Path(chosen).expanduser().absolute()
     # By hand, as platformdirs heeds XDG_DATA_HOME on macOS too and passes over LOCALAPPDATA: some homes would move.

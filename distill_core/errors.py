@@ -1,28 +1,27 @@
-"""Every error this project raises on purpose.
+"""The errors that this project raises on purpose.
 
     StillroomError
-    ├── UserError          what the person gave can't be used; shown as it stands, exit code 2
+    ├── UserError          an input that can't be used; shown as it is, exit code 2
     │   ├── DataError      a file, column, row or label
     │   ├── HubError       an id on the Hub, or the Hub itself
     │   ├── TeacherError   a model that can't teach this task
     │   ├── KnobError      a setting out of range or of the wrong kind
-    │   ├── UnknownPart    a name that stands on no shelf
+    │   ├── UnknownPart    a name of no component in its registry
     │   └── UnknownRun     a run id that isn't in the store
     ├── Stopped            the person stopped the run before there was a student
     └── Diverged           the loss became infinite or not a number
 
-A UserError says what happened, with the value, and then what to do. Anything that is not a StillroomError is our
-bug and keeps its traceback. Its message is a sentence of `messages.message`, so that the page can say it in another
-language.
+A UserError says what happened, with the value, and then what to do, in a sentence of `messages.message`, which the page
+can translate. Any other exception than a StillroomError is our bug and keeps its traceback.
 """
 
 
 class StillroomError(Exception):
-    """The base of all of them."""
+    """The base of these errors."""
 
 
 class UserError(StillroomError):
-    """What was given can't be used. The message is a sentence for the person who gave it."""
+    """An input can't be used. The message is a sentence for the person it came from."""
 
 
 class DataError(UserError):
@@ -38,15 +37,15 @@ class TeacherError(UserError):
 
 
 class KnobError(UserError):
-    """A setting is out of range or of the wrong kind: the one called `knob`, where it is a single one."""
+    """A setting is out of range or of the wrong kind; `knob` is its name, "" where it is not a single one."""
 
-    def __init__(self, said: str, knob: str = ""):
-        super().__init__(said)
+    def __init__(self, sentence: str, knob: str = ""):
+        super().__init__(sentence)
         self.knob = knob
 
 
 class UnknownPart(UserError):
-    """No part of that name stands on the shelf."""
+    """No component of the registry has that name."""
 
 
 class UnknownRun(UserError):
@@ -58,4 +57,4 @@ class Stopped(StillroomError):
 
 
 class Diverged(StillroomError):
-    """Training left the numbers: the loss is infinite or not a number."""
+    """Training diverged: the loss is infinite or not a number."""

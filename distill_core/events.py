@@ -1,4 +1,4 @@
-"""What a run can say: typed, frozen, and the same words whether they go down a pipe, into the store or to a terminal.
+"""Events of a run: typed, frozen, and the same in a pipe, in the store and on a terminal.
 
 Knows nothing of who listens.
 """
@@ -20,12 +20,12 @@ ROWS = ("floor", "control", "student", "teacher")
 
 @dataclass(frozen=True)
 class Event:
-    """The base of all events. `kind` is the name under which the store keeps it."""
+    """The base of all events. `kind` is the name of its class in the store."""
 
     kind: ClassVar[str] = "event"
 
     def body(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
+        """The event's fields as plain JSON values."""
         return dataclasses.asdict(self)
 
 
@@ -39,7 +39,7 @@ class StageStarted(Event):
 
 @dataclass(frozen=True)
 class StageEnded(Event):
-    """A stage ended after `seconds`; `cached` where its result was there already."""
+    """A stage ended after `seconds`; `cached` where its result came from the cache."""
 
     kind: ClassVar[str] = "stage_ended"
     stage: str
@@ -49,7 +49,8 @@ class StageEnded(Event):
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """`done` of `total` `unit` ("texts", "steps"); `left` is the estimated seconds to go, None while unknown."""
+    """The progress of a stage: `done` of `total` `unit` ("texts", "steps"); `left` is the estimated seconds to go, None
+    while unknown."""
 
     kind: ClassVar[str] = "progress"
     stage: str
@@ -62,7 +63,7 @@ class Progress(Event):
 @dataclass(frozen=True)
 class Point(Event):
     """One point of a curve. Series are "<stage>/<what>": student/loss, student/valid_loss, student/valid_accuracy, …,
-    and those of another member than the main one end in "@<its name>": student/loss@textcnn-1."""
+    and those of another variant than the main one end in "@<its name>": student/loss@textcnn-1."""
 
     kind: ClassVar[str] = "point"
     series: str
@@ -72,8 +73,8 @@ class Point(Event):
 
 @dataclass(frozen=True)
 class Note(Event):
-    """A plain sentence for the log. `level` is "info" or "warning"; `about` is a stage, "" where none fits; `made` is
-    what the sentence was made of (see `messages`), for those who tell it in another language."""
+    """A sentence for the log. `level` is "info" or "warning"; `about` is a stage, "" where none fits; `made` is the
+    sentence's template and values (see `messages`), for translations."""
 
     kind: ClassVar[str] = "note"
     text: str
@@ -87,10 +88,10 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class Fact(Event):
-    """Something settled that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary",
-    "memory" (peak bytes of the run's process), "metric" (one of metrics.METRICS), "members" (those of a run that
-    trains several, in order: "name", "student", "seed", "share") or "validation" (what the metric says on validation of
-    "floor", "control", "teacher", for the chart's lines); value is JSON."""
+    """A fact that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary", "memory"
+    (peak bytes of the run's process), "metric" (one of metrics.METRICS), "members" (the variants of a run that trains
+    several, in order: "name", "student", "seed", "share") or "validation" (the metric on validation of "floor",
+    "control" and "teacher", for the chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
     name: str
@@ -107,8 +108,8 @@ class Compared(Event):
 
 @dataclass(frozen=True)
 class Ended(Event):
-    """The run's last word. `status` is one of ENDED, `message` one sentence, `trace` a traceback if it was our bug;
-    `made` as of a Note."""
+    """The run ended. `status` is one of ENDED, `message` one sentence, `trace` a traceback if it was our bug; `made` as
+    of a Note."""
 
     kind: ClassVar[str] = "ended"
     status: str
@@ -126,12 +127,12 @@ KINDS: dict[str, type[Event]] = {
 
 
 def event_from(kind: str, body: dict[str, Any]) -> Event:
-    """The event that `kind` and `body()` describe. The inverse of an event's `kind` and `body()`."""
+    """The event of a kind with these fields: the inverse of an event's `kind` and `body()`."""
     return KINDS[kind](**body)
 
 
 class CapturedGenerator:
-    """A generator whose return value is kept in `value` when it ends."""
+    """A generator that captures its return value: in `value`, once it has ended."""
 
     def __init__(self, generator: Generator[Any, None, Any]):
         self.generator = generator

@@ -1,12 +1,12 @@
-"""Messages to a person: an English sentence that still has its template and its values, so that the page can say it
-in another language. The template is the key under which a language has it, and by which code recognises a message:
-never by its text, which is another one in each language and with each value.
+"""Messages to a person: English sentences that carry their template and values, so that the page can translate them.
+A template is the key of its translations, and code recognises a message by it: never by its text, which differs with
+the language and the values.
 
 A value is filled in by the format behind its colon: a number's own (`{n:,}`, `{share:.1%}`), a number with its noun
 (`{n:row|rows}`), the word alone that fits a number (`{n:~was|were}`), or a name that the page has other words for: of a
-stage (`{name:stage}`), a metric, a status, a knob (`{name:knob}`, given as "limit" or as "leaks=keep"). A noun or a
-word has as many forms as its language has plurals, in English two. What a library or the system says of itself is a
-value, and stays as it is. Knows no languages.
+stage (`{name:stage}`), a metric, a status, a knob (`{name:knob}`, the value being "limit" or "leaks=keep"). A noun or a
+word has as many forms as its language has plurals, in English two. The text of a library or of the system is a value,
+and stays as it is. Knows no languages.
 """
 
 import errno
@@ -17,14 +17,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 KINDS = ("knob", "stage", "metric", "status")
-# what a message from elsewhere may have behind a colon; no language has more than six plurals
+# formats that a message from elsewhere may use behind a colon; no language has more than six plurals
 FORMAT = re.compile(r"|[+,]{0,2}(\.\d)?[dfg%]?|[^{}|]{0,40}(\|[^{}|]{0,40}){1,5}|" + "|".join(KINDS), re.ASCII)
 METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
 MessageData = dict[str, Any]  # a message as JSON: {"say": template, "with": values}
 
 
 class Message(str):
-    """The sentence in English; `data` is its template and its values, None where it is only a string."""
+    """The English sentence; `data` holds its template and values, None for a plain string."""
 
     data: MessageData | None = None
 
@@ -35,9 +35,9 @@ def one_or_other(number: float, forms: Sequence[str]) -> str:
 
 
 class MessageFormatter(string.Formatter):
-    """Fills a template. `number` writes a number in a format, `name` a name of a kind (one of KINDS), `nested` a
-    message that is itself a value; `space` stands before a per cent sign and after the number of a noun; `plural` picks
-    of a word's forms the one that fits a number."""
+    """A formatter of templates. `number` writes a number in a format, `name` a name of a kind (one of KINDS), `nested`
+    a message that is itself a value; `space` separates a number from its per cent sign or its noun; `plural` picks the
+    form of a word that fits a number."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class MessageFormatter(string.Formatter):
         self.number, self.name, self.nested, self.space, self.plural = number, name, nested, space, plural
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        """One value in its format."""
+        """One value, written in its format."""
         if isinstance(value, list):
             return "; ".join(self.format_field(one, format_spec) for one in value)
         if isinstance(value, dict) and "say" in value:
@@ -70,12 +70,12 @@ ENGLISH = MessageFormatter()
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """0.974 -> "97.4 %": with a space, as everywhere here."""
+    """A share as per cent, with a space: 0.974 -> "97.4 %"."""
     return ENGLISH.format_field(share, f".{digits}%")
 
 
 def message(template: str, /, **values: Any) -> Message:
-    """The template filled. Values are numbers, strings, messages and lists of these, which are joined by "; "."""
+    """A template filled with values: numbers, strings, messages and lists of these, which are joined by "; "."""
     plain = {name: _as_json(value) for name, value in values.items()}
     filled = Message(ENGLISH.vformat(template, (), plain))
     filled.data = {"say": template, "with": plain}
@@ -83,49 +83,50 @@ def message(template: str, /, **values: Any) -> Message:
 
 
 def _as_json(value: Any) -> Any:
-    """The value as JSON has it."""
+    """A value as JSON."""
     if isinstance(value, list | tuple):
         return [_as_json(one) for one in value]
     return value.data if isinstance(value, Message) and value.data else value
 
 
-def message_data(said: Any) -> MessageData | None:
-    """Template and values of a message, or of the first thing that an error says; None where that is a string."""
-    if isinstance(said, BaseException):
-        said = said.args[0] if said.args else ""
-    return said.data if isinstance(said, Message) else None
+def message_data(source: Any) -> MessageData | None:
+    """Template and values of a message, or of the message that an error carries; None where that is a plain string."""
+    if isinstance(source, BaseException):
+        source = source.args[0] if source.args else ""
+    return source.data if isinstance(source, Message) else None
 
 
-def restore_message(text: str, said: MessageData | None) -> Message:
-    """The message that `text` was before it was stored apart from `said`, its data."""
+def restore_message(text: str, data: MessageData | None) -> Message:
+    """The message of a text and of its data, which are stored apart."""
     restored = Message(text)
-    restored.data = said
+    restored.data = data
     return restored
 
 
-def validated(said: Any, text: str) -> MessageData | None:
-    """The data `said`, which came from elsewhere, where they are those of the sentence `text`; else None. A template
-    may name its values and format them as ours do, nothing more: no attribute, no width that fills the memory."""
+def validated(data: Any, text: str) -> MessageData | None:
+    """Data from elsewhere, if they are those of the sentence `text`; else None. A template may name its values and
+    format them as ours do, nothing more: no attribute, no width that fills the memory."""
     try:
-        return said if _harmless(said) and ENGLISH.vformat(said["say"], (), said["with"]) == text else None
+        return data if _harmless(data) and ENGLISH.vformat(data["say"], (), data["with"]) == text else None
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
         return None
 
 
-def _harmless(said: Any) -> bool:
-    if isinstance(said, list):
-        return all(map(_harmless, said))
-    if not isinstance(said, dict):
-        return isinstance(said, str | int | float)
-    fields = [field for field in string.Formatter().parse(said["say"]) if field[1] is not None]
+def _harmless(data: Any) -> bool:
+    if isinstance(data, list):
+        return all(map(_harmless, data))
+    if not isinstance(data, dict):
+        return isinstance(data, str | int | float)
     plain = all(
-        name.isidentifier() and FORMAT.fullmatch(form) and conversion is None for _, name, form, conversion in fields
+        name.isidentifier() and FORMAT.fullmatch(form or "") and conversion is None
+        for _, name, form, conversion in string.Formatter().parse(data["say"])
+        if name is not None
     )
-    return plain and set(said) == {"say", "with"} and all(map(_harmless, said["with"].values()))
+    return plain and set(data) == {"say", "with"} and all(map(_harmless, data["with"].values()))
 
 
 def os_error_reason(error: OSError) -> str:
-    """Why the system refused a file: in our words where it is one of the usual reasons, else in its own."""
+    """The reason why the system refused a file: one of the usual ones in our words, another in the system's."""
     match error.errno:
         case errno.ENOENT:
             return message("it is not there")
@@ -141,9 +142,10 @@ def os_error_reason(error: OSError) -> str:
 
 
 def unreadable_reason(error: Exception) -> str:
-    """Why what should be JSON could not be read."""
+    """The reason why a JSON file could not be read."""
     if message_data(error):
-        return error.args[0]
+        reason: str = error.args[0]
+        return reason
     if isinstance(error, OSError):
         return os_error_reason(error)
     if isinstance(error, json.JSONDecodeError):

@@ -1,7 +1,7 @@
-"""Shelves of parts: a shelf is a folder of this package, a part is a file on it, its file's name is its own name.
+"""Registries of components: a registry is a folder of this package, a component a file in it, and bears its name.
 
-Knows nothing of what a part does. Names, help and constants are read from the source text, so that listing a shelf
-imports nothing heavy; only `get` imports the part.
+Knows nothing of what a component does. Names, help and constants are read from the source text, so that listing a
+registry imports nothing heavy; only `get` imports a component.
 """
 
 import ast
@@ -18,8 +18,8 @@ from distill_core.messages import Message, message
 
 
 class Registry:
-    """One folder of parts, the package `distill_core.<package>`. `name` is what scripts and the page call it, `kind`
-    the word for one part in messages ("student")."""
+    """The components of one folder, the package `distill_core.<package>`. `name` is its name in scripts and on the
+    page, `kind` the word for one component in messages ("student")."""
 
     def __init__(self, name: str, kind: Message, package: str):
         self.name, self.kind = name, kind
@@ -28,29 +28,34 @@ class Registry:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The parts, in alphabetical order. Files that begin with an underscore are not parts."""
+        """The components' names, in alphabetical order. A file that begins with an underscore is no component."""
         return tuple(sorted(file.stem for file in self.folder.glob("*.py") if not file.stem.startswith("_")))
 
     def check(self, name: str) -> str:
-        """`name` itself, or UnknownPart with the nearest name."""
+        """The name itself. Raises UnknownPart with the nearest name."""
         if name in self.names:
             return name
         raise UnknownPart(unknown_name(self.kind, name, self.names))
 
     def get(self, name: str) -> ModuleType:
-        """The part's module. Raises UnknownPart."""
+        """A component's module. Raises UnknownPart."""
         return importlib.import_module(f"{self.package}.{self.check(name)}")
 
     def help(self, name: str) -> str:
-        """The first line of the part's docstring."""
+        """The first line of a component's docstring."""
         return (ast.get_docstring(self._source(name)) or "").partition("\n")[0]
 
     def constant(self, name: str, constant: str, default: Any = None) -> Any:
-        """A literal constant of the part (RATE = 0.1), read without importing it."""
+        """A literal constant of a component (RATE = 0.1), read without importing it."""
         for node in self._source(name).body:
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if isinstance(node, ast.Assign):
+                targets, value = node.targets, node.value
+            elif isinstance(node, ast.AnnAssign) and node.value is not None:
+                targets, value = [node.target], node.value
+            else:
+                continue
             if any(isinstance(target, ast.Name) and target.id == constant for target in targets):
-                return ast.literal_eval(node.value)
+                return ast.literal_eval(value)
         return default
 
     def _source(self, name: str) -> ast.Module:
@@ -58,7 +63,7 @@ class Registry:
 
 
 def unknown_name(kind: Message, name: Any, names: Collection[str]) -> Message:
-    """That `name` is none of `names`, with the nearest of them."""
+    """The message that `name` is none of `names`, with the nearest of them."""
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = message(" Did you mean {name}?", name=repr(near[0])) if near else ""
     return message(

@@ -1,7 +1,6 @@
-"""Text as words and as ids: how a sentence is cut so that it can be put together again, and the student's vocabulary.
+"""Texts cut into words, so that they can be joined again.
 
-Knows nothing of teachers' networks or of training. `Vocabulary`'s source is also the tokenizer of an exported
-student (predict.py), so its methods use nothing but json, Path, Tokenizer and the class itself.
+Knows nothing of vocabularies, teachers' networks or training.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,7 @@ from tokenizers.pre_tokenizers import Split
 
 from distill_core.unicode import replace_surrogates
 
-MASK = "[MASK]"  # how a masked word stands inside an augmented text, whatever the teacher calls its own mask token
+MASK = "[MASK]"  # a masked word of an augmented text, whatever the teacher calls its own mask token
 WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my", "bo")  # languages that put no spaces between words
 # One word: what a person would mask or swap as a whole. Contractions are cut as in the Penn Treebank (do|n't), which
 # is how the tagger's lexicon and GLUE know them. Scripts without spaces go character by character.
@@ -38,21 +37,21 @@ WORD_SPLIT = Split(Regex(_WORD), "removed", invert=True)
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
     """A sentence cut into words. `gaps` are the strings before, between and after them: one more than `tokens`.
-    `spaced` tells of a language that puts spaces between words."""
+    `spaced`: its language puts spaces between words."""
 
     tokens: tuple[str, ...]
     gaps: tuple[str, ...]
     spaced: bool = True
 
-    def text(self, tokens: Sequence[str] | None = None, kept: Sequence[int] | None = None) -> str:
-        """The sentence with `tokens` in place of its own. Where `kept` is given, only these word positions, in this
-        order: neighbours keep the gap they had, and what stood outside is dropped."""
+    def text(self, tokens: Sequence[str] | None = None, positions: Sequence[int] | None = None) -> str:
+        """The sentence with `tokens` in place of its own. With `positions`, only these words, in this order: neighbours
+        keep their gap, all other text is dropped."""
         tokens = self.tokens if tokens is None else tokens
-        gaps = self.gaps if not self.spaced or tuple(tokens) == self.tokens else self._separated(tokens)
-        if kept is None:
+        gaps = self.gaps if not self.spaced or tuple(tokens) == self.tokens else self._gaps(tokens)
+        if positions is None:
             return "".join(part for pair in zip(gaps, tokens, strict=False) for part in pair) + gaps[-1]
         parts = []
-        for before, word in zip([None, *kept], kept, strict=False):
+        for before, word in zip([None, *positions], positions, strict=False):
             if before is not None:
                 parts.append(gaps[word] if word == before + 1 else gaps[word] or gaps[before + 1])
             parts.append(tokens[word])
@@ -61,19 +60,19 @@ class TokenizedText:
     def replace_span(
         self, tokens: Sequence[str], start: int, end: int, other: "TokenizedText", first: int, last: int
     ) -> str:
-        """The sentence with `tokens`, and the words first:last of `other` instead of its own start:end. What is lent
-        keeps its spacing, before its first word too where it stood inside its sentence."""
-        lent = other.text(kept=range(first, last))
+        """The sentence with `tokens`, and the words first:last of `other` instead of its own start:end. The new words
+        keep their spacing; the first one its gap as well, unless it began its sentence."""
+        inserted = other.text(positions=range(first, last))
         before, after = self.text(tokens, range(start)), self.text(tokens, range(end, len(self.tokens)))
         gaps = (other.gaps[first] if first else self.gaps[start]) if before else "", self.gaps[end] if after else ""
-        made = before
-        for gap, part in zip(gaps, (lent, after), strict=True):
-            grown = self.spaced and not gap and made[-1:].isalnum() and part[:1].isalnum()
-            made += (" " if grown else gap) + part
-        return made
+        result = before
+        for gap, part in zip(gaps, (inserted, after), strict=True):
+            merged = self.spaced and not gap and result[-1:].isalnum() and part[:1].isalnum()
+            result += (" " if merged else gap) + part
+        return result
 
-    def _separated(self, tokens: Sequence[str]) -> list[str]:
-        """The gaps, with a space where a new word would grow together with its neighbour (do|n't -> do|so)."""
+    def _gaps(self, tokens: Sequence[str]) -> list[str]:
+        """The gaps, with a space where a new word would merge with its neighbour (do|n't -> do|so)."""
         gaps = list(self.gaps)
         for word in range(1, len(tokens)):
             new = tokens[word] != self.tokens[word] or tokens[word - 1] != self.tokens[word - 1]
@@ -83,8 +82,8 @@ class TokenizedText:
 
 
 def tokenize(text: str, language: str = "en", pieces: Tokenizer | None = None) -> TokenizedText:
-    """`text` cut into words; `.text()` gives back exactly `text`. In a language without spaces a word is a piece of
-    `pieces` (see `without_truncation`), or a character where there is no tokenizer."""
+    """The text cut into words; `.text()` is exactly `text` again. In a language without spaces a word is a piece of
+    the tokenizer `pieces` (see `without_truncation`), or a character without one."""
     if pieces is not None and language in WITHOUT_SPACES:
         spans = _merged(text, pieces.encode(replace_surrogates(text), add_special_tokens=False).offsets)
     else:
@@ -95,7 +94,7 @@ def tokenize(text: str, language: str = "en", pieces: Tokenizer | None = None) -
 
 
 def without_truncation(tokenizer: Tokenizer) -> Tokenizer:
-    """A copy that neither cuts nor pads, whatever the original was last told to do."""
+    """A copy of a tokenizer that neither truncates nor pads, however the original is set."""
     copy = Tokenizer.from_str(tokenizer.to_str())
     copy.no_truncation()
     copy.no_padding()

@@ -93,7 +93,7 @@ def test_any_text_is_rebuilt_exactly() -> None:
         cut = tokenize(text)
         assert cut.text() == text
         assert all(token.strip() and not token[0].isspace() for token in cut.tokens if token not in "\x1c\x1d\x1e\x1f")
-        cut.text(kept=range(len(cut.tokens)))
+        cut.text(positions=range(len(cut.tokens)))
 
 
 def test_any_text_is_rebuilt_exactly_from_pieces(family: tuple[Tokenizer, str]) -> None:
@@ -132,10 +132,10 @@ def test_languages_without_spaces_go_by_the_teachers_pieces() -> None:
 
 def test_kept_words_keep_their_own_spacing() -> None:
     cut = tokenize("  one  two,three   four ")
-    assert cut.text(kept=range(1, 4)) == "two,three"
-    assert cut.text(kept=range(3, 5)) == "three   four"
-    assert cut.text(kept=range(0, 2)) == "one  two"
-    assert cut.text(kept=[0, 4]) == "one   four"
+    assert cut.text(positions=range(1, 4)) == "two,three"
+    assert cut.text(positions=range(3, 5)) == "three   four"
+    assert cut.text(positions=range(0, 2)) == "one  two"
+    assert cut.text(positions=[0, 4]) == "one   four"
 
 
 def test_a_swapped_word_does_not_grow_together_with_its_neighbour() -> None:

@@ -1,1 +1,1 @@
-"""Texts made of the labelled ones by small changes: the augmenter, and its rules as components."""
+"""New texts from the labelled ones by small changes: the augmenter, and its rules as components."""

@@ -1,18 +1,19 @@
-"""The augmenter: applies a config's rules to a text, the same way each time the same seed asks.
+"""The augmenter: applies a config's rules to a text, with the same result for the same seed.
 
 Tang et al. 2019, section 3.3: each pass over a text draws one number a word, which decides whether a word rule
-changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with its own
-rate. Pairs rotate: the first sentence changes, the second, both. Knows nothing of labels or of teachers."""
+changes it and which; then the first span rule that acts exchanges a span, or each text rule acts with its own rate.
+Pairs rotate: the first sentence changes, the second, both. Knows nothing of labels or of teachers."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 
+from distill_core.augmentation.rules import SpanRule, TextRule, WordRule
 from distill_core.augmentation.spans import SpanReplacement
 from distill_core.config.schema import Config
 from distill_core.data import overlap
@@ -22,12 +23,12 @@ from distill_core.registry import RULES
 from distill_core.tokenization import WITHOUT_SPACES, TokenizedText, tokenize, without_truncation
 
 Text = tuple[str, ...]  # one sentence, or the two of a pair
-SIDES = {1: ((0,),), 2: ((0,), (1,), (0, 1))}  # which sentences a pass changes; passes take them in turn
+SIDES = {1: ((0,),), 2: ((0,), (1,), (0, 1))}  # the sentences that a pass changes, in rotation
 
 
 class Change(NamedTuple):
-    """The word at position `word` of sentence `side` was `before` and became `after` (several words, where a rule puts
-    a stretch in its place), or was dropped (None)."""
+    """A change of the word at position `word` of sentence `side`: it was `before` and became `after` (several words,
+    where a rule puts a span in its place), or was dropped (None)."""
 
     side: int
     word: int
@@ -38,8 +39,8 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AugmentedText:
-    """A text made from text number `origin`. `rules` are those whose work can be seen in it, in the order of the
-    shelf; `changed` is every change, by sentence and word."""
+    """A new text, from text number `origin`. `rules` are those with a visible effect on it, in the registry's order;
+    `changed` is every change, by sentence and word."""
 
     text: Text
     origin: int
@@ -48,8 +49,8 @@ class AugmentedText:
 
 
 class Augmenter:
-    """The rules of a config, prepared once on `corpus` (the labelled texts). The same seed, text and turn always give
-    the same offspring, wherever the text stands: a preview shows what a run makes."""
+    """The rules of a config, prepared once on `corpus` (the labelled texts). The same seed, text and turn always yield
+    the same new text, whatever the text's number: a preview shows the texts of a run."""
 
     def __init__(
         self,
@@ -59,8 +60,9 @@ class Augmenter:
         language: str | None = None,
         seed: int | None = None,
     ):
-        """`pieces` is the teacher's tokenizer: it cuts words in languages without spaces. Raises KnobError where the
-        rates of the word rules add up to more than 1. `notes` are the rules that are off, each with why."""
+        """An augmenter with the teacher's tokenizer `pieces`, which cuts words in languages without spaces. Raises
+        KnobError where the rates of the word rules add up to more than 1. `notes` are the rules that are off, each with
+        its reason."""
         self.language = config.language if language is None else language
         self.seed = config.seed if seed is None else seed
         self.notes: list[tuple[str, str]] = []
@@ -77,8 +79,8 @@ class Augmenter:
                 names=names, total=total), "rules")  # fmt: skip
         cuts = [self._cut(sentence) for text in corpus for sentence in text]
         sentences = [cut.tokens for cut in cuts]
-        self._lent = {cut.tokens: cut for cut in reversed(cuts)}
-        rules: dict[str, Callable] = {}
+        self._cuts = {cut.tokens: cut for cut in reversed(cuts)}
+        rules: dict[str, Any] = {}  # a rule's level decides its type
         for name in rates:
             rule, reason = RULES.get(name).prepare(sentences, self.language)
             if rule is None:
@@ -86,41 +88,48 @@ class Augmenter:
             else:
                 rules[name] = rule
         self.rules = tuple(rules)
-        self._word_rules = [(name, rule) for name, rule in rules.items() if level[name] == "word"]
+        self._word_rules: list[tuple[str, WordRule]] = [
+            (name, rule) for name, rule in rules.items() if level[name] == "word"
+        ]
         self._limits = list(accumulate(rates[name] for name, _ in self._word_rules))
-        self._span_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "span"]
-        self._text_rules = [(name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"]
+        self._span_rules: list[tuple[str, float, SpanRule]] = [
+            (name, rates[name], rule) for name, rule in rules.items() if level[name] == "span"
+        ]
+        self._text_rules: list[tuple[str, float, TextRule]] = [
+            (name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"
+        ]
         self._random = random.Random()
 
     def first(self, text: Text, n: int, seed: int | None = None) -> list[AugmentedText]:
-        """The first `n` distinct offspring of `text`, those that a run of that seed would make first; fewer where so
-        few can be made of it."""
-        found: dict[Text, AugmentedText] = {}
+        """The first `n` distinct new texts from `text` in a run of that seed; fewer where the rules make no more."""
+        children: dict[Text, AugmentedText] = {}
         for turn in range(50 * n):
             child = self.make(text, turn, seed=seed)
             if child.text != text:
-                found.setdefault(child.text, child)
-            if len(found) == n:
+                children.setdefault(child.text, child)
+            if len(children) == n:
                 break
-        return list(found.values())
+        return list(children.values())
 
     def make(self, text: Text, turn: int, origin: int = 0, seed: int | None = None) -> AugmentedText:
-        """What pass number `turn` makes of `text`; its `rules` are empty where nothing changed. `seed` overrules the
-        augmenter's own."""
+        """The new text of pass number `turn` over `text`; its `rules` are empty where nothing changed. `seed` overrules
+        the augmenter's own."""
         # A stream of its own for each text and turn: neither other texts nor a limit or a stop can shift the draws.
         key = blake2b("\0".join(text).encode("utf-8", "surrogatepass"), digest_size=8).digest()
         seed = self.seed if seed is None else seed
         self._random.seed(seed << 96 | turn << 64 | int.from_bytes(key, "big"))
         sides = SIDES[len(text)]
-        made, changed = list(text), []
+        sentences = list(text)
+        changed: list[Change] = []
         seen: set[str] = set()
         for side in sides[turn % len(sides)]:
-            made[side], rules = self._change(side, self._cut(text[side]), changed)
+            sentences[side], rules = self._change(side, self._cut(text[side]), changed)
             seen |= rules
-        return AugmentedText(tuple(made), origin, tuple(name for name in self.rules if name in seen), tuple(changed))
+        names = tuple(name for name in self.rules if name in seen)
+        return AugmentedText(tuple(sentences), origin, names, tuple(changed))
 
     def _change(self, side: int, cut: TokenizedText, changed: list[Change]) -> tuple[str, set[str]]:
-        """The sentence after all rules, and those whose work can be seen in it; adds to `changed`."""
+        """The sentence after all rules, and the rules with a visible effect on it; adds to `changed`."""
         rng, limits, tokens = self._random, self._limits, list(cut.tokens)
         reach = limits[-1] if limits else 0.0
         for position, word in enumerate(cut.tokens):
@@ -130,38 +139,39 @@ class Augmenter:
                 tokens[position] = rule(cut.tokens, position, rng)
                 if tokens[position] != word:
                     changed.append(Change(side, position, word, tokens[position], name))
-        for name, rate, rule in self._span_rules:
-            loan = rule(cut.tokens, rng) if rng.random() < rate else None
-            if loan and cut.tokens[loan.start : loan.end] != loan.text[loan.first : loan.last]:
-                return self._replace_span(side, cut, tokens, loan, name, changed)
-        kept, acted = None, set()
+        for name, rate, exchange in self._span_rules:
+            span = exchange(cut.tokens, rng) if rng.random() < rate else None
+            if span and cut.tokens[span.start : span.end] != span.text[span.first : span.last]:
+                return self._replace_span(side, cut, tokens, span, name, changed)
+        remaining: list[int] | None = None  # positions; None for all of them
+        acted: set[str] = set()
         swapped = {change.word: change.rule for change in changed if change.side == side}
-        for name, rate, rule in self._text_rules:
+        for name, rate, drop in self._text_rules:
             if tokens and rng.random() < rate:
-                before = range(len(tokens)) if kept is None else kept
-                after = [before[place] for place in rule([tokens[place] for place in before], rng)]
-                if after != list(before):
+                before = list(range(len(tokens))) if remaining is None else remaining
+                after = [before[place] for place in drop([tokens[place] for place in before], rng)]
+                if after != before:
                     gone = set(before).difference(after)
                     changed += [Change(side, place, cut.tokens[place], None, name) for place in before if place in gone]
-                    kept = after
+                    remaining = after
                     acted.add(name)
-        here = swapped.values() if kept is None else [swapped[place] for place in kept if place in swapped]
-        return cut.text(tokens, kept), acted.union(here)
+        visible = [rule for place, rule in swapped.items() if remaining is None or place in remaining]
+        return cut.text(tokens, remaining), acted.union(visible)
 
     def _replace_span(
-        self, side: int, cut: TokenizedText, tokens: list[str], loan: SpanReplacement, rule: str, changed: list[Change]
+        self, side: int, cut: TokenizedText, tokens: list[str], span: SpanReplacement, rule: str, changed: list[Change]
     ) -> tuple[str, set[str]]:
-        """The sentence with a stretch of another text in it: told at the stretch's first word, whose rest is dropped.
-        What word rules did to the stretch is undone, and no text rule acts after it."""
-        start, end, text, first, last = loan
-        made = cut.replace_span(tokens, start, end, self._lent[text], first, last)
+        """The sentence with a span of another text in it: a change of the replaced span's first word, whose other words
+        are dropped. Changes by word rules inside the replaced span are undone, and no text rule acts after it."""
+        start, end, text, first, last = span
+        sentence = cut.replace_span(tokens, start, end, self._cuts[text], first, last)
         inside = [change for change in changed if change.side == side and start <= change.word < end]
         changed[:] = [change for change in changed if change not in inside]
         others = {change.rule for change in changed if change.side == side}
-        lent = self._lent[text].text(kept=range(first, last))
-        changed.append(Change(side, start, cut.tokens[start], lent, rule))
+        inserted = self._cuts[text].text(positions=range(first, last))
+        changed.append(Change(side, start, cut.tokens[start], inserted, rule))
         changed += [Change(side, place, cut.tokens[place], None, rule) for place in range(start + 1, end)]
-        return made, others | {rule}
+        return sentence, others | {rule}
 
     def _cut(self, sentence: str) -> TokenizedText:
         cut = self._words.get(sentence)
@@ -173,9 +183,9 @@ class Augmenter:
 def augmentation_passes(
     augmenter: Augmenter, texts: Sequence[Text], config: Config, stop: Callable[[], bool] | None
 ) -> Iterator[AugmentedText]:
-    """Pass by pass and in mixed order, so that a limit cuts all texts alike, even where rows are sorted by label. As
-    many offspring as `n_iter` passes over all texts make, whichever are augmented."""
-    order = _whole_texts(texts) if config.augmented == "whole" else list(range(len(texts)))
+    """The new texts, pass by pass and in random order, so that a limit cuts all texts alike, even where rows are sorted
+    by label. Their number is `config.n_iter` times that of `texts`, whichever of them are augmented. Raises Stopped."""
+    order = _maximal_texts(texts) if config.augmented == "whole" else list(range(len(texts)))
     random.Random(augmenter.seed).shuffle(order)
     for place in range(config.n_iter * len(texts)):
         if stop is not None and place % 256 == 0 and stop():
@@ -184,8 +194,8 @@ def augmentation_passes(
         yield augmenter.make(texts[order[origin]], turn, order[origin])
 
 
-def _whole_texts(texts: Sequence[Text]) -> list[int]:
-    """The places of texts that stand in no other; of pairs, all."""
+def _maximal_texts(texts: Sequence[Text]) -> list[int]:
+    """The places of the texts that no other text contains; of pairs, all places."""
     if texts and len(texts[0]) > 1:
         return list(range(len(texts)))
     return overlap.maximal_texts([text[0] for text in texts])

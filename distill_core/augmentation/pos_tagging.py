@@ -4,22 +4,26 @@ English is tagged by TextBlob's pattern tagger, whose lexicon ships with it; ano
 one is installed."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from distill_core.messages import message
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 Sentence = tuple[str, ...]
 Tagger = Callable[[Iterable[Sentence]], Iterator[list[str]]]  # one tag a word, sentences in order
 
 
 def tagger(language: str) -> tuple[Tagger | None, str]:
-    """What tags `language`; (None, reason) where nothing does."""
+    """The tagger of a language; (None, reason) where there is none."""
     if language == "en":
         return _pattern_tagger(), ""
     try:
         import spacy
     except ImportError:
         cure = message("Install it with: {command}, then a pipeline.", command='pip install "stillroom[spacy]"')
-        return None, _off(language, cure)
+        return None, _no_tagger(language, cure)
     installed = sorted(name for name in spacy.util.get_installed_models() if name.startswith(f"{language}_"))
     for name in installed:
         pipeline = spacy.load(name, exclude=["parser", "ner", "lemmatizer", "attribute_ruler"])
@@ -27,10 +31,10 @@ def tagger(language: str) -> tuple[Tagger | None, str]:
             return _spacy_tagger(pipeline), ""
     cure = message("Install one with: {command} ({address} lists the names).",
                   command="python -m spacy download NAME", address="spacy.io/models")  # fmt: skip
-    return None, _off(language, cure)
+    return None, _no_tagger(language, cure)
 
 
-def _off(language: str, cure: str) -> str:
+def _no_tagger(language: str, cure: str) -> str:
     return message("no spaCy pipeline that tags parts of speech is installed for the language {language}. {cure}",
                   language=repr(language), cure=cure)  # fmt: skip
 
@@ -46,7 +50,7 @@ def _pattern_tagger() -> Tagger:
     return tag
 
 
-def _spacy_tagger(pipeline: "spacy.Language") -> Tagger:  # noqa: F821
+def _spacy_tagger(pipeline: "Language") -> Tagger:
     from spacy.tokens import Doc
 
     def tag(sentences: Iterable[Sentence]) -> Iterator[list[str]]:

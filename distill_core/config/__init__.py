@@ -1,1 +1,1 @@
-"""A run's configuration: its knobs, their presets, and what is said of a value that does not fit."""
+"""A run's configuration: its knobs, their presets, and the messages on values that don't fit."""

@@ -1,22 +1,23 @@
-"""Knobs as a control or a command-line option shows them, made from the fields of Config."""
+"""Knobs as a control or a command-line option shows them, derived from the fields of Config."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from distill_core.config.presets import SETTINGS, pair_overrides
-from distill_core.config.schema import DEFAULTS, REGISTRIES, Config
+from distill_core.config.presets import SETTINGS, KnobValues, pair_overrides
+from distill_core.config.schema import DEFAULTS, REGISTRIES, Config, declaration
 
 
 @dataclass(frozen=True)
 class Knob:
     """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict, list; limits are
-    inclusive and None where there is none; `choices` is empty where anything of the type goes, for a list it is what
-    may stand in it; `optional` where None is a value. `path`: it names a file; `column`: a column of one; `affects`:
-    what its value decides, of `schema.AFFECTS`.
+    inclusive, None where there is none; `choices` (of a list: those of its entries) is empty where any value of the
+    type will do; `optional`: None is a value. `path`: it names a file; `column`: a column of a file; `affects`: the
+    parts of a run that its value decides, of `schema.AFFECTS`.
     """
 
     name: str
@@ -40,34 +41,34 @@ def _all_knobs(config: type[Config]) -> tuple[Knob, ...]:
 
 
 def knobs(config: type[Config] = Config) -> list[Knob]:
-    """All knobs, in the order in which they are declared."""
+    """The knobs, in the order of their declaration."""
     return list(_all_knobs(config))
 
 
-def _knob(name: str, field: Any) -> Knob:
+def _knob(name: str, field: FieldInfo) -> Knob:
     args = get_args(field.annotation)
     literal = get_origin(field.annotation) is Literal
     optional = type(None) in args
-    kind = (
-        str if literal else next((arg for arg in args if arg is not type(None)), None) if optional else field.annotation
-    )
-    kind = get_origin(kind) or kind
+    annotation: Any = field.annotation
+    if optional and not literal:
+        annotation = next(arg for arg in args if arg is not type(None))
+    kind: type = str if literal else get_origin(annotation) or annotation
     limits = {
         key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le", "gt", "lt") if hasattr(rule, key)
     }
-    shelf = REGISTRIES.get(name)
-    extra = field.json_schema_extra
+    registry = REGISTRIES.get(name)
+    extra = declaration(field)
     return Knob(
         name=name,
         group=extra["group"],
-        label=field.title,
-        help=field.description,
+        label=field.title or "",
+        help=field.description or "",
         type=kind,
         default=None if field.default is PydanticUndefined else field.default,
         optional=optional,
         low=limits.get("ge", limits.get("gt")),
         high=limits.get("le", limits.get("lt")),
-        choices=args if literal else shelf.names if shelf else (),
+        choices=args if literal else registry.names if registry else (),
         path=extra["path"],
         column=extra["column"],
         affects=tuple(extra["affects"]),
@@ -77,8 +78,8 @@ def _knob(name: str, field: Any) -> Knob:
 def names_of(
     *groups: str, affecting: Collection[str] = (), without: Collection[str] = (), config: type[Config] = Config
 ) -> tuple[str, ...]:
-    """Names of the knobs of these groups (all, where none is named) that affect one of `affecting` (anything, where
-    that is empty), less those that affect one of `without`, in the order in which they are declared."""
+    """Names of the knobs of these groups (without any: of all) that affect one of `affecting` (if empty: anything) and
+    none of `without`, in the order of their declaration."""
     return tuple(
         knob.name
         for knob in knobs(config)
@@ -95,16 +96,16 @@ def path_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Setting:
-    """A preset or a size: its name, one line of help, and the value of every knob that any of its kind sets."""
+    """A preset or a size: its name, one line of help, and a value for every knob that any setting of its kind sets."""
 
     name: str
     help: str
-    knobs: dict[str, Any]
+    knobs: KnobValues
 
 
 def settings(kind: str, pair: bool = False) -> list[Setting]:
-    """The settings of a kind, "preset" or "size" (smallest first), each with a value for every knob that one of the
-    kind sets: choosing one leaves nothing of another. `pair`: for texts that are pairs."""
+    """The settings of a kind, "preset" or "size" (smallest first), each with a value for every knob that any of them
+    sets: choosing one leaves nothing of another. `pair`: for texts that are pairs."""
     table = {name: (help, values | pair_overrides(name, pair)) for name, (help, values) in SETTINGS[kind].items()}
     touched = {knob: DEFAULTS[knob] for _, values in table.values() for knob in values}
     return [Setting(name, help, touched | values) for name, (help, values) in table.items()]

@@ -1,7 +1,8 @@
 """Named settings of knobs: presets say how to distil, sizes how large the student may be, embeddings included.
 
-`Config.of(preset="paper", size="tiny", epochs=3)` puts them into explicit knobs at once, so that a stored run needs no
-table of presets to be read: the size overrules the preset, what is typed overrules both. Knows nothing of torch.
+`Config.of(preset="paper", size="tiny", epochs=3)` expands them into explicit knobs at once, so that a stored run can be
+read without a table of presets: the size overrules the preset, an explicit knob overrules both. Knows nothing of
+torch.
 """
 
 from typing import Any
@@ -10,10 +11,12 @@ from distill_core.errors import KnobError
 from distill_core.messages import message
 from distill_core.registry import TASKS, unknown_name
 
-# Named here, not gathered from the folder: a rule that is added there changes nobody's config.
+KnobValues = dict[str, Any]  # by the knobs' names; each value is JSON
+
+# Listed, not gathered from the folder: a new rule there changes nobody's config.
 STANDARD_RULES = {"mask": 0.1, "ngram": 0.25, "phrase": 0.8, "pos": 0.1, "rare": 0.2, "splice": 0.5}
 
-PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+PRESETS: dict[str, tuple[str, KnobValues]] = {
     "best": ("What was found best by experiment, within half an hour for SST-2; the defaults.", {}),
     "paper": (
         "Tang et al. 2019 to the letter: words in two channels of 300, AdaDelta, 20 passes (10 for pairs). Hours.",
@@ -31,12 +34,12 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
         {"n_iter": 1, "transfer_limit": 75_000, "epochs": 2},
     ),
 }  # fmt: skip
-PAIR_OVERRIDES: dict[str, dict[str, Any]] = {"paper": {"n_iter": 10, "batch": 256}}
-"""What a preset says otherwise where the texts are pairs."""
+PAIR_OVERRIDES: dict[str, KnobValues] = {"paper": {"n_iter": 10, "batch": 256}}
+"""The knobs of a preset that differ where the texts are pairs."""
 
-# Embeddings dominate, so a size caps the vocabulary too. Each holds for every student on the shelf, one sentence or
-# two, whatever the task: tests/config/test_presets.py counts.
-SIZES: dict[str, tuple[str, dict[str, Any]]] = {
+# Embeddings dominate, so a size caps the vocabulary too. Each is true of every student, for one sentence and for two,
+# whatever the task: tests/config/test_presets.py counts.
+SIZES: dict[str, tuple[str, KnobValues]] = {
     "tiny": (
         "Under 300,000 weights, embeddings included.",
         {"width": 32, "hidden": 48, "fc": 32, "vocabulary_limit": 6_000, "channels": "trained"},
@@ -53,31 +56,31 @@ SIZES: dict[str, tuple[str, dict[str, Any]]] = {
 SETTINGS = {"preset": PRESETS, "size": SIZES}
 
 
-def expand_settings(values: dict[str, Any], default_task: str) -> dict[str, Any]:
-    """`values` with `preset` and `size` put into knobs. Whether texts are pairs is told by the task (the default one
-    where none is named), where the columns decide by a second text column. The paper's vectors come from `vectors_file`
-    where one is named. Raises KnobError."""
+def expand_settings(values: KnobValues, default_task: str) -> KnobValues:
+    """The values with `preset` and `size` expanded into knobs. The task (without one: the default) decides whether
+    texts are pairs; where its columns decide, a second text column does. The paper's vectors come from `vectors_file`
+    where that names a file. Raises KnobError."""
     typed = dict(values)
     preset, size = typed.pop("preset", None), typed.pop("size", None)
-    found: dict[str, Any] = {}
+    expanded: KnobValues = {}
     if preset:
         task = typed.get("task", default_task)
         pair = TASKS.constant(task, "PAIR") if task in TASKS.names else None
         pair = bool(typed.get("text2")) if pair is None else pair
-        found |= _setting_knobs("preset", preset) | pair_overrides(preset, pair)
-        if "vectors" in found and typed.get("vectors_file"):
-            found["vectors"] = "file"
+        expanded |= _setting_knobs("preset", preset) | pair_overrides(preset, pair)
+        if "vectors" in expanded and typed.get("vectors_file"):
+            expanded["vectors"] = "file"
     if size:
-        found |= _setting_knobs("size", size)
-    return found | typed
+        expanded |= _setting_knobs("size", size)
+    return expanded | typed
 
 
-def _setting_knobs(kind: str, name: Any) -> dict[str, Any]:
+def _setting_knobs(kind: str, name: Any) -> KnobValues:
     table = SETTINGS[kind]
     if name in table:
         return table[name][1]
     raise KnobError(unknown_name(message("preset") if kind == "preset" else message("size"), name, table))
 
 
-def pair_overrides(name: str, pair: bool) -> dict[str, Any]:
+def pair_overrides(name: str, pair: bool) -> KnobValues:
     return PAIR_OVERRIDES.get(name, {}) if pair else {}

@@ -1,15 +1,17 @@
-"""What a run is asked: one frozen row of knobs. Each knob is declared once, here: default, limits, label and help.
+"""The config of a run: one frozen row of knobs. Each knob is declared once, here: default, limits, label and help.
 
-The page's controls, the command line's options and the validation are all made from these declarations (`knobs()`).
-Knows nothing of torch, files or the Hub: whether a file exists is the data room's question.
+The page's controls, the command line's options and the validation derive from these declarations (`knobs()`). Knows
+nothing of torch, files or the Hub: the data room checks that a file exists.
 """
 
 from functools import reduce
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
-from distill_core.config.presets import STANDARD_RULES, expand_settings
+from distill_core.config.presets import STANDARD_RULES, KnobValues, expand_settings
 from distill_core.config.validation import problem_message
 from distill_core.errors import KnobError
 from distill_core.messages import message
@@ -18,15 +20,25 @@ from distill_core.registry import EMBEDDINGS, LOSSES, RULES, STUDENTS, TASKS, Re
 GROUPS = ("task", "teacher", "transfer", "student", "training")
 AFFECTS = (
     "data",  # which texts and labels there are
-    "draw",  # which of them are taken and how they are scored, not what they are like
+    "draw",  # which of them are used and how they are scored, not what they are like
     "teacher",  # the weights of a teacher that is fine-tuned here
     "transfer",  # the augmented texts
     "embeddings",  # the student's vocabulary and starting vectors
-    "network",  # the student's shape: what its folder must say for it to be built again
+    "network",  # the student's shape: its folder names these, so that it can be built again
     "training",  # how control and student are trained
     "loss",  # what the student is trained on beside the control
     "variants",  # how many students one run trains
 )
+
+
+class Declaration(TypedDict, total=False):
+    """The part of a knob's declaration that is not pydantic's (see `knob`); `shelf` is the name of its registry."""
+
+    group: str
+    affects: list[str]
+    path: bool
+    column: bool
+    shelf: str
 
 
 def knob(
@@ -41,16 +53,22 @@ def knob(
     column: bool = False,
     **limits: Any,
 ) -> Any:
-    """A knob of Config. `affects` names what its value decides, separated by blanks (see AFFECTS): cache keys, the
-    settings of an exported student and estimates are made from it. `path`: its value names a file; `column`: a column
-    of one. `limits` are pydantic's ge, le, gt and lt; a `shelf` gives the choices."""
+    """A knob of Config. `affects` names the parts of a run that its value decides, separated by blanks (see AFFECTS):
+    cache keys, the settings of an exported student and estimates derive from it. `path`: its value names a file;
+    `column`: a column of a file. `limits` are pydantic's ge, le, gt and lt; the components of `shelf` are the
+    choices."""
     affected = affects.split()
     if unknown := set(affected) - set(AFFECTS):
         raise ValueError(f"no knob can affect {unknown}")
-    extra: dict[str, Any] = {"group": group, "affects": affected, "path": path, "column": column}
+    extra: Declaration = {"group": group, "affects": affected, "path": path, "column": column}
     if shelf:
         extra["shelf"] = shelf.name
-    return Field(default, title=label, description=help, json_schema_extra=extra, **limits)
+    return Field(default, title=label, description=help, json_schema_extra=cast(JsonDict, extra), **limits)
+
+
+def declaration(field: FieldInfo) -> Declaration:
+    """The declaration of a field of Config."""
+    return cast(Declaration, field.json_schema_extra)
 
 
 class Config(BaseModel):
@@ -274,36 +292,31 @@ class Config(BaseModel):
 
     @classmethod
     def of(cls, **values: Any) -> "Config":
-        """A config of `values`, in which `preset` and `size` stand for several knobs (presets.py); what is missing is
+        """A config of `values`, in which `preset` and `size` set several knobs (presets.py); a missing knob has its
         default. Raises KnobError, UnknownPart."""
         try:
             return cls(**expand_settings(values, cls.model_fields["task"].default))
         except ValidationError as error:
             problems = error.errors()
-            said = reduce(
+            sentence = reduce(
                 lambda one, more: message("{one} {more}", one=one, more=more),
-                (problem_message(one, cls.model_fields) for one in problems),
+                (problem_message(problem, cls.model_fields) for problem in problems),
             )
-            raise KnobError(said, str(problems[0]["loc"][0])) from None
+            raise KnobError(sentence, str(problems[0]["loc"][0])) from None
 
     def fingerprint(self, *groups: str) -> str:
-        """The values of the knobs of these groups, to tell one question from another."""
-        return repr(
-            [
-                getattr(self, name)
-                for name, field in type(self).model_fields.items()
-                if field.json_schema_extra["group"] in groups
-            ]
-        )
+        """A cache key: the values of the knobs of these groups."""
+        fields = type(self).model_fields
+        return repr([getattr(self, name) for name, field in fields.items() if declaration(field)["group"] in groups])
 
-    def changed(self) -> dict[str, Any]:
+    def changed(self) -> KnobValues:
         """The knobs that differ from their defaults."""
         return {name: value for name, value in self.model_dump().items() if value != DEFAULTS[name]}
 
     @field_validator("task", "student", "vectors", "loss")
     @classmethod
-    def _on_its_shelf(cls, value: str, info: Any) -> str:
-        return REGISTRIES[info.field_name].check(value)
+    def _registered(cls, value: str, info: ValidationInfo) -> str:
+        return REGISTRIES[str(info.field_name)].check(value)
 
     @field_validator("students", "learning_curve", mode="before")
     @classmethod
@@ -312,7 +325,7 @@ class Config(BaseModel):
 
     @field_validator("students")
     @classmethod
-    def _each_on_its_shelf(cls, value: list[str]) -> list[str]:
+    def _each_registered(cls, value: list[str]) -> list[str]:
         return list(dict.fromkeys(STUDENTS.check(name) for name in value))
 
     @field_validator("learning_curve")
@@ -320,17 +333,19 @@ class Config(BaseModel):
     def _shares(cls, value: list[float]) -> list[float]:
         if not all(0 < share <= 1 for share in value):
             raise ValueError(message("each share must lie above 0 and at most at 1"))
-        return sorted({share for share in value if share < 1})  # the whole is trained on in any case
+        return sorted({share for share in value if share < 1})  # all texts are trained on in any case
 
     @field_validator("rules", mode="before")
     @classmethod
     def _rules_from_text(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        parts = [part.strip() for part in value.split(",") if part.strip()]
-        return dict(
-            (part.split("=", 1) if "=" in part else (part, RULES.constant(part, "RATE", 0.1))) for part in parts
-        )
+        rates: dict[str, Any] = {}
+        for part in (part.strip() for part in value.split(",")):
+            name, equals, rate = part.partition("=")
+            if part:
+                rates[name] = rate if equals else RULES.constant(name, "RATE", 0.1)
+        return rates
 
     @field_validator("rules")
     @classmethod
@@ -343,4 +358,4 @@ class Config(BaseModel):
 
 
 REGISTRIES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": EMBEDDINGS, "loss": LOSSES}
-DEFAULTS: dict[str, Any] = Config().model_dump()
+DEFAULTS: KnobValues = Config().model_dump()

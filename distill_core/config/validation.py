@@ -1,9 +1,10 @@
-"""Pydantic's problems as sentences: the knob, the value and what it must be."""
+"""Pydantic's problems as sentences: the knob, its value and the requirement."""
 
 import difflib
 import math
 from collections.abc import Collection
-from typing import Any
+
+from pydantic_core import ErrorDetails
 
 from distill_core.messages import Message, message
 
@@ -29,27 +30,28 @@ TYPES = {
 }
 
 
-def problem_message(problem: Any, known: Collection[str]) -> Message:
-    """One pydantic problem as a sentence that names the knob, the value and the way out. `known` are all knobs."""
+def problem_message(problem: ErrorDetails, knobs: Collection[str]) -> Message:
+    """One pydantic problem as a sentence that names the knob, the value and the way out. `knobs` are all names."""
     name, value = str(problem["loc"][0]), problem["input"]
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, knobs, n=1)
         hint = message(" Did you mean {name}?", name=repr(near[0])) if near else ""
         return message("There is no knob called {name}.{hint}", name=repr(name), hint=hint)
     shown = value if isinstance(value, float) and math.isfinite(value) else repr(value)
     return message("{knob:knob} can't be {value}: {wanted}.", knob=name, value=shown, wanted=requirement(problem))
 
 
-def requirement(problem: Any) -> Any:
-    """What the value must be that pydantic found this problem with."""
-    kind, given = problem["type"], problem.get("ctx", {})
+def requirement(problem: ErrorDetails) -> str:
+    """The requirement that a value misses, as half a sentence."""
+    kind, context = problem["type"], problem.get("ctx", {})
     if kind == "value_error":
-        return given["error"].args[0]
+        sentence: str = context["error"].args[0]
+        return sentence
     if kind in LIMITS:
-        limit = next(iter(given.values()))
+        limit = next(iter(context.values()))
         return message(LIMITS[kind], limit=int(limit) if limit == int(limit) else limit)
     if kind == "literal_error":
-        return message("it must be one of {choices}", choices=given["expected"].replace(" or ", ", "))
+        return message("it must be one of {choices}", choices=context["expected"].replace(" or ", ", "))
     if kind == "string_pattern_mismatch":
-        return message("it must match the pattern {pattern}", pattern=given["pattern"])
+        return message("it must match the pattern {pattern}", pattern=context["pattern"])
     return message(TYPES.get(kind) or TYPES.get(kind.partition("_")[0]) or "it must be of another kind")

@@ -1,1 +1,1 @@
-"""Labelled examples and texts: read, checked, kept apart and split."""
+"""Labelled examples and texts: read, checked, cleaned of leaks and split."""

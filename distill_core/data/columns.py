@@ -1,4 +1,4 @@
-"""Which columns of a table hold the text(s) and the label: what is named is kept, the rest is guessed."""
+"""The columns of a table that hold text(s) and label: those that a config names, the others guessed."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,14 +11,14 @@ from distill_core.messages import message
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column holds what. `text2` is None for single sentences, `label` where there are no labels."""
+    """The column of each role. `text2` is None for single sentences, `label` where there are no labels."""
 
     text: str
     text2: str | None = None
     label: str | None = None
 
     def chosen(self) -> dict[str, str]:
-        """The columns in use by their role."""
+        """The columns in use, by their role."""
         return {role: name for role, name in vars(self).items() if name is not None}
 
 
@@ -52,18 +52,18 @@ IDS = frozenset(
 
 
 def guess_columns(table: Table, text: str | None = None, text2: str | None = None, label: str | None = None) -> Columns:
-    """Which columns hold the text(s) and the label. What is given is kept (and checked), the rest is guessed: by name,
-    then the column of the longest texts, then the column with the fewest distinct values. Raises DataError."""
+    """The columns of the text(s) and the label. A name from the caller is only checked; the others are guessed: by
+    name, then the column of the longest texts, then the column with the fewest distinct values. Raises DataError."""
     for knob, name in (("text", text), ("text2", text2), ("label", label)):
         if name is not None:
             table.check(name, knob)
-    given = [name for name in (text, text2, label) if name is not None]
-    if len(set(given)) < len(given):
+    named = [name for name in (text, text2, label) if name is not None]
+    if len(set(named)) < len(named):
         raise DataError(message(
             "The columns for {text:knob}, {text2:knob} and {label:knob} must differ; these were chosen: {chosen}.",
-            text="text", text2="text2", label="label", chosen=", ".join(given)))  # fmt: skip
+            text="text", text2="text2", label="label", chosen=", ".join(named)))  # fmt: skip
     folded = {column.strip().casefold(): column for column in reversed(table.columns)}
-    free = [column for column in table.columns if column not in given]
+    free = [column for column in table.columns if column not in named]
     if text is None and text2 is None:
         for first, second in PAIRS:
             if folded.get(first) in free and folded.get(second) in free:
@@ -92,7 +92,7 @@ def _longest(table: Table, columns: Sequence[str]) -> str:
 
 
 def _fewest(table: Table, columns: Iterable[str]) -> str | None:
-    """The column that most looks like classes: several values, each often, none long."""
+    """The column that most looks like classes: several values, each frequent, none long."""
     best, fewest = None, math.inf
     for name in columns:
         cells = _sample(table, name)

@@ -1,4 +1,4 @@
-"""Data sets as types: as a task gives one, and as a run uses it."""
+"""Data sets as types: raw, as a task loads one, and ready, as a run uses it."""
 
 import hashlib
 import json
@@ -10,9 +10,9 @@ from distill_core.data.examples import Text
 
 @dataclass(frozen=True)
 class RawSplit:
-    """Texts with their labels, as many of each; None where a row has no label. `name` is what messages call the
-    source ("reviews.csv"), `numbers` its row numbers there; without them rows are counted from 1. `lenient`: nobody
-    here can mend the source (a Hub data set), so bad rows are left out and counted instead of refused."""
+    """Texts with their labels, as many of each; None where a row has no label. `name` is the source's name in messages
+    ("reviews.csv"), `numbers` are its row numbers there; without them rows count from 1. `lenient`: the user can't mend
+    the source (a Hub data set), so bad rows are left out and counted instead of refused."""
 
     texts: list[Text]
     labels: list[str | None]
@@ -23,7 +23,7 @@ class RawSplit:
 
 @dataclass(frozen=True)
 class RawDataset:
-    """What a task's `load(config)` returns. `valid` and `test` are None where they are to be cut from `train`;
+    """The result of a task's `load(config)`. `valid` and `test` are None where they are to be cut from `train`;
     `labels` is the order of the classes, None where the rows decide; `scored_on` names the split that `test` is."""
 
     train: RawSplit
@@ -38,7 +38,7 @@ class RawDataset:
 
 @dataclass(frozen=True)
 class Split:
-    """Texts and their classes as places in `Data.labels`, as many of each."""
+    """Texts and their classes, as indices into `Dataset.labels`: as many of each."""
 
     texts: list[Text]
     labels: list[int]
@@ -49,8 +49,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a run learns and is scored on. No text of `test` stands in another split or in `unlabelled`. `notes` are
-    (level, sentence) with level "info" or "warning"; `columns` says which column was read as what."""
+    """The data of a run, ready for training and scoring. No text of `test` occurs in another split or in `unlabelled`.
+    `notes` are (level, sentence) with level "info" or "warning"; `columns` are the source's columns by their role."""
 
     train: Split
     valid: Split
@@ -70,5 +70,5 @@ class Dataset:
         return hashlib.sha256(content.encode()).hexdigest()
 
     def fingerprint(self) -> str:
-        """The sha256, as hex, of all that training on the labelled rows depends on. The test rows decide nothing."""
+        """The sha256, as hex, of all that training on the labelled rows depends on: not of the test rows."""
         return self._digest

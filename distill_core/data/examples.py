@@ -1,11 +1,11 @@
-"""A row on its way through the checks, and the sentences that the checks leave behind.
+"""Examples on their way through the checks, and the notes that the checks write.
 
 Knows nothing of files, splits or models.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from distill_core.messages import Message, message
 from distill_core.unicode import replace_surrogates
@@ -15,53 +15,65 @@ SHOWN_CHARACTERS = 60  # characters of an example
 
 
 def normalize(text: Text) -> Text:
-    """The text without case and spacing: what makes two texts the same text."""
+    """The text without case and spacing: two texts are equal where these are."""
     return tuple(" ".join(side.casefold().split()) for side in text)
 
 
 def clean_text(text: Text) -> Text:
-    """Stripped, and without the half characters that can be stored nowhere."""
+    """The text stripped, and without half surrogates, which no file can store."""
     return tuple(replace_surrogates(side).strip() for side in text)
 
 
+Label = TypeVar("Label", str, str | None, covariant=True)
+
+
 @dataclass(frozen=True)
-class Example:
+class Example(Generic[Label]):
     """One row on its way through the checks."""
 
     text: Text
-    label: str | None
+    label: Label
     source: str
     number: int
-    key: Text  # the text, `bare`
+    key: Text  # the text, `normalize`d
 
     @property
     def place(self) -> Message:
-        """Where it stands, as sentences begin with it."""
+        """The row's number and source, as sentences begin with them."""
         return message("Row {number:,} of {source}", number=self.number, source=self.source)
 
 
+LabelledExample = Example[str]
+AnyExample = Example[str | None]
+
+
+def is_labelled(row: AnyExample) -> TypeGuard[LabelledExample]:
+    """True of a row that has a label."""
+    return row.label is not None
+
+
 class Notes:
-    """The sentences that the checks leave behind."""
+    """The notes that the checks write: (level, sentence) in `all`, level "info" or "warning"."""
 
     def __init__(self, first: Iterable[str] = ()):
         self.all: list[tuple[str, str]] = [("info", note) for note in first]
 
     def info(self, template: str, **values: Any) -> None:
-        """Something that the person should know, as `messages` makes it."""
+        """Adds a message that the person should know."""
         self.all.append(("info", message(template, **values)))
 
     def warn(self, template: str, **values: Any) -> None:
-        """Something that the person should look at."""
+        """Adds a message that the person should look into."""
         self.all.append(("warning", message(template, **values)))
 
 
-def row_numbers(rows: Sequence[Example]) -> Message:
-    """The first few row numbers."""
+def row_numbers(rows: Sequence[AnyExample]) -> Message:
+    """The numbers of the first few rows."""
     numbers = ", ".join(f"{row.number}" for row in rows[:5]) + (", …" if len(rows) > 5 else "")
     return message("{n:~row|rows} {numbers}", n=len(rows), numbers=numbers)
 
 
 def shorten(text: Sequence[str]) -> str:
-    """The text as an example, its end cut off where it is long."""
-    whole = " | ".join(text)
-    return whole if len(whole) <= SHOWN_CHARACTERS else whole[: SHOWN_CHARACTERS - 1] + "…"
+    """The text as an example for a message, cut where it is long."""
+    joined = " | ".join(text)
+    return joined if len(joined) <= SHOWN_CHARACTERS else joined[: SHOWN_CHARACTERS - 1] + "…"

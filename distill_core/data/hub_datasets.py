@@ -1,4 +1,4 @@
-"""From the splits of a Hub data set to the rows of a task. Shared by the tasks that come from the Hub; not a task."""
+"""Rows of a task from the splits of a Hub data set. Shared by the tasks from the Hub; not a task itself."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ TEST = ("test", "test_matched")
 def load(
     dataset: str, subset: str | None, columns: tuple[str | None, str | None, str | None], labels: Sequence[str] | None
 ) -> RawDataset:
-    """The rows of a data set on the Hub. `columns` name text, text2 and label, None where to guess; `labels` are the
+    """The rows of a data set on the Hub. `columns` name text, text2 and label, None to guess one; `labels` are the
     words for the classes where the task knows them. Raises HubError and DataError.
 
     A test split without labels (GLUE) is never scored: then validation is, and selection uses rows cut from train."""
@@ -41,7 +41,7 @@ def load(
                                "{columns}.", name=name, knob="label", columns=names))  # fmt: skip
     order = tuple(labels) if labels else _words(splits["train"], chosen.label)
     rows = {role: _rows(table, chosen, order is not None) for role, table in tables.items()}
-    notes = []
+    notes: list[str] = []
     test, valid, scored_on = rows.get("test"), rows.get("valid"), "test"
     if test is not None and not any(label is not None for label in test.labels):
         notes.append(message("The test split of {name} carries no labels.", name=name))
@@ -61,18 +61,18 @@ def load(
     )
 
 
-def _words(dataset: object, column: str) -> tuple[str, ...] | None:
-    """The class names that the data set itself declares."""
+def _words(dataset: "Dataset", column: str) -> tuple[str, ...] | None:
+    """The class names that the data set declares, if any."""
     names = getattr(dataset.features[column], "names", None)
     return tuple(names) if names else None
 
 
-def _rows(table: Table, columns: Columns, known: bool) -> RawSplit:
-    """Rows whose class -1 means "no label". Where the data set declares no classes, -1 beside 0 and 1 alone may be a
-    class of its own (negative, neutral, positive) unless no row has another."""
+def _rows(table: Table, columns: Columns, declared: bool) -> RawSplit:
+    """Rows whose class -1 means "no label". Where the data set has not `declared` its classes, -1 beside 0 and 1 alone
+    may be a class of its own (negative, neutral, positive), unless no row has another."""
     rows = examples_from(table, columns, lenient=True)
-    found = {label for label in rows.labels if label is not None}
-    if known or "-1" not in found or (found <= {"-1", "0", "1"} and len(found) > 1):
+    labels = {label for label in rows.labels if label is not None}
+    if declared or "-1" not in labels or (labels <= {"-1", "0", "1"} and len(labels) > 1):
         return rows
     return RawSplit(
         rows.texts, [None if label == "-1" else label for label in rows.labels], rows.name, rows.numbers, True
@@ -84,7 +84,7 @@ MAX_SPLIT_ROWS = 2_000_000  # of one split
 
 def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | None = None) -> Table:
     """A split as a Table named `name`. Class numbers become words: by the data set's own ClassLabel, or by `classes`
-    (column: words). Class -1 means that there is none."""
+    (column: words). Class -1 means no class."""
     from datasets import ClassLabel, Value
 
     if len(dataset) > MAX_SPLIT_ROWS:

@@ -1,19 +1,19 @@
-"""Held-out texts that give themselves away: what stands in two splits, or inside a text of another.
+"""Leakage between splits: texts that occur in two of them, or inside a text of another.
 
-A student that has read a test text with its label is not tested by it. Equal texts are always taken out; texts that
-contain one another, and pairs that share a sentence, as `config.leaks` says. A training phrase of a word or two that
-stands in a test text is anybody's and no leak; from three words on it is (see `overlap`). Knows nothing of files.
+A student that has read a test text with its label is not tested by it. Equal texts are always removed; for texts that
+contain one another, and pairs that share a sentence, `config.leaks` decides. A training phrase of one or two words in a
+test text is no leak, for anybody may write it; from three words on it is one (see `overlap`). Knows nothing of files.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from distill_core.data import overlap
-from distill_core.data.examples import Example, Notes, Text, normalize, row_numbers, shorten
+from distill_core.data.examples import AnyExample, LabelledExample, Notes, Text, normalize, row_numbers, shorten
 from distill_core.errors import DataError
 from distill_core.messages import Message, message
 
-MAX_SHARE = 0.5  # of the training rows, or of a class: more than that and there would be no task left
+MAX_SHARE = 0.5  # of the training rows, or of a class: without more of them there would be no task left
 KEEP_OPTION = "leaks=keep"
 CONTAINS = (
     "{n:row|rows} of train {n:~contains or stands|contain or stand} in a text of {split} "
@@ -33,32 +33,32 @@ UNLABELLED_SHARES = (
 )
 
 
-def warn_conflicting_labels(rows: Sequence[Example], split: str, notes: Notes) -> None:
-    """Say which texts of a split that is scored have two labels; its rows are never cut."""
+def warn_conflicting_labels(rows: Sequence[LabelledExample], split: str, notes: Notes) -> None:
+    """Warns of texts with two labels in a split for scoring; its rows are never cut."""
     labels: dict[Text, set[str]] = defaultdict(set)
     for row in rows:
         labels[row.key].add(row.label)
-    found = [row for row in rows if len(labels[row.key]) > 1]
-    if found:
+    conflicting = [row for row in rows if len(labels[row.key]) > 1]
+    if conflicting:
         notes.warn(
             "{n:row|rows} of {split} {n:~holds|hold} a text that also stands with another label ({rows}): "
             "no model can get all of them right.",
-            n=len(found),
+            n=len(conflicting),
             split=split,
-            rows=row_numbers(found),
+            rows=row_numbers(conflicting),
         )
 
 
 def drop_duplicates(
-    rows: list[Example], held: Iterable[Example], split: str, other: str, notes: Notes
-) -> list[Example]:
-    """`rows` without the texts of `held`; a pair counts the same either way round. Raises DataError if none is left."""
-    taken = {key for row in held for key in (row.key, row.key[::-1])}
-    found = [row for row in rows if row.key in taken]
-    if found:
+    rows: list[LabelledExample], held_out: Iterable[AnyExample], split: str, other: str, notes: Notes
+) -> list[LabelledExample]:
+    """The rows without texts of `held_out`; a pair equals its reverse. Raises DataError if none is left."""
+    keys = {key for row in held_out for key in (row.key, row.key[::-1])}
+    duplicates = [row for row in rows if row.key in keys]
+    if duplicates:
         notes.warn("{n:row|rows} of {split} also {n:~stands|stand} in {other} and {n:~was|were} taken out of {split} "
-                   "({rows}).", n=len(found), split=split, other=other, rows=row_numbers(found))  # fmt: skip
-        rows = [row for row in rows if row.key not in taken]
+                   "({rows}).", n=len(duplicates), split=split, other=other, rows=row_numbers(duplicates))  # fmt: skip
+        rows = [row for row in rows if row.key not in keys]
     if not rows:
         raise DataError(message(
             "Every row of {split} also stands in {other}. Give {split} rows of its own.", split=split,
@@ -67,28 +67,32 @@ def drop_duplicates(
 
 
 def drop_overlapping(
-    train: list[Example], held: dict[str, Sequence[Example]], keep: bool, notes: Notes, ours: bool = False
-) -> list[Example]:
-    """`train` without the rows that contain, or stand in, a text of `held` (its splits by name), or share a sentence
-    with its pairs. They stay and are told if `keep`, or if more than MOST of the rows or of a class would go. `ours`:
-    nobody need look at what was taken out, for nobody here made the rows or can mend them."""
-    tell = notes.info if ours else notes.warn
-    for split, others in held.items():
-        crossing: dict[int, Example] = {}
+    train: list[LabelledExample],
+    held_out: Mapping[str, Sequence[AnyExample]],
+    keep: bool,
+    notes: Notes,
+    lenient: bool = False,
+) -> list[LabelledExample]:
+    """The training rows without those that contain a text of `held_out` (its splits by name), stand in one, or share a
+    sentence with a pair of it. They stay, with a warning, if `keep`, or if more than MAX_SHARE of the rows or of a
+    class would go. `lenient`: a removal is logged as info, not as a warning, for the user can't mend the source."""
+    tell = notes.info if lenient else notes.warn
+    for split, others in held_out.items():
+        crossing: dict[int, AnyExample] = {}
         for place, number in overlap.find_overlaps([row.text for row in others], [row.text for row in train]):
             crossing.setdefault(number, others[place])
         if not crossing:
             continue
-        found = [train[number] for number in sorted(crossing)]
+        leaks = [train[number] for number in sorted(crossing)]
         what = message(
-            SHARES if len(found[0].text) > 1 else CONTAINS,
-            n=len(found), split=split, rows=row_numbers(found), one=found[0].number, text=shorten(found[0].text),
+            SHARES if len(leaks[0].text) > 1 else CONTAINS,
+            n=len(leaks), split=split, rows=row_numbers(leaks), one=leaks[0].number, text=shorten(leaks[0].text),
             other=crossing[min(crossing)].number, there=shorten(crossing[min(crossing)].text),
         )  # fmt: skip
         if keep:
             notes.warn("{what}. They stay in train, as {leaks:knob} asks: the scores may flatter.",
                        what=what, leaks=KEEP_OPTION)  # fmt: skip
-        elif most := _excess(train, found):
+        elif most := _excess(train, leaks):
             notes.warn("{what}. That is {most}, so they stay in train: the scores may flatter. Split the data anew.",
                        what=what, most=most)  # fmt: skip
         else:
@@ -98,32 +102,37 @@ def drop_overlapping(
 
 
 def clean_unlabelled(
-    loose: Sequence[Text], held: Sequence[Example], scored_on: str, keep: bool, notes: Notes, ours: bool = False
+    unlabelled: Sequence[Text],
+    held_out: Sequence[AnyExample],
+    scored_on: str,
+    keep: bool,
+    notes: Notes,
+    lenient: bool = False,
 ) -> list[Text]:
     """The unlabelled texts, each once, without those of the held-out rows, and, unless `keep`, without those that
-    contain or stand in one or share a sentence with one. `ours` as in `apart`."""
-    tell = notes.info if ours else notes.warn
-    taken = {key for row in held for key in (row.key, row.key[::-1])}
-    kept = [text for text in dict.fromkeys(loose) if all(text)]
-    clean = [text for text in kept if normalize(text) not in taken]
-    if len(clean) < len(kept):
+    contain or stand in one or share a sentence with one. `lenient` as in `drop_overlapping`."""
+    tell = notes.info if lenient else notes.warn
+    keys = {key for row in held_out for key in (row.key, row.key[::-1])}
+    distinct = [text for text in dict.fromkeys(unlabelled) if all(text)]
+    clean = [text for text in distinct if normalize(text) not in keys]
+    if len(clean) < len(distinct):
         tell("{n:unlabelled text|unlabelled texts} also in validation or {split}: taken out of the transfer set.",
-             n=len(kept) - len(clean), split=scored_on)  # fmt: skip
-    if keep or not clean or not held:
+             n=len(distinct) - len(clean), split=scored_on)  # fmt: skip
+    if keep or not clean or not held_out:
         return clean
-    crossing = {number for _, number in overlap.find_overlaps([row.text for row in held], clean)}
+    crossing = {number for _, number in overlap.find_overlaps([row.text for row in held_out], clean)}
     if crossing:
         tell(UNLABELLED_SHARES if len(clean[0]) > 1 else UNLABELLED_CONTAINS,
              n=len(crossing), split=scored_on, text=shorten(clean[min(crossing)]), leaks=KEEP_OPTION)  # fmt: skip
     return [text for number, text in enumerate(clean) if number not in crossing]
 
 
-def _excess(train: Sequence[Example], found: Sequence[Example]) -> Message | None:
-    """What of `train` more than MOST would go, None where nothing is."""
-    if len(found) > MAX_SHARE * len(train):
-        return message("{share:.0%} of them", share=len(found) / len(train))
-    for label in dict.fromkeys(row.label for row in found):
-        of_label = sum(row.label == label for row in found), sum(row.label == label for row in train)
+def _excess(train: Sequence[LabelledExample], leaks: Sequence[LabelledExample]) -> Message | None:
+    """The share of `train`, or of a class, that would go where it is more than MAX_SHARE; else None."""
+    if len(leaks) > MAX_SHARE * len(train):
+        return message("{share:.0%} of them", share=len(leaks) / len(train))
+    for label in dict.fromkeys(row.label for row in leaks):
+        of_label = sum(row.label == label for row in leaks), sum(row.label == label for row in train)
         if of_label[0] > MAX_SHARE * of_label[1]:
             return message("{share:.0%} of those with the label {label}", share=of_label[0] / of_label[1],
                           label=repr(label))  # fmt: skip

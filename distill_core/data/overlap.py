@@ -1,8 +1,8 @@
-"""Which texts belong together, so that a held-out text never stands inside a training text.
+"""Overlaps between texts: containment and shared sentences, so that no held-out text stands inside a training text.
 
 A random split of SST-2's phrases leaks: 88 % of the held-out ones stand inside a training phrase (FACTS, mistake 6). So
-texts that contain one another by LEAST words or more are linked, and pairs that share a sentence. Linking shorter
-phrases would tie nearly everything into one group; those stay in training instead. Knows nothing of files or the Hub.
+texts that contain one another by NGRAM words or more are linked, and pairs that share a sentence. Linking shorter
+phrases would tie nearly all texts into one group; those stay in training instead. Knows nothing of files or the Hub.
 """
 
 import re
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 NGRAM = 3  # words
-SIGNS_PER_WORD = 2  # of a script without spaces, which make up about one word
-SHORT_CHARACTERS = 80  # characters: nothing longer is looked at as a fragment of fewer words
+SIGNS_PER_WORD = 2  # signs of a script without spaces that make up about one word
+SHORT_CHARACTERS = 80  # no longer sentence is examined as a fragment of fewer than NGRAM words
 # Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
 UNSPACED_SCRIPTS = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # the apostrophe stays: "does n't" as three words would tie 7 % of SST-2 together
@@ -23,13 +23,13 @@ Text = tuple[str, ...]
 
 
 def split_words(text: str) -> list[str]:
-    """The text's words, case folded, without punctuation; the text itself where it has none (":-)")."""
+    """The text's words, case folded, without punctuation; the text itself where it has no words (":-)")."""
     return WORD.findall(text.casefold()) or [text.strip()]
 
 
 def containments(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """(i, j) for every sentence i of at least LEAST words that stands inside sentence j, word for word. Of equal
-    sentences only the first takes part, linked with each other one whatever their length. About linear in the words."""
+    """(i, j) for every sentence i of at least NGRAM words that stands inside sentence j, word for word. Of equal
+    sentences only the first is compared; it is linked with its copies whatever their length. About linear in words."""
     index = _Index(sentences)
     for places in index.same:
         yield from ((places[0], place) for place in places[1:])
@@ -37,13 +37,13 @@ def containments(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
     yield from index.inside(firsts, firsts)
 
 
-def find_overlaps(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
-    """(place in `held`, place in `others`) of single sentences that are equal or contain one another by LEAST words,
-    and of pairs that share a sentence of so many words."""
-    if len((held or others or [("",)])[0]) > 1:
-        yield from _shared(held, others)
+def find_overlaps(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
+    """(place in `held_out`, place in `others`) of single sentences that are equal or contain one another by NGRAM
+    words, and of pairs that share a sentence of so many words."""
+    if len((held_out or others or [("",)])[0]) > 1:
+        yield from _shared(held_out, others)
         return
-    index, size = _Index([text[0] for text in (*held, *others)]), len(held)
+    index, size = _Index([text[0] for text in (*held_out, *others)]), len(held_out)
     first = [[places[0] for places in index.same if any(place < size for place in places)],
              [places[0] for places in index.same if places[-1] >= size]]  # fmt: skip
     copies = {places[0]: places for places in index.same}
@@ -55,39 +55,41 @@ def find_overlaps(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tupl
                     yield min(place, twin), max(place, twin) - size
 
 
-def _shared(held: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
+def _shared(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
     known: dict[tuple[str, ...], int] = {}
-    for place, pair in enumerate(held):
+    for place, pair in enumerate(held_out):
         for sentence in pair:
             if word_weight(tokens := split_words(sentence)) >= NGRAM:
                 known.setdefault(tuple(tokens), place)
     for place, pair in enumerate(others):
-        found = next((known[key] for sentence in pair if (key := tuple(split_words(sentence))) in known), None)
-        if found is not None:
-            yield found, place
+        match = next((known[key] for sentence in pair if (key := tuple(split_words(sentence))) in known), None)
+        if match is not None:
+            yield match, place
 
 
 class HeldOutIndex:
-    """Held-out texts, to be asked of one text after the other whether it gives one away."""
+    """An index of held-out texts, for the test of other texts one by one: does a text contain one of them?"""
 
     def __init__(self, texts: Sequence[Text]):
-        self._whole: set[tuple[str, ...]] = set()
+        self._sentences: set[tuple[str, ...]] = set()
         self._long: dict[tuple[str, ...], list[tuple[tuple[str, ...], int]]] = defaultdict(list)
         sentences = {tuple(split_words(sentence)) for text in texts for sentence in text}
         counts = Counter(word for sentence in sentences for word in sentence)
         for sentence in sentences:
-            self._whole.add(sentence)
+            self._sentences.add(sentence)
             if word_weight(sentence) >= NGRAM:
                 rarity = [sum(1 / counts[word] for word in gram) for gram in _grams(sentence)]
                 offset = rarity.index(max(rarity))
                 self._long[sentence[offset : offset + NGRAM]].append((sentence, offset))
 
     def inside(self, text: Text) -> bool:
-        """Whether a held-out text is or stands in the single sentence `text`, or the pair holds a sentence of one."""
+        """True if the sentence `text` equals or contains a held-out text, or the pair shares a sentence with one."""
         if len(text) > 1:
-            return any(word_weight(key := tuple(split_words(side))) >= NGRAM and key in self._whole for side in text)
+            return any(
+                word_weight(key := tuple(split_words(side))) >= NGRAM and key in self._sentences for side in text
+            )
         tokens = tuple(split_words(text[0]))
-        if tokens in self._whole:
+        if tokens in self._sentences:
             return True
         for place, gram in enumerate(_grams(tokens)):
             for sentence, offset in self._long.get(gram, ()):
@@ -98,7 +100,7 @@ class HeldOutIndex:
 
 
 def word_weight(tokens: Sequence[str]) -> float:
-    """How many words the tokens are worth: a sign of a script without spaces is a part of one."""
+    """The number of words that the tokens are worth: a sign of a script without spaces is a part of one."""
     return sum(1 / SIGNS_PER_WORD if SIGN.match(token) else 1 for token in tokens)
 
 
@@ -107,8 +109,9 @@ def _grams(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 class _Index:
-    """Sentences as numbers. A sentence is looked for only where its rarest LEAST words stand, so that 15 million words
-    take seconds and a few hundred MB. `same` lists the places of each distinct sentence, both in rising order."""
+    """An index of sentences, as word ids. A search for a sentence looks only at the places of its rarest n-gram, so
+    that 15 million words cost seconds and a few hundred MB. `same` lists the places of each distinct sentence, both in
+    rising order."""
 
     def __init__(self, sentences: Sequence[str]):
         import numpy as np
@@ -126,34 +129,34 @@ class _Index:
         size = max(0, len(ids) - NGRAM + 1)
         counts = np.bincount(ids)[ids] if len(ids) else ids
         self._ngrams, self._rarity = np.zeros(size, np.uint64), counts[:size].copy()
-        for shift in range(NGRAM):  # a hash: where two n-grams collide, the words are compared in vain, that is all
+        for shift in range(NGRAM):  # a hash: a collision of two n-grams costs one more comparison, no more
             self._ngrams = self._ngrams * np.uint64(0x9E3779B97F4A7C15) + ids[shift : size + shift].astype(np.uint64)
             np.minimum(self._rarity, counts[shift : size + shift], out=self._rarity)
 
     def inside(self, inners: Sequence[int], outers: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """(i, j) for every i of `inners`, of at least LEAST words, that stands inside another one, j of `outers`."""
+        """(i, j) for every i of `inners`, of at least NGRAM words, that stands inside another one, j of `outers`."""
         import numpy as np
 
         starts, written, ngrams = self._starts, self._written, self._ngrams
-        # n-gram: the sentences to look for, and where it stands in them
-        wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        # by n-gram: the sentences to look for, and its offset in each
+        searched: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for place in inners:
             start, last = starts[place], starts[place + 1] - NGRAM
             if start <= last and self._worth[self._ids[start : last + NGRAM]].sum() >= NGRAM:
                 offset = int(self._rarity[start : last + 1].argmin())
-                wanted[int(ngrams[start + offset])].append((place, offset))
-        keys = np.array(sorted(wanted), dtype=np.uint64)
+                searched[int(ngrams[start + offset])].append((place, offset))
+        keys = np.array(sorted(searched), dtype=np.uint64)
         if not len(keys):
             return
         for outer in outers:
             start, end = starts[outer], starts[outer + 1]
             if end - start <= NGRAM:
                 continue
-            here = ngrams[start : end - NGRAM + 1]
-            at = np.searchsorted(keys, here)
-            at[at == len(keys)] = 0
-            for position in np.flatnonzero(keys[at] == here).tolist():
-                for inner, offset in wanted[int(here[position])]:
+            window = ngrams[start : end - NGRAM + 1]
+            nearest = np.searchsorted(keys, window)
+            nearest[nearest == len(keys)] = 0
+            for position in np.flatnonzero(keys[nearest] == window).tolist():
+                for inner, offset in searched[int(window[position])]:
                     begin, length = start + position - offset, starts[inner + 1] - starts[inner]
                     if inner == outer or begin < start or begin + length > end:
                         continue
@@ -162,25 +165,25 @@ class _Index:
 
 
 def fragments(sentences: Sequence[str]) -> list[bool]:
-    """Whether a sentence has fewer than LEAST words and stands inside a longer one: those stay in training."""
+    """True for each sentence of fewer than NGRAM words that stands inside a longer one: those stay in training."""
     short = [
         tuple(tokens)
         if len(sentence) <= SHORT_CHARACTERS and word_weight(tokens := split_words(sentence)) < NGRAM
         else None
         for sentence in sentences
     ]
-    wanted, inside = {tokens for tokens in short if tokens}, set()
-    if wanted:
-        longest = max(map(len, wanted))
+    candidates, inside = {tokens for tokens in short if tokens}, set()
+    if candidates:
+        longest = max(map(len, candidates))
         for sentence in sentences:
             tokens = split_words(sentence)
             for size in range(1, min(longest + 1, len(tokens))):
-                inside |= wanted.intersection(zip(*(tokens[shift:] for shift in range(size)), strict=False))
+                inside |= candidates.intersection(zip(*(tokens[shift:] for shift in range(size)), strict=False))
     return [tokens in inside for tokens in short]
 
 
 def maximal_texts(sentences: Sequence[str]) -> list[int]:
-    """The places of sentences that stand in no longer one."""
+    """The places of the sentences that stand in no longer one."""
     parts = [False] * len(sentences)
     for inner, outer in containments(sentences):
         parts[inner] |= len(split_words(sentences[inner])) < len(split_words(sentences[outer]))

@@ -1,13 +1,15 @@
-"""Labelled rows and texts: what a task gives, checked at the door, split, and turned into what a run uses.
+"""Preparation of a data set: a task's raw rows checked, cleaned of leaks, split and limited, as a run uses them.
 
-Knows nothing of models. Files are read by `readers`, the Hub by `hub`; here it is decided what their rows mean.
+Knows nothing of models. Files are read by `readers`, the Hub by `hub`; this module decides what their rows mean.
 """
+
+from collections.abc import Mapping, Sequence
 
 from distill_core.config.schema import Config
 from distill_core.data import leakage
 from distill_core.data.columns import Columns, guess_columns
 from distill_core.data.dataset import Dataset, RawDataset, RawSplit, Split
-from distill_core.data.examples import Notes, Text, clean_text
+from distill_core.data.examples import LabelledExample, Notes, Text, clean_text, is_labelled
 from distill_core.data.readers import read_table
 from distill_core.data.splitting import cut_missing_splits, limit_examples
 from distill_core.data.table import Table
@@ -30,32 +32,32 @@ ROW_COUNTS_UNLABELLED = (
 
 
 def examples_from(table: Table, columns: Columns, lenient: bool = False) -> RawSplit:
-    """A table's rows as texts and labels. A column that the table lacks raises DataError."""
+    """The rows of a table as texts and labels. Raises DataError where the table lacks a column."""
     sides = [table.column(name) for name in (columns.text, columns.text2) if name is not None]
     texts = [tuple(cell or "" for cell in cells) for cells in zip(*sides, strict=True)]
-    labels = table.column(columns.label) if columns.label else [None] * len(texts)
+    labels: list[str | None] = table.column(columns.label) if columns.label else [None] * len(texts)
     return RawSplit(texts, labels, table.name, table.numbers, lenient)
 
 
 def prepare_dataset(raw: RawDataset, config: Config, language: str | None = None) -> Dataset:
-    """Check `raw`, take duplicates, contradictions and leaks out, cut the missing splits and keep `config.limit` rows.
+    """Check `raw`, remove duplicates, contradictions and leaks, cut the missing splits and apply `config.limit`.
 
-    Order: every row is checked; test texts are taken out of all else; missing splits are cut from train by group;
-    the limit comes last, so it never touches the test rows. Raises DataError and KnobError."""
+    Order: every row is checked; test texts are removed from all other splits; missing splits are cut from train by
+    group; the limit comes last, so it never touches the test rows. Raises DataError and KnobError."""
     notes = Notes(raw.notes)
-    train = check_examples(raw.train, "train", notes)
+    rows = check_examples(raw.train, "train", notes)
     valid = drop_unlabelled(check_examples(raw.valid, "validation", notes), "validation", notes) if raw.valid else None
     test = drop_unlabelled(check_examples(raw.test, raw.scored_on, notes), raw.scored_on, notes) if raw.test else None
-    pair = are_pairs([*train, *(valid or []), *(test or [])])
-    loose = [row.text for row in train if row.label is None]
-    if loose:
-        notes.info("{n:row|rows} of train without a label became transfer text.", n=len(loose))
-    train = [row for row in train if row.label is not None]
+    pair = are_pairs([*rows, *(valid or []), *(test or [])])
+    unlabelled = [row.text for row in rows if row.label is None]
+    if unlabelled:
+        notes.info("{n:row|rows} of train without a label became transfer text.", n=len(unlabelled))
+    train = [row for row in rows if is_labelled(row)]
     labels = resolve_labels(train, [*(valid or []), *(test or [])], raw.labels, notes)
     train, contradicted = merge_duplicates(train, notes)
     if test is not None:
         leakage.warn_conflicting_labels(test, raw.scored_on, notes)
-    loose += contradicted + [clean_text(text) for text in raw.unlabelled] + _extra(config, pair, raw, notes)
+    unlabelled += contradicted + [clean_text(text) for text in raw.unlabelled] + _extra(config, pair, raw, notes)
 
     if test is not None:
         train = leakage.drop_duplicates(train, test, "train", raw.scored_on, notes)
@@ -63,48 +65,48 @@ def prepare_dataset(raw: RawDataset, config: Config, language: str | None = None
     if valid is not None:
         train = leakage.drop_duplicates(train, valid, "train", "validation", notes)
     keep = config.leaks == "keep"
-    held = {"validation": valid or [], raw.scored_on: test or []}
-    every = [row for rows in held.values() for row in rows]
-    ours = raw.train.lenient  # then one sentence is enough
-    both = message("validation or {split}", split=raw.scored_on)
-    told = {both: every} if ours and valid and test else held
-    train = leakage.drop_overlapping(train, told, keep, notes, ours)
-    loose = leakage.clean_unlabelled(loose, every, raw.scored_on, keep, notes, ours)
+    held_out: dict[str, list[LabelledExample]] = {"validation": valid or [], raw.scored_on: test or []}
+    scored = [row for split in held_out.values() for row in split]
+    lenient = raw.train.lenient  # the user can't mend the source: one note for both splits is enough
+    if lenient and valid and test:
+        held_out = {message("validation or {split}", split=raw.scored_on): scored}
+    train = leakage.drop_overlapping(train, held_out, keep, notes, lenient)
+    unlabelled = leakage.clean_unlabelled(unlabelled, scored, raw.scored_on, keep, notes, lenient)
     check_class_counts(train, labels)
-    place = {label: number for number, label in enumerate(labels)}
+    classes = {label: number for number, label in enumerate(labels)}
     if valid is None or test is None:
-        train, valid, test, loose = cut_missing_splits(train, valid, test, loose, place, config, notes)
+        train, valid, test, unlabelled = cut_missing_splits(train, valid, test, unlabelled, classes, config, notes)
     train = limit_examples(train, labels, config, notes)
-    known = {
-        row.text for row in train
-    }  # a row that the limit drops may come back as an unlabelled text, if it is given
-    loose = [text for text in loose if text not in known]
+    known = {row.text for row in train}  # a row that the limit drops may return, where it is an unlabelled text as well
+    unlabelled = [text for text in unlabelled if text not in known]
     sizes = {"train": len(train), "valid": len(valid), "test": len(test)}
-    if loose:
-        notes.info(ROW_COUNTS_UNLABELLED, **sizes, loose=len(loose), split=raw.scored_on)
+    if unlabelled:
+        notes.info(ROW_COUNTS_UNLABELLED, **sizes, loose=len(unlabelled), split=raw.scored_on)
     else:
         notes.info(ROW_COUNTS, **sizes, split=raw.scored_on)
     return Dataset(
-        *(Split([row.text for row in rows], [place[row.label] for row in rows]) for rows in (train, valid, test)),
-        unlabelled=loose, labels=labels, pair=pair, language=language or config.language, scored_on=raw.scored_on,
-        notes=notes.all, columns=dict(raw.columns),
+        _split(train, classes), _split(valid, classes), _split(test, classes), unlabelled, labels, pair,
+        language or config.language, raw.scored_on, notes.all, dict(raw.columns),
     )  # fmt: skip
 
 
+def _split(rows: Sequence[LabelledExample], classes: Mapping[str, int]) -> Split:
+    return Split([row.text for row in rows], [classes[row.label] for row in rows])
+
+
 def is_row_counts(note: str) -> bool:
-    """Whether a note of a data set only counts its rows, for those who show the counts themselves."""
+    """True of a data set's note that only counts its rows, for those who show the counts themselves."""
     data = message_data(note)
     return data is not None and data["say"] in (ROW_COUNTS, ROW_COUNTS_UNLABELLED)
 
 
 def _extra(config: Config, pair: bool, raw: RawDataset, notes: Notes) -> list[Text]:
-    """The texts of the file `unlabelled`; its columns are named as train's, or guessed."""
+    """The texts of the file `config.unlabelled`; its columns have the names of train's, or are guessed."""
     if config.unlabelled is None:
         return []
     table = read_table(config.unlabelled)
     names = [raw.columns.get("text"), raw.columns.get("text2")]
-    same = [name if name in table.columns else None for name in names]
-    columns = guess_columns(table, *same)
+    columns = guess_columns(table, *(name if name in table.columns else None for name in names))
     if pair and columns.text2 is None:
         raise DataError(message("{name} has one text column, but this task needs pairs. Give it two text columns.",
                                name=table.name))  # fmt: skip

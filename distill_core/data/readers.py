@@ -1,7 +1,7 @@
-"""Strict readers: CSV, TSV, JSON lines, Parquet and plain text become a Table of strings, or a DataError with its row.
+"""Strict readers of CSV, TSV, JSON lines, Parquet and plain text: a Table of strings, or a DataError with its row.
 
-Knows nothing of labels or tasks. Nothing is guessed about a broken file: pandas and load_dataset shift the columns of a
-ragged CSV without a word, so neither is used here.
+Knows nothing of labels or tasks. Guesses nothing about a broken file: pandas and load_dataset shift the columns of a
+ragged CSV without a warning, so neither is used here.
 """
 
 import csv
@@ -28,7 +28,8 @@ from distill_core.messages import Message, message, os_error_reason, unreadable_
 
 
 def read_table(path: str | Path) -> Table:
-    """The file as a Table; its ending tells the format. Raises DataError naming the row; also for over MAX_ROWS."""
+    """The file as a Table; its ending decides the format. Raises DataError, which names the row; also for more than
+    MAX_ROWS rows."""
     path = Path(path)
     name = path.name
     try:
@@ -54,7 +55,7 @@ def read_table(path: str | Path) -> Table:
         if size == 0:
             raise DataError(message("{name} is empty. Give a file with a header and rows.", name=name))
         table = reader(path, name, MAX_ROWS)
-    except (OSError, ValueError, RuntimeError) as error:  # a name with NUL is a ValueError, an unknown ~user the last
+    except (OSError, ValueError, RuntimeError) as error:  # NUL in a name: ValueError; unknown ~user: RuntimeError
         why = os_error_reason(error) if isinstance(error, OSError) else str(error)
         raise DataError(message("{file} can't be read: {why}. Check the name and its permissions.",
                                file=repr(name[:100]), why=why)) from error  # fmt: skip
@@ -82,14 +83,14 @@ MAGIC = (
 
 
 def _decode(path: Path, name: str) -> tuple[str, list[Message]]:
-    """The file's text, and a note where it isn't UTF-8."""
+    """The text of a file, and a note where it isn't UTF-8."""
     data = path.read_bytes()
     for magic, what in MAGIC:
         if data.startswith(magic):
             raise DataError(message(
                 "{name} is {what} inside, not text. Unpack or export it as plain CSV first.", name=name,
                 what=what))  # fmt: skip
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what Excel calls Unicode text
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
         try:
             text, notes = data.decode("utf-16"), [message("{name} was read as UTF-16.", name=name)]
         except UnicodeDecodeError:
@@ -118,8 +119,8 @@ def _decode(path: Path, name: str) -> tuple[str, list[Message]]:
 
 
 def _header(names: Sequence[str], name: str, first_row: bool = True) -> tuple[str, ...]:
-    """The column names, stripped; a nameless column gets its number. Refuses what can't be a header (`first_row`:
-    the names come from a row, which may be one of data)."""
+    """The column names, stripped; a nameless column is called by its number. Raises DataError on names that can't be a
+    header (`first_row`: they come from a row, which may be one of data)."""
     columns = tuple(column.strip() or f"column {place}" for place, column in enumerate(names, 1))
     if len(columns) > MAX_COLUMNS:
         raise too_many_columns(name, len(columns))
@@ -143,26 +144,29 @@ def _read_csv(path: Path, name: str, rows: int) -> Table:
 
 
 def _read_tsv(path: Path, name: str, rows: int) -> Table:
-    """Quotes in a TSV may be plain characters (GLUE's files) or may quote (pandas' files): the reading that fits."""
+    """A TSV, in the reading that fits: its quotes are plain characters (GLUE's files) or do quote (pandas' files)."""
     text, notes = _decode(path, name)
+    table: Table | None = None
+    problem: DataError | None = None
     try:
         table = _table(text, name, rows, notes, delimiter="\t")
-    except DataError as problem:
-        table, trouble = None, problem
+    except DataError as error:
+        problem = error
     if table is not None and not any(cell and "\n" in cell for row in table.rows for cell in row):
         return table
     try:
         return _table(text, name, rows, notes, delimiter="\t", quoting=csv.QUOTE_NONE)
     except DataError:
-        if table is None:
-            raise trouble from None
-        return table
+        if table is not None:
+            return table
+        assert problem is not None
+        raise problem from None
 
 
 def _table(text: str, name: str, rows: int, notes: list[Message], **dialect: Any) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
     columns: tuple[str, ...] | None = None
-    kept: list[tuple[Cell, ...]] = []
+    cells: list[tuple[Cell, ...]] = []
     numbers: list[int] = []
     number, line = 0, 1
 
@@ -178,7 +182,7 @@ def _table(text: str, name: str, rows: int, notes: list[Message], **dialect: Any
         except StopIteration:
             break
         except csv.Error as error:
-            raise DataError(_csv_trouble(place(), str(error))) from None
+            raise DataError(_csv_problem(place(), str(error))) from None
         if not row or (len(row) == 1 and not row[0].strip()):
             continue  # a blank line
         if columns is None:
@@ -188,16 +192,16 @@ def _table(text: str, name: str, rows: int, notes: list[Message], **dialect: Any
             raise DataError(message(
                 "{row} has {n:column|columns} where the header has {wanted}. Put quotes around texts that hold a "
                 "comma, or fix the row.", row=place(), n=len(row), wanted=len(columns)))  # fmt: skip
-        if len(kept) == rows:
+        if len(cells) == rows:
             raise too_many_rows(name, rows)
-        kept.append(tuple(map(text_cell, row)))
+        cells.append(tuple(map(text_cell, row)))
         numbers.append(number)
     if columns is None:
         raise DataError(message("{name} is blank. Give a file with a header and rows.", name=name))
-    return Table(name, columns, kept, numbers, notes=notes)
+    return Table(name, columns, cells, numbers, notes=notes)
 
 
-def _csv_trouble(row: Message, reason: str) -> Message:
+def _csv_problem(row: Message, reason: str) -> Message:
     if "field larger" in reason:
         return message(
             "{row} has a cell of more than {most:,} characters; a quote that is never closed is the usual reason.",
@@ -218,7 +222,7 @@ def _read_txt(path: Path, name: str, rows: int) -> Table:
 
 
 def _read_json(path: Path, name: str, rows: int) -> Table:
-    """One object a line, or one array of objects."""
+    """A JSON file: one object a line, or one array of objects."""
     text, notes = _decode(path, name)
     if text.lstrip().startswith("["):
         pairs = list(enumerate(_loads(text, name), 1))
@@ -246,10 +250,10 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
                 )
             )
     nested = {key for _, item in pairs for key, value in item.items() if isinstance(value, dict | list)}
-    kept = _header([as_cell(column) or "" for column in columns if column not in nested], name, first_row=False)
     keys = [column for column in columns if column not in nested]
+    header = _header([as_cell(key) or "" for key in keys], name, first_row=False)
     cells = [tuple(as_cell(item.get(key)) for key in keys) for _, item in pairs]
-    return Table(name, kept, cells, [number for number, _ in pairs], tuple(sorted(nested)), notes)
+    return Table(name, header, cells, [number for number, _ in pairs], tuple(sorted(nested)), notes)
 
 
 def _loads(text: str, name: str, line: int | None = None) -> Any:
@@ -265,7 +269,7 @@ def _loads(text: str, name: str, line: int | None = None) -> Any:
 
 
 def _within(error: Exception) -> str:
-    """Why one line is no JSON."""
+    """The reason why one line is no JSON."""
     if isinstance(error, json.JSONDecodeError):
         return message("character {column:,} does not fit", column=error.colno)
     return unreadable_reason(error) if isinstance(error, RecursionError) else message("it holds too large a number")
@@ -279,11 +283,11 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
         if types.is_dictionary(kind):
             kind = kind.value_type
         texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
-        return texts or types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+        return bool(texts or types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
 
     try:
         with parquet.ParquetFile(path) as file:
-            if file.metadata.num_rows > rows:  # 11 MB can hold 100 million rows; the footer says so beforehand
+            if file.metadata.num_rows > rows:  # 11 MB can hold 100 million rows; the footer counts them
                 raise too_many_rows(name, rows)
             schema = file.schema_arrow
             if len(schema.names) > MAX_COLUMNS:
@@ -292,7 +296,7 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
             if not names:
                 raise DataError(message("No column of {name} holds texts or numbers. Choose another file.", name=name))
             columns = _header(names, name, first_row=False)
-            kept: list[tuple[Cell, ...]] = []
+            records: list[tuple[Cell, ...]] = []
             size = 0
             for batch in file.iter_batches(256, columns=names):
                 cells = [[as_cell(value) for value in column.to_pylist()] for column in batch.columns]
@@ -301,13 +305,13 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
                     raise DataError(message(
                         "{name} holds more than {most:,.0f} MB of text. Take a sample of it.", name=name,
                         most=MAX_BYTES / 1e6))  # fmt: skip
-                kept.extend(zip(*cells, strict=True))
+                records.extend(zip(*cells, strict=True))
     except (pyarrow.ArrowException, OSError, ValueError, UnicodeError, OverflowError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0][:120]
         raise DataError(message("{name} is not a Parquet file that can be read ({why}). Export it again.", name=name,
                                why=reason)) from None  # fmt: skip
     left_out = tuple(field for field in schema.names if field not in names)
-    return Table(name, columns, kept, list(range(1, len(kept) + 1)), left_out)
+    return Table(name, columns, records, list(range(1, len(records) + 1)), left_out)
 
 
 READERS: dict[str, Callable[[Path, str, int], Table]] = {

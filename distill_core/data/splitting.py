@@ -1,14 +1,14 @@
-"""Splits cut from training rows, by whole groups of texts that belong together, and the limit on labelled rows."""
+"""Splits cut from training rows by groups of overlapping texts, and the limit on labelled rows."""
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from distill_core.config.schema import Config
 from distill_core.data import overlap
-from distill_core.data.examples import Example, Notes
+from distill_core.data.examples import LabelledExample, Notes
 from distill_core.data.overlap import Text, containments, split_words
 from distill_core.errors import DataError, KnobError
 from distill_core.messages import message
@@ -30,53 +30,57 @@ LINKED_PAIRS = (
 
 
 def cut_missing_splits(
-    train: list[Example],
-    valid: list[Example] | None,
-    test: list[Example] | None,
-    loose: list[Text],
-    place: dict[str, int],
+    train: list[LabelledExample],
+    valid: list[LabelledExample] | None,
+    test: list[LabelledExample] | None,
+    unlabelled: list[Text],
+    classes: Mapping[str, int],
     config: Config,
     notes: Notes,
-) -> tuple[list[Example], list[Example], list[Example], list[Text]]:
-    """Cut the missing splits from train by whole groups; unlabelled texts linked to what was cut are taken out."""
+) -> tuple[list[LabelledExample], list[LabelledExample], list[LabelledExample], list[Text]]:
+    """Cut the missing splits from train by complete groups, and drop the unlabelled texts that are linked to them.
+    `classes` are the labels' numbers. Returns train, valid, test and unlabelled. Raises DataError."""
     texts = [row.text for row in train]
-    edges = linked_texts([*texts, *loose])
+    edges = linked_texts([*texts, *unlabelled])
     members = connected_components(len(train), edges)
     single = all(len(text) == 1 for text in texts[:1])
     stays = overlap.fragments([text[0] for text in texts]) if single else [False] * len(texts)
-    labels = [place[row.label] for row in train]
+    labels = [classes[row.label] for row in train]
     cut: dict[str, list[int]] = {}
     for name, missing, share, most in (
         ("test", test is None, TEST_SHARE, TEST_MOST), ("validation", valid is None, VALID_SHARE, VALID_MOST)
     ):  # fmt: skip
         if not missing:
             continue
-        gone = {number for held in cut.values() for number in held}
+        gone = {number for numbers in cut.values() for number in numbers}
         free = [number for number in range(len(train)) if number not in gone]
-        at = {number: position for position, number in enumerate(free)}
-        rest = [[at[number] for number in group] for group in members if group[0] not in gone]
-        held = choose_held_out(
-            rest, [labels[number] for number in free], [stays[number] for number in free],
+        position_of = {number: position for position, number in enumerate(free)}
+        groups = [[position_of[number] for number in group] for group in members if group[0] not in gone]
+        held_out = choose_held_out(
+            groups, [labels[number] for number in free], [stays[number] for number in free],
             min(most, max(1, round(share * len(train)))), random.Random(f"{name} {config.seed}"),
         )  # fmt: skip
-        if not held:
+        if not held_out:
             raise DataError(message(
                 "{n:,} training rows are too few (or too alike) to cut a {split} split from. Give more rows, or a file "
                 "of {split} rows.", n=len(train), split=name))  # fmt: skip
-        cut[name] = [free[position] for position in held]
-        notes.info(CUT_SINGLE if single else CUT_PAIRS, split=name, n=len(held), seed=config.seed)
-    gone = {number for held in cut.values() for number in held}
+        cut[name] = [free[position] for position in held_out]
+        notes.info(CUT_SINGLE if single else CUT_PAIRS, split=name, n=len(held_out), seed=config.seed)
+    gone = {number for numbers in cut.values() for number in numbers}
     outside = {number for pair in edges if gone.intersection(pair) for number in pair if number >= len(train)}
     if outside:
         notes.warn(LINKED_SINGLE if single else LINKED_PAIRS, n=len(outside))
-        loose = [text for number, text in enumerate(loose, len(train)) if number not in outside]
+        unlabelled = [text for number, text in enumerate(unlabelled, len(train)) if number not in outside]
     valid = [train[number] for number in cut["validation"]] if valid is None else valid
     test = [train[number] for number in cut["test"]] if test is None else test
-    return [row for number, row in enumerate(train) if number not in gone], valid, test, loose
+    return [row for number, row in enumerate(train) if number not in gone], valid, test, unlabelled
 
 
-def limit_examples(train: list[Example], labels: Sequence[str], config: Config, notes: Notes) -> list[Example]:
-    """`config.limit` rows of train: every class with its share and at least one row, drawn by the seed, in order."""
+def limit_examples(
+    train: list[LabelledExample], labels: Sequence[str], config: Config, notes: Notes
+) -> list[LabelledExample]:
+    """The `config.limit` rows of train that the seed draws, in order: of every class its share and at least one row.
+    Raises KnobError."""
     limit = config.limit
     if limit is None or limit >= len(train):
         return train
@@ -89,31 +93,31 @@ def limit_examples(train: list[Example], labels: Sequence[str], config: Config, 
         places[row.label].append(number)
     exact = {label: limit * len(places[label]) / len(train) for label in labels}
     most = {label: max(1, int(share)) for label, share in exact.items()}
-    by_rest = sorted(labels, key=lambda label: most[label] - exact[label])
-    for label in by_rest * 2:  # hand out what rounding left over, the largest rests first
+    by_remainder = sorted(labels, key=lambda label: most[label] - exact[label])
+    for label in by_remainder * 2:  # the rows that rounding left over, the largest remainders first
         if sum(most.values()) < limit and most[label] < len(places[label]):
             most[label] += 1
     while sum(most.values()) > limit:
         most[max(most, key=lambda label: most[label])] -= 1
     generator = random.Random(f"limit {config.seed}")
-    kept = {number for label in labels for number in generator.sample(places[label], most[label])}
+    drawn = {number for label in labels for number in generator.sample(places[label], most[label])}
     notes.info("Limit: {limit:,} of {all:,} labelled training rows kept; the other {rest:,} are dropped, not used as "
                "transfer text.", limit=limit, all=len(train), rest=len(train) - limit)  # fmt: skip
-    return [row for number, row in enumerate(train) if number in kept]
+    return [row for number, row in enumerate(train) if number in drawn]
 
 
 def shared_sentences(pairs: Sequence[Text]) -> Iterator[tuple[int, int]]:
-    """(i, j) for pairs that share a sentence, on either side: each with the first that holds it."""
+    """(i, j) for pairs that share a sentence, on either side: each pair with the first one of the sentence."""
     first: dict[str, int] = {}
     for place, pair in enumerate(pairs):
         for sentence in pair:
-            before = first.setdefault(" ".join(split_words(sentence)), place)
-            if before != place:
-                yield before, place
+            earlier = first.setdefault(" ".join(split_words(sentence)), place)
+            if earlier != place:
+                yield earlier, place
 
 
 def linked_texts(texts: Sequence[Text]) -> list[tuple[int, int]]:
-    """The places of texts that must not be parted: `containments` of single sentences, `sharing` pairs."""
+    """(i, j) for texts that belong in one split: `containments` of single sentences, `shared_sentences` of pairs."""
     if texts and len(texts[0]) > 1:
         return list(shared_sentences(texts))
     return list(containments([text[0] for text in texts]))
@@ -134,20 +138,20 @@ def connected_components(size: int, edges: Sequence[tuple[int, int]]) -> list[li
 
 
 def choose_held_out(
-    groups: Sequence[Sequence[int]], labels: Sequence[int], stays: Sequence[bool], wanted: int, generator: random.Random
+    groups: Sequence[Sequence[int]], labels: Sequence[int], stays: Sequence[bool], size: int, generator: random.Random
 ) -> list[int]:
-    """About `wanted` places in whole groups, drawn at random, each class with its share; groups with a
-    place that `stays` are passed over, and at least one place of every class is left. In rising order. It may be short
-    where the groups are large or a class has few rows."""
+    """About `size` places in complete groups, drawn at random, of each class its share, in rising order. A group with a
+    place that `stays` is skipped, and at least one place of every class is left over. There may be fewer where groups
+    are large or a class has few rows."""
     total = Counter(labels)
-    quota = {label: max(1, round(wanted * count / len(labels))) for label, count in total.items()}
+    quota = {label: max(1, round(size * count / len(labels))) for label, count in total.items()}
     left = dict(total)
-    held: list[int] = []
+    chosen: list[int] = []
 
-    def take(group: Sequence[int], most: dict[int, int]) -> None:
+    def choose(group: Sequence[int], most: dict[int, int]) -> None:
         counts = Counter(labels[place] for place in group)
         if all(count <= most[label] and count < left[label] for label, count in counts.items()):
-            held.extend(group)
+            chosen.extend(group)
             for label, count in counts.items():
                 most[label] -= count
                 quota[label] -= count * (most is not quota)
@@ -156,11 +160,11 @@ def choose_held_out(
     order = [group for group in groups if not any(stays[place] for place in group)]
     generator.shuffle(order)
     for group in order:
-        take(group, quota)
-    if 2 * len(held) < wanted:  # a few large groups hold nearly everything: whole ones, as long as half stays
-        taken = set(held)
+        choose(group, quota)
+    if 2 * len(chosen) < size:  # a few large groups hold nearly all rows: complete ones, while half of the rows stay
+        before = set(chosen)
         room = {label: count // 2 - (count - left[label]) for label, count in total.items()}
-        for group in sorted((group for group in order if group[0] not in taken), key=len):
-            if len(held) < wanted:
-                take(group, room)
-    return sorted(held)
+        for group in sorted((group for group in order if group[0] not in before), key=len):
+            if len(chosen) < size:
+                choose(group, room)
+    return sorted(chosen)

@@ -1,4 +1,4 @@
-"""The Table of strings that every reader gives, and its limits."""
+"""The Table of strings that every reader returns, and its limits."""
 
 import difflib
 import math
@@ -18,8 +18,8 @@ Cell = str | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of strings under named columns; None where a cell holds nothing. `numbers` are the rows' numbers as a
-    spreadsheet shows them (a header is row 1). `left_out` are columns of lists or objects."""
+    """Rows of strings under named columns; an empty cell is None. `numbers` are the rows' numbers as a spreadsheet
+    shows them (a header is row 1). `left_out` are columns of lists or objects."""
 
     name: str
     columns: tuple[str, ...]
@@ -29,12 +29,12 @@ class Table:
     notes: list[Message] = field(default_factory=list)
 
     def column(self, name: str) -> list[Cell]:
-        """The cells of one column. Raises DataError when there is none of that name."""
+        """The cells of one column. Raises DataError where no column has that name."""
         place = self.columns.index(self.check(name))
         return [row[place] for row in self.rows]
 
     def check(self, name: str, knob: str = "") -> str:
-        """`name` itself, or DataError with the nearest column; `knob` is the setting that asked for it."""
+        """The name itself. Raises DataError with the nearest column; `knob` is the setting that it comes from."""
         if name in self.columns:
             return name
         if name in self.left_out:
@@ -44,10 +44,10 @@ class Table:
         folded = {column.casefold(): column for column in self.columns}
         near = folded.get(name.casefold()) or next(iter(difflib.get_close_matches(name, self.columns, 1, 0.5)), None)
         hint = message(" Did you mean {name}?", name=repr(near)) if near else ""
-        asked = message(" (asked for by {knob:knob})", knob=knob) if knob else ""
+        setting = message(" (asked for by {knob:knob})", knob=knob) if knob else ""
         names = ", ".join(map(repr, self.columns))
         raise DataError(message("{name} has no column {column}{asked}.{hint} Its columns: {columns}.", name=self.name,
-                               column=repr(name), asked=asked, hint=hint, columns=names))  # fmt: skip
+                               column=repr(name), asked=setting, hint=hint, columns=names))  # fmt: skip
 
 
 def too_many_columns(name: str, columns: int) -> DataError:
@@ -65,13 +65,13 @@ def text_cell(text: str) -> Cell:
 
 
 def as_cell(value: Any) -> Cell:
-    """A JSON or Arrow value as text; whole floats lose their point, since a column with gaps turns 1 into 1.0."""
+    """A JSON or Arrow value as text; integral floats lose their point, since a column with gaps turns 1 into 1.0."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    if isinstance(value, str):  # half a character pair can be stored nowhere
+    if isinstance(value, str):  # no file can store half a surrogate pair
         return text_cell(replace_surrogates(value))
     return text_cell(str(value))

@@ -1,10 +1,19 @@
-"""Checks of single rows, labels and classes: what can't be used is refused with its row, or left out and counted."""
+"""Checks of single rows, labels and classes: an unusable row raises DataError, or is left out and counted."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from distill_core.data.dataset import RawSplit
-from distill_core.data.examples import Example, Notes, Text, clean_text, normalize
+from distill_core.data.examples import (
+    AnyExample,
+    Example,
+    LabelledExample,
+    Notes,
+    Text,
+    clean_text,
+    is_labelled,
+    normalize,
+)
 from distill_core.errors import DataError
 from distill_core.messages import Message, message
 
@@ -12,31 +21,34 @@ MAX_CHARACTERS = 20_000  # of one text
 MAX_CLASSES = 200
 
 
-def check_examples(rows: RawSplit, split: str, notes: Notes) -> list[Example]:
-    """The rows of one source, cleaned; raises on the first bad one, or leaves bad ones out where `rows.lenient`."""
+def check_examples(rows: RawSplit, split: str, notes: Notes) -> list[AnyExample]:
+    """The rows of one source, cleaned. Raises DataError on the first bad one; where `rows.lenient`, leaves bad ones
+    out."""
     name = rows.name or split
-    kept, bad = [], Counter()
+    good: list[AnyExample] = []
+    bad: Counter[Message] = Counter()
     numbers = rows.numbers or range(1, len(rows.texts) + 1)
     for text, label, number in zip(rows.texts, rows.labels, numbers, strict=True):
         text = clean_text(text)
-        row = Example(text, None if label is None else clean_text((label,))[0] or None, name, number, normalize(text))
-        trouble = _trouble(row)
-        if trouble is None:
-            kept.append(row)
+        cleaned = None if label is None else clean_text((label,))[0] or None
+        row: AnyExample = Example(text, cleaned, name, number, normalize(text))
+        problem = _problem(row)
+        if problem is None:
+            good.append(row)
         elif rows.lenient:
-            bad[trouble[0]] += 1
+            bad[problem[0]] += 1
         else:
-            raise DataError(trouble[1])
-    for what, count in bad.items():
-        notes.warn("{n:row|rows} of {name} left out: {what}.", n=count, name=name, what=what)
-    if not kept:
+            raise DataError(problem[1])
+    for reason, count in bad.items():
+        notes.warn("{n:row|rows} of {name} left out: {what}.", n=count, name=name, what=reason)
+    if not good:
         raise DataError(message("{name} holds no rows that can be used. Choose another source for {split}.",
                                name=name, split=split))  # fmt: skip
-    return kept
+    return good
 
 
-def _trouble(row: Example) -> tuple[Message, Message] | None:
-    """Why a row can't be used, as a reason for many and as a sentence on this one."""
+def _problem(row: AnyExample) -> tuple[Message, Message] | None:
+    """The problem of a row that can't be used: a reason for many rows, and a sentence on this one."""
     for side, text in enumerate(row.text):
         which = message("text") if len(row.text) == 1 else message("second text") if side else message("first text")
         if not text:
@@ -55,29 +67,29 @@ def _trouble(row: Example) -> tuple[Message, Message] | None:
     return None
 
 
-def are_pairs(rows: Sequence[Example]) -> bool:
+def are_pairs(rows: Sequence[AnyExample]) -> bool:
     widths = {len(row.text) for row in rows}
     if widths - {1, 2} or len(widths) != 1:
         raise DataError(message("Some rows hold one text and some two. Give all splits the same columns."))
     return widths == {2}
 
 
-def drop_unlabelled(rows: list[Example], split: str, notes: Notes) -> list[Example]:
-    """The rows of a held-out split that have a label."""
-    kept = [row for row in rows if row.label is not None]
-    if not kept:
+def drop_unlabelled(rows: list[AnyExample], split: str, notes: Notes) -> list[LabelledExample]:
+    """The rows of a held-out split that have a label. Raises DataError if none has."""
+    labelled = [row for row in rows if is_labelled(row)]
+    if not labelled:
         raise DataError(message("No row of {name} has a label, so it can't be the {split} split. Leave it out.",
                                name=rows[0].source, split=split))  # fmt: skip
-    if len(kept) < len(rows):
+    if len(labelled) < len(rows):
         notes.warn("{n:row|rows} of {name} without a label left out of {split}.",
-                   n=len(rows) - len(kept), name=rows[0].source, split=split)  # fmt: skip
-    return kept
+                   n=len(rows) - len(labelled), name=rows[0].source, split=split)  # fmt: skip
+    return labelled
 
 
 def resolve_labels(
-    train: Sequence[Example], others: Sequence[Example], given: tuple[str, ...] | None, notes: Notes
+    train: Sequence[LabelledExample], others: Sequence[LabelledExample], declared: tuple[str, ...] | None, notes: Notes
 ) -> tuple[str, ...]:
-    """The classes in order: as given, else by number or alphabet."""
+    """The classes in order: as the task has `declared` them, else by number or alphabet. Raises DataError."""
     counts = Counter(row.label for row in train)
     if not counts:
         raise DataError(
@@ -85,15 +97,15 @@ def resolve_labels(
                 "No row of train has a label. Choose the column that holds the labels with {knob:knob}.", knob="label"
             )
         )
-    if given is None:
+    if declared is None:
         number = all(label.removeprefix("-").isdecimal() for label in counts)
         labels = tuple(sorted(counts, key=lambda label: (int(label) if number else 0, label)))
     else:
-        labels = tuple(label for label in given if label in counts)
-        unknown = next((row for row in train if row.label not in given), None)
+        labels = tuple(label for label in declared if label in counts)
+        unknown = next((row for row in train if row.label not in declared), None)
         if unknown:
             raise DataError(message("{row} has the label {label}; this task knows {known}.", row=unknown.place,
-                                   label=repr(unknown.label), known=", ".join(given)))  # fmt: skip
+                                   label=repr(unknown.label), known=", ".join(declared)))  # fmt: skip
     if len(labels) > MAX_CLASSES:
         raise DataError(message(
             "The labels of {name} have {n:,} different values in {rows:,} rows; at most {most:,} classes are learned. "
@@ -114,7 +126,7 @@ def resolve_labels(
     return labels
 
 
-def check_class_counts(train: Sequence[Example], labels: Sequence[str]) -> None:
+def check_class_counts(train: Sequence[LabelledExample], labels: Sequence[str]) -> None:
     counts = Counter(row.label for row in train)
     source = train[0].source if train else "train"
     if len(labels) < 2:
@@ -136,17 +148,17 @@ def check_class_counts(train: Sequence[Example], labels: Sequence[str]) -> None:
             )
 
 
-def merge_duplicates(rows: Sequence[Example], notes: Notes) -> tuple[list[Example], list[Text]]:
-    """Each text once, and the texts that stand with two labels, which are kept out of the labelled rows."""
-    seen: dict[Text, list[Example]] = {}
+def merge_duplicates(rows: Sequence[LabelledExample], notes: Notes) -> tuple[list[LabelledExample], list[Text]]:
+    """The rows, each text once; and, apart from them, the texts with two labels."""
+    copies: dict[Text, list[LabelledExample]] = {}
     for row in rows:
-        seen.setdefault(row.key, []).append(row)
-    kept, contradicted, double = [], [], 0
-    for same in seen.values():
+        copies.setdefault(row.key, []).append(row)
+    distinct, contradicted, double = [], [], 0
+    for same in copies.values():
         if len({row.label for row in same}) > 1:
             contradicted.append(same)
         else:
-            kept.append(same[0])
+            distinct.append(same[0])
             double += len(same) - 1
     if double:
         notes.info("{n:row|rows} of train repeated another with the same label and {n:~was|were} merged.", n=double)
@@ -158,4 +170,4 @@ def merge_duplicates(rows: Sequence[Example], notes: Notes) -> tuple[list[Exampl
         notes.warn("{n:text|texts} of train with two different labels ({rows}): kept out of the labelled rows, left to "
                    "the teacher as transfer text.",
                    n=len(contradicted), rows=[*shown, *(["…"] if len(contradicted) > 3 else [])])  # fmt: skip
-    return kept, [same[0].text for same in contradicted]
+    return distinct, [same[0].text for same in contradicted]

@@ -1,1 +1,1 @@
-"""The student: its network, vocabulary, starting vectors, and the folder that is taken home."""
+"""The student: its network, vocabulary and starting vectors, and the folder that it is exported to."""

@@ -1,13 +1,13 @@
-"""A student at work on one text: its pieces, the state after each in both directions, and what the head makes of it.
+"""Activations of a student on one text: its pieces, the state after each in both directions, and the head's layers.
 
-Hooks listen to the very pass that gives the prediction, so nothing here is computed a second way. Knows nothing of
-runs or the store.
+Hooks record the pass that computes the prediction, so nothing is computed a second way. Knows nothing of runs or the
+store.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,13 +20,11 @@ from distill_core.student import persistence, vocabulary
 from distill_core.student.batching import pad, predict_logits
 from distill_core.student.model import Student
 from distill_core.student.predictor import Predictor
+from distill_core.student.source import EmbeddingSource
 from distill_core.unicode import replace_surrogates
 
-if TYPE_CHECKING:
-    from distill_core.teacher.model import Teacher
-
-
-# Of a reading's states: the last of each direction (the backward one stands at the first piece), each unit's highest.
+# Poolings that an encoder may concatenate: the last state of each direction (of the backward one: at the first piece),
+# and each unit's maximum.
 POOLINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ahead": lambda ahead, back: ahead[-1],
     "back": lambda ahead, back: back[0],
@@ -37,7 +35,7 @@ POOLINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class SubwordReading:
-    """What stands in the text, and the vocabulary's entry that it is read as: "[UNK]" where it is not known."""
+    """A piece of the text, and the vocabulary's entry that it is read as: "[UNK]" for an unknown one."""
 
     text: str
     read_as: str
@@ -45,21 +43,21 @@ class SubwordReading:
 
 @dataclass(frozen=True)
 class SentenceActivations:
-    """One sentence. `ahead` and `back` (pieces, units) are the states of the two readings in the order of the text,
-    None where the encoder has no such states; `vector` (outputs,) is what the encoder hands on. `made` names its parts
-    of `units` numbers each, as PARTS does; () where it is made otherwise."""
+    """The activations of one sentence. `ahead` and `back` (pieces, units) are the states of the two readings in the
+    order of the text, None where the encoder has no such states; `vector` (outputs,) is the encoder's output.
+    `poolings` names its parts of `units` numbers each, by the keys of POOLINGS; () where it has others."""
 
     pieces: list[SubwordReading]
     ahead: Tensor | None
     back: Tensor | None
     vector: Tensor
-    made: tuple[str, ...]
+    poolings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Activations:
-    """One text read. `joined` is what the head is given, `fc` its hidden layer after ReLU, `logits` (labels,) the
-    answer; `prefix_logits` (pieces, labels) holds the logits had the text ended at each piece, None for a pair."""
+    """The activations of one text. `joined` is the head's input, `fc` its hidden layer after ReLU, `logits` (labels,)
+    its output; `prefix_logits` (pieces, labels) are the logits of the text cut after each piece, None for a pair."""
 
     sides: list[SentenceActivations]
     joined: Tensor
@@ -68,54 +66,61 @@ class Activations:
     prefix_logits: Tensor | None
 
 
+class RecurrentStates(NamedTuple):
+    """The output of one recurrent layer, by its name in the encoder."""
+
+    name: str
+    bidirectional: bool
+    output: Tensor | PackedSequence
+
+
 def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
-    """The student's reading of one sentence or of the two of a pair."""
+    """The student's activations on one sentence, or on the two of a pair."""
     model = student.model
-    states: list[tuple[str, bool, Any]] = []
-    sides: list[tuple[list[tuple[str, bool, Any]], Tensor]] = []
-    heard: dict[str, Tensor] = {}
+    states: list[RecurrentStates] = []
+    sides: list[tuple[list[RecurrentStates], Tensor]] = []
+    captured: dict[str, Tensor] = {}
 
-    thread = threading.get_ident()  # the student is shared: another thread's pass is none of ours
+    thread = threading.get_ident()  # the student is shared: other threads' passes are not recorded
 
-    def listen(name: str) -> Any:
-        def hook(module: nn.RNNBase, given: Any, out: Any) -> None:
+    def record_states(name: str) -> Callable[[nn.RNNBase, Any, Any], None]:
+        def hook(module: nn.RNNBase, inputs: Any, output: Any) -> None:
             if threading.get_ident() == thread:
-                states.append((name, module.bidirectional, out[0]))
+                states.append(RecurrentStates(name, module.bidirectional, output[0]))
 
         return hook
 
-    def side_read(module: nn.Module, given: Any, out: Tensor) -> None:
+    def record_side(module: nn.Module, inputs: Any, output: Tensor) -> None:
         if threading.get_ident() == thread:
-            sides.append((list(states), out[0]))
+            sides.append((list(states), output[0]))
             states.clear()
 
-    def given_to_head(module: nn.Module, given: Any) -> None:
+    def record_head_input(module: nn.Module, inputs: Any) -> None:
         if threading.get_ident() == thread:
-            heard["joined"] = given[0][0]
+            captured["joined"] = inputs[0][0]
 
-    def hidden_layer(module: nn.Module, given: Any, out: Tensor) -> None:
+    def record_hidden_layer(module: nn.Module, inputs: Any, output: Tensor) -> None:
         if threading.get_ident() == thread:
-            heard["fc"] = out[0]
+            captured["fc"] = output[0]
 
-    readers = [(name, module) for name, module in model.encoder.named_modules() if isinstance(module, nn.RNNBase)]
-    hooks = [module.register_forward_hook(listen(name)) for name, module in readers]
-    hooks.append(model.encoder.register_forward_hook(side_read))
-    hooks.append(model.head.register_forward_pre_hook(given_to_head))
-    hooks.append(model.head[1].register_forward_hook(hidden_layer))
+    layers = [(name, module) for name, module in model.encoder.named_modules() if isinstance(module, nn.RNNBase)]
+    hooks = [module.register_forward_hook(record_states(name)) for name, module in layers]
+    hooks.append(model.encoder.register_forward_hook(record_side))
+    hooks.append(model.head.register_forward_pre_hook(record_head_input))
+    hooks.append(model.head[1].register_forward_hook(record_hidden_layer))
     try:
-        found = student.logits([tuple(row)])[0]
+        logits = student.logits([tuple(row)])[0]
     finally:
         for hook in hooks:
             hook.remove()
-    told = [_side(student, sentence, *side) for sentence, side in zip(row, sides, strict=True)]
-    return Activations(
-        told, heard["joined"], heard["fc"], found, _prefix_logits(student, row[0]) if len(row) == 1 else None
-    )
+    sentences = [_sentence(student, sentence, *side) for sentence, side in zip(row, sides, strict=True)]
+    prefix_logits = _prefix_logits(student, row[0]) if len(row) == 1 else None
+    return Activations(sentences, captured["joined"], captured["fc"], logits, prefix_logits)
 
 
 def to_dict(reading: Activations, temperature: float = 1.0, digits: int = 4) -> dict[str, Any]:
-    """A reading as plain lists, rounded: what a page can be sent. The `temperature` divides the `prefix_logits`,
-    which become probabilities."""
+    """The activations as plain lists, rounded, for JSON. The `temperature` divides the `prefix_logits`, which become
+    probabilities."""
 
     def plain(value: Tensor | None) -> Any:
         return None if value is None else _rounded(value.tolist(), digits)
@@ -126,16 +131,18 @@ def to_dict(reading: Activations, temperature: float = 1.0, digits: int = 4) -> 
             "ahead": plain(side.ahead),
             "back": plain(side.back),
             "vector": plain(side.vector),
-            "made": list(side.made),
+            "made": list(side.poolings),
         }
         for side in reading.sides
     ]
-    so_far = None if reading.prefix_logits is None else plain(torch.softmax(reading.prefix_logits / temperature, 1))
+    prefixes = None if reading.prefix_logits is None else plain(torch.softmax(reading.prefix_logits / temperature, 1))
     rest = {name: plain(getattr(reading, name)) for name in ("joined", "fc", "logits")}
-    return {"sides": sides, "so_far": so_far, **rest}
+    return {"sides": sides, "so_far": prefixes, **rest}
 
 
-def untrained_predictor(teacher: "Teacher", texts: Sequence[tuple[str, ...]], pair: bool, config: Config) -> Predictor:
+def untrained_predictor(
+    teacher: EmbeddingSource, texts: Sequence[tuple[str, ...]], pair: bool, config: Config
+) -> Predictor:
     """A student of the config's shape with the vocabulary of `texts`, before any training."""
     sentences = [side for row in texts for side in row]
     pieces = teacher.subword_tokenizer() if config.vocabulary == "pieces" else None
@@ -151,41 +158,39 @@ def untrained_predictor(teacher: "Teacher", texts: Sequence[tuple[str, ...]], pa
     return Predictor(model, words, persistence.settings(config, teacher.labels, pair, vectors))
 
 
-def _side(
-    student: Predictor, sentence: str, states: list[tuple[str, bool, Any]], vector: Tensor
-) -> SentenceActivations:
+def _sentence(student: Predictor, sentence: str, states: list[RecurrentStates], vector: Tensor) -> SentenceActivations:
     pieces = _pieces(student, sentence)
     ahead, back = _directions(states)
     return SentenceActivations(pieces, ahead, back, vector, _pooling_names(ahead, back, vector))
 
 
 def _pooling_names(ahead: Tensor | None, back: Tensor | None, vector: Tensor) -> tuple[str, ...]:
-    """What the vector is joined of, found by looking."""
+    """The poolings that the vector is joined of, by comparison of the numbers."""
     if ahead is None or back is None or len(vector) % ahead.shape[1]:
         return ()
     known = {name: part(ahead, back) for name, part in POOLINGS.items()}
     names = [
         next((name for name, part in known.items() if torch.equal(part, chunk)), "")
-        for chunk in vector.split(ahead.shape[1])
+        for chunk in torch.split(vector, ahead.shape[1])
     ]
     return tuple(names) if all(names) else ()
 
 
-def _directions(states: list[tuple[str, bool, Any]]) -> tuple[Tensor | None, Tensor | None]:
-    """Forward and backward states in the order of the text: of one network that reads both ways, or of two, of which
-    "back" was given the text turned round."""
-    found = {name: _unpacked(out) for name, _, out in states}
+def _directions(states: list[RecurrentStates]) -> tuple[Tensor | None, Tensor | None]:
+    """Forward and backward states in the order of the text: of one layer that reads both ways, or of two, of which
+    "back" reads the text turned round."""
+    outputs = {name: _unpacked(output) for name, _, output in states}
     both = [name for name, bidirectional, _ in states if bidirectional]
     if both:
-        ahead, back = found[both[-1]].chunk(2, dim=1)
+        ahead, back = outputs[both[-1]].chunk(2, dim=1)
         return ahead, back
-    if set(found) == {"ahead", "back"}:
-        return found["ahead"], found["back"].flip(0)
+    if set(outputs) == {"ahead", "back"}:
+        return outputs["ahead"], outputs["back"].flip(0)
     return None, None
 
 
-def _unpacked(out: Tensor | PackedSequence) -> Tensor:
-    return (pad_packed_sequence(out, batch_first=True)[0] if isinstance(out, PackedSequence) else out)[0]
+def _unpacked(output: Tensor | PackedSequence) -> Tensor:
+    return (pad_packed_sequence(output, batch_first=True)[0] if isinstance(output, PackedSequence) else output)[0]
 
 
 def _pieces(student: Predictor, sentence: str) -> list[SubwordReading]:

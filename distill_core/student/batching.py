@@ -29,5 +29,5 @@ def predict_logits(model: nn.Module, sides: Sides, batch: int = 256, device: str
     """Logits (rows, labels) float32 on the CPU, in the order of the rows; rows of like length go together."""
     model.eval()
     order = torch.argsort(total_lengths(sides), stable=True)
-    found = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in order.split(batch)])
-    return torch.empty_like(found).index_copy_(0, order, found)
+    logits = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in order.split(batch)])
+    return torch.empty_like(logits).index_copy_(0, order, logits)

@@ -2,6 +2,7 @@
 
 import inspect
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from distill_core.student.vocabulary import Vocabulary
 
 
 def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
-    """Copy the student in `student` to `folder` with a model card made from the run's `report` and a predict.py that
-    needs torch, tokenizers and safetensors only. Raises DataError where `folder` holds something else."""
+    """Copy the student's folder to `folder`, with a model card of the run's `report` and a predict.py that needs only
+    torch, tokenizers and safetensors. Raises DataError where `folder` holds other files or can't be written."""
     predictor = load(student)
     folder = Path(folder)
     try:
@@ -40,16 +41,16 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
 
 def _program(student: str) -> str:
     encoder = STUDENTS.get(student).Encoder
-    network = inspect.getsource(inspect.getmodule(Student))
+    network = inspect.getsource(sys.modules[Student.__module__])
     batches = inspect.getsource(batching)
     network = network[network.index("class Student") :] + "\n\n" + batches[batches.index("Sides =") :]
     body = [inspect.getsource(encoder), network, inspect.getsource(Vocabulary), inspect.getsource(Prediction)]
-    imports = sorted({*_imports(inspect.getsource(inspect.getmodule(encoder)))})
+    imports = sorted({*_imports(inspect.getsource(sys.modules[encoder.__module__]))})
     return PROGRAM.format(imports="\n".join(imports), body="\n\n".join(body), predictor=inspect.getsource(Predictor))
 
 
 def _imports(source: str) -> list[str]:
-    """What an encoder's file imports beyond what predict.py does anyway."""
+    """The imports of an encoder's file that predict.py lacks."""
     lines = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
     return [line for line in lines if line not in PROGRAM]
 

@@ -1,6 +1,6 @@
-"""The model card of an exported student: what it was made from, what it scored, and what to beware of.
+"""The model card of an exported student: its origin, scores and limits.
 
-Knows nothing of networks: it is made from a run's report.
+Knows nothing of networks: its source is a run's report.
 """
 
 import math
@@ -13,17 +13,17 @@ from distill_core.evaluation import diagnostics
 from distill_core.evaluation.columns import cells, columns, headings, shown
 from distill_core.messages import METRIC_NAMES, percent
 
-OMITTED = ("temperature", "texts_per_s")  # told below the table, or of this machine alone
-BARE = ("macro_f1",)  # without its interval: the accuracy's tells enough
+OMITTED = ("temperature", "texts_per_s")  # in a sentence below the table; of this machine alone
+BARE = ("macro_f1",)  # without its interval: the accuracy's is enough
 
 
 def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
-    """The card as Markdown, from the run's `report` and what student.json says."""
+    """The model card as Markdown, from the run's `report` and the `settings` of student.json."""
     summary = report.get("summary", {})
     metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
     teacher = str(summary.get("teacher", "its teacher"))
-    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # not where it stood here
+    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
     scores = report.get("scores", {})
     chosen = tuple(

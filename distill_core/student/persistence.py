@@ -21,14 +21,14 @@ WEIGHTS = "model.safetensors"
 
 
 def settings(config: Config, labels: Sequence[str], pair: bool, vectors: torch.Tensor) -> dict[str, Any]:
-    """What `Predictor.load` needs to know to build the network again."""
+    """The settings from which `Predictor.load` builds the network again, as JSON."""
     chosen = {name: getattr(config, name) for name in names_of(affecting=("network",))}
     return {"labels": list(labels), "pair": pair, "entries": len(vectors), "width": vectors.shape[1], **chosen}
 
 
 def save(predictor: Predictor, folder: Path) -> None:
-    """Write the student into `folder`, the settings last: where they are, the rest is. A better student of the same
-    run replaces the weights in one move, so that whoever reads meanwhile finds one student or the other."""
+    """Write the student into `folder`, the settings last: with them the folder is complete. A better student of the
+    same run replaces the weights in one move, so that a reader meanwhile gets one student or the other."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous().cpu() for name, value in predictor.model.state_dict().items()}
     write_atomic(folder / WEIGHTS, serialised(weights))
@@ -38,13 +38,13 @@ def save(predictor: Predictor, folder: Path) -> None:
 
 
 def calibrate(folder: Path, temperature: float) -> None:
-    """Have the student in `folder` divide its logits by `temperature` before it speaks of probabilities."""
-    kept = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"temperature": temperature}
-    write_atomic(folder / SETTINGS, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+    """Set the temperature of the student in `folder`, which divides its logits before the softmax."""
+    calibrated = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"temperature": temperature}
+    write_atomic(folder / SETTINGS, json.dumps(calibrated, ensure_ascii=False, indent=1).encode())
 
 
 def load(folder: Path) -> Predictor:
-    """The student in `folder`. Raises DataError where there is none."""
+    """The student in `folder`. Raises DataError without one."""
     folder = Path(folder)
     if not (folder / SETTINGS).is_file():
         raise DataError(message("There is no student in {folder}: it has no {file}. Give the folder that export wrote.",

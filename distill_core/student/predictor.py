@@ -1,6 +1,6 @@
-"""A trained student as a folder that predicts from raw text: weights, vocabulary, settings, model card, predict.py.
+"""The predictor: a trained student with its vocabulary and settings, for raw texts.
 
-Knows nothing of teachers, runs or the store. What predict.py holds is the source of the classes used here.
+Knows nothing of teachers, runs or the store. The source of its classes goes into predict.py.
 """
 
 import json
@@ -20,7 +20,7 @@ from distill_core.student.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest label and the probability of each."""
+    """The likeliest label, and the probability of each label."""
 
     label: str
     probabilities: dict[str, float]
@@ -29,7 +29,7 @@ class Prediction:
 class Predictor:
     """A student that takes raw texts: strings, or pairs of strings where it was trained on pairs."""
 
-    def __init__(self, model: nn.Module, vocabulary: Vocabulary, settings: dict[str, Any]):
+    def __init__(self, model: Student, vocabulary: Vocabulary, settings: dict[str, Any]):
         self.model, self.vocabulary, self.settings = model.eval(), vocabulary, settings
         self.labels: list[str] = settings["labels"]
 
@@ -38,16 +38,16 @@ class Predictor:
         if not texts:
             return []
         rows = [(row,) if isinstance(row, str) else tuple(row) for row in texts]
-        wanted = 2 if self.settings["pair"] else 1
+        width = 2 if self.settings["pair"] else 1
         for i, row in enumerate(rows):
-            if len(row) != wanted or not all(isinstance(side, str) for side in row):
-                kind = "two sentences" if wanted == 2 else "one text"
+            if len(row) != width or not all(isinstance(side, str) for side in row):
+                kind = "two sentences" if width == 2 else "one text"
                 raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
-        # fitted on validation rows: the probabilities then are as sure as they are right, the labels stay the same
-        found = torch.softmax(self.logits(rows) / self.settings.get("temperature", 1.0), dim=1).tolist()
+        # the temperature, fitted on validation rows, calibrates the probabilities; the labels stay the same
+        probabilities = torch.softmax(self.logits(rows) / self.settings.get("temperature", 1.0), dim=1).tolist()
         return [
             Prediction(self.labels[max(range(len(p)), key=p.__getitem__)], dict(zip(self.labels, p, strict=True)))
-            for p in found
+            for p in probabilities
         ]
 
     def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
@@ -57,7 +57,7 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: Path, encoder: type[nn.Module]) -> "Predictor":
-        """The student in `folder`, whose encoder is of the given class."""
+        """The student in `folder`, whose encoder is of this class."""
         settings = json.loads((folder / "student.json").read_text(encoding="utf-8"))
         shape = {name: settings[name] for name in ("labels", "pair", "hidden", "fc", "dropout", "channels")}
         empty = torch.zeros(settings["entries"], settings["width"])

@@ -33,9 +33,9 @@ class Vocabulary:
         mask_token: str,
         aliases: "Sequence[tuple[int, int]]" = (),
     ):
-        """`token_ids` and `teacher_ids` (-1 for none) are each entry's id in `tokenizer` and in the teacher's table;
-        `mask_token` is what `tokenizer` calls a masked word; `aliases` are (token id, row) of tokens that have no row
-        of their own and are read as another."""
+        """A vocabulary of `entries`. `token_ids` and `teacher_ids` (-1 for none) are each entry's id in `tokenizer` and
+        in the teacher's table; `mask_token` is a masked word's name in `tokenizer`; `aliases` are (token id, row) of
+        tokens without a row of their own, which are read as another."""
         self.kind, self.tokenizer, self.entries = kind, tokenizer, entries
         self.token_ids, self.teacher_ids, self.mask_token = token_ids, teacher_ids, mask_token
         self.aliases = [(token, row) for token, row in aliases]
@@ -43,9 +43,9 @@ class Vocabulary:
         self._rows = {**dict(self.aliases), **own}
 
     def aliased(self, aliases: "Sequence[tuple[int, int]]") -> "Vocabulary":
-        """The same vocabulary with these aliases; they cost the student no weights."""
-        kept = (self.kind, self.tokenizer, self.entries, self.token_ids, self.teacher_ids, self.mask_token)
-        return Vocabulary(*kept, aliases)
+        """A copy of the vocabulary with these aliases, which cost the student no weights."""
+        parts = (self.kind, self.tokenizer, self.entries, self.token_ids, self.teacher_ids, self.mask_token)
+        return Vocabulary(*parts, aliases)
 
     @property
     def size(self) -> int:
@@ -53,7 +53,7 @@ class Vocabulary:
         return len(self.entries)
 
     def ids(self, sentences: "Sequence[str]", max_tokens: int) -> list[list[int]]:
-        """At most `max_tokens` ids for each sentence, never none: an empty sentence is one unknown word."""
+        """The ids of each sentence, `max_tokens` at most and never none: an empty sentence is one unknown word."""
         valid = [s.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask_token) for s in sentences]
         encoded = self.tokenizer.encode_batch_fast(valid, add_special_tokens=False)
         row = self._rows.get
@@ -80,9 +80,10 @@ def build_vocabulary(
     mask_token: str = MASK,
     limit: int | None = None,
 ) -> Vocabulary:
-    """The vocabulary of `messages`, of `limit` rows at most: what they use most. "pieces": pieces of the teacher's
-    tokenizer, in the order of its table; another piece is the unknown word. "words": their lower-cased words and
-    signs, the most frequent first. `mask_token` is the teacher's own ("" where it has none)."""
+    """The vocabulary of `sentences`: their most frequent entries, `limit` rows at most. "pieces": pieces of the
+    teacher's tokenizer, in the order of its table; another piece is the unknown word. "words": lower-cased words and
+    signs, the most frequent first. `mask_token` is the teacher's own, "" without
+    one."""
     if kind == "words":
         return _of_words(sentences, limit)
     if pieces is None:
@@ -96,12 +97,12 @@ def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str, 
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     if mask_token and mask_token not in added:
         # Some tokenizer files hold the mask as an ordinary piece, and would cut it up. Where it is a special token
-        # already it stays as it is: RoBERTa's takes the space before it along.
+        # already it stays as it is: RoBERTa's includes the space before it.
         tokenizer.add_special_tokens([AddedToken(mask_token, special=True, normalized=False)])
     mask_token = mask_token or unk
     special = [-1 if token is None else token for token in map(tokenizer.token_to_id, ("", unk, mask_token))]
     sentences = dict.fromkeys(sentences)
-    # BERT's tokenizers cut at every blank, so each word need be looked at once, however many sentences hold it.
+    # BERT's tokenizers cut at every blank, so one encoding of each word is enough, however many sentences hold it.
     words = isinstance(tokenizer.pre_tokenizer, BertPreTokenizer) and not any(" " in token for token in added)
     parts = Counter(part for sentence in sentences for part in (sentence.split(" ") if words else [sentence]))
     used: Counter[int] = Counter()
@@ -114,7 +115,7 @@ def _of_pieces(sentences: Iterable[str], tokenizer: Tokenizer, mask_token: str, 
         used.pop(token, None)
     frequent = sorted(used, key=lambda token: (-used[token], token))[: None if limit is None else max(0, limit - 3)]
     ids = special + sorted(frequent)
-    entries = ["[PAD]", "[UNK]", MASK, *(tokenizer.id_to_token(token) for token in ids[3:])]
+    entries = ["[PAD]", "[UNK]", MASK, *(tokenizer.id_to_token(token) or "" for token in ids[3:])]
     if ids[2] == ids[1]:
         ids[2] = -1  # no mask of its own: a masked word is the unknown word
     return Vocabulary("pieces", tokenizer, entries, ids, [token if token < known else -1 for token in ids], mask_token)
@@ -138,7 +139,7 @@ def _of_words(sentences: Iterable[str], limit: int | None) -> Vocabulary:
     frequent = sorted(counts, key=lambda word: (-counts[word], word))
     entries = ["[PAD]", "[UNK]", MASK, *(word for word in frequent if word not in ("[PAD]", "[UNK]", MASK))][:limit]
     tokenizer.model = WordLevel({word: row for row, word in enumerate(entries)}, unk_token="[UNK]")
-    # As an added token the mask is taken out before lower-casing.
+    # An added token is split off before lower-casing.
     tokenizer.add_special_tokens([AddedToken(MASK, special=True, normalized=False)])
     return Vocabulary("words", tokenizer, entries, list(range(len(entries))), [-1] * len(entries), MASK)
 

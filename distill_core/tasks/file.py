@@ -17,7 +17,7 @@ ROLES = {"text": "text = {column}", "text2": "second text = {column}", "label": 
 
 
 def load(config: Config) -> RawDataset:
-    """The rows of config.train and, where given, of config.valid and config.test: those hold the same columns.
+    """The rows of config.train and, where they are set, of config.valid and config.test, with the same columns.
 
     Raises DataError and KnobError."""
     if config.train is None:
@@ -42,18 +42,18 @@ def load(config: Config) -> RawDataset:
             "The first line of {name} looks like a row and not like names of columns: {label} is also one of its "
             "labels. Put a line with names above it, such as text,label; or name the column with {knob:knob}.",
             name=table.name, label=repr(columns.label), knob="label"))  # fmt: skip
-    notes = [*table.notes, shown(table.name, columns, config)]
+    notes = [*table.notes, describe_columns(table.name, columns, config)]
     others: dict[str, RawSplit] = {}
     for split, path in (("valid", config.valid), ("test", config.test)):
         if path is not None:
             other = read_table(path)
             notes.extend(other.notes)
             others[split] = examples_from(other, columns)
-    return RawDataset(rows, **others, notes=notes, columns=columns.chosen())
+    return RawDataset(rows, others.get("valid"), others.get("test"), notes=notes, columns=columns.chosen())
 
 
-def shown(name: str, columns: Columns, config: Config) -> str:
-    """A sentence on which column was taken for what, and which of them were guessed."""
+def describe_columns(name: str, columns: Columns, config: Config) -> str:
+    """A sentence that names the column of each role, and marks guesses."""
     parts = []
     for role, column in columns.chosen().items():
         part = message(ROLES[role], column=repr(column))

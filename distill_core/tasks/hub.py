@@ -6,7 +6,7 @@ from distill_core.data.columns import Columns
 from distill_core.data.dataset import RawDataset
 from distill_core.errors import KnobError
 from distill_core.messages import message
-from distill_core.tasks.file import shown
+from distill_core.tasks.file import describe_columns
 
 TEACHER = None
 LABELS = None
@@ -22,5 +22,5 @@ def load(config: Config) -> RawDataset:
             "The task 'hub' needs a data set. Name one with {knob:knob}, for example stanfordnlp/imdb.",
             knob="dataset"), "dataset")  # fmt: skip
     raw = hub_datasets.load(config.dataset, config.subset, (config.text, config.text2, config.label), None)
-    raw.notes.insert(0, shown(config.dataset, Columns(**raw.columns), config))
+    raw.notes.insert(0, describe_columns(config.dataset, Columns(**raw.columns), config))
     return raw

@@ -1,14 +1,14 @@
 """Short reviews, positive or negative (synthetic: a grammar in this repository writes them; its teacher is built in).
 
-The teacher learned from far more labelled texts than a run is given: the usual case of a teacher off the Hub. No
-opinion that the test texts voice is voiced in any other text, the teacher's included.
+The teacher learned from far more labelled texts than a run has, as a teacher from the Hub usually did. No opinion of
+the test texts occurs in any other text, the teacher's included.
 """
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from distill_core.config.schema import Config
 from distill_core.data.dataset import RawDataset, RawSplit
 from distill_core.messages import message
 from distill_core.tasks.synthetic import grammar
@@ -28,8 +28,8 @@ TEST_SEED = 2019  # of the test rows, whatever a run's own seed
 BUILTIN_CARD = Path(__file__).parent.parent / "builtin" / "MADE.json"
 
 
-def load(config: Any) -> RawDataset:
-    """Labelled, validation and unlabelled rows follow from `config.seed`; the test rows are always the same."""
+def load(config: Config) -> RawDataset:
+    """The reviews: labelled, validation and unlabelled rows follow from `config.seed`, the test rows never change."""
     run = grammar.reviews("run", config.seed, LABELLED + VALID + UNLABELLED)
     seen = json.loads(BUILTIN_CARD.read_text(encoding="utf-8"))["texts_seen"]
     return RawDataset(
@@ -51,7 +51,7 @@ def load(config: Any) -> RawDataset:
 
 
 def teacher_rows(seed: int, count: int) -> list[tuple[str, str]]:
-    """What the built-in teacher is made from: texts with their labels, of a region that no run draws from."""
+    """The training rows of the built-in teacher: texts with their labels, from a region that no run draws from."""
     return list(grammar.reviews("teacher", seed, count))
 
 

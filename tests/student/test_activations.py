@@ -52,7 +52,7 @@ def test_the_last_states_of_both_directions_are_what_the_encoder_hands_on(kind: 
     predictor = student(kind)
     (side,) = read_activations(predictor, TEXTS[:1]).sides
     more = [side.ahead.amax(0), side.back.amax(0)] if kind == "bilstm_max" else []
-    assert side.made == ("ahead", "back", "ahead_max", "back_max")[: 2 + len(more)]
+    assert side.poolings == ("ahead", "back", "ahead_max", "back_max")[: 2 + len(more)]
     assert torch.equal(torch.cat([side.ahead[-1], side.back[0], *more]), encoded(predictor, TEXTS[0]))
 
 

@@ -7,25 +7,26 @@ one is installed, else the rule is off.
 import random
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
-from distill_core.augmentation.pos_tagging import Sentence, Tagger, tagger
+from distill_core.augmentation import pos_tagging
+from distill_core.augmentation.pos_tagging import Sentence, Tagger
+from distill_core.augmentation.rules import WordRule
 from distill_core.tokenization import MASK
 
 LEVEL = "word"
 RATE = 0.1
 
 
-def prepare(corpus: Sequence[Sentence], language: str) -> tuple[Callable | None, str]:
-    """The rule with the words of `corpus` (sentences as words) to draw from; (None, reason) where nothing tags
-    `language`."""
-    found, reason = tagger(language)
-    return (Swap(corpus, found), "") if found else (None, reason)
+def prepare(corpus: Sequence[Sentence], language: str) -> tuple[WordRule | None, str]:
+    """The rule on the words of `corpus` (sentences as words); (None, reason) for a language without a tagger."""
+    tagger, reason = pos_tagging.tagger(language)
+    return (Swap(corpus, tagger), "") if tagger else (None, reason)
 
 
 class Swap:
-    """Draws from the unigram frequencies of each tag in `corpus`, tagged once."""
+    """A swap of words by the unigram frequencies of each tag in `corpus`, tagged once."""
 
     def __init__(self, corpus: Sequence[Sentence], tagger: Tagger):
         self._tagger = tagger
@@ -38,7 +39,7 @@ class Swap:
         self._unigrams = {tag: (list(urn), list(accumulate(urn.values()))) for tag, urn in counts.items()}
 
     def __call__(self, tokens: Sentence, index: int, rng: random.Random) -> str:
-        """A word of the tag that `tokens[index]` has there; the word itself where the corpus has none of that tag."""
+        """A word with the tag of `tokens[index]`; the word itself where the corpus has none of that tag."""
         urn = self._unigrams.get(self.tags(tokens)[index])
         if urn is None or tokens[index] == MASK:
             return tokens[index]
@@ -46,7 +47,7 @@ class Swap:
         return words[bisect_right(running, rng.random() * running[-1])]
 
     def tags(self, tokens: Sentence) -> list[str]:
-        """One tag a word."""
+        """The tags of a sentence, one a word."""
         if tokens not in self._tags:
             self._tags[tokens] = next(self._tagger([tokens]))
         return self._tags[tokens]

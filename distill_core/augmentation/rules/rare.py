@@ -1,34 +1,33 @@
 """Swap words for others of the same part of speech, each as likely as the next: rare words get their share of texts.
 
-The rule pos draws by frequency, so a word that the training texts hold once or twice stays as rare as it was, and the
-student learns next to nothing of it. Here the teacher is asked about all of them alike.
+The rule pos draws by frequency, so a word that occurs once or twice in the training texts stays as rare as it was, and
+the student learns next to nothing of it. This rule has the teacher label all words equally often.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from distill_core.augmentation import pos_tagging
-from distill_core.augmentation.rules import pos
+from distill_core.augmentation.pos_tagging import Sentence
+from distill_core.augmentation.rules import WordRule, pos
 from distill_core.tokenization import MASK
 
 LEVEL = "word"
 RATE = 0.2
-CLOSED = 50  # distinct words: a part of speech of fewer is a closed one (the, of, and) and has no rare ones
-
-Sentence = tuple[str, ...]
+CLOSED = 50  # distinct words: a part of speech with fewer is closed (the, of, and) and has no rare words
 
 
-def prepare(corpus: Sequence[Sentence], language: str) -> tuple[Callable | None, str]:
-    """The rule with the words of `corpus` (sentences as words); (None, reason) where nothing tags `language`."""
+def prepare(corpus: Sequence[Sentence], language: str) -> tuple[WordRule | None, str]:
+    """The rule on the words of `corpus` (sentences as words); (None, reason) for a language without a tagger."""
     tagger, reason = pos_tagging.tagger(language)
     return (UniformSwap(corpus, tagger), "") if tagger else (None, reason)
 
 
 class UniformSwap(pos.Swap):
-    """Draws evenly from the distinct words of each open part of speech in `corpus`."""
+    """A swap of words that draws evenly from the distinct ones of each open part of speech in `corpus`."""
 
     def __call__(self, tokens: Sentence, index: int, rng: random.Random) -> str:
-        """A word of the tag that `tokens[index]` has there; the word itself where the tag is closed or unknown."""
+        """A word with the tag of `tokens[index]`; the word itself where the tag is closed or unknown."""
         if tokens[index] == MASK:
             return MASK
         words, _ = self._unigrams.get(self.tags(tokens)[index], ((), ()))

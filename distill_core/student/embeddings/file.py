@@ -1,26 +1,26 @@
 """A word2vec or GloVe file as text: one word a line, then its numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.messages import Message, message, os_error_reason
 from distill_core.student.projection import RANDOM, Report, fit_width, report_nothing, scale_rows
+from distill_core.student.source import EmbeddingSource
 from distill_core.student.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from distill_core.teacher.model import Teacher
+Vector = NDArray[np.float32]
 
 
 def make(
     vocabulary: Vocabulary,
-    teacher: "Teacher",
+    teacher: EmbeddingSource,
     width: int,
     config: Config,
     generator: torch.Generator,
@@ -28,23 +28,24 @@ def make(
 ) -> Tensor:
     """A float32 table (vocabulary.size, width) from `config.vectors_file`, reduced by PCA where the file's vectors are
     longer, with random numbers beside them where they are shorter; entries that the file lacks are random, the padding
-    row is zero. `say` gets the coverage. Raises KnobError where there is no file, DataError where a line is broken or
-    no entry is in it."""
+    row is zero. `say` reports the coverage. Raises KnobError without a file, DataError where a line is broken or the
+    file holds no entry."""
     if not config.vectors_file:
         raise KnobError(message("The starting vectors 'file' need {knob:knob}: a word2vec or GloVe file as text.",
                                knob="vectors_file"), "vectors_file")  # fmt: skip
     path = Path(config.vectors_file)
-    wanted = _wanted(vocabulary)
-    found: dict[str, np.ndarray] = {}
-    for word, vector in _read(path, wanted):
-        found.setdefault(word, vector)
-    if not found:
+    rows_of = _rows_of_words(vocabulary)
+    vectors: dict[str, Vector] = {}
+    for word, vector in _read(path, rows_of):
+        vectors.setdefault(word, vector)
+    if not vectors:
         raise DataError(message(
             "None of the vocabulary's {n:,} entries is in {name}. Is it a file for another language? Else choose "
             "other starting vectors.", n=vocabulary.size, name=path.name))  # fmt: skip
-    # A word as it is written comes before its lower-cased form.
-    rows = {row: found[name] for name in found for row in wanted[name]}
-    rows.update({row: found[name] for name in found for row in wanted[name] if _surface_word(vocabulary, row) == name})
+    # A word as written has precedence over its lower-cased form.
+    places = [(name, row) for name in vectors for row in rows_of[name]]
+    rows = {row: vectors[name] for name, row in places}
+    rows.update({row: vectors[name] for name, row in places if _surface_word(vocabulary, row) == name})
     say(message("{name} holds vectors for {n:,} of the vocabulary's {all:,} entries ({share:.0%}); the others start at "
                "random.", name=path.name, n=len(rows), all=vocabulary.size - 3,
                share=len(rows) / max(1, vocabulary.size - 3)))  # fmt: skip
@@ -65,24 +66,23 @@ def make(
 
 
 def _surface_word(vocabulary: Vocabulary, row: int) -> str:
-    """An entry as the word it stands for: without the marks that pieces carry at the start of a word."""
+    """The word of an entry: without the marks of pieces at the start of a word."""
     return vocabulary.entries[row].lstrip("Ġ▁")
 
 
-def _wanted(vocabulary: Vocabulary) -> dict[str, list[int]]:
-    """The words to look for, as written and lower-cased, and the rows they are for. A piece from inside a word
-    (##ing) is no word."""
-    wanted: dict[str, list[int]] = {}
+def _rows_of_words(vocabulary: Vocabulary) -> dict[str, list[int]]:
+    """The rows of each word, as written and lower-cased. A piece from inside a word (##ing) is no word."""
+    rows: dict[str, list[int]] = {}
     for row in range(3, vocabulary.size):
         word = _surface_word(vocabulary, row)
         if word and not vocabulary.entries[row].startswith("##"):
             for name in dict.fromkeys((word, word.lower())):
-                wanted.setdefault(name, []).append(row)
-    return wanted
+                rows.setdefault(name, []).append(row)
+    return rows
 
 
-def _read(path: Path, wanted: dict[str, list[int]]) -> Iterator[tuple[str, np.ndarray]]:
-    """The wanted words' vectors, line by line: such files hold gigabytes. A first line "words width" is skipped."""
+def _read(path: Path, words: Container[str]) -> Iterator[tuple[str, Vector]]:
+    """The vectors of these words, line by line: such files hold gigabytes. A first line "words width" is skipped."""
     try:
         file = path.open(encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
@@ -99,16 +99,16 @@ def _read(path: Path, wanted: dict[str, list[int]]) -> Iterator[tuple[str, np.nd
                 length = int(parts[1])
             elif parts != [""]:
                 length = length or len(parts) - 1
-                # GloVe has words with spaces in them: the numbers are the last ones.
+                # GloVe has words with spaces in them: the numbers come last.
                 word, numbers = " ".join(parts[:-length] if length else parts), parts[-length:]
                 if length < 1 or len(parts) <= length or (len(parts) > length + 1 and _all_numbers(parts[1:])):
                     raise DataError(message(
                         "{row} has {n:,} numbers after its word where {wanted:,} were expected. Every row is a word "
                         "and as many numbers, with one space between.", row=_place(number, path), n=len(parts) - 1,
                         wanted=length))  # fmt: skip
-                if word in wanted or number <= 2:
+                if word in words or number <= 2:
                     vector = _numbers(numbers, number, word, path)
-                    if word in wanted:
+                    if word in words:
                         yield word, vector
 
 
@@ -120,7 +120,7 @@ def _all_numbers(parts: list[str]) -> bool:
     return True
 
 
-def _numbers(parts: list[str], number: int, word: str, path: Path) -> np.ndarray:
+def _numbers(parts: list[str], number: int, word: str, path: Path) -> Vector:
     try:
         vector = np.array(parts, dtype=np.float32)
     except ValueError:

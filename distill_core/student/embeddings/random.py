@@ -1,21 +1,17 @@
 """Random numbers: nothing is known beforehand, as in a student trained from scratch."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from distill_core.config.schema import Config
 from distill_core.student.projection import RANDOM, Report, report_nothing
+from distill_core.student.source import EmbeddingSource
 from distill_core.student.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from distill_core.teacher.model import Teacher
 
 
 def make(
     vocabulary: Vocabulary,
-    teacher: "Teacher",
+    teacher: EmbeddingSource,
     width: int,
     config: Config,
     generator: torch.Generator,

@@ -1,22 +1,18 @@
 """Each entry read by the teacher all by itself, reduced by PCA to the wanted width (the idea of Model2Vec)."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from distill_core.config.schema import Config
 from distill_core.messages import message
 from distill_core.student.projection import Report, fit_width, report_nothing, teacher_pieces
+from distill_core.student.source import EmbeddingSource
 from distill_core.student.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from distill_core.teacher.model import Teacher
 
 
 def make(
     vocabulary: Vocabulary,
-    teacher: "Teacher",
+    teacher: EmbeddingSource,
     width: int,
     config: Config,
     generator: torch.Generator,
@@ -26,7 +22,7 @@ def make(
     `width`, random numbers stand beside them."""
     pieces = teacher_pieces(vocabulary, teacher)
     known = torch.tensor([bool(ids) for ids in pieces])
-    found = teacher.static_vectors([ids for ids in pieces if ids]).float().cpu()
-    rows = torch.zeros(vocabulary.size, found.shape[1])
-    rows[known] = found
+    vectors = teacher.static_vectors([ids for ids in pieces if ids]).float().cpu()
+    rows = torch.zeros(vocabulary.size, vectors.shape[1])
+    rows[known] = vectors
     return fit_width(rows, known, width, message("The teacher's static vectors"), generator, say)

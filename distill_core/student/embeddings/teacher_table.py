@@ -1,22 +1,18 @@
 """The teacher's own word-piece table, reduced by PCA to the wanted width."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from distill_core.config.schema import Config
 from distill_core.messages import message
 from distill_core.student.projection import Report, fit_width, report_nothing, teacher_pieces
+from distill_core.student.source import EmbeddingSource
 from distill_core.student.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from distill_core.teacher.model import Teacher
 
 
 def make(
     vocabulary: Vocabulary,
-    teacher: "Teacher",
+    teacher: EmbeddingSource,
     width: int,
     config: Config,
     generator: torch.Generator,

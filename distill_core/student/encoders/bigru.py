@@ -20,5 +20,5 @@ class Encoder(nn.Module):
         states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)
         place = torch.arange(states.shape[1], device=states.device)
         beyond = place[None] >= lengths.to(states.device)[:, None]
-        weight = self.query(torch.tanh(self.key(states))).squeeze(2).masked_fill(beyond, float("-inf"))
+        weight: Tensor = self.query(torch.tanh(self.key(states))).squeeze(2).masked_fill(beyond, float("-inf"))
         return (weight.softmax(1).unsqueeze(2) * states).sum(1)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class Encoder(nn.Module):
     """Vectors (batch, length, inputs) -> last forward and last backward state (batch, 2 * hidden).
 
-    Two LSTMs and not one bidirectional one: the second is given the words already turned round, so that for both the
-    padding comes after the end and nothing needs packing. Packed, a step took half as long again.
+    Two LSTMs and not one bidirectional one: the second reads the words already turned round, so that for both the
+    padding comes after the end and no packing is needed. Packed, a step cost half as much time again.
     """
 
     def __init__(self, inputs: int, hidden: int, dropout: float = 0.0):

@@ -1,6 +1,6 @@
 """BiLSTM that keeps, beside where its readings ended, the highest value of each unit on the way (Conneau et al. 2017).
 
-The ends alone must carry the first words through all the later ones; a maximum takes what matters from where it stands.
+The ends alone must carry the first words through all the later ones; a maximum can pick a value from any place.
 """
 
 import torch

@@ -7,19 +7,21 @@ from torch import Tensor, nn
 class Encoder(nn.Module):
     """Vectors (batch, length, inputs) -> each filter's highest answer (batch, 3 * hidden)."""
 
+    SIZES = (3, 4, 5)
+
     def __init__(self, inputs: int, hidden: int, dropout: float = 0.0):
         super().__init__()
-        self.filters = nn.ModuleList(nn.Conv1d(inputs, hidden, size) for size in (3, 4, 5))
+        self.filters = nn.ModuleList(nn.Conv1d(inputs, hidden, size) for size in self.SIZES)
         self.outputs = 3 * hidden
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         lengths = lengths.to(vectors.device)[:, None]
         place = torch.arange(vectors.shape[1], device=vectors.device)[None]
         words = (vectors * (place < lengths).unsqueeze(2)).transpose(1, 2)
-        found = []
-        for filters in self.filters:
-            edge = filters.kernel_size[0] - 1  # so that a filter wider than the text still sees all of it
+        highest = []
+        for size, filters in zip(self.SIZES, self.filters, strict=True):
+            edge = size - 1  # so that a filter wider than the text still sees all of it
             answers = torch.relu(filters(nn.functional.pad(words, (edge, edge))))
             window = torch.arange(answers.shape[2], device=vectors.device)[None]
-            found.append(answers.masked_fill((window >= lengths + edge).unsqueeze(1), 0.0).amax(2))
-        return torch.cat(found, dim=1)
+            highest.append(answers.masked_fill((window >= lengths + edge).unsqueeze(1), 0.0).amax(2))
+        return torch.cat(highest, dim=1)

@@ -25,13 +25,14 @@ class Encoder(nn.Module):
         lengths = lengths.to(vectors.device)[:, None]
         place = torch.arange(vectors.shape[1], device=vectors.device)
         beyond = place[None] >= lengths
-        states = self.inner(vectors) + self.places(place)
+        states: Tensor = self.inner(vectors) + self.places(place)
         for layer in self.layers:
             states = layer(states, src_key_padding_mask=beyond)
-        return self.norm(states).masked_fill(beyond.unsqueeze(2), 0.0).sum(1) / lengths
+        normed: Tensor = self.norm(states)
+        return normed.masked_fill(beyond.unsqueeze(2), 0.0).sum(1) / lengths
 
     def places(self, place: Tensor) -> Tensor:
-        """Sines and cosines of the places (length,) -> (length, size): they reach beyond the longest text seen."""
+        """Sines and cosines of the places (length,) -> (length, size): defined beyond the longest training text."""
         half = self.outputs // 2
         pace = torch.exp(-math.log(10_000.0) * torch.arange(half, device=place.device) / half)
         angle = place[:, None] * pace[None]

@@ -1,7 +1,7 @@
 """The grammar of the built-in reviews: from a region's name and a seed to short texts and their labels.
 
-Every opinion ("the soup was not bland") belongs to one region, chosen by a hash of its words, and a text is made only
-of its region's opinions. So the test shares no text with anything else, and not even a clause that judges.
+Every opinion ("the soup was not bland") belongs to one region, chosen by a hash of its words, and a text has opinions
+of one region only. So the test rows share no text with any other row, and not even a clause that judges.
 """
 
 import functools
@@ -10,10 +10,13 @@ import random
 from bisect import bisect
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Generic, TypeVar
 
 from distill_core.tasks.synthetic import lexicon
 
-# Shares of the opinions, in hundredths: what the teacher was made from, what a run may draw from, what only tests.
+T = TypeVar("T")
+
+# Shares of the opinions, in hundredths: for training the teacher, for a run, for its test rows.
 REGIONS = {"teacher": 50, "run": 30, "test": 20}
 
 # How fast a word's frequency falls with its rank: 1 / (rank + KNEE) ** SLOPE.
@@ -29,8 +32,8 @@ STANDARD = """last time; the year before; I remembered; I had been led to believ
     the photographs suggest; most"""
 EVER = "ever; I had expected; the reviews said; the last time; I had been told; anyone could imagine"
 
-# An opinion is a frame filled for a verdict. `same` is an adjective that says the verdict, `other` one that says its
-# contrary; `deed` is what the noun did, in the past tense, `undeed` what it failed to do, in the verb's plain form.
+# An opinion is a frame filled for a verdict. `same` is an adjective of that verdict, `other` one of its contrary;
+# `deed` is an act of the noun in the past tense, `undeed` one that it failed to do, in the verb's plain form.
 BOTH, PRAISE, BLAME = "both", "praise", "blame"
 PLAIN = (
     (44, BOTH, "the {noun} {was} {same}"),
@@ -61,7 +64,7 @@ PLAIN = (
     (3, PRAISE, "the {noun} {was} just {degree} enough"),
     (2, PRAISE, "the {noun} {was} neither too {degree} nor too {degree2}"),
 )
-# These stand as sentences of their own: inside "although ..." nobody could follow them.
+# Frames for a sentence of its own: inside "although ..." nobody could follow them.
 FULL = (
     (2, BOTH, "I expected the {noun} to be {other}, and nothing could have been further from the truth"),
     (2, BOTH, "I expected the {noun} to be {same}, and I was not mistaken"),
@@ -73,8 +76,8 @@ FULL = (
     (1, BLAME, "my hope that the {noun} would be {other} came to nothing"),
     (1, BLAME, "if only the {noun} had been {other}"),
 )
-# A text is a plan filled for its label: the opinions `a` say it, the opinions `b` say the contrary. A capital begins a
-# sentence, and a doubled letter is an opinion with a sentence to itself.
+# A text is a plan filled for its label: the opinions `a` agree with it, the opinions `b` contradict it. A capital
+# begins a sentence, and a doubled letter is an opinion with a sentence to itself.
 PLANS = (
     (28, "{AA}."),
     (18, "{A}, and {a2}."),
@@ -112,39 +115,39 @@ FUNCTION = {"was", "not", "too", "adverb", "standard", "ever"}  # slots that may
 OPENED = 0.35  # the share of texts that begin with a sentence that judges nothing
 
 
-class Ranked:
-    """Things drawn by their place in a list, the first often and the last seldom, or by the weights given."""
+class Ranked(Generic[T]):
+    """A distribution over items: by their rank, the first often and the last seldom, or by weights."""
 
-    def __init__(self, things: Sequence, weights: Sequence[float] = ()):
-        self.things = list(things)
-        self.sums = list(accumulate(weights or [(rank + KNEE) ** -SLOPE for rank in range(len(self.things))]))
+    def __init__(self, items: Sequence[T], weights: Sequence[float] = ()):
+        self.items = list(items)
+        self.sums = list(accumulate(weights or [(rank + KNEE) ** -SLOPE for rank in range(len(self.items))]))
 
-    def draw(self, rng: random.Random):
-        # Only `random()` is promised to stay the same from one Python to the next; `choices` and `shuffle` are not.
-        return self.things[bisect(self.sums, rng.random() * self.sums[-1], 0, len(self.things) - 1)]
+    def draw(self, rng: random.Random) -> T:
+        # Only `random()` stays the same from one Python to the next; `choices` and `shuffle` may change.
+        return self.items[bisect(self.sums, rng.random() * self.sums[-1], 0, len(self.items) - 1)]
 
 
 def _phrases(text: str) -> list[str]:
     return [" ".join(phrase.split()) for phrase in text.split(";")] if text else []
 
 
-def _weighted(pairs: Sequence[tuple[int, str]]) -> Ranked:
-    return Ranked([thing for _, thing in pairs], [weight for weight, _ in pairs])
+def _weighted(pairs: Sequence[tuple[int, str]]) -> Ranked[str]:
+    return Ranked([item for _, item in pairs], [weight for weight, _ in pairs])
 
 
-def _even(things: Sequence[str]) -> Ranked:
-    return Ranked(things, [1] * len(things))
+def _even(items: Sequence[T]) -> Ranked[T]:
+    return Ranked(items, [1] * len(items))
 
 
 class Topic:
-    """A group of the lexicon, ready to be drawn from. True stands for praise, False for blame, here and below."""
+    """A group of the lexicon, ready for drawing. True stands for praise, False for blame, here and below."""
 
     def __init__(self, group: lexicon.Group):
         self.one, self.many = Ranked(group.one.split()), Ranked(group.many.split())
-        self.share_of_many = len(self.many.things) / len(self.one.things + self.many.things)
+        self.share_of_many = len(self.many.items) / len(self.one.items + self.many.items)
         self.adjectives = {True: Ranked(group.good.split()), False: Ranked(group.bad.split())}
         deeds = {True: _phrases(group.good_deeds), False: _phrases(group.bad_deeds)}
-        self.deeds = {praise: _even([_deed(phrase) for phrase in some]) for praise, some in deeds.items()}
+        self.deeds = {praise: _even([_deed(phrase) for phrase in phrases]) for praise, phrases in deeds.items()}
         self.degrees = _even(group.degrees.split())
         self.anyhow = group.anyhow
         self.frames = {
@@ -167,10 +170,10 @@ def _deed(phrase: str) -> tuple[str, str]:
 
 
 ANY = {True: Ranked(lexicon.GOOD.split()), False: Ranked(lexicon.BAD.split())}
-ANY_SHARE = 0.45  # how often an adjective is one that can be said of anything
+ANY_SHARE = 0.45  # of the adjectives that fit any noun
 NOUNS = {True: Ranked(lexicon.GOOD_NOUNS.split()), False: Ranked(lexicon.BAD_NOUNS.split())}
 VERDICTS = {True: _even(_phrases(lexicon.GOOD_VERDICTS)), False: _even(_phrases(lexicon.BAD_VERDICTS))}
-LISTS = {
+LISTS: dict[str, Ranked[str]] = {
     "adverb": Ranked(ADVERBS.split()),
     "not": Ranked(_phrases(NOTS)),
     "too": Ranked(_phrases(TOO)),
@@ -187,8 +190,8 @@ DOMAINS = [
 TEXT_PLANS, EXCLAIMS, STRENGTHS = _weighted(PLANS), _weighted(EXCLAIM), _even(STRONG)
 
 
-class Slots(dict):
-    """What a template's slots hold: each drawn when first asked for, then kept."""
+class Slots(dict[str, str]):
+    """The words in a template's slots, each drawn at its first use."""
 
     def __init__(self, rng: random.Random):
         self.rng = rng
@@ -205,7 +208,7 @@ class Slots(dict):
 
 
 class Opinion(Slots):
-    """The slots of a frame: one noun, and what is said of it."""
+    """The slots of a frame: one noun, and an opinion of it."""
 
     def __init__(self, rng: random.Random, topic: Topic, praise: bool, lasting: bool):
         super().__init__(rng)
@@ -237,8 +240,8 @@ class Exclamation(Slots):
         self.praise = praise
 
     def draw(self, slot: str) -> str:
-        said = STRENGTHS.draw(self.rng) + NOUNS[self.praise == (slot == "same")].draw(self.rng)
-        return f"{'an' if said[0] in 'aeiou' else 'a'} {said}"
+        noun = STRENGTHS.draw(self.rng) + NOUNS[self.praise == (slot == "same")].draw(self.rng)
+        return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 class Review(Slots):
@@ -249,7 +252,7 @@ class Review(Slots):
         self.region, self.praise = region, praise
         self.topics, self.openers, lasting = DOMAINS[int(rng.random() * len(DOMAINS))]
         self.lasting = lasting and rng.random() < 0.5
-        self.said: set[str] = set()
+        self.used: set[str] = set()
 
     def write(self) -> str:
         text = TEXT_PLANS.draw(self.rng).format_map(self)
@@ -271,15 +274,15 @@ class Review(Slots):
         return super().draw(slot)
 
     def opinion(self, praise: bool, frame: str = "", kind: str = "plain") -> str:
-        """An opinion that is in the region and repeats no word of weight from this review's others."""
+        """An opinion of the region that repeats no word of weight from this review's other opinions."""
         while True:
             topic = self.topics[int(self.rng.random() * len(self.topics))]
             slots = Opinion(self.rng, topic, praise, self.lasting)
-            said = (frame or topic.frames[kind, praise].draw(self.rng)).format_map(slots)
-            words = {value for slot, value in slots.items() if slot not in FUNCTION}
-            if region_of(said) == self.region and not words & self.said:
-                self.said |= words
-                return said
+            words = (frame or topic.frames[kind, praise].draw(self.rng)).format_map(slots)
+            weighty = {value for slot, value in slots.items() if slot not in FUNCTION}
+            if region_of(words) == self.region and not weighty & self.used:
+                self.used |= weighty
+                return words
 
 
 def _sentence(words: str) -> str:
@@ -297,11 +300,11 @@ def region_of(opinion: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def reviews(region: str, seed: int, count: int) -> tuple[tuple[str, str], ...]:
-    """`count` distinct texts of the region with their labels, the same ones for the same seed. Kept, because every run
-    is tested on the same ones, which the fork server writes beforehand (preload.py)."""
+    """The first `count` distinct texts of a region and a seed, with their labels. Cached, because every run has the
+    same test rows, which the fork server writes beforehand (preload.py)."""
     rng = random.Random(seed)
-    found: dict[str, str] = {}
-    while len(found) < count:
+    labels: dict[str, str] = {}
+    while len(labels) < count:
         praise = rng.random() < 0.5
-        found.setdefault(Review(rng, region, praise).write(), "positive" if praise else "negative")
-    return tuple(found.items())
+        labels.setdefault(Review(rng, region, praise).write(), "positive" if praise else "negative")
+    return tuple(labels.items())

@@ -1,0 +1,41 @@
+"""The source of a student's starting vectors, as the student sees it.
+
+Knows nothing of teachers: any object with these attributes will do.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tokenizers import Tokenizer
+from torch import Tensor
+
+
+class SpecialTokens(Protocol):
+    """A tokenizer's special tokens."""
+
+    @property
+    def all_special_ids(self) -> list[int]: ...
+
+
+class EmbeddingSource(Protocol):
+    """A model whose subwords, vectors and labels a student inherits."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the data."""
+
+    @property
+    def mask_token(self) -> str:
+        """The name of a masked word, "" without one."""
+
+    @property
+    def tokenizer(self) -> SpecialTokens: ...
+
+    def subword_tokenizer(self) -> Tokenizer:
+        """A tokenizer that neither truncates nor pads. Its ids are rows of `input_embeddings`."""
+
+    def input_embeddings(self) -> Tensor:
+        """The table of subwords, (subwords, width) float32."""
+
+    def static_vectors(self, words: Sequence[Sequence[int]]) -> Tensor:
+        """One vector for each word, as its subword ids: (words, width) float32."""
