@@ -14,7 +14,7 @@ from distill_core.events import ROWS
 from distill_core.messages import message
 
 if TYPE_CHECKING:
-    from distill_core.student.predictor import Prediction, Predictor
+    from distill_core.student.runtime import Prediction, Predictor
     from distill_core.teacher.model import Teacher
 
 

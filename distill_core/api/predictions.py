@@ -11,7 +11,7 @@ from distill_core.errors import DataError
 from distill_core.messages import Message, message, os_error_reason
 
 if TYPE_CHECKING:
-    from distill_core.student.predictor import Prediction
+    from distill_core.student.runtime import Prediction
 
 BATCH = 256  # texts answered at once
 TextOrPair = str | tuple[str, ...]  # a text, or the two of a pair

@@ -18,7 +18,7 @@ from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
 
 if TYPE_CHECKING:
-    from distill_core.student.predictor import Predictor
+    from distill_core.student.runtime import Predictor
 
 FOLLOW_SECONDS = 0.1
 

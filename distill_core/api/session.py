@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from distill_core.augmentation.augmenter import Augmenter
     from distill_core.data.dataset import Dataset
     from distill_core.estimation.cost import PastRun
-    from distill_core.student.predictor import Predictor
+    from distill_core.student.runtime import Predictor
     from distill_core.teacher.model import Teacher
 
 MAX_LOADED = 2  # of each kind kept in memory

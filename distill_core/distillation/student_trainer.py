@@ -28,11 +28,9 @@ from distill_core.events import CapturedGenerator, Event, Point, Progress
 from distill_core.messages import message
 from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES, STUDENTS
-from distill_core.student import batching, persistence
-from distill_core.student.model import Student
+from distill_core.student import persistence, runtime
 from distill_core.student.outputs import student_outputs
-from distill_core.student.predictor import Predictor
-from distill_core.student.vocabulary import Vocabulary
+from distill_core.student.runtime import Predictor, Student, Vocabulary
 from distill_core.training import loop
 from distill_core.training.plan import BestStep, TrainingPlan
 
@@ -105,7 +103,7 @@ class StudentTrainer:
         hard_loss = self.objective.hard_loss
 
         def loss(rows: Tensor) -> Tensor:
-            logits = model(batching.take_rows(self._own, rows, self.device))
+            logits = model(runtime.take_rows(self._own, rows, self.device))
             return hard_loss(logits, targets[rows].to(self.device))
 
         def valid_loss(logits: Tensor) -> Tensor:
@@ -151,7 +149,7 @@ class StudentTrainer:
             return result
 
         def loss(rows: Tensor) -> Tensor:
-            on_device, taken = rows.to(self.device), batching.take_rows(sides, rows, self.device)
+            on_device, taken = rows.to(self.device), runtime.take_rows(sides, rows, self.device)
             outputs = student_outputs(model, taken) if live else ModelOutput(model(taken))
             batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
             return compare(outputs, soft[on_device], batch, targets[on_device])
@@ -162,7 +160,7 @@ class StudentTrainer:
             total = torch.zeros(())
             for rows in torch.arange(len(valid_texts)).split(VALID_BATCH):
                 with torch.inference_mode():
-                    outputs = student_outputs(model, batching.take_rows(self.valid, rows, self.device))
+                    outputs = student_outputs(model, runtime.take_rows(self.valid, rows, self.device))
                     batch = [valid_texts[row] for row in rows.tolist()]
                     logits_of, hard = (part[rows].to(self.device) for part in (valid_soft_labels, self.valid_targets))
                     total = total + compare(outputs, logits_of, batch, hard).cpu() * len(rows)
@@ -206,11 +204,11 @@ class StudentTrainer:
         return self.objective.targets([labels[row] for row in transfer_set.origin[:own]])
 
     @cached_property
-    def _own(self) -> batching.Sides:
+    def _own(self) -> runtime.Sides:
         return self._encode(self.data.transfer_set.texts[: len(self.own_targets)])
 
     @cached_property
-    def _sides(self) -> batching.Sides:
+    def _sides(self) -> runtime.Sides:
         return self._encode(self.data.transfer_set.texts)
 
     @cached_property
@@ -231,7 +229,7 @@ class StudentTrainer:
         stage: str,
         variant: Variant,
         model: Student,
-        sides: batching.Sides,
+        sides: runtime.Sides,
         loss: Callable[[Tensor], Tensor],
         valid_loss: Callable[[Tensor], Tensor],
         on_best: Callable[[], None] = lambda: None,
@@ -243,11 +241,11 @@ class StudentTrainer:
             self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=variant.seed,
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric,
         )  # fmt: skip
-        lengths = batching.total_lengths(sides).tolist()
+        lengths = runtime.total_lengths(sides).tolist()
         checkpoint = self.folder / f"{variant.series_name(stage)}.ckpt"
 
         def score() -> dict[str, float]:
-            logits = batching.predict_logits(model, self.valid, device=self.device)
+            logits = runtime.predict_logits(model, self.valid, device=self.device)
             return self._scores(logits, valid_loss(logits))
 
         ticks = CapturedGenerator(
@@ -281,9 +279,9 @@ class StudentTrainer:
         pair = self.data.dataset.pair
         return build_student(self.config, variant.student, self.data.vectors, outputs, pair, self.device)
 
-    def _encode(self, texts: Texts) -> batching.Sides:
+    def _encode(self, texts: Texts) -> runtime.Sides:
         limit = self.config.max_tokens
-        return [batching.pad(self.data.vocabulary.ids(side, limit)) for side in zip(*texts, strict=True)]
+        return [runtime.pad(self.data.vocabulary.ids(side, limit)) for side in zip(*texts, strict=True)]
 
 
 def build_student(config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, device: str) -> Student:

@@ -29,7 +29,7 @@ from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import Event, Progress
 from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES
-from distill_core.student import batching, vocabulary
+from distill_core.student import runtime, vocabulary
 from distill_core.teacher import fine_tuning, loading
 from distill_core.teacher.catalog import is_local, teacher_name
 from distill_core.teacher.model import Teacher
@@ -188,20 +188,20 @@ def _time_student(
     where = device.device()
     vectors = torch.randn(words.size, config.width) * 0.1
     model = student_trainer.build_student(config, config.student, vectors, len(rows.labels), rows.pair, where)
-    read = [batching.pad(words.ids(side, config.max_tokens)) for side in zip(*texts, strict=True)]
+    read = [runtime.pad(words.ids(side, config.max_tokens)) for side in zip(*texts, strict=True)]
     soft = torch.randn(len(texts), len(rows.labels), device=where)
     pull = LOSSES.get(config.loss).loss
 
     def loss(index: Tensor) -> Tensor:
         index_ = index.to(where)
-        outputs = ModelOutput(model(batching.take_rows(read, index, where)))
+        outputs = ModelOutput(model(runtime.take_rows(read, index, where)))
         return pull(outputs, ModelOutput(soft[index_]), soft[index_].argmax(1), config, SINGLE_LABEL)
 
     def score() -> dict[str, float]:
-        batching.predict_logits(model, read, device=where)
+        runtime.predict_logits(model, read, device=where)
         return {"accuracy": 0.0, "loss": 0.0}
 
-    lengths = batching.total_lengths(read).tolist()
+    lengths = runtime.total_lengths(read).tolist()
     plan = training_plan.TrainingPlan(STEPS, config.batch, config.lr, config.optimiser, evaluate_every=STEPS)
     step, scored = _time_steps(model, len(texts), loss, score, plan, lengths)
     return {"step": step, "row": scored / len(texts), "memory": peak_memory() or 0}

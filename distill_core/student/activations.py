@@ -17,9 +17,7 @@ from distill_core import tokenization
 from distill_core.config.schema import Config
 from distill_core.registry import EMBEDDINGS, STUDENTS
 from distill_core.student import persistence, vocabulary
-from distill_core.student.batching import pad, predict_logits
-from distill_core.student.model import Student
-from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import Predictor, Student, pad, predict_logits
 from distill_core.student.source import EmbeddingSource
 from distill_core.unicode import replace_surrogates
 

@@ -3,8 +3,8 @@
 import torch
 from torch.nn.functional import normalize
 
+from distill_core.student.runtime import Vocabulary
 from distill_core.student.source import EmbeddingSource
-from distill_core.student.vocabulary import Vocabulary
 
 CHUNK = 4096  # pieces of one comparison: 4,096 x 12,000 similarities are 200 MB
 

@@ -1,8 +1,7 @@
 """Outputs of the student as a loss compares them with the teacher's."""
 
 from distill_core.outputs import ModelOutput
-from distill_core.student.batching import Sides
-from distill_core.student.model import Student
+from distill_core.student.runtime import Sides, Student
 
 
 def student_outputs(model: Student, sides: Sides) -> ModelOutput:

@@ -14,7 +14,7 @@ from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.messages import message
 from distill_core.registry import STUDENTS
-from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import Predictor
 
 SETTINGS = "student.json"
 WEIGHTS = "model.safetensors"

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from distill_core.messages import Message, message
+from distill_core.student.runtime import Vocabulary
 from distill_core.student.source import EmbeddingSource
-from distill_core.student.vocabulary import Vocabulary
 from distill_core.tokenization import without_truncation
 
 SCALE = 0.15

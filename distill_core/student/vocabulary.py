@@ -1,12 +1,7 @@
-"""The student's vocabulary: sentences in, ids out.
+"""The student's vocabulary, built from the sentences that it will learn."""
 
-The source of `Vocabulary` is also the tokenizer of an exported student (predict.py), so its methods use nothing but
-json, Path, Tokenizer and the class itself: `ids` replaces half surrogates by hand."""
-
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel
@@ -14,63 +9,9 @@ from tokenizers.normalizers import NFC, Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from distill_core.student.runtime import Vocabulary
 from distill_core.tokenization import MASK, WORD_SPLIT, without_truncation
 from distill_core.unicode import replace_surrogates
-
-
-class Vocabulary:
-    """The student's vocabulary: sentences in, ids out. Row 0 pads, 1 is the unknown word, 2 the mask."""
-
-    pad, unk, mask = 0, 1, 2
-
-    def __init__(
-        self,
-        kind: str,
-        tokenizer: Tokenizer,
-        entries: list[str],
-        token_ids: list[int],
-        teacher_ids: list[int],
-        mask_token: str,
-        aliases: "Sequence[tuple[int, int]]" = (),
-    ):
-        """A vocabulary of `entries`. `token_ids` and `teacher_ids` (-1 for none) are each entry's id in `tokenizer` and
-        in the teacher's table; `mask_token` is a masked word's name in `tokenizer`; `aliases` are (token id, row) of
-        tokens without a row of their own, which are read as another."""
-        self.kind, self.tokenizer, self.entries = kind, tokenizer, entries
-        self.token_ids, self.teacher_ids, self.mask_token = token_ids, teacher_ids, mask_token
-        self.aliases = [(token, row) for token, row in aliases]
-        own = {token: row for row, token in enumerate(token_ids) if row > 0 and token >= 0}
-        self._rows = {**dict(self.aliases), **own}
-
-    def aliased(self, aliases: "Sequence[tuple[int, int]]") -> "Vocabulary":
-        """A copy of the vocabulary with these aliases, which cost the student no weights."""
-        parts = (self.kind, self.tokenizer, self.entries, self.token_ids, self.teacher_ids, self.mask_token)
-        return Vocabulary(*parts, aliases)
-
-    @property
-    def size(self) -> int:
-        """Rows of the embedding table, the three special ones included."""
-        return len(self.entries)
-
-    def ids(self, sentences: "Sequence[str]", max_tokens: int) -> list[list[int]]:
-        """The ids of each sentence, `max_tokens` at most and never none: an empty sentence is one unknown word."""
-        valid = [s.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask_token) for s in sentences]
-        encoded = self.tokenizer.encode_batch_fast(valid, add_special_tokens=False)
-        row = self._rows.get
-        return [[row(token, 1) for token in one.ids[:max_tokens]] or [1] for one in encoded]
-
-    def save(self, folder: "str | Path") -> None:
-        """Write tokenizer.json and vocabulary.json into `folder`, which exists."""
-        self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
-        names = ("kind", "entries", "token_ids", "teacher_ids", "mask_token", "aliases")
-        state = {name: getattr(self, name) for name in names}
-        (Path(folder) / "vocabulary.json").write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: "str | Path") -> "Vocabulary":
-        """The vocabulary that `save` wrote into `folder`."""
-        state = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
-        return cls(tokenizer=Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
 
 
 def build_vocabulary(

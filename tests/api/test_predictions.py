@@ -8,7 +8,7 @@ import pytest
 
 from distill_core.api import predictions
 from distill_core.errors import DataError
-from distill_core.student.predictor import Prediction
+from distill_core.student.runtime import Prediction
 
 
 def long_or_short(batch: list[Any]) -> list[Prediction]:

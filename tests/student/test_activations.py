@@ -9,9 +9,7 @@ from torch import nn
 from distill_core import Config, DataError, activations
 from distill_core.registry import STUDENTS
 from distill_core.student.activations import read_activations, to_dict
-from distill_core.student.batching import pad
-from distill_core.student.model import Student
-from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import Predictor, Student, pad
 from distill_core.student.vocabulary import build_vocabulary
 
 TEXTS = ("The soup was anything but bland.", "A tedious film, though the ending is lovely.")

@@ -12,7 +12,8 @@ from distill_core.errors import DataError, KnobError
 from distill_core.registry import EMBEDDINGS
 from distill_core.student.nearest import nearest
 from distill_core.student.projection import RANDOM, SCALE, reduce_width, teacher_pieces
-from distill_core.student.vocabulary import Vocabulary, build_vocabulary
+from distill_core.student.runtime import Vocabulary
+from distill_core.student.vocabulary import build_vocabulary
 from distill_core.teacher.loading import load_teacher
 from distill_core.tokenization import MASK
 

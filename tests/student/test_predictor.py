@@ -11,8 +11,7 @@ from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.registry import STUDENTS
 from distill_core.student import export, persistence, vocabulary
-from distill_core.student.model import Student
-from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import Predictor, Student
 
 REPORT = {
     "task": "toy",

@@ -18,7 +18,8 @@ from distill_core.pipeline.stages.data import DataOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput
 from distill_core.registry import EMBEDDINGS
 from distill_core.student.nearest import nearest
-from distill_core.student.vocabulary import Vocabulary, build_vocabulary
+from distill_core.student.runtime import Vocabulary
+from distill_core.student.vocabulary import build_vocabulary
 from distill_core.teacher.model import Teacher
 
 

@@ -12,8 +12,8 @@ from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.messages import Message, message, os_error_reason
 from distill_core.student.projection import RANDOM, Report, fit_width, report_nothing, scale_rows
+from distill_core.student.runtime import Vocabulary
 from distill_core.student.source import EmbeddingSource
-from distill_core.student.vocabulary import Vocabulary
 
 Vector = NDArray[np.float32]
 

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from distill_core.config.schema import Config
 from distill_core.student.projection import RANDOM, Report, report_nothing
+from distill_core.student.runtime import Vocabulary
 from distill_core.student.source import EmbeddingSource
-from distill_core.student.vocabulary import Vocabulary
 
 
 def make(

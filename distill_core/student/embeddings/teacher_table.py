@@ -6,8 +6,8 @@ from torch import Tensor
 from distill_core.config.schema import Config
 from distill_core.messages import message
 from distill_core.student.projection import Report, fit_width, report_nothing, teacher_pieces
+from distill_core.student.runtime import Vocabulary
 from distill_core.student.source import EmbeddingSource
-from distill_core.student.vocabulary import Vocabulary
 
 
 def make(

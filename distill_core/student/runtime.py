@@ -1,0 +1,239 @@
+"""Predict with a student from raw text.
+
+    python predict.py "a text" "another text"        one JSON line a text
+    python predict.py --pair "one" "other"           for a student of sentence pairs
+    python predict.py < texts.txt                    one text a line (pairs: tab-separated)
+
+From Python: `load()(["a text"])`.
+
+An exported student has a copy of this file, as predict.py, and of its encoder's, as encoder.py. So this file needs
+torch, tokenizers and safetensors alone.
+"""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+Sides = list[tuple[Tensor, Tensor]]
+
+
+def pad(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """Rows of ids as one matrix (rows, longest) int32, padded with 0, and their lengths (rows,)."""
+    lengths = torch.tensor([len(row) for row in rows])
+    matrix = nn.utils.rnn.pad_sequence([torch.tensor(row, dtype=torch.int32) for row in rows], batch_first=True)
+    return matrix, lengths
+
+
+def take_rows(sides: Sides, rows: Tensor, device: str = "cpu") -> Sides:
+    """The chosen rows of each side, no wider than the longest of them."""
+    chosen = [(ids[rows], lengths[rows]) for ids, lengths in sides]
+    return [(ids[:, : int(lengths.max())].to(device), lengths) for ids, lengths in chosen]
+
+
+def total_lengths(sides: Sides) -> Tensor:
+    """Lengths (rows,) of all sides of a row together."""
+    return torch.stack([lengths for _, lengths in sides]).sum(0)
+
+
+@torch.inference_mode()
+def predict_logits(model: nn.Module, sides: Sides, batch: int = 256, device: str = "cpu") -> Tensor:
+    """Logits (rows, labels) float32 on the CPU, in the order of the rows; rows of like length go together."""
+    model.eval()
+    order = torch.argsort(total_lengths(sides), stable=True)
+    logits = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in torch.split(order, batch)])
+    return torch.empty_like(logits).index_copy_(0, order, logits)
+
+
+class Student(nn.Module):
+    """Tang et al. 2019, section 3.1, around any encoder.
+
+    `vectors` (entries, width) is the starting table, row 0 the padding. `channels` is "trained", "frozen" or "both":
+    one frozen and one trained copy side by side, the paper's multichannel. For a pair the one encoder reads both
+    sentences and the head sees [h1, h2, h1*h2, |h1-h2|].
+    """
+
+    def __init__(
+        self,
+        vectors: Tensor,
+        encoder: type[nn.Module],
+        labels: int,
+        pair: bool,
+        hidden: int,
+        fc: int,
+        dropout: float = 0.0,
+        channels: str = "trained",
+        sparse: bool = False,
+    ):
+        super().__init__()
+        kinds = ("frozen", "trained") if channels == "both" else (channels,)
+        self.tables = nn.ModuleDict({kind: _table(vectors, kind == "frozen", sparse) for kind in kinds})
+        network: Any = encoder(vectors.shape[1] * len(kinds), hidden, dropout)
+        self.encoder: nn.Module = network
+        self.dropout = nn.Dropout(dropout)
+        self.pair = pair
+        inputs = network.outputs * (4 if pair else 1)
+        self.head = nn.Sequential(nn.Linear(inputs, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, labels))
+
+    def forward(self, sides: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Logits (batch, labels) of one or two sides, each ids (batch, length) and lengths (batch,) on the CPU."""
+        return self.classify([self.encode(ids, lengths) for ids, lengths in sides])
+
+    def classify(self, vectors: list[Tensor]) -> Tensor:
+        """Logits (batch, labels) of one vector (batch, outputs) a sentence."""
+        if self.pair:
+            first, second = vectors
+            vectors = [first, second, first * second, (first - second).abs()]
+        logits: Tensor = self.head(torch.cat(vectors, dim=1))
+        return logits
+
+    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """One vector (batch, outputs) a sentence."""
+        vectors = torch.cat([table(ids) for table in self.tables.values()], dim=2)
+        vector: Tensor = self.encoder(self.dropout(vectors), lengths)
+        return vector
+
+
+def _table(vectors: Tensor, frozen: bool, sparse: bool) -> nn.Embedding:
+    entries, width = vectors.shape
+    return nn.Embedding(
+        entries, width, padding_idx=0, sparse=sparse and not frozen, _weight=vectors.clone(), _freeze=frozen
+    )
+
+
+class Vocabulary:
+    """The student's vocabulary: sentences in, ids out. Row 0 pads, 1 is the unknown word, 2 the mask."""
+
+    pad, unk, mask = 0, 1, 2
+
+    def __init__(
+        self,
+        kind: str,
+        tokenizer: Tokenizer,
+        entries: list[str],
+        token_ids: list[int],
+        teacher_ids: list[int],
+        mask_token: str,
+        aliases: "Sequence[tuple[int, int]]" = (),
+    ):
+        """A vocabulary of `entries`. `token_ids` and `teacher_ids` (-1 for none) are each entry's id in `tokenizer` and
+        in the teacher's table; `mask_token` is a masked word's name in `tokenizer`; `aliases` are (token id, row) of
+        tokens without a row of their own, which are read as another."""
+        self.kind, self.tokenizer, self.entries = kind, tokenizer, entries
+        self.token_ids, self.teacher_ids, self.mask_token = token_ids, teacher_ids, mask_token
+        self.aliases = [(token, row) for token, row in aliases]
+        own = {token: row for row, token in enumerate(token_ids) if row > 0 and token >= 0}
+        self._rows = {**dict(self.aliases), **own}
+
+    def aliased(self, aliases: "Sequence[tuple[int, int]]") -> "Vocabulary":
+        """A copy of the vocabulary with these aliases, which cost the student no weights."""
+        parts = (self.kind, self.tokenizer, self.entries, self.token_ids, self.teacher_ids, self.mask_token)
+        return Vocabulary(*parts, aliases)
+
+    @property
+    def size(self) -> int:
+        """Rows of the embedding table, the three special ones included."""
+        return len(self.entries)
+
+    def ids(self, sentences: "Sequence[str]", max_tokens: int) -> list[list[int]]:
+        """The ids of each sentence, `max_tokens` at most and never none: an empty sentence is one unknown word."""
+        valid = [s.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask_token) for s in sentences]
+        encoded = self.tokenizer.encode_batch_fast(valid, add_special_tokens=False)
+        row = self._rows.get
+        return [[row(token, 1) for token in one.ids[:max_tokens]] or [1] for one in encoded]
+
+    def save(self, folder: "str | Path") -> None:
+        """Write tokenizer.json and vocabulary.json into `folder`, which exists."""
+        self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
+        names = ("kind", "entries", "token_ids", "teacher_ids", "mask_token", "aliases")
+        state = {name: getattr(self, name) for name in names}
+        (Path(folder) / "vocabulary.json").write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: "str | Path") -> "Vocabulary":
+        """The vocabulary that `save` wrote into `folder`."""
+        state = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
+        return cls(tokenizer=Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The likeliest label, and the probability of each label."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+class Predictor:
+    """A student that takes raw texts: strings, or pairs of strings where it was trained on pairs."""
+
+    def __init__(self, model: Student, vocabulary: Vocabulary, settings: dict[str, Any]):
+        self.model, self.vocabulary, self.settings = model.eval(), vocabulary, settings
+        self.labels: list[str] = settings["labels"]
+
+    def __call__(self, texts: Sequence[str | Sequence[str]]) -> list[Prediction]:
+        """One prediction a text. Raises ValueError where a text is not of the kind the student was trained on."""
+        if not texts:
+            return []
+        rows = [(row,) if isinstance(row, str) else tuple(row) for row in texts]
+        width = 2 if self.settings["pair"] else 1
+        for i, row in enumerate(rows):
+            if len(row) != width or not all(isinstance(side, str) for side in row):
+                kind = "two sentences" if width == 2 else "one text"
+                raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
+        # the temperature, fitted on validation rows, calibrates the probabilities; the labels stay the same
+        probabilities = torch.softmax(self.logits(rows) / self.settings.get("temperature", 1.0), dim=1).tolist()
+        return [
+            Prediction(self.labels[max(range(len(p)), key=p.__getitem__)], dict(zip(self.labels, p, strict=True)))
+            for p in probabilities
+        ]
+
+    def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
+        """Logits (rows, labels) of rows of one or two sentences."""
+        sides = [pad(self.vocabulary.ids(side, self.settings["max_tokens"])) for side in zip(*rows, strict=True)]
+        return predict_logits(self.model, sides)
+
+    @classmethod
+    def load(cls, folder: Path, encoder: type[nn.Module]) -> "Predictor":
+        """The student in `folder`, whose encoder is of this class."""
+        settings = json.loads((folder / "student.json").read_text(encoding="utf-8"))
+        shape = {name: settings[name] for name in ("labels", "pair", "hidden", "fc", "dropout", "channels")}
+        empty = torch.zeros(settings["entries"], settings["width"])
+        model = Student(empty, encoder, **{**shape, "labels": len(settings["labels"])})
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+        return cls(model, Vocabulary.load(folder), settings)
+
+
+def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
+    """The student that was exported to `folder`."""
+    spec = importlib.util.spec_from_file_location("encoder", Path(folder) / "encoder.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Predictor.load(Path(folder), module.Encoder)
+
+
+def main(arguments: list[str]) -> None:
+    """Print one JSON line for each text of the command line or of standard input."""
+    student = load()
+    rows: list[Any]
+    if arguments[:1] == ["--pair"]:
+        rows = [tuple(arguments[1:3])]
+    else:
+        rows = arguments or [line.rstrip("\n") for line in sys.stdin]
+        if student.settings["pair"]:
+            rows = [tuple(row.split("\t")) for row in rows]
+    for row, prediction in zip(rows, student(rows), strict=True):
+        print(json.dumps({"text": row, "label": prediction.label, "probabilities": prediction.probabilities}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
