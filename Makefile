@@ -3,8 +3,8 @@ app:       ## open the page
 	python app.py
 test:      ## what CI runs
 	python -m pytest
-check:     ## lint and format, without changing anything
-	ruff check . && ruff format --check .
+check:     ## lint, format and types, without changing anything
+	ruff check . && ruff format --check . && mypy
 fix:       ## lint and format
 	ruff check --fix . && ruff format .
 examples:  ## make runs.db.example anew, from real runs
