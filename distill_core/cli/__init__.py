@@ -1,4 +1,4 @@
-"""The command line: the facade's actions as commands, every knob of the config as an option.
+"""Command line: the facade's actions as commands, every knob of the config as an option.
 
 Progress goes to stderr, results to stdout. Exit codes: 0 done, 1 our bug, 2 the user's input, 130 stopped.
 """
@@ -12,30 +12,30 @@ from distill_core.cli.exit_codes import BUG, DONE, INPUT, STOPPED
 from distill_core.cli.parser import parse
 from distill_core.errors import Stopped, UserError
 
-# What the libraries print while they load is noise beside a result.
+# The libraries' log lines while they load are noise beside a result.
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "DATASETS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; its exit code."""
+    """Run one command; returns its exit code."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that lacks a letter must not end a run
     try:
-        given = parse(arguments)
-    except SystemExit as error:  # argparse has told what is wrong, or printed the help
+        parsed = parse(arguments)
+    except SystemExit as error:  # argparse has printed the error, or the help
         return int(error.code or 0)
     try:
-        return int(given.action(given) or DONE)
+        return int(parsed.action(parsed) or DONE)
     except UserError as error:
         print(error, file=sys.stderr)
         return INPUT
     except (Stopped, KeyboardInterrupt):
         print("Stopped.", file=sys.stderr)
         return STOPPED
-    except BrokenPipeError:  # `| head` has seen enough
+    except BrokenPipeError:  # the reader, such as `| head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:

@@ -1,56 +1,57 @@
-"""Command-line options made from the knobs, and the config that they say."""
+"""Command-line options from the knobs, and the config from the options."""
 
 import argparse
 from collections.abc import Iterable
-from typing import Any
 
 from distill_core.config.knobs import Knob, settings
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError
 
 
-def add_settings(added: argparse.ArgumentParser) -> None:
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add the options --preset and --size to a command."""
     for kind in ("preset", "size"):
-        told = " ".join(f"{one.name}: {one.help}" for one in settings(kind))
-        added.add_argument(f"--{kind}", default=argparse.SUPPRESS, metavar="NAME", help=f"{told} Knobs overrule it.")
+        names = " ".join(f"{one.name}: {one.help}" for one in settings(kind))
+        command.add_argument(f"--{kind}", default=argparse.SUPPRESS, metavar="NAME", help=f"{names} Knobs overrule it.")
 
 
 OF_FILE = ("train", "valid", "test")  # options that mean the task "file"
 
 
-def add_knobs(added: argparse.ArgumentParser, chosen: Iterable[Knob]) -> None:
-    """An option for each knob. What isn't typed is absent from what is parsed; what is typed stays text, so that the
-    config judges it with its own sentences."""
-    groups: dict[str, Any] = {}
+def add_knobs(command: argparse.ArgumentParser, chosen: Iterable[Knob]) -> None:
+    """Add an option for each knob to a command. An untyped option is absent from the parsed arguments; a typed one
+    stays text, for the config to validate with its own messages."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
     for knob in chosen:
-        group = groups.setdefault(knob.group, None) or added.add_argument_group(knob.group)
-        groups[knob.group] = group
+        if knob.group not in groups:
+            groups[knob.group] = command.add_argument_group(knob.group)
+        group = groups[knob.group]
         option = "--" + knob.name.replace("_", "-")
-        told = _knob_help(knob)
+        help = _knob_help(knob)
         if knob.type is bool:
             group.add_argument(
-                option, dest=knob.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=told
+                option, dest=knob.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help
             )
         else:
-            group.add_argument(option, dest=knob.name, default=argparse.SUPPRESS, metavar=_metavar(knob), help=told)
+            group.add_argument(option, dest=knob.name, default=argparse.SUPPRESS, metavar=_metavar(knob), help=help)
 
 
-def config_from_options(given: argparse.Namespace) -> Config:
-    """The config that the options say. A training file means the task 'file', a data set the task 'hub'.
-    Raises KnobError, UnknownPart."""
-    said = {name: value for name, value in vars(given).items() if name in (*Config.model_fields, "preset", "size")}
+def config_from_options(options: argparse.Namespace) -> Config:
+    """Config of the options. A training file means the task 'file', a data set the task 'hub'. Raises KnobError,
+    UnknownPart."""
+    values = {name: value for name, value in vars(options).items() if name in (*Config.model_fields, "preset", "size")}
     for name, task in (("train", "file"), ("dataset", "hub")):
-        if said.get(name) is None:
+        if values.get(name) is None:
             continue
-        if said.setdefault("task", task) != task:
+        if values.setdefault("task", task) != task:
             raise KnobError(
-                f"--{name} belongs to the task {task!r}, not to {said['task']!r}. Leave out one of the two."
+                f"--{name} belongs to the task {task!r}, not to {values['task']!r}. Leave out one of the two."
             )
-    if "task" not in said and (lost := next((name for name in (*OF_FILE, "subset") if said.get(name)), None)):
-        raise KnobError(f"--{lost} needs {'--dataset' if lost == 'subset' else '--train'} beside it.")
-    if said.get("task") == "hub" and not said.get("dataset"):
+    if "task" not in values and (alone := next((name for name in (*OF_FILE, "subset") if values.get(name)), None)):
+        raise KnobError(f"--{alone} needs {'--dataset' if alone == 'subset' else '--train'} beside it.")
+    if values.get("task") == "hub" and not values.get("dataset"):
         raise KnobError("The task 'hub' needs a data set: --dataset owner/name, for example stanfordnlp/imdb.")
-    return Config.of(**said)
+    return Config.of(**values)
 
 
 def _knob_help(knob: Knob) -> str:

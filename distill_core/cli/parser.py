@@ -1,28 +1,29 @@
-"""What can be typed: the commands, and an option for every knob, made from the config. Imports nothing heavy."""
+"""Parser of the command line: the commands, and an option for every knob of the config. Imports nothing heavy."""
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from distill_core.cli.config_options import add_knobs, add_settings
 from distill_core.config.knobs import knobs
 from distill_core.events import STATUSES
 
+Command = Callable[[argparse.Namespace], int | None]  # returns an exit code, or None for 0
+
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The parsed arguments; ends the program as argparse does where they can't be parsed."""
+    """Parsed arguments; ends the program as argparse does where they can't be parsed."""
     top = parser()
-    given, rest = top.parse_known_args(arguments)
+    parsed, rest = top.parse_known_args(arguments)
     # argparse takes no more texts once an option came between the run and them.
-    if rest and hasattr(given, "texts") and not any(text.startswith("-") for text in rest):
-        given.texts += rest
+    if rest and hasattr(parsed, "texts") and not any(text.startswith("-") for text in rest):
+        parsed.texts += rest
     elif rest:
         top.error(f"unrecognized arguments: {' '.join(rest)}")
-    return given
+    return parsed
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser; what it parses has `action`, a function of the parsed arguments that does the command."""
+    """Parser of all commands. The parsed arguments have `action`, the command's function of these arguments."""
     from distill_core.cli import commands as cli_commands
 
     top = argparse.ArgumentParser(
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, action: Any, help: str, *, json: str = "") -> argparse.ArgumentParser:
+    def command(name: str, action: Command, help: str, *, json: str = "") -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
         added.set_defaults(action=action)
         if json:
@@ -91,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     added = command("pack", cli_commands.pack, "Write a whole run, its student and its curves included, to one file.")
     _run_argument(added)
     added.add_argument("file", metavar="FILE")
-    added = command("unpack", cli_commands.unpack, "Take in a run that `export_run` wrote; print its id.")
+    added = command("unpack", cli_commands.unpack, "Take in a run that `pack` wrote; print its id.")
     added.add_argument("file", metavar="FILE")
     return top
 

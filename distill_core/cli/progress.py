@@ -1,4 +1,4 @@
-"""A run's progress on stderr: bars in a terminal, plain lines elsewhere."""
+"""Progress of a run on stderr: bars in a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ PLAIN_SECONDS = 10.0  # between two plain lines of a stage's progress
 
 
 class ProgressReporter(Protocol):
-    """Shows one event after the other."""
+    """Reporter of a run's events, one after the other."""
 
     def __call__(self, event: Event) -> None: ...
 
     def line(self, text: str) -> None:
-        """Shows a line of its own."""
+        """Show one line of text."""
 
 
 @contextmanager
 def progress_reporter() -> Iterator[ProgressReporter]:
-    """A teller that suits this stderr."""
+    """Reporter that suits this stderr."""
     console = Console(stderr=True)
     if console.is_terminal:
         bars = Progress(
@@ -42,20 +42,20 @@ def progress_reporter() -> Iterator[ProgressReporter]:
 
 class _Lines:
     def __init__(self, console: Console):
-        self.console, self.said = console, 0.0
+        self.console, self.last_line = console, 0.0
 
     def line(self, text: str) -> None:
         print(text, file=self.console.file, flush=True)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StageStarted):
-            self.said = time.monotonic()
+            self.last_line = time.monotonic()
         elif isinstance(event, StageEnded):
             self.line(f"{event.stage}: {_seconds(event.seconds)}{' (was there already)' if event.cached else ''}")
         elif isinstance(event, Note):
             self.line(_sentence(event))
-        elif isinstance(event, events.Progress) and time.monotonic() - self.said > PLAIN_SECONDS:
-            self.said = time.monotonic()
+        elif isinstance(event, events.Progress) and time.monotonic() - self.last_line > PLAIN_SECONDS:
+            self.last_line = time.monotonic()
             self.line(f"{event.stage}: {event.done:,} of {event.total:,} {event.unit}{_left(event.left)}")
 
 

@@ -1,1 +1,1 @@
-"""What a run will cost before it starts, and the short measurement behind that."""
+"""Estimate of what a run will cost, and the short measurement behind it."""

@@ -1,8 +1,8 @@
-"""What a run will cost, before it starts: seconds a stage and peak memory, from this machine's own measured speed.
+"""Cost of a run, estimated before it starts: seconds by stage and peak memory, from this machine's measured speed.
 
-Two sources, the better first: what earlier runs here took for the like, and paces that `profile` measured on the very
-data, teacher and student. This is the arithmetic between them: it reads no data and loads nothing, so that it can
-follow every change of a knob. Knows nothing of the store and of the page.
+Two sources, the better first: the times of similar earlier runs, and paces that `profile` measured with this config's
+data, teacher and student. Pure arithmetic: it reads no data and loads nothing, so that it can follow every change of a
+knob. Knows nothing of the store and of the page.
 """
 
 import json
@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from distill_core.cache import Cache
 from distill_core.config.knobs import knobs, names_of
@@ -27,17 +27,19 @@ from distill_core.pipeline.cost_model import (
     RunSize,
     StageCost,
     StoredConfig,
+    StudentPace,
+    TeacherPace,
 )
 from distill_core.teacher.catalog import SUGGESTED, teacher_name
 
-FORMAT = 1  # raise when what a survey measures changes its meaning
-MEASURED_RANGE = (0.75, 1.5)  # a survey's few steps against a whole run [benchmarks/RESULTS.md, "Estimates"]
-REPEATED_RANGE = (0.85, 1.2)  # a run against the like of it
-GUESSED_RANGE = (0.5, 2.5)  # a teacher that is not here, from the machine's speed and its known size
-PAST_RUNS = 5  # earlier runs that are asked
-CACHED_SECONDS = 0.3  # seconds to find a result that is there already
-MEMORY_FACTOR = 1.25  # times what a survey held, in a whole run [benchmarks/RESULTS.md, "Estimates"]
-TEXT_BYTES = 700  # of one transfer text: the string, its ids, its place in the tables
+FORMAT = 1  # raise when a measurement of `profile` changes its meaning
+MEASURED_RANGE = (0.75, 1.5)  # a run against a profile's few steps [benchmarks/RESULTS.md, "Estimates"]
+REPEATED_RANGE = (0.85, 1.2)  # a run against a similar one
+GUESSED_RANGE = (0.5, 2.5)  # a teacher not on this machine, by the machine's speed and the teacher's known size
+PAST_RUNS = 5  # earlier runs that count, the newest
+CACHED_SECONDS = 0.3  # to load a result from the cache
+MEMORY_FACTOR = 1.25  # peak memory of a run over that of its profile [benchmarks/RESULTS.md, "Estimates"]
+TEXT_BYTES = 700  # for one transfer text: the string, its ids, its rows in the tables
 PER_TOKEN = 5.0  # characters, special tokens aside
 
 MEASUREMENT_FILE = "found.json"
@@ -48,12 +50,14 @@ COSTS: dict[str, StageCost] = {
 }
 
 
+Source = Literal["runs", "survey", "size"]  # keys of the page's words
+
+
 @dataclass(frozen=True)
 class PastRun:
-    """A run that finished here. `stages`: (seconds, from the cache) by stage; `texts` of its transfer set; `memory` the
-    peak bytes of its process, None where nobody looked; `rows` of its
-    data; `teacher`: its name, parameters and accuracy on the validation
-    rows, as far as it told them."""
+    """Finished run on this machine. `stages`: (seconds, from the cache) by stage; `texts` of its transfer set;
+    `memory`: the peak bytes of its process, None where not measured; `rows` of its data by split; `teacher`: its name,
+    parameters and accuracy on the validation rows, as far as the run recorded them."""
 
     config: Mapping[str, Any]
     stages: Mapping[str, tuple[float, bool]]
@@ -66,11 +70,11 @@ class PastRun:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`seconds` of each stage and in all, with `low` and `high` around the sum; peak `memory` in bytes, None while
-    unknown. `texts` of the transfer set, of which `labelled` are labelled rows and
-    `unlabelled` came without a label; optimiser `steps` of the student.
-    `cached`: the stages whose result is there already. `rests_on`: "runs" (so many `runs` like it), "survey" (measured
-    on these data), or "size" (the teacher is not on this machine: told from its size)."""
+    """Estimate of a run: seconds by stage in `stages`, with `low` and `high` around their sum; peak `memory` in bytes,
+    None while unknown; `texts` of the transfer set, of which `labelled` are labelled rows and `unlabelled` came
+    without a label; optimiser `steps` of the student; the `cached` stages, whose result the cache has. `rests_on` is
+    its source: "runs" (so many similar `runs`), "survey" (measured with these data), or "size" (the size of a teacher
+    that is not on this machine)."""
 
     stages: dict[str, float]
     low: float
@@ -80,20 +84,20 @@ class Estimate:
     unlabelled: int
     texts: int
     steps: int
-    rests_on: str
+    rests_on: Source
     runs: int = 0
     cached: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
-        """Of all stages."""
+        """Seconds of all stages together."""
         return sum(self.stages.values())
 
 
 def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = ()) -> Estimate | None:
-    """Cost of a run of `config`; None while too little is known. `earlier` runs come newest first."""
-    asked = config.model_dump()
-    same = [run for run in earlier if _same_knobs(run, asked, names_of("task", "transfer", "teacher"))]
+    """Estimate for a run of `config`; None while too little is known. `earlier` runs come newest first."""
+    values = config.model_dump()
+    same = [run for run in earlier if _same_knobs(run, values, names_of("task", "transfer", "teacher"))]
     counts = known.counts
     if counts is not None:
         labelled, unlabelled = counts["train"], counts["unlabelled"]
@@ -103,7 +107,7 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
         return None
     texts = same[0].texts if same or counts is None else _texts(config, counts)
     size = RunSize(texts, config.epochs * math.ceil(texts / config.batch))
-    similar = {stage: _similar_runs(stage, asked, earlier) for stage in STAGES}
+    similar = {stage: _similar_runs(stage, values, earlier) for stage in STAGES}
     builder = _EstimateBuilder()
     for stage, cost in COSTS.items():
         if cost.skipped(config):
@@ -111,13 +115,13 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
         elif _is_cached(stage, config, earlier):
             builder.stages[stage], builder.cached = CACHED_SECONDS, (*builder.cached, stage)
         elif paces := [seconds / units for seconds, units in similar[stage]]:
-            builder.add(stage, cost.middle(paces) * cost.units(size, asked), REPEATED_RANGE, "runs", paces)
+            builder.add(stage, cost.middle(paces) * cost.units(size, values), REPEATED_RANGE, "runs", paces)
         elif counts is None or (seconds := cost.seconds(config, counts, known, size)) is None:
             return None
         else:
             guessed = cost.by_teacher and (known.teacher is None or known.teacher.get("far"))
             builder.add(stage, seconds, GUESSED_RANGE if guessed else MEASURED_RANGE, "size" if guessed else "survey")
-    rests_on = next((source for source in ("size", "survey") if source in builder.sources), "runs")
+    rests_on: Source = "size" if "size" in builder.sources else "survey" if "survey" in builder.sources else "runs"
     return Estimate(
         stages=builder.stages, low=builder.low, high=builder.high, memory=_memory(config, known, same, texts),
         labelled=labelled, unlabelled=unlabelled, texts=texts, steps=size.steps, rests_on=rests_on,
@@ -130,63 +134,63 @@ class _EstimateBuilder:
     stages: dict[str, float] = field(default_factory=dict)
     low: float = 0.0
     high: float = 0.0
-    sources: set[str] = field(default_factory=set)
+    sources: set[Source] = field(default_factory=set)
     cached: tuple[str, ...] = ()
 
     def add(
-        self, stage: str, seconds: float, doubt: tuple[float, float], source: str, seen: Sequence[float] = ()
+        self, stage: str, seconds: float, doubt: tuple[float, float], source: Source, paces: Sequence[float] = ()
     ) -> None:
-        """One stage; what earlier runs were apart is doubt too."""
-        middle = statistics.median(seen) if seen else 0.0
+        """Add one stage. `doubt` are factors for `low` and `high`, which the spread of earlier `paces` may widen."""
+        middle = statistics.median(paces) if paces else 0.0
         self.stages[stage] = seconds
-        self.low += seconds * min(doubt[0], min(seen) / middle if middle else 1.0)
-        self.high += seconds * max(doubt[1], max(seen) / middle if middle else 1.0)
-        if seconds > 1 or stage == "student":  # a stage of no time leaves no doubt
+        self.low += seconds * min(doubt[0], min(paces) / middle if middle else 1.0)
+        self.high += seconds * max(doubt[1], max(paces) / middle if middle else 1.0)
+        if seconds > 1 or stage == "student":  # a short stage doesn't decide what the estimate rests on
             self.sources.add(source)
 
 
 # ---- similar runs among the earlier ones
 
 
-def _same_knobs(run: PastRun, asked: StoredConfig, names: Sequence[str]) -> bool:
-    return all(run.config.get(name) == asked[name] for name in names)
+def _same_knobs(run: PastRun, values: StoredConfig, names: Sequence[str]) -> bool:
+    return all(run.config.get(name) == values[name] for name in names)
 
 
-def _similar_runs(stage: str, asked: StoredConfig, earlier: Sequence[PastRun]) -> list[tuple[float, int]]:
-    """(seconds, units) of this stage in the newest runs that went at the pace this one will."""
-    cost, similar = COSTS[stage], []
+def _similar_runs(stage: str, values: StoredConfig, earlier: Sequence[PastRun]) -> list[tuple[float, int]]:
+    """Pairs (seconds, units) of this stage in the newest runs with the same pace knobs."""
+    cost = COSTS[stage]
+    similar: list[tuple[float, int]] = []
     for run in earlier:
         seconds, cached = run.stages.get(stage, (0.0, True))
         units = cost.units(RunSize(run.texts, run.steps), run.config)
-        if not cached and units and _same_knobs(run, asked, cost.pace):
+        if not cached and units and _same_knobs(run, values, cost.pace):
             similar.append((seconds, units))
     return similar[:PAST_RUNS]
 
 
 def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
-    """Whether an earlier run left this stage's result behind."""
+    """True where an earlier run left this stage's result in the cache."""
     result = COSTS[stage].result
     if not result or (stage == "teacher" and not config.fine_tune):
         return False
-    asked = config.model_dump()
-    return any(_same_knobs(run, asked, result) for run in earlier)
+    values = config.model_dump()
+    return any(_same_knobs(run, values, result) for run in earlier)
 
 
-# ---- from a survey
+# ---- from measurements
 
 
 def _texts(config: Config, counts: DataCounts) -> int:
-    """The transfer set: labelled and unlabelled texts, and what the passes make of the labelled."""
+    """Texts of the transfer set: labelled and unlabelled ones, and those that augmentation adds to the labelled."""
     own = counts["train"]
-    given = max(own, min(own + counts["unlabelled"], config.transfer_limit))
-    return max(
-        given, min(config.transfer_limit, round(given + own * augmentation_yield(counts["grown"], config.n_iter)))
-    )
+    originals = max(own, min(own + counts["unlabelled"], config.transfer_limit))
+    augmented = own * augmentation_yield(counts["grown"], config.n_iter)
+    return max(originals, min(config.transfer_limit, round(originals + augmented)))
 
 
 def augmentation_yield(per_pass: Sequence[float], passes: int) -> float:
-    """New texts that so many passes make of one, from the sums after each pass; passes beyond those that were tried
-    make ever fewer, as the last two did."""
+    """New texts from one text after so many passes, by the measured sums after each pass. Beyond the measured passes
+    the gain shrinks in the ratio of the last two."""
     if passes < len(per_pass):
         return per_pass[passes]
     last, before = per_pass[-1], per_pass[-2]
@@ -196,41 +200,47 @@ def augmentation_yield(per_pass: Sequence[float], passes: int) -> float:
 
 
 def _memory(config: Config, known: Measurements, same: Sequence[PastRun], texts: int) -> int | None:
-    """Peak bytes of the run's process: what an equal run had, else what the survey's had and the texts."""
+    """Peak bytes of the run's process: those of an equal run, else those of the profile and of the texts."""
     student = [name for name in names_of("student") if name != "dropout"]
-    asked = config.model_dump()
-    seen = [run.memory for run in same if run.memory and all(run.config.get(name) == asked[name] for name in student)]
-    if seen:
-        return seen[0]
+    values = config.model_dump()
+    peaks = [run.memory for run in same if run.memory and _same_knobs(run, values, student)]
+    if peaks:
+        return peaks[0]
     if known.student is None:
         return None
     return int(MEMORY_FACTOR * (known.student["memory"] + texts * TEXT_BYTES))
 
 
-# ---- where a survey's findings stand
+# ---- measurements in the cache
 
 
 def known_measurements(config: Config, cache: Cache) -> Measurements:
-    """What is known of `config`, without measuring anything."""
-    return Measurements(*(read_measurement(cache, kind, key(config)) for kind, key in KEYS.items()))
+    """Measurements of `config` in the cache, without measuring anything."""
+    counts, teacher, student = (read_measurement(cache, kind, key(config)) for kind, key in KEYS.items())
+    # the JSON that `profiling.profile` wrote
+    return Measurements(
+        cast(DataCounts | None, counts), cast(TeacherPace | None, teacher), cast(StudentPace | None, student)
+    )
 
 
 def read_measurement(cache: Cache, kind: str, key: dict[str, Any]) -> dict[str, Any] | None:
-    """One finding, None where there is none that can be read."""
+    """One measurement as JSON, None where it is missing or can't be read."""
     entry = cache.get(kind, key)
     with suppress(OSError, ValueError):
-        return json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8")) if entry else None
+        if entry:
+            measurement: dict[str, Any] = json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8"))
+            return measurement
     return None
 
 
 def data_key(config: Config) -> dict[str, Any]:
-    """What decides how many texts there are and of what size."""
-    asked = config.model_dump()
-    return _key({name: asked[name] for name in names_of("task") if name != "metric"}, rules=asked["rules"])
+    """Cache key of the data's measurement: all that decides the number of texts and their sizes."""
+    values = config.model_dump()
+    return _key({name: values[name] for name in names_of("task") if name != "metric"}, rules=values["rules"])
 
 
 def teacher_key(config: Config) -> dict[str, Any]:
-    """What decides the teacher's pace."""
+    """Cache key of the teacher's measurement: all that decides its pace."""
     tuning = config.teacher_batch if config.fine_tune else 0
     name = teacher_name(config)
     folder = Path(name).expanduser()
@@ -239,23 +249,23 @@ def teacher_key(config: Config) -> dict[str, Any]:
 
 
 def student_key(config: Config) -> dict[str, Any]:
-    """What decides the student's pace and, with the teacher beside it, the memory."""
-    asked = config.model_dump()
-    shape = {name: asked[name] for name in (*TRAINING_PACE, "max_tokens")}
+    """Cache key of the student's measurement: all that decides its pace and, with the teacher's, the memory."""
+    values = config.model_dump()
+    shape = {name: values[name] for name in (*TRAINING_PACE, "max_tokens")}
     return _key(shape, teacher=teacher_name(config), tuning=config.fine_tune)
 
 
 KEYS = {"pace-data": data_key, "pace-teacher": teacher_key, "pace-student": student_key}
 
 
-def _key(asked: dict[str, Any], **more: Any) -> dict[str, Any]:
+def _key(values: dict[str, Any], **more: Any) -> dict[str, Any]:
     files = []
     for name in FILES:
-        file = Path(asked.get(name) or "")
-        files.append([file.stat().st_mtime_ns, file.stat().st_size] if asked.get(name) and file.is_file() else None)
-    return {"format": FORMAT, "machine": platform.node(), **asked, **more} | ({"files": files} if any(files) else {})
+        file = Path(values.get(name) or "")
+        files.append([file.stat().st_mtime_ns, file.stat().st_size] if values.get(name) and file.is_file() else None)
+    return {"format": FORMAT, "machine": platform.node(), **values, **more} | ({"files": files} if any(files) else {})
 
 
 def layer_weights(name: str) -> float | None:
-    """The weights in the layers of a teacher worth naming: what its time goes by. None where the name isn't one."""
+    """Weights in the layers of a suggested teacher, which decide its speed; None for any other name."""
     return next((one.layers for one in SUGGESTED if one.name == name), None)

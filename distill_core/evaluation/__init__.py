@@ -1,1 +1,1 @@
-"""Evaluation: metrics, significance, calibration, speed, and the comparison that is made of them."""
+"""Evaluation of models: metrics, significance, calibration, speed, and the comparison made of them."""

@@ -1,21 +1,31 @@
-"""Which students one run trains, and what they say together: the plan, means with intervals, the front.
+"""Aggregation of a run's variants: means with intervals over the seeds, the Pareto front, the learning curve.
 
-A member is a student, a seed and a share of the transfer set. Data, teacher, transfer set, labels and starting vectors
-are the run's, shared by all; a member's seed decides its first weights, the order of its batches and its dropout.
-Knows nothing of networks or texts.
+A variant is a student, a seed and a share of the transfer set. All variants share the run's data, teacher, transfer
+set, soft labels and starting vectors; a variant's seed decides its first weights, the order of its batches and its
+dropout. Knows nothing of networks or texts.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from statistics import fmean, stdev
-from typing import Any
+
+from distill_core.evaluation.summary import (
+    CurveKey,
+    LearningCurvePoint,
+    MeanInterval,
+    Metric,
+    ScoredVariant,
+    SeedAggregate,
+    VariantScores,
+    VariantSummary,
+)
 
 LEVEL = 0.95
 
 
-def mean_interval(values: Sequence[float | None]) -> dict[str, float] | None:
-    """The mean and its 95 % interval by Student's t; of one value there is no interval, and None of none. Values that
-    are not defined are left out."""
+def mean_interval(values: Sequence[float | None]) -> MeanInterval | None:
+    """Mean of the values with its 95 % interval by Student's t, undefined values left out. A single value is its own
+    interval; None where no value is defined."""
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -30,8 +40,8 @@ def mean_interval(values: Sequence[float | None]) -> dict[str, float] | None:
 
 
 def pareto_front(points: Sequence[tuple[float, float, float]]) -> list[bool]:
-    """Which of the (score, size, time) no other beats: is at least as good in all three and better in one. More of
-    the score is better, less of size and time. [Pareto's front]"""
+    """Pareto front of (score, size, time): True for each point that no other beats. A point beats another that is at
+    least as good in all three and better in one; a higher score is better, a lower size and time are."""
 
     def beats(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
         return one != other and one[0] >= other[0] and one[1] <= other[1] and one[2] <= other[2]
@@ -39,49 +49,71 @@ def pareto_front(points: Sequence[tuple[float, float, float]]) -> list[bool]:
     return [not any(beats(other, point) for other in points) for point in points]
 
 
-def aggregate(rows: list[dict[str, Any]], teacher: float, metric: str) -> dict[str, Any]:
-    """The keys of a summary that several members add: "members", and "seeds" and "learning_curve" where they were
-    asked for. `rows` are the trained members, the main one first: "student", "seed", "share", "texts", "agreement",
-    and the scores "control" (None without one) and "student_score". `teacher` is the teacher's value of `metric`."""
-    for row in rows:
-        student, control = row["student_score"][metric], (row["control"] or {}).get(metric)
-        gap = teacher - control if control is not None else 0.0
-        row["gap_recovered"] = (student - control) / gap if gap > 0 else None
-        row["kept"] = student / teacher if teacher > 0 else None
-    whole = [row for row in rows if row["share"] == 1]
-    kinds = [list(group) for _, group in groupby(whole, key=lambda row: row["student"])]
+def aggregate(rows: Sequence[ScoredVariant], teacher: float, metric: Metric) -> VariantSummary:
+    """Summary keys that several variants add: "members", and "seeds", "students" and "learning_curve" where the run
+    has several of them. `rows` are the scored variants, the main one first; `teacher` is the teacher's value of
+    `metric`."""
+    variants = [_with_gap(row, teacher, metric) for row in rows]
+    full = [variant for variant in variants if variant["share"] == 1]
+    kinds = [list(group) for _, group in groupby(full, key=lambda variant: variant["student"])]
     for group, best in zip(kinds, pareto_front([_point(group, metric) for group in kinds]), strict=True):
-        for row in group:
-            row["front"] = best  # of its student's mean: one lucky seed is no place on the front
-    found: dict[str, Any] = {"members": rows}
+        for variant in group:
+            variant["front"] = best  # of its student's mean: one lucky seed is no place on the front
+    summary: VariantSummary = {"members": variants}
     if len(kinds[0]) > 1:
-        found["seeds"] = _seeds(kinds[0], metric)
+        summary["seeds"] = _seeds(kinds[0], metric)
     if len(kinds) > 1:
-        found["students"] = [{"student": group[0]["student"], **_seeds(group, metric)} for group in kinds]
-    if len(whole) < len(rows):
-        found["learning_curve"] = list(_curve(rows, metric))
-    return found
+        summary["students"] = [{"student": group[0]["student"], **_seeds(group, metric)} for group in kinds]
+    if len(full) < len(variants):
+        summary["learning_curve"] = list(_curve(variants, metric))
+    return summary
 
 
-def _point(group: list[dict[str, Any]], metric: str) -> tuple[float, float, float]:
-    scores = [row["student_score"] for row in group]
+def _with_gap(row: ScoredVariant, teacher: float, metric: Metric) -> VariantScores:
+    """The variant with its shares of the gap and of the teacher's value, None where they are not defined."""
+    student = row["student_score"][metric]
+    control = row["control"].get(metric) if row["control"] else None
+    gap = teacher - control if control is not None else 0.0
+    return {
+        **row,  # type: ignore[typeddict-item]  # mypy: a subtype of ScoredVariant might have another "front"
+        "gap_recovered": (student - control) / gap if control is not None and gap > 0 else None,
+        "kept": student / teacher if teacher > 0 else None,
+    }
+
+
+def _point(group: Sequence[VariantScores], metric: Metric) -> tuple[float, float, float]:
+    scores = [variant["student_score"] for variant in group]
     return fmean(score[metric] for score in scores), scores[0]["parameters"], scores[0]["latency_ms"]
 
 
-def _seeds(group: list[dict[str, Any]], metric: str) -> dict[str, Any]:
-    """What one student's seeds come to."""
-    scores = {"control": [row["control"] for row in group], "student": [row["student_score"] for row in group]}
-    values = {name: [score and score[metric] for score in found] for name, found in scores.items()}
-    shares = {name: mean_interval([row[name] for row in group]) for name in ("gap_recovered", "kept", "agreement")}
-    rows = {name: found for name, value in values.items() if (found := mean_interval(value))}
-    return {"n": len(group), "metric": metric, "rows": rows, **shares}
+def _seeds(group: Sequence[VariantScores], metric: Metric) -> SeedAggregate:
+    """Means of one student over its seeds, and of its control where there is one."""
+    values: dict[str, list[float | None]] = {
+        "control": [variant["control"].get(metric) if variant["control"] else None for variant in group],
+        "student": [variant["student_score"][metric] for variant in group],
+    }
+    return {
+        "n": len(group),
+        "metric": metric,
+        "rows": {name: mean for name, value in values.items() if (mean := mean_interval(value))},
+        "gap_recovered": mean_interval([variant["gap_recovered"] for variant in group]),
+        "kept": mean_interval([variant["kept"] for variant in group]),
+        "agreement": mean_interval([variant["agreement"] for variant in group]),
+    }
 
 
-def _curve(rows: list[dict[str, Any]], metric: str) -> Iterator[dict[str, Any]]:
-    """The main student's scores by the texts it learned from, the fewest first."""
-    main = rows[0]
-    points = [row for row in rows if row["share"] < 1] + [main]
-    for row in sorted(points, key=lambda row: row["share"]):
-        score = row["student_score"]
-        kept = ("accuracy", "low", "high", metric, "metric_low", "metric_high")
-        yield {"texts": row["texts"], "share": row["share"], **{key: score[key] for key in kept if key in score}}
+def _curve(variants: Sequence[VariantScores], metric: Metric) -> Iterator[LearningCurvePoint]:
+    """Scores of the main student by the number of texts that it learned from, the fewest first."""
+    keys: tuple[CurveKey, ...] = ("low", "high", metric, "metric_low", "metric_high")
+    points = [variant for variant in variants if variant["share"] < 1] + [variants[0]]
+    for variant in sorted(points, key=lambda variant: variant["share"]):
+        score = variant["student_score"]
+        point: LearningCurvePoint = {
+            "texts": variant["texts"],
+            "share": variant["share"],
+            "accuracy": score["accuracy"],
+        }
+        for key in keys:
+            if key in score:
+                point[key] = score[key]
+        yield point

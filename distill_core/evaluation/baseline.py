@@ -1,6 +1,7 @@
-"""The baseline that needs no network: TF-IDF and logistic regression."""
+"""The baseline without a network: TF-IDF and logistic regression."""
 
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,41 +11,42 @@ from numpy.typing import NDArray
 from distill_core.data.dataset import Split
 from distill_core.data.overlap import UNSPACED_SCRIPTS
 
-Texts = list[tuple[str, ...]]
+Texts = Sequence[tuple[str, ...]]
 WORD_PATTERN = rf"[{UNSPACED_SCRIPTS}]|[^\W{UNSPACED_SCRIPTS}]+|[^\w\s]"  # one-letter words and "!" carry meaning
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """TF-IDF over words and word pairs, then logistic regression: what needs no network at all."""
+    """TF-IDF over words and word pairs, then logistic regression. `model` is scikit-learn's fitted Pipeline."""
 
     model: Any
     labels: int
 
     def probabilities(self, texts: Texts) -> NDArray[np.float64]:
         """Probabilities (rows, labels)."""
-        found = np.zeros((len(texts), self.labels))
-        found[:, self.model.classes_] = self.model.predict_proba(texts)
-        return found
+        shares = np.zeros((len(texts), self.labels))
+        shares[:, self.model.classes_] = self.model.predict_proba(texts)
+        return shares
 
     def logits(self, texts: Texts) -> NDArray[np.float64]:
-        """Log-probabilities (rows, labels); a class that training never showed is merely very unlikely."""
-        return np.log(np.maximum(self.probabilities(texts), 1e-9))
+        """Log-probabilities (rows, labels); a class without training rows is very unlikely, not impossible."""
+        shares: NDArray[np.float64] = np.log(np.maximum(self.probabilities(texts), 1e-9))
+        return shares
 
     @property
     def parameters(self) -> int:
-        """Coefficients and document frequencies."""
+        """Number of coefficients and document frequencies."""
         tables = sum(len(step.idf_) for _, step in self.model[0].transformer_list)
-        return self.model[-1].coef_.size + self.model[-1].intercept_.size + tables
+        return int(self.model[-1].coef_.size + self.model[-1].intercept_.size) + tables
 
     @property
     def bytes(self) -> int:
-        """Of the pickled model, vocabulary included."""
+        """Bytes of the pickled model, vocabulary included."""
         return len(pickle.dumps(self.model))
 
 
 class _Side:
-    """Picks one side of each text. A class and not a lambda, so that a floor can be pickled and so measured."""
+    """Picks one side of each text. A class and not a lambda, so that `Baseline.bytes` can pickle the model."""
 
     def __init__(self, side: int):
         self.side = side
@@ -54,7 +56,7 @@ class _Side:
 
 
 def fit_baseline(train: Split, labels: int, pair: bool) -> Baseline:
-    """Fit the floor. A pair's two sides have their own columns."""
+    """Fit the baseline. A pair's two sides have their own columns."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import FeatureUnion, Pipeline

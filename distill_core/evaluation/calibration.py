@@ -1,4 +1,4 @@
-"""Whether a model is right as often as it says it is, and the one number that mends most of it.
+"""Calibration: how far a model's confidence is from its accuracy, and the temperature that mends most of that.
 
 Guo et al. 2017, "On Calibration of Modern Neural Networks": the expected calibration error (section 2) and temperature
 scaling (section 4.2), which divides all logits by one number fitted on validation rows. It changes no answer.
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BINS = 10  # of equal width; the very bins that the picture shows, so that what is summed is what is seen
+from distill_core.evaluation.summary import Bin, Calibration
+
+BINS = 10  # of equal width; the page's diagram shows the same bins that the error sums over
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 50.0  # no teacher or student measured here came near either
 
 
@@ -18,49 +20,51 @@ def probabilities(logits: NDArray[Any], temperature: float = 1.0) -> NDArray[np.
     """Softmax of logits (rows, classes), or of log-probabilities, divided by the temperature."""
     from scipy.special import softmax
 
-    return softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    shares: NDArray[np.float64] = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    return shares
 
 
 def fit_temperature(logits: NDArray[Any], labels: Sequence[int]) -> float:
-    """The temperature under which rows with these true labels are likeliest. Fit it on validation rows alone."""
+    """Temperature that makes the true labels of these rows likeliest. Fit it on validation rows alone."""
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    given, rows = np.asarray(logits, dtype=np.float64), np.arange(len(labels))
+    values, rows = np.asarray(logits, dtype=np.float64), np.arange(len(labels))
 
-    def surprise(log_temperature: float) -> float:
-        return -float(log_softmax(given / np.exp(log_temperature), axis=1)[rows, labels].mean())
+    def negative_log_likelihood(log_temperature: float) -> float:
+        return -float(log_softmax(values / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
-    found = minimize_scalar(surprise, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded")
-    return float(np.exp(found.x))
+    bounds = (np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE))
+    optimum = minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded")
+    return float(np.exp(optimum.x))
 
 
-def reliability(probabilities: NDArray[Any], labels: Sequence[int]) -> list[dict[str, float]]:
-    """The mean confidence, the accuracy and the rows of each bin of confidence that holds any, the lowest first."""
+def reliability(probabilities: NDArray[Any], labels: Sequence[int]) -> list[Bin]:
+    """Mean confidence, accuracy and rows of each bin of confidence that has rows, the lowest bin first."""
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == np.asarray(labels)
-    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         {
-            "confidence": float(confidence[place == bin].mean()),
-            "accuracy": float(right[place == bin].mean()),
-            "rows": int((place == bin).sum()),
+            "confidence": float(confidence[bins == number].mean()),
+            "accuracy": float(right[bins == number].mean()),
+            "rows": int((bins == number).sum()),
         }
-        for bin in np.unique(place)
+        for number in np.unique(bins)
     ]
 
 
-def expected_calibration_error(bins: Sequence[dict[str, float]]) -> float:
-    """The expected calibration error of `reliability`'s bins: how far confidence and accuracy lie apart, by rows."""
+def expected_calibration_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error over the bins of `reliability`: |confidence - accuracy|, weighted by rows."""
     rows = sum(bin["rows"] for bin in bins)
     return sum(bin["rows"] * abs(bin["confidence"] - bin["accuracy"]) for bin in bins) / rows
 
 
 def calibration_report(
     logits: NDArray[Any], labels: Sequence[int], valid: tuple[NDArray[Any], Sequence[int]]
-) -> dict[str, Any]:
-    """The calibration of the scored rows before and after scaling: ece, temperature (fitted on `valid`, logits and
-    labels), ece_scaled, reliability and reliability_scaled."""
+) -> Calibration:
+    """Calibration of the scored rows before and after scaling; the temperature is fitted on `valid`, the logits and
+    labels of the validation rows."""
     temperature = fit_temperature(*valid)
     before = reliability(probabilities(logits), labels)
     after = reliability(probabilities(logits, temperature), labels)

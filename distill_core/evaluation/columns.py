@@ -1,5 +1,5 @@
-"""Columns of the comparison, each declared once: its key in a score, its heading, how its values are written, and the
-keys of its interval. The report, the command line's tables and the model card are made of these; the page adds its own
+"""Columns of the comparison, each declared once: its key in a score, its heading, the format of its values, and the
+keys of its interval. The report, the command line's tables and the model card derive from them; the page adds its own
 words.
 """
 
@@ -19,8 +19,8 @@ SUFFIXES = {"milliseconds": " ms"}
 @dataclass(frozen=True)
 class Column:
     """A column of the comparison. `key` in a Score; `heading` in English; `interval` the keys of its 95 % interval;
-    `group` "quality" (how right a model is), "calibration" or "cost"; a cell also shows the keys `beside` after a comma
-    and those `within` parentheses."""
+    `group` "quality" (the metrics), "calibration" or "cost"; a cell also shows the keys `beside` after a comma and
+    those `within` parentheses."""
 
     key: str
     heading: str
@@ -31,7 +31,7 @@ class Column:
     within: tuple[str, ...] = ()
 
     def cell(self, score: Mapping[str, Any], units: bool = True) -> str:
-        """The value in a score as text, a dash where it is missing."""
+        """Cell of this column: the value in a score as text, a dash where it is missing."""
         if score.get(self.key) is None:
             return DASH
         text = ", ".join(write(score.get(key), self.unit, units) for key in (self.key, *self.beside))
@@ -39,13 +39,13 @@ class Column:
         return f"{text} ({', '.join(more)})" if more else text
 
     def interval_cell(self, score: Mapping[str, Any]) -> str:
-        """The interval as "low to high", a dash where it is missing or the column has none."""
+        """Cell of the interval as "low to high", a dash where it is missing or the column has none."""
         low, high = (score.get(key) for key in self.interval or ("", ""))
         return DASH if low is None or high is None else f"{write(low, self.unit)} to {write(high, self.unit)}"
 
 
 def write(value: float | None, unit: Unit, units: bool = True) -> str:
-    """A value in its unit: 0.974 -> "97.4 %", 0.5 -> "0.50 ms", or "0.50" without `units`; None -> a dash."""
+    """Value as text in its unit: 0.974 -> "97.4 %", 0.5 -> "0.50 ms", or "0.50" without `units`; None -> a dash."""
     if value is None:
         return DASH
     return percent(value) if unit == "share" else FORMATS[unit].format(value) + SUFFIXES.get(unit, "") * units
@@ -68,26 +68,26 @@ METRIC_INTERVAL = ("metric_low", "metric_high")
 
 
 def columns(*groups: str) -> tuple[Column, ...]:
-    """The columns of these groups, in their order."""
+    """Columns of these groups, in their order."""
     return tuple(column for column in COLUMNS if column.group in groups)
 
 
 def metric_column(metric: str) -> Column:
-    """The column of a run's metric, with that metric's own interval."""
+    """Column of a run's metric, with that metric's own interval."""
     own = BY_KEY[metric]
     return own if own.interval else Column(own.key, own.heading, own.unit, own.group, METRIC_INTERVAL)
 
 
 def shown(metric: str) -> tuple[Column, ...]:
-    """The columns of quality and calibration that a table shows: the run's own metric first, then those that every run
-    has an interval of, then calibration."""
+    """Columns of quality and calibration that a table shows: the run's own metric first, then those with an interval
+    in every run, then calibration."""
     usual = tuple(column for column in columns("quality") if column.interval)
     own = () if metric in {column.key for column in usual} else (metric_column(metric),)
     return (*own, *usual, *columns("calibration"))
 
 
 def headings(chosen: tuple[Column, ...], units: bool = False) -> list[str]:
-    """The headings of these columns, an interval's after its own; with `units` for cells that have none."""
+    """Headings of these columns, an interval's after its column's; with `units` for cells without them."""
     return [
         heading
         for column in chosen
@@ -99,7 +99,7 @@ def headings(chosen: tuple[Column, ...], units: bool = False) -> list[str]:
 
 
 def cells(chosen: tuple[Column, ...], score: Mapping[str, Any], units: bool = True) -> list[str]:
-    """A score as cells under `headings`."""
+    """Cells of a score under `headings`."""
     return [
         cell
         for column in chosen
@@ -108,7 +108,7 @@ def cells(chosen: tuple[Column, ...], score: Mapping[str, Any], units: bool = Tr
 
 
 def report_keys() -> tuple[str, ...]:
-    """The keys of a score that a report holds."""
+    """Keys of a score in a report."""
     keys: list[str] = []
     for column in COLUMNS:
         if column.group == "calibration" and "metric_low" not in keys:

@@ -1,4 +1,4 @@
-"""The comparison: floor, control, student and teacher on the same held-out rows.
+"""Comparison of baseline, control, student and teacher on the same held-out rows.
 
 Knows nothing of training. Every figure here is measured in the run that shows it.
 """
@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from distill_core.cache import Cache, digest
 from distill_core.data.dataset import Split
 from distill_core.evaluation import calibration, metrics, significance
-from distill_core.evaluation.columns import columns
 from distill_core.evaluation.significance import mcnemar
-from distill_core.evaluation.summary import Comparison, PredictionScores, Score
+from distill_core.evaluation.summary import Comparison, Difference, Metric, ModelCost, PredictionScores, RowPair, Score
 
-COST_KEYS = tuple(
-    key for column in columns("cost") for key in (column.key, *column.within)
-)  # what a network is the same in
+PAIRS: dict[str, RowPair] = {"control": "student-control", "teacher": "student-teacher"}
 
 
 def score_predictions(
@@ -26,27 +23,44 @@ def score_predictions(
     labels: Sequence[int],
     names: Sequence[str],
     valid: tuple[NDArray[Any], Sequence[int]],
-    metric: str = "accuracy",
+    metric: Metric = "accuracy",
     seed: int = 0,
 ) -> PredictionScores:
-    """All that the `logits` (rows, classes) of one row of the comparison say about it, as fractions; log-probabilities
-    are logits too. "low" and "high" are the 95 % interval of the accuracy, "metric_low" and "metric_high" that of
-    `metric`. The temperature is fitted on `valid`, logits and labels of the validation rows, never on these."""
+    """Scores of the `logits` (rows, classes) of one model; log-probabilities are logits too. "low" and "high" are the
+    95 % interval of the accuracy, "metric_low" and "metric_high" that of `metric`. The temperature is fitted on
+    `valid`, logits and labels of the validation rows, never on these rows."""
     answers = logits.argmax(1)
+    values = metrics.compute_metrics(answers, labels, len(names))
     spread = significance.intervals(answers, labels, len(names), seed)
+    scores: PredictionScores = {
+        "accuracy": values["accuracy"], "macro_f1": values["macro_f1"], "mcc": values["mcc"],
+    }  # fmt: skip
+    if "f1" in values:  # of two classes alone
+        scores["f1"] = values["f1"]
     return {
-        **metrics.compute_metrics(answers, labels, len(names)),
+        **scores,
         "low": spread["accuracy"][0], "high": spread["accuracy"][1],
         "macro_f1_low": spread["macro_f1"][0], "macro_f1_high": spread["macro_f1"][1],
         "metric_low": spread[metric][0], "metric_high": spread[metric][1],
-        "per_class": metrics.per_class(answers, labels, names),
+        "per_class": [
+            {"label": row["label"], "precision": row["precision"], "recall": row["recall"], "f1": row["f1"],
+             "rows": row["rows"]} for row in metrics.per_class(answers, labels, names)
+        ],
         **calibration.calibration_report(logits, labels, valid),
     }  # fmt: skip
 
 
+def cost_of(score: Score) -> ModelCost:
+    """Cost alone of a scored model: what another model with the same network shares with it."""
+    return {
+        "parameters": score["parameters"], "bytes": score["bytes"], "latency_ms": score["latency_ms"],
+        "latency_p95_ms": score["latency_p95_ms"], "texts_per_s": score["texts_per_s"],
+    }  # fmt: skip
+
+
 def test_set_uses(cache: Cache, test: Split, labels: Sequence[str], run: str) -> int:
-    """How many runs have scored on these very test rows, in whatever order, `run` (its id) included. A resumed run
-    counts once."""
+    """Number of runs that have scored on exactly these test rows, in any order, `run` (its id) included. A resumed
+    run counts once."""
     rows = sorted((*text, labels[label]) for text, label in zip(test.texts, test.labels, strict=True))
     return cache.count_users("tests", {"rows": digest(rows)}, run)
 
@@ -55,21 +69,24 @@ def compare(
     scores: dict[str, Score],
     logits: dict[str, NDArray[Any]],
     labels: Sequence[int],
-    metric: str = "accuracy",
+    metric: Metric = "accuracy",
     seed: int = 0,
 ) -> Comparison:
-    """What the rows say of each other. `gap_recovered`: (student - control) / (teacher - control) of `metric`, None
-    where the teacher is not above the control. `kept`: student / teacher, of `metric`. `agreement`: share of rows with
-    the same answer. `split`: how student and teacher share the rights. `mcnemar`: p-values of student against control
-    and teacher. `differences`: of `metric`, paired, with intervals."""
-    value = {row: found[metric] for row, found in scores.items()}
-    answers = {row: found.argmax(1) for row, found in logits.items()}
+    """Comparison of the scored models, by row: "floor" (the baseline), "control", "student" and "teacher". `logits`
+    (rows, classes) and `labels` are of the test rows. The fields are those of `summary.Comparison`; the differences
+    are of `metric`, paired."""
+    value = {row: score[metric] for row, score in scores.items()}
+    answers = {row: values.argmax(1) for row, values in logits.items()}
     student, teacher = answers["student"], answers["teacher"]
     gap = value["teacher"] - value["control"] if "control" in value else 0.0
     truth = np.asarray(labels)
     classes = logits["student"].shape[1]
     s, t = student == truth, teacher == truth
     others = [row for row in ("control", "teacher") if row in logits]
+    differences: dict[RowPair, Difference] = {
+        PAIRS[row]: significance.paired_difference(student, answers[row], labels, classes, metric, seed)
+        for row in others
+    }
     return {
         "metric": metric,
         "scores": scores,
@@ -83,12 +100,9 @@ def compare(
             "neither": int((~s & ~t).sum()),
         },
         "mcnemar": {row: mcnemar(logits["student"], logits[row], labels) for row in others},
-        "differences": {
-            f"student-{row}": significance.paired_difference(student, answers[row], labels, classes, metric, seed)
-            for row in others
-        },
+        "differences": differences,
         "confusion": {
-            row: np.histogram2d(truth, found, bins=[np.arange(classes + 1) - 0.5] * 2)[0].astype(int).tolist()
-            for row, found in answers.items()
+            row: np.histogram2d(truth, predicted, bins=[np.arange(classes + 1) - 0.5] * 2)[0].astype(int).tolist()
+            for row, predicted in answers.items()
         },
     }

@@ -1,7 +1,7 @@
-"""When distilling does not pay: said before the money is spent, and after.
+"""Diagnostics of whether distilling pays, before the money is spent and after.
 
-Each sentence is (level, text) with level "info" or "warning". The thresholds stand here, each with its reason. Knows
-nothing of models: it is given figures.
+Each finding is (level, sentence) with level "info" or "warning". Each threshold has its reason beside it. Knows nothing
+of models, only of their figures.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.data.examples import shorten
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference
-from distill_core.evaluation.summary import Disagreement
+from distill_core.evaluation.summary import Difference, Disagreement, Level, Summary
 from distill_core.messages import Message, message
 
 if TYPE_CHECKING:
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
     from distill_core.data.dataset import Dataset
 
-Findings = list[tuple[str, Message]]
-# Of the metric: a teacher, or a gap, of less above the floor or the control is lost in the noise of any test set here.
+Findings = list[tuple[Level, Message]]
+# Points of the metric: a teacher less above the baseline, or above the control, is lost in the noise of any test set
+# here.
 MIN_GAIN = 0.01
-# Texts that are not augmented. SST-2 with 2,000 of them recovered 18 % of the gap, with 67,000 of them 67 %
-# (benchmarks/RESULTS.md); a pair is less telling: SNLI's 8,605 recovered 20 %, Intel's run on MRPC's 3,667 nothing.
+# Texts that are not augmented, by whether they are pairs. SST-2 with 2,000 of them recovered 18 % of the gap, with
+# 67,000 of them 67 % (benchmarks/RESULTS.md); pairs teach less: SNLI's 8,605 recovered 20 %, Intel's run on MRPC's
+# 3,667 nothing.
 FEW_EXAMPLES = {False: 5_000, True: 20_000}
-NO_EVIDENCE = 0.05  # a p-value of McNemar's test from here on is no evidence
-SMALL_GAIN = (
-    0.05  # no task on real text here gained much more from distilling: a test that can't see it decides nothing
-)
-# Northcutt et al. 2021 found 3.4 % of the labels of ten well-known test sets wrong; three times that is no slip.
+NO_EVIDENCE = 0.05  # p-value of McNemar's test from which on it is no evidence
+SMALL_GAIN = 0.05  # hardly any task on real text here gained more: a test that can't show this much decides nothing
+# Northcutt et al. 2021 count 3.4 % wrong labels in ten well-known test sets; three times that is no slip.
 MANY_DISAGREEMENTS = 0.1
-MANY_USES = 20  # readings of a test set, after which the best of them owes something to luck
+MANY_USES = 20  # uses of a test set, after which the best result owes something to luck
 EXAMPLES = 3
 FEW_TEXTS = (
     "Teacher and student have {n:text|texts} to work with. So few teach little: expect a student near its control, and "
@@ -81,32 +81,34 @@ BELOW = (
 
 
 def check_data(data: "Dataset") -> Findings:
-    """What can be said of the rows alone, before there is a teacher."""
-    said: Findings = []
+    """Findings on the rows alone, before there is a teacher."""
+    findings: Findings = []
     rows, texts = len(data.test), len(data.train) + len(data.unlabelled)
     least = detectable_difference(rows, DISAGREEMENT_RATE[data.pair])
     seen = message("With {rows:,} test rows a difference of student and control shows, four times in five, where it is "
                   "{least:.1%} of them or more.", rows=rows, least=least)  # fmt: skip
     if least > SMALL_GAIN:
-        said.append(("warning", message("{seen} Few gains are as large: more test rows would tell more.", seen=seen)))
+        findings.append(
+            ("warning", message("{seen} Few gains are as large: more test rows would tell more.", seen=seen))
+        )
     else:
-        said.append(("info", seen))
+        findings.append(("info", seen))
     if texts < FEW_EXAMPLES[data.pair]:
-        said.append(("warning", message(FEW_PAIRS if data.pair else FEW_TEXTS, n=texts)))
-    return said
+        findings.append(("warning", message(FEW_PAIRS if data.pair else FEW_TEXTS, n=texts)))
+    return findings
 
 
-def check_teacher(teacher: float, floor: float, metric: str) -> Findings:
-    """What the teacher's value of the metric on validation says, beside the floor's."""
-    if teacher - floor >= MIN_GAIN:
+def check_teacher(teacher: float, baseline: float, metric: str) -> Findings:
+    """Findings on the teacher's value of the metric on the validation rows, beside the baseline's."""
+    if teacher - baseline >= MIN_GAIN:
         return []
     return [("warning", message("On validation the teacher reaches {teacher}, a bag of words {floor}. Distilling will "
                                "hardly pay here.", teacher=metric_message(teacher, metric),
-                               floor=metric_message(floor, metric)))]  # fmt: skip
+                               floor=metric_message(baseline, metric)))]  # fmt: skip
 
 
 def check_control(control: float, teacher: float, metric: str) -> Findings:
-    """What the control's value of the metric on validation says, beside the teacher's."""
+    """Findings on the control's value of the metric on the validation rows, beside the teacher's."""
     if teacher - control >= MIN_GAIN:
         return []
     return [("warning", message("On validation the control already reaches {control}, the teacher {teacher}: there is "
@@ -117,8 +119,8 @@ def check_control(control: float, teacher: float, metric: str) -> Findings:
 def label_disagreements(
     texts: Sequence[tuple[str, ...]], truth: "NDArray[Any]", logits: "NDArray[Any]", labels: Sequence[str]
 ) -> Disagreement:
-    """Disagreements of the teacher's `logits` (texts, labels) with the labels `truth` (texts,) of the same texts, given
-    as places in `labels`; the likeliest slips are the examples. Confident in the sense of confident learning: the
+    """Disagreements of the teacher's `logits` (texts, labels) with the labels `truth` (texts,), indices into `labels`,
+    of the same texts; the likeliest slips are the examples. Confident in the sense of confident learning: the
     teacher gives another class more than it gives that class where it is the label (Northcutt et al. 2021)."""
     import numpy as np
 
@@ -140,62 +142,65 @@ def label_disagreements(
     }  # fmt: skip
 
 
-def describe_disagreements(found: Disagreement) -> Findings:
-    """Disagreements in words."""
-    if not found["rows"]:
+def describe_disagreements(disagreement: Disagreement) -> Findings:
+    """Findings on the teacher's disagreements with the labels."""
+    if not disagreement["rows"]:
         return []
-    share = found["rows"] / found["of"]
+    share = disagreement["rows"] / disagreement["of"]
     examples = [
         message("“{text}” is labelled {label}, the teacher says {teacher} ({sure:.0%})", text=shorten(one["text"]),
-               label=one["label"], teacher=one["teacher"], sure=one["probability"]) for one in found["examples"]
+               label=one["label"], teacher=one["teacher"], sure=one["probability"])
+        for one in disagreement["examples"]
     ]  # fmt: skip
     what = message("The teacher contradicts {rows:,} of {all:,} training labels ({share:.1%}), {sure:,} of them with "
-                  "confidence: {examples}.", rows=found["rows"], all=found["of"], share=share, sure=found["confident"],
-                  examples=examples)  # fmt: skip
+                  "confidence: {examples}.", rows=disagreement["rows"], all=disagreement["of"], share=share,
+                  sure=disagreement["confident"], examples=examples)  # fmt: skip
     if share < MANY_DISAGREEMENTS:
         return [("info", what)]
     return [("warning", message("{what} One of the two is wrong that often; look at the labels, or choose another "
                                "teacher.", what=what))]  # fmt: skip
 
 
-def conclude(summary: dict[str, Any], texts: int, pair: bool) -> Findings:
-    """What the comparison comes to, of a run that had so many `texts` which are not augmented. Reads "metric",
-    "scores", "differences", "gap_recovered", "rows", and "disagreement", "mcnemar" and "tests_read" where they are
-    there."""
+def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
+    """Findings on the comparison of a run with so many `texts` that are not augmented. Reads "metric", "scores",
+    "differences", "gap_recovered" and "rows"; "disagreement", "mcnemar" and "tests_read" may be missing."""
     metric, scores, rows = summary["metric"], summary["scores"], summary["rows"]["test"]
-    value = {row: found[metric] for row, found in scores.items()}
-    said = [_outcome(summary, rows), *_doubts(summary, rows)]
+    value = {row: score[metric] for row, score in scores.items()}
+    findings = [_outcome(summary, rows), *_doubts(summary, rows)]
     if value["teacher"] - value["floor"] < MIN_GAIN:
-        said.append(("warning", message("The teacher ({teacher}) is hardly above the floor ({floor}): it had little to "
-                     "pass on.", teacher=metric_message(value["teacher"], metric),
+        findings.append(("warning", message("The teacher ({teacher}) is hardly above the floor ({floor}): it had "
+                     "little to pass on.", teacher=metric_message(value["teacher"], metric),
                      floor=metric_message(value["floor"], metric))))  # fmt: skip
     if "control" in value and value["teacher"] - value["control"] < MIN_GAIN:
-        said.append(("warning", message("The control ({control}) is at the teacher already ({teacher}): the labels "
+        findings.append(("warning", message("The control ({control}) is at the teacher already ({teacher}): the labels "
                      "alone were enough.", control=metric_message(value["control"], metric),
                      teacher=metric_message(value["teacher"], metric))))  # fmt: skip
     if texts < FEW_EXAMPLES[pair]:
-        said.append(("warning", message(STANDS_ON_PAIRS if pair else STANDS_ON_TEXTS, n=texts)))
-    found = summary.get("disagreement")
-    if found and found["rows"] >= MANY_DISAGREEMENTS * found["of"]:
-        said.append(("warning", message("The teacher contradicts {share:.0%} of the training labels: the student "
+        findings.append(("warning", message(STANDS_ON_PAIRS if pair else STANDS_ON_TEXTS, n=texts)))
+    disagreement: Disagreement | None = summary.get("disagreement")
+    if disagreement and disagreement["rows"] >= MANY_DISAGREEMENTS * disagreement["of"]:
+        findings.append(("warning", message("The teacher contradicts {share:.0%} of the training labels: the student "
                      "follows the teacher, the scores follow the labels.",
-                     share=found["rows"] / found["of"])))  # fmt: skip
+                     share=disagreement["rows"] / disagreement["of"])))  # fmt: skip
     if summary["differences"]["student-teacher"]["high"] >= 0:
-        said.append(("info", message("On these {rows:,} rows the student can't be told from its teacher.", rows=rows)))
+        findings.append(
+            ("info", message("On these {rows:,} rows the student can't be told from its teacher.", rows=rows))
+        )
     if summary.get("tests_read", 1) >= MANY_USES:
-        said.append(("warning", message("{read} Whoever picks the best of so many runs by it has picked some luck too.",
-                     read=describe_uses(summary["tests_read"]))))  # fmt: skip
-    return said
+        findings.append(("warning", message("{read} Whoever picks the best of so many runs by it has picked some luck "
+                     "too.", read=describe_uses(summary["tests_read"]))))  # fmt: skip
+    return findings
 
 
-def _outcome(summary: dict[str, Any], rows: int) -> tuple[str, Message]:
-    """Whether the student is above its control."""
-    found = summary["differences"].get("student-control")
-    if found is None:
+def _outcome(summary: Summary, rows: int) -> tuple[Level, Message]:
+    """Finding on the student's difference from its control."""
+    difference = summary["differences"].get("student-control")
+    if difference is None:
         return "warning", message("The control run was switched off, so nobody knows what distilling did.")
-    low, high = found["low"], found["high"]
+    low, high = difference["low"], difference["high"]
     values = {
-        "points": abs(found["difference"]) * 100, "metric": summary["metric"], "low": low * 100, "high": high * 100,
+        "points": abs(difference["difference"]) * 100, "metric": summary["metric"], "low": low * 100,
+        "high": high * 100,
     }  # fmt: skip
     if low > 0:
         share = summary.get("gap_recovered")
@@ -204,41 +209,41 @@ def _outcome(summary: dict[str, Any], rows: int) -> tuple[str, Message]:
         return "info", message(PAID_GAP, **values, share=share)
     if high < 0:
         return "warning", message(HARM, **values)
-    least = 100 * _reliable(found)
-    return "warning", message(ABOVE if found["difference"] >= 0 else BELOW, **values, rows=rows, least=least)
+    least = 100 * _reliable(difference)
+    return "warning", message(ABOVE if difference["difference"] >= 0 else BELOW, **values, rows=rows, least=least)
 
 
-def _reliable(found: dict[str, float]) -> float:
-    """The difference that would have shown four times in five, from the interval of the one found."""
-    return (found["high"] - found["low"]) / (2 * 1.96) * POWER
+def _reliable(difference: Difference) -> float:
+    """Smallest difference that shows four times in five, by the width of this one's interval."""
+    return (difference["high"] - difference["low"]) / (2 * 1.96) * POWER
 
 
-def _doubts(summary: dict[str, Any], rows: int) -> Findings:
-    """What a gain that is more than chance still leaves open, and with what an F1 is to be compared."""
-    said: Findings = []
-    found, metric = summary["differences"].get("student-control"), summary["metric"]
-    if found and found["low"] > 0:
-        if found["difference"] < _reliable(found):
-            said.append(("warning", message(BARELY, least=100 * _reliable(found), rows=rows)))
+def _doubts(summary: Summary, rows: int) -> Findings:
+    """Findings that qualify a gain beyond chance, and the F1 of the trivial answer to compare an F1 with."""
+    findings: Findings = []
+    difference, metric = summary["differences"].get("student-control"), summary["metric"]
+    if difference and difference["low"] > 0:
+        if difference["difference"] < _reliable(difference):
+            findings.append(("warning", message(BARELY, least=100 * _reliable(difference), rows=rows)))
         p = (summary.get("mcnemar") or {}).get("control", 0.0)
         if metric != "accuracy" and p >= NO_EVIDENCE:
-            said.append(("warning", message(F1_ALONE, p=p, metric=metric)))
+            findings.append(("warning", message(F1_ALONE, p=p, metric=metric)))
     if metric == "f1":  # of the last class; a commoner one makes it flatter
         own = summary["scores"]["student"]["per_class"][-1]
         value = 2 * own["rows"] / (rows + own["rows"])
-        level = "warning" if summary["scores"]["student"]["f1"] - value < SMALL_GAIN else "info"
-        said.append((level, message(ALWAYS, label=own["label"], value=value)))
-    return said
+        level: Level = "warning" if summary["scores"]["student"]["f1"] - value < SMALL_GAIN else "info"
+        findings.append((level, message(ALWAYS, label=own["label"], value=value)))
+    return findings
 
 
 def describe_uses(count: int) -> Message:
-    """How often a test set has been read, as a sentence."""
+    """Sentence on how many runs have read a test set."""
     if count == 1:
         return message("This test has been read once.")
     return message("This test has been read {n:,} times.", n=count)
 
 
 def metric_message(value: float, metric: str) -> Message:
-    """A value of the metric with its name: "87.4 % accuracy", "macro-F1 0.874"."""
+    """Value of the metric with its name: "87.4 % accuracy", "macro-F1 0.874"."""
     return message("{value:.1%} {name:metric}" if metric == "accuracy" else "{name:metric} {value:.3f}", value=value,
                   name=metric)  # fmt: skip

@@ -9,25 +9,28 @@ from typing import Any
 import numpy as np
 
 from distill_core.evaluation.baseline import Texts
+from distill_core.evaluation.summary import ModelSpeed
 
 SAMPLE = 512  # texts on which speed is measured
-SECONDS = 0.7  # seconds for each of the two speed measurements of a row
+SECONDS = 0.7  # for each of a model's two measurements
 
 
-def measure_speed(predict: Callable[[Texts], Any], texts: Texts) -> dict[str, float]:
+def measure_speed(predict: Callable[[Texts], Any], texts: Texts) -> ModelSpeed:
     """Median and 95th-percentile milliseconds for one text alone, and texts a second in large calls: raw text in, one
-    thread, after warming up. Every row of the comparison is timed by this, each batching as it does in a run: sorted
-    by length, the teacher in the precision in which it labels."""
+    thread, after warming up. Every row of the comparison is timed by this function and batches as in a run: sorted by
+    length, the teacher in the precision in which it labels."""
     sample = texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE]
     with _one_thread():
         predict(sample[:8])
         predict(sample[:1])
-        alone, until = [], time.perf_counter() + SECONDS
+        alone: list[float] = []
+        until = time.perf_counter() + SECONDS
         while len(alone) < 20 or (time.perf_counter() < until and len(alone) < 400):
             alone.append(_seconds(predict, [sample[len(alone) % len(sample)]]))
-        # so many that a slow teacher is not asked for minutes, and a quick student not about a handful
+        # sized by the latency: no minutes for a slow teacher, more than a handful of texts for a quick student
         some = sample[: max(16, int(2 * SECONDS / statistics.median(alone)))]
-        passes, until = [], time.perf_counter() + SECONDS
+        passes: list[float] = []
+        until = time.perf_counter() + SECONDS
         while not passes or (time.perf_counter() < until and len(passes) < 20):
             passes.append(_seconds(predict, some))
     return {
@@ -45,7 +48,7 @@ def _seconds(predict: Callable[[Texts], Any], texts: Texts) -> float:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """torch computes with one thread, whatever the machine offers: figures of two machines can be compared."""
+    """One thread for torch inside this context, so that figures of two machines can be compared."""
     import torch
 
     before = torch.get_num_threads()

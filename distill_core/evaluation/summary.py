@@ -1,14 +1,14 @@
 """Summary of a run: every key that the engine writes, and that the store, the page, the command line and the model card
 read. One declaration serves the type checker, and pydantic where a summary comes from elsewhere.
 
-A key that is NotRequired may be missing (runs from before it was measured lack it) but may not be null, for those who
-read a summary tell only the two apart. Keys of a newer version travel along unread. Knows nothing of files.
+A key that is NotRequired may be missing (older runs lack it) but never null: readers use `.get(key, default)`. Unknown
+keys, as of a newer version, are let through unread. Knows nothing of files.
 """
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field
-from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on alone
+from pydantic import AfterValidator, ConfigDict, Field, with_config
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from distill_core.evaluation.metrics import METRICS
 from distill_core.events import ROWS
@@ -24,12 +24,14 @@ Label = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(max_length=100)]
 Level = Literal["info", "warning"]
 Metric = Literal["accuracy", "macro_f1", "mcc", "f1"]
-assert Metric.__args__ == METRICS  # type: ignore[attr-defined]  # a type can't be made of a tuple
-Finding = (  # a sentence, and since a later version its message data; JSON has no tuples
+assert get_args(Metric) == METRICS  # a type can't be made of a tuple
+CurveKey = Literal[Metric, "low", "high", "metric_low", "metric_high"]
+RowPair = Literal["student-control", "student-teacher"]
+Finding = (  # (level, sentence), in later versions with the message data; strict=False, for JSON has no tuples
     Annotated[tuple[Level, Label], Field(strict=False)]
     | Annotated[tuple[Level, Label, MessageData | None], Field(strict=False)]
 )
-Foreign = ConfigDict(strict=True, extra="allow")
+foreign = with_config(ConfigDict(strict=True, extra="allow"))
 
 
 def _known_rows(value: dict[str, Any]) -> dict[str, Any]:
@@ -38,10 +40,10 @@ def _known_rows(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+@foreign
 class ClassScores(TypedDict):
     """Scores of one label."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     label: Label
     precision: Share
     recall: Share
@@ -49,19 +51,19 @@ class ClassScores(TypedDict):
     rows: Count
 
 
+@foreign
 class Bin(TypedDict):
     """Reliability of the rows of about one confidence: how many of them are right."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     confidence: Share
     accuracy: Share
     rows: Count
 
 
+@foreign
 class Calibration(TypedDict):
     """Calibration before and after the temperature that is fitted on validation rows (Guo et al. 2017)."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     ece: NotRequired[Number]
     temperature: NotRequired[Above]
     ece_scaled: NotRequired[Number]
@@ -69,6 +71,7 @@ class Calibration(TypedDict):
     reliability_scaled: NotRequired[list[Bin]]
 
 
+@foreign
 class PredictionScores(Calibration):
     """Scores of a model's answers, as fractions. `low` and `high` are the 95 % interval of the accuracy, `metric_low`
     and `metric_high` that of the run's metric."""
@@ -86,40 +89,56 @@ class PredictionScores(Calibration):
     per_class: NotRequired[list[ClassScores]]
 
 
-class Score(PredictionScores):
-    """The same with what the model costs: a row of the comparison, or a variant's student. Latency is for one text
-    alone, throughput in large calls, both on one thread."""
+@foreign
+class ModelSize(TypedDict):
+    """Size of a model: its weights, and the bytes of its files."""
 
     parameters: Count
     bytes: Annotated[int, Field(gt=0, le=2**53)]
+
+
+@foreign
+class ModelSpeed(TypedDict):
+    """Speed of a model on one thread: latency for one text alone, throughput in large calls."""
+
     latency_ms: Above
     latency_p95_ms: NotRequired[Number]
     texts_per_s: NotRequired[Number]
 
 
+@foreign
+class ModelCost(ModelSize, ModelSpeed):
+    """Cost of a model: its size and its speed."""
+
+
+@foreign
+class Score(PredictionScores, ModelCost):
+    """Scores of a model's answers with its cost: a row of the comparison, or a variant's student."""
+
+
+@foreign
 class Difference(TypedDict):
     """Paired difference of two rows of the comparison, with its 95 % interval."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     difference: Number
     low: Number
     high: Number
 
 
+@foreign
 class MeanInterval(TypedDict):
     """Mean over `n` seeds with its 95 % interval."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     mean: Number
     low: Number
     high: Number
     n: NotRequired[Count]
 
 
+@foreign
 class SeedAggregate(TypedDict):
     """Means of one student over its seeds."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     n: Count
     metric: Metric
     rows: Annotated[dict[str, MeanInterval], AfterValidator(_known_rows)]
@@ -128,16 +147,18 @@ class SeedAggregate(TypedDict):
     agreement: NotRequired[MeanInterval | None]
 
 
+@foreign
 class StudentAggregate(SeedAggregate):
-    """The same for one of several students."""
+    """Means over the seeds of one of several students."""
 
     student: Name
 
 
-class VariantScores(TypedDict):
-    """Scores of one variant of the student, and of its control."""
+@foreign
+class ScoredVariant(TypedDict):
+    """One variant of the student as it was scored, with its control's scores (None without a control). `agreement`:
+    the share of test rows with the teacher's answer."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     name: NotRequired[Name]
     student: Name
     seed: Annotated[int, Field(ge=-(2**53), le=2**53)]
@@ -146,38 +167,48 @@ class VariantScores(TypedDict):
     agreement: Number
     control: PredictionScores | None
     student_score: Score
+
+
+@foreign
+class VariantScores(ScoredVariant):
+    """One variant beside the teacher. `gap_recovered` and `kept`: as in a Comparison; `front`: whether no other student
+    of the run is at least as good, as small and as fast."""
+
     gap_recovered: Number | None
     kept: Number | None
     front: NotRequired[bool]
 
 
+@foreign
 class LearningCurvePoint(TypedDict):
-    """Score of the student that read so many texts."""
+    """Scores of the student that learned from so many texts."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     texts: Count
     share: NotRequired[Share]
     accuracy: Number
+    macro_f1: NotRequired[Number]
+    mcc: NotRequired[Number]
+    f1: NotRequired[Number]
     low: NotRequired[Number]
     high: NotRequired[Number]
     metric_low: NotRequired[Number]
     metric_high: NotRequired[Number]
 
 
+@foreign
 class CorrectnessSplit(TypedDict):
-    """Test rows by who is right."""
+    """Numbers of test rows by which of student and teacher is right."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     both: Count
     only_student: Count
     only_teacher: Count
     neither: Count
 
 
+@foreign
 class SplitSizes(TypedDict):
-    """Rows of each split, and texts of the transfer set."""
+    """Sizes of the splits in rows, and of the transfer set in texts."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     train: NotRequired[Count]
     valid: NotRequired[Count]
     test: NotRequired[Count]
@@ -194,7 +225,7 @@ class DisagreementExample(TypedDict):
 
 
 class Disagreement(TypedDict):
-    """How often the teacher contradicts the rows' labels: `rows` of `of`, `confident` of them with confidence."""
+    """Disagreements of the teacher with the rows' labels: `rows` of `of`, `confident` of them with confidence."""
 
     rows: int
     of: int
@@ -202,12 +233,12 @@ class Disagreement(TypedDict):
     examples: list[DisagreementExample]
 
 
+@foreign
 class Comparison(TypedDict):
     """Rows of the comparison side by side. `gap_recovered`: (student - control) / (teacher - control) of the metric,
     None where the teacher is not above the control. `kept`: student / teacher. `agreement`: the share of rows with the
     same answer. `mcnemar`: p-values of the student against that row."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     metric: NotRequired[Metric]
     scores: Annotated[dict[str, Score], AfterValidator(_known_rows)]
     gap_recovered: NotRequired[Number | None]
@@ -215,22 +246,23 @@ class Comparison(TypedDict):
     agreement: Number
     split: NotRequired[CorrectnessSplit]
     mcnemar: NotRequired[Annotated[dict[str, Share], AfterValidator(_known_rows)]]
-    differences: NotRequired[dict[Literal["student-control", "student-teacher"], Difference]]
+    differences: NotRequired[dict[RowPair, Difference]]
     confusion: NotRequired[Annotated[dict[str, list[list[Count]]], AfterValidator(_known_rows)]]
 
 
+@foreign
 class VariantSummary(TypedDict):
-    """What several seeds, students or shares add to a summary."""
+    """Keys that several seeds, students or shares add to a summary."""
 
-    __pydantic_config__ = Foreign  # type: ignore[misc]
     members: NotRequired[Annotated[list[VariantScores], Field(min_length=1, max_length=MAX_VARIANTS)]]
     seeds: NotRequired[SeedAggregate]
     students: NotRequired[Annotated[list[StudentAggregate], Field(max_length=MAX_VARIANTS)]]
     learning_curve: NotRequired[Annotated[list[LearningCurvePoint], Field(max_length=MAX_VARIANTS)]]
 
 
+@foreign
 class Summary(Comparison, VariantSummary):
-    """The comparison with what it was made on, as the stage compare writes it."""
+    """Summary of a run: the comparison and its circumstances, as the stage compare writes it."""
 
     rows: NotRequired[SplitSizes]
     scored_on: NotRequired[Name]
@@ -245,7 +277,7 @@ class Summary(Comparison, VariantSummary):
 
 
 def _fits_together(summary: Summary) -> Summary:
-    """The summary, where its parts belong together. Raises ValueError."""
+    """The summary, unchanged. Raises ValueError where its parts contradict each other."""
     if missing := {"student", "teacher"} - set(summary["scores"]):
         raise ValueError(message("{row} has no score", row=repr(sorted(missing)[0])))
     metric, labels = summary.get("metric", "accuracy"), summary.get("labels", [])
@@ -263,5 +295,5 @@ def _fits_together(summary: Summary) -> Summary:
     return summary
 
 
-# a Summary that came from elsewhere, for pydantic to validate
+# for pydantic to validate a Summary that comes from elsewhere
 CheckedSummary = Annotated[Summary, AfterValidator(_fits_together)]

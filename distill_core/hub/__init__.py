@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: models and data sets by id, each step guarded."""
+"""Hugging Face Hub: models and data sets by id, each step guarded."""

@@ -1,4 +1,4 @@
-"""The Hub's client: ids, time-outs and whether there is a connection."""
+"""Client of the Hub: ids, time-outs and the offline switch."""
 
 import os
 import re
@@ -17,7 +17,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` could be the id of a model or data set on the Hub."""
+    """True where `text` could be the id of a model or data set on the Hub."""
     try:
         parse_id(text)
     except HubError:
@@ -26,22 +26,22 @@ def is_id(text: str) -> bool:
 
 
 def parse_id(text: str) -> str:
-    """The id in `text`: owner/name, a bare name of the early days, or a pasted address. Raises HubError."""
+    """Id in `text`: owner/name, a bare name of the early days, or a pasted address. Raises HubError."""
     # The library's validate_repo_id has the same rule, but who only types a name needn't wait for its import.
-    found = ADDRESS.sub("", str(text).strip())
-    if found != str(text).strip():
-        found = "/".join(re.split(r"[?#]", found)[0].strip("/").split("/")[:2])
-    parts = found.split("/")
-    bad = len(parts) > 2 or len(found) > 193 or ".." in found or "--" in found
+    id = ADDRESS.sub("", str(text).strip())
+    if id != str(text).strip():
+        id = "/".join(re.split(r"[?#]", id)[0].strip("/").split("/")[:2])
+    parts = id.split("/")
+    bad = len(parts) > 2 or len(id) > 193 or ".." in id or "--" in id
     if bad or not all(ID_PART.fullmatch(part) for part in parts):
         raise HubError(message("{id} is not an id on the Hub. Write it as owner/name, or paste its address.",
                               id=repr(str(text)[:100])))  # fmt: skip
-    return found
+    return id
 
 
 def hub_library() -> Any:
-    """huggingface_hub, with a ceiling on how long any request may be silent: some calls inside pass timeout=None by
-    hand, so no setting reaches them."""
+    """Module huggingface_hub, with a ceiling on the silence of any request: some calls inside pass timeout=None, so no
+    setting reaches them."""
     set_library_defaults()
     import huggingface_hub
 
@@ -52,21 +52,23 @@ def hub_library() -> Any:
 
 
 def _ceiling(request: Any) -> None:
-    asked = request.extensions.get("timeout") or {}
+    timeouts = request.extensions.get("timeout") or {}
     request.extensions["timeout"] = {
-        kind: min(SILENCE_TIMEOUT, asked.get(kind) or SILENCE_TIMEOUT) for kind in ("connect", "read", "write", "pool")
+        kind: min(SILENCE_TIMEOUT, timeouts.get(kind) or SILENCE_TIMEOUT)
+        for kind in ("connect", "read", "write", "pool")
     }
 
 
 def is_offline() -> bool:
+    """True where an environment variable of the libraries forbids the network."""
     from huggingface_hub import constants
 
-    asked = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"))
-    return constants.HF_HUB_OFFLINE or any(answer.upper() in ("1", "ON", "YES", "TRUE") for answer in asked)
+    switches = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return constants.HF_HUB_OFFLINE or any(switch.upper() in ("1", "ON", "YES", "TRUE") for switch in switches)
 
 
 def check_open(info: Any, id: str) -> None:
-    """Refuse what can't be downloaded by anyone."""
+    """Refuse a model or data set that is not open to everyone. Raises HubError."""
     if info.gated:
         raise HubError(message(GATED, id=id))
     if info.disabled:

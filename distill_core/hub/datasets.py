@@ -17,8 +17,8 @@ CARDS = ("README.md", ".huggingface.yaml")  # where datasets looks for what a da
 
 
 def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
-    """Every split of a data set by its name, through `datasets.load_dataset` at a pinned version, cached where it was
-    loaded before. Data set scripts are never run, a folder of that name is never read. Raises HubError."""
+    """Splits of a data set by name, through `datasets.load_dataset` at a pinned version, from the cache after the first
+    time. Data set scripts are never run, a folder of that name is never read. Raises HubError."""
     id = parse_id(id)
     hub = hub_library()
     info = None
@@ -41,7 +41,7 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
 
 
 def _cached_rows(id: str) -> bool:
-    """Whether datasets keeps prepared rows of `id`."""
+    """True where the cache of `datasets` has prepared rows of `id`."""
     from datasets import config
     from datasets.naming import camelcase_to_snakecase
 
@@ -103,19 +103,19 @@ def _strings(tree: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _load(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset"]:
-    """load_dataset, with its errors told in words. Without `commit` the Hub is down and the cache answers."""
+    """Splits by load_dataset, its errors as HubErrors. Without `commit` the Hub is down and the cache answers."""
     import datasets
 
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
     before = datasets.config.HF_HUB_OFFLINE
     try:
-        if commit is None:  # else each request is tried for 23 s before the cache is asked
+        if commit is None:  # else each request is tried for 23 s before the cache answers
             datasets.config.HF_HUB_OFFLINE = True
         # The prefix keeps load_dataset from reading a folder of this name.
-        found = datasets.load_dataset(f"hf://datasets/{id}", subset, revision=commit, token=False)
+        splits = datasets.load_dataset(f"hf://datasets/{id}", subset, revision=commit, token=False)
     except Exception as error:
         raise explain_load_error(error, id, subset) from error
     finally:
         datasets.config.HF_HUB_OFFLINE = before
-    return dict(found)
+    return dict(splits)

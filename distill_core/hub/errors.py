@@ -1,6 +1,6 @@
-"""What went wrong between this machine and the Hub, as one sentence: the libraries tell it by types, causes and codes.
+"""Errors between this machine and the Hub, each as one sentence, from the libraries' types, causes and status codes.
 
-Knows nothing of files or of what was asked for.
+Knows nothing of files.
 """
 
 import errno
@@ -28,7 +28,7 @@ _SILENT = {
 
 
 def explain_load_error(error: Exception, id: str, subset: str | None) -> HubError:
-    """What load_dataset's error means."""
+    """HubError for an error of load_dataset."""
     text = str(error)
     if isinstance(error, ValueError) and ("Config name is missing" in text or "BuilderConfig" in text):
         names = re.findall(r"'([^']+)'", text.partition("vailable")[2].partition("]")[0])
@@ -53,7 +53,7 @@ def explain_load_error(error: Exception, id: str, subset: str | None) -> HubErro
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all that led to it: nearly everything from the Hub is an OSError, only its causes tell more."""
+    """Chain of the error and all its causes: nearly everything from the Hub is an OSError, only its causes differ."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -66,26 +66,27 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what a library says, without the folders of this machine."""
+    """Reason in a library's words: its first line, without the folders of this machine."""
     line = re.sub(r"(?:[A-Za-z]:)?[/\\][^\s'\"]+", "…", str(error).partition("\n")[0])
     return line[:150] or type(error).__name__
 
 
 def is_unreachable(error: Exception) -> bool:
-    """Whether it is the way to the Hub that failed, not what was asked for: then the cache may answer."""
+    """True where the connection to the Hub failed, not the model or data set: then the cache may answer."""
     if {type(link).__name__ for link in _chain(error)} & {*_SILENT, "OfflineModeIsEnabled", "JSONDecodeError"}:
         return True
     return any(status == 429 or status >= 500 for status in _statuses(error))
 
 
 def _statuses(error: Exception) -> list[int]:
-    answers = (getattr(link, "response", None) for link in _chain(error))
-    return [answer.status_code for answer in answers if isinstance(getattr(answer, "status_code", None), int)]
+    responses = (getattr(link, "response", None) for link in _chain(error))
+    codes = (getattr(response, "status_code", None) for response in responses)
+    return [code for code in codes if isinstance(code, int)]
 
 
 def explain_error(error: Exception, id: str, kind: Message, started: bool = False) -> HubError:
-    """The HubError for whatever the libraries raised; `kind` is MODEL or DATA_SET. `started`: the Hub had answered
-    before, so a broken line is a broken download."""
+    """HubError for whatever the libraries raised; `kind` is MODEL or DATA_SET. `started`: the Hub had answered before,
+    so a broken connection is a broken download."""
     if isinstance(error, HubError):
         return error
     links = list(_chain(error))

@@ -1,9 +1,9 @@
-"""Everything that talks to the Hugging Face Hub: models and data sets by id, each step guarded.
+"""Models from the Hugging Face Hub by id, each step guarded.
 
-Every id is checked by pattern and asked for with a short time-out before anything is downloaded. Then a pinned version
+Every id is checked by pattern and looked up with a short time-out before anything is downloaded. Then a pinned version
 is fetched, only the files that are needed, and weights are compared with their sha256: plain HTTP checks sizes alone,
-and a flipped bit loads without an error. What is cached works without the Hub. Every failure is one sentence.
-Knows nothing of what models and rows are used for. Importing it costs nothing: the libraries load at first use.
+and a flipped bit loads without an error. A cached model works without the Hub. Every failure is one sentence.
+Knows nothing of the use of models. Importing it costs nothing: the libraries load at first use.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def model_folder(id: str, allow_pickle: bool = False) -> Path:
-    """The folder with the model's config, tokenizer and weights, downloaded where it isn't cached.
+    """Folder with the model's config, tokenizer and weights, downloaded where it isn't cached.
 
-    `allow_pickle` consents to weights that exist only as .bin; on a public host (SPACE_ID is set) it is ignored.
+    `allow_pickle` allows weights that exist only as .bin; on a public host (SPACE_ID is set) it is ignored.
     Raises HubError."""
     id = parse_id(id)
     public = public_host()
@@ -61,12 +61,12 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
 
 
 def on_this_machine(id: str, allow_pickle: bool = False) -> bool:
-    """Whether the model `id` was downloaded before, whole."""
+    """True where the cache has the complete model `id`."""
     return is_id(id) and _cached(id, "model", allow_pickle) is not None
 
 
 def _files_to_fetch(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
-    """The names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
+    """Names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
     if "config.json" not in sizes:
         raise HubError(message(
@@ -108,18 +108,18 @@ def _digests(info: Any) -> dict[str, str]:
 
 
 def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
-    """`folder`, its weights compared with their sha256: as the Hub says, else as the cache's own name for the file. A
-    damaged file is deleted, so that the next try downloads it anew."""
+    """The `folder`, after its weights were compared with their sha256: by the Hub's list, else by the cache's own file
+    name. A damaged file is deleted, so that the next try downloads it anew. Raises HubError."""
     for path in folder.iterdir():
         if path.suffix not in WEIGHTS:
             continue
         stored = path.resolve()
-        wanted = digests.get(path.name) or (stored.name if SHA256.fullmatch(stored.name) else None)
-        if wanted is None:
+        expected = digests.get(path.name) or (stored.name if SHA256.fullmatch(stored.name) else None)
+        if expected is None:
             continue
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != wanted:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != expected:
             path.unlink()
             stored.unlink(missing_ok=True)
             raise HubError(message("The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try "
@@ -128,7 +128,7 @@ def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
 
 
 def _cached(id: str, kind: str, pickles: bool) -> Path | None:
-    """The newest complete snapshot in the cache, the one of `main` first."""
+    """Newest complete snapshot in the cache, the one of `main` first; None where there is none."""
     # snapshot_download(local_files_only=True) knows only what a ref names, and a download by commit writes none; nor
     # does it say whether the weights are all there.
     from huggingface_hub import constants
@@ -142,7 +142,7 @@ def _cached(id: str, kind: str, pickles: bool) -> Path | None:
 
 
 def _complete(folder: Path, pickles: bool) -> bool:
-    """Whether config and all weights are there."""
+    """True where the folder has the config and all weights."""
     if not (folder / "config.json").is_file():
         return False
     for ending, stem in WEIGHTS.items():

@@ -1,4 +1,4 @@
-"""The pipeline of a run: its stages, the order they come in, and what each costs.
+"""Pipeline of a run: its stages, their order, and the cost of each.
 
 Empty on purpose: the costs must load without torch.
 """

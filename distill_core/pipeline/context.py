@@ -1,4 +1,4 @@
-"""What every stage of a run is given: the config, where to write, what was computed before, and whether to stop.
+"""Context of a run, common to all stages: config, folder, cache, device, and the request to stop.
 
 Knows nothing of any single stage.
 """
@@ -16,26 +16,26 @@ from distill_core.distillation import soft_labels
 from distill_core.events import CapturedGenerator, Event, Note, Progress
 from distill_core.teacher.model import Teacher
 
-FORMAT = 5  # raise when what a stage caches changes its meaning
+FORMAT = 5  # raise when a stage's cached output changes its meaning
 
 Output = TypeVar("Output")
 
 
 @dataclass(frozen=True)
 class Done(Generic[Output]):
-    """A stage's output, and whether all of it was computed before."""
+    """Output of a stage; `cached` where all of it was computed before."""
 
     output: Output
     cached: bool = False
 
 
-Stage = Generator[Event, None, Done[Output]]  # yields what happens, returns what the later stages need
+Stage = Generator[Event, None, Done[Output]]  # yields events, returns the output for later stages
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """The run's config; `folder` for its checkpoints and its student; the `cache` that all runs share; `device` as
-    torch names it; `stop()` tells whether the person asked the run to end."""
+    """Context of a run: its config; the `folder` of its checkpoints and its student; the `cache` that all runs share;
+    the `device` by torch's name; `stop()`, true once the person wants the run to end."""
 
     config: Config
     folder: Path
@@ -46,15 +46,16 @@ class RunContext:
     def label_texts(
         self, teacher: Teacher, texts: Sequence[tuple[str, ...]], stage: str, stop: Callable[[], bool] | None = None
     ) -> Generator[Event, None, Tensor]:
-        """Logits (texts, labels) float32 of the teacher, once per distinct text and from the cache where they are
-        there; its progress is reported as that of `stage`. Raises Stopped, unless `stop` says otherwise."""
+        """Logits (texts, labels) float32 of the teacher, from the cache where possible; a repeated text is labelled
+        once. Progress is reported as that of `stage`. `stop` replaces the run's own. Raises Stopped."""
         labelling = CapturedGenerator(soft_labels.label_texts(teacher, list(texts), self.cache, stop or self.stop))
         for event in labelling:
             yield Progress(stage, event.done, event.total, event.unit, event.left)
-        return labelling.value
+        logits: Tensor = labelling.value
+        return logits
 
 
 def notes(findings: Iterable[tuple[str, str]], stage: str) -> Iterator[Note]:
-    """Findings, each (level, sentence), as notes of a stage."""
+    """Notes of a stage from findings, each (level, sentence)."""
     for level, sentence in findings:
         yield Note(sentence, level, stage)

@@ -1,4 +1,4 @@
-"""Cost model of a stage: which knobs decide how long it takes, and its seconds from what was measured.
+"""Cost model of a stage: the knobs that decide its time, and its seconds computed from measurements.
 
 Each stage declares its own in `stages/<stage>_cost.py`, beside the stage; `estimation.cost` adds them up. Imports
 nothing heavy, so that a page can follow every change of a knob.
@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 
-StoredConfig = Mapping[str, Any]  # as the store has it: it may lack the youngest knobs
+StoredConfig = Mapping[str, Any]  # as JSON in the store, where newer knobs may be missing
 
 
 class TextSizes(TypedDict):
@@ -24,8 +24,9 @@ class TextSizes(TypedDict):
 
 
 class DataCounts(TypedDict):
-    """Rows of each split, sizes, and seconds: `make` for one augmented text, `read` for one text of the transfer set,
-    `seconds` to load the data and fit the baseline. `grown`: new texts of one text after 0, 1, 2, … passes."""
+    """Counts of the rows by split, sizes, and seconds: `make` for one augmented text, `read` for one text of the
+    transfer set, `seconds` to load the data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, …
+    passes."""
 
     train: int
     valid: int
@@ -39,7 +40,7 @@ class DataCounts(TypedDict):
 
 
 class TeacherPace(TypedDict):
-    """Seconds to `load` the teacher, for one unit of text `size`, and for one fine-tuning `step` where it is to be
+    """Pace of the teacher in seconds: to `load` it, for one unit of text `size`, and for one `step` where it is to be
     fine-tuned; `far` where it is not on this machine."""
 
     size: float
@@ -50,7 +51,7 @@ class TeacherPace(TypedDict):
 
 
 class StudentPace(TypedDict):
-    """Seconds of one optimiser `step` and of one scored `row`; peak `memory` in bytes."""
+    """Pace of the student in seconds for one optimiser `step` and one scored `row`; peak `memory` in bytes."""
 
     step: float
     row: float
@@ -59,7 +60,7 @@ class StudentPace(TypedDict):
 
 @dataclass(frozen=True)
 class Measurements:
-    """Measurements of a config on this machine, each None where it was not taken."""
+    """Measurements of a config on this machine, None where missing."""
 
     counts: DataCounts | None = None
     teacher: TeacherPace | None = None
@@ -67,7 +68,7 @@ class Measurements:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to measure."""
+        """Completeness: whether nothing is left to measure."""
         return None not in (self.counts, self.teacher, self.student)
 
 
@@ -80,22 +81,22 @@ class RunSize:
 
 
 def one_unit(size: RunSize, config: StoredConfig) -> int:
-    """Units of a stage whose time does not go by texts or steps."""
+    """Unit count 1, for a stage whose time does not grow with texts or steps."""
     return 1
 
 
 def text_units(size: RunSize, config: StoredConfig) -> int:
-    """Units of a stage whose time goes by the texts of the transfer set."""
+    """Units of a stage whose time grows with the texts of the transfer set."""
     return size.texts
 
 
 def count_networks(config: StoredConfig) -> int:
-    """Networks that a run trains on the whole transfer set: each student with each seed."""
+    """Number of networks that a run trains on the full transfer set: each student with each seed."""
     return len({config["student"], *(config.get("students") or ())}) * (config.get("seeds") or 1)
 
 
 def never(config: Config) -> bool:
-    """Whether the stage does nothing: of most stages, never."""
+    """False: most stages are never skipped."""
     return False
 
 
@@ -103,12 +104,12 @@ def never(config: Config) -> bool:
 class StageCost:
     """Cost of a stage.
 
-    pace        knobs that decide how fast it goes: earlier runs with the same values went at the same pace
-    seconds     seconds by the measurements, None where one is missing
-    units       what its time grows with
-    result      knobs that decide what it leaves in the cache; () where nothing is used again
-    by_teacher  whether it waits for the teacher, and so is a guess where the teacher is not on this machine
-    middle      how the paces of earlier runs become one
+    pace        knobs that decide its pace: earlier runs with the same values had the same pace
+    seconds     its seconds by the measurements, None where one is missing
+    units       the quantity that its time grows with
+    result      knobs that decide its result in the cache; () where no result is used again
+    by_teacher  whether it waits for the teacher, so that a teacher not on this machine makes it a guess
+    middle      the average over the paces of earlier runs
     skipped     whether a run of that config leaves it out
     """
 
@@ -121,7 +122,7 @@ class StageCost:
     skipped: Callable[[Config], bool] = never
 
 
-# The knobs that decide what texts are like, whichever of them are taken.
+# The knobs that decide the kind of texts, however many of them a run uses.
 KIND = names_of("task", without=("draw",))
 TASK = (*KIND, "limit")
 TRAINING_PACE = (*KIND, *names_of("student"), "batch", "optimiser")

@@ -2,11 +2,11 @@
 
 data → teacher → transfer → control → label → student → compare
 
-A stage is a module of `stages/` with a function `run`: it is given the RunContext and the outputs of the stages it
-needs, yields events, and returns its own output. What it computes goes into the content-addressed cache or the run's
-own folder, so that a killed run goes on at the last stage or checkpoint, and a second run with the same teacher and
-texts finds its logits there. Several seeds, students or shares of the transfer set are one run: control and student
-then train variant by variant. Knows nothing of the store, of processes or of who asked.
+A stage is a module of `stages/` with a function `run`: it takes the RunContext and the outputs of the stages it
+needs, yields events, and returns its own output. Its results go into the content-addressed cache or the run's own
+folder, so that a killed run resumes at the last stage or checkpoint, and a second run with the same teacher and texts
+reuses the logits. Several seeds, students or shares of the transfer set are one run: control and student
+then train variant by variant. Knows nothing of the store or of processes.
 """
 
 import time
@@ -27,23 +27,23 @@ from distill_core.training.device import device
 
 def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Run `config`, writing checkpoints and the finished student into `folder`. A stop while the student learns ends
-    its training, and the best student so far is compared. Raises UserError, Stopped, Diverged; anything else is our
-    bug."""
+    its training, and the best student so far is compared. Raises UserError, Stopped, Diverged; any other exception is
+    our bug."""
     context = RunContext(config, Path(folder), cache, device(), stop)
     context.folder.mkdir(parents=True, exist_ok=True)
     rows = yield from _timed("data", data.run(context), stop)
-    taught = yield from _timed("teacher", teacher.run(context, rows), stop)
-    texts = yield from _timed("transfer", transfer.run(context, rows, taught), stop)
-    controls = yield from _timed("control", control.run(context, rows, taught, texts), stop)
-    labels = yield from _timed("label", label.run(context, rows, taught, texts), stop)
-    students = yield from _timed("student", student.run(context, rows, taught, controls, labels), stop)
-    inputs = compare.Inputs(rows, taught, texts, controls, labels, students)
+    teacher_output = yield from _timed("teacher", teacher.run(context, rows), stop)
+    texts = yield from _timed("transfer", transfer.run(context, rows, teacher_output), stop)
+    controls = yield from _timed("control", control.run(context, rows, teacher_output, texts), stop)
+    labels = yield from _timed("label", label.run(context, rows, teacher_output, texts), stop)
+    students = yield from _timed("student", student.run(context, rows, teacher_output, controls, labels), stop)
+    inputs = compare.Inputs(rows, teacher_output, texts, controls, labels, students)
     yield from _timed("compare", compare.run(context, inputs), lambda: False)
     _raise_if_stopped(controls, students)
 
 
 def _timed(name: str, stage: Stage[Output], stop: Callable[[], bool]) -> Generator[Event, None, Output]:
-    """The events of a stage between its start and its end; its output."""
+    """Events of a stage between its start and its end; returns the stage's output."""
     if stop():
         raise Stopped(message("Stopped before there was a student to keep."))
     yield StageStarted(name)
@@ -54,7 +54,7 @@ def _timed(name: str, stage: Stage[Output], stop: Callable[[], bool]) -> Generat
 
 
 def _raise_if_stopped(control: ControlOutput, student: StudentOutput) -> None:
-    """Raises Stopped where a stop left something undone."""
+    """Raise Stopped where a stop left students unfinished."""
     main, total = student.students[control.variants[0]], len(control.variants)
     if not main.complete:
         raise Stopped(message("Stopped; the best student so far is kept, from step {step:,} of {steps:,}.",

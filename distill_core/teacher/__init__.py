@@ -1,1 +1,1 @@
-"""The teacher: loaded or fine-tuned, guarded against hostile files, and asked for its logits."""
+"""The teacher: loading and fine-tuning, guarded against hostile files, and its logits."""

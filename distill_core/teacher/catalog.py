@@ -1,7 +1,7 @@
-"""Teachers that were fine-tuned here and are kept for the next run, and the bases worth naming.
+"""Catalog of teachers: those saved after a fine-tuning here, and suggested bases.
 
-Imports nothing heavy, so that a page or a terminal can list them at once. A kept teacher is a folder
-`<home>/teachers/<key>` that holds its weights, its tokenizer and `teacher.json`.
+Imports nothing heavy, so that a page or a terminal can list them at once. A saved teacher is a folder
+`<home>/teachers/<key>` with its weights, its tokenizer and `teacher.json`.
 """
 
 import json
@@ -22,14 +22,14 @@ from distill_core.registry import TASKS
 PREFIX = "kept:"
 KIND = "teachers"
 FACTS = "teacher.json"
-KEY_LENGTH = 12  # of the folder's name, in the name that people see: enough for 100,000 teachers
+KEY_LENGTH = 12  # letters of the folder's name in a teacher's name: enough for 100,000 teachers
 DEFAULT = "google-bert/bert-base-uncased"
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A base worth naming. `weights` in all and `layers` the weights besides its tables, which its time goes by;
-    `published`: the accuracy its authors give, and on what."""
+    """Suggested teacher. `weights` counts all of them, `layers` those outside the embedding tables, which decide its
+    speed; `published`: the accuracy that its authors report, and the data set."""
 
     name: str
     help: str
@@ -57,7 +57,7 @@ SUGGESTED = (
 
 @dataclass(frozen=True)
 class SavedTeacher:
-    """One kept teacher. `name` is what the knob `teacher` takes; `accuracy` is a fraction, on its validation rows;
+    """Saved teacher. `name` is its value for the knob `teacher`; `accuracy` is a fraction, on its validation rows;
     `date` is ISO 8601 in UTC."""
 
     name: str
@@ -72,29 +72,29 @@ class SavedTeacher:
 
 
 def teacher_name(config: Config) -> str:
-    """The teacher that `config` means: the one it names, else its task's own, else BERT base."""
+    """Name of the config's teacher: its own, else its task's, else BERT base."""
     return config.teacher or TASKS.constant(config.task, "TEACHER") or DEFAULT
 
 
 def teacher_cache(folder: Path | None = None) -> Cache:
-    """Where the kept teachers stand, as a cache of the kind KIND. `folder` is the home, the user's own if left out."""
+    """Cache of the saved teachers, of the kind KIND. `folder` is the home, by default the user's own."""
     return Cache(folder or home())
 
 
 def saved_teachers(folder: Path | None = None) -> list[SavedTeacher]:
-    """All kept teachers under the home `folder`, the newest first. What can't be read is left out."""
-    found = []
+    """All saved teachers under the home `folder`, the newest first, without unreadable ones."""
+    teachers = []
     for place in (teacher_cache(folder).root / KIND).glob("[0-9a-f]*"):
         with suppress(OSError, ValueError, TypeError, KeyError):
             if (place / MARKER).is_file():
                 facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
                 facts["labels"] = tuple(facts["labels"])
-                found.append(SavedTeacher(name=PREFIX + place.name[:KEY_LENGTH], folder=place, **facts))
-    return sorted(found, key=lambda one: one.date, reverse=True)
+                teachers.append(SavedTeacher(name=PREFIX + place.name[:KEY_LENGTH], folder=place, **facts))
+    return sorted(teachers, key=lambda one: one.date, reverse=True)
 
 
 def find_saved(name: str, folder: Path | None = None) -> SavedTeacher:
-    """The kept teacher called "kept:<key>"; any unambiguous beginning of the key will do. Raises TeacherError."""
+    """Saved teacher called "kept:<key>"; any unambiguous beginning of the key will do. Raises TeacherError."""
     key = name.removeprefix(PREFIX)
     everything = saved_teachers(folder)
     matches = [one for one in everything if re.fullmatch("[0-9a-f]{4,40}", key) and one.folder.name.startswith(key)]
@@ -107,12 +107,13 @@ def find_saved(name: str, folder: Path | None = None) -> SavedTeacher:
 
 
 def builtin_card() -> dict[str, Any]:
-    """What the built-in teacher is, as the script that made it wrote it down."""
-    return json.loads((Path(__file__).parents[1] / "builtin" / "MADE.json").read_text(encoding="utf-8"))
+    """Card of the built-in teacher, written by the script that trained it."""
+    card: dict[str, Any] = json.loads((Path(__file__).parents[1] / "builtin" / "MADE.json").read_text(encoding="utf-8"))
+    return card
 
 
 def is_local(name: str, allow_pickle: bool = False) -> bool:
-    """Whether the teacher `name` can be loaded without a download."""
+    """True where the teacher `name` can be loaded without a download."""
     if name == "builtin":
         return True
     if name.startswith(PREFIX):

@@ -1,4 +1,4 @@
-"""Fine-tuning of a teacher, and its place among the saved ones."""
+"""Fine-tuning of a teacher, which is saved for later runs."""
 
 import datetime
 import json
@@ -25,6 +25,7 @@ from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
 from distill_core.training.device import autocast, device
+from distill_core.training.plan import BestStep
 
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
@@ -39,10 +40,12 @@ def fine_tune(
     stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
 ) -> Generator[Event, None, Teacher]:
-    """Train the teacher that `config` names on `data.train`, keep the best epoch on `data.valid`, and return it.
+    """Train the teacher that `config` names on `data.train`, and return it with the weights of the best epoch on
+    `data.valid`.
 
-    It is kept under `home`; the same base, rows and knobs give the kept one at once. Killed, it goes on from
-    `checkpoint` and ends bit for bit as if it hadn't been. Raises TeacherError, HubError, Stopped, Diverged."""
+    The teacher is saved under `home`; the same base, rows and knobs later return the saved one. A killed training
+    resumes from `checkpoint` and equals an uninterrupted one bit for bit. Raises TeacherError, HubError, Stopped,
+    Diverged."""
     base = teacher_name(config)
     folder = locate(base, config)
     settings = safe_loading.read_config(folder, base, data.labels)
@@ -55,10 +58,10 @@ def fine_tune(
         "device": device(), **{knob: getattr(config, knob) for knob in knobs},
     }  # fmt: skip
     metric = metrics.metric_for(config, data)
-    if metric != "accuracy":  # teachers that were kept before there was a choice keep their key
+    if metric != "accuracy":  # without the metric in it, older teachers' keys stay valid
         key["metric"] = metric
-    shelf = catalog.teacher_cache(home)
-    if entry := shelf.get(catalog.KIND, key):
+    saved = catalog.teacher_cache(home)
+    if entry := saved.get(catalog.KIND, key):
         yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
         return load_saved(entry, data, config)
@@ -76,7 +79,7 @@ def fine_tune(
         learner.tokenizer.save_pretrained(place)
         (place / catalog.FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
-    entry, _ = shelf.memo(catalog.KIND, key, save, lambda place: place)
+    entry, _ = saved.memo(catalog.KIND, key, save, lambda place: place)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     yield Note(message("The fine-tuned teacher is kept as {name} for other runs.",
@@ -85,7 +88,7 @@ def fine_tune(
 
 
 def load_untuned(config: Config, labels: Sequence[str]) -> Teacher:
-    """The base that `config` names with a fresh head for `labels`, as fine-tuning begins. Raises TeacherError,
+    """Base of the config's teacher with a new head for `labels`, as before fine-tuning. Raises TeacherError,
     HubError."""
     base = teacher_name(config)
     folder = locate(base, config)
@@ -107,7 +110,7 @@ def _with_new_head(
 def _train(
     learner: Teacher, data: "Dataset", config: Config, metric: str, checkpoint: Path | None, stop: Callable[[], bool]
 ) -> Generator[Event, None, dict[str, float]]:
-    """The fine-tuning itself; returns the best epoch's scores, whose weights the model then holds."""
+    """Fine-tune the teacher; returns the best epoch's scores. The model then has that epoch's weights."""
     model, where = learner.model, device()
     texts, truth = learner.encode(data.train.texts), torch.tensor(data.train.labels)
     valid, valid_truth = learner.encode(data.valid.texts), torch.tensor(data.valid.labels)
@@ -118,15 +121,15 @@ def _train(
     def loss(index: Tensor) -> Tensor:
         inputs = learner.pad([texts[i] for i in index.tolist()], where)
         with autocast(where, fast):
-            found = model(**inputs).logits
-        return cross_entropy(found.float(), truth[index].to(where))
+            logits = model(**inputs).logits
+        return cross_entropy(logits.float(), truth[index].to(where))
 
     def score() -> dict[str, float]:
-        found = torch.empty(len(valid), len(data.labels))
+        logits = torch.empty(len(valid), len(data.labels))
         for rows in length_batches([len(one["input_ids"]) for one in valid], 64):
-            found[rows] = learner.forward([valid[row] for row in rows], torch.float32)
-        values = metrics.compute_metrics(found.argmax(1).numpy(), data.valid.labels, len(data.labels))
-        loss = float(cross_entropy(found, valid_truth))
+            logits[rows] = learner.forward([valid[row] for row in rows], torch.float32)
+        values = metrics.compute_metrics(logits.argmax(1).numpy(), data.valid.labels, len(data.labels))
+        loss = float(cross_entropy(logits, valid_truth))
         return {"accuracy": values["accuracy"], metric: values[metric], "loss": loss}
 
     per_epoch = math.ceil(len(texts) / config.teacher_batch)
@@ -143,6 +146,7 @@ def _train(
         yield Point("teacher/loss", tick.step, tick.loss)
         for name, value in (tick.scores or {}).items():
             yield Point(f"teacher/valid_{name}", tick.step, value)
-    if stop() or not ticks.value.step:
+    best: BestStep = ticks.value
+    if stop() or not best.step:
         raise Stopped(message("Stopped while the teacher was being fine-tuned."))
-    return ticks.value.scores
+    return best.scores

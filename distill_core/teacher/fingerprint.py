@@ -1,4 +1,4 @@
-"""A teacher's fingerprint: the digest of everything that decides its answers."""
+"""Fingerprint of a teacher: the digest of everything that decides its answers."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from distill_core.teacher.weights import Weights
 
 
 def fingerprint(folder: Path, weights: Weights, labels: Sequence[str]) -> str:
-    """sha256 over everything that decides a teacher's answers: weights, config, tokenizer, the order of the labels."""
+    """Fingerprint of a teacher: the sha256 over weights, config, tokenizer and the order of the labels."""
     total = hashlib.sha256(json.dumps(list(labels), ensure_ascii=False).encode("utf-8", "surrogatepass"))
     for file in (*weights.files, folder / "config.json", *tokenizer_files(folder)):
         with open(file, "rb") as opened:

@@ -1,4 +1,4 @@
-"""Whose label is whose: a teacher's outputs matched to the data's labels, and a look at whether that can be right.
+"""Mapping of a teacher's outputs to the data's labels, and a check of the mapping on labelled rows.
 
 Knows nothing of models or texts, only of names, logits and answers.
 """
@@ -29,11 +29,11 @@ SYNONYMS = (
 )
 MEANING = {word: group[0] for group in SYNONYMS for word in group}
 ROWS_FOR_ORDER = 40  # validation rows below which another order of the labels may look better by luck
-CLEARLY = 0.1  # of accuracy: what we call much better
+CLEARLY = 0.1  # accuracy, as a fraction, from which on one order of the labels is clearly better
 
 
 def match_labels(teacher: Sequence[str], data: Sequence[str], name: str) -> tuple[list[int], list[Message]]:
-    """For each label of the data the number of the teacher's output that means it, and what should be said about it.
+    """Index of the teacher's output for each label of the data, and notes on the match.
 
     By name first (case, blanks and common synonyms aside), then by number where either side has only numbers. Raises
     TeacherError, naming both lists, where neither works."""
@@ -46,9 +46,9 @@ def match_labels(teacher: Sequence[str], data: Sequence[str], name: str) -> tupl
                                   "({knob:knob}) or choose another teacher.", name=name, n=len(teacher),
                                   theirs=_listed(teacher), here=len(data), ours=_listed(data),
                                   knob="fine_tune"))  # fmt: skip
-    for read in (_plain, lambda label: MEANING.get(_plain(label), _plain(label))):
-        theirs = {read(label): i for i, label in enumerate(teacher)}
-        ours = [read(label) for label in data]
+    for normalize in (_plain, lambda label: MEANING.get(_plain(label), _plain(label))):
+        theirs = {normalize(label): i for i, label in enumerate(teacher)}
+        ours = [normalize(label) for label in data]
         if len(theirs) == len(teacher) and set(ours) == set(theirs):
             return [theirs[label] for label in ours], []
     numbers = [_number(label) for label in data]
@@ -70,18 +70,18 @@ def match_labels(teacher: Sequence[str], data: Sequence[str], name: str) -> tupl
 
 
 def check_agreement(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[Note]:
-    """What the teacher's answers on labelled rows (validation) say about it, as warnings.
+    """Warnings from the teacher's answers on labelled rows (validation).
 
-    `logits` (rows, classes) and `truth` are in the data's label order. Raises TeacherError where
-    another order of the labels fits so much better that this one must be wrong."""
+    `logits` (rows, classes) and `truth` are in the data's label order. Raises TeacherError where another order of the
+    labels fits so much better that this one must be wrong."""
     if not len(truth):
         return []
-    said, right = logits.argmax(1).numpy(), np.asarray(truth)
-    accuracy = float((said == right).mean())
+    answers, right = logits.argmax(1).numpy(), np.asarray(truth)
+    accuracy = float((answers == right).mean())
     majority = float(np.bincount(right, minlength=len(labels)).max() / len(right))
     commonest = labels[int(np.bincount(right, minlength=len(labels)).argmax())]
-    table = np.zeros((len(labels), len(labels)), dtype=int)  # what the teacher said, what is true
-    np.add.at(table, (said, right), 1)
+    table = np.zeros((len(labels), len(labels)), dtype=int)  # (answer, truth)
+    np.add.at(table, (answers, right), 1)
     rows, columns = linear_sum_assignment(-table)
     best = float(table[rows, columns].sum() / len(right))
     if len(right) >= ROWS_FOR_ORDER and best > accuracy + 2 * CLEARLY and best > majority + CLEARLY:
@@ -93,12 +93,12 @@ def check_agreement(logits: Tensor, truth: Sequence[int], labels: Sequence[str])
             "labels.", right=accuracy, best=best, pairs=pairs))  # fmt: skip
     error = (majority * (1 - majority) / len(right)) ** 0.5
     if accuracy <= majority + 2 * error:
-        told = message(
+        warning = message(
             "The teacher is right on {right:.0%} of the validation rows; always answering {label} would be on "
             "{usual:.0%}. It has next to nothing to teach: fine-tune it or choose another.",
             right=accuracy, label=repr(commonest), usual=majority,
         )  # fmt: skip
-        return [Note(told, "warning", "teacher")]
+        return [Note(warning, "warning", "teacher")]
     return []
 
 
@@ -107,9 +107,9 @@ def _plain(label: str) -> str:
 
 
 def _number(label: str) -> int:
-    """The number in "3" or "LABEL_3", else -1."""
-    found = GENERIC.match(str(label).strip()) or re.match(r"(\d{1,4})$", str(label).strip())
-    return int(found.group(1)) if found else -1
+    """Number in "3" or "LABEL_3", else -1."""
+    match = GENERIC.match(str(label).strip()) or re.match(r"(\d{1,4})$", str(label).strip())
+    return int(match.group(1)) if match else -1
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The teacher: loading one that is fine-tuned already, or fine-tuning one and keeping it.
+"""Loading of a fine-tuned teacher: built-in, saved, from a folder or from the Hub.
 
 Knows nothing of students, caches of logits or the store of runs.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
 from distill_core.errors import TeacherError
-from distill_core.messages import message
+from distill_core.messages import Message, message
 from distill_core.teacher import catalog, fingerprint, label_mapping, safe_loading, tokenizers
 from distill_core.teacher import weights as teacher_weights
 from distill_core.teacher.model import Teacher
@@ -22,23 +22,23 @@ BUILTIN = Path(__file__).parents[1] / "builtin"
 
 
 def load_teacher(name: str, labels: Sequence[str], pair: bool, config: Config) -> Teacher:
-    """The teacher `name`, already fine-tuned: "builtin", "kept:<key>", a folder or a Hub id; its outputs matched to
-    the data's `labels`. Raises TeacherError, HubError."""
+    """Teacher `name`, already fine-tuned: "builtin", "kept:<key>", a folder or a Hub id; its outputs matched to the
+    data's `labels`. Raises TeacherError, HubError."""
     folder = locate(name, config)
-    notes: list[str] = []
+    notes: list[Message] = []
     settings = safe_loading.read_config(folder, name)
     weights = teacher_weights.find_weights(folder, name, config.allow_pickle)
     safe_loading.check_shapes(settings, weights, name)
     theirs = [settings.id2label[i] for i in range(settings.num_labels)]
-    order, said = label_mapping.match_labels(theirs, labels, name)
+    order, label_notes = label_mapping.match_labels(theirs, labels, name)
     model = safe_loading.build_model(folder, settings, weights, name, new_head=False)
     if settings.problem_type == "multi_label_classification":
         notes.append(message("The teacher was made to give several labels at once; here its highest one counts."))
-    return assemble(folder, model, weights, labels, order, config, name, notes + said)
+    return assemble(folder, model, weights, labels, order, config, name, notes + label_notes)
 
 
 def locate(name: str, config: Config) -> Path:
-    """The folder that `name` means, downloaded if need be."""
+    """Folder of the teacher `name`, downloaded if need be. Raises TeacherError, HubError."""
     if name == "builtin":
         return BUILTIN
     if name.startswith(catalog.PREFIX):
@@ -56,6 +56,7 @@ def locate(name: str, config: Config) -> Path:
 
 
 def load_saved(entry: Path, data: "Dataset", config: Config) -> Teacher:
+    """Teacher saved in the cache's folder `entry`. Raises TeacherError."""
     name = catalog.PREFIX + entry.name[: catalog.KEY_LENGTH]
     settings = safe_loading.read_config(entry, name)
     weights = teacher_weights.find_weights(entry, name, allow_pickle=False)
@@ -65,8 +66,9 @@ def load_saved(entry: Path, data: "Dataset", config: Config) -> Teacher:
 
 def assemble(
     folder: Path, model: Any, weights: teacher_weights.Weights, labels: Sequence[str], order: Sequence[int],
-    config: Config, name: str, notes: list[str],
+    config: Config, name: str, notes: list[Message],
 ) -> Teacher:  # fmt: skip
+    """Teacher of a built model and its folder's tokenizer. Appends to `notes`; raises TeacherError."""
     tokenizer = tokenizers.load_tokenizer(folder, model.config, name, notes)
     limit = tokenizers.max_length(model.config, tokenizer)
     if limit < config.max_tokens:

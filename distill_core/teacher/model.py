@@ -1,13 +1,14 @@
-"""The teacher as it is asked: texts in, logits out in the order of the data's labels.
+"""The teacher as a function: texts in, logits out in the order of the data's labels.
 
-Texts reach it as its own family wants them: its special tokens around them, its separators between the sentences of a
-pair, its own mask where a word is masked. Knows nothing of where it came from, of training, caches or the store.
+Texts are encoded as the model's family wants them: its special tokens around them, its separators between the
+sentences of a pair, its own mask for a masked word. Knows nothing of the model's origin, of training, caches or the
+store.
 """
 
 import inspect
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
@@ -21,24 +22,24 @@ from distill_core.unicode import replace_surrogates
 
 Text = tuple[str, ...]
 # Tokens of a batch, padding included. On a CPU more are no faster [measured: 2.1 tokens/ms at 640 and at 7,040], and
-# whoever waits for a report waits longer.
+# progress is reported less often.
 TOKENS = {"cpu": 1024}
 TOKENS_ELSEWHERE = 32_768
 TEXTS, TEXTS_ELSEWHERE = {"cpu": 64}, 512  # of a batch
 PROBE = 64  # texts on which the lower precision must give every answer that float32 gives
 UNKNOWN_SHARE = 0.3  # of the tokens, above which a tokenizer plainly isn't made for these texts
-SAMPLE = 500  # texts that are looked at for that
+SAMPLE = 500  # texts of that check
 
 
 class Teacher:
-    """A classifier that answers in the order of the data's labels.
+    """Classifier that answers in the order of the data's labels.
 
-    name          what the knob `teacher` said
-    labels        the data's labels, in its order
+    name          value of the knob `teacher`
+    labels        the data's labels, in their order
     fingerprint   sha256 of all that decides its answers
-    max_tokens    tokens of a text (both sentences of a pair) that it reads, special ones included
-    parameters    its weights, the table of word pieces included; `bytes` is the size of its files
-    notes         sentences about it that the person should read
+    max_tokens    most tokens that it reads of a text (both sentences of a pair), special ones included
+    parameters    number of its weights, the table of word pieces included; `bytes` is the size of its files
+    notes         sentences about it for the person to read
     """
 
     def __init__(
@@ -72,16 +73,15 @@ class Teacher:
         self._frame = self._special_tokens()
 
     def logits(self, texts: Sequence[Text]) -> Tensor:
-        """What it says to each text: (n, classes) float32 on the CPU, in the data's label order and the texts' own
-        order."""
-        found = torch.empty(len(texts), len(self.labels))
+        """Logits of the texts: (n, classes) float32 on the CPU, in the data's label order and the texts' own order."""
+        logits = torch.empty(len(texts), len(self.labels))
         for rows, values in self.iter_batches(texts):
-            found[rows] = values
-        return found
+            logits[rows] = values
+        return logits
 
     def iter_batches(self, texts: Sequence[Text]) -> Iterator[tuple[list[int], Tensor]]:
-        """The same batch by batch, the shortest texts first: (indices into `texts`, their logits). As many go
-        through at once as suits the device."""
+        """Logits batch by batch, the shortest texts first: (indices into `texts`, their logits). A batch has as many
+        texts as suits the device."""
         if not texts:
             return
         if self.dtype is None:
@@ -91,9 +91,9 @@ class Teacher:
             yield rows, self.forward([encoded[row] for row in rows], self.dtype or torch.float32)
 
     def choose_dtype(self, texts: Sequence[Text]) -> None:
-        """Decide in which precision to compute, from the device and the first of `texts` alone.
+        """Choose the precision to compute in, from the device and the first of `texts` alone.
 
-        The device's fast precision is taken if with it every one of them gets the answer that float32 gives.
+        The device's fast precision is chosen if each of these texts gets the same answer in it as in float32.
         [measured: MiniLM-L6, batches of 64 SST-2 sentences, one thread of an EPYC with avx512_bf16: bfloat16 2.1 times
         as fast as float32 in the same run, no answer of 872 changed, no logit by more than 0.06]"""
         self.dtype = torch.float32
@@ -103,32 +103,32 @@ class Teacher:
             self.dtype = fast if torch.equal(exact.argmax(1), quick.argmax(1)) else torch.float32
 
     def fast(self, texts: Sequence[Text]) -> tuple[torch.dtype, Tensor | None]:
-        """The device's fast precision, and the logits of the first of `texts` in it; (float32, None) where there is
-        none in which this model runs: DeBERTa's attention mask overflows in mixed precision."""
+        """Fast precision of the device, and the logits of the first of `texts` in it; (float32, None) where this model
+        runs in none: DeBERTa's attention mask overflows in mixed precision."""
         dtype = fast_dtype(device())
         if dtype != torch.float32 and texts:
             try:
-                found = self.forward(self.encode(texts[:PROBE]), dtype)
+                logits = self.forward(self.encode(texts[:PROBE]), dtype)
             except RuntimeError:
                 return torch.float32, None
-            if torch.isfinite(found).all():
-                return dtype, found
+            if torch.isfinite(logits).all():
+                return dtype, logits
         return torch.float32, None
 
     def encode(self, texts: Sequence[Text]) -> list[dict[str, list[int]]]:
-        """Each text as the model's inputs, not yet padded, with special tokens and cut to `max_tokens`."""
+        """Inputs of the model for each text, not yet padded, with special tokens and cut to `max_tokens`."""
         if not texts:
             return []
         sides = [[self._side(side) for side in column] for column in zip(*texts, strict=True)]
         with self._lock:
-            found = self.tokenizer(
+            encoding = self.tokenizer(
                 *sides, truncation="longest_first", max_length=self.max_tokens, padding=False,
                 return_attention_mask=False, return_token_type_ids=self._types,
             )  # fmt: skip
-        return [{key: values[row] for key, values in found.items()} for row in range(len(texts))]
+        return [{key: values[row] for key, values in encoding.items()} for row in range(len(texts))]
 
     def pad(self, encoded: Sequence[dict[str, list[int]]], where: str = "cpu") -> dict[str, Tensor]:
-        """Encoded texts as one batch of tensors (batch, longest) on `where`, with the attention mask."""
+        """Batch of encoded texts as tensors (batch, longest) on the device `where`, with the attention mask."""
         longest = max(len(one["input_ids"]) for one in encoded)
         filler = {"input_ids": self._pad, "token_type_ids": 0}
         padded = {
@@ -140,7 +140,7 @@ class Teacher:
         return {key: value.to(where) for key, value in padded.items()}
 
     def unknown_share(self, texts: Sequence[Text]) -> float:
-        """The share of the texts' tokens that its tokenizer doesn't know; masked words don't count."""
+        """Share of the texts' tokens that the tokenizer doesn't know; masked words don't count."""
         unknown = self.tokenizer.unk_token_id
         bare = [tuple(side.replace(MASK, " ") for side in text) for text in texts]
         start, end = map(len, self._frame)
@@ -148,7 +148,7 @@ class Teacher:
         return sum(token == unknown for token in ids) / len(ids) if ids and unknown is not None else 0.0
 
     def check_texts(self, texts: Sequence[Text]) -> None:
-        """Raises TeacherError where its tokenizer plainly isn't made for `texts`."""
+        """Raise TeacherError where the tokenizer plainly isn't made for `texts`."""
         share = self.unknown_share(texts[:SAMPLE])
         if share > UNKNOWN_SHARE:
             raise TeacherError(message(
@@ -156,7 +156,8 @@ class Teacher:
                 "language, or damaged. Choose another teacher.", name=self.name, share=share))  # fmt: skip
 
     def subword_tokenizer(self) -> Tokenizer:
-        """Its tokenizer as a plain `tokenizers` one, neither cutting nor padding. Ids are rows of `input_embeddings`.
+        """Tokenizer of the teacher as a plain `tokenizers` one that neither cuts nor pads. Ids are rows of
+        `input_embeddings`.
 
         A tokenizer written in Python (XLM's) is rebuilt from its merges: the pieces are its own, words are split at
         blanks and signs. Raises TeacherError where that can't be done."""
@@ -169,19 +170,20 @@ class Teacher:
             name=self.name, knob="vocabulary=words"))  # fmt: skip
 
     def input_embeddings(self) -> Tensor:
-        """Its own table of word pieces, (pieces, its width) float32, a copy."""
-        return self.model.get_input_embeddings().weight.detach().float().cpu().clone()
+        """Table of word pieces, (pieces, hidden) float32, a copy."""
+        table: Tensor = self.model.get_input_embeddings().weight
+        return table.detach().float().cpu().clone()
 
     def static_vectors(self, words: Sequence[Sequence[int]] | Sequence[str], batch: int = 256) -> Tensor:
-        """One vector for each word, given as its piece ids or as text, (n, hidden) float32: it alone, between the
-        special tokens, through the encoder; the mean of its pieces' last hidden states. A word of no piece gives
-        zeros. [method: Model2Vec]"""
+        """Vectors (n, hidden) float32, one for each word, which is text or a list of piece ids: the word alone goes
+        through the encoder, between the special tokens, and its vector is the mean of its pieces' last hidden states;
+        zeros for a word without pieces. [method: Model2Vec]"""
         if not len(words):
             return torch.zeros(0, self.model.config.hidden_size)
-        inner = self._words(words) if isinstance(words[0], str) else [[int(piece) for piece in word] for word in words]
+        inner = self._words(words) if _are_texts(words) else [[int(piece) for piece in word] for word in words]
         start, end = self._frame
         rows = [row for row, ids in enumerate(inner) if ids]
-        found = torch.zeros(len(words), self.model.config.hidden_size)
+        vectors = torch.zeros(len(words), self.model.config.hidden_size)
         encoded = [{"input_ids": [*start, *inner[row], *end]} for row in rows]
         if self._types:
             for one in encoded:
@@ -194,16 +196,16 @@ class Teacher:
             lengths = torch.tensor([[len(encoded[i]["input_ids"])] for i in part], device=hidden.device)
             own = ((place >= len(start)) & (place < lengths - len(end))).unsqueeze(2)
             mean = (hidden * own).sum(1) / own.sum(1)
-            found[[rows[i] for i in part]] = mean.cpu()
-        return found
+            vectors[[rows[i] for i in part]] = mean.cpu()
+        return vectors
 
     def forward(self, encoded: Sequence[dict[str, list[int]]], dtype: torch.dtype) -> Tensor:
-        """The logits of one batch of encoded texts, computed in `dtype`: (batch, classes) float32 on the CPU."""
+        """Logits of one batch of encoded texts, computed in `dtype`: (batch, classes) float32 on the CPU."""
         where = device()
         self.model.to(where)
         with torch.inference_mode(), autocast(where, dtype):
-            found = self.model(**self.pad(encoded, where)).logits
-        return found.float().cpu()[:, self.order]
+            logits: Tensor = self.model(**self.pad(encoded, where)).logits
+        return logits.float().cpu()[:, self.order]
 
     def _side(self, text: str) -> str:
         return replace_surrogates(text).replace(MASK, self._stand_in)
@@ -211,16 +213,16 @@ class Teacher:
     def _words(self, words: Sequence[str]) -> list[list[int]]:
         unknown = [self.tokenizer.unk_token_id] if self.tokenizer.unk_token_id is not None else []
         with self._lock:
-            found = self.tokenizer([self._side(word) for word in words], add_special_tokens=False)["input_ids"]
+            pieces = self.tokenizer([self._side(word) for word in words], add_special_tokens=False)["input_ids"]
         room = self.max_tokens - sum(map(len, self._frame))
-        return [ids[:room] or unknown for ids in found]
+        return [ids[:room] or unknown for ids in pieces]
 
     def _special_tokens(self) -> tuple[list[int], list[int]]:
-        """What stands before and after a text. Raises TeacherError where it is nothing: such a tokenizer would ask
-        the model in a way it never learned."""
+        """Special tokens before and after a text. Raises TeacherError where there are none: the model never learned
+        from texts without them."""
         with self._lock:
-            found = self.tokenizer("a", return_special_tokens_mask=True)
-        ids, special = found["input_ids"], found["special_tokens_mask"]
+            encoding = self.tokenizer("a", return_special_tokens_mask=True)
+        ids, special = encoding["input_ids"], encoding["special_tokens_mask"]
         start = next((i for i, mark in enumerate(special) if not mark), len(ids))
         end = next((i for i, mark in enumerate(reversed(special)) if not mark), 0)
         if not start and not end:
@@ -230,14 +232,18 @@ class Teacher:
         return ids[:start], ids[len(ids) - end :]
 
 
+def _are_texts(words: Sequence[Sequence[int]] | Sequence[str]) -> TypeGuard[Sequence[str]]:
+    return isinstance(words[0], str)
+
+
 def _takes_types(model: Any) -> bool:
-    """Whether it tells the sentences of a pair apart by a second table (BERT), not by separators alone (RoBERTa)."""
+    """Use of token types: a second table marks the sentences of a pair (BERT), not separators alone (RoBERTa)."""
     takes = "token_type_ids" in inspect.signature(model.forward).parameters
     return takes and (getattr(model.config, "type_vocab_size", 0) or 0) > 1
 
 
 def length_batches(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
-    """Row numbers in batches of like length, the shortest first: at most `batch` rows, and no more tokens than suit
+    """Batches of row numbers of similar length, the shortest first: at most `batch` rows, and no more tokens than suit
     the device."""
     tokens = TOKENS.get(torch.device(device()).type, TOKENS_ELSEWHERE)
     rows: list[int] = []
@@ -251,9 +257,9 @@ def length_batches(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
 
 
 def _from_merges(tokenizer: Any) -> Tokenizer:
-    """XLM's and FlauBERT's pieces: byte-pair merges whose last piece of a word ends in </w>."""
+    """Tokenizer of XLM's and FlauBERT's pieces: byte-pair merges whose last piece of a word ends in </w>."""
     merges = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.__getitem__)
-    made = Tokenizer(
+    rebuilt = Tokenizer(
         models.BPE(
             vocab=dict(tokenizer.encoder),
             merges=[tuple(pair) for pair in merges],
@@ -262,11 +268,11 @@ def _from_merges(tokenizer: Any) -> Tokenizer:
         )  # fmt: skip
     )
     lower = getattr(tokenizer, "do_lowercase_and_remove_accent", getattr(tokenizer, "do_lowercase", False))
-    made.normalizer = (
+    rebuilt.normalizer = (
         normalizers.Sequence([normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()])
         if lower
         else normalizers.NFC()
     )
-    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    made.add_special_tokens([token for token in tokenizer.all_special_tokens if token in tokenizer.encoder])
-    return made
+    rebuilt.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    rebuilt.add_special_tokens([token for token in tokenizer.all_special_tokens if token in tokenizer.encoder])
+    return rebuilt

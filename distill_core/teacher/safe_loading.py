@@ -1,7 +1,7 @@
-"""What is looked at before a model of unknown origin is built, and how it is then built.
+"""Safe loading of a model of unknown origin: checks of its config and weights, then the model itself.
 
 A model is a folder with config.json, weights and a tokenizer. Its config is rebuilt from keys that are known here, its
-weights' shapes are read from their header and compared, and only then is memory taken. No code of the folder runs.
+weights' shapes are read from their header and compared, and only then is memory allocated. No code of the folder runs.
 Knows nothing of labels' meaning, of texts or of the Hub.
 """
 
@@ -19,8 +19,8 @@ from distill_core.errors import TeacherError
 from distill_core.messages import message, unreadable_reason
 from distill_core.teacher.weights import Weights
 
-# Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but are asked in ways of their own; and
-# ConvBERT's answer to a text changes with the padding beside it.
+# Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but need other inputs; and ConvBERT's
+# answer to a text changes with the padding beside it.
 FAMILIES = (
     "albert", "bert", "camembert", "data2vec-text", "deberta", "deberta-v2", "distilbert", "electra",
     "ernie", "flaubert", "megatron-bert", "mobilebert", "modernbert", "mpnet", "rembert", "roberta",
@@ -48,17 +48,19 @@ JSON_LIMIT = 1_000_000  # bytes of a config.json
 
 
 def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) -> Any:
-    """A transformers config of the folder's config.json, made of known keys with values within bounds.
+    """Config of transformers from the folder's config.json, with known keys alone and values within bounds.
 
     `labels` replace its own (for fine-tuning). Raises TeacherError."""
     from transformers import CONFIG_MAPPING
 
-    given = read_json(folder / "config.json", name)
-    family = _family(given, name)
+    document = read_json(folder / "config.json", name)
+    family = _family(document, name)
     kind = CONFIG_MAPPING[family]
     known = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map) | set(UNDECLARED)
-    clean = {key: value for key, value in given.items() if key in known and key not in IGNORED_KEYS and _plain(value)}
-    own = _labels(given, name) if labels is None else list(labels)
+    clean = {
+        key: value for key, value in document.items() if key in known and key not in IGNORED_KEYS and _plain(value)
+    }
+    own = _labels(document, name) if labels is None else list(labels)
     clean["id2label"] = dict(enumerate(own))
     clean["label2id"] = {label: i for i, label in enumerate(own)}
     if labels is not None:
@@ -87,7 +89,7 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
 
 
 def check_shapes(config: Any, weights: Weights, name: str) -> None:
-    """Refuse, before any memory is taken, a config that its weights contradict. Raises TeacherError."""
+    """Refuse a config that contradicts its weights, before any memory is allocated. Raises TeacherError."""
     tables = [shape for key, shape in weights.shapes.items() if WORDS.search(key) and len(shape) == 2]
     if not tables:
         raise TeacherError(message(
@@ -99,37 +101,37 @@ def check_shapes(config: Any, weights: Weights, name: str) -> None:
     sizes = ("embedding_size", "input_embedding_size", "hidden_size")
     if width not in [getattr(config, size, None) for size in sizes]:
         raise _mismatch(name, "hidden_size", config.hidden_size, width)
-    numbers = [int(found.group(1)) for key in weights.shapes if (found := LAYER.search(key))]
+    numbers = [int(match.group(1)) for key in weights.shapes if (match := LAYER.search(key))]
     if numbers and config.model_type != "albert" and max(numbers) + 1 != config.num_hidden_layers:
         raise _mismatch(name, "num_hidden_layers", config.num_hidden_layers, max(numbers) + 1)
     hidden, inner = config.hidden_size, getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     layers = 1 if config.model_type == "albert" else config.num_hidden_layers
     positions = (getattr(config, "max_position_embeddings", None) or 0) * hidden
     promised = layers * (hidden * hidden + hidden * inner) + rows * width + positions
-    held = sum(_product(shape) for shape in weights.shapes.values())
-    if promised > 4 * held + 10_000_000:
+    stored = sum(_product(shape) for shape in weights.shapes.values())
+    if promised > 4 * stored + 10_000_000:
         raise TeacherError(message(
             "config.json of {name} describes about {promised:,} weights, but its files hold {held:,}. The files "
-            "don't belong together.", name=name, promised=promised, held=held))  # fmt: skip
+            "don't belong together.", name=name, promised=promised, held=stored))  # fmt: skip
 
 
-def _mismatch(name: str, key: str, said: int, found: int) -> TeacherError:
+def _mismatch(name: str, key: str, stated: int, actual: int) -> TeacherError:
     return TeacherError(message(
         "config.json of {name} says {key} = {said}, but its weights hold {found}. The files don't belong together.",
-        name=name, key=key, said=said, found=found))  # fmt: skip
+        name=name, key=key, said=stated, found=actual))  # fmt: skip
 
 
 def build_model(folder: Path, config: Any, weights: Weights, name: str, new_head: bool) -> Any:
-    """The model with a classification head, in float32, in eval mode.
+    """Model with a classification head, in float32, in eval mode.
 
-    `new_head` allows the head to be missing or of another size, for fine-tuning. Raises TeacherError: a head that was
-    never trained, weights that are missing elsewhere, or numbers that are none."""
+    `new_head` allows the head to be missing or of another size, for fine-tuning. Raises TeacherError: an untrained
+    head, weights missing elsewhere, or numbers that are not finite."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
     silence_transformers()
     options: dict[str, Any] = {
         "config": config, "output_loading_info": True, "ignore_mismatched_sizes": new_head, "local_files_only": True,
-        # Asked for by name: a file in half precision would otherwise be computed in half precision.
+        # Stated here, for a model in a half-precision file would otherwise compute in half precision.
         "dtype": torch.float32, "trust_remote_code": False,
     }  # fmt: skip
     try:
@@ -137,7 +139,8 @@ def build_model(folder: Path, config: Any, weights: Weights, name: str, new_head
             source: dict[str, Any] = {"pretrained_model_name_or_path": str(folder), "use_safetensors": True}
         else:
             source = {"pretrained_model_name_or_path": None, "state_dict": weights.state}
-        model, info = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)].from_pretrained(**source, **options)
+        architecture: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
+        model, info = architecture.from_pretrained(**source, **options)
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # whatever transformers makes of a broken file
@@ -162,14 +165,15 @@ def build_model(folder: Path, config: Any, weights: Weights, name: str, new_head
 
 
 def silence_transformers() -> None:
-    """Keep transformers' own log and bars off the terminal: what matters of them is said in Notes."""
+    """Keep transformers' own log and bars off the terminal: Notes report what matters of them."""
     from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers has no types for it
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # nor for this one
 
 
 def read_json(file: Path, name: str) -> dict[str, Any]:
+    """JSON object in `file`, which belongs to the model `name`. Raises TeacherError."""
     if not file.is_file():
         raise TeacherError(message(
             "{name} has no {file}, so it is not a model for this app.", name=name, file=file.name))  # fmt: skip
@@ -185,12 +189,12 @@ def read_json(file: Path, name: str) -> dict[str, Any]:
     return value
 
 
-def _family(given: dict[str, Any], name: str) -> str:
-    family = given.get("model_type")
+def _family(document: dict[str, Any], name: str) -> str:
+    family = document.get("model_type")
     if family is None:
-        # Older files (SpanBERT, BioBERT) name none. Theirs is BERT, told by its keys or its architecture.
-        classes = [str(one).lower() for one in given.get("architectures") or [] if isinstance(one, str)]
-        bert = {"hidden_size", "num_hidden_layers", "type_vocab_size", "vocab_size"} <= given.keys()
+        # Older files (SpanBERT, BioBERT) name none. Theirs is BERT, recognised by its keys or its architecture.
+        classes = [str(one).lower() for one in document.get("architectures") or [] if isinstance(one, str)]
+        bert = {"hidden_size", "num_hidden_layers", "type_vocab_size", "vocab_size"} <= document.keys()
         family = "bert" if bert and (not classes or any(one.startswith("bert") for one in classes)) else ""
     if isinstance(family, str) and family in FAMILIES:
         return family
@@ -209,11 +213,11 @@ def _plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _labels(given: dict[str, Any], name: str) -> list[str]:
-    """The labels of the head in the order of its outputs, LABEL_0, … where the file names none."""
-    names = given.get("id2label")
+def _labels(document: dict[str, Any], name: str) -> list[str]:
+    """Labels of the head in the order of its outputs; LABEL_0, … where the file names none."""
+    names: Any = document.get("id2label")  # of unknown origin: any JSON
     if names is None:
-        count = given.get("num_labels", 2)
+        count = document.get("num_labels", 2)
         names = {i: f"LABEL_{i}" for i in range(count)} if isinstance(count, int) and 0 < count <= 1000 else None
     try:
         ordered = [names[key] for key in sorted(names, key=int)]

@@ -1,4 +1,4 @@
-"""Tokenizers of models of unknown origin, of the class that their files and their family call for."""
+"""Tokenizers of models of unknown origin, of the class that their files and their family need."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from distill_core.errors import TeacherError
-from distill_core.messages import message
+from distill_core.messages import Message, message
 from distill_core.teacher.safe_loading import read_json, silence_transformers
 
-# Position numbers begin after the padding's own in these, so they take fewer tokens than their table has rows.
+# Families whose position numbers begin after the padding's own: they take fewer tokens than their table has rows.
 POSITION_OFFSET_FAMILIES = (
     "camembert",
     "data2vec-text",
@@ -27,11 +27,12 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model")
 TOKENIZER_LIMIT = 64_000_000  # bytes of a tokenizer file; XLM-R's holds 17 MB
-CASED_SHARE = 0.02  # of the entries of a vocabulary with a capital letter; uncased ones have none
+CASED_SHARE = 0.02  # entries with a capital letter in a cased vocabulary; uncased ones have none
 
 
-def load_tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> Any:
-    """The folder's tokenizer, of the class that its files and its family call for. Raises TeacherError."""
+def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -> Any:
+    """Tokenizer of the folder, of the class that its files and its family need; appends to `notes`. Raises
+    TeacherError."""
     from transformers import AutoTokenizer
 
     silence_transformers()
@@ -50,7 +51,7 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> An
             message("The teacher's vocabulary has capital letters and nothing says otherwise, so texts keep theirs.")
         )
     try:
-        made = AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             str(folder), config=config, trust_remote_code=False, local_files_only=True, **options
         )
     except ImportError as error:
@@ -61,51 +62,54 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[str]) -> An
         reason = " ".join(str(error).split())[:200]
         raise TeacherError(message("The tokenizer of {name} can't be read ({why}).", name=name,
                                   why=f"{type(error).__name__}: {reason}")) from error  # fmt: skip
-    made.padding_side = made.truncation_side = "right"
-    _take_space_before_mask(made)
-    if config.model_type == "deberta" and made.is_fast:
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
+    _take_space_before_mask(tokenizer)
+    if config.model_type == "deberta" and tokenizer.is_fast:
         # transformers 5 puts two [SEP] between the sentences of a pair; DeBERTa was trained with one.
-        start, end = f"{made.cls_token} $A {made.sep_token}", f"$B:1 {made.sep_token}:1"
-        marks = [(made.cls_token, made.cls_token_id), (made.sep_token, made.sep_token_id)]
-        made.backend_tokenizer.post_processor = TemplateProcessing(
+        start, end = f"{tokenizer.cls_token} $A {tokenizer.sep_token}", f"$B:1 {tokenizer.sep_token}:1"
+        marks = [
+            (tokenizer.cls_token, tokenizer.cls_token_id),
+            (tokenizer.sep_token, tokenizer.sep_token_id),
+        ]
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
             single=start, pair=f"{start} {end}", special_tokens=marks
         )
-    largest = max(made.get_vocab().values(), default=-1)
+    largest = max(tokenizer.get_vocab().values(), default=-1)
     if largest >= config.vocab_size:
         raise TeacherError(message(
             "The tokenizer of {name} has word pieces up to number {largest:,}, its model only {n:,}. The files don't "
             "belong together.", name=name, largest=largest, n=config.vocab_size))  # fmt: skip
-    return made
+    return tokenizer
 
 
-def max_length(config: Any, tokenizer_: Any) -> int:
-    """Tokens that the model takes in one text, special ones included."""
+def max_length(config: Any, tokenizer: Any) -> int:
+    """Most tokens that the model takes in one text, special ones included."""
     rows = getattr(config, "max_position_embeddings", None) or 512
     if config.model_type in POSITION_OFFSET_FAMILIES:
         rows -= (config.pad_token_id or 0) + 1
-    stated = tokenizer_.model_max_length
+    stated = tokenizer.model_max_length
     return min(rows, stated) if 0 < stated < 1_000_000 else rows
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
-    """The files that decide how texts are cut."""
+    """Files of the folder that decide how texts are cut into tokens."""
     return [folder / file for file in TOKENIZER_FILES if (folder / file).is_file()]
 
 
-def _take_space_before_mask(tokenizer_: Any) -> None:
-    """Byte-level pieces hold the space before a word, and the mask stands for such a piece. Made from vocab.json alone,
-    RoBERTa's tokenizer leaves that space behind as a piece of its own, which its model never saw in training."""
-    mask = tokenizer_.mask_token
-    if not mask or not tokenizer_.is_fast:
+def _take_space_before_mask(tokenizer: Any) -> None:
+    """Let the mask take the space before it, as every byte-level piece of a word does. From vocab.json alone, RoBERTa's
+    tokenizer leaves that space as a piece of its own, which its model never saw in training."""
+    mask = tokenizer.mask_token
+    if not mask or not tokenizer.is_fast:
         return
-    with_mask = tokenizer_(f"a {mask} a")["input_ids"]
-    if [i for i in with_mask if i != tokenizer_.mask_token_id] == tokenizer_("a a")["input_ids"]:
+    with_mask = tokenizer(f"a {mask} a")["input_ids"]
+    if [i for i in with_mask if i != tokenizer.mask_token_id] == tokenizer("a a")["input_ids"]:
         return
-    content = json.loads(tokenizer_.backend_tokenizer.to_str())
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
     for token in content["added_tokens"]:
         if token["content"] == mask:
             token["lstrip"] = True
-    tokenizer_._tokenizer = Tokenizer.from_str(json.dumps(content))
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(content))
 
 
 def _has_case_setting(folder: Path) -> bool:

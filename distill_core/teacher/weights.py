@@ -1,4 +1,4 @@
-"""The weight files of a model of unknown origin: found, and their headers read, before they are taken into memory.
+"""Weight files of a model of unknown origin, and the shapes in their headers, read before the weights themselves.
 
 Knows nothing of what the weights are for.
 """
@@ -19,21 +19,21 @@ from distill_core.messages import message, unreadable_reason
 
 @dataclass(frozen=True)
 class Weights:
-    """The weight files of a model and what their headers say: the shape of each tensor."""
+    """Weight files of a model, and the shape of each tensor by their headers. `state`: the tensors of a .bin."""
 
     files: tuple[Path, ...]
     shapes: dict[str, tuple[int, ...]]
-    state: dict[str, Tensor] | None = None  # where they came from a .bin
+    state: dict[str, Tensor] | None = None
 
     @property
     def bytes(self) -> int:
-        """Their size on disk."""
+        """Size of the files on disk."""
         return sum(file.stat().st_size for file in self.files)
 
 
 def find_weights(folder: Path, name: str, allow_pickle: bool) -> Weights:
-    """The weights in `folder`, their shapes read without reading them. Raises TeacherError: none there, damaged, or
-    only as .bin where that isn't allowed."""
+    """Weights of the model in `folder`, of which only the headers are read. Raises TeacherError: no weights, damaged
+    ones, or only a .bin where that isn't allowed."""
     index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
     if single.is_file() or index.is_file():
         files = (single,) if single.is_file() else _shards(index, folder, name)
@@ -87,7 +87,7 @@ def _read_shard_names(index: Path, name: str) -> list[str]:
 
 
 def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
-    """The shapes that a safetensors file announces: eight bytes of length, then JSON."""
+    """Shapes in the header of a safetensors file: eight bytes of length, then JSON."""
     try:
         with open(file, "rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))

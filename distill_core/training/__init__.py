@@ -1,1 +1,1 @@
-"""The training loop, for teacher and student alike. Knows no teacher, no student and no text."""
+"""Training loop for teacher and student alike. Knows no teacher, no student and no text."""

@@ -1,23 +1,22 @@
-"""Batches of row numbers, of like length and in an order that follows from seed and epoch alone."""
+"""Batches of row numbers, of similar length and in an order that depends on seed and epoch alone."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-POOL_BATCHES = (
-    50  # batches that are sorted by length together: wide enough for even lengths, narrow enough for a fresh order
-)
+# Batches that are sorted by length together: enough for even lengths, few enough for a new order in each epoch.
+POOL_BATCHES = 50
 
 
 def epoch_batches(rows: int, size: int, seed: int, epoch: int, lengths: Sequence[int] | None = None) -> list[Tensor]:
-    """The batches of one epoch, each a tensor of row indices; every row once. The order follows from seed and epoch
-    alone, so that training can resume anywhere. Rows of like `lengths` share a batch."""
+    """Batches of one epoch, each a tensor of row indices; every row once. The order depends on seed and epoch alone, so
+    that training can resume anywhere. Rows of similar `lengths` share a batch."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     order = torch.randperm(rows, generator=generator)
     if lengths is None:
-        return list(order.split(size))
+        return list(torch.split(order, size))
     length = torch.as_tensor(lengths)
-    pools = [pool[torch.argsort(length[pool], stable=True)] for pool in order.split(size * POOL_BATCHES)]
-    cut = torch.cat(pools).split(size)
-    return [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()]
+    pools = [pool[torch.argsort(length[pool], stable=True)] for pool in torch.split(order, size * POOL_BATCHES)]
+    batches = torch.split(torch.cat(pools), size)
+    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: everything that it needs to go on as if nothing had happened."""
+"""Checkpoints of a training: its full state, so that a resumed training equals an uninterrupted one."""
 
 import io
 from dataclasses import dataclass, field
@@ -13,7 +13,8 @@ from distill_core.cache import write_atomic
 
 @dataclass
 class TrainingState:
-    """All that a resumed training needs to go on as if nothing had happened."""
+    """State of a training besides model and optimizers: the `step`; the `total` training loss over the `since` steps
+    since the last tick; the `best` scores, their step and the model's weights then."""
 
     step: int = 0
     since: int = 0
@@ -26,9 +27,9 @@ class TrainingState:
 def save_checkpoint(
     file: Path, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer], state: TrainingState
 ) -> None:
-    """Tensors and plain values only, so that it loads with weights_only."""
+    """Write the checkpoint, of tensors and plain values alone, so that it loads with weights_only."""
     buffer = io.BytesIO()
-    everything: dict[str, Any] = {
+    checkpoint: dict[str, Any] = {
         "identity": identity,
         "model": model.state_dict(),
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],
@@ -36,7 +37,7 @@ def save_checkpoint(
         "random": torch.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    torch.save(everything, buffer)
+    torch.save(checkpoint, buffer)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, buffer.getvalue())
 
@@ -44,6 +45,8 @@ def save_checkpoint(
 def load_checkpoint(
     file: Path | None, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer]
 ) -> TrainingState | None:
+    """Load the checkpoint into model, optimizers and random generators; None where `file` is missing or belongs to
+    another training than `identity`."""
     if file is None or not file.is_file():
         return None
     saved = torch.load(file, weights_only=True, map_location=next(model.parameters()).device)

@@ -1,7 +1,7 @@
-"""Where tensors live and in which precision a teacher may compute: settled at run time, the same way each time.
+"""Device of the tensors, and the precision in which a teacher may compute on it.
 
-Knows nothing of models. The choice follows from the hardware alone, never from a stopwatch: a resumed run must not
-compute in another precision than the run it resumes.
+Knows nothing of models. The choice depends on the hardware alone, never on a stopwatch: a resumed run must not compute
+in another precision than the run it resumes.
 """
 
 import os
@@ -13,7 +13,7 @@ import torch
 
 @cache
 def device() -> str:
-    """ "cuda", "mps" or "cpu". STILLROOM_DEVICE overrules what is found."""
+    """Device by torch's name: "cuda", "mps" or "cpu". STILLROOM_DEVICE overrules the detection."""
     if chosen := os.environ.get("STILLROOM_DEVICE"):
         return str(torch.device(chosen))
     if torch.cuda.is_available():
@@ -23,10 +23,10 @@ def device() -> str:
 
 @cache
 def fast_dtype(where: str) -> torch.dtype:
-    """The lower precision in which `where` multiplies matrices faster; float32 where there is none.
+    """Lower precision in which the device `where` multiplies matrices faster; float32 where there is none.
 
     A CPU without bfloat16 instructions emulates them, several times slower than float32, hence the look at its flags.
-    Whether the answers stay the same is for whoever computes to check."""
+    The caller has to check whether the answers stay the same."""
     kind = torch.device(where).type
     if kind == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -37,5 +37,5 @@ def fast_dtype(where: str) -> torch.dtype:
 
 
 def autocast(where: str, dtype: torch.dtype) -> AbstractContextManager[object]:
-    """A context in which matrix products on `where` run in `dtype`; float32 changes nothing."""
+    """Context in which matrix products on the device `where` run in `dtype`; float32 changes nothing."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(torch.device(where).type, dtype=dtype)

@@ -1,6 +1,6 @@
-"""The one training loop, for teacher and student alike. They differ in the loss and the score they bring.
+"""Training loop for teacher and student alike, which differ in the functions `loss` and `score`.
 
-A generator: it trains and says what happened; printing, storing, drawing and stopping belong to whoever iterates.
+A generator: it trains and yields ticks; printing, storing, drawing and stopping belong to the caller that iterates.
 Knows nothing of texts, vocabularies, teachers or the store.
 """
 
@@ -22,9 +22,7 @@ from distill_core.training.optimizers import build_optimizers, set_learning_rate
 from distill_core.training.plan import BestStep, Tick, TrainingPlan
 
 CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
-CHECKPOINT_SHARE = (
-    30  # times a checkpoint's own cost: a large teacher's state takes seconds, and writing it is not training
-)
+CHECKPOINT_SHARE = 30  # a checkpoint is written at most 1/30 of the time: a large teacher's takes seconds
 CURVE_POINTS = 400  # training-loss points of one curve
 
 
@@ -39,13 +37,13 @@ def fit(
     checkpoint: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Tick, None, BestStep]:
-    """Train `model` in place on rows 0..rows-1, yield a Tick now and then, and return the Best.
+    """Train `model` in place on rows 0..rows-1, yield a Tick now and then, and return the BestStep.
 
     `loss` takes row indices (batch,) and returns a scalar; `score` returns the validation scores, `plan.select` and
-    "loss" among them. Rows of like `lengths` share a batch. However the generator ends (done, stopped, closed or
-    broken), the model then holds the best weights scored so far. With a `checkpoint` file it continues from there: on
-    the CPU of one machine and with one torch version, the result equals an uninterrupted training bit for bit.
-    Raises Diverged.
+    "loss" among them. Rows of similar `lengths` share a batch. However the generator ends (finished, stopped, closed or
+    by an exception), the model then has the best weights scored so far. With a `checkpoint` file the training resumes
+    there: on the CPU of one machine and with one torch version, the result equals an uninterrupted training bit for
+    bit. Raises Diverged.
     """
     optimisers = build_optimizers(model, plan)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
@@ -57,7 +55,8 @@ def fit(
     report_every = max(1, plan.steps // CURVE_POINTS)
     per_epoch = math.ceil(rows / plan.batch)
     time_left, first, saved, cost = TimeLeft(plan.steps, state.step), state.step, time.monotonic(), 0.0
-    epoch, order = -1, []
+    epoch = -1
+    order: list[Tensor] = []
     model.train()
     try:
         while state.step < plan.steps:
@@ -82,7 +81,7 @@ def fit(
             if scores or state.step == 1 or state.step % report_every == 0:
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
                 yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step))
-                model.train()  # whoever listens may have asked the model something
+                model.train()  # the caller may have used the model for a prediction
             if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, CHECKPOINT_SHARE * cost):
                 began = time.monotonic()
                 save_checkpoint(checkpoint, identity, model, optimisers, state)
@@ -98,13 +97,14 @@ def fit(
 def _step(
     model: nn.Module, optimisers: list[torch.optim.Optimizer], loss: Tensor, plan: TrainingPlan, step: int
 ) -> float:
+    """One optimizer step; returns the training loss. Raises Diverged where that is not finite."""
     value = loss.item()
     if not math.isfinite(value):
         raise Diverged(message("The loss became {value} at step {step:,}. A lower learning rate than {lr:g} may help.",
                               value=str(value), step=step + 1, lr=plan.lr))  # fmt: skip
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
     dense = [p for p in model.parameters() if p.grad is not None and not p.grad.is_sparse]
     nn.utils.clip_grad_norm_(dense, plan.clip)
     for optimiser in optimisers:

@@ -1,5 +1,7 @@
 """Optimizers and the schedule of their learning rates."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -7,16 +9,16 @@ from distill_core.training.plan import TrainingPlan
 
 
 def build_optimizers(model: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
-    """One for the weights and, where the tables give sparse gradients, one for them: a dense step over a large table
-    costs more than the network itself."""
+    """Optimizers of the model: one for the weights and, where embedding tables have sparse gradients, one for these: a
+    dense step over a large table costs more than the network itself."""
     modules = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.weight.requires_grad]
     sparse = [m.weight for m in modules if m.sparse]
     dense = [m.weight for m in modules if not m.sparse]
     slow = plan.lr * plan.table_lr
-    known = {id(table) for table in sparse + dense}
-    weights = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
+    tables = {id(table) for table in sparse + dense}
+    weights = [p for p in model.parameters() if p.requires_grad and id(p) not in tables]
     if plan.optimiser == "adadelta":
-        groups = [{"params": weights}, {"params": sparse + dense, "lr": slow}]
+        groups: list[dict[str, Any]] = [{"params": weights}, {"params": sparse + dense, "lr": slow}]
         return [torch.optim.Adadelta([group for group in groups if group["params"]], lr=plan.lr, rho=0.95)]
     matrices = [p for p in weights if p.ndim > 1]
     others = [p for p in weights if p.ndim <= 1]
@@ -25,15 +27,17 @@ def build_optimizers(model: nn.Module, plan: TrainingPlan) -> list[torch.optim.O
         {"params": others, "weight_decay": 0.0},
         {"params": dense, "weight_decay": plan.weight_decay, "lr": slow},
     ]
-    found: list[torch.optim.Optimizer] = [torch.optim.AdamW([g for g in groups if g["params"]], lr=plan.lr)]
+    optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW([g for g in groups if g["params"]], lr=plan.lr)]
     if sparse:
-        found.append(torch.optim.SparseAdam(sparse, lr=slow))
-    return found
+        optimisers.append(torch.optim.SparseAdam(sparse, lr=slow))
+    return optimisers
 
 
 def set_learning_rates(
     optimisers: list[torch.optim.Optimizer], rates: list[float], plan: TrainingPlan, step: int
 ) -> None:
+    """Set the learning rates of `step` from the initial `rates`, one for each parameter group: a linear rise, then the
+    decay. Adadelta's stay."""
     if plan.optimiser == "adadelta":
         return
     warm = max(1, round(plan.steps * plan.warmup))
@@ -45,5 +49,5 @@ def set_learning_rates(
 
 
 def decay(left: float) -> float:
-    """The share of the learning rate once it has risen, `left` being the share of the steps since then still to go."""
+    """Share of the learning rate after the warm-up; `left` is the share of those steps still to come."""
     return left

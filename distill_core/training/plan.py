@@ -10,10 +10,10 @@ FIRST_FIELDS = (
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How to train. `steps` optimiser steps of `batch` rows; learning rate `lr` after `warmup` (a share of the steps),
-    then falling to zero, or constant for adadelta; embedding tables learn at `table_lr` times that; scored every
-    `evaluate_every` steps and at the end; the weights with the highest `select` score are kept, the lower "loss"
-    breaking ties."""
+    """Plan of a training: `steps` optimiser steps of `batch` rows; learning rate `lr` after `warmup` (a share of the
+    steps), then falling to zero, or constant for adadelta; `table_lr` times that for embedding tables; scores every
+    `evaluate_every` steps and at the end. The weights with the highest `select` score win, the lower "loss" breaking
+    ties. Its `repr` is part of a checkpoint's identity (`loop.fit`)."""
 
     steps: int
     batch: int
@@ -39,8 +39,8 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class Tick:
-    """After `step` of `steps`: the mean training `loss` since the last tick, the validation `scores` where they were
-    taken, whether they are the `best` yet, and the seconds `left`."""
+    """Progress after `step` of `steps`: the mean training `loss` since the last tick, the validation `scores` (None
+    between two evaluations), whether they are the `best` so far, and the seconds `left`."""
 
     step: int
     steps: int
@@ -52,7 +52,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class BestStep:
-    """The step whose weights the model holds, and their scores. Step 0: nothing was scored."""
+    """Step of the model's weights, and their scores. Step 0: nothing was scored."""
 
     step: int
     scores: dict[str, float]

@@ -1,1 +1,1 @@
-"""The stages of a run, a module each."""
+"""Stages of a run, a module each."""

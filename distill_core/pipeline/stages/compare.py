@@ -1,19 +1,28 @@
-"""Stage compare: baseline, control, student and teacher on the same test rows, which nothing has read before.
+"""Stage compare: baseline, control, student and teacher on the same test rows.
 
-The only stage that reads the test rows, and it reads them once.
+The only stage that reads the test rows; it reads them once.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
-import numpy as np
+from numpy.typing import NDArray
 
 from distill_core.cache import write_atomic
 from distill_core.distillation.student_trainer import TrainedStudent
 from distill_core.distillation.variants import Variant
 from distill_core.evaluation import aggregation, calibration, comparison, diagnostics, latency
+from distill_core.evaluation.summary import (
+    ModelCost,
+    ModelSize,
+    PredictionScores,
+    Score,
+    ScoredVariant,
+    Summary,
+    VariantSummary,
+)
 from distill_core.events import Compared, Note, Progress
 from distill_core.messages import message, message_data
 from distill_core.pipeline.context import Done, RunContext, Stage
@@ -25,13 +34,14 @@ from distill_core.pipeline.stages.teacher import TeacherOutput
 from distill_core.pipeline.stages.transfer import TransferOutput
 from distill_core.student import persistence
 
-Predict = Callable[[Sequence[tuple[str, ...]]], np.ndarray]  # texts to logits (texts, labels)
-VARIANT_FIELDS = ("name", "student", "seed", "share")
+Logits = NDArray[Any]  # (texts, labels)
+Predict = Callable[[Sequence[tuple[str, ...]]], Logits]
+AnyScore = TypeVar("AnyScore", PredictionScores, Score)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The outputs of all earlier stages."""
+    """Outputs of all earlier stages."""
 
     data: DataOutput
     teacher: TeacherOutput
@@ -46,42 +56,43 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     data, control, students = inputs.data, inputs.control, inputs.student.students
     test, valid, main = data.dataset.test, data.dataset.valid, inputs.control.variants[0]
     teacher = inputs.teacher.teacher
-    soft = (yield from context.label_texts(teacher, test.texts, "compare", stop=lambda: False)).numpy()
+    soft_labels = (yield from context.label_texts(teacher, test.texts, "compare", stop=lambda: False)).numpy()
     models: dict[str, Predict] = {"floor": data.baseline.logits}
     for name, trained in (("control", control.control_of(main)), ("student", students[main])):
         if trained:
             models[name] = _predict(control, trained, main)
-    logits = {name: predict(test.texts) for name, predict in models.items()} | {"teacher": soft}
+    logits = {name: predict(test.texts) for name, predict in models.items()} | {"teacher": soft_labels}
     valid_logits = {name: predict(valid.texts) for name, predict in models.items()}
     valid_logits["teacher"] = inputs.teacher.valid_logits.numpy()
     models["teacher"] = lambda texts: teacher.logits(texts).numpy()
     if context.device != "cpu":
         elsewhere = message("The teacher was timed on {device}, the other rows on the CPU.", device=context.device)
         yield Note(elsewhere, "warning", "compare")
-    scores: dict[str, dict[str, Any]] = {}
+    scores: dict[str, Score] = {}
     total = len(models) + len(students) - 1
     for name, predict in models.items():
-        scores[name] = _score(context, data, logits[name], valid_logits[name])
-        yield Progress("compare", len(scores), total, "models")
-        if name == "student" and "control" in scores:  # the same network: the same size and speed
-            cost = {part: scores["control"][part] for part in comparison.COST_KEYS}
+        predictions = _score(context, data, logits[name], valid_logits[name])
+        yield Progress("compare", len(scores) + 1, total, "models")
+        cost: ModelCost
+        if name == "student" and "control" in scores:  # of the same network, hence of the same size and speed
+            cost = comparison.cost_of(scores["control"])
         else:
             cost = {**_size(inputs, name), **latency.measure_speed(predict, test.texts)}
-        scores[name].update(cost)
+        scores[name] = {**predictions, **cost}
     temperature = {name: score["temperature"] for name, score in scores.items()}
     shares = {name: calibration.probabilities(logits[name], temperature[name]) for name in logits}
     _write_texts(context, data, shares)
     persistence.calibrate(control.trainer.place(main), temperature["student"])
-    several: dict[str, Any] = {}
+    several: VariantSummary = {}
     if len(control.variants) > 1:
-        compared: list[dict[str, Any]] = []
+        scored: list[ScoredVariant] = []
         for done, variant in enumerate(students):
-            compared.append(_variant_row(context, inputs, variant, soft, scores, compared))
+            scored.append(_score_variant(context, inputs, variant, soft_labels, scores, scored))
             yield Progress("compare", len(scores) + done, total, "models")
-        several = aggregation.aggregate(compared, scores["teacher"][data.metric], data.metric)
-    summary = {
+        several = aggregation.aggregate(scored, scores["teacher"][data.metric], data.metric)
+    summary: Summary = {
         **comparison.compare(scores, logits, test.labels, data.metric, context.config.seed),
-        **several,
+        **several,  # type: ignore[typeddict-item]  # the verdict follows below: it reads the summary
         "rows": {**data.counts, "transfer": len(inputs.transfer.transfer_set.texts)},
         "scored_on": data.dataset.scored_on,
         "labels": list(data.dataset.labels),
@@ -94,8 +105,8 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     }
     source = inputs.transfer.transfer_set.source
     findings = diagnostics.conclude(summary, len(source) - source.count("augmented"), data.dataset.pair)
-    verdict = [[level, str(sentence), message_data(sentence)] for level, sentence in findings]
-    yield Compared(summary | {"verdict": verdict})
+    summary["verdict"] = [(level, str(sentence), message_data(sentence)) for level, sentence in findings]
+    yield Compared(dict(summary))
     return Done(None)
 
 
@@ -104,8 +115,8 @@ def _predict(control: ControlOutput, trained: TrainedStudent, variant: Variant) 
     return lambda texts: predictor.logits(texts).numpy()
 
 
-def _score(context: RunContext, data: DataOutput, logits: np.ndarray, valid_logits: np.ndarray) -> dict[str, Any]:
-    """What these logits of the test rows and of the validation rows say of a model."""
+def _score(context: RunContext, data: DataOutput, logits: Logits, valid_logits: Logits) -> PredictionScores:
+    """Scores of one model by its logits of the test rows and of the validation rows."""
     dataset = data.dataset
     return comparison.score_predictions(
         logits, dataset.test.labels, dataset.labels, (valid_logits, dataset.valid.labels), data.metric,
@@ -113,8 +124,8 @@ def _score(context: RunContext, data: DataOutput, logits: np.ndarray, valid_logi
     )  # fmt: skip
 
 
-def _size(inputs: Inputs, name: str) -> dict[str, int]:
-    """Weights and bytes of a row of the comparison. Control and student are the main variant's network."""
+def _size(inputs: Inputs, name: str) -> ModelSize:
+    """Size of a row of the comparison. Control and student are the main variant's network."""
     if name == "floor":
         return {"parameters": inputs.data.baseline.parameters, "bytes": inputs.data.baseline.bytes}
     if name == "teacher":
@@ -122,49 +133,57 @@ def _size(inputs: Inputs, name: str) -> dict[str, int]:
     return _student_size(inputs, inputs.control.variants[0])
 
 
-def _student_size(inputs: Inputs, variant: Variant) -> dict[str, int]:
+def _student_size(inputs: Inputs, variant: Variant) -> ModelSize:
     model = inputs.student.students[variant].model
     file = inputs.control.trainer.place(variant) / persistence.WEIGHTS
     return {"parameters": sum(weight.numel() for weight in model.parameters()), "bytes": file.stat().st_size}
 
 
-def _variant_row(
-    context: RunContext, inputs: Inputs, variant: Variant, teacher: np.ndarray, scores: dict[str, dict[str, Any]],
-    before: list[dict[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
-    """A variant as the summary has it: single figures, without tables. The networks of one kind are as large and as
-    fast as the first of them, which stands in `before`."""
+def _score_variant(
+    context: RunContext, inputs: Inputs, variant: Variant, soft_labels: Logits, scores: dict[str, Score],
+    earlier: list[ScoredVariant],
+) -> ScoredVariant:  # fmt: skip
+    """Scores of one variant, single figures without tables. The first variant of a kind in `earlier` lends its size
+    and speed to the others: their networks are alike."""
     data, control = inputs.data, inputs.control
     test, valid = data.dataset.test, data.dataset.valid
     predict = _predict(control, inputs.student.students[variant], variant)
     logits = predict(test.texts)
-    row: dict[str, Any] = {name: getattr(variant, name) for name in VARIANT_FIELDS} | {
-        "texts": len(control.trainer.share(variant)),
-        "agreement": float((logits.argmax(1) == teacher.argmax(1)).mean()),
-        "control": None,
-    }
+    control_score: PredictionScores | None = None
     if variant == control.variants[0]:
-        row["student_score"], row["control"] = scores["student"], scores.get("control")
+        score, control_score = scores["student"], scores.get("control")
     else:
-        row["student_score"] = _score(context, data, logits, predict(valid.texts))
-        like = next((one["student_score"] for one in before if one["student"] == variant.student), None)
-        cost = like or {**_student_size(inputs, variant), **latency.measure_speed(predict, test.texts)}
-        row["student_score"] |= {part: cost[part] for part in comparison.COST_KEYS}
-        persistence.calibrate(control.trainer.place(variant), row["student_score"]["temperature"])
+        predictions = _score(context, data, logits, predict(valid.texts))
+        alike = next((one["student_score"] for one in earlier if one["student"] == variant.student), None)
+        cost: ModelCost = (
+            comparison.cost_of(alike)
+            if alike
+            else {**_student_size(inputs, variant), **latency.measure_speed(predict, test.texts)}
+        )
+        score = {**predictions, **cost}
+        persistence.calibrate(control.trainer.place(variant), score["temperature"])
         if trained := control.control_of(variant):
             predict = _predict(control, trained, variant)
-            row["control"] = _score(context, data, predict(test.texts), predict(valid.texts))
-    for score in ("student_score", "control"):
-        row[score] = row[score] and {key: value for key, value in row[score].items() if _is_single(value)}
-    return row
+            control_score = _score(context, data, predict(test.texts), predict(valid.texts))
+    return {
+        "name": variant.name,
+        "student": variant.student,
+        "seed": variant.seed,
+        "share": variant.share,
+        "texts": len(control.trainer.share(variant)),
+        "agreement": float((logits.argmax(1) == soft_labels.argmax(1)).mean()),
+        "control": control_score and _single_figures(control_score),
+        "student_score": _single_figures(score),
+    }
 
 
-def _is_single(value: Any) -> bool:
-    return value is None or isinstance(value, int | float | str)
+def _single_figures(score: AnyScore) -> AnyScore:
+    """A copy of the score without its tables, which are all NotRequired."""
+    return cast(AnyScore, {key: value for key, value in score.items() if not isinstance(value, list)})
 
 
-def _write_texts(context: RunContext, data: DataOutput, shares: dict[str, np.ndarray]) -> None:
-    """The scored rows with everyone's calibrated probabilities, one JSON object a line."""
+def _write_texts(context: RunContext, data: DataOutput, shares: dict[str, NDArray[Any]]) -> None:
+    """Write the scored rows with each model's calibrated probabilities, one JSON object a line."""
     labels, test = data.dataset.labels, data.dataset.test
     lines = []
     for i, (text, label) in enumerate(zip(test.texts, test.labels, strict=True)):

@@ -4,7 +4,7 @@ from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 from distill_core.pipeline.cost_model import TASK, DataCounts, Measurements, RunSize, StageCost
 
-TIMING = 4.5  # seconds that no size changes: three models are timed for twice 0.7 s each
+TIMING = 4.5  # seconds, whatever the sizes: three models are timed for twice 0.7 s each
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:

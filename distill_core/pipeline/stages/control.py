@@ -1,6 +1,6 @@
-"""Stage control: each variant of the student without a teacher, on the labelled texts and their own labels.
+"""Stage control: the student without a teacher, trained on the labelled texts and their own labels.
 
-It asks the teacher nothing, so it learns before the teacher labels: its curve is there within seconds.
+Needs no soft labels, so it comes before the stage label: its curve starts within seconds.
 """
 
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ from distill_core.pipeline.stages.transfer import TransferOutput
 
 @dataclass(frozen=True)
 class ControlOutput:
-    """What trains all variants, the variants with the main one first, and the controls by (student, seed). `scores` are
-    the run's metric on the validation rows, of "floor", "teacher" and, where it ran, "control"."""
+    """Trainer of all variants, the variants with the main one first, and the controls by (student, seed). `scores`:
+    the run's metric on the validation rows by row: "floor" (the baseline), "teacher" and, where it ran, "control"."""
 
     trainer: StudentTrainer
     variants: list[Variant]
@@ -28,7 +28,7 @@ class ControlOutput:
     scores: dict[str, float] = field(default_factory=dict)
 
     def control_of(self, variant: Variant) -> TrainedStudent | None:
-        """The control with which a variant is compared, None where the control run was switched off."""
+        """Control to compare a variant with, None where the control run was switched off."""
         return self.controls.get((variant.student, variant.seed))
 
 

@@ -1,4 +1,4 @@
-"""Cost of the stage control: as many optimiser steps as the student takes, for each student and seed."""
+"""Cost of the stage control: as many optimiser steps as for the student, for each student and seed."""
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config

@@ -1,4 +1,4 @@
-"""Cost of the stage data: loading the rows and fitting the baseline, as it was measured."""
+"""Cost of the stage data: the measured seconds of loading the rows and fitting the baseline."""
 
 from distill_core.pipeline.cost_model import TASK, StageCost
 

@@ -1,4 +1,4 @@
-"""Stage label: the teacher's logits for every text of the transfer set, and where they contradict the rows' labels."""
+"""Stage label: the teacher's logits for every text of the transfer set, and their disagreement with the labels."""
 
 from dataclasses import dataclass
 

@@ -19,14 +19,14 @@ from distill_core.teacher.outputs import teacher_outputs
 
 @dataclass(frozen=True)
 class StudentOutput:
-    """The trained students by variant. After a stop the main one may be half trained; variants that were cut off are
-    missing."""
+    """Trained students by variant. After a stop the main one may be half trained, and variants that the stop cut off
+    are missing."""
 
     students: dict[Variant, TrainedStudent]
 
     @property
     def finished(self) -> int:
-        """How many were trained to their end."""
+        """Number of students trained to their end."""
         return sum(student.complete for student in self.students.values())
 
 
@@ -45,7 +45,7 @@ def run(
         trained = yield from scale_progress(training, turn, len(planned))
         if not students and not trained.step:
             raise Stopped(message("Stopped before there was a student to keep."))
-        if trained.complete or not students:  # of the main variant alone half a training is worth showing
+        if trained.complete or not students:  # half a training is worth showing for the main variant alone
             students[variant] = trained
         if trained.complete and trained.scores and len(planned) > 1:
             reached = message(

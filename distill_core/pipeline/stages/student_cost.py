@@ -14,7 +14,7 @@ from distill_core.pipeline.stages.control_cost import training_seconds
 
 
 def count_trainings(config: StoredConfig) -> int:
-    """Students that a run trains, as `variants.plan_variants` has them."""
+    """Number of students that a run trains: the length of `variants.plan_variants`."""
     return count_networks(config) + len(config.get("learning_curve") or ())
 
 

@@ -1,4 +1,4 @@
-"""Stage teacher: one is loaded, or a base is fine-tuned; it then labels the validation rows."""
+"""Stage teacher: load one or fine-tune a base, then label the validation rows."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FACTS = ("name", "fingerprint", "parameters", "bytes", "max_tokens")
 
 @dataclass(frozen=True)
 class TeacherOutput:
-    """The teacher, its logits (validation rows, labels), and its value of the run's metric on those rows."""
+    """Teacher, its logits (validation rows, labels), and its value of the run's metric on those rows."""
 
     teacher: Teacher
     valid_logits: Tensor

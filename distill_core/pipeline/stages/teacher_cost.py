@@ -1,4 +1,4 @@
-"""Cost of the stage teacher: loading, fine-tuning where it is asked for, and labelling the validation rows."""
+"""Cost of the stage teacher: loading, fine-tuning where the config wants it, and labelling the validation rows."""
 
 import math
 
@@ -26,5 +26,5 @@ COST = StageCost(
     seconds=_seconds,
     result=names_of("task", "teacher"),
     by_teacher=True,
-    middle=max,  # a fine-tuning that was found in the cache took no time: the slowest run is the one that trained
+    middle=max,  # a cached fine-tuning counts as 0 s: the slowest run is one that trained
 )

@@ -1,4 +1,4 @@
-"""Stage transfer: the texts that the student will read, its vocabulary of them, and its starting vectors."""
+"""Stage transfer: the texts for the student, its vocabulary over them, and its starting vectors."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from distill_core.teacher.model import Teacher
 
 @dataclass(frozen=True)
 class TransferOutput:
-    """The transfer set, the student's vocabulary, and its starting vectors (vocabulary.size, width) float32."""
+    """Transfer set, the student's vocabulary, and its starting vectors (vocabulary.size, width) float32."""
 
     transfer_set: TransferSet
     vocabulary: Vocabulary
@@ -44,15 +44,16 @@ def run(context: RunContext, data: DataOutput, teacher: TeacherOutput) -> Stage[
     vocabulary = build_vocabulary(config.vocabulary, sentences, subwords, model.mask_token, limit=limit)
     if config.unseen == "nearest" and vocabulary.kind == "pieces":
         vocabulary = vocabulary.aliased(_nearest(context, model, vocabulary))
-    vectors, sentences_of_source, cached = _starting_vectors(context, model, vocabulary)
-    for sentence in sentences_of_source:
+    vectors, messages, cached = _starting_vectors(context, model, vocabulary)
+    for sentence in messages:
         yield Note(sentence, about="transfer")
     yield Fact("vocabulary", {"size": vocabulary.size, "width": vectors.shape[1], "cached": cached})
     return Done(TransferOutput(transfer_set, vocabulary, vectors))
 
 
 def _nearest(context: RunContext, teacher: Teacher, vocabulary: Vocabulary) -> list[tuple[int, int]]:
-    """What each piece of the teacher that has no row is read as: comparing all of them takes seconds."""
+    """Pairs (piece, row): the vocabulary's row nearest to each piece of the teacher that has none. Cached, for the
+    comparison takes seconds."""
     key = {"format": FORMAT, "teacher": teacher.fingerprint, "entries": digest(vocabulary.entries)}
 
     def make(place: Path) -> None:
@@ -69,7 +70,7 @@ def _nearest(context: RunContext, teacher: Teacher, vocabulary: Vocabulary) -> l
 def _starting_vectors(
     context: RunContext, teacher: Teacher, vocabulary: Vocabulary
 ) -> tuple[Tensor, list[Message], bool]:
-    """The table, what its source had to say, and whether it was there already."""
+    """Table of starting vectors, the messages of its source, and whether it came from the cache."""
     config = context.config
     key = {
         "format": FORMAT, "vectors": config.vectors, "file": _file_key(config.vectors_file), "width": config.width,

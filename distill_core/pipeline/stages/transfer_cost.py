@@ -3,7 +3,7 @@
 from distill_core.config.knobs import names_of
 from distill_core.pipeline.cost_model import KIND, StageCost, text_units
 
-START = 0.3  # seconds that no size changes
+START = 0.3  # seconds, whatever the sizes
 
 COST = StageCost(
     pace=(*KIND, "teacher", "rules", *names_of("student", affecting=("embeddings",))),
