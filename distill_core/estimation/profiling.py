@@ -147,7 +147,7 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
 
         def loss(index: Tensor) -> Tensor:
             logits = teacher.model(**teacher.pad(encoded, device.device())).logits
-            return torch.nn.functional.cross_entropy(logits.float(), labels.to(logits.device))
+            return SINGLE_LABEL.hard_loss(logits.float(), labels.to(logits.device))
 
         pace["step"], _ = _time_steps(teacher.model, len(encoded), loss, lambda: {"accuracy": 0.0, "loss": 0.0}, plan)
     return pace

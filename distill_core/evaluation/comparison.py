@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from distill_core.cache import Cache, digest
 from distill_core.data.dataset import Split
 from distill_core.evaluation import calibration, metrics, significance
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.evaluation.significance import mcnemar
 from distill_core.evaluation.summary import Comparison, Difference, Metric, ModelCost, PredictionScores, RowPair, Score
 
@@ -25,12 +26,12 @@ def score_predictions(
     valid: tuple[NDArray[Any], Sequence[int]],
     metric: Metric = "accuracy",
     seed: int = 0,
+    objective: Objective = SINGLE_LABEL,
 ) -> PredictionScores:
     """Scores of the `logits` (rows, classes) of one model; log-probabilities are logits too. "low" and "high" are the
     95 % interval of the accuracy, "metric_low" and "metric_high" that of `metric`. The temperature is fitted on
     `valid`, logits and labels of the validation rows, never on these rows."""
-    answers = logits.argmax(1)
-    values = metrics.compute_metrics(answers, labels, len(names))
+    answers, values = objective.decide(logits), objective.metrics(logits, labels)
     spread = significance.intervals(answers, labels, len(names), seed)
     scores: PredictionScores = {
         "accuracy": values["accuracy"], "macro_f1": values["macro_f1"], "mcc": values["mcc"],
@@ -71,12 +72,13 @@ def compare(
     labels: Sequence[int],
     metric: Metric = "accuracy",
     seed: int = 0,
+    objective: Objective = SINGLE_LABEL,
 ) -> Comparison:
     """Comparison of the scored models, by row: "floor" (the baseline), "control", "student" and "teacher". `logits`
     (rows, classes) and `labels` are of the test rows. The fields are those of `summary.Comparison`; the differences
     are of `metric`, paired."""
     value = {row: score[metric] for row, score in scores.items()}
-    answers = {row: values.argmax(1) for row, values in logits.items()}
+    answers = {row: objective.decide(values) for row, values in logits.items()}
     student, teacher = answers["student"], answers["teacher"]
     gap = value["teacher"] - value["control"] if "control" in value else 0.0
     truth = np.asarray(labels)

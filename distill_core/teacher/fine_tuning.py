@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from distill_core.cache import digest
+from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 from distill_core.errors import Stopped
 from distill_core.evaluation import metrics
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
 from distill_core.messages import message
 from distill_core.teacher import catalog, fingerprint, safe_loading
@@ -39,6 +40,7 @@ def fine_tune(
     checkpoint: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
+    objective: Objective = SINGLE_LABEL,
 ) -> Generator[Event, None, Teacher]:
     """Train the teacher that `config` names on `data.train`, and return it with the weights of the best epoch on
     `data.valid`.
@@ -52,22 +54,21 @@ def fine_tune(
     weights = teacher_weights.find_weights(folder, base, config.allow_pickle)
     safe_loading.check_shapes(settings, weights, base)
     rows = [[split.texts, split.labels] for split in (data.train, data.valid)]
-    knobs = ("teacher_epochs", "teacher_lr", "teacher_batch", "max_tokens", "seed")
     key = {
         "format": FORMAT, "base": fingerprint.fingerprint(folder, weights, data.labels), "rows": digest(rows),
-        "device": device(), **{knob: getattr(config, knob) for knob in knobs},
+        "device": device(), **{name: getattr(config, name) for name in names_of(affecting=("teacher",))},
     }  # fmt: skip
     metric = metrics.metric_for(config, data)
     if metric != "accuracy":  # without the metric in it, older teachers' keys stay valid
         key["metric"] = metric
     saved = catalog.teacher_cache(home)
-    if entry := saved.get(catalog.KIND, key):
+    if earlier := saved.get(catalog.KIND, key):
         yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
-        return load_saved(entry, data, config)
+        return load_saved(earlier, data, config)
     learner = _with_new_head(folder, settings, weights, data.labels, config)
     learner.check_texts(data.train.texts)
-    scores = yield from _train(learner, data, config, metric, checkpoint, stop)
+    scores = yield from _train(learner, data, config, metric, objective, checkpoint, stop)
     facts = {
         "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
         "pair": data.pair, "accuracy": scores["accuracy"], "rows": len(data.train.texts),
@@ -108,12 +109,18 @@ def _with_new_head(
 
 
 def _train(
-    learner: Teacher, data: "Dataset", config: Config, metric: str, checkpoint: Path | None, stop: Callable[[], bool]
+    learner: Teacher,
+    data: "Dataset",
+    config: Config,
+    metric: str,
+    objective: Objective,
+    checkpoint: Path | None,
+    stop: Callable[[], bool],
 ) -> Generator[Event, None, dict[str, float]]:
     """Fine-tune the teacher; returns the best epoch's scores. The model then has that epoch's weights."""
     model, where = learner.model, device()
-    texts, truth = learner.encode(data.train.texts), torch.tensor(data.train.labels)
-    valid, valid_truth = learner.encode(data.valid.texts), torch.tensor(data.valid.labels)
+    texts, truth = learner.encode(data.train.texts), objective.targets(data.train.labels)
+    valid, valid_truth = learner.encode(data.valid.texts), objective.targets(data.valid.labels)
     fast, _ = learner.fast(data.train.texts)
     if fast != torch.bfloat16:
         fast = torch.float32  # bfloat16 has float32's range, so it needs no loss scaling; float16 would
@@ -122,14 +129,14 @@ def _train(
         inputs = learner.pad([texts[i] for i in index.tolist()], where)
         with autocast(where, fast):
             logits = model(**inputs).logits
-        return cross_entropy(logits.float(), truth[index].to(where))
+        return objective.hard_loss(logits.float(), truth[index].to(where))
 
     def score() -> dict[str, float]:
         logits = torch.empty(len(valid), len(data.labels))
         for rows in length_batches([len(one["input_ids"]) for one in valid], 64):
             logits[rows] = learner.forward([valid[row] for row in rows], torch.float32)
-        values = metrics.compute_metrics(logits.argmax(1).numpy(), data.valid.labels, len(data.labels))
-        loss = float(cross_entropy(logits, valid_truth))
+        values = objective.metrics(logits.numpy(), data.valid.labels)
+        loss = float(objective.hard_loss(logits, valid_truth))
         return {"accuracy": values["accuracy"], metric: values[metric], "loss": loss}
 
     per_epoch = math.ceil(len(texts) / config.teacher_batch)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from distill_core.cache import write_atomic
 from distill_core.distillation.student_trainer import TrainedStudent
 from distill_core.distillation.variants import Variant
-from distill_core.evaluation import aggregation, calibration, comparison, diagnostics, latency
+from distill_core.evaluation import aggregation, comparison, diagnostics, latency
 from distill_core.evaluation.summary import (
     ModelCost,
     ModelSize,
@@ -80,7 +80,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
             cost = {**_size(inputs, name), **latency.measure_speed(predict, test.texts)}
         scores[name] = {**predictions, **cost}
     temperature = {name: score["temperature"] for name, score in scores.items()}
-    shares = {name: calibration.probabilities(logits[name], temperature[name]) for name in logits}
+    shares = {name: data.objective.probabilities(logits[name], temperature[name]) for name in logits}
     _write_texts(context, data, shares)
     persistence.calibrate(control.trainer.place(main), temperature["student"])
     several: VariantSummary = {}
@@ -91,7 +91,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
             yield Progress("compare", len(scores) + done, total, "models")
         several = aggregation.aggregate(scored, scores["teacher"][data.metric], data.metric)
     summary: Summary = {
-        **comparison.compare(scores, logits, test.labels, data.metric, context.config.seed),
+        **comparison.compare(scores, logits, test.labels, data.metric, context.config.seed, data.objective),
         **several,  # type: ignore[typeddict-item]  # the verdict follows below: it reads the summary
         "rows": {**data.counts, "transfer": len(inputs.transfer.transfer_set.texts)},
         "scored_on": data.dataset.scored_on,
@@ -120,7 +120,7 @@ def _score(context: RunContext, data: DataOutput, logits: Logits, valid_logits: 
     dataset = data.dataset
     return comparison.score_predictions(
         logits, dataset.test.labels, dataset.labels, (valid_logits, dataset.valid.labels), data.metric,
-        context.config.seed,
+        context.config.seed, data.objective,
     )  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def _score_variant(
 ) -> ScoredVariant:  # fmt: skip
     """Scores of one variant, single figures without tables. The first variant of a kind in `earlier` lends its size
     and speed to the others: their networks are alike."""
-    data, control = inputs.data, inputs.control
+    data, control, objective = inputs.data, inputs.control, inputs.data.objective
     test, valid = data.dataset.test, data.dataset.valid
     predict = _predict(control, inputs.student.students[variant], variant)
     logits = predict(test.texts)
@@ -171,7 +171,7 @@ def _score_variant(
         "seed": variant.seed,
         "share": variant.share,
         "texts": len(control.trainer.share(variant)),
-        "agreement": float((logits.argmax(1) == soft_labels.argmax(1)).mean()),
+        "agreement": float((objective.decide(logits) == objective.decide(soft_labels)).mean()),
         "control": control_score and _single_figures(control_score),
         "student_score": _single_figures(score),
     }

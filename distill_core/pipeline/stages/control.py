@@ -40,7 +40,7 @@ def run(
     read = StudentData(data.dataset, transfer.transfer_set, transfer.vocabulary, transfer.vectors)
     trainer = StudentTrainer(
         context.config, read, data.metric, folder=context.folder, cache=context.cache, device=context.device,
-        stop=context.stop,
+        stop=context.stop, objective=data.objective,
     )  # fmt: skip
     if len(planned) > 1:
         yield Fact("members", [vars(variant) for variant in planned])

@@ -7,6 +7,7 @@ from distill_core import tasks
 from distill_core.data.dataset import Dataset
 from distill_core.evaluation import diagnostics, metrics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.evaluation.summary import Metric, SplitSizes
 from distill_core.events import Fact
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
@@ -14,11 +15,12 @@ from distill_core.pipeline.context import Done, RunContext, Stage, notes
 
 @dataclass(frozen=True)
 class DataOutput:
-    """Data of a run: the data set, its rows by split in `counts`, the run's metric, and the baseline with its value of
-    that metric on the validation rows."""
+    """Data of a run: the data set, its rows by split in `counts`, the objective of its task, the run's metric, and the
+    baseline with its value of that metric on the validation rows."""
 
     dataset: Dataset
     counts: SplitSizes
+    objective: Objective
     metric: Metric
     baseline: Baseline
     baseline_score: float
@@ -32,9 +34,10 @@ def run(context: RunContext) -> Stage[DataOutput]:
     yield Fact("rows", {**counts, "unlabelled": len(dataset.unlabelled)})
     yield Fact("labels", list(dataset.labels))
     yield Fact("columns", dataset.columns)
+    objective: Objective = SINGLE_LABEL  # of every task today
     metric = cast(Metric, metrics.metric_for(context.config, dataset))  # one of metrics.METRICS
     yield Fact("metric", metric)
     baseline = fit_baseline(dataset.train, len(dataset.labels), dataset.pair)
-    values = metrics.score_logits(baseline.logits(dataset.valid.texts), dataset.valid.labels)
+    values = objective.metrics(baseline.logits(dataset.valid.texts), dataset.valid.labels)
     yield Fact("validation", {"floor": values[metric]})
-    return Done(DataOutput(dataset, counts, metric, baseline, values[metric]))
+    return Done(DataOutput(dataset, counts, objective, metric, baseline, values[metric]))

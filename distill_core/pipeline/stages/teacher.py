@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from distill_core.cache import write_atomic
-from distill_core.evaluation import diagnostics, metrics
+from distill_core.evaluation import diagnostics
 from distill_core.events import Fact, Note
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
 from distill_core.pipeline.stages.data import DataOutput
@@ -29,7 +29,9 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
     """Load or fine-tune the teacher and warn where it has little to teach. Raises TeacherError, HubError, Stopped."""
     config, dataset = context.config, data.dataset
     if config.fine_tune:
-        teacher = yield from fine_tuning.fine_tune(config, dataset, context.folder / "teacher.ckpt", context.stop)
+        teacher = yield from fine_tuning.fine_tune(
+            config, dataset, context.folder / "teacher.ckpt", context.stop, objective=data.objective
+        )
     else:
         teacher = loading.load_teacher(catalog.teacher_name(config), dataset.labels, dataset.pair, config)
     for note in teacher.notes:
@@ -38,7 +40,7 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
     write_atomic(context.folder / "teacher.json", json.dumps(fact).encode())
     yield Fact("teacher", fact)
     valid_logits = yield from context.label_texts(teacher, dataset.valid.texts, "teacher")
-    score = metrics.score_logits(valid_logits.numpy(), dataset.valid.labels)[data.metric]
+    score = data.objective.metrics(valid_logits.numpy(), dataset.valid.labels)[data.metric]
     yield Fact("validation", {"floor": data.baseline_score, "teacher": score})
     doubts = label_mapping.check_agreement(valid_logits, dataset.valid.labels, dataset.labels)
     yield from doubts or notes(diagnostics.check_teacher(score, data.baseline_score, data.metric), "teacher")
