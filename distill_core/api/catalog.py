@@ -89,9 +89,11 @@ def teachers() -> list[TeacherChoice]:
 
 def task_pair(task: str) -> bool | None:
     """Whether a task is about pairs of texts, None where its data decide. Raises UnknownPart."""
-    return registry.TASKS.constant(task, "PAIR")
+    pair: bool | None = registry.TASKS.constant(task, "PAIR")
+    return pair
 
 
 def task_teacher(task: str) -> str | None:
     """The teacher that a task brings along, None where it brings none. Raises UnknownPart."""
-    return registry.TASKS.constant(task, "TEACHER")
+    teacher: str | None = registry.TASKS.constant(task, "TEACHER")
+    return teacher

@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distill_core.api import runs
 from distill_core.api.session import session
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 Text = tuple[str, ...]  # the sides of a text: one, or a pair
+T = TypeVar("T")
 REPEATS = 5  # times a typed text is answered, to time it
 
 
@@ -152,16 +153,16 @@ def check_text(text: str | Text, pair: bool) -> Text:
     return sides
 
 
-def time_call(answer: Callable[[], Any]) -> tuple[Any, float]:
+def time_call(answer: Callable[[], T]) -> tuple[T, float]:
     """The answer, and the median milliseconds of a few: one alone says more of what else the machine was doing. The
     first is not counted, for it pays for warming up."""
-    answer()
-    found, spent = None, []
+    value = answer()
+    spent: list[float] = []
     while len(spent) < REPEATS:
         began = time.perf_counter()
-        found = answer()
+        value = answer()
         spent.append(1000 * (time.perf_counter() - began))
-    return found, statistics.median(spent)
+    return value, statistics.median(spent)
 
 
 def teacher_answer(teacher: "Teacher", text: Text, temperature: float = 1.0) -> dict[str, Any]:

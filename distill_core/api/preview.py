@@ -154,10 +154,9 @@ def warm_up(calm: Callable[[], bool]) -> None:
     for. Returns at once."""
 
     def load() -> None:
-        for piece in (
-            *(partial(importlib.import_module, name) for name in HEAVY_MODULES),
-            partial(preview, Config(), n=1),
-        ):
+        pieces: list[Callable[[], object]] = [partial(importlib.import_module, name) for name in HEAVY_MODULES]
+        pieces.append(partial(preview, Config(), n=1))
+        for piece in pieces:
             while not calm():
                 time.sleep(CALM_PAUSE)
             with session.load_lock, suppress(Exception):  # whom it concerns is told when they ask

@@ -255,9 +255,9 @@ def list_runs(
     only among those."""
     store = session.store()
     recovery.recover_orphans(store)
-    wanted = {"status": status, "task": task, "search": search, "ids": ids}
-    found = store.runs(limit, offset, sort=sort, examples=examples, hidden=hidden, **wanted)
-    return [Run(row.id, store) for row in found]
+    rows = store.runs(limit, offset, status=status, task=task, search=search, sort=sort, examples=examples,
+                      hidden=hidden, ids=ids)  # fmt: skip
+    return [Run(row.id, store) for row in rows]
 
 
 def count(

@@ -135,7 +135,9 @@ class StudentTrainer:
         folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
         if done.is_file():
             best_step = json.loads(done.read_text())["best_step"]
-            return TrainedStudent(persistence.load(folder).model, best_step, {}, cached=True)
+            trained = persistence.load(folder).model
+            assert isinstance(trained, Student)
+            return TrainedStudent(trained, best_step, {}, cached=True)
         chosen = self.share(variant)
         sides = [(ids[chosen], lengths[chosen]) for ids, lengths in self._sides]
         targets = self.objective.hard_targets(soft_labels)
@@ -160,7 +162,7 @@ class StudentTrainer:
             if live is None:
                 return compare(ModelOutput(logits), valid_soft_labels, (), self.valid_targets)
             total = torch.zeros(())
-            for rows in torch.arange(len(valid_texts)).split(VALID_BATCH):
+            for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
                 with torch.inference_mode():
                     outputs = student_outputs(model, batching.take_rows(self.valid, rows, self.device))
                     batch = [valid_texts[row] for row in rows.tolist()]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.25  # between two Progress events
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
-_preloaded: list[tuple[Any, str, list[Event], Any]] = []  # data, their knobs, what was said, the transfer set
+_preloaded: "list[tuple[Dataset, str, list[Event], TransferSet]]" = []  # with the fingerprint of their knobs
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ class _TransferSetBuilder:
         self.source: list[str] = []
         self.origin: list[int] = []
         self.dropped: Counter[str] = Counter(duplicates=0, held_out=0)
-        self._held_out, self._holding, self._seen = held_out, holding, set()
+        self._held_out, self._holding = held_out, holding
+        self._seen: set[Text] = set()
 
     def add(self, text: Text, source: str, origin: int, parent: Text | None = None) -> bool:
         """Takes the text unless it is known or held out, or holds what is held out and its `parent` does not: what the

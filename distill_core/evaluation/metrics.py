@@ -44,8 +44,9 @@ IMBALANCE = 2  # times: from here on always answering the commonest of two class
 def compute_metrics(answers: NDArray[Any], labels: Sequence[int], classes: int) -> dict[str, float]:
     """Every metric of `answers` (rows,) to rows with these true `labels`; "f1", that of the last class, for two
     classes alone."""
-    found = metrics_from_counts(*count_cells(np.asarray(labels), answers), classes)
-    return {name: float(value[0]) for name, value in found.items()}
+    truth, answered, counts = count_cells(np.asarray(labels), answers)
+    values = metrics_from_counts(truth, answered, counts, classes)
+    return {name: float(value[0]) for name, value in values.items()}
 
 
 def score_logits(logits: NDArray[Any], labels: Sequence[int]) -> dict[str, float]:

@@ -71,7 +71,8 @@ class SingleLabel:
 
     def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
         """The likeliest class (rows,)."""
-        return logits.argmax(1)
+        answers: NDArray[Any] = logits.argmax(1)
+        return answers
 
     def metrics(self, logits: NDArray[Any], labels: Sequence[int]) -> dict[str, float]:
         """Accuracy, macro-F1, Matthews correlation and, for two classes, F1."""

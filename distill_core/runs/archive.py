@@ -125,7 +125,7 @@ class _PathScrubber:
 
     def _shortened(self, text: str) -> str:
         for path, short in self._known:
-            text = path.sub(lambda _, short=short: short, text)
+            text = path.sub(short.replace("\\", "\\\\"), text)  # as it stands, not as a template
         return text
 
     def sentence(self, text: str) -> str:
@@ -134,7 +134,7 @@ class _PathScrubber:
 
     def event(self, said: Event) -> dict[str, Any]:
         """The body of an event."""
-        body = self.value(said.body())
+        body: dict[str, Any] = self.value(said.body())
         if isinstance(said, Note):
             body["text"] = self.sentence(said.text)
         if isinstance(said, Ended):

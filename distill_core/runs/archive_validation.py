@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -16,7 +16,7 @@ from distill_core.config.knobs import names_of, path_names
 from distill_core.config.schema import Config
 from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
-from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, Share
+from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, Share, Summary
 from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
 from distill_core.messages import Message, message, restore_message, unreadable_reason, validated
 
@@ -28,6 +28,8 @@ TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Z
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
 Shares = Annotated[list[Share], Field(min_length=1)]
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 _CLOSED = ConfigDict(strict=True, extra="forbid")
 _EXTENSIBLE = ConfigDict(strict=True, extra="allow")  # what a newer version adds travels along
 
@@ -83,7 +85,7 @@ def is_teacher(name: Any) -> bool:
     return isinstance(name, str) and TEACHER.fullmatch(name) is not None and not Path(name).is_dir()
 
 
-def parse_json(content: bytes, where: Message) -> Any:
+def parse_json(content: bytes, where: str) -> Any:
     """The JSON value of `content`."""
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
@@ -139,12 +141,14 @@ def _config(value: Any, where: str) -> dict[str, Any]:
 
 
 def _summary(value: Any, where: str) -> dict[str, Any]:
-    """The summary, each sentence of it with what it was made of where that is true."""
-    _validate(TypeAdapter(CheckedSummary), value, _member_of("summary.json", where), strict=None)  # its own
-    if "verdict" not in value:
-        return value
-    said = [[level, text, validated(made[0] if made else None, text)] for level, text, *made in value["verdict"]]
-    return value | {"verdict": said}
+    """The summary as JSON, each sentence of its verdict with its message data where those are true."""
+    adapter: TypeAdapter[Summary] = TypeAdapter(CheckedSummary)
+    _validate(adapter, value, _member_of("summary.json", where), strict=None)  # strict where its types say so
+    summary: dict[str, Any] = value
+    if "verdict" not in summary:
+        return summary
+    verdict = [[level, text, validated(data[0] if data else None, text)] for level, text, *data in summary["verdict"]]
+    return summary | {"verdict": verdict}
 
 
 def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
@@ -262,7 +266,16 @@ def _line_of(number: int, member: str, where: str) -> Message:
     return message("Line {number:,} of {name}", number=number, name=_member_of(member, where))
 
 
-def _validate(kind: Any, value: Any, where: Message, strict: bool | None = True) -> Any:
+@overload
+def _validate(kind: type[M], value: object, where: Message) -> M: ...
+
+
+@overload
+def _validate(kind: TypeAdapter[T], value: object, where: Message, strict: bool | None = True) -> T: ...
+
+
+def _validate(kind: Any, value: object, where: Message, strict: bool | None = True) -> object:
+    """Validated value as an instance of `kind`, a model or a TypeAdapter. Raises DataError."""
     try:
         return (
             kind.validate_python(value, strict=strict) if isinstance(kind, TypeAdapter) else kind.model_validate(value)

@@ -11,11 +11,14 @@ import time
 from collections.abc import Iterator
 from multiprocessing import connection, forkserver, spawn
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.events import Event
 from distill_core.messages import message
 from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, LOG_FILE, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext  # Windows has no fork server
 
 PRELOAD = "distill_core.runs.preload"
 _environment_lock = threading.Lock()
@@ -26,12 +29,12 @@ _environment_lock = threading.Lock()
 
 class ProcessWorker:
     def __init__(self, job: Job):
-        context = multiprocessing.get_context(_start_method())
+        context = _context()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=_main, args=(theirs, job), name=f"{PROCESS_PREFIX}{job.run}", daemon=True
         )
-        self.exit_reason = ""
+        self.exit_reason: str = ""
         warm_up()
         with _environment() if _start_method() == "spawn" else contextlib.nullcontext():
             self._process.start()
@@ -89,6 +92,12 @@ def warm_up() -> None:
 def _start_method() -> str:
     """Forking after the frameworks of macOS were loaded crashes, and Windows can't fork."""
     return "forkserver" if sys.platform == "linux" else "spawn"
+
+
+def _context() -> "ForkServerContext | SpawnContext":
+    if _start_method() == "forkserver":
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
 
 
 @contextlib.contextmanager

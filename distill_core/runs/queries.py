@@ -7,7 +7,7 @@ import json
 import math
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +108,7 @@ class RunQueries:
         where, values = wanted
         return int(self._rows(f"SELECT count(*) FROM runs {where}", values)[0][0])
 
-    def tasks(self) -> Any:  # a list of str; `list` is the method above
+    def tasks(self) -> Sequence[str]:  # `list` is the method above
         return [task for (task,) in self._rows("SELECT DISTINCT task FROM runs WHERE hidden = 0 ORDER BY task")]
 
 
@@ -118,10 +118,10 @@ def storable(value: Any) -> Any:
 
 
 def where_clause(
-    status: Any, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
+    status: str | Iterable[str] | None, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
 ) -> tuple[str, list[Any]]:
     """The WHERE of a list of runs, and its values; see `RunReader.runs`."""
-    terms, values = ["hidden = ?"], [int(hidden)]
+    terms, values = ["hidden = ?"], list[Any]([int(hidden)])
     if ids is not None:
         terms.append(f"id IN ({', '.join('?' * len(ids))})")
         values += ids

@@ -114,4 +114,4 @@ class RunReader:
 
     def tasks(self) -> list[str]:
         """The tasks of all runs, in the order of the alphabet."""
-        return self.own.tasks()
+        return list(self.own.tasks())

@@ -62,7 +62,9 @@ class Store(RunReader):
         with self.connection.transaction() as db:
             row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
             ticket = _next_ticket(db)
-            db["runs"].insert({**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()})
+            db.table("runs").insert(
+                {**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()}
+            )
         return run
 
     def import_run(
@@ -86,9 +88,9 @@ class Store(RunReader):
         with self.connection.transaction() as db:
             if self._either(lambda source: source.run(run)):
                 raise ValueError(f"there is a run {run} already")
-            db["runs"].insert({"owner": "", "ticket": _next_ticket(db), **kept})
-            db["events"].insert_all(said)
-            db["points"].insert_all(drawn, ignore=True)
+            db.table("runs").insert({"owner": "", "ticket": _next_ticket(db), **kept})
+            db.table("events").insert_all(said)
+            db.table("points").insert_all(drawn, ignore=True)
 
     def update(self, run: str, **columns: Any) -> None:
         """Sets `name`, `note`, `owner`, `tries`, `stops`, `hidden` or `holder`. Raises UnknownRun, and UserError for an
@@ -97,7 +99,7 @@ class Store(RunReader):
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
         self._refuse_example(run)
         with self.connection.transaction() as db:
-            db["runs"].update(run, {name: storable(value) for name, value in columns.items()})
+            db.table("runs").update(run, {name: storable(value) for name, value in columns.items()})
 
     def transition(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
         """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
@@ -168,7 +170,7 @@ class Store(RunReader):
         ]  # fmt: skip
         with self.connection.transaction() as db:
             if points:
-                db["points"].insert_all(points, ignore=True)
+                db.table("points").insert_all(points, ignore=True)
             for said in kept:
                 body, about = said.body(), getattr(said, "stage", "")
                 values = (run, now, said.kind, about, _json(body))
@@ -211,8 +213,8 @@ def _null_if_nan(value: float) -> float | None:
 
 def _message_json(message: str) -> str | None:
     """What a message was made of, as the column has it."""
-    said = message_data(message)
-    return said and _json(said)
+    data = message_data(message)
+    return _json(data) if data else None
 
 
 def _json(value: Any) -> str:

@@ -25,7 +25,7 @@ class ThreadWorker:
     def __init__(self, job: Job):
         self._said: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop, self._abandoned, self._over = threading.Event(), threading.Event(), threading.Event()
-        self.exit_reason = message("the thread was left")
+        self.exit_reason: str = message("the thread was left")
         self._thread = threading.Thread(target=self._run, args=(job,), name=f"{PROCESS_PREFIX}{job.run}", daemon=True)
         self._thread.start()
 

@@ -5,8 +5,19 @@ inputs) and lengths (batch,) it returns one vector (batch, `outputs`) a sentence
 made here, so that each encoder gets them for nothing.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class SentenceEncoder(nn.Module):
+    """Contract of an encoder, for type checkers alone: a part of the shelf need not inherit it."""
+
+    outputs: int
 
 
 class Student(nn.Module):
@@ -20,7 +31,7 @@ class Student(nn.Module):
     def __init__(
         self,
         vectors: Tensor,
-        encoder: type[nn.Module],
+        encoder: "Callable[[int, int, float], SentenceEncoder]",
         labels: int,
         pair: bool,
         hidden: int,
@@ -47,15 +58,19 @@ class Student(nn.Module):
         if self.pair:
             first, second = vectors
             vectors = [first, second, first * second, (first - second).abs()]
-        return self.head(torch.cat(vectors, dim=1))
+        logits: Tensor = self.head(torch.cat(vectors, dim=1))
+        return logits
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """One vector (batch, outputs) a sentence."""
         vectors = torch.cat([table(ids) for table in self.tables.values()], dim=2)
-        return self.encoder(self.dropout(vectors), lengths)
+        sentences: Tensor = self.encoder(self.dropout(vectors), lengths)
+        return sentences
 
 
 def _table(vectors: Tensor, frozen: bool, sparse: bool) -> nn.Embedding:
-    table = nn.Embedding.from_pretrained(vectors.clone(), freeze=frozen, padding_idx=0)
+    table: nn.Embedding = nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]  # torch gives it no types
+        vectors.clone(), freeze=frozen, padding_idx=0
+    )
     table.sparse = sparse and not frozen
     return table
