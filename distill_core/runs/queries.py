@@ -9,12 +9,15 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import UserError
 from distill_core.events import Event, event_from
 from distill_core.messages import Message, message, restore_message
 from distill_core.unicode import replace_surrogates
+
+if TYPE_CHECKING:
+    from distill_core.evaluation.summary import Summary
 
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
@@ -37,7 +40,7 @@ class RunRecord:
     note: str
     task: str
     config: dict[str, Any]
-    summary: dict[str, Any] | None
+    summary: "Summary | None"
     status: str
     stage: str
     message: Message

@@ -5,23 +5,12 @@ inputs) and lengths (batch,) it returns one vector (batch, `outputs`) a sentence
 made here, so that each encoder gets them for nothing.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-class SentenceEncoder(nn.Module):
-    """Contract of an encoder, for type checkers alone: a part of the shelf need not inherit it."""
-
-    outputs: int
-
 
 class Student(nn.Module):
-    """Tang et al. 2019, section 3.1, around any encoder.
+    """Student network of Tang et al. 2019, section 3.1, around any encoder.
 
     `vectors` (entries, width) is the starting table, row 0 the padding. `channels` is "trained", "frozen" or "both":
     one frozen and one trained copy side by side, the paper's multichannel. For a pair the one encoder reads both
@@ -31,7 +20,7 @@ class Student(nn.Module):
     def __init__(
         self,
         vectors: Tensor,
-        encoder: "Callable[[int, int, float], SentenceEncoder]",
+        encoder: type[nn.Module],
         labels: int,
         pair: bool,
         hidden: int,
@@ -46,8 +35,10 @@ class Student(nn.Module):
         self.encoder = encoder(vectors.shape[1] * len(kinds), hidden, dropout)
         self.dropout = nn.Dropout(dropout)
         self.pair = pair
-        read = self.encoder.outputs * (4 if pair else 1)
-        self.head = nn.Sequential(nn.Linear(read, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, labels))
+        outputs = self.encoder.outputs
+        assert isinstance(outputs, int)
+        inputs = outputs * (4 if pair else 1)
+        self.head = nn.Sequential(nn.Linear(inputs, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, labels))
 
     def forward(self, sides: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Logits (batch, labels) of one or two sides, each ids (batch, length) and lengths (batch,) on the CPU."""
@@ -62,7 +53,7 @@ class Student(nn.Module):
         return logits
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """One vector (batch, outputs) a sentence."""
+        """Sentences as one vector (batch, outputs) each."""
         vectors = torch.cat([table(ids) for table in self.tables.values()], dim=2)
         sentences: Tensor = self.encoder(self.dropout(vectors), lengths)
         return sentences
