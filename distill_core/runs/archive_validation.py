@@ -1,4 +1,4 @@
-"""What a run that was made elsewhere may say: every value is checked before the store and the page see it.
+"""Validation of a run from elsewhere: every value is checked before the store and the page see it.
 
 Raises DataError with one sentence. Knows nothing of zips; texts stay as they are, for the page escapes all of them.
 """
@@ -35,7 +35,7 @@ _EXTENSIBLE = ConfigDict(strict=True, extra="allow")  # what a newer version add
 
 
 class ManifestEntry(BaseModel):
-    """A line of the manifest."""
+    """Manifest entry of one member."""
 
     model_config = _CLOSED
     bytes: Count
@@ -43,7 +43,7 @@ class ManifestEntry(BaseModel):
 
 
 class RunFile(BaseModel):
-    """run.json."""
+    """Content of run.json."""
 
     model_config = _CLOSED
     id: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{21})?$")]
@@ -59,7 +59,7 @@ class RunFile(BaseModel):
 
 
 class EventCounts(BaseModel):
-    """The numbers of an event: they are added up and divided."""
+    """Numbers of an event: they are added up and divided."""
 
     model_config = _EXTENSIBLE
     seconds: Time = 0.0
@@ -69,7 +69,7 @@ class EventCounts(BaseModel):
 
 
 class StudentSettings(BaseModel):
-    """student.json, as far as memory and its answers depend on it."""
+    """Settings of a student, as far as memory and its answers depend on them."""
 
     model_config = _EXTENSIBLE
     labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)]
@@ -86,7 +86,7 @@ def is_teacher(name: Any) -> bool:
 
 
 def parse_json(content: bytes, where: str) -> Any:
-    """The JSON value of `content`."""
+    """JSON value of `content`. Raises DataError."""
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
         _check_limits(value)
@@ -96,7 +96,7 @@ def parse_json(content: bytes, where: str) -> Any:
 
 
 def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
-    """The members of a manifest."""
+    """Manifest members, by name. Raises DataError."""
     members = _validate(TypeAdapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
     return {name: member.model_dump() for name, member in members.items()}
 
@@ -104,8 +104,8 @@ def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
 def read_run(
     folder: Path, where: str
 ) -> tuple[dict[str, Any], list[tuple[float, Event]], list[tuple[str, int, float]]]:
-    """The row, the (time, event)s and the (series, step, value)s of the unpacked members in `folder`; the members that
-    stay files are checked in place."""
+    """Run of the unpacked members in `folder`: its row, (time, event) and (series, step, value). Members that stay
+    files are checked in place. Raises DataError."""
     about = _validate(RunFile, _file(folder / "run.json", where), _member_of("run.json", where))
     if about.status not in ENDED or about.stage not in ("", *STAGES):
         raise DataError(message(
@@ -125,14 +125,14 @@ def read_run(
 
 
 def _last_message(message: str, events: list[tuple[float, Event]]) -> Message:
-    """The row's message with what it was made of, as the event has it that said it."""
-    said = (event for _, event in reversed(events) if isinstance(event, Note | Ended))
-    words = ((event.text if isinstance(event, Note) else event.message, event.made) for event in said)
-    return restore_message(message, next((made for text, made in words if text == message), None))
+    """Last message of the run with its message data, which stand in the event of that message."""
+    sources = (event for _, event in reversed(events) if isinstance(event, Note | Ended))
+    messages = ((event.text if isinstance(event, Note) else event.message, event.made) for event in sources)
+    return restore_message(message, next((data for text, data in messages if text == message), None))
 
 
 def _config(value: Any, where: str) -> dict[str, Any]:
-    """What was asked. Files are known by name alone, and a consent is not taken over from the sender."""
+    """Config of the run. Files are known by name alone, and the sender's consent to pickles does not count here."""
     config = _validate(TypeAdapter(dict[str, Any]), value, _member_of("config.json", where))
     for knob in FILES:
         if config.get(knob) is not None:
@@ -160,19 +160,19 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
             raise DataError(message("{where} holds more than {most:,} events.", where=where, most=EVENTS))
         if kind not in KINDS:
             continue  # of a newer version
-        said = _validate(TypeAdapter(KINDS[kind]), body, place, strict=False)
+        event = _validate(TypeAdapter(KINDS[kind]), body, place, strict=False)
         _validate(EventCounts, body, place)
-        if isinstance(said, Compared):
-            said = Compared(_summary(said.summary, where))
-        if isinstance(said, Fact) and said.name == "metric":  # a key into every score
-            _validate(TypeAdapter(Metric), said.value, place)
-        if isinstance(said, Note | Ended):
-            text = said.text if isinstance(said, Note) else said.message
-            said = replace(said, made=validated(said.made, text))
-        if isinstance(said, Ended) and said.status not in ENDED:
+        if isinstance(event, Compared):
+            event = Compared(_summary(event.summary, where))
+        if isinstance(event, Fact) and event.name == "metric":  # a key into every score
+            _validate(TypeAdapter(Metric), event.value, place)
+        if isinstance(event, Note | Ended):
+            text = event.text if isinstance(event, Note) else event.message
+            event = replace(event, made=validated(event.made, text))
+        if isinstance(event, Ended) and event.status not in ENDED:
             raise DataError(message("{where} ends the run as {status}, which is no end of one.", where=place,
-                                   status=repr(said.status[:40])))  # fmt: skip
-        yield when, said
+                                   status=repr(event.status[:40])))  # fmt: skip
+        yield when, event
 
 
 def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
@@ -192,8 +192,8 @@ def _texts(file: Path, labels: list[str], where: str) -> None:
         _validate(sides, row.get("text"), place)
         if missing := {"student", "teacher"} - set(row):
             raise DataError(message("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
-        said = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
-        if row.get("label") not in labels or any(len(shares) != len(labels) for shares in said):
+        answers = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
+        if row.get("label") not in labels or any(len(shares) != len(labels) for shares in answers):
             raise DataError(message("{where} does not fit the run's labels.", where=place))
 
 
@@ -227,14 +227,14 @@ def _student(folder: Path, where: str) -> None:
         raise DataError(message("The student in {where} is not whole: student.json and model.safetensors belong to it.",
                                where=where))  # fmt: skip
     value = _file(settings, where)
-    found = _validate(StudentSettings, value, _member_of("student.json", where))
+    checked = _validate(StudentSettings, value, _member_of("student.json", where))
     try:
         network = set(names_of(affecting=("network",))) - {"student"}  # of a kind that this version may not have
         Config.of(**{knob: value[knob] for knob in network if knob in value})
     except UserError as error:
         raise DataError(message("{where} can't be used ({why}). Give a file that “Export run” wrote.",
                                where=_member_of("student.json", where), why=error.args[0])) from None  # fmt: skip
-    if found.entries * found.width > 8 * weights.stat().st_size:  # memory is taken for what is claimed
+    if checked.entries * checked.width > 8 * weights.stat().st_size:  # loading allocates what is claimed
         raise DataError(
             message("{where} claims a table that its weights do not hold.", where=_member_of("student.json", where))
         )
@@ -293,7 +293,8 @@ def _refuse_constant(word: str) -> Any:
 
 
 def _check_limits(value: Any, depth: int = 0) -> None:
-    """Raises RecursionError where it is nested too deep, ValueError for half a character and for a boundless number."""
+    """Check limits of a JSON value. Raises RecursionError where it is nested too deep, ValueError for half a character
+    and for a boundless number."""
     if depth > DEPTH:
         raise RecursionError
     if isinstance(value, str):

@@ -8,7 +8,7 @@ migrations = Migrations("stillroom")
 # Append only: a migration that was shipped is never edited, because files it made are on people's disks.
 @migrations()
 def m001_runs_events_points(db: Database) -> None:
-    """The first schema."""
+    """Runs, events and points: the first schema."""
     db.table("runs").create(
         {
             "id": str, "name": str, "note": str, "task": str, "config": str, "summary": str, "status": str,
@@ -30,19 +30,19 @@ def m001_runs_events_points(db: Database) -> None:
 
 @migrations()
 def m002_origin(db: Database) -> None:
-    """Where a run came from, if it wasn't made here."""
+    """Origin of a run that came from elsewhere."""
     db.table("runs").add_column("origin", str, not_null_default="")
 
 
 @migrations()
 def m003_holder(db: Database) -> None:
-    """Who may change a run on a public host: a digest of their key."""
+    """Holder who may change a run on a public host: a digest of their key."""
     db.table("runs").add_column("holder", str, not_null_default="")
 
 
 @migrations()
 def m004_made(db: Database) -> None:
-    """What a run's message was made of: JSON, as the event has it that said it."""
+    """Message data of a run's message as JSON, copied from its event."""
     db.table("runs").add_column("made", str)
     db.execute(
         "UPDATE runs SET made = (SELECT json_extract(body, '$.made') FROM events WHERE run = runs.id AND runs.message "
