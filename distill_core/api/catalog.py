@@ -13,7 +13,7 @@ REGISTRIES = (registry.TASKS, registry.RULES, registry.EMBEDDINGS, registry.STUD
 
 @dataclass(frozen=True)
 class Component:
-    """A component of a shelf: its name, and one line that says what it is."""
+    """Component of a shelf: its name, and one line that says what it is."""
 
     name: str
     help: str
@@ -41,9 +41,9 @@ def components(name: str) -> list[Component]:
 
 @dataclass(frozen=True)
 class TeacherChoice:
-    """A teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"; `here` whether it
+    """Teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"; `here` whether it
     is on this machine. `weights` in all, None where unknown; `accuracy` as (fraction, on what, whether it was
-    "measured" here, "declared" by who made it or "published" by its authors), None where nobody told."""
+    "measured" here, "declared" by who made it or "published" by its authors), None where unknown."""
 
     name: str
     kind: str

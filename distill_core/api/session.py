@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from distill_core.student.predictor import Predictor
     from distill_core.teacher.model import Teacher
 
-MAX_LOADED = 2  # of each kind kept in memory
+MAX_LOADED = 2  # of each kind in memory
 STUDENT_FILE = "student.json"  # is written last: where it stands, the student is complete
 T = TypeVar("T")
 

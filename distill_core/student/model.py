@@ -1,8 +1,8 @@
-"""The student around an encoder from this shelf: embedding tables, one shared encoder, a head.
+"""Student network around an encoder from the shelf: embedding tables, one shared encoder, a head.
 
 A part of the shelf is a file with a class `Encoder(inputs, hidden, dropout)`: called with vectors (batch, length,
 inputs) and lengths (batch,) it returns one vector (batch, `outputs`) a sentence. Pairs, channels and the head are
-made here, so that each encoder gets them for nothing.
+part of the Student, so that each encoder gets them for nothing.
 """
 
 import torch
