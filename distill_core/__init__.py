@@ -1,6 +1,7 @@
 """Stillroom's engine: teach a small, fast model what a big one knows, and see honestly what was gained.
 
-The front door. Names are loaded when they are first used, so that importing this package costs nothing.
+The front door. Names are loaded when they are first used, so that importing this package costs nothing. The examples
+in docstrings call this package `core`; tests/test_examples.py runs them.
 """
 
 import importlib

@@ -1,7 +1,7 @@
-"""A content-addressed cache of folders: the key is everything that determines the content.
+"""Cache of folders, content-addressed: the key is everything that determines the content.
 
-An entry appears whole or not at all: it is filled beside its place, then moved there with `key.json` written last.
-Knows nothing of what it holds.
+An entry appears complete or not at all: it is filled beside its place, then moved into it with `key.json` written last.
+Knows nothing of its entries' content.
 """
 
 import hashlib
@@ -21,25 +21,26 @@ T = TypeVar("T")
 
 
 def digest(value: Any) -> str:
-    """The sha256, in hex, of any JSON value; key order doesn't matter."""
+    """Digest (sha256, in hex) of any JSON value; key order doesn't matter."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Cache:
-    """Folders under `root`, found by kind and key."""
+    """Cache of folders under `root`, by kind and key."""
 
     def __init__(self, root: Path):
         self.root = Path(root)
 
     def get(self, kind: str, key: dict[str, Any]) -> Path | None:
-        """The folder that holds the entry, or None."""
+        """Folder of the entry, or None."""
         folder = self._place(kind, key)
         return folder if (folder / MARKER).is_file() else None
 
     @contextmanager
     def put(self, kind: str, key: dict[str, Any]) -> Iterator[Path]:
-        """An empty folder to fill. It becomes the entry when the block ends, and vanishes when the block raises."""
+        """Put an entry: an empty folder to fill. It becomes the entry when the block ends, and vanishes when the
+        block raises."""
         place = self._place(kind, key)
         temporary = place.parent / f".{place.name}.{uuid4().hex}"
         temporary.mkdir(parents=True)
@@ -52,16 +53,16 @@ class Cache:
                 os.replace(temporary, place)
             except OSError:
                 if not (place / MARKER).is_file():
-                    raise  # else another run made the same entry first, and theirs is as good as ours
+                    raise  # else another run put the same entry first, and theirs is as good as ours
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def memo(
         self, kind: str, key: dict[str, Any], make: Callable[[Path], None], load: Callable[[Path], T]
     ) -> tuple[T, bool]:
-        """What `load` reads from the entry, and whether it was there already; where it wasn't, `make` fills its folder
-        first. What `make` does should take minutes at most: a folder that stays half-filled for longer is taken for a
-        dead run's. Long work comes before, and `make` only writes its outcome."""
+        """Memo of an entry: what `load` reads from it, and whether it existed already; where it didn't, `make` fills
+        its folder first. `make` should take minutes at most: a folder half-filled for STALE_SECONDS counts as a dead
+        run's. Long work comes before, and `make` only writes its outcome."""
         if entry := self.get(kind, key):
             return load(entry), True
         with self.put(kind, key) as folder:
@@ -69,14 +70,14 @@ class Cache:
         return load(self._place(kind, key)), False
 
     def count_users(self, kind: str, key: dict[str, Any], visitor: str) -> int:
-        """Write down that `visitor` was here, once however often it comes, and tell how many different ones were."""
+        """Count the different visitors of an entry, with `visitor` among them from now on."""
         book = self._place(kind, key)
         book.mkdir(parents=True, exist_ok=True)
         (book / digest(visitor)[:40]).touch()
         return sum(1 for _ in book.iterdir())
 
     def sweep(self) -> None:
-        """Remove what killed runs left half-filled."""
+        """Sweep away what killed runs left half-filled."""
         for folder in self.root.glob("*/.*"):
             if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -86,14 +87,14 @@ class Cache:
 
 
 def write_atomic(file: Path, content: bytes) -> None:
-    """Write so that a reader, also after a crash, finds the old content or the new, never a part."""
+    """Write a file so that a reader, also after a crash, finds the old content or the new, never a part."""
     with atomic_file(file) as part:
         part.write_bytes(content)
 
 
 @contextmanager
 def atomic_file(file: Path) -> Iterator[Path]:
-    """The name of a file beside `file` to write to. It becomes `file` when the block ends, and vanishes when the block
+    """Temporary file beside `file` to write to. It becomes `file` when the block ends, and vanishes when the block
     raises."""
     part = file.with_name(f".{uuid4().hex}.part")  # not after `file`: a long name would become too long
     try:

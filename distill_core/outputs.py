@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 class ModelOutput(NamedTuple):
     """Outputs for one batch. `logits` (batch, outputs) float32. `hidden_states`: of a teacher (batch, length, units)
     a layer, its embeddings first; of a student around an encoder one (batch, units) a sentence. `attentions`: one
-    (batch, heads, length, length) a layer. Both are () where nobody asked for them."""
+    (batch, heads, length, length) a layer. Both are () where a loss doesn't need them."""
 
     logits: "Tensor"
     hidden_states: "tuple[Tensor, ...]" = ()

@@ -2,5 +2,5 @@
 
 
 def replace_surrogates(text: str) -> str:
-    """`text` with half surrogates as question marks, one for one."""
+    """Text with half surrogates as question marks, one for one."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What may be chosen: the parts on the shelves, and teachers."""
+"""Catalog of what may be chosen: the components on the shelves, and teachers."""
 
 from dataclasses import dataclass
 
@@ -13,26 +13,37 @@ REGISTRIES = (registry.TASKS, registry.RULES, registry.EMBEDDINGS, registry.STUD
 
 @dataclass(frozen=True)
 class Component:
-    """A part of a shelf: its name, and one line that says what it is."""
+    """Component of a shelf: its name, and one line that says what it is."""
 
     name: str
     help: str
 
 
 def components(name: str) -> list[Component]:
-    """The parts on a shelf: "tasks", "augment", "vectors", "students" or "losses". One function for all of them, as
-    functions called `tasks` or `students` would be hidden by the packages of that name. Raises UnknownPart."""
-    found = next((shelf for shelf in REGISTRIES if shelf.name == name), None)
-    if found is None:
+    """Components on a shelf, in alphabetical order. One function for all shelves, as functions called `tasks` or
+    `students` would be hidden by the packages of that name.
+
+    Args:
+        name: "tasks", "augment", "vectors", "students" or "losses".
+
+    Raises:
+        UnknownPart: There is no such shelf.
+
+    Example:
+        >>> [component.name for component in core.components("losses")]
+        ['alpha_mix', 'ce', 'logit_mse', 'soft_kl']
+    """
+    shelf = next((shelf for shelf in REGISTRIES if shelf.name == name), None)
+    if shelf is None:
         raise UnknownPart(registry.unknown_name(message("shelf"), name, [shelf.name for shelf in REGISTRIES]))
-    return [Component(part, found.help(part)) for part in found.names]
+    return [Component(component, shelf.help(component)) for component in shelf.names]
 
 
 @dataclass(frozen=True)
 class TeacherChoice:
-    """A teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"; `here` whether it
+    """Teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"; `here` whether it
     is on this machine. `weights` in all, None where unknown; `accuracy` as (fraction, on what, whether it was
-    "measured" here, "declared" by who made it or "published" by its authors), None where nobody told."""
+    "measured" here, "declared" by who made it or "published" by its authors), None where unknown."""
 
     name: str
     kind: str
@@ -43,21 +54,30 @@ class TeacherChoice:
 
 
 def teachers() -> list[TeacherChoice]:
-    """The built-in teacher, those that earlier runs fine-tuned and kept, and some ids on the Hub."""
+    """Teachers to choose from: the built-in one, those that earlier runs fine-tuned and kept, and some ids on the Hub.
+
+    Returns:
+        One TeacherChoice a teacher, in that order.
+
+    Example:
+        >>> builtin = core.teachers()[0]
+        >>> builtin.name, builtin.here
+        ('builtin', True)
+    """
     from distill_core.teacher import catalog
 
-    told = [run for run in estimates.past_runs() if "name" in run.teacher]  # not every run came to a teacher of its own
-    seen = {(run.config["task"], run.teacher["name"]): run for run in reversed(told)}
-    measured = {name: (run, task) for (task, name), run in seen.items()}
+    runs = [run for run in estimates.past_runs() if "name" in run.teacher]  # not every run came to a teacher of its own
+    newest = {(run.config["task"], run.teacher["name"]): run for run in reversed(runs)}
+    measured = {name: (run, task) for (task, name), run in newest.items()}
 
-    def known(name: str, otherwise: tuple[float, str, str] | None) -> tuple[float, str, str] | None:
+    def accuracy(name: str, otherwise: tuple[float, str, str] | None) -> tuple[float, str, str] | None:
         run, task = measured.get(name, (None, ""))
         return (run.teacher["accuracy"], task, "measured") if run and "accuracy" in run.teacher else otherwise
 
     def weights(name: str, otherwise: float | None = None) -> float | None:
         return measured[name][0].teacher.get("parameters") if name in measured else otherwise
 
-    mine = [
+    saved = [
         TeacherChoice(
             one.name,
             "kept",
@@ -74,24 +94,54 @@ def teachers() -> list[TeacherChoice]:
         )
         for one in catalog.saved_teachers(home())
     ]
-    made = catalog.builtin_card()
+    card = catalog.builtin_card()
     builtin = TeacherChoice(
         "builtin", "builtin", message("A small BERT made for the built-in reviews; ships with Stillroom."), True,
-        made["weights"], known("builtin", (made["held_out_accuracy"], "reviews", "declared")),
+        card["weights"], accuracy("builtin", (card["held_out_accuracy"], "reviews", "declared")),
     )  # fmt: skip
-    named = [
+    suggested = [
         TeacherChoice(one.name, "suggestion", one.help, catalog.is_local(one.name), one.weights,
-                 known(one.name, (*one.published, "published") if one.published else None))
+                 accuracy(one.name, (*one.published, "published") if one.published else None))
         for one in catalog.SUGGESTED
     ]  # fmt: skip
-    return [builtin, *mine, *named]
+    return [builtin, *saved, *suggested]
 
 
 def task_pair(task: str) -> bool | None:
-    """Whether a task is about pairs of texts, None where its data decide. Raises UnknownPart."""
-    return registry.TASKS.constant(task, "PAIR")
+    """Whether a task is about pairs of texts.
+
+    Args:
+        task: A component of the shelf "tasks".
+
+    Returns:
+        None where the task's data decide.
+
+    Raises:
+        UnknownPart: There is no such task.
+
+    Example:
+        >>> core.task_pair("mrpc"), core.task_pair("sst2"), core.task_pair("file")
+        (True, False, None)
+    """
+    pair: bool | None = registry.TASKS.constant(task, "PAIR")
+    return pair
 
 
 def task_teacher(task: str) -> str | None:
-    """The teacher that a task brings along, None where it brings none. Raises UnknownPart."""
-    return registry.TASKS.constant(task, "TEACHER")
+    """Teacher that a task brings along.
+
+    Args:
+        task: A component of the shelf "tasks".
+
+    Returns:
+        A name for the knob `teacher`, None where the task brings none.
+
+    Raises:
+        UnknownPart: There is no such task.
+
+    Example:
+        >>> core.task_teacher("reviews"), core.task_teacher("file")
+        ('builtin', None)
+    """
+    teacher: str | None = registry.TASKS.constant(task, "TEACHER")
+    return teacher

@@ -1,4 +1,4 @@
-"""What a run will cost on this machine: told from what is known, and measured where it isn't."""
+"""Estimates of what a run will cost on this machine: from what is known, and measured where too little is."""
 
 import threading
 import time
@@ -24,8 +24,16 @@ NICE = 19  # of a survey, from its beginning: a run that is started meanwhile go
 
 
 def estimate(config: Config) -> "Estimate | None":
-    """What a run of `config` will cost on this machine, at once; None while too little is known, which `profile` mends.
-    Rests on what earlier runs here took for the like, else on what was surveyed."""
+    """Estimate of what a run of `config` costs on this machine, without measuring: from what earlier runs took for
+    the like, else from what `profile` measured.
+
+    Returns:
+        None while too little is known, which `profile` mends.
+
+    Example:
+        >>> core.estimate(config) is None  # nothing ran in this home yet
+        True
+    """
     from distill_core.cache import Cache
     from distill_core.estimation import cost
 
@@ -33,8 +41,18 @@ def estimate(config: Config) -> "Estimate | None":
 
 
 def profile(config: Config) -> "Estimate | None":
-    """The same, after measuring what isn't known yet, in a process such as runs have: some seconds. None where the
-    teacher is not on this machine and of unknown size. Raises UserError where the data can't be had."""
+    """Estimate of a run of `config` after measuring what isn't known yet, in a process such as runs have: some seconds.
+
+    Returns:
+        None where the teacher is not on this machine and of unknown size.
+
+    Raises:
+        UserError: The data can't be read.
+
+    Example:
+        >>> core.profile(config).seconds > 0
+        True
+    """
     from distill_core.cache import Cache
     from distill_core.estimation import cost
 
@@ -43,20 +61,24 @@ def profile(config: Config) -> "Estimate | None":
         with session.profile_lock:
             folder = store.home / "cache" / "survey"
             folder.mkdir(exist_ok=True, mode=0o700)
-            asked = config.model_dump() | with_absolute_paths(config)
-            job = runs_job.Job("survey", asked, folder, store.home / "cache", PROFILE_TARGET, store.home, NICE, haste=0)
+            knobs = config.model_dump() | with_absolute_paths(config)
+            job = runs_job.Job("survey", knobs, folder, store.home / "cache", PROFILE_TARGET, store.home, NICE, haste=0)
             running = worker.start(job, thread=queue.uses_threads())
             ended = None
-            while (heard := running.receive(1.0)) is not None:
-                ended = next((event for event in heard if isinstance(event, Ended)), ended)
+            while (events := running.receive(1.0)) is not None:
+                ended = next((event for event in events if isinstance(event, Ended)), ended)
             if ended and ended.status == "failed" and not known.counts:
                 raise UserError(restore_message(ended.message, ended.made))
     return estimate(config)
 
 
 def schedule_profile(config: Config) -> bool:
-    """Has `profile` done in the background, the newest wish first; whether that is still to come. False once it was
-    tried: what `estimate` then doesn't know can't be known before the run."""
+    """Schedule `profile` in the background, the newest wish first.
+
+    Returns:
+        Whether it is still to come. False once it was tried: what `estimate` then doesn't know can't be known before
+        the run.
+    """
     from distill_core.estimation import cost
     from distill_core.teacher import catalog
 
@@ -82,7 +104,7 @@ def _profile_pending() -> None:
         try:
             profile(wish[1])
         except UserError:
-            pass  # the data's own sentence stands beside the data
+            pass  # the page shows the data's own message beside the data
         except Exception:  # a bug of ours costs the estimate alone
             traceback.print_exc(limit=-3)
         session.profiled.add(wish[0])
@@ -90,31 +112,30 @@ def _profile_pending() -> None:
 
 
 def past_runs() -> "list[PastRun]":
-    """The newest runs that finished here, as estimates ask for them. A finished run changes no more, so each is read
-    once."""
+    """Past runs of this machine that finished, the newest first, for estimates. A finished run changes no more, so each
+    is read once."""
     from distill_core.estimation.cost import PastRun
 
     store = session.store()
-    found = []
+    runs = []
     for row in store.runs(MAX_PAST_RUNS, status="finished"):
         if row.origin:  # it took its time on another machine
             continue
         if (past := session.past_runs.get(row.id)) is None:
             stages: dict[str, tuple[float, bool]] = {}
             facts: dict[str, Any] = {}
-            for _, said in store.events(row.id):
-                if isinstance(said, StageEnded):
-                    stages[said.stage] = (said.seconds, said.cached)
-                elif isinstance(said, Fact):
-                    facts[said.name] = said.value
-            summary, teacher = row.summary or {}, dict(facts.get("teacher") or {})
+            for _, event in store.events(row.id):
+                if isinstance(event, StageEnded):
+                    stages[event.stage] = (event.seconds, event.cached)
+                elif isinstance(event, Fact):
+                    facts[event.name] = event.value
+            teacher = dict(facts.get("teacher") or {})
+            steps = int(row.summary.get("steps") or 0) if row.summary else 0
             if "teacher" in (facts.get("validation") or {}) and facts.get("metric", "accuracy") == "accuracy":
                 teacher["accuracy"] = facts["validation"]["teacher"]
             rows = {"train": 0, "unlabelled": 0} | (facts.get("rows") or {})
             texts = int((facts.get("transfer") or {}).get("texts") or 0)
             config = DEFAULTS | row.config  # a knob that is younger than the run stood at its default
-            past = session.past_runs[row.id] = PastRun(
-                config, stages, texts, int(summary.get("steps") or 0), facts.get("memory"), teacher, rows
-            )
-        found.append(past)
-    return found
+            past = session.past_runs[row.id] = PastRun(config, stages, texts, steps, facts.get("memory"), teacher, rows)
+        runs.append(past)
+    return runs

@@ -1,10 +1,10 @@
-"""A run's student at work: on a typed text, on a file, and taken away."""
+"""Inference with a run's student: on a typed text, on a file, and as an export that needs no Stillroom."""
 
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distill_core.api import runs
 from distill_core.api.session import session
@@ -14,42 +14,71 @@ from distill_core.events import ROWS
 from distill_core.messages import message
 
 if TYPE_CHECKING:
+    from distill_core.evaluation.summary import Summary
     from distill_core.student.runtime import Prediction, Predictor
     from distill_core.teacher.model import Teacher
 
 
 Text = tuple[str, ...]  # the sides of a text: one, or a pair
+T = TypeVar("T")
 REPEATS = 5  # times a typed text is answered, to time it
 
 
 def ask(run: str, text: str | Text) -> dict[str, Any]:
-    """A finished run's teacher and student on one text: {"teacher": {label: p}, "student": {label: p},
-    "ms": {"teacher": float, "student": float}}. The teacher's part is missing where it can't be loaded any more.
-    Raises UserError."""
+    """Answers of a finished run's teacher and student to one text.
+
+    Args:
+        run: The run's id.
+        text: A string, or a tuple of two for a task of pairs.
+
+    Returns:
+        {"teacher": {label: probability}, "student": {label: probability}, "ms": {"teacher": median milliseconds,
+        "student": the same}}. The teacher's part is missing where it can't be loaded any more.
+
+    Raises:
+        UserError: The run has no student, or the text is empty or of the wrong number of sides.
+
+    Example:
+        >>> answers = core.ask(run.id, "a warm and funny film")
+        >>> sorted(answers["student"]), answers["ms"]["student"] > 0
+        (['bad', 'good'], True)
+    """
     student = session.predictor(run)
     row = session.store().run(run)
     pair = bool(student.settings["pair"])
     chosen = check_text(text, pair)
-    asked = chosen if pair else chosen[0]
-    prediction, spent = time_call(lambda: student([asked])[0])
+    text_or_pair = chosen if pair else chosen[0]
+    prediction, spent = time_call(lambda: student([text_or_pair])[0])
     answers: dict[str, Any] = {"student": dict(prediction.probabilities)}
     ms = {"student": spent}
     teacher = session.load_teacher_of_run(row)
     if teacher is not None:
-        score = (row.summary or {}).get("scores", {}).get("teacher", {})
-        said = teacher_answer(teacher, chosen, score.get("temperature") or 1.0)  # the student's are calibrated too
-        answers["teacher"], ms["teacher"] = said["probabilities"], said["ms"]
+        answer = teacher_answer(teacher, chosen, _teacher_temperature(row.summary))  # the student's are calibrated too
+        answers["teacher"], ms["teacher"] = answer["probabilities"], answer["ms"]
     return answers | {"ms": ms}
 
 
 def activations(run: str | None, text: str | Text) -> dict[str, Any]:
-    """How a run's student reads a text, beside its teacher's answer; where `run` is None the built-in teacher, and a
-    student of the default shape before any training (for two texts a siamese one, and no teacher).
+    """Activations of a run's student on one text, beside its teacher's logits.
 
-    {"labels", "run", "teacher": {"name", "logits", "temperature", "ms", "parameters", "bytes"} or None, "student":
-    {"name", "trained", "temperature", "ms", "parameters", "bytes", and what `student.activations.to_dict` says}}.
-    "temperature" is what the logits are divided by before they become the probabilities that `ask` tells. Raises
-    UserError."""
+    Args:
+        run: The run's id; None for the built-in teacher and an untrained student of the default config (for two texts
+            a siamese one, and no teacher).
+        text: A string, or a tuple of two for a task of pairs.
+
+    Returns:
+        {"labels", "run", "teacher": {"name", "logits", "temperature", "ms", "parameters", "bytes"} or None, "student":
+        {"name", "trained", "temperature", "ms", "parameters", "bytes", and the keys of `student.activations.to_dict`}}.
+        Logits divided by "temperature" give the probabilities that `ask` returns.
+
+    Raises:
+        UserError: The run has no student, or the text is empty or of the wrong number of sides.
+
+    Example:
+        >>> reading = core.activations(run.id, "a warm and funny film")
+        >>> reading["labels"], reading["student"]["name"], len(reading["student"]["logits"])
+        (['bad', 'good'], 'bilstm_max', 2)
+    """
     from distill_core.student import activations
 
     if run is None:
@@ -60,34 +89,73 @@ def activations(run: str | None, text: str | Text) -> dict[str, Any]:
         student, teacher = session.predictor(run), session.load_teacher_of_run(session.store().run(run))
         weights = sum(file.stat().st_size for file in session.student_folder(run).glob("*.safetensors"))
     chosen = check_text(text, bool(student.settings["pair"]))
-    read, (_, ms) = activations.read_activations(student, chosen), time_call(lambda: student.logits([chosen]))
-    said = None
+    reading, (_, ms) = activations.read_activations(student, chosen), time_call(lambda: student.logits([chosen]))
+    teaching = None
     if teacher is not None:
-        asked = teacher_answer(teacher, chosen)
-        said = {name: getattr(teacher, name) for name in ("name", "parameters", "bytes")}
-        scored = ((session.store().run(run).summary or {}).get("scores") or {}) if run else {}
-        heat = (scored.get("teacher") or {}).get("temperature") or 1.0
-        said |= {"logits": asked["logits"], "temperature": heat, "ms": asked["ms"]}
-    heat = float(student.settings.get("temperature", 1.0))
-    about = {"name": student.settings["student"], "trained": run is not None, "temperature": heat, "ms": ms,
-             "bytes": weights, "parameters": sum(value.numel() for value in student.model.parameters())}  # fmt: skip
-    return {"labels": student.labels, "run": run, "teacher": said, "student": about | activations.to_dict(read, heat)}
+        answer = teacher_answer(teacher, chosen)
+        temperature = _teacher_temperature(session.store().run(run).summary if run else None)
+        teaching = {name: getattr(teacher, name) for name in ("name", "parameters", "bytes")}
+        teaching |= {"logits": answer["logits"], "temperature": temperature, "ms": answer["ms"]}
+    temperature = float(student.settings.get("temperature", 1.0))
+    network = {"name": student.settings["student"], "trained": run is not None, "temperature": temperature, "ms": ms,
+               "bytes": weights, "parameters": sum(value.numel() for value in student.model.parameters())}  # fmt: skip
+    network |= activations.to_dict(reading, temperature)
+    return {"labels": student.labels, "run": run, "teacher": teaching, "student": network}
+
+
+def _teacher_temperature(summary: "Summary | None") -> float:
+    """Temperature that calibrates the teacher's logits, 1 where none was fitted."""
+    score = (summary.get("scores") or {}).get("teacher") if summary else None
+    return (score.get("temperature") if score else None) or 1.0
 
 
 def export(run: str, folder: Path | str) -> Path:
-    """Writes the run's student to `folder`, which then predicts from raw text without Stillroom. Raises UserError."""
+    """Export the run's student to `folder`, which then predicts from raw text without Stillroom.
+
+    Args:
+        run: The run's id.
+        folder: A new or an empty folder, or one that holds an exported student.
+
+    Returns:
+        The folder. `python predict.py "a text"` in it needs torch, tokenizers and safetensors alone.
+
+    Raises:
+        UserError: The run has no student, or the folder can't be written.
+
+    Example:
+        >>> exported = core.export(run.id, folder / "student")
+        >>> sorted(file.name for file in exported.glob("*.py"))
+        ['predict.py']
+    """
     from distill_core.student import export as student_export
 
-    found = runs.run(run)
-    report = found.report() | {"summary": found.summary or {}}
+    source = runs.run(run)
+    report = source.report() | {"summary": source.summary or {}}
     return student_export.export(session.student_folder(run), Path(folder), report)
 
 
 def predict_file(
     run: str, file: Path | str, text: str | None = None, text2: str | None = None
 ) -> "Iterator[tuple[str | Text, Prediction]]":
-    """Each text of a file (see `predictions.read_texts`: the columns are guessed where they aren't named) with the
-    answer of the run's student. Raises UserError before the first."""
+    """Predict the texts of a file with the run's student, batch by batch.
+
+    Args:
+        run: The run's id.
+        file: A CSV, TSV, JSONL or Parquet file, or a .txt with one text a line (a pair's two separated by a tab).
+        text: The column that holds the text, guessed where it is None.
+        text2: The column of a pair's second text, guessed where it is None.
+
+    Returns:
+        An iterator of (text, Prediction) in the file's order; the text of a pair is a tuple of two.
+
+    Raises:
+        UserError: Before the first text: the run has no student, or the file can't be read or holds an empty text.
+
+    Example:
+        >>> text, prediction = next(core.predict_file(run.id, table, text="text"))
+        >>> prediction.label in ("bad", "good"), round(sum(prediction.probabilities.values()), 3)
+        (True, 1.0)
+    """
     from distill_core.api import predictions
 
     student = session.predictor(run)
@@ -99,28 +167,76 @@ def predict_file(
 def save_predictions(
     run: str, file: Path | str, out: Path | str, text: str | None = None, text2: str | None = None
 ) -> int:
-    """`predict_file` to a CSV; how many rows. Raises UserError."""
+    """Save the predictions of `predict_file` as CSV: text (and text2), label and the probability of each label.
+
+    Args:
+        run: The run's id.
+        file: As for `predict_file`, and so `text` and `text2`.
+        out: The CSV to write.
+        text: A column.
+        text2: A column.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UserError: As `predict_file`.
+
+    Example:
+        >>> core.save_predictions(run.id, table, folder / "answers.csv")
+        20
+    """
     from distill_core.api import predictions
 
     student = session.predictor(run)
-    found = predict_file(run, file, text, text2)
-    return predictions.write_predictions(Path(out), found, student.labels, bool(student.settings["pair"]))
+    answers = predict_file(run, file, text, text2)
+    return predictions.write_predictions(Path(out), answers, student.labels, bool(student.settings["pair"]))
 
 
 def text_columns(run: str, file: Path | str) -> tuple[list[str], list[str]]:
-    """The columns of a table file, and those guessed to hold what the run's student reads. Raises UserError."""
+    """Text columns of a table file for the run's student.
+
+    Args:
+        run: The run's id.
+        file: A CSV, TSV, JSONL or Parquet file; a .txt has no columns.
+
+    Returns:
+        All columns, and those guessed to hold the text: one, or two for a task of pairs.
+
+    Raises:
+        UserError: The run has no student, or the file can't be read.
+
+    Example:
+        >>> core.text_columns(run.id, table)
+        (['text', 'label'], ['text'])
+    """
     from distill_core.api import predictions
 
     return predictions.guess_text_columns(file, bool(session.predictor(run).settings["pair"]))
 
 
 def save_scored(run: str, out: Path | str) -> int:
-    """The scored rows with every row's answers as a CSV; how many. Raises UserError where the run has none."""
+    """Save the rows that a run was scored on as CSV, with every model's answer and probabilities.
+
+    Args:
+        run: The run's id.
+        out: The CSV to write.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UserError: The run has no scored rows on this machine.
+
+    Example:
+        >>> core.save_scored(run.id, folder / "scored.csv")
+        4
+    """
     from distill_core.api import predictions
 
-    found = runs.run(run)
-    labels = (found.summary or {}).get("labels")
-    if not labels or not (written := predictions.write_scored(Path(out), found.texts(), labels, ROWS)):
+    scored = runs.run(run)
+    labels = scored.summary.get("labels") if scored.summary else None
+    if not labels or not (written := predictions.write_scored(Path(out), scored.texts(), labels, ROWS)):
         raise UserError(
             message("Run {run} has no scored rows on this machine. They come with its comparison.", run=run)
         )
@@ -128,7 +244,7 @@ def save_scored(run: str, out: Path | str) -> int:
 
 
 def _untrained(pair: bool) -> "Predictor":
-    """A student of the default config before training, made once."""
+    """Untrained student of the default config, built once."""
     from distill_core.student import activations
 
     config = Config()
@@ -141,7 +257,7 @@ def _untrained(pair: bool) -> "Predictor":
 
 
 def check_text(text: str | Text, pair: bool) -> Text:
-    """The sides of what was given. Raises DataError where they are too many, too few or empty."""
+    """Sides of a text: one, or the two of a pair. Raises DataError where they are too many, too few or empty."""
     sides = (text,) if isinstance(text, str) else tuple(text)
     if len(sides) != 1 + pair or not all(side.strip() for side in sides):
         raise DataError(
@@ -152,38 +268,38 @@ def check_text(text: str | Text, pair: bool) -> Text:
     return sides
 
 
-def time_call(answer: Callable[[], Any]) -> tuple[Any, float]:
-    """The answer, and the median milliseconds of a few: one alone says more of what else the machine was doing. The
-    first is not counted, for it pays for warming up."""
-    answer()
-    found, spent = None, []
+def time_call(answer: Callable[[], T]) -> tuple[T, float]:
+    """Answer of a call, and the median milliseconds of REPEATS calls: one alone says more of what else the machine was
+    doing. A first one warms up and is not counted."""
+    value = answer()
+    spent: list[float] = []
     while len(spent) < REPEATS:
         began = time.perf_counter()
-        found = answer()
+        value = answer()
         spent.append(1000 * (time.perf_counter() - began))
-    return found, statistics.median(spent)
+    return value, statistics.median(spent)
 
 
 def teacher_answer(teacher: "Teacher", text: Text, temperature: float = 1.0) -> dict[str, Any]:
-    """What `ask_teacher` answers."""
+    """Answer of a teacher to one text, as `ask_teacher` returns it."""
     import torch
 
     with session.load_lock:
         logits, ms = time_call(lambda: teacher.logits([text])[0])
-    found = torch.softmax(logits.double() / temperature, -1).tolist()
+    probabilities = torch.softmax(logits.double() / temperature, -1).tolist()
     labels = list(teacher.labels)
     return {
         "labels": labels,
         "logits": logits.tolist(),
-        "probabilities": dict(zip(labels, found, strict=True)),
+        "probabilities": dict(zip(labels, probabilities, strict=True)),
         "ms": ms,
     }
 
 
 def teacher_probabilities(teacher: "Teacher", texts: Sequence[Text]) -> list[dict[str, float]]:
-    """The teacher's probabilities of each label, for each text."""
+    """Probabilities of each label by the teacher, a dict for each text."""
     import torch
 
     with session.load_lock:
-        found = torch.softmax(teacher.logits(list(texts)).double(), -1).tolist()
-    return [dict(zip(teacher.labels, row, strict=True)) for row in found]
+        rows = torch.softmax(teacher.logits(list(texts)).double(), -1).tolist()
+    return [dict(zip(teacher.labels, row, strict=True)) for row in rows]

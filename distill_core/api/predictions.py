@@ -1,5 +1,5 @@
-"""Texts to be answered and answers to be kept: from a table or a text file, to a CSV. What the page, the command line
-and scripts share. Knows nothing of runs.
+"""Predictions for files: texts from a table or a text file, answers to a CSV. Shared by the page, the command line and
+scripts. Knows nothing of runs.
 """
 
 import csv
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import DataError
-from distill_core.messages import Message, message, os_error_reason
+from distill_core.messages import message, os_error_reason
 
 if TYPE_CHECKING:
     from distill_core.student.runtime import Prediction
@@ -18,7 +18,7 @@ TextOrPair = str | tuple[str, ...]  # a text, or the two of a pair
 
 
 def read_texts(file: Path | str, pair: bool, text: str | None = None, text2: str | None = None) -> list[TextOrPair]:
-    """The texts of a file: of a CSV, TSV, JSONL or Parquet the column `text` (and `text2` for a pair), guessed where
+    """Texts of a file: of a CSV, TSV, JSONL or Parquet the column `text` (and `text2` for a pair), guessed where
     it is not named; of a .txt one text a line, a pair's two separated by a tab. Raises DataError."""
     place = Path(file)
     if place.suffix.lower() == ".txt":
@@ -34,15 +34,15 @@ def read_texts(file: Path | str, pair: bool, text: str | None = None, text2: str
         wanted = message("two text columns") if pair else message("one text column")
         raise DataError(message("The student wants {wanted}. {name} has the columns {columns}.", wanted=wanted,
                                name=table.name, columns=", ".join(table.columns)))  # fmt: skip
-    found = [sides if pair else sides[0] for sides in rows.texts]
+    texts = [sides if pair else sides[0] for sides in rows.texts]
     return [
-        check_not_empty(asked, message("Row {number:,} of {source}", number=number, source=table.name))
-        for number, asked in zip(table.numbers, found, strict=True)
+        check_not_empty(text_or_pair, message("Row {number:,} of {source}", number=number, source=table.name))
+        for number, text_or_pair in zip(table.numbers, texts, strict=True)
     ]
 
 
 def guess_text_columns(file: Path | str, pair: bool) -> tuple[list[str], list[str]]:
-    """The columns of a table file, and those among them that are guessed to hold the text (both, for a pair); a .txt
+    """Columns of a table file, and those among them that are guessed to hold the text (both, for a pair); a .txt
     has none. Raises DataError."""
     if Path(file).suffix.lower() == ".txt":
         return [], []
@@ -50,66 +50,66 @@ def guess_text_columns(file: Path | str, pair: bool) -> tuple[list[str], list[st
     from distill_core.data.readers import read_table
 
     table = read_table(file)
-    found = guess_columns(table)
-    guessed = [name for name in (found.text, found.text2 if pair else None) if name]
+    guess = guess_columns(table)
+    guessed = [name for name in (guess.text, guess.text2 if pair else None) if name]
     return list(table.columns), guessed
 
 
 def read_lines(text: str, name: str, pair: bool) -> list[TextOrPair]:
-    """One text a line, a pair's two separated by a tab. Raises DataError."""
+    """Texts of lines, one a line, a pair's two separated by a tab. Raises DataError."""
     rows = text.splitlines()
     if not rows:
         raise DataError(message("{name} holds no text. Give one text a line.", name=name))
-    found: list[TextOrPair] = []
+    texts: list[TextOrPair] = []
     for number, line in enumerate(rows, 1):
         sides = line.split("\t") if pair else [line]
         place = message("Line {number:,} of {name}", number=number, name=name)
         if pair and len(sides) != 2:
             raise DataError(message("{line} holds {n:text|texts}; a pair is two, separated by a tab.", line=place,
                                    n=len(sides)))  # fmt: skip
-        found.append(check_not_empty(tuple(sides) if pair else line, place))
-    return found
+        texts.append(check_not_empty(tuple(sides) if pair else line, place))
+    return texts
 
 
-def check_not_empty(text: TextOrPair, where: Message) -> TextOrPair:
-    """`text` itself. Raises DataError where a side of it is empty."""
+def check_not_empty(text: TextOrPair, where: str) -> TextOrPair:
+    """The `text` itself. Raises DataError where a side of it is empty."""
     if not all(side.strip() for side in ([text] if isinstance(text, str) else text)):
         raise DataError(message("{row} holds no text. Fill it in or leave it out.", row=where))
     return text
 
 
 def predict_batches(
-    asked: Sequence[TextOrPair], answer: "Callable[[Sequence[TextOrPair]], list[Prediction]]"
+    texts: Sequence[TextOrPair], answer: "Callable[[Sequence[TextOrPair]], list[Prediction]]"
 ) -> "Iterator[tuple[TextOrPair, Prediction]]":
-    """Each text with its answer, batch by batch."""
-    for first in range(0, len(asked), BATCH):
-        batch = asked[first : first + BATCH]
+    """Texts with their answers, batch by batch."""
+    for first in range(0, len(texts), BATCH):
+        batch = texts[first : first + BATCH]
         yield from zip(batch, answer(batch), strict=True)
 
 
 def write_predictions(
-    file: Path, found: "Iterable[tuple[TextOrPair, Prediction]]", labels: Sequence[str], pair: bool
+    file: Path, answers: "Iterable[tuple[TextOrPair, Prediction]]", labels: Sequence[str], pair: bool
 ) -> int:
-    """Texts and answers as CSV: text (and text2), label, the probability of each label. How many were written."""
+    """Texts and answers as CSV: text (and text2), label, the probability of each label. Returns how many rows."""
     sides = ("text", "text2") if pair else ("text",)
     rows = (
         [
             *([text] if isinstance(text, str) else text),
-            said.label,
-            *(f"{said.probabilities[one]:.4f}" for one in labels),
+            prediction.label,
+            *(f"{prediction.probabilities[label]:.4f}" for label in labels),
         ]
-        for text, said in found
+        for text, prediction in answers
     )
     return _write(file, [*sides, "label", *(f"p {label}" for label in labels)], rows)
 
 
 def write_scored(file: Path, rows: Iterable[dict[str, Any]], labels: Sequence[str], names: Sequence[str]) -> int:
     """Scored rows as CSV: text (and text2), their label, and of each of `names` (rows of the comparison) its answer and
-    its probability of each label. How many were written."""
-    found = list(rows)
-    there = [name for name in names if found and name in found[0]]
-    sides = ("text", "text2")[: len(found[0]["text"])] if found else ("text",)
-    head = [*sides, "label", *(part for name in there for part in (name, *(f"{name} p {label}" for label in labels)))]
+    its probability of each label. Returns how many rows."""
+    scored = list(rows)
+    present = [name for name in names if scored and name in scored[0]]
+    sides = ("text", "text2")[: len(scored[0]["text"])] if scored else ("text",)
+    head = [*sides, "label", *(part for name in present for part in (name, *(f"{name} p {label}" for label in labels)))]
     return _write(
         file,
         head,
@@ -119,11 +119,11 @@ def write_scored(file: Path, rows: Iterable[dict[str, Any]], labels: Sequence[st
                 row["label"],
                 *(
                     part
-                    for name in there
+                    for name in present
                     for part in (max(row[name], key=row[name].get), *(f"{row[name][label]:.4f}" for label in labels))
                 ),
             ]
-            for row in found
+            for row in scored
         ),
     )
 

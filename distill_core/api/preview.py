@@ -1,4 +1,4 @@
-"""Looking before starting: an own file, the data, what the rules make of a text, what the teacher says to one."""
+"""Previews before a run: an own file, the data, the offspring of a text, the teacher's answer to one."""
 
 import importlib
 import threading
@@ -32,7 +32,19 @@ CALM_PAUSE = 0.3  # seconds between two looks whether it is calm
 
 
 def save_upload(file: Path | str) -> Path:
-    """A copy of an uploaded file in the home folder, under its digest, so that a resumed run still finds it."""
+    """Save a copy of an uploaded file in the home folder, under its digest, so that a resumed run still finds it.
+
+    Args:
+        file: A file that exists.
+
+    Returns:
+        The copy. The same content under the same name gives the same path.
+
+    Example:
+        >>> copy = core.save_upload(table)
+        >>> copy.name, core.is_upload(copy), core.is_upload(table)
+        ('toy.csv', True, False)
+    """
     import hashlib
     import shutil
 
@@ -41,16 +53,23 @@ def save_upload(file: Path | str) -> Path:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     place = session.store().home / "uploads" / digest[:32]
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kept = place / source.name
-    if not kept.is_file():
-        with atomic_file(kept) as part:
+    copy = place / source.name
+    if not copy.is_file():
+        with atomic_file(copy) as part:
             shutil.copyfile(source, part)
-    return kept
+    return copy
 
 
 def is_upload(file: Path | str | None) -> bool:
-    """Whether `file` is a copy that `save_upload` made. Its address has the file's digest, so only who gave it knows
-    it."""
+    """Whether `file` is a copy that `save_upload` made. Its path has the file's digest, so only its uploader knows it.
+
+    Args:
+        file: Any path, or None.
+
+    Example:
+        >>> core.is_upload(None), core.is_upload(core.save_upload(table))
+        (False, True)
+    """
     if not file:
         return False
     path, uploads = Path(file).resolve(), (session.store().home / "uploads").resolve()
@@ -58,7 +77,18 @@ def is_upload(file: Path | str | None) -> bool:
 
 
 def columns(file: Path | str) -> tuple[str, ...]:
-    """The names of a table file's columns. Raises DataError."""
+    """Columns of a table file, by name.
+
+    Args:
+        file: A CSV, TSV, JSONL or Parquet file.
+
+    Raises:
+        DataError: The file can't be read as a table.
+
+    Example:
+        >>> core.columns(table)
+        ('text', 'label')
+    """
     from distill_core.data import readers
 
     return readers.read_table(file).columns
@@ -66,7 +96,7 @@ def columns(file: Path | str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a config's data are. `rows`: train, valid, test, unlabelled; `balance`: training rows of each label;
+    """Inspection of a config's data. `rows`: train, valid, test, unlabelled; `balance`: training rows of each label;
     `sample`: the first training rows as {"text", "label"} and "text2" for a pair; `notes`: (level, sentence)."""
 
     rows: dict[str, int]
@@ -81,7 +111,20 @@ class Inspection:
 
 
 def inspect(config: Config, sample: int = 8) -> Inspection:
-    """Reads and checks the config's data as a run would. Raises UserError."""
+    """Inspect the config's data as a run reads and checks them.
+
+    Args:
+        config: The knobs of a run.
+        sample: Training rows to show.
+
+    Raises:
+        UserError: The data can't be read, or no run could use them.
+
+    Example:
+        >>> inspection = core.inspect(config)
+        >>> inspection.labels, inspection.columns["text"], inspection.pair
+        (('bad', 'good'), 'text', False)
+    """
     from distill_core.evaluation import diagnostics
 
     data = session.load_data(config)
@@ -101,12 +144,28 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
 def preview(
     config: Config, text: str | inference.Text | None = None, n: int = 5, *, ask: bool = True, seed: int | None = None
 ) -> dict[str, Any]:
-    """What the augmentation rules make of `text` (a training text where None) and what the teacher says to each.
-    `seed` draws other offspring, and another training text, without touching the config's own.
+    """Preview of the texts that the augmentation rules make of one text, with the teacher's answer to each.
 
-    {"text": [side, …], "probabilities": {label: p}, "offspring": [{"text", "rules", "changed": [[side, word number,
-    before, after, rule], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to be
-    fine-tuned. Raises UserError."""
+    Args:
+        config: The knobs of a run.
+        text: A string, or a tuple of two for a task of pairs; None for a training text.
+        n: Offspring to make, at least 1.
+        ask: Whether the teacher answers.
+        seed: Draws other offspring, and another training text, than the config's own seed.
+
+    Returns:
+        {"text": [side, …], "probabilities": {label: p}, "offspring": [{"text", "rules", "changed": [[side, word number,
+        before, after, rule], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to
+        be fine-tuned.
+
+    Raises:
+        UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
+
+    Example:
+        >>> offspring = core.preview(config, "a warm and funny film", n=2, ask=False)["offspring"]
+        >>> len(offspring), sorted(offspring[0])
+        (2, ['changed', 'rules', 'text'])
+    """
     from distill_core.augmentation import augmenter as augmentation_augmenter
     from distill_core.tokenization import WITHOUT_SPACES
 
@@ -128,18 +187,35 @@ def preview(
             lambda: augmentation_augmenter.Augmenter(data.train.texts, config, pieces, data.language),
         )
         offspring = augmenter.first(chosen, n, seed)
-    said = inference.teacher_probabilities(teacher, [chosen, *(child.text for child in offspring)]) if teacher else []
-    told = [
+    texts = [chosen, *(child.text for child in offspring)]
+    answers = inference.teacher_probabilities(teacher, texts) if teacher else []
+    children = [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
-        | ({"probabilities": said[number]} if said else {})
+        | ({"probabilities": answers[number]} if answers else {})
         for number, child in enumerate(offspring, 1)
     ]
-    return {"text": list(chosen), "offspring": told} | ({"probabilities": said[0]} if said else {})
+    return {"text": list(chosen), "offspring": children} | ({"probabilities": answers[0]} if answers else {})
 
 
 def ask_teacher(config: Config, text: str | inference.Text) -> dict[str, Any]:
-    """The config's teacher on one text: {"labels": […], "logits": […], "probabilities": {label: p}, "ms": float}.
-    Raises UserError, also where the teacher is yet to be fine-tuned."""
+    """Ask the config's teacher about one text.
+
+    Args:
+        config: The knobs of a run.
+        text: A string, or a tuple of two for a task of pairs.
+
+    Returns:
+        {"labels": […], "logits": […], "probabilities": {label: probability}, "ms": median milliseconds}.
+
+    Raises:
+        UserError: The teacher can't be loaded or is yet to be fine-tuned, or the text is empty or of the wrong number
+            of sides.
+
+    Example:
+        >>> answer = core.ask_teacher(config, "a warm and funny film")
+        >>> answer["labels"], len(answer["logits"]), answer["ms"] > 0
+        (['bad', 'good'], 2, True)
+    """
     if config.fine_tune:
         raise UserError(
             message("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run.")
@@ -150,17 +226,19 @@ def ask_teacher(config: Config, text: str | inference.Text) -> dict[str, Any]:
 
 
 def warm_up(calm: Callable[[], bool]) -> None:
-    """Loads in a thread, piece by piece and whenever `calm()` says so, what whoever asks first would otherwise wait
-    for. Returns at once."""
+    """Warm up what the first preview would wait for, in a thread. Returns at once.
+
+    Args:
+        calm: Whether the machine has time now; asked before each import and load.
+    """
 
     def load() -> None:
-        for piece in (
-            *(partial(importlib.import_module, name) for name in HEAVY_MODULES),
-            partial(preview, Config(), n=1),
-        ):
+        pieces: list[Callable[[], object]] = [partial(importlib.import_module, name) for name in HEAVY_MODULES]
+        pieces.append(partial(preview, Config(), n=1))
+        for piece in pieces:
             while not calm():
                 time.sleep(CALM_PAUSE)
-            with session.load_lock, suppress(Exception):  # whom it concerns is told when they ask
+            with session.load_lock, suppress(Exception):  # the preview itself reports it
                 piece()
 
     threading.Thread(target=load, name="stillroom-warm-up", daemon=True).start()

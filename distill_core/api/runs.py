@@ -1,8 +1,8 @@
-"""Runs: started, found, followed, told, packed and taken in."""
+"""Runs: start, find, follow, report, export and import them."""
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,21 @@ from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
 
 if TYPE_CHECKING:
+    from distill_core.evaluation.summary import Summary
     from distill_core.student.runtime import Predictor
 
 FOLLOW_SECONDS = 0.1
 
 
 class Run:
-    """A run in the store. Every property reads the store, so it is true also for a run in another process."""
+    """Run in the store. Every property reads the store, so it is true also for a run in another process.
+
+    Example:
+        >>> run.status, run.config.student, run.place
+        ('finished', 'bilstm_max', None)
+        >>> run.report()["rows"]
+        {'train': 14, 'valid': 2, 'test': 4, 'transfer': 26}
+    """
 
     def __init__(self, run: str, store: Store):
         self.id, self._store = run, store
@@ -34,72 +42,116 @@ class Run:
 
     @property
     def row(self) -> RunRecord:
-        """All columns at once, as they stand now."""
+        """Record of all columns at once, as they stand now."""
         return self._store.run(self.id)
 
     @property
     def status(self) -> str:
-        """One of events.STATUSES."""
+        """Status, one of `events.STATUSES`."""
         return self.row.status
 
     @property
     def name(self) -> str:
-        """What the user called it, or its task and the beginning of its id."""
+        """Name that the user gave it, or its task and the beginning of its id."""
         row = self.row
         return row.name or f"{row.task} {row.id[:6]}"
 
     @property
     def config(self) -> Config:
-        """What was asked. Raises UserError where the run was made with parts or knobs that are gone."""
+        """Config of the run. Raises UserError where it has components or knobs that are gone."""
         return Config.of(**self.row.config)
 
     @property
-    def summary(self) -> dict[str, Any] | None:
-        """The comparison as `evaluation.comparison.compare` made it, None before it is there."""
+    def summary(self) -> "Summary | None":
+        """Summary as the stage compare wrote it, None before that."""
         return self.row.summary
 
     @property
     def place(self) -> int | None:
-        """Its place in the queue from 1 on, None when it isn't queued."""
+        """Place in the queue from 1 on, None when it isn't queued."""
         return queue.queue_place(self._store, self.id)
 
     @property
     def folder(self) -> Path:
-        """Its own folder: student/, teacher.json, texts.jsonl, log.txt."""
+        """Folder of the run: student/, teacher.json, texts.jsonl, log.txt."""
         return self._store.folder(self.id)
 
     def events(self, since: int = 0) -> list[tuple[int, Event]]:
-        """(number, event) said after number `since`; curve points come from `points`. Of Progress only the newest of
-        each stage is there."""
+        """Events of the run; curve points come from `points`.
+
+        Args:
+            since: The number of the last event that is known already.
+
+        Returns:
+            (number, event) of each later one, in order. Of Progress only the newest of each stage is stored.
+
+        Example:
+            >>> [event.kind for _, event in run.events()][-2:]
+            ['fact', 'ended']
+        """
         return self._store.events(self.id, since)
 
     def timed_events(self, since: int = 0) -> list[tuple[int, float, Event]]:
-        """`events` with the time at which each was said, in seconds since 1970."""
+        """Events as (number, time, event), the time in seconds since 1970."""
         return self._store.timed_events(self.id, since)
 
     def points(self, since: int = 0) -> tuple[list[tuple[str, int, float | None]], int]:
-        """(series, step, value) of the points after cursor `since`, and the next cursor; None for a value that isn't
-        a finite number."""
+        """Points of the run's curves.
+
+        Args:
+            since: The cursor of an earlier call.
+
+        Returns:
+            (series, step, value) of each later point, and the next cursor. The value is None where it isn't a finite
+            number.
+
+        Example:
+            >>> points, cursor = run.points()
+            >>> points[0][:2], run.points(cursor)[0]
+            (('teacher/loss', 1), [])
+        """
         rows, cursor = self._store.points(self.id, since)
         return [(series, step, v if abs(v) < float("inf") else None) for series, step, v in rows], cursor
 
     def follow(self, since: int = 0) -> Iterator[Event]:
-        """Every event after number `since`, and every point, to the run's end, waiting for what is to come."""
+        """Follow the run to its end, waiting for what is to come.
+
+        Args:
+            since: The number of the last event that is known already.
+
+        Returns:
+            An iterator of every point and of every later event.
+
+        Example:
+            >>> list(run.follow())[-1].status
+            'finished'
+        """
         cursor = 0
         while True:
-            over = self._over()  # asked first: what is said before the end must still be told
+            over = self._over()  # read first, so that no event from before the end is missed
             points, cursor = self._store.points(self.id, cursor)
             for series, step, value in points:
                 yield Point(series, step, value)
-            for number, said in self.events(since):
+            for number, event in self.events(since):
                 since = number
-                yield said
+                yield event
             if over:
                 return
             time.sleep(FOLLOW_SECONDS)
 
     def wait(self, seconds: float | None = None) -> str:
-        """Waits for the end, or so many seconds; the status then."""
+        """Wait for the run's end.
+
+        Args:
+            seconds: The longest to wait; None for no limit.
+
+        Returns:
+            The status then, one of `events.STATUSES`.
+
+        Example:
+            >>> run.wait(60)
+            'finished'
+        """
         until = time.monotonic() + seconds if seconds is not None else None
         while not self._over() and (until is None or time.monotonic() < until):
             time.sleep(FOLLOW_SECONDS)
@@ -113,25 +165,59 @@ class Run:
         return row.status in ENDED
 
     def stop(self) -> str:
-        """Asks it to stop, keeping the best student so far; asked again, ends it at once. The status after it."""
+        """Stop the run, which keeps its best student so far. A second call ends it at once.
+
+        Returns:
+            The status after it. An ended run stays as it is.
+
+        Raises:
+            UserError: The run is an example.
+
+        Example:
+            >>> run.stop()
+            'finished'
+        """
         status = self._store.ask_stop(self.id)
         if status == "stopping" and not recovery.is_alive(self._store, self.row.owner):
             recovery.recover_orphans(self._store)
         return self.status
 
     def resume(self) -> "Run":
-        """Queues it again after an early end; it goes on from its last checkpoint. Raises UserError."""
+        """Resume the run after an early end, from its last checkpoint. It is queued again.
+
+        Raises:
+            UserError: The run is finished, is still going on, or was imported.
+        """
         session.queue().resume(self.id)
         return self
 
     def student(self) -> "Predictor":
-        """The distilled student, ready for raw texts. Raises UserError where there is none (yet)."""
+        """Student of the run, ready for raw texts.
+
+        Raises:
+            UserError: There is none (yet).
+
+        Example:
+            >>> [prediction] = run.student()(["a warm and funny film"])
+            >>> prediction.label in ("bad", "good")
+            True
+        """
         return session.predictor(self.id)
 
     def texts(self) -> Iterator[dict[str, Any]]:
-        """The scored rows: {"text": [side, …], "label": its label, row of the comparison: {label: p}, …}; none before
-        the comparison, nor for an example."""
-        file, labels = self._store.home / "runs" / self.row.id / "texts.jsonl", (self.summary or {}).get("labels")
+        """Texts that the run was scored on.
+
+        Returns:
+            An iterator of {"text": [side, …], "label": its label, row of the comparison: {label: probability}, …}.
+            Empty before the comparison, and for an example.
+
+        Example:
+            >>> row = next(run.texts())
+            >>> row["label"] in row["student"], row["label"] in row["teacher"]
+            (True, True)
+        """
+        summary, file = self.summary, self._store.home / "runs" / self.row.id / "texts.jsonl"
+        labels = summary.get("labels") if summary else None
         if not labels or not file.is_file():
             return
         with file.open(encoding="utf-8") as lines:
@@ -140,31 +226,63 @@ class Run:
                 yield row | {name: dict(zip(labels, row[name], strict=True)) for name in ROWS if name in row}
 
     def rename(self, name: str) -> None:
-        """Gives it a name; "" takes it away."""
+        """Rename the run; "" takes its name away.
+
+        Example:
+            >>> run.rename("first try")
+            >>> run.name
+            'first try'
+        """
         self._store.update(self.id, name=name.strip()[:200])
 
     def annotate(self, note: str) -> None:
-        """Sets its note."""
+        """Annotate the run: set its note.
+
+        Example:
+            >>> run.annotate("with the small teacher")
+            >>> run.row.note
+            'with the small teacher'
+        """
         self._store.update(self.id, note=note.strip()[:10_000])
 
     def hold(self, holder: str) -> None:
-        """Sets who may change it on a public host: a digest of their key. Whom it keeps out, the page decides."""
+        """Holder who may change the run on a public host: a digest of their key. The page enforces it."""
         self._store.update(self.id, holder=holder)
 
     def delete(self) -> None:
-        """Hides it, after stopping it where it runs. `restore` brings it back."""
+        """Delete the run from lists, after stopping it where it runs. `restore` brings it back.
+
+        Example:
+            >>> run.delete()
+            >>> core.count()
+            0
+            >>> run.restore()
+            >>> core.count()
+            1
+        """
         self._store.update(self.id, hidden=1)
         if self.status not in ENDED:
             self.stop()
 
     def restore(self) -> None:
-        """Undoes `delete`."""
+        """Restore the run after `delete`."""
         self._store.update(self.id, hidden=0)
 
     def report(self) -> dict[str, Any]:
-        """The run in one JSON object, the same fields for every status; null for what isn't there yet. A run of several
-        students adds what `evaluation.aggregation.aggregate` tells of them."""
-        row, summary = self.row, self.row.summary or {}
+        """Report of the run as one JSON object.
+
+        Returns:
+            The same keys for every status, None for what isn't there yet. `stages` in seconds; `scores` by row of the
+            comparison, with the keys SCORE_KEYS, as fractions, bytes, milliseconds and texts a second. A run of several
+            students adds VARIANT_KEYS.
+
+        Example:
+            >>> report = run.report()
+            >>> report["status"], report["metric"], report["scores"]["student"]["parameters"]
+            ('finished', 'accuracy', 1954)
+        """
+        row = self.row
+        summary: Mapping[str, Any] = row.summary or {}
         rows, scores = summary.get("rows") or {}, summary.get("scores") or {}
         return {
             "run": row.id,
@@ -181,17 +299,17 @@ class Run:
             "metric": summary.get("metric") or ("accuracy" if scores else None),
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
-            "verdict": summary.get("verdict") and [list(said[:2]) for said in summary["verdict"]],
+            "verdict": summary.get("verdict") and [list(finding[:2]) for finding in summary["verdict"]],
             **{name: summary[name] for name in VARIANT_KEYS if name in summary},
         }
 
     def stages(self) -> dict[str, float]:
-        """Seconds of each stage that ended, in order. A resumed run counts a stage as it last went, unless that was
-        only a look into the cache."""
+        """Stages that ended, in order, with their seconds. A resumed run counts a stage as it last went, unless that
+        only read the cache."""
         seconds: dict[str, float] = {}
-        for _, said in self.events():
-            if isinstance(said, StageEnded) and not (said.cached and said.stage in seconds):
-                seconds[said.stage] = said.seconds
+        for _, event in self.events():
+            if isinstance(event, StageEnded) and not (event.cached and event.stage in seconds):
+                seconds[event.stage] = event.seconds
         return seconds
 
 
@@ -199,42 +317,79 @@ VARIANT_KEYS = ("members", "seeds", "students", "learning_curve")  # where a run
 SCORE_KEYS = report_keys()
 
 
-def _score_columns(score: dict[str, Any]) -> dict[str, Any]:
+def _score_columns(score: Mapping[str, Any]) -> dict[str, Any]:
     return {name: score.get(name) for name in SCORE_KEYS}
 
 
 def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
-    """Queues a run of `config`, or of `knobs` over the defaults; it starts as soon as a worker is free.
-    Raises KnobError, UnknownPart."""
+    """Start a run: it is queued, and begins as soon as a worker is free.
+
+    Args:
+        config: The knobs of the run; None for the defaults.
+        name: What to call it.
+        knobs: Knobs that replace those of `config`.
+
+    Returns:
+        The run, which goes on in a process of its own.
+
+    Raises:
+        KnobError: A knob is out of range or unknown.
+        UnknownPart: A knob names a component that there is not.
+
+    Example:
+        >>> first = core.start(config, name="first try", epochs=1)
+        >>> first.wait(120), first.report()["rows"]["train"]
+        ('finished', 14)
+    """
     config = Config.of(**(config.model_dump() if config else {}) | knobs)
     return Run(session.queue().start(config.model_dump() | with_absolute_paths(config), name), session.store())
 
 
 def with_absolute_paths(config: Config) -> dict[str, str]:
-    """The config's files and its teacher's folder, named from the root on: the worker, or who resumes the run some
-    day, may stand in another folder."""
-    named = {knob: getattr(config, knob) for knob in path_names()}
+    """Absolute paths of the config's files and its teacher's folder: the worker may have another working folder."""
+    values = {knob: getattr(config, knob) for knob in path_names()}
     if not public_host() and config.teacher != "builtin":  # there no teacher's name is a path
-        named["teacher"] = config.teacher
-    said = {}
-    for knob, name in named.items():
-        with suppress(OSError, RuntimeError, ValueError):  # no path at all, which reading it will tell
+        values["teacher"] = config.teacher
+    paths = {}
+    for knob, name in values.items():
+        with suppress(OSError, RuntimeError, ValueError):  # no path at all, which reading it reports
             path = Path(name or "").expanduser().absolute()
             if name and (path.is_dir() if knob == "teacher" else path.is_file()):
-                said[knob] = str(path)
-    return said
+                paths[knob] = str(path)
+    return paths
 
 
 def run(run: str) -> Run:
-    """The run with that id. Raises UnknownRun."""
+    """Run with that id, an example's included.
+
+    Args:
+        run: The whole id.
+
+    Raises:
+        UnknownRun: There is none.
+
+    Example:
+        >>> core.run(run.id).status
+        'finished'
+    """
     return Run(session.store().run(run).id, session.store())
 
 
 def find(start: str) -> Run:
-    """The run whose id begins with `start`, or the newest for "last". For the command line: on a public page the whole
-    id is the secret. Raises UnknownRun."""
+    """Find a run by the beginning of its id. For the command line: on a public page the whole id is the secret.
+
+    Args:
+        start: The beginning of an id, or "last" for the newest run.
+
+    Raises:
+        UnknownRun: None begins so, or several do.
+
+    Example:
+        >>> core.find("last").id == core.find(run.id[:8]).id == run.id
+        True
+    """
     store = session.store()
-    recovery.recover_orphans(store)  # a run whose process was killed must not be told as running
+    recovery.recover_orphans(store)  # a run whose process was killed must not be shown as running
     return Run(store.find(start).id, store)
 
 
@@ -250,14 +405,32 @@ def list_runs(
     hidden: bool = False,
     ids: Sequence[str] | None = None,
 ) -> list[Run]:
-    """One page of runs, newest first. `sort`: created, ended, name, task, status, accuracy, kept, teacher, gap, bytes
-    or seconds, "-" turns it round. `examples` lists the shipped example runs, `hidden` the deleted ones; `ids` looks
-    only among those."""
+    """List one page of runs, newest first.
+
+    Args:
+        limit: The most runs to list.
+        offset: Runs to skip.
+        status: One of `events.STATUSES`, or several.
+        task: A task's name; "" for all.
+        search: Words that must stand in the name, note, task, config or id.
+        sort: created, ended, name, task, status, accuracy, kept, teacher, gap, bytes or seconds; "-" before it turns
+            the order round.
+        examples: List the shipped example runs instead.
+        hidden: List the deleted runs instead.
+        ids: Look only among these.
+
+    Raises:
+        UserError: Runs can't be sorted so.
+
+    Example:
+        >>> [finished.id == run.id for finished in core.list_runs(status="finished", search="bilstm")]
+        [True]
+    """
     store = session.store()
     recovery.recover_orphans(store)
-    wanted = {"status": status, "task": task, "search": search, "ids": ids}
-    found = store.runs(limit, offset, sort=sort, examples=examples, hidden=hidden, **wanted)
-    return [Run(row.id, store) for row in found]
+    rows = store.runs(limit, offset, status=status, task=task, search=search, sort=sort, examples=examples,
+                      hidden=hidden, ids=ids)  # fmt: skip
+    return [Run(row.id, store) for row in rows]
 
 
 def count(
@@ -268,25 +441,71 @@ def count(
     examples: bool = False,
     ids: Sequence[str] | None = None,
 ) -> int:
-    """How many runs `list_runs` would page through."""
+    """Count the runs that `list_runs` would page through.
+
+    Args:
+        status: As for `list_runs`, and so the rest.
+        task: A task's name.
+        search: Words.
+        examples: The shipped examples instead.
+        ids: Look only among these.
+
+    Example:
+        >>> core.count(), core.count(status="failed")
+        (1, 0)
+    """
     return session.store().count(status=status, task=task, search=search, examples=examples, ids=ids)
 
 
 def run_tasks() -> list[str]:
-    """The tasks that the runs of this home are about."""
+    """Tasks of the runs of this home, in alphabetical order.
+
+    Example:
+        >>> core.run_tasks()
+        ['file']
+    """
     return session.store().tasks()
 
 
 def export_run(run: str, file: Path | str) -> Path:
-    """Writes a whole ended run to one file, for `import_run` on this or another machine. Raises UserError."""
+    """Export an ended run to one file, for `import_run` on this or another machine.
+
+    Args:
+        run: The run's id.
+        file: A new file, a zip.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: The run has not ended or is an example, or the file exists or can't be written.
+
+    Example:
+        >>> core.export_run(run.id, folder / "run.zip").is_file()
+        True
+    """
     from distill_core.runs import archive
 
     return archive.export_run(session.store(), run, Path(file))
 
 
 def import_run(file: Path | str) -> Run:
-    """Import a run that `export_run` wrote: it reads as any other, marked as imported. Raises DataError, and nothing is
-    stored, where the file is anything else."""
+    """Import a run that `export_run` wrote: it reads as any other, marked as imported.
+
+    Args:
+        file: A file of any origin; every value in it is checked first.
+
+    Returns:
+        The run, under a new id where its own is taken.
+
+    Raises:
+        DataError: The file is anything else. Nothing is stored then.
+
+    Example:
+        >>> again = core.import_run(packed)
+        >>> again.row.origin, again.id != run.id
+        ('imported', True)
+    """
     from distill_core.runs import archive
 
     store = session.store()

@@ -1,4 +1,4 @@
-"""The session of this process: its store and queue, the newest data, teachers and students that were loaded, and what
+"""Session of this process: its store and queue, the newest data, teachers and students that were loaded, and what
 estimates remember. One object holds all of it; the front door's `close` empties it.
 """
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from distill_core.student.runtime import Predictor
     from distill_core.teacher.model import Teacher
 
-MAX_LOADED = 2  # of each kind kept in memory
-STUDENT_FILE = "student.json"  # is written last: where it stands, the student is whole
+MAX_LOADED = 2  # of each kind in memory
+STUDENT_FILE = "student.json"  # is written last: where it stands, the student is complete
 T = TypeVar("T")
 
 
 class Session:
-    """What one process holds open. The functions of `api` share one, `session`; `close` empties it, and it can be used
-    again afterwards."""
+    """Session of one process: what it has open and loaded. The functions of `api` share one, `session`; `close` empties
+    it, and it can be used again afterwards."""
 
     def __init__(self, pipeline: str = job.PIPELINE):
         self.pipeline = pipeline  # what runs run, as "module:function"
@@ -54,7 +54,7 @@ class Session:
         self._queues: dict[Path, RunQueue] = {}
 
     def store(self) -> Store:
-        """The store of STILLROOM_HOME as it stands now."""
+        """Store of STILLROOM_HOME as it stands now."""
         with self._lock:
             place = home()
             if place not in self._stores:
@@ -62,24 +62,24 @@ class Session:
             return self._stores[place]
 
     def queue(self, adopt: bool = False) -> RunQueue:
-        """The queue of that store, begun when it is first asked for; with `adopt` the app's."""
+        """Queue of that store, begun at the first call; with `adopt` it also runs what dead processes left."""
         with self._lock:
-            mine = self.store()
-            if mine.home not in self._queues:
-                self._queues[mine.home] = RunQueue(mine, adopt=adopt, target=self.pipeline)
+            store = self.store()
+            if store.home not in self._queues:
+                self._queues[store.home] = RunQueue(store, adopt=adopt, target=self.pipeline)
             elif adopt:
-                self._queues[mine.home].adopt_orphans()
-            return self._queues[mine.home]
+                self._queues[store.home].adopt_orphans()
+            return self._queues[store.home]
 
     def cached(self, loaded: "LRUCache[Any, T]", key: Any, make: Callable[[], T]) -> T:
-        """What `loaded` has under `key`, made where it isn't there; the newest MAX_LOADED stay."""
+        """Value of `loaded` under `key`, from `make` where it is missing; the newest MAX_LOADED stay."""
         with self.load_lock:
             if key not in loaded:
                 loaded[key] = make()
             return loaded[key]
 
     def load_data(self, config: Config) -> "Dataset":
-        """The config's data, read once while its files stay as they are. Raises UserError."""
+        """Data of the config, read once while its files stay as they are. Raises UserError."""
         from distill_core import tasks
 
         files = [Path(name) for name in (config.train, config.valid, config.test, config.unlabelled) if name]
@@ -88,7 +88,7 @@ class Session:
         return self.cached(self.datasets, key, lambda: tasks.load_dataset(config))
 
     def load_teacher(self, config: Config) -> "Teacher":
-        """The config's teacher, loaded once. Raises UserError."""
+        """Teacher of the config, loaded once. Raises UserError."""
         data = self.load_data(config)
         return self._loaded(teacher_name(config), data.labels, data.pair, config)
 
@@ -100,7 +100,7 @@ class Session:
         return self.cached(self.teachers, key, lambda: loading.load_teacher(name, labels, pair, config))
 
     def load_teacher_of_run(self, row: RunRecord) -> "Teacher | None":
-        """The teacher of a finished run, None where it can't be had any more."""
+        """Teacher of a finished run, None where it can't be loaded any more."""
         file = self.store().folder(row.id) / "teacher.json"
         if not file.is_file():
             return None
@@ -115,7 +115,7 @@ class Session:
         return teacher if not row.origin or teacher.fingerprint == fact["fingerprint"] else None
 
     def student_folder(self, run: str) -> Path:
-        """Where the run's student stands. Raises UserError where there is none (yet)."""
+        """Folder of the run's student. Raises UserError where there is none (yet)."""
         row = self.store().run(run)
         folder = self.store().home / "runs" / row.id / "student"
         if row.example:
@@ -129,27 +129,27 @@ class Session:
         return folder
 
     def predictor(self, run: str) -> "Predictor":
-        """The student of a run, loaded once. Raises UserError where there is none (yet)."""
+        """Student of a run, loaded once. Raises UserError where there is none (yet)."""
         folder = self.student_folder(run)
         # A run that goes on replaces its best student by a better one.
         key = (str(folder), (folder / STUDENT_FILE).stat().st_mtime_ns)
         return self.cached(self.predictors, key, lambda: _load_predictor(folder))
 
     def close(self) -> None:
-        """Ends the workers, closes the stores and forgets what was loaded, and what estimates know or wish to."""
+        """Close the session: end the workers, close the stores, forget data, models and estimates."""
         with self._lock:
-            for begun in self._queues.values():
-                begun.close()
+            for queue in self._queues.values():
+                queue.close()
             self._queues.clear()
-            for opened in self._stores.values():
-                opened.close()
+            for store in self._stores.values():
+                store.close()
             self._stores.clear()
         with self.load_lock:
-            for loaded in (self.teachers, self.predictors, self.datasets, self.augmenters):
-                loaded.clear()
+            for models in (self.teachers, self.predictors, self.datasets, self.augmenters):
+                models.clear()
         with self.wish_lock:
-            for remembered in (self.past_runs, self.profile_wishes, self.profiled):
-                remembered.clear()
+            for estimates in (self.past_runs, self.profile_wishes, self.profiled):
+                estimates.clear()
 
 
 session = Session()
@@ -163,22 +163,48 @@ def _load_predictor(folder: Path) -> "Predictor":
 
 
 def predictor(run: str) -> "Predictor":
-    """The student of a run, loaded once. Raises UserError where there is none (yet)."""
+    """Predictor of a run: its student, loaded once, called with raw texts.
+
+    Args:
+        run: The run's id.
+
+    Returns:
+        A callable from texts (pairs as tuples) to one Prediction each.
+
+    Raises:
+        UserError: The run has no student (yet).
+
+    Example:
+        >>> student = core.predictor(run.id)
+        >>> student.labels, len(student(["a warm and funny film", "the soup was cold"]))
+        (['bad', 'good'], 2)
+    """
     return session.predictor(run)
 
 
 def open_app() -> None:
-    """What the app does when it opens: takes over what dead processes left, clears away what they had half written,
-    and warms the workers up."""
+    """Open the app: take over the runs that dead processes left, remove what they had half written, and warm the
+    workers up.
+
+    Example:
+        >>> core.open_app()
+        >>> core.close()
+    """
     from distill_core.cache import Cache
 
     session.queue(adopt=True)
     home_folder = session.store().home
-    for root in (home_folder / "cache", home_folder):  # the home itself holds the kept teachers
+    for root in (home_folder / "cache", home_folder):  # the home itself holds the saved teachers
         Cache(root).sweep()
 
 
 def close() -> None:
-    """Ends the workers of this process, closes the store and forgets what was loaded. Runs that were going on resume
-    when an app next opens."""
+    """Close this process's workers and store, and forget what was loaded. Runs that were going on resume when an app
+    next opens.
+
+    Example:
+        >>> core.close()
+        >>> core.count()  # opens the store anew
+        1
+    """
     session.close()

@@ -1,6 +1,6 @@
-"""The teacher's logits for many texts, once per distinct text, kept in the cache as they are made.
+"""Soft labels: the teacher's logits for many texts, computed once per distinct text and cached by chunks.
 
-Texts go in chunks; a chunk is cached when it is whole, so a killed labelling goes on at the chunk it was in.
+A chunk is cached when it is complete, so a killed labelling goes on at the chunk it was in.
 Knows nothing of what the logits are for.
 """
 
@@ -27,15 +27,15 @@ REPORT_SECONDS = 0.5  # seconds between two reports
 def label_texts(
     teacher: Teacher, texts: Sequence[tuple[str, ...]], cache: Cache, stop: Callable[[], bool] = lambda: False
 ) -> Generator[Progress, None, Tensor]:
-    """What `teacher` says to each of `texts`: returns (n, classes) float32, in their order.
+    """Label `texts` with the teacher's logits: returns (n, classes) float32, in their order.
 
     Yields Progress about twice a second, its seconds left measured on the texts of this call that were not in the
-    cache. Raises Stopped when `stop()` says so; closing the generator leaves whole chunks behind, never a part."""
+    cache. Raises Stopped when `stop()` says so; closing the generator leaves complete chunks behind, never a part."""
     distinct = list(dict.fromkeys(texts))
     if not distinct:
         return torch.empty(0, len(teacher.labels))
     teacher.check_texts(distinct)
-    teacher.choose_dtype(distinct)  # by these texts, whoever asked before: a resumed run decides as the first one did
+    teacher.choose_dtype(distinct)  # by these texts alone: a resumed run decides as the first one did
     chunks = [distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK)]
     keys = [_key(teacher, chunk) for chunk in chunks]
     places = [cache.get("logits", key) for key in keys]
@@ -43,10 +43,10 @@ def label_texts(
         len(distinct),
         sum(text_size(text) for chunk, place in zip(chunks, places, strict=True) if not place for text in chunk),
     )
-    found = []
+    labelled: list[Tensor] = []
     for chunk, key, place in zip(chunks, keys, places, strict=True):
         if place:
-            found.append(load_file(place / "logits.safetensors")["logits"])
+            labelled.append(load_file(place / "logits.safetensors")["logits"])
             pace.done += len(chunk)
             continue
         values = torch.empty(len(chunk), len(teacher.labels))
@@ -58,32 +58,32 @@ def label_texts(
                 raise Stopped(message("Stopped while the teacher was labelling."))
         with cache.put("logits", key) as folder:
             save_file({"logits": values}, folder / "logits.safetensors")
-        found.append(values)
+        labelled.append(values)
     yield pace.report()
     place_of = {text: row for row, text in enumerate(distinct)}
-    return torch.cat(found)[[place_of[text] for text in texts]]
+    return torch.cat(labelled)[[place_of[text] for text in texts]]
 
 
 class _Pace:
-    """Texts done, and from the characters done the seconds left: texts come shortest first, so their number would
-    promise too much."""
+    """Pace of the labelling: texts done, and from the characters done the seconds left. Texts come shortest first, so
+    their number would promise too much."""
 
     def __init__(self, total: int, to_do: int):
         self.total, self.done = total, 0
         self._time_left, self._did = TimeLeft(to_do), 0
-        self._said = -REPORT_SECONDS
+        self._reported = -REPORT_SECONDS
 
     def after(self, texts: int, size: int) -> Progress | None:
         """Count a batch; a report where the last one is old enough."""
         self.done += texts
         self._did += size
-        if time.monotonic() - self._said < REPORT_SECONDS:
+        if time.monotonic() - self._reported < REPORT_SECONDS:
             return None
-        self._said = time.monotonic()
+        self._reported = time.monotonic()
         return self.report()
 
     def report(self) -> Progress:
-        """How far it is."""
+        """Progress as it stands now."""
         left = 0.0 if self.done == self.total else self._time_left.after(self._did)
         return Progress("label", self.done, self.total, "texts", left)
 
@@ -96,5 +96,5 @@ def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> dict[str, object
 
 
 def text_size(text: tuple[str, ...]) -> int:
-    """Characters, and a few for the special tokens: what a teacher's time goes by."""
+    """Size of a text in characters, and a few for the special tokens: a teacher's time goes by it."""
     return 8 + sum(len(side) for side in text)

@@ -44,8 +44,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TrainedStudent:
-    """A trained network on the CPU with its best weights, the step they are of, and their validation scores, {} where
-    only the weights are known any more. `complete`: it was trained to its end; `cached`: it was there already."""
+    """Trained student on the CPU with its best weights, the step they are of, and their validation scores, {} where
+    only the weights are known any more. `complete`: it was trained to its end; `cached`: by an earlier try."""
 
     model: Student
     step: int
@@ -56,8 +56,8 @@ class TrainedStudent:
 
 @dataclass(frozen=True)
 class StudentData:
-    """What every variant of a run reads: the data set, the transfer set, the vocabulary of it, and the starting vectors
-    (vocabulary.size, width)."""
+    """Data that every variant of a run reads: the data set, the transfer set, the vocabulary of it, and the starting
+    vectors (vocabulary.size, width)."""
 
     dataset: Dataset
     transfer_set: TransferSet
@@ -66,7 +66,7 @@ class StudentData:
 
 
 class StudentTrainer:
-    """Trains the variants of a run. Methods that train yield events and return a TrainedStudent."""
+    """Trainer of a run's variants. Methods that train yield events and return a TrainedStudent."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class StudentTrainer:
         stop: Callable[[], bool] = lambda: False,
         objective: Objective = SINGLE_LABEL,
     ):
-        """`metric` picks the best step on the validation rows; `folder` is the run's own."""
+        """Trainer where `metric` picks the best step on the validation rows; `folder` is the run's own."""
         self.config, self.data, self.metric, self.objective = config, data, metric, objective
         self.folder, self.cache, self.device, self.stop = folder, cache, device, stop
         # Whatever share of the texts a variant reads, it gets as many steps: only the texts differ.
@@ -133,7 +133,9 @@ class StudentTrainer:
         folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
         if done.is_file():
             best_step = json.loads(done.read_text())["best_step"]
-            return TrainedStudent(persistence.load(folder).model, best_step, {}, cached=True)
+            trained = persistence.load(folder).model
+            assert isinstance(trained, Student)
+            return TrainedStudent(trained, best_step, {}, cached=True)
         chosen = self.share(variant)
         sides = [(ids[chosen], lengths[chosen]) for ids, lengths in self._sides]
         targets = self.objective.hard_targets(soft_labels)
@@ -149,8 +151,8 @@ class StudentTrainer:
             return result
 
         def loss(rows: Tensor) -> Tensor:
-            on_device, taken = rows.to(self.device), runtime.take_rows(sides, rows, self.device)
-            outputs = student_outputs(model, taken) if live else ModelOutput(model(taken))
+            on_device, read = rows.to(self.device), runtime.take_rows(sides, rows, self.device)
+            outputs = student_outputs(model, read) if live else ModelOutput(model(read))
             batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
             return compare(outputs, soft[on_device], batch, targets[on_device])
 
@@ -158,7 +160,7 @@ class StudentTrainer:
             if live is None:
                 return compare(ModelOutput(logits), valid_soft_labels, (), self.valid_targets)
             total = torch.zeros(())
-            for rows in torch.arange(len(valid_texts)).split(VALID_BATCH):
+            for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
                 with torch.inference_mode():
                     outputs = student_outputs(model, runtime.take_rows(self.valid, rows, self.device))
                     batch = [valid_texts[row] for row in rows.tolist()]
@@ -178,18 +180,18 @@ class StudentTrainer:
         return TrainedStudent(model.cpu(), best.step, best.scores, complete)
 
     def place(self, variant: Variant) -> Path:
-        """The folder of the variant's student."""
+        """Folder of the variant's student."""
         return self.folder / variant.series_name("student")
 
     def predictor(self, model: Student, variant: Variant) -> Predictor:
-        """`model` as it takes raw texts."""
+        """Predictor of raw texts around `model`."""
         dataset, vectors = self.data.dataset, self.data.vectors
         settings = persistence.settings(variant.config(self.config), dataset.labels, dataset.pair, vectors)
         return Predictor(model, self.data.vocabulary, settings)
 
     def share(self, variant: Variant) -> Tensor:
         """Places in the transfer set (texts,) that the variant reads, in order. A smaller share is part of a larger
-        one, and mixed as the whole is of labelled, unlabelled and augmented texts."""
+        one, and mixed like the full set of labelled, unlabelled and augmented texts."""
         rows = len(self.data.transfer_set.texts)
         if variant.share == 1:
             return torch.arange(rows)
@@ -213,7 +215,7 @@ class StudentTrainer:
 
     @cached_property
     def _key(self) -> dict[str, Any]:
-        """Everything that decides a control's weights, but for its student and seed."""
+        """Cache key of a control, but for its student and seed."""
         knobs = names_of(affecting=("network", "training"), config=type(self.config))
         vocabulary = self.data.vocabulary
         return {
@@ -234,8 +236,8 @@ class StudentTrainer:
         valid_loss: Callable[[Tensor], Tensor],
         on_best: Callable[[], None] = lambda: None,
     ) -> Generator[Event, None, BestStep]:
-        """The loop's ticks as events; returns the best step. `on_best` is called while the model holds its best
-        weights; `valid_loss` takes the validation rows' logits."""
+        """Train a model, the loop's ticks as events; returns the best step. `on_best` is called while the model has its
+        best weights; `valid_loss` takes the validation rows' logits."""
         config = self.config
         plan = TrainingPlan(
             self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=variant.seed,
@@ -273,7 +275,7 @@ class StudentTrainer:
         return {"accuracy": values["accuracy"], self.metric: values[self.metric], "loss": value}
 
     def _untrained(self, variant: Variant) -> Student:
-        """The student before training. A variant's control and student start from the very same weights."""
+        """Untrained student of the variant. Its control and student start from the very same weights."""
         torch.manual_seed(variant.seed)
         outputs = self.objective.head_size(self.data.dataset.labels)
         pair = self.data.dataset.pair
@@ -285,7 +287,7 @@ class StudentTrainer:
 
 
 def build_student(config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, device: str) -> Student:
-    """A student of that kind on the device, its other weights drawn from torch's generator as it stands."""
+    """Build a student of that kind on the device, its other weights drawn from torch's generator as it stands."""
     sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
     model = Student(
         vectors, STUDENTS.get(student).Encoder, outputs, pair, config.hidden, config.fc, config.dropout,
@@ -295,7 +297,8 @@ def build_student(config: Config, student: str, vectors: Tensor, outputs: int, p
 
 
 def scale_progress(events: Generator[Event, None, T], turn: int, turns: int) -> Generator[Event, None, T]:
-    """Events of training number `turn` (from 0) of so many alike ones, its Progress as that of all of them."""
+    """Scale the events of training number `turn` (from 0) of so many alike ones: its Progress becomes that of
+    all of them."""
     training, pace = CapturedGenerator(events), None
     for event in training:
         if isinstance(event, Progress):

@@ -1,4 +1,4 @@
-"""The transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled by small changes.
+"""Transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled by small changes.
 
 Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
 word rule changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.25  # between two Progress events
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
-_preloaded: list[tuple[Any, str, list[Event], Any]] = []  # data, their knobs, what was said, the transfer set
+_preloaded: "list[tuple[Dataset, str, list[Event], TransferSet]]" = []  # with the fingerprint of their knobs
 
 
 @dataclass(frozen=True)
 class TransferSet:
-    """What the student reads. `source` tells of each text "labelled", "unlabelled" or "augmented", in this order;
-    `origin` is the row of the labelled set it is or came from, of the unlabelled pool for an unlabelled one. `counts`
-    is how many augmented texts show each rule; `dropped` counts "duplicates" and "held_out" texts left out."""
+    """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled" or "augmented", in this
+    order; `origin` is the row of the labelled set it is or came from, of the unlabelled pool for an unlabelled one.
+    `counts` is how many augmented texts show each rule; `dropped` counts "duplicates" and "held_out" texts left out."""
 
     texts: list[Text]
     source: list[str]
@@ -46,50 +46,51 @@ class TransferSet:
 def build_transfer_set(
     data: "Dataset", config: Config, pieces: Tokenizer | None = None, stop: Callable[[], bool] | None = None
 ) -> Generator[Event, None, TransferSet]:
-    """The transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
+    """Build the transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
     `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing, nor an
     augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
-    for kept_data, asked, said, made in _preloaded:
-        if kept_data is data and asked == config.fingerprint(*KNOB_GROUPS):
-            yield from said
-            return made
+    for preloaded_data, knobs, events, transfer_set in _preloaded:
+        if preloaded_data is data and knobs == config.fingerprint(*KNOB_GROUPS):
+            yield from events
+            return transfer_set
     held_out = [text for split in (data.valid, data.test) for text in split.texts]
-    kept = _TransferSetBuilder(
+    builder = _TransferSetBuilder(
         {normalize(text) for text in held_out}, HeldOutIndex(held_out if config.leaks == "remove" else ())
     )
     for origin, text in enumerate(data.train.texts):
-        kept.add(text, "labelled", origin)
-    labelled = len(kept.texts)
+        builder.add(text, "labelled", origin)
+    labelled = len(builder.texts)
     for origin, text in enumerate(data.unlabelled):
-        if len(kept.texts) >= max(config.transfer_limit, labelled):
+        if len(builder.texts) >= max(config.transfer_limit, labelled):
             yield _note("Of {all:,} unlabelled texts {seen:,} were looked at: the limit of {limit:,} texts "
                         "({knob:knob}) is reached.", "warning",
                         all=len(data.unlabelled), seen=origin, **_limit(config))  # fmt: skip
             break
-        kept.add(text, "unlabelled", origin)
+        builder.add(text, "unlabelled", origin)
     counts: Counter[str] = Counter()
     augmented = False
-    if config.n_iter and len(kept.texts) < config.transfer_limit:
+    if config.n_iter and len(builder.texts) < config.transfer_limit:
         augmented = True
-        yield from _augmented(data, config, pieces, stop, kept, counts)
+        yield from _augmented(data, config, pieces, stop, builder, counts)
     elif config.n_iter:
         yield _note("Nothing was augmented: the texts given already reach the limit of {limit:,} ({knob:knob}).",
                     "warning", **_limit(config))  # fmt: skip
-    if kept.dropped["held_out"]:
+    if builder.dropped["held_out"]:
         yield _note("Left out of the transfer set, because they equal or hold a validation or test text: {n:,}.",
-                    n=kept.dropped["held_out"])  # fmt: skip
+                    n=builder.dropped["held_out"])  # fmt: skip
     if augmented and counts:
         shares = [message("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
-        yield _note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.", n=kept.source.count("augmented"),
-                    shares=shares, same=kept.dropped["duplicates"])  # fmt: skip
-    return TransferSet(kept.texts, kept.source, kept.origin, dict(counts), dict(kept.dropped))
+        yield _note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.",
+                    n=builder.source.count("augmented"), shares=shares, same=builder.dropped["duplicates"])  # fmt: skip
+    return TransferSet(builder.texts, builder.source, builder.origin, dict(counts), dict(builder.dropped))
 
 
 def preload(data: "Dataset", config: Config) -> None:
-    """Builds the transfer set of `data` for every later `build` of these very data with the same rules."""
-    said = list(building := CapturedGenerator(build_transfer_set(data, config)))
-    _preloaded.append((data, config.fingerprint(*KNOB_GROUPS), said, building.value))
+    """Preload the transfer set of `data` for every later `build_transfer_set` of these very data with the same
+    rules."""
+    events = list(building := CapturedGenerator(build_transfer_set(data, config)))
+    _preloaded.append((data, config.fingerprint(*KNOB_GROUPS), events, building.value))
 
 
 def _augmented(
@@ -97,7 +98,7 @@ def _augmented(
     config: Config,
     pieces: Tokenizer | None,
     stop: Callable[[], bool] | None,
-    kept: "_TransferSetBuilder",
+    builder: "_TransferSetBuilder",
     counts: Counter[str],
 ) -> Iterator[Event]:
     total = config.n_iter * len(data.train.texts)
@@ -106,34 +107,35 @@ def _augmented(
     for rule, reason in augmenter.notes:
         yield _note("The rule {rule} is off: {reason}", "warning", rule=rule, reason=reason)
     counts.update(dict.fromkeys(augmenter.rules, 0))
-    time_left, told = TimeLeft(total), time.monotonic()
+    time_left, reported = TimeLeft(total), time.monotonic()
     for done, child in enumerate(augmentation_passes(augmenter, data.train.texts, config, stop), 1):
-        if child.rules and kept.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
+        if child.rules and builder.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
             counts.update(child.rules)
-            if len(kept.texts) == config.transfer_limit:
+            if len(builder.texts) == config.transfer_limit:
                 yield _note("Augmentation ended in pass {turn:,} of {all:,}: the limit of {limit:,} texts "
                             "({knob:knob}) is reached.", turn=(done - 1) // len(data.train.texts) + 1,
                             all=config.n_iter, **_limit(config))  # fmt: skip
                 break
-        if done % 256 == 0 and (now := time.monotonic()) - told > REPORT_SECONDS:
-            told = now
+        if done % 256 == 0 and (now := time.monotonic()) - reported > REPORT_SECONDS:
+            reported = now
             yield Progress("transfer", done, total, "texts", time_left.after(done))
     yield Progress("transfer", total, total, "texts", 0.0)
 
 
 class _TransferSetBuilder:
-    """The texts so far, each once, none of them held out."""
+    """Builder of a transfer set: the texts so far, each once, none of them held out."""
 
     def __init__(self, held_out: set[Text], holding: HeldOutIndex):
         self.texts: list[Text] = []
         self.source: list[str] = []
         self.origin: list[int] = []
         self.dropped: Counter[str] = Counter(duplicates=0, held_out=0)
-        self._held_out, self._holding, self._seen = held_out, holding, set()
+        self._held_out, self._holding = held_out, holding
+        self._seen: set[Text] = set()
 
     def add(self, text: Text, source: str, origin: int, parent: Text | None = None) -> bool:
-        """Takes the text unless it is known or held out, or holds what is held out and its `parent` does not: what the
-        data's checks let through is not judged again."""
+        """Add the text unless it is known or held out, or holds what is held out and its `parent` does not: what the
+        data's checks let through is not judged again. Returns whether it was added."""
         if text in self._seen:
             self.dropped["duplicates"] += 1
             return False

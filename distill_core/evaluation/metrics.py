@@ -1,4 +1,4 @@
-"""What right answers are worth: accuracy, macro-F1, Matthews correlation and F1, with bootstrap intervals.
+"""Metrics of right answers: accuracy, macro-F1, Matthews correlation and F1, with bootstrap intervals.
 
 All of them follow from how often each pair (truth, answer) stands in the rows. So a resample of the rows is one
 multinomial draw of those counts: the same bootstrap as drawing rows, in milliseconds (Efron and Tibshirani 1993, ch. 6
@@ -22,9 +22,9 @@ METRICS = tuple(METRIC_NAMES)
 
 
 def resolve_metric(wanted: str, of_task: str, labels: Sequence[int], classes: int) -> str:
-    """The metric of a run. `wanted` is the knob, "auto" for the task's own; where the task leaves that to its rows
-    ("auto" again), macro_f1 if the commonest of the training `labels` is UNEVEN times as common as the rarest, else
-    accuracy. f1 of more than two classes becomes macro_f1."""
+    """Resolve the metric of a run. `wanted` is the knob, "auto" for the task's own; where the task leaves that to its
+    rows ("auto" again), macro_f1 if the commonest of the training `labels` is IMBALANCE times as common as the rarest,
+    else accuracy. f1 of more than two classes becomes macro_f1."""
     metric = of_task if wanted == "auto" else wanted
     if metric == "auto":
         counts = np.bincount(np.asarray(labels, dtype=int), minlength=classes)
@@ -33,7 +33,7 @@ def resolve_metric(wanted: str, of_task: str, labels: Sequence[int], classes: in
 
 
 def metric_for(config: Config, data: "Dataset") -> str:
-    """The metric of a run with these knobs and rows."""
+    """Metric of a run with these knobs and rows."""
     own = TASKS.constant(config.task, "METRIC", "auto")
     return resolve_metric(config.metric, own, data.train.labels, len(data.labels))
 
@@ -42,14 +42,15 @@ IMBALANCE = 2  # times: from here on always answering the commonest of two class
 
 
 def compute_metrics(answers: NDArray[Any], labels: Sequence[int], classes: int) -> dict[str, float]:
-    """Every metric of `answers` (rows,) to rows with these true `labels`; "f1", that of the last class, for two
+    """Compute every metric of `answers` (rows,) to rows with these true `labels`; "f1", that of the last class, for two
     classes alone."""
-    found = metrics_from_counts(*count_cells(np.asarray(labels), answers), classes)
-    return {name: float(value[0]) for name, value in found.items()}
+    truth, answered, counts = count_cells(np.asarray(labels), answers)
+    values = metrics_from_counts(truth, answered, counts, classes)
+    return {name: float(value[0]) for name, value in values.items()}
 
 
 def score_logits(logits: NDArray[Any], labels: Sequence[int]) -> dict[str, float]:
-    """Every metric of the likeliest classes of `logits` (rows, classes)."""
+    """Score every metric of the likeliest classes of `logits` (rows, classes)."""
     return compute_metrics(logits.argmax(1), labels, logits.shape[1])
 
 
@@ -67,7 +68,7 @@ def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]
 
 
 def count_cells(*columns: NDArray[Any]) -> list[NDArray[Any]]:
-    """The distinct combinations that stand in the columns, column by column, and how often each does."""
+    """Count the cells: the distinct combinations of the columns, column by column, and how often each occurs."""
     distinct, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
     return [*distinct.T, counts]
 
@@ -75,19 +76,19 @@ def count_cells(*columns: NDArray[Any]) -> list[NDArray[Any]]:
 def metrics_from_counts(
     truth: NDArray[Any], answers: NDArray[Any], counts: NDArray[Any], classes: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Every metric for each row of `counts` (draws, cells), where cell i means truth[i] and answers[i]."""
+    """Metrics for each row of `counts` (draws, cells), where cell i means truth[i] and answers[i]."""
     draws = np.atleast_2d(counts).astype(np.float64)
     of = np.arange(classes)
     right = draws @ ((truth == answers)[:, None] & (truth[:, None] == of))  # (draws, classes), and so the next two
     true = draws @ (truth[:, None] == of)
-    said = draws @ (answers[:, None] == of)
+    predicted = draws @ (answers[:, None] == of)
     rows, hits = draws.sum(1), right.sum(1)
-    both = true + said
+    both = true + predicted
     f1 = np.divide(2 * right, both, out=np.zeros_like(right), where=both > 0)
     # a class that neither stands in the rows nor is answered has no F1 to average
     macro = f1.sum(1) / np.maximum(1, (both > 0).sum(1))
     # Gorodkin 2004's correlation for any number of classes; with two it is Matthews' own
-    spread = np.sqrt((rows**2 - (said**2).sum(1)) * (rows**2 - (true**2).sum(1)))
-    mcc = np.divide(hits * rows - (true * said).sum(1), spread, out=np.zeros_like(rows), where=spread > 0)
-    found = {"accuracy": hits / rows, "macro_f1": macro, "mcc": mcc}
-    return found | ({"f1": f1[:, 1]} if classes == 2 else {})
+    spread = np.sqrt((rows**2 - (predicted**2).sum(1)) * (rows**2 - (true**2).sum(1)))
+    mcc = np.divide(hits * rows - (true * predicted).sum(1), spread, out=np.zeros_like(rows), where=spread > 0)
+    values = {"accuracy": hits / rows, "macro_f1": macro, "mcc": mcc}
+    return values | ({"f1": f1[:, 1]} if classes == 2 else {})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Objective(Protocol):
-    """The contract of an objective. Logits are (rows, outputs)."""
+    """Contract of an objective. Logits are (rows, outputs)."""
 
     def head_size(self, labels: Sequence[str]) -> int:
         """Outputs that a model needs for these labels."""
@@ -43,7 +43,7 @@ class Objective(Protocol):
 
 
 class SingleLabel:
-    """One label of several: a softmax over one output a label, cross-entropy, the likeliest label."""
+    """Objective of one label of several: a softmax over one output a label, cross-entropy, the likeliest label."""
 
     def head_size(self, labels: Sequence[str]) -> int:
         """One output a label."""
@@ -56,7 +56,7 @@ class SingleLabel:
         return torch.tensor(labels)
 
     def hard_targets(self, logits: "Tensor") -> "Tensor":
-        """The likeliest class (rows,) of each row."""
+        """Likeliest class (rows,) of each row."""
         return logits.argmax(1)
 
     def hard_loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
@@ -70,8 +70,9 @@ class SingleLabel:
         return calibration.probabilities(logits, temperature)
 
     def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
-        """The likeliest class (rows,)."""
-        return logits.argmax(1)
+        """Likeliest class (rows,)."""
+        answers: NDArray[Any] = logits.argmax(1)
+        return answers
 
     def metrics(self, logits: NDArray[Any], labels: Sequence[int]) -> dict[str, float]:
         """Accuracy, macro-F1, Matthews correlation and, for two classes, F1."""

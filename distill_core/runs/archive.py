@@ -1,7 +1,7 @@
-"""A whole run as one file: a zip of JSON and safetensors, nothing that could run, each member under its sha256.
+"""Archive of a run as one file: a zip of JSON and safetensors, nothing that could run, each member under its sha256.
 
     manifest.json                   {"format": 1, "members": {name: {"bytes": n, "sha256": hex}}}
-    run.json  config.json           the row, and what was asked
+    run.json  config.json           the row, and the config
     summary.json                    the comparison, where the run came to one
     events.jsonl  points.jsonl      [time, kind, body] and [series, step, value], a line each
     texts.jsonl  teacher.json       the scored rows, and which teacher answered them
@@ -53,7 +53,7 @@ PATH = re.compile(r"(?<![\w/.:])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\]+[/\\])+")  # an 
 
 
 def export_run(store: Store, run: str, file: Path) -> Path:
-    """Writes the ended run to `file`, whole or not at all. Raises UserError."""
+    """Export the ended run to `file`, which appears complete or not at all. Raises UserError."""
     row = store.run(run)
     if row.example:
         raise UserError(message("Run {run} is an example that everybody has. Pack a run of your own.", run=run))
@@ -64,9 +64,9 @@ def export_run(store: Store, run: str, file: Path) -> Path:
     if file.exists():
         raise UserError(message("{file} is there already. Name a new file.", file=str(file)))
     try:
-        with atomic_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
-            members = dict(_write_member(made, name, source) for name, source in _members(store, row))
-            made.writestr("manifest.json", json.dumps({"format": FORMAT, "members": members}, indent=1))
+        with atomic_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            members = dict(_write_member(archive, name, source) for name, source in _members(store, row))
+            archive.writestr("manifest.json", json.dumps({"format": FORMAT, "members": members}, indent=1))
     except OSError as error:
         raise UserError(message("The run can't be written to {file} ({why}). Name a file in a folder of yours.",
                                file=str(file), why=os_error_reason(error))) from error  # fmt: skip
@@ -74,7 +74,7 @@ def export_run(store: Store, run: str, file: Path) -> Path:
 
 
 def _members(store: Store, row: RunRecord) -> Iterator[tuple[str, bytes | Path]]:
-    """(name, content or file) of each member."""
+    """Members of the archive as (name, content or file)."""
     folder, bare = store.home / "runs" / row.id, _PathScrubber(row.config, store.home)
     about = {name: getattr(row, name) for name in ("name", "note", "task", "status", "created", "started", "ended")}
     # On a public host the id is the key to the sender's own run, and stays a secret.
@@ -83,7 +83,7 @@ def _members(store: Store, row: RunRecord) -> Iterator[tuple[str, bytes | Path]]
     yield "config.json", _json(bare.value(row.config))
     if row.summary is not None:
         yield "summary.json", _json(bare.value(row.summary))
-    events = ([when, said.kind, bare.event(said)] for _, when, said in store.timed_events(row.id))
+    events = ([when, event.kind, bare.event(event)] for _, when, event in store.timed_events(row.id))
     yield "events.jsonl", _lines(events)
     points, _ = store.points(row.id)
     yield "points.jsonl", _lines([series, step, _finite(value)] for series, step, value in points)
@@ -102,14 +102,14 @@ def _members(store: Store, row: RunRecord) -> Iterator[tuple[str, bytes | Path]]
                 yield f"student/{each.name}", each
 
 
-def _write_member(made: zipfile.ZipFile, name: str, source: bytes | Path) -> tuple[str, dict[str, Any]]:
+def _write_member(archive: zipfile.ZipFile, name: str, source: bytes | Path) -> tuple[str, dict[str, Any]]:
     content = source.read_bytes() if isinstance(source, Path) else source
-    made.writestr(name, content)
+    archive.writestr(name, content)
     return name, {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 class _PathScrubber:
-    """Takes the paths of this machine out of what a run says: of a path its last name is kept."""
+    """Scrubber of this machine's paths in what leaves it: of a path only its last name stays."""
 
     def __init__(self, config: dict[str, Any], home: Path):
         named = [str(config[knob]) for knob in (*FILES, "teacher") if config.get(knob)]
@@ -120,32 +120,32 @@ class _PathScrubber:
         ]
 
     def value(self, value: Any) -> Any:
-        """`value` with every known path in it shortened."""
+        """JSON value with every known path in it shortened."""
         return _map_strings(value, self._shortened)
 
     def _shortened(self, text: str) -> str:
         for path, short in self._known:
-            text = path.sub(lambda _, short=short: short, text)
+            text = path.sub(short.replace("\\", "\\\\"), text)  # as it stands, not as a template
         return text
 
     def sentence(self, text: str) -> str:
-        """A sentence of ours, in which any path may stand."""
+        """Sentence of ours without its paths, of which any may stand in it."""
         return PATH.sub("", self._shortened(text))
 
-    def event(self, said: Event) -> dict[str, Any]:
-        """The body of an event."""
-        body = self.value(said.body())
-        if isinstance(said, Note):
-            body["text"] = self.sentence(said.text)
-        if isinstance(said, Ended):
-            body |= {"message": self.sentence(said.message), "trace": ""}
-        if isinstance(said, Note | Ended):
-            body["made"] = _map_strings(said.made, self.sentence)
+    def event(self, event: Event) -> dict[str, Any]:
+        """Event body without paths, and without the traceback."""
+        body: dict[str, Any] = self.value(event.body())
+        if isinstance(event, Note):
+            body["text"] = self.sentence(event.text)
+        if isinstance(event, Ended):
+            body |= {"message": self.sentence(event.message), "trace": ""}
+        if isinstance(event, Note | Ended):
+            body["made"] = _map_strings(event.made, self.sentence)
         return body
 
 
 def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """`value` with every text in it changed."""
+    """JSON value with `change` applied to every string in it."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
@@ -162,23 +162,23 @@ def _lines(values: Iterable[Any]) -> bytes:
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no word for what isn't a number; the store keeps it as NULL too."""
+    """Finite value, else None: JSON has no NaN, and the store has NULL for it too."""
     return value if math.isfinite(value) else None
 
 
-# ---- and back
+# ---- import
 
 
 def import_run(store: Store, file: Path) -> str:
-    """Takes in the run of `file`; its id, a new one where the old is taken. Raises DataError, and nothing is kept,
+    """Import the run of `file`; its id, a new one where the old is in use. Raises DataError, and nothing is stored,
     where anything in the file is not as `export_run` writes it."""
     file = file.expanduser()
     place = Path(tempfile.mkdtemp(prefix=".import-", dir=store.home / "runs"))
     try:
-        with zipfile.ZipFile(file) as given:
-            members = _checked(given, file.name)
+        with zipfile.ZipFile(file) as archive:
+            members = _checked(archive, file.name)
             for name in members:
-                _read(given, name, members[name], place)
+                _read(archive, name, members[name], place)
         row, events, points = archive_validation.read_run(place, file.name)
         _try_student(place / "student", file.name)
         for name in ("run.json", "config.json", "summary.json", "events.jsonl", "points.jsonl"):
@@ -198,32 +198,32 @@ def import_run(store: Store, file: Path) -> str:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _checked(given: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
-    """What the manifest says of each member, once it agrees with what the zip claims to hold."""
-    infos = {info.filename: info for info in given.infolist()}
-    if len(infos) > MEMBERS or len(infos) != len(given.infolist()):
+def _checked(archive: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
+    """Checked manifest: bytes and sha256 of each member, once it agrees with the zip's own list."""
+    infos = {info.filename: info for info in archive.infolist()}
+    if len(infos) > MEMBERS or len(infos) != len(archive.infolist()):
         raise DataError(message("{name} is not a run: it holds {n:,} members, or one of them twice.", name=name,
-                               n=len(given.infolist())))  # fmt: skip
+                               n=len(archive.infolist())))  # fmt: skip
     if "manifest.json" not in infos:
         raise DataError(message("{name} is not a run: it holds no manifest.json. Give a file that “Export run” wrote.",
                                name=name))  # fmt: skip
-    manifest = archive_validation.parse_json(_bytes(given, "manifest.json", LIMITS["manifest.json"]), name)
+    manifest = archive_validation.parse_json(_bytes(archive, "manifest.json", LIMITS["manifest.json"]), name)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        said = manifest.get("format") if isinstance(manifest, dict) else None
+        version = manifest.get("format") if isinstance(manifest, dict) else None
         raise DataError(message(
             "{name} has the format {said}, and this Stillroom reads {format}. Update the older of the two.", name=name,
-            said=repr(said), format=FORMAT))  # fmt: skip
+            said=repr(version), format=FORMAT))  # fmt: skip
     members = archive_validation.manifest(manifest.get("members"), name)
     if set(members) | {"manifest.json"} != set(infos) or not set(NEEDED) <= set(members):
         raise DataError(
             message("{name} does not hold what its manifest says. It is damaged or was changed.", name=name)
         )
-    for member, said in members.items():
-        if said["bytes"] > _limit(member, name):
+    for member, entry in members.items():
+        if entry["bytes"] > _limit(member, name):
             raise DataError(message("{name} holds {member} with {n:,} bytes, more than a run can have.", name=name,
-                                   member=member, n=said["bytes"]))  # fmt: skip
+                                   member=member, n=entry["bytes"]))  # fmt: skip
     allowed = TOTAL_PUBLIC if public_host() else TOTAL
-    if (total := sum(said["bytes"] for said in members.values())) > allowed:
+    if (total := sum(entry["bytes"] for entry in members.values())) > allowed:
         raise DataError(message(
             "{name} unpacks to {size:,.0f} MB; {most:,} MB is the most that is taken in here.", name=name,
             size=total / MB, most=allowed // MB))  # fmt: skip
@@ -239,33 +239,33 @@ def _limit(member: str, name: str) -> int:
     return LIMITS[member]
 
 
-def _bytes(given: zipfile.ZipFile, member: str, most: int) -> bytes:
-    with given.open(member) as stream:
+def _bytes(archive: zipfile.ZipFile, member: str, most: int) -> bytes:
+    with archive.open(member) as stream:
         content = stream.read(most + 1)
     if len(content) > most:
         raise DataError(message(
-            "{name} holds {member} with more than {most:,} bytes.", name=Path(given.filename or "").name, member=member,
-            most=most))  # fmt: skip
+            "{name} holds {member} with more than {most:,} bytes.", name=Path(archive.filename or "").name,
+            member=member, most=most))  # fmt: skip
     return content
 
 
-def _read(given: zipfile.ZipFile, member: str, said: dict[str, Any], place: Path) -> None:
-    """Writes a member to its own place, stopping at the size that the manifest gave."""
+def _read(archive: zipfile.ZipFile, member: str, entry: dict[str, Any], place: Path) -> None:
+    """Read a member into its own file, up to the size in the manifest."""
     target = place / member  # one of our own names: `_limit` let no other pass
     target.parent.mkdir(exist_ok=True)
-    digest, left = hashlib.sha256(), said["bytes"]
-    with given.open(member) as stream, target.open("wb") as out:
+    digest, left = hashlib.sha256(), entry["bytes"]
+    with archive.open(member) as stream, target.open("wb") as out:
         while left >= 0 and (chunk := stream.read(CHUNK)):
             left -= len(chunk)
             digest.update(chunk)
             out.write(chunk)
-    if left or digest.hexdigest() != said["sha256"]:
+    if left or digest.hexdigest() != entry["sha256"]:
         raise DataError(message("{name} is damaged: {member} is not what its manifest says.",
-                               name=Path(given.filename or "").name, member=member))  # fmt: skip
+                               name=Path(archive.filename or "").name, member=member))  # fmt: skip
 
 
 def _try_student(folder: Path, name: str) -> None:
-    """Loads the student once: better told now than when someone asks it."""
+    """Load the student once: what is wrong with it is better reported now than when someone asks it."""
     if not folder.is_dir():
         return
     from distill_core.student import persistence
@@ -283,8 +283,14 @@ def _try_student(folder: Path, name: str) -> None:
                                error=type(error).__name__)) from None  # fmt: skip
 
 
-def _adopt(store: Store, place: Path, row: dict[str, Any], events: Any, points: Any) -> str:
-    """Moves what was checked to the run's own folder and into the store."""
+def _adopt(
+    store: Store,
+    place: Path,
+    row: dict[str, Any],
+    events: Iterable[tuple[float, Event]],
+    points: Iterable[tuple[str, int, float]],
+) -> str:
+    """Adopt the checked run: its files into a folder of its own, its rows into the store."""
     run = row["id"] if row["id"] and not public_host() else new_run_id()
     with suppress(UnknownRun):
         store.run(run)
@@ -292,7 +298,7 @@ def _adopt(store: Store, place: Path, row: dict[str, Any], events: Any, points: 
     folder = store.home / "runs" / run
     try:
         folder.mkdir(mode=0o700)
-    except FileExistsError:  # the same file is being taken in beside us
+    except FileExistsError:  # the same file is being imported beside us
         run = new_run_id()
         folder = store.folder(run)
     try:

@@ -1,4 +1,4 @@
-"""What a run that was made elsewhere may say: every value is checked before the store and the page see it.
+"""Validation of a run from elsewhere: every value is checked before the store and the page see it.
 
 Raises DataError with one sentence. Knows nothing of zips; texts stay as they are, for the page escapes all of them.
 """
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -16,7 +16,7 @@ from distill_core.config.knobs import names_of, path_names
 from distill_core.config.schema import Config
 from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
-from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, Share
+from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, Share, Summary
 from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
 from distill_core.messages import Message, message, restore_message, unreadable_reason, validated
 
@@ -28,12 +28,14 @@ TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Z
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
 Shares = Annotated[list[Share], Field(min_length=1)]
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 _CLOSED = ConfigDict(strict=True, extra="forbid")
 _EXTENSIBLE = ConfigDict(strict=True, extra="allow")  # what a newer version adds travels along
 
 
 class ManifestEntry(BaseModel):
-    """A line of the manifest."""
+    """Manifest entry of one member."""
 
     model_config = _CLOSED
     bytes: Count
@@ -41,7 +43,7 @@ class ManifestEntry(BaseModel):
 
 
 class RunFile(BaseModel):
-    """run.json."""
+    """Content of run.json."""
 
     model_config = _CLOSED
     id: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{21})?$")]
@@ -57,7 +59,7 @@ class RunFile(BaseModel):
 
 
 class EventCounts(BaseModel):
-    """The numbers of an event: they are added up and divided."""
+    """Numbers of an event: they are added up and divided."""
 
     model_config = _EXTENSIBLE
     seconds: Time = 0.0
@@ -67,7 +69,7 @@ class EventCounts(BaseModel):
 
 
 class StudentSettings(BaseModel):
-    """student.json, as far as memory and its answers depend on it."""
+    """Settings of a student, as far as memory and its answers depend on them."""
 
     model_config = _EXTENSIBLE
     labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)]
@@ -83,8 +85,8 @@ def is_teacher(name: Any) -> bool:
     return isinstance(name, str) and TEACHER.fullmatch(name) is not None and not Path(name).is_dir()
 
 
-def parse_json(content: bytes, where: Message) -> Any:
-    """The JSON value of `content`."""
+def parse_json(content: bytes, where: str) -> Any:
+    """JSON value of `content`. Raises DataError."""
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
         _check_limits(value)
@@ -94,7 +96,7 @@ def parse_json(content: bytes, where: Message) -> Any:
 
 
 def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
-    """The members of a manifest."""
+    """Manifest members, by name. Raises DataError."""
     members = _validate(TypeAdapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
     return {name: member.model_dump() for name, member in members.items()}
 
@@ -102,8 +104,8 @@ def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
 def read_run(
     folder: Path, where: str
 ) -> tuple[dict[str, Any], list[tuple[float, Event]], list[tuple[str, int, float]]]:
-    """The row, the (time, event)s and the (series, step, value)s of the unpacked members in `folder`; the members that
-    stay files are checked in place."""
+    """Run of the unpacked members in `folder`: its row, (time, event) and (series, step, value). Members that stay
+    files are checked in place. Raises DataError."""
     about = _validate(RunFile, _file(folder / "run.json", where), _member_of("run.json", where))
     if about.status not in ENDED or about.stage not in ("", *STAGES):
         raise DataError(message(
@@ -123,14 +125,14 @@ def read_run(
 
 
 def _last_message(message: str, events: list[tuple[float, Event]]) -> Message:
-    """The row's message with what it was made of, as the event has it that said it."""
-    said = (event for _, event in reversed(events) if isinstance(event, Note | Ended))
-    words = ((event.text if isinstance(event, Note) else event.message, event.made) for event in said)
-    return restore_message(message, next((made for text, made in words if text == message), None))
+    """Last message of the run with its message data, which stand in the event of that message."""
+    sources = (event for _, event in reversed(events) if isinstance(event, Note | Ended))
+    messages = ((event.text if isinstance(event, Note) else event.message, event.made) for event in sources)
+    return restore_message(message, next((data for text, data in messages if text == message), None))
 
 
 def _config(value: Any, where: str) -> dict[str, Any]:
-    """What was asked. Files are known by name alone, and a consent is not taken over from the sender."""
+    """Config of the run. Files are known by name alone, and the sender's consent to pickles does not count here."""
     config = _validate(TypeAdapter(dict[str, Any]), value, _member_of("config.json", where))
     for knob in FILES:
         if config.get(knob) is not None:
@@ -139,12 +141,14 @@ def _config(value: Any, where: str) -> dict[str, Any]:
 
 
 def _summary(value: Any, where: str) -> dict[str, Any]:
-    """The summary, each sentence of it with what it was made of where that is true."""
-    _validate(TypeAdapter(CheckedSummary), value, _member_of("summary.json", where), strict=None)  # its own
-    if "verdict" not in value:
-        return value
-    said = [[level, text, validated(made[0] if made else None, text)] for level, text, *made in value["verdict"]]
-    return value | {"verdict": said}
+    """The summary as JSON, each sentence of its verdict with its message data where those are true."""
+    adapter: TypeAdapter[Summary] = TypeAdapter(CheckedSummary)
+    _validate(adapter, value, _member_of("summary.json", where), strict=None)  # strict where its types say so
+    summary: dict[str, Any] = value
+    if "verdict" not in summary:
+        return summary
+    verdict = [[level, text, validated(data[0] if data else None, text)] for level, text, *data in summary["verdict"]]
+    return summary | {"verdict": verdict}
 
 
 def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
@@ -156,19 +160,19 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
             raise DataError(message("{where} holds more than {most:,} events.", where=where, most=EVENTS))
         if kind not in KINDS:
             continue  # of a newer version
-        said = _validate(TypeAdapter(KINDS[kind]), body, place, strict=False)
+        event = _validate(TypeAdapter(KINDS[kind]), body, place, strict=False)
         _validate(EventCounts, body, place)
-        if isinstance(said, Compared):
-            said = Compared(_summary(said.summary, where))
-        if isinstance(said, Fact) and said.name == "metric":  # a key into every score
-            _validate(TypeAdapter(Metric), said.value, place)
-        if isinstance(said, Note | Ended):
-            text = said.text if isinstance(said, Note) else said.message
-            said = replace(said, made=validated(said.made, text))
-        if isinstance(said, Ended) and said.status not in ENDED:
+        if isinstance(event, Compared):
+            event = Compared(_summary(event.summary, where))
+        if isinstance(event, Fact) and event.name == "metric":  # a key into every score
+            _validate(TypeAdapter(Metric), event.value, place)
+        if isinstance(event, Note | Ended):
+            text = event.text if isinstance(event, Note) else event.message
+            event = replace(event, made=validated(event.made, text))
+        if isinstance(event, Ended) and event.status not in ENDED:
             raise DataError(message("{where} ends the run as {status}, which is no end of one.", where=place,
-                                   status=repr(said.status[:40])))  # fmt: skip
-        yield when, said
+                                   status=repr(event.status[:40])))  # fmt: skip
+        yield when, event
 
 
 def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
@@ -188,8 +192,8 @@ def _texts(file: Path, labels: list[str], where: str) -> None:
         _validate(sides, row.get("text"), place)
         if missing := {"student", "teacher"} - set(row):
             raise DataError(message("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
-        said = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
-        if row.get("label") not in labels or any(len(shares) != len(labels) for shares in said):
+        answers = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
+        if row.get("label") not in labels or any(len(shares) != len(labels) for shares in answers):
             raise DataError(message("{where} does not fit the run's labels.", where=place))
 
 
@@ -223,14 +227,14 @@ def _student(folder: Path, where: str) -> None:
         raise DataError(message("The student in {where} is not whole: student.json and model.safetensors belong to it.",
                                where=where))  # fmt: skip
     value = _file(settings, where)
-    found = _validate(StudentSettings, value, _member_of("student.json", where))
+    checked = _validate(StudentSettings, value, _member_of("student.json", where))
     try:
         network = set(names_of(affecting=("network",))) - {"student"}  # of a kind that this version may not have
         Config.of(**{knob: value[knob] for knob in network if knob in value})
     except UserError as error:
         raise DataError(message("{where} can't be used ({why}). Give a file that “Export run” wrote.",
                                where=_member_of("student.json", where), why=error.args[0])) from None  # fmt: skip
-    if found.entries * found.width > 8 * weights.stat().st_size:  # memory is taken for what is claimed
+    if checked.entries * checked.width > 8 * weights.stat().st_size:  # loading allocates what is claimed
         raise DataError(
             message("{where} claims a table that its weights do not hold.", where=_member_of("student.json", where))
         )
@@ -262,7 +266,16 @@ def _line_of(number: int, member: str, where: str) -> Message:
     return message("Line {number:,} of {name}", number=number, name=_member_of(member, where))
 
 
-def _validate(kind: Any, value: Any, where: Message, strict: bool | None = True) -> Any:
+@overload
+def _validate(kind: type[M], value: object, where: Message) -> M: ...
+
+
+@overload
+def _validate(kind: TypeAdapter[T], value: object, where: Message, strict: bool | None = True) -> T: ...
+
+
+def _validate(kind: Any, value: object, where: Message, strict: bool | None = True) -> object:
+    """Validated value as an instance of `kind`, a model or a TypeAdapter. Raises DataError."""
     try:
         return (
             kind.validate_python(value, strict=strict) if isinstance(kind, TypeAdapter) else kind.model_validate(value)
@@ -280,7 +293,8 @@ def _refuse_constant(word: str) -> Any:
 
 
 def _check_limits(value: Any, depth: int = 0) -> None:
-    """Raises RecursionError where it is nested too deep, ValueError for half a character and for a boundless number."""
+    """Check limits of a JSON value. Raises RecursionError where it is nested too deep, ValueError for half a character
+    and for a boundless number."""
     if depth > DEPTH:
         raise RecursionError
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The connection to the store's file: opened and migrated, one transaction at a time, read beside it.
+"""Connection to the store's file: opened and migrated, one transaction at a time, read beside it.
 
 One writing connection a process, WAL, and a file lock around each batch of writes: the SQLite that many Pythons ship
 (before 3.51.3) can corrupt a file when two processes write and checkpoint at once. Reading goes through a second,
@@ -22,11 +22,11 @@ BUSY_SECONDS = 30
 
 
 class Connection:
-    """The writing connection to `path`, shared by threads; `reader` is a read-only one beside it, for whoever opened
+    """Connection that writes to `path`, shared by threads; `reader` is a read-only one beside it, for whoever opened
     this to close. Other processes may have the same file open, under the same `lock_file`."""
 
     def __init__(self, path: Path, lock_file: Path):
-        """Opens or makes the file. Raises OSError, sqlite3.DatabaseError."""
+        """Open or create the file. Raises OSError, sqlite3.DatabaseError."""
         self._lock = threading.RLock()
         self._file_lock = FileLock(lock_file, thread_local=False, poll_interval=0.01)
         # SQLite gives its -wal and -shm files the mode of the file itself.
@@ -46,7 +46,7 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
-        """One transaction, alone among threads and processes: written as one when the block ends, not at all when it
+        """Transaction, alone among threads and processes: written as one when the block ends, not at all when it
         raises."""
         with self._lock, self._file_lock:
             self._db.conn.execute("BEGIN IMMEDIATE")
@@ -58,7 +58,7 @@ class Connection:
             self._db.commit()
 
     def close(self) -> None:
-        """Closes the writing connection, which can't be used afterwards."""
+        """Close the writing connection, which can't be used afterwards."""
         # Closing the last connection checkpoints the WAL, which is a write.
         with self._lock, self._file_lock:
             self._db.close()

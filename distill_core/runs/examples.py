@@ -1,4 +1,4 @@
-"""The example runs that ship with Stillroom."""
+"""Example runs that ship with Stillroom."""
 
 import sqlite3
 from contextlib import suppress
@@ -14,9 +14,10 @@ EXAMPLES = "runs.db.example"
 
 
 def load_examples() -> RunQueries:
+    """Load the example runs into memory, migrated; none where their file is missing."""
     memory = sqlite3.connect(":memory:", check_same_thread=False)
-    here = Path(__file__).parent
-    for file in (here.parents[1] / EXAMPLES, here / EXAMPLES):
+    room = Path(__file__).parent
+    for file in (room.parents[1] / EXAMPLES, room / EXAMPLES):
         with suppress(sqlite3.DatabaseError):  # without its examples the store still works
             if file.is_file():
                 source = sqlite3.connect(f"file:{quote(file.as_posix())}?mode=ro&immutable=1", uri=True)

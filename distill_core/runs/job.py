@@ -1,4 +1,4 @@
-"""A job: what a worker is given, and how it is run to its end."""
+"""Job of a worker: what it needs to know, and how it runs to its end."""
 
 import contextlib
 import importlib
@@ -29,35 +29,35 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker is told. `target` is "module:function" with the signature of pipeline.distill."""
+    """Job for a worker. `target` is "module:function" with the signature of pipeline.distill."""
 
     run: str
     config: dict[str, Any]
     folder: Path
     cache: Path
     target: str = PIPELINE
-    home: Path | None = None  # where kept teachers stand; None: wherever the worker's environment says
+    home: Path | None = None  # where saved teachers stand; None: wherever the worker's environment says
     nice: int = NICENESS
     haste: float = PRIORITY_DELAY
 
 
 class Worker(Protocol):
-    """A started run. `exit_reason` is a phrase once `receive` gave None without an Ended before it."""
+    """Worker of a started run. `exit_reason` is a phrase once `receive` returned None without an Ended before it."""
 
     exit_reason: str
 
     def receive(self, seconds: float) -> list[Event] | None:
-        """What the run said since, waiting at most so long; None when it will say no more."""
+        """Events since the last call, waiting at most so many seconds for one; None after the last."""
 
     def ask_stop(self) -> None:
-        """Asks it to end with what it has. Returns at once."""
+        """Ask the run to end with the best student so far. Returns at once."""
 
     def kill(self) -> None:
-        """Ends it now, as far as its kind can be."""
+        """Kill the worker, as far as its kind can be."""
 
 
 def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) -> None:
-    """Runs `job` to its end; the last thing said is an Ended."""
+    """Run `job` to its end; the last event is an Ended."""
     try:
         from distill_core.cache import Cache
         from distill_core.config.schema import Config
@@ -75,26 +75,26 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
                 say(event)
         if peak := peak_memory():
             say(Fact("memory", peak))
-        said = Ended("stopped", message("Stopped; the best student so far was kept.")) if stop() else Ended("finished")
+        ended = Ended("stopped", message("Stopped; the best student so far was kept.")) if stop() else Ended("finished")
     except UserError as error:
-        said = Ended("failed", restore_message(str(error), message_data(error)))
+        ended = Ended("failed", restore_message(str(error), message_data(error)))
     except Stopped as error:
-        said = Ended("stopped", restore_message(str(error), message_data(error)))
+        ended = Ended("stopped", restore_message(str(error), message_data(error)))
     except Diverged as error:
-        said = Ended("diverged", restore_message(str(error), message_data(error)))
+        ended = Ended("diverged", restore_message(str(error), message_data(error)))
     except Exception as error:
         what = str(error).strip().partition("\n")[0]
         trace = traceback.format_exc()
         print(trace, file=sys.stderr)
-        told = f"{type(error).__name__}: {what}" if what else type(error).__name__
-        said = Ended("failed", message("Stillroom made a mistake ({what}). The traceback is in the run's log.",
-                                      what=told), trace)  # fmt: skip
-    say(said)
+        reason = f"{type(error).__name__}: {what}" if what else type(error).__name__
+        ended = Ended("failed", message("Stillroom made a mistake ({what}). The traceback is in the run's log.",
+                                       what=reason), trace)  # fmt: skip
+    say(ended)
 
 
 def _journalled_points(curve: Path) -> Iterator[Point]:
-    """What an earlier try of this run had drawn. The store may have missed the last of it when the app was killed, and
-    the pipeline, going on from its checkpoint, will not say it again; the store drops what it has."""
+    """Points of an earlier try of this run. The store may lack the last of them where the app was killed, and the
+    pipeline, going on from its checkpoint, yields them no more. The store drops those that it has."""
     for line in curve.read_text(encoding="utf-8").splitlines() if curve.is_file() else ():
         with contextlib.suppress(ValueError, TypeError):  # the last line may be half
             yield Point(*json.loads(line))

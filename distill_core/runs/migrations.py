@@ -8,8 +8,8 @@ migrations = Migrations("stillroom")
 # Append only: a migration that was shipped is never edited, because files it made are on people's disks.
 @migrations()
 def m001_runs_events_points(db: Database) -> None:
-    """The first schema."""
-    db["runs"].create(
+    """Runs, events and points: the first schema."""
+    db.table("runs").create(
         {
             "id": str, "name": str, "note": str, "task": str, "config": str, "summary": str, "status": str,
             "stage": str, "message": str, "trace": str, "owner": str, "ticket": int, "tries": int, "stops": int,
@@ -20,30 +20,30 @@ def m001_runs_events_points(db: Database) -> None:
                   "stops", "hidden", "created"},
         defaults={"name": "", "note": "", "stage": "", "message": "", "trace": "", "tries": 0, "stops": 0, "hidden": 0},
     )  # fmt: skip
-    db["runs"].create_index(["status"])
-    db["events"].create({"n": int, "run": str, "time": float, "kind": str, "about": str, "body": str}, pk="n")
-    db["events"].create_index(["run"])
-    db["points"].create({"n": int, "run": str, "series": str, "step": int, "value": float}, pk="n")
-    db["points"].create_index(["run", "series", "step"], unique=True)
-    db["points"].create_index(["run"])
+    db.table("runs").create_index(["status"])
+    db.table("events").create({"n": int, "run": str, "time": float, "kind": str, "about": str, "body": str}, pk="n")
+    db.table("events").create_index(["run"])
+    db.table("points").create({"n": int, "run": str, "series": str, "step": int, "value": float}, pk="n")
+    db.table("points").create_index(["run", "series", "step"], unique=True)
+    db.table("points").create_index(["run"])
 
 
 @migrations()
 def m002_origin(db: Database) -> None:
-    """Where a run came from, if it wasn't made here."""
-    db["runs"].add_column("origin", str, not_null_default="")
+    """Origin of a run that came from elsewhere."""
+    db.table("runs").add_column("origin", str, not_null_default="")
 
 
 @migrations()
 def m003_holder(db: Database) -> None:
-    """Who may change a run on a public host: a digest of their key."""
-    db["runs"].add_column("holder", str, not_null_default="")
+    """Holder who may change a run on a public host: a digest of their key."""
+    db.table("runs").add_column("holder", str, not_null_default="")
 
 
 @migrations()
 def m004_made(db: Database) -> None:
-    """What a run's message was made of: JSON, as the event has it that said it."""
-    db["runs"].add_column("made", str)
+    """Message data of a run's message as JSON, copied from its event."""
+    db.table("runs").add_column("made", str)
     db.execute(
         "UPDATE runs SET made = (SELECT json_extract(body, '$.made') FROM events WHERE run = runs.id AND runs.message "
         "IN (json_extract(body, '$.message'), json_extract(body, '$.text')) ORDER BY n DESC LIMIT 1) "

@@ -1,4 +1,4 @@
-"""What the fork server loads once, so that each worker starts in a moment. Imported there and nowhere else."""
+"""Modules that the fork server loads once, so that each worker starts in a moment. Imported there and nowhere else."""
 
 import contextlib
 import gc
@@ -28,7 +28,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 gc.disable()  # what is loaded here stays: looking through it for rubbish would only cost time
 for module in MODULES:
-    # A broken installation must be told by the run that meets it, not by a fork server that can't start.
+    # A broken installation must be reported by the run that meets it, not by a fork server that can't start.
     with contextlib.suppress(Exception):
         importlib.import_module(module)
 

@@ -1,4 +1,4 @@
-"""A worker in a process of its own, started by a fork server where the platform has one."""
+"""Worker in a process of its own, started by a fork server where the platform has one."""
 
 import contextlib
 import faulthandler
@@ -11,27 +11,30 @@ import time
 from collections.abc import Iterator
 from multiprocessing import connection, forkserver, spawn
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.events import Event
 from distill_core.messages import message
 from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, LOG_FILE, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
 
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext  # Windows has no fork server
+    from multiprocessing.process import BaseProcess
+
 PRELOAD = "distill_core.runs.preload"
 _environment_lock = threading.Lock()
 
 
-# ---- a process
-
-
 class ProcessWorker:
+    """Worker in a process, heard through a pipe."""
+
     def __init__(self, job: Job):
-        context = multiprocessing.get_context(_start_method())
+        context = _context()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=_main, args=(theirs, job), name=f"{PROCESS_PREFIX}{job.run}", daemon=True
         )
-        self.exit_reason = ""
+        self.exit_reason: str = ""
         warm_up()
         with _environment() if _start_method() == "spawn" else contextlib.nullcontext():
             self._process.start()
@@ -39,9 +42,11 @@ class ProcessWorker:
 
     @property
     def pid(self) -> int | None:
+        """Id of the process, None before it started."""
         return self._process.pid
 
     def receive(self, seconds: float) -> list[Event] | None:
+        """Events as of `Worker.receive`."""
         events: list[Event] = []
         try:
             while self._pipe.poll(0 if events else seconds):
@@ -56,10 +61,12 @@ class ProcessWorker:
         return events
 
     def ask_stop(self) -> None:
+        """Ask the run to stop, as of `Worker.ask_stop`."""
         with contextlib.suppress(OSError):  # it has just ended by itself
             self._pipe.send("stop")
 
     def kill(self) -> None:
+        """Terminate the process, and kill it where it goes on."""
         self._process.terminate()
         self._process.join(TERMINATE_TIMEOUT)
         if self._process.is_alive():
@@ -78,7 +85,7 @@ class ProcessWorker:
 
 
 def warm_up() -> None:
-    """Starts the fork server, if this platform has one, so that the first run need not wait for it. Returns at once."""
+    """Start the fork server, if this platform has one, so that the first run need not wait for it. Returns at once."""
     if _start_method() != "forkserver":
         return
     with _environment():
@@ -87,13 +94,19 @@ def warm_up() -> None:
 
 
 def _start_method() -> str:
-    """Forking after the frameworks of macOS were loaded crashes, and Windows can't fork."""
+    """Start method of worker processes. Forking crashes once macOS' frameworks are loaded, and Windows can't fork."""
     return "forkserver" if sys.platform == "linux" else "spawn"
+
+
+def _context() -> "ForkServerContext | SpawnContext":
+    if _start_method() == "forkserver":
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
 
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-    """What a new process shall inherit, without leaving it in ours."""
+    """Environment that a new process inherits, taken out of ours again."""
     root = str(Path(__file__).parents[2])
     wanted = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
     # Python 3.11's fork server preloads with the bare sys.path, whatever ours is.
@@ -115,8 +128,8 @@ _original_preparation_data = spawn.get_preparation_data
 
 
 def _without_main(name: str) -> dict[str, Any]:
-    """What multiprocessing tells a new process, less the caller's main module for ours: it would import app.py, and
-    Gradio with it, once more, and run a notebook's or a script's first lines again."""
+    """Preparation data of a new process, for ours without the caller's main module: it would import app.py, and Gradio
+    with it, once more, and run a notebook's or a script's first lines again."""
     data = _original_preparation_data(name)
     if name.startswith(PROCESS_PREFIX):
         data.pop("init_main_from_name", None)
@@ -128,7 +141,7 @@ spawn.get_preparation_data = _without_main
 
 
 def _main(pipe: connection.Connection, job: Job) -> None:
-    """The life of a worker process."""
+    """Main function of a worker process."""
     if job.home:
         os.environ["STILLROOM_HOME"] = str(job.home)  # a fork server's environment is as old as the first run
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -152,7 +165,7 @@ def _main(pipe: connection.Connection, job: Job) -> None:
 
 
 def _lower_priority(nice: int) -> None:
-    """Linux counts niceness by the thread, other systems by the process."""
+    """Lower the priority of the process. Linux counts niceness by the thread, other systems by the process."""
     threads = Path("/proc/self/task")
     if threads.is_dir():
         level = os.nice(0) + nice
@@ -163,13 +176,17 @@ def _lower_priority(nice: int) -> None:
         os.nice(nice)
 
 
-def _exit_with_parent(parent: Any) -> None:
+def _exit_with_parent(parent: "BaseProcess | None") -> None:
+    """Exit as soon as the parent process ends."""
+    if parent is None:
+        return
+    sentinel = parent.sentinel
+
     def watch() -> None:
-        connection.wait([parent.sentinel])
+        connection.wait([sentinel])
         os._exit(1)
 
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _listen_for_stop(pipe: connection.Connection, stop: threading.Event) -> None:

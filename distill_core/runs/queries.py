@@ -1,4 +1,4 @@
-"""Reading the store: runs as rows, what they said and their curves, by queries over one connection.
+"""Queries of the store: runs as rows, their events and their curves, over one connection.
 
 Knows nothing of writing, and of whose store it is.
 """
@@ -7,14 +7,17 @@ import json
 import math
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import UserError
 from distill_core.events import Event, event_from
 from distill_core.messages import Message, message, restore_message
 from distill_core.unicode import replace_surrogates
+
+if TYPE_CHECKING:
+    from distill_core.evaluation.summary import Summary
 
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
@@ -27,17 +30,17 @@ SORTS = {
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run as it stands in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders
-    the queue, `tries` counts automatic resumes, `stops` how often Stop was asked; `message` still knows what it was
-    made of; `origin` is "imported" for a run that came as a file; `holder` is a digest of the key of who may change it
-    on a public host; `example` rows can't be changed."""
+    """Record of one run in the store. Times are seconds since 1970, None while they haven't come. `ticket` orders the
+    queue, `tries` counts automatic resumes, `stops` the requests to stop; `message` has its message data; `origin` is
+    "imported" for a run that came as a file; `holder` is a digest of the key of who may change it on a public host;
+    `example` rows can't be changed."""
 
     id: str
     name: str
     note: str
     task: str
     config: dict[str, Any]
-    summary: dict[str, Any] | None
+    summary: "Summary | None"
     status: str
     stage: str
     message: Message
@@ -62,6 +65,7 @@ class RunQueries:
         self._connection, self._example, self._lock = connection, example, threading.Lock()
 
     def close(self) -> None:
+        """Close the connection."""
         with self._lock:
             self._connection.close()
 
@@ -71,30 +75,35 @@ class RunQueries:
 
     def _runs(self, where: str, values: Sequence[Any]) -> list[RunRecord]:
         columns = [*(name for name in RunRecord.__dataclass_fields__ if name != "example"), "made"]
-        return [self._row(dict(zip(columns, found, strict=True)))
-                for found in self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)]  # fmt: skip
+        return [self._row(dict(zip(columns, values_of_run, strict=True)))
+                for values_of_run in self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)]  # fmt: skip
 
     def _row(self, values: dict[str, Any]) -> RunRecord:
-        summary, said = values["summary"], values.pop("made")
-        values["message"] = restore_message(values["message"], json.loads(said) if said else None)
+        summary, data = values["summary"], values.pop("made")
+        values["message"] = restore_message(values["message"], json.loads(data) if data else None)
         values |= {"config": json.loads(values["config"]), "summary": json.loads(summary) if summary else None}
         return RunRecord(**values | {"hidden": bool(values["hidden"]), "example": self._example})
 
     def run(self, run: str) -> RunRecord | None:
+        """Record of the run with that id, None where there is none."""
         return next(iter(self._runs("WHERE id = ?", (run,))), None)
 
     def starting_with(self, start: str) -> list[RunRecord]:
+        """Records of the runs whose id begins with `start`, the newest first; none for ""."""
         return self._runs("WHERE substr(id, 1, ?) = ? ORDER BY created DESC", (len(start), start)) if start else []
 
     def timed_events(self, run: str, since: int) -> list[tuple[int, float, Event]]:
+        """Events of a run after number `since`, as (number, time, event)."""
         sql = "SELECT n, time, kind, body FROM events WHERE run = ? AND n > ? ORDER BY n"
         return [(n, at, event_from(kind, json.loads(body))) for n, at, kind, body in self._rows(sql, (run, since))]
 
     def points(self, run: str, since: int) -> tuple[list[tuple[str, int, float]], int]:
+        """Points of a run after cursor `since`, as (series, step, value), and the next cursor."""
         rows = self._rows("SELECT series, step, value, n FROM points WHERE run = ? AND n > ? ORDER BY n", (run, since))
         return [(s, step, math.nan if v is None else v) for s, step, v, _ in rows], rows[-1][3] if rows else since
 
     def list(self, limit: int, offset: int, wanted: tuple[str, list[Any]], sort: str) -> list[RunRecord]:
+        """Records of one page of what a `where_clause` wants. Raises UserError where `sort` is none of SORTS."""
         where, values = wanted
         key = SORTS.get(sort.removeprefix("-"))
         if key is None:
@@ -105,23 +114,25 @@ class RunQueries:
         return self._runs(f"{where} {order}", [*values, limit, offset])
 
     def count(self, wanted: tuple[str, Sequence[Any]]) -> int:
+        """Number of the runs that a `where_clause` wants."""
         where, values = wanted
         return int(self._rows(f"SELECT count(*) FROM runs {where}", values)[0][0])
 
-    def tasks(self) -> Any:  # a list of str; `list` is the method above
+    def tasks(self) -> Sequence[str]:  # `list` is the method above
+        """Tasks of the runs that are not deleted, in alphabetical order."""
         return [task for (task,) in self._rows("SELECT DISTINCT task FROM runs WHERE hidden = 0 ORDER BY task")]
 
 
 def storable(value: Any) -> Any:
-    """A value that SQLite takes: it refuses half surrogates."""
+    """Storable form of a value: SQLite refuses half surrogates."""
     return replace_surrogates(value) if isinstance(value, str) else value
 
 
 def where_clause(
-    status: Any, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
+    status: str | Iterable[str] | None, task: str, search: str, hidden: bool, ids: Sequence[str] | None = None
 ) -> tuple[str, list[Any]]:
-    """The WHERE of a list of runs, and its values; see `RunReader.runs`."""
-    terms, values = ["hidden = ?"], [int(hidden)]
+    """WHERE clause of a list of runs, and its values; see `RunReader.runs`."""
+    terms, values = ["hidden = ?"], list[Any]([int(hidden)])
     if ids is not None:
         terms.append(f"id IN ({', '.join('?' * len(ids))})")
         values += ids

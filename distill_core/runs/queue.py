@@ -1,4 +1,5 @@
-"""The queue: a background thread that claims runs, and one light thread a run that starts, hears and ends its worker.
+"""Queue of runs: a background thread that claims them, and one light thread a run that starts, hears and ends its
+worker.
 
 Knows the store and the worker, not what a run does. Runs belong to the process that queued them, its owner; a lock
 that the owner holds for life tells every other process whether it still lives, whatever happened to it.
@@ -26,13 +27,13 @@ from distill_core.runs.recovery import interrupt, is_alive, life_file, queue_ord
 from distill_core.runs.store import Store
 
 AT_ONCE = 2  # over all processes: more would only share the cores
-LOOK_SECONDS = 0.25  # between two looks at whether Stop was asked
+LOOK_SECONDS = 0.25  # between two looks for a request to stop
 SWEEP_SECONDS = 5.0
 STOP_SECONDS = 20.0  # of silence after a stop before the worker is ended
 
 
 class RunQueue:
-    """Runs what this process queues. With `adopt` also what dead processes left: the app's way."""
+    """Queue that runs what this process puts into it. With `adopt` also what dead processes left: the app's way."""
 
     def __init__(
         self, store: Store, *, adopt: bool = False, target: str = runs_job.PIPELINE, thread: bool | None = None
@@ -52,16 +53,16 @@ class RunQueue:
         self._thread.start()
         atexit.register(self.close)
 
-    # ---- what the outside asks
+    # ---- requests
 
     def start(self, config: dict[str, object], name: str = "") -> str:
-        """Queues a new run; its id."""
+        """Start a new run by queueing it. Returns its id."""
         run = self.store.create(config, self.owner, name)
         self._wake.set()
         return run
 
     def resume(self, run: str) -> None:
-        """Queues a run that ended early again; it goes on from its last checkpoint. Raises UserError."""
+        """Resume a run that ended early: it is queued again and goes on from its last checkpoint. Raises UserError."""
         row = self.store.run(run)
         if row.status == "finished":
             raise UserError(message("Run {run} is finished. Start a new run with other settings instead.", run=run))
@@ -84,20 +85,21 @@ class RunQueue:
         self._wake.set()
 
     def adopt_orphans(self) -> None:
-        """From now on also runs what dead processes left, beginning with what is there now."""
+        """Adopt from now on the runs that dead processes left, beginning with those of today."""
         self.adopt = True
         recover_orphans(self.store, self.owner)
         self._wake.set()
 
     def close(self) -> None:
-        """Ends the workers. What ran is interrupted and, like what is queued, goes on when an app next opens."""
+        """Close the queue and end its workers. What ran is interrupted and, like what is queued, goes on when an app
+        next opens."""
         if self._closing.is_set():
             return
         self._closing.set()
         self._wake.set()
         atexit.unregister(self.close)
         self._thread.join(2 * runs_job.TERMINATE_TIMEOUT + 2)
-        for thread in list(self._supervisors.values()):  # looked at now: the tender may have just begun one more
+        for thread in list(self._supervisors.values()):  # read only now: the loop may just have started one more
             thread.join(2 * runs_job.TERMINATE_TIMEOUT + 2)
         self._life.release()
         with contextlib.suppress(OSError):
@@ -114,7 +116,7 @@ class RunQueue:
                     recover_orphans(self.store, self.owner if self.adopt else None)
                     swept = time.monotonic()
                 self._claim()
-            except Exception:  # a full disk, say: told on the console, and tried again
+            except Exception:  # a full disk, say: printed, and tried again
                 traceback.print_exc()
                 self._closing.wait(SWEEP_SECONDS)
             self._wake.wait(2 * LOOK_SECONDS)
@@ -154,7 +156,7 @@ class RunQueue:
             self._wake.set()
 
     def _watch(self, row: RunRecord, running: runs_job.Worker) -> None:
-        """Hears the worker to its end, and settles what became of the run."""
+        """Watch the worker to its end, and settle what became of the run."""
         ended, stops, looked = False, 0, 0.0
         heard = time.monotonic()
         try:
@@ -169,11 +171,11 @@ class RunQueue:
                 if time.monotonic() - looked < LOOK_SECONDS:
                     continue
                 looked = time.monotonic()
-                asked = self.store.run(row.id).stops
-                if asked and not stops:
+                requests = self.store.run(row.id).stops
+                if requests and not stops:
                     running.ask_stop()
                     heard = looked
-                stops = asked
+                stops = requests
                 if stops > 1 or (stops and looked - heard > STOP_SECONDS):
                     running.kill()
         except BaseException:
@@ -183,29 +185,29 @@ class RunQueue:
             self._finalize(row, running.exit_reason)
 
     def _finalize(self, row: RunRecord, how: str) -> None:
-        """A worker went without a last word."""
+        """Finalize a run whose worker ended without an Ended."""
         now = self.store.run(row.id)
         if now.status == "stopping":
-            said = message("Ended at once{where}; what was on disk is kept.", where=stage_phrase(now))
-            self.store.append(row.id, [Ended("stopped", said)])
+            reason = message("Ended at once{where}; what was on disk is kept.", where=stage_phrase(now))
+            self.store.append(row.id, [Ended("stopped", reason)])
         elif self._closing.is_set():
-            said = message("The app was closed{where}; the run is interrupted.", where=stage_phrase(now))
-            self.store.append(row.id, [Note(said, "warning")])
+            reason = message("The app was closed{where}; the run is interrupted.", where=stage_phrase(now))
+            self.store.append(row.id, [Note(reason, "warning")])
             # Closing is no fault of the run, so it costs none of its tries.
-            self.store.transition(row.id, {"running"}, "interrupted", tries=0, message=said)
+            self.store.transition(row.id, {"running"}, "interrupted", tries=0, message=reason)
         else:
-            said = message("The worker died{where} ({how}); the run is interrupted.",
-                          where=stage_phrase(now), how=how)  # fmt: skip
-            interrupt(self.store, now, said, self.owner)
+            reason = message("The worker died{where} ({how}); the run is interrupted.",
+                            where=stage_phrase(now), how=how)  # fmt: skip
+            interrupt(self.store, now, reason, self.owner)
 
 
 def uses_threads() -> bool:
-    """Whether no process can be had here and runs compute in a thread."""
+    """Whether runs compute in a thread, as no process can be started."""
     return os.environ.get("STILLROOM_WORKER") == "thread"
 
 
 def queue_place(store: Store, run: str) -> int | None:
-    """The run's place in the queue, counted from 1 over all processes; None when it isn't queued."""
+    """Place of the run in the queue, counted from 1 over all processes; None when it isn't queued."""
     for number, row in enumerate(_queued_runs(store), 1):
         if row.id == run:
             return number
@@ -221,7 +223,7 @@ def _slot_files(store: Store) -> Iterator[Path]:
 
 
 def _free_slot(store: Store) -> FileLock | None:
-    """One of the slots, held, or None when all runs that may run are running."""
+    """Free slot, locked for us; None when as many runs as may are running."""
     for file in _slot_files(store):
         lock = FileLock(file, thread_local=False)
         with contextlib.suppress(Timeout):

@@ -1,4 +1,4 @@
-"""Reading a store: its own runs and the shipped examples, as if they were one.
+"""Reader of a store: its own runs and the shipped examples, as if they were one.
 
 Knows nothing of writing. A run is looked for among the store's own first, then among the examples; lists are of one or
 of the other.
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class RunReader:
-    """What a store can be asked. Safe to use from many threads."""
+    """Reader of a store's runs. Safe to use from many threads."""
 
     def __init__(self, own: RunQueries):
         self.own = own
@@ -27,55 +27,55 @@ class RunReader:
 
     @property
     def examples(self) -> RunQueries:
-        """The shipped examples, copied into memory and migrated: the file itself is never written."""
+        """Examples that ship, copied into memory and migrated: the file itself is never written."""
         if self._examples is None:
             with self._examples_lock:
                 self._examples = self._examples or load_examples()
         return self._examples
 
     def close(self) -> None:
-        """Closes the reading connections."""
+        """Close the reading connections."""
         self.own.close()
         if self._examples:
             self._examples.close()
 
     def _either(self, ask: Callable[[RunQueries], T]) -> T:
-        """The answer of the store's own runs, or of the examples where that is empty."""
+        """Answer of the store's own runs, or of the examples where that is empty."""
         return ask(self.own) or ask(self.examples)
 
     # ---- one run
 
     def run(self, run: str) -> RunRecord:
-        """The run with that id, an example's included. Raises UnknownRun."""
+        """Run with that id, an example's included. Raises UnknownRun."""
         row = self._either(lambda source: source.run(run))
         if row is None:
             raise UnknownRun(message("There is no run {run}. `runs` lists those that there are.", run=repr(run)))
         return row
 
     def find(self, start: str) -> RunRecord:
-        """The run whose id begins with `start`; "last" is the newest. Raises UnknownRun, naming those that fit."""
+        """Find the run whose id begins with `start`; "last" is the newest. Raises UnknownRun, naming those that fit."""
         if start == "last":
             newest = self.runs(limit=1)
             if not newest:
                 raise UnknownRun(message("There is no run yet. `demo` makes one in a minute."))
             return newest[0]
-        found = self._either(lambda source: source.starting_with(start))
-        if len(found) > 1 and start not in (row.id for row in found):
-            names = ", ".join(row.id for row in found[:4])
+        rows = self._either(lambda source: source.starting_with(start))
+        if len(rows) > 1 and start not in (row.id for row in rows):
+            names = ", ".join(row.id for row in rows[:4])
             raise UnknownRun(message("Several runs begin with {start}: {names}. Give more of the id.",
                                     start=repr(start), names=names))  # fmt: skip
-        return next((row for row in found if row.id == start), found[0]) if found else self.run(start)
+        return next((row for row in rows if row.id == start), rows[0]) if rows else self.run(start)
 
     def events(self, run: str, since: int = 0) -> list[tuple[int, Event]]:
-        """(number, event) of all that the run said after number `since`, points excepted."""
+        """Events of the run after number `since` as (number, event), points excepted."""
         return [(number, event) for number, _, event in self.timed_events(run, since)]
 
     def timed_events(self, run: str, since: int = 0) -> list[tuple[int, float, Event]]:
-        """`events` with the time at which each was kept, in seconds since 1970."""
+        """Events as (number, time, event), the time of storing in seconds since 1970."""
         return self._either(lambda source: source.timed_events(run, since))
 
     def points(self, run: str, since: int = 0) -> tuple[list[tuple[str, int, float]], int]:
-        """(series, step, value) of the points after cursor `since`, and the next cursor. NaN comes back as NaN."""
+        """Points after cursor `since` as (series, step, value), and the next cursor. NaN comes back as NaN."""
         rows, cursor = self.own.points(run, since)
         return (rows, cursor) if rows else self.examples.points(run, since)
 
@@ -94,7 +94,7 @@ class RunReader:
         hidden: bool = False,
         ids: Sequence[str] | None = None,
     ) -> list[RunRecord]:
-        """One page of runs. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
+        """Runs of one page. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
         and config; `examples` lists the shipped examples instead, `hidden` the deleted ones; `ids` looks only among
         those. Raises UserError."""
         source = self.examples if examples else self.own
@@ -109,9 +109,9 @@ class RunReader:
         examples: bool = False,
         ids: Sequence[str] | None = None,
     ) -> int:
-        """How many runs `runs` would page through."""
+        """Count the runs that `runs` would page through."""
         return (self.examples if examples else self.own).count(where_clause(status, task, search, False, ids))
 
     def tasks(self) -> list[str]:
-        """The tasks of all runs, in the order of the alphabet."""
-        return self.own.tasks()
+        """Tasks of all runs, in alphabetical order."""
+        return list(self.own.tasks())

@@ -13,11 +13,8 @@ from distill_core.runs.store import Store
 TRIES = 3  # automatic resumes of one run
 
 
-# ---- what any process can tell
-
-
 def recover_orphans(store: Store, adopter: str | None = None) -> None:
-    """Tells the truth about runs whose owner is dead: running becomes interrupted, stopping becomes stopped. With an
+    """Recover runs whose owner is dead: running becomes interrupted, stopping becomes stopped. With an
     `adopter` such runs are queued again for it, in their old order, unless they used up their tries."""
     for row in sorted(store.runs(10_000, status=("running", "stopping", "queued", "interrupted")), key=queue_order):
         if row.owner == adopter or is_alive(store, row.owner):
@@ -28,8 +25,8 @@ def recover_orphans(store: Store, adopter: str | None = None) -> None:
                 [Ended("stopped", message("The app died while the run was stopping; what was on disk is kept."))],
             )
         elif row.status == "running":
-            said = message("The app died{where}; the run is interrupted.", where=stage_phrase(row))
-            interrupt(store, row, said, adopter)
+            reason = message("The app died{where}; the run is interrupted.", where=stage_phrase(row))
+            interrupt(store, row, reason, adopter)
         elif adopter and row.status == "queued":
             store.transition(row.id, {"queued"}, "queued", owner=adopter)
         elif adopter and row.tries < TRIES and not row.origin:
@@ -39,16 +36,17 @@ def recover_orphans(store: Store, adopter: str | None = None) -> None:
 
 
 def stage_phrase(row: RunRecord) -> str:
+    """Phrase that names the stage of a run, "" before its first."""
     return message(" in the stage '{name:stage}'", name=row.stage) if row.stage else ""
 
 
-def interrupt(store: Store, row: RunRecord, said: Message, owner: str | None) -> None:
-    """Tells a run as interrupted, and queues it again where there is an owner to run it and it has tries left."""
+def interrupt(store: Store, row: RunRecord, reason: Message, owner: str | None) -> None:
+    """Interrupt a run, or queue it again where there is an owner to run it and it has tries left."""
     if owner and row.tries < TRIES:
         if store.transition(row.id, {"running"}, "queued", owner=owner, tries=row.tries + 1):
-            store.append(row.id, [Note(message("{what} It resumes by itself.", what=said), "warning")])
-    elif store.transition(row.id, {"running"}, "interrupted", message=said):
-        store.append(row.id, [Note(said, "warning")])
+            store.append(row.id, [Note(message("{what} It resumes by itself.", what=reason), "warning")])
+    elif store.transition(row.id, {"running"}, "interrupted", message=reason):
+        store.append(row.id, [Note(reason, "warning")])
 
 
 def is_alive(store: Store, owner: str) -> bool:
@@ -68,8 +66,10 @@ def is_alive(store: Store, owner: str) -> bool:
 
 
 def queue_order(row: RunRecord) -> int:
+    """Order of a run in the queue, as a sort key."""
     return row.ticket
 
 
 def life_file(store: Store, owner: str) -> Path:
+    """Lock file that an owner holds for life."""
     return store.home / "locks" / f"owner-{owner}"

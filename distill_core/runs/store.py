@@ -1,7 +1,7 @@
-"""The store: every run, what it said and its curves, in one SQLite file under a per-user folder.
+"""Store of every run, its events and its curves, in one SQLite file under a per-user folder.
 
-Here are its commands; `reader` has what it can be asked, `connection` how the file is opened, locked and written. Only
-these and `queries` know SQLite. Knows nothing of workers, models or pages.
+This module has its commands, `reader` its queries, `connection` how the file is opened, locked and written. Only these
+and `queries` know SQLite. Knows nothing of workers, models or pages.
 """
 
 import json
@@ -27,14 +27,15 @@ NEVER_BEGAN = message("Stopped before it began.")
 
 
 class Store(RunReader):
-    """All runs of one home folder. Safe to use from many threads; other processes may have the same home open."""
+    """Store of all runs of one home folder. Safe to use from many threads; other processes may have the same home
+    open."""
 
     def __init__(self, home_folder: Path | str | None = None):
-        """Opens or makes the store. Raises UserError where the folder can't be used."""
+        """Open or create the store. Raises UserError where the folder can't be used."""
         self.home = Path(home_folder).absolute() if home_folder else home()
         self.path = self.home / "runs.db"
         try:
-            # Checked before mkdir: a folder that someone made keeps the access they gave it.
+            # A folder that exists keeps its access rights.
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in ("runs", "cache", "locks"):
                 (self.home / folder).mkdir(exist_ok=True, mode=0o700)
@@ -50,19 +51,21 @@ class Store(RunReader):
         super().__init__(RunQueries(self.connection.reader, example=False))
 
     def close(self) -> None:
-        """Closes the connections. The store can't be used afterwards."""
+        """Close the connections. The store can't be used afterwards."""
         super().close()
         self.connection.close()
 
     # ---- one run
 
     def create(self, config: dict[str, Any], owner: str = "", name: str = "") -> str:
-        """A new queued run; its id. `config` is Config.model_dump() or what differs from the defaults."""
+        """Create a queued run. Returns its id. `config` is Config.model_dump() or what differs from the defaults."""
         run = new_run_id()
         with self.connection.transaction() as db:
             row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
             ticket = _next_ticket(db)
-            db["runs"].insert({**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()})
+            db.table("runs").insert(
+                {**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()}
+            )
         return run
 
     def import_run(
@@ -71,38 +74,40 @@ class Store(RunReader):
         events: Iterable[tuple[float, Event]],
         points: Iterable[tuple[str, int, float]],
     ) -> None:
-        """Keeps a whole run that was made elsewhere: its columns by name (`id`, `config` and an ended `status` among
-        them), (time, event) and (series, step, value). Raises ValueError where its id is taken."""
+        """Import a run from elsewhere: its columns by name (`id`, `config` and an ended `status` among them), (time,
+        event) and (series, step, value). Raises ValueError where its id is in use."""
         if row["status"] not in ENDED:
             raise ValueError(f"a run that is {row['status']} can't be taken in")
         run, summary = row["id"], row.get("summary")
-        kept = {**row, "config": _json(row["config"]), "summary": _json(summary) if summary else None}
-        kept["made"] = _message_json(row.get("message", ""))
-        said = [
+        columns = {**row, "config": _json(row["config"]), "summary": _json(summary) if summary else None}
+        columns["made"] = _message_json(row.get("message", ""))
+        event_rows = [
             {"run": run, "time": when, "kind": e.kind, "about": getattr(e, "stage", ""), "body": _json(e.body())}
             for when, e in events
         ]
-        drawn = [{"run": run, "series": s, "step": step, "value": _null_if_nan(value)} for s, step, value in points]
+        point_rows = [
+            {"run": run, "series": s, "step": step, "value": _null_if_nan(value)} for s, step, value in points
+        ]
         with self.connection.transaction() as db:
             if self._either(lambda source: source.run(run)):
                 raise ValueError(f"there is a run {run} already")
-            db["runs"].insert({"owner": "", "ticket": _next_ticket(db), **kept})
-            db["events"].insert_all(said)
-            db["points"].insert_all(drawn, ignore=True)
+            db.table("runs").insert({"owner": "", "ticket": _next_ticket(db), **columns})
+            db.table("events").insert_all(event_rows)
+            db.table("points").insert_all(point_rows, ignore=True)
 
     def update(self, run: str, **columns: Any) -> None:
-        """Sets `name`, `note`, `owner`, `tries`, `stops`, `hidden` or `holder`. Raises UnknownRun, and UserError for an
-        example."""
+        """Update `name`, `note`, `owner`, `tries`, `stops`, `hidden` or `holder`. Raises UnknownRun, and UserError
+        for an example."""
         if unknown := set(columns) - {"name", "note", "owner", "tries", "stops", "hidden", "holder"}:
             raise ValueError(f"columns that may not be set: {', '.join(sorted(unknown))}")
         self._refuse_example(run)
         with self.connection.transaction() as db:
-            db["runs"].update(run, {name: storable(value) for name, value in columns.items()})
+            db.table("runs").update(run, {name: storable(value) for name, value in columns.items()})
 
     def transition(self, run: str, before: Iterable[str], status: str, **columns: Any) -> bool:
-        """Sets the status if it is one of `before`, together with `columns`; whether it did. The only way a status
-        moves besides an Ended event, so that of two who ask at once one wins. A move to "queued" keeps the run's
-        place unless `ticket=None` asks for a new one at the end."""
+        """Set the status if it is one of `before`, together with `columns`; returns whether it did. The only way a
+        status moves besides an Ended event, so that of two callers at once one wins. A move to "queued" keeps the
+        run's place unless `ticket=None` wants a new one at the end."""
         before = tuple(before)
         if status not in STATUSES or not set(before) <= set(STATUSES):
             raise ValueError(f"not statuses: {before} -> {status}")
@@ -120,7 +125,7 @@ class Store(RunReader):
             return db.execute(sql, (status, *columns.values(), run, *before)).rowcount == 1
 
     def ask_stop(self, run: str) -> str:
-        """Asks a run to stop; the status after it. A queued run is stopped at once, a running one is "stopping";
+        """Ask a run to stop; returns the status after it. A queued run is stopped at once, a running one is "stopping";
         asking again raises `stops`, which its supervisor takes as "now". An ended run stays as it is."""
         self._refuse_example(run)
         with self.connection.transaction() as db:
@@ -134,7 +139,7 @@ class Store(RunReader):
             return str(next(db.execute("SELECT status FROM runs WHERE id = ?", (run,)))[0])
 
     def folder(self, run: str) -> Path:
-        """The run's own folder, for checkpoints and artifacts. Made on the way, mode 0700."""
+        """Folder of the run, for checkpoints and artifacts. Created where it is missing, mode 0700."""
         folder = self.home / "runs" / run
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
@@ -145,13 +150,13 @@ class Store(RunReader):
                 "Run {run} is an example and can't be changed. Start a run of your own like it instead.",
                 run=run))  # fmt: skip
 
-    # ---- what runs say
+    # ---- events
 
     def append(self, run: str, events: Sequence[Event]) -> None:
-        """Keeps `events` in order, in one transaction.
+        """Append `events` in order, in one transaction.
 
         Points go into their curve, where a repeated (series, step) of a resumed run is dropped. Of Progress only the
-        newest of each stage is kept. Compared also fills the run's summary, StageStarted its stage, and Ended its
+        newest of each stage stays. Compared also fills the run's summary, StageStarted its stage, and Ended its
         status, if it was running or stopping."""
         if not events:
             return
@@ -162,38 +167,38 @@ class Store(RunReader):
             if isinstance(e, Point)
         ]
         newest = {e.stage: i for i, e in enumerate(events) if isinstance(e, Progress)}
-        kept = [
+        rest = [
             e for i, e in enumerate(events)
             if not isinstance(e, Point) and not (isinstance(e, Progress) and newest[e.stage] != i)
         ]  # fmt: skip
         with self.connection.transaction() as db:
             if points:
-                db["points"].insert_all(points, ignore=True)
-            for said in kept:
-                body, about = said.body(), getattr(said, "stage", "")
-                values = (run, now, said.kind, about, _json(body))
+                db.table("points").insert_all(points, ignore=True)
+            for event in rest:
+                body, about = event.body(), getattr(event, "stage", "")
+                values = (run, now, event.kind, about, _json(body))
                 sql = "INSERT INTO events (run, time, kind, about, body) VALUES (?, ?, ?, ?, ?)"
                 n = db.execute(sql, values).lastrowid
-                if isinstance(said, Progress):
+                if isinstance(event, Progress):
                     # Deleted after the insert: the numbers must only grow, or a reader's cursor would miss this one.
                     db.execute(
                         "DELETE FROM events WHERE run = ? AND kind = ? AND about = ? AND n < ?",
-                        (run, said.kind, about, n),
+                        (run, event.kind, about, n),
                     )
-                elif isinstance(said, StageStarted):
-                    db.execute("UPDATE runs SET stage = ? WHERE id = ?", (said.stage, run))
-                elif isinstance(said, Compared):
-                    db.execute("UPDATE runs SET summary = ? WHERE id = ?", (_json(said.summary), run))
-                elif isinstance(said, Ended):
+                elif isinstance(event, StageStarted):
+                    db.execute("UPDATE runs SET stage = ? WHERE id = ?", (event.stage, run))
+                elif isinstance(event, Compared):
+                    db.execute("UPDATE runs SET summary = ? WHERE id = ?", (_json(event.summary), run))
+                elif isinstance(event, Ended):
                     db.execute(
                         "UPDATE runs SET status = ?, message = ?, made = ?, trace = ?, ended = ? "
                         "WHERE id = ? AND status IN ('running', 'stopping')",
-                        (said.status, said.message, said.made and _json(said.made), said.trace, now, run),
+                        (event.status, event.message, event.made and _json(event.made), event.trace, now, run),
                     )
 
 
 def new_run_id() -> str:
-    """A run's id: 128 random bits, for on a public host it is the key to the run."""
+    """New id of a run: 128 random bits, for on a public host it is the key to the run."""
     run = secrets.token_urlsafe(16)
     while not run[0].isalnum():  # an id that begins with "-" would be an option on the command line
         run = secrets.token_urlsafe(16)
@@ -205,14 +210,14 @@ def _next_ticket(db: Database) -> int:
 
 
 def _null_if_nan(value: float) -> float | None:
-    """SQLite has no NaN: it is kept as NULL, and read back as NaN."""
+    """Value for SQLite, which has no NaN: it is stored as NULL, and read back as NaN."""
     return None if math.isnan(value) else float(value)
 
 
 def _message_json(message: str) -> str | None:
-    """What a message was made of, as the column has it."""
-    said = message_data(message)
-    return said and _json(said)
+    """Message data as JSON, None for a message that is only a string."""
+    data = message_data(message)
+    return _json(data) if data else None
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A worker in a thread, where no process can be had."""
+"""Worker in a thread, where no process can be started."""
 
 import contextlib
 import os
@@ -11,26 +11,24 @@ from distill_core.events import Event
 from distill_core.messages import message
 from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
 
-# ---- a thread
-
 
 class _Abandoned(BaseException):
-    """Raised in a thread that was killed, at the next thing it says."""
+    """Abandoned: raised in a thread that was killed, at its next event."""
 
 
 class ThreadWorker:
-    """Where no process can be had. It can't be killed between two events, shares torch's generator, and slows the
-    page; so `queue` runs one at a time."""
+    """Worker where no process can be started. It can't be killed between two events, shares torch's generator, and
+    slows the page; so `queue` runs one at a time."""
 
     def __init__(self, job: Job):
-        self._said: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop, self._abandoned, self._over = threading.Event(), threading.Event(), threading.Event()
-        self.exit_reason = message("the thread was left")
+        self.exit_reason: str = message("the thread was left")
         self._thread = threading.Thread(target=self._run, args=(job,), name=f"{PROCESS_PREFIX}{job.run}", daemon=True)
         self._thread.start()
 
     def _run(self, job: Job) -> None:
-        with contextlib.suppress(ImportError):  # which the run will tell
+        with contextlib.suppress(ImportError):  # which the run reports
             import torch
 
             torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or ENVIRONMENT["OMP_NUM_THREADS"]))
@@ -47,24 +45,27 @@ class ThreadWorker:
     def _say(self, event: Event) -> None:
         if self._abandoned.is_set():
             raise _Abandoned
-        self._said.put(event)
+        self._events.put(event)
 
     def receive(self, seconds: float) -> list[Event] | None:
-        over = self._over.is_set()  # asked first: what is said before the end must not be lost
+        """Events as of `Worker.receive`."""
+        over = self._over.is_set()  # read first: no event from before the end must be lost
         events: list[Event] = []
         with contextlib.suppress(queue.Empty):
-            events.append(self._said.get(timeout=0 if over else seconds) if not over else self._said.get_nowait())
+            events.append(self._events.get_nowait() if over else self._events.get(timeout=seconds))
             time.sleep(0 if over else FLUSH_SECONDS)
             while True:
-                events.append(self._said.get_nowait())
+                events.append(self._events.get_nowait())
         if events or not (over or self._abandoned.is_set()):
             return events
         return None
 
     def ask_stop(self) -> None:
+        """Ask the run to stop, as of `Worker.ask_stop`."""
         self._stop.set()
 
     def kill(self) -> None:
+        """Abandon the thread: it ends at its next event."""
         self._stop.set()
         self._abandoned.set()
         self._thread.join(TERMINATE_TIMEOUT)

@@ -1,6 +1,6 @@
-"""One run, in a process of its own or in a thread: iterates the pipeline and says what it yields.
+"""Workers of runs, in a process of their own or in a thread: they iterate the pipeline and send its events.
 
-Knows nothing of the store. A worker is made by `start`, heard with `receive`, and ended with `ask_stop` or `kill`.
+Knows nothing of the store. `start` makes a worker, `receive` returns its events, `ask_stop` or `kill` ends it.
 """
 
 from distill_core.runs.job import Job, Worker
@@ -9,5 +9,5 @@ from distill_core.runs.thread_worker import ThreadWorker
 
 
 def start(job: Job, thread: bool) -> Worker:
-    """Starts the run and returns while it works."""
+    """Start a worker for the job and return while it works."""
     return ThreadWorker(job) if thread else ProcessWorker(job)

@@ -9,6 +9,6 @@ from distill_core.outputs import ModelOutput
 
 
 def loss(student: ModelOutput, teacher: ModelOutput, targets: Tensor, config: Config, objective: Objective) -> Tensor:
-    """Equation 4 of the paper. Its published figures use alpha = 0."""
+    """Loss of equation 4 of the paper. Its published figures use alpha = 0."""
     hard = objective.hard_loss(student.logits, targets)
     return config.alpha * hard + (1 - config.alpha) * mse_loss(student.logits, teacher.logits)

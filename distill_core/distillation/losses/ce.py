@@ -10,5 +10,5 @@ TEACHER = False
 
 
 def loss(student: ModelOutput, teacher: ModelOutput, targets: Tensor, config: Config, objective: Objective) -> Tensor:
-    """The loss of the control, and of a student that is to learn from the teacher's answers alone."""
+    """Loss of the control, and of a student that is to learn from the teacher's answers alone."""
     return objective.hard_loss(student.logits, targets)

@@ -9,5 +9,5 @@ from distill_core.outputs import ModelOutput
 
 
 def loss(student: ModelOutput, teacher: ModelOutput, targets: Tensor, config: Config, objective: Objective) -> Tensor:
-    """Logits, not probabilities: a softmax would flatten what the teacher says of the unlikely labels."""
+    """Loss on logits, not probabilities: a softmax would flatten the teacher's differences between unlikely labels."""
     return mse_loss(student.logits, teacher.logits)

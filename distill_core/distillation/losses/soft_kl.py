@@ -9,7 +9,7 @@ from distill_core.outputs import ModelOutput
 
 
 def loss(student: ModelOutput, teacher: ModelOutput, targets: Tensor, config: Config, objective: Objective) -> Tensor:
-    """KL(teacher || student) at temperature T, times T² so that its gradient keeps its size when T changes."""
+    """Loss KL(teacher || student) at temperature T, times T² so that its gradient keeps its size when T changes."""
     t = config.temperature
     predicted, wanted = log_softmax(student.logits / t, 1), log_softmax(teacher.logits / t, 1)
     soft = kl_div(predicted, wanted, reduction="batchmean", log_target=True)
