@@ -26,10 +26,9 @@ REGISTRIES = ("tasks", "augment", "vectors", "students", "losses")
 
 def add() -> None:
     """Adds the endpoints to the Blocks that is being built."""
-    for action in LIGHT:
-        gr.api(_with_user_errors(action), api_name=action.__name__, **SCRIPT_QUICK)
-    for action in WEIGHTY:
-        gr.api(_with_user_errors(action), api_name=action.__name__, **SCRIPT_HEAVY)
+    for actions, queue in ((LIGHT, SCRIPT_QUICK), (WEIGHTY, SCRIPT_HEAVY)):
+        for action in actions:
+            gr.api(_with_user_errors(action), api_name=action.__name__, **queue)
     # Files travel through components: only those check what is uploaded and where a file may be served from.
     with gr.Column(visible=False):
         call, address, given = gr.Button(), gr.Textbox(label="address"), gr.File(label="file")
@@ -217,11 +216,13 @@ def import_run(file: str) -> str:
     return ownership.assign_owner(core.import_run(file)).id
 
 
-LIGHT = (
+LIGHT: tuple[Callable[..., Any], ...] = (
     parts, teachers, knobs, settings, start_run, run, runs, points, texts, stop_run, resume_run, rename_run,
     annotate_run, delete_run, restore_run,
 )  # fmt: skip
-WEIGHTY = (inspect_data, estimate_cost, ask_teacher, preview_augmentation, predict)
+WEIGHTY: tuple[Callable[..., Any], ...] = (
+    inspect_data, estimate_cost, ask_teacher, preview_augmentation, predict,
+)  # fmt: skip
 
 
 # ---- what was given, made what is needed

@@ -1,5 +1,7 @@
 """The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
 
+from typing import Any
+
 import gradio as gr
 from markupsafe import Markup
 
@@ -74,7 +76,7 @@ def build() -> gr.Blocks:
             """The run that the address names, at the step that shows it. Without one the first step is open already,
             and who has gone on meanwhile is not called back."""
             run = _named(request)
-            at = {"selected": "compare" if _compared(run) else "distil"} if run else {}
+            at: dict[str, Any] = {"selected": "compare" if _compared(run) else "distil"} if run else {}
             return {
                 there: run if _ended(run) else "",
                 alive: top("", run),

@@ -24,7 +24,7 @@ def figures(summary: Mapping[str, Any] | None) -> str:
         return ""
     metric, found = metric_of(summary), points(summary)
     name = metric_title(metric)
-    made = [
+    drawings: list[dict[str, Any]] = [
         {
             "id": key,
             "title": translate(f"plot.{key}", metric=name),
@@ -35,7 +35,7 @@ def figures(summary: Mapping[str, Any] | None) -> str:
         }
         for key, form in (("bytes", size), ("latency_ms", latency))
     ]
-    for figure in made:
+    for figure in drawings:
         figure["front"] = frontier(figure["points"])
     if curve := summary.get("learning_curve"):
         shown = [
@@ -43,8 +43,8 @@ def figures(summary: Mapping[str, Any] | None) -> str:
             for one in curve
         ]
         words = {"title": translate("plot.texts", metric=name), "x": translate("plot.texts.x"), "y": name}
-        made.append({"id": "texts", **words, "log": True, "line": True, "points": shown, "front": []})
-    return json.dumps({"figures": made})
+        drawings.append({"id": "texts", **words, "log": True, "line": True, "points": shown, "front": []})
+    return json.dumps({"figures": drawings})
 
 
 def points(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

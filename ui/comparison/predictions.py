@@ -20,7 +20,9 @@ def answers(said: Mapping[str, Any]) -> Markup:
 
 def preview_answers(found: Iterable[tuple[Any, Any]]) -> Markup:
     """The first answers as a table, and how many of each label there are in all."""
-    rows, counts, total = [], {}, 0
+    rows: list[dict[str, Any]] = []
+    counts: dict[str, int] = {}
+    total = 0
     for text, answer in found:
         total += 1
         counts[answer.label] = counts.get(answer.label, 0) + 1

@@ -6,7 +6,7 @@ of layout.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -27,17 +27,33 @@ COLUMNS = ("text", "text2", "label")
 OF_FILE, OF_HUB = (*FILES, *COLUMNS), ("dataset", "subset", *COLUMNS)  # knobs that only those two tasks read
 
 
+# what a knob's value is set with
+Control = gr.Textbox | gr.Number | gr.Slider | gr.Checkbox | gr.Radio | gr.Dropdown | gr.File
+OneControl = TypeVar("OneControl", bound=Control)
+
+
 class Form:
     """The controls by knob name, in the order in which they were placed."""
 
     def __init__(self) -> None:
-        self.controls: dict[str, gr.components.Component] = {}
+        self.controls: dict[str, Control] = {}
         self.knobs: dict[str, Knob] = {knob.name: knob for knob in knobs()}
 
-    def place(self, name: str, control: gr.components.Component | None = None) -> gr.components.Component:
+    @overload
+    def place(self, name: str) -> Control: ...
+    @overload
+    def place(self, name: str, control: OneControl) -> OneControl: ...
+
+    def place(self, name: str, control: Control | None = None) -> Control:
         """Registers `control`, or the control made from the knob `name`, as that knob's."""
         self.controls[name] = control if control is not None else make_control(self.knobs[name])
         return self.controls[name]
+
+    def controls_of(self, kind: type[OneControl], *names: str) -> list[OneControl]:
+        """The controls of those names, all of that kind."""
+        controls: list[Any] = [self.controls[name] for name in names]
+        assert all(isinstance(control, kind) for control in controls)
+        return controls
 
     def part(self, *names: str) -> "Form":
         """The form of those knobs alone: what a handler does not take, it can't be given stale."""
@@ -45,7 +61,7 @@ class Form:
         smaller.controls = {name: control for name, control in self.controls.items() if name in names}
         return smaller
 
-    def control(self, knob: str) -> gr.components.Component | None:
+    def control(self, knob: str) -> Control | None:
         """Where the knob's value is typed: its own control, the first rate for the rules, the name of another
         teacher."""
         if knob == "rules":
@@ -107,16 +123,19 @@ class Form:
                 )
             elif name in COLUMNS:
                 value = value or ""
-            choices = {"choices": list(teachers)} if name == "teacher" else {}
-            shown = {"visible": bool(value)} if name == OTHER_NAME else {}
-            updates[control] = gr.update(value=value, **choices, **shown)
+            more: dict[str, Any] = {}
+            if name == "teacher":
+                more["choices"] = list(teachers)
+            if name == OTHER_NAME:
+                more["visible"] = bool(value)
+            updates[control] = gr.update(value=value, **more)
         return updates, lost
 
     def config(self, given: Sequence[Any], keep: bool = False) -> Config:
         """The config that the controls describe; `keep` copies uploaded files to where a later resume finds them.
         Raises UserError."""
         values = self.values(given)
-        task = values.get("task")
+        task = values.get("task", "")
         if task == "hub":
             values |= {name: values.get(HUB + name) for name in COLUMNS}
         theirs = {"file": OF_FILE, "hub": OF_HUB}.get(task, ())
@@ -155,7 +174,7 @@ def _as_int(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def make_control(knob: Knob, **more: Any) -> gr.components.Component:
+def make_control(knob: Knob, **more: Any) -> Control:
     """A control for `knob`. Limits are the config's business: a value out of range must come back as its sentence and
     not be cut in silence."""
     words: dict[str, Any] = {

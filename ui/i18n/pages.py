@@ -98,7 +98,9 @@ class Languages:
         # said of every page with more than one address, also where nobody asked for the mode
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
         gr.mount_gradio_app(parent, build_in_language(self.make, language), path=f"/{language}", **self.look)
-        return parent.routes[-1].app
+        mount = parent.routes[-1]
+        assert isinstance(mount, Mount)  # Gradio mounts the page last
+        return mount.app
 
 
 class _Page:

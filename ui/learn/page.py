@@ -42,7 +42,9 @@ def build() -> None:
         pair=list(example_run.PAIR),
         strange=list(example_run.STRANGE),
     )
-    gr.on([gr.context.Context.root_block.load], opened, None, board, **SILENT_HEAVY)
+    blocks = gr.context.Context.root_block
+    assert blocks is not None  # a page is laid out within its Blocks
+    gr.on([blocks.load], opened, None, board, **SILENT_HEAVY)
     # A question that comes while another is answered is answered after it: each brings its own text along.
     asked = each(SILENT_HEAVY)
     board.read_text(read_text, None, board, **asked)

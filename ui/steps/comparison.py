@@ -88,7 +88,7 @@ class Compare:
             about += note(translate("compare.example"))
         closer = analysis(row.summary)
         own = not row.example
-        changes = {
+        changes: Changes = {
             self.pictures: figures(row.summary),
             self.closer: card(closer) if closer else "",
             self.text2: gr.Textbox(visible=_pair(found)),
@@ -127,10 +127,10 @@ class Compare:
         if not file:
             return changes | {self.predicted: ""}
         try:
-            names, guessed = core.text_columns(run, file)
+            names, guess = core.text_columns(run, file)
         except UserError as error:
             return changes | {self.predicted: note(translate_message(error), "error")}
-        first, second, *_ = [*guessed, None, None]
+        first, second = (tuple(guess) + (None, None))[:2]
         pair = _pair(core.run(run))
         return {
             text: gr.Dropdown(choices=names, value=first, visible=bool(names)),

@@ -78,9 +78,10 @@ def wire(
     for step, button in bar.ways.items():
         button.click(None, None, tabs, js=open_tab_js(step), **BROWSER)
 
-    def told(run: str, *given: Any) -> Changes:
-        config, found, line = describe(run, form, given)
-        return {bar.line: line} | ({part: tell(config, found) for part, tell in more} if config else {})
+    def look(run: str, *values: Any) -> Changes:
+        config, estimate, line = describe(run, form, values)
+        changes: Changes = {bar.line: line}
+        return changes | ({part: words(config, estimate) for part, words in more} if config else {})
 
     inputs = [live, *form.inputs]
     # Not when the task or a file is chosen, but when the data follow: until then the teachers are those of the task
@@ -89,8 +90,8 @@ def wire(
     changes = [control.change for name, control in form.controls.items() if name not in ("task", *FILES)]
     outputs = [bar.line, *(part for part, _ in more)]
     # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
-    gr.on([*others, live.change, *changes], told, inputs, outputs, **last(QUICK))
-    bar.line.again(told, inputs, outputs, **QUICK)
+    gr.on([*others, live.change, *changes], look, inputs, outputs, **last(QUICK))
+    bar.line.again(look, inputs, outputs, **QUICK)
 
 
 def describe(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
@@ -168,6 +169,8 @@ def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
     belongs to none). `number` makes the same words new, so that they are told again."""
     if not isinstance(error, KnobError) or error.knob not in form.knobs:
         return "", ""
-    field, step = form.control(error.knob).elem_id, AT[form.knobs[error.knob].group]
+    control, step = form.control(error.knob), AT[form.knobs[error.knob].group]
+    if control is None:
+        return "", ""
     words = translate_message(error)
-    return render("steps/fault.html", field=field, step=step, number=number, words=words), step
+    return render("steps/fault.html", field=control.elem_id, step=step, number=number, words=words), step

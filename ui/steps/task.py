@@ -134,7 +134,7 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
     `teachers` to choose from, and keeps what is chosen meanwhile."""
     form = form.part(*KNOBS)
     inspect = inspector(form)
-    picks = [form.controls[knob] for knob in COLUMNS]
+    picks = form.controls_of(gr.Dropdown, *COLUMNS)
 
     def choose(task: str) -> Changes:
         reading = empty_card(translate("task.reading"))
@@ -161,12 +161,13 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         return {step.about: shown, **{form.controls[knob]: _pick(knob, names, found[knob]) for knob in COLUMNS}}
 
     form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY))
-    limit, seed = form.controls["limit"], form.controls["seed"]
+    typed = form.controls_of(gr.Textbox, "dataset", "subset", *(HUB + knob for knob in COLUMNS))
+    (limit,), (seed,) = form.controls_of(gr.Textbox, "limit"), form.controls_of(gr.Number, "seed")
     for event in (
         *(form.controls[knob].change for knob in MORE),
         *(control.input for control in picks),
         *(limit.submit, limit.blur, seed.submit, seed.blur, step.look.click),
-        *(form.controls[knob].submit for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS))),
+        *(control.submit for control in typed),
     ):
         event(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
