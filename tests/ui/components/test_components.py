@@ -78,6 +78,9 @@ def test_numbers_read_as_people_write_them(made: str, expected: str) -> None:
     assert made.replace("\u00a0", " ") == expected
 
 
+KINDS = "preset|size|stage|metric|status"  # what a key may begin with whose beginning is a value
+
+
 class WordKeys:
     """The keys of words that code asks for: `literal` ones, `patterns` of those that are put together, and the
     `strings` of files that hand the key over as a variable."""
@@ -104,7 +107,8 @@ class WordKeys:
         if isinstance(key, str):
             self.literal.add(key)
         elif isinstance(key, list):
-            self.patterns.add("".join(r"([\w.]+)" if part is None else re.escape(part) for part in key))
+            first = [f"({KINDS})" if key[0] is None else re.escape(key[0])]
+            self.patterns.add("".join(first + [r"([\w.]+)" if part is None else re.escape(part) for part in key[1:]]))
         else:
             self.strings |= strings
 
