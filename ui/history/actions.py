@@ -2,21 +2,25 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from markupsafe import escape
 
 import distill_core as core
-from distill_core import UserError
+from distill_core import Run, UserError
 from ui.access import ownership
+from ui.components.events import Changes
 from ui.components.html import note
 from ui.components.templates import render
 from ui.i18n.names import translate_message
 
-PLAIN = ("resume", "stop", "delete", "restore")
+PLAIN: dict[str, Callable[[Run], Any]] = {
+    "resume": Run.resume, "stop": Run.stop, "delete": Run.delete, "restore": Run.restore,
+}  # fmt: skip
 
 
 def act(question: Any) -> dict[str, Any]:
@@ -29,8 +33,8 @@ def act(question: Any) -> dict[str, Any]:
         if what == "edit":
             run.rename(_clean(asked.get("name")))
             run.annotate(_clean(asked.get("note")))
-        elif what in PLAIN:
-            getattr(run, what)()
+        elif isinstance(what, str) and what in PLAIN:
+            PLAIN[what](run)
         else:
             return {"html": "", "failed": True}
     except UserError as error:
@@ -59,12 +63,12 @@ def export_run(event: gr.EventData) -> Iterator[Any]:
         yield gr.DownloadButton(value=str(file))
 
 
-def import_run(file: str | None) -> tuple[str, None]:
-    """A dropped file as a run: what to say of it, and the emptied drop area."""
+def import_run(file: str | None, drop: Block, message: Block) -> Changes:
+    """A dropped file as a run: the emptied drop area, and in `message` what to say of it."""
     if not file:
-        return "", None
+        return {drop: None, message: ""}
     try:
         run = ownership.assign_owner(core.import_run(file))
     except UserError as error:
-        return note(translate_message(error), "error"), None
-    return render("history/imported.html", id=run.id, name=run.name), None
+        return {drop: None, message: note(translate_message(error), "error")}
+    return {drop: None, message: render("history/imported.html", id=run.id, name=run.name)}

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from distill_core import STATUSES
 from ui.access import public_host
-from ui.components.events import BROWSER, HEAVY
+from ui.components.events import BROWSER, HEAVY, Changes
 from ui.components.html import why
 from ui.components.templates import render
 from ui.history import actions, overlay, run_list
@@ -49,10 +49,13 @@ def build() -> None:
     file = gr.File(
         label=translate("history.import"), file_types=[".zip"], interactive=True, height=150, elem_id="import-file"
     )
-    told = gr.HTML(elem_id="import-message")
+    message = gr.HTML(elem_id="import-message")
     download = gr.DownloadButton(visible="hidden", elem_id="dl")
 
-    file.upload(actions.import_run, file, [told, file], **HEAVY).then(None, None, None, js=LISTED_JS, **BROWSER)
+    def import_run(dropped: str | None) -> Changes:
+        return actions.import_run(dropped, file, message)
+
+    file.upload(import_run, file, [message, file], **HEAVY).then(None, None, None, js=LISTED_JS, **BROWSER)
     list_.take(actions.export_run, None, download, **HEAVY).success(None, None, None, js=DOWNLOAD_JS, **BROWSER)
 
 

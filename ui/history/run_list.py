@@ -26,7 +26,6 @@ SORTED = (
     ("bytes", "size"), ("seconds", "took"), ("created", "when"),
 )  # fmt: skip
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-HIDDEN = {"task", "train", "valid", "test", "unlabelled", "vectors_file"}  # paths, or told elsewhere
 
 
 def list_runs(question: Any) -> dict[str, Any]:
@@ -124,12 +123,13 @@ def _more(run: Run) -> Markup:
 
 
 def settings(config: dict[str, Any], every: bool = False) -> dict[str, str]:
-    """The settings in words by label, without the paths of files: those that differ from today's defaults, or `every`
-    one."""
+    """The settings in words by label, without the task, which stands beside them, and the paths of files: those that
+    differ from today's defaults, or `every` one."""
     told = {}
     for knob in knobs():
         value = config.get(knob.name, knob.default)
-        if knob.name in HIDDEN or (not every and (value in (None, knob.default) or value == [])):
+        is_default = value in (None, knob.default) or value == []
+        if knob.name == "task" or knob.path or (is_default and not every):
             continue
         known = knob.choices and isinstance(value, str)
         told[knob.label] = choice_name(knob.name, value) if known else in_words(value)
