@@ -1,4 +1,4 @@
-"""Patches of Gradio's insides, each with its reason. Checked on Gradio 6.31.0; tests/ui/test_gradio_patches.py tells
+"""Patches of Gradio's insides, each with its reason. Checked on Gradio 6.31.0; tests/ui/test_endpoints.py tells
 where a newer one no longer takes them.
 """
 
@@ -24,8 +24,8 @@ class _Bare:
 
 
 def light_sessions(full_init: Callable[[SessionState, gr.Blocks], None] = SessionState.__init__) -> None:
-    """Gradio writes down every part of the page for each new visitor and for each call without one, for links of its
-    own that this page has none of: a twentieth of a second in which nobody else is answered."""
+    """Lightens each new session: Gradio writes down every part of the page for it, for links of its own that this page
+    has none of, a twentieth of a second in which nobody else is answered."""
 
     def light_init(self: SessionState, blocks: gr.Blocks) -> None:
         full_init(self, cast(gr.Blocks, _Bare(blocks)))
@@ -34,6 +34,6 @@ def light_sessions(full_init: Callable[[SessionState, gr.Blocks], None] = Sessio
 
 
 def rest_between_looks(demo: gr.Blocks) -> None:
-    """Gradio's queue looks for work a thousand times a second unless told otherwise: up to a tenth of a core, for
-    nothing."""
+    """Slows Gradio's queue, which looks for work a thousand times a second unless told otherwise: up to a tenth of a
+    core, for nothing."""
     demo._queue.sleep_when_free = REST

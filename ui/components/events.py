@@ -1,4 +1,4 @@
-"""How events are run, and what a handler answers.
+"""Settings of events, and what a handler answers.
 
 A listener is given `**QUICK`, `**HEAVY`, …, so that queue, name for scripts and sign of waiting stand in one place;
 `last` and `each` say what becomes of an event that comes while the one before it is answered.
@@ -32,12 +32,13 @@ SILENT_HEAVY: Settings = MappingProxyType({**HEAVY, "show_progress": "hidden"})
 
 
 def last(settings: Settings) -> Settings:
-    """The same, for what must not go unheard: after an answer the event runs once more where it was called meanwhile,
-    with what then stands in its inputs. Gradio's page repeats it with all its listeners, so that none of them may fill
-    in what a user may be changing."""
+    """The settings for an event that must not go unheard: after an answer the event runs once more where it was called
+    meanwhile, with what then stands in its inputs. Gradio's page repeats it with all its listeners, so that none of
+    them may fill in what a user may be changing."""
     return {**settings, "trigger_mode": "always_last"}
 
 
 def each(settings: Settings) -> Settings:
-    """The same, where every call brings its own question along and all of them are answered, one after another."""
+    """The settings for an event where every call brings its own question along and all of them are answered, one after
+    another."""
     return {**settings, "trigger_mode": "multiple"}

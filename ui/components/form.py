@@ -62,8 +62,8 @@ class Form:
         return smaller
 
     def control(self, knob: str) -> Control | None:
-        """Where the knob's value is typed: its own control, the first rate for the rules, the name of another
-        teacher."""
+        """The control where the knob's value is typed: its own control, the first rate for the rules, the name of
+        another teacher."""
         if knob == "rules":
             return next((one for name, one in self.controls.items() if name.startswith(RULE)), None)
         return self.controls.get(OTHER_NAME if knob == "teacher" else knob)
@@ -73,24 +73,24 @@ class Form:
         """All controls, as the inputs of an event."""
         return list(self.controls.values())
 
-    def values(self, given: Sequence[Any]) -> dict[str, Any]:
-        """What the controls hold, by knob: empty means the default, rates are gathered into `rules`."""
-        found: dict[str, Any] = {}
-        for name, value in zip(self.controls, given, strict=True):
+    def values(self, inputs: Sequence[Any]) -> dict[str, Any]:
+        """The values of the controls by knob: empty means the default, rates are gathered into `rules`."""
+        values: dict[str, Any] = {}
+        for name, value in zip(self.controls, inputs, strict=True):
             if name.startswith(RULE):
-                found.setdefault("rules", {})[name.removeprefix(RULE)] = value or 0.0
+                values.setdefault("rules", {})[name.removeprefix(RULE)] = value or 0.0
             elif value is not None and value != "":
-                found[name] = _as_int(value) if name in self.knobs and self.knobs[name].type is int else value
-        if found.get("teacher") == OTHER:
-            found["teacher"] = str(found.get(OTHER_NAME, "")).strip()
-            if not found["teacher"]:
+                values[name] = _as_int(value) if name in self.knobs and self.knobs[name].type is int else value
+        if values.get("teacher") == OTHER:
+            values["teacher"] = str(values.get(OTHER_NAME, "")).strip()
+            if not values["teacher"]:
                 raise KnobError(translate("teacher.other.missing"), "teacher")
-        return found
+        return values
 
     def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[Changes, list[str]]:
-        """What becomes of every control when the form shall hold a run's `config` as the store has it, and a sentence
-        for each of its settings that can't be had any more. `teachers` are the choices of the knob teacher. The inverse
-        of `config`, but that a task's own teacher stands as the choice ""."""
+        """The changes by which the form holds a run's `config` as the store has it, and a sentence for each of its
+        settings that can't be had any more. `teachers` are the choices of the knob teacher. The inverse of `config`,
+        but that a task's own teacher stands as the choice ""."""
         wanted, lost = usable_settings(config)
         values = wanted.model_dump()
         values |= {
@@ -109,10 +109,10 @@ class Form:
             value = values.get(name)
             if isinstance(control, gr.File) and value:
                 # absolute, for a bare name is what an imported run has of its sender's file
-                found = Path(value).is_absolute() and Path(value).is_file()
-                if not found:
+                is_file = Path(value).is_absolute() and Path(value).is_file()
+                if not is_file:
                     lost.append(translate("again.file", name=Path(value).name))
-                value = save_file_to_cache(value, cache_dir=control.GRADIO_CACHE) if found else None
+                value = save_file_to_cache(value, cache_dir=control.GRADIO_CACHE) if is_file else None
             elif isinstance(control, gr.Textbox):
                 value = (
                     ",".join(map(str, value))
@@ -131,24 +131,24 @@ class Form:
             updates[control] = gr.update(value=value, **more)
         return updates, lost
 
-    def config(self, given: Sequence[Any], keep: bool = False) -> Config:
+    def config(self, inputs: Sequence[Any], keep: bool = False) -> Config:
         """The config that the controls describe; `keep` copies uploaded files to where a later resume finds them.
         Raises UserError."""
-        values = self.values(given)
+        values = self.values(inputs)
         task = values.get("task", "")
         if task == "hub":
             values |= {name: values.get(HUB + name) for name in COLUMNS}
         theirs = {"file": OF_FILE, "hub": OF_HUB}.get(task, ())
         left = {*OF_FILE, *OF_HUB} - {*theirs}  # filled in for another task, and still there when it is chosen again
-        found = {name: value for name, value in values.items() if name in self.knobs and name not in left}
+        settings = {name: value for name, value in values.items() if name in self.knobs and name not in left}
         if keep:
-            found |= {name: str(core.save_upload(found[name])) for name in FILES if name in found}
-        return public_host.check_paths(Config.of(**found), uploaded=FILES)
+            settings |= {name: str(core.save_upload(settings[name])) for name in FILES if name in settings}
+        return public_host.check_paths(Config.of(**settings), uploaded=FILES)
 
 
 def usable_settings(config: Mapping[str, Any]) -> tuple[Config, list[str]]:
-    """What of a stored config can still be asked, and a sentence for each setting that can't: a run may be older than
-    the knobs and the parts of today. What is missing is default."""
+    """The settings of a stored config that can still be asked, and a sentence for each that can't: a run may be older
+    than the knobs and the parts of today. What is missing is default."""
     values, lost = {}, []
     for name, value in config.items():
         if name == "rules" and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What can be done to a run from its row, and how a run goes out of the page and comes in as a file."""
+"""Actions on a run from its row, and how a run goes out of the page and comes in as a file."""
 
 import re
 import tempfile
@@ -24,15 +24,15 @@ PLAIN: dict[str, Callable[[Run], Any]] = {
 
 
 def act(question: Any) -> dict[str, Any]:
-    """Does {"act", "run", and for an edit "name" and "note"}; what to say of it as {"html", "failed"}. Anyone may call
-    this with anything."""
-    asked = question if isinstance(question, dict) else {}
-    what = asked.get("act")
+    """Acts on a run: does {"act", "run", and for an edit "name" and "note"}; what to say of it as {"html", "failed"}.
+    Anyone may call this with anything."""
+    request = question if isinstance(question, dict) else {}
+    what = request.get("act")
     try:
-        run = ownership.require_owner(core.run(str(asked.get("run") or "")[:64]))
+        run = ownership.require_owner(core.run(str(request.get("run") or "")[:64]))
         if what == "edit":
-            run.rename(_clean(asked.get("name")))
-            run.annotate(_clean(asked.get("note")))
+            run.rename(_clean(request.get("name")))
+            run.annotate(_clean(request.get("note")))
         elif isinstance(what, str) and what in PLAIN:
             PLAIN[what](run)
         else:

@@ -37,11 +37,11 @@ def build() -> None:
         return overlay.overlay(question)
 
     gr.HTML(why(translate("host.private") if public_host.public() else translate("history.why")))
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
     list_ = gr.HTML(
         elem_id="runs",
         html_template=template(),
-        js_on_load="".join((here / name).read_text(encoding="utf-8") for name in ("overlay.js", "run_list.js")),
+        js_on_load="".join((folder / name).read_text(encoding="utf-8") for name in ("overlay.js", "run_list.js")),
         server_functions=[look, act, overlaid],
         words={key: translate(f"history.{key}") for key in WORDS} | overlay.words(),
         public=public_host.public(),

@@ -25,15 +25,8 @@ from ui.i18n.translate import translate
 
 STEPS = ("task", "teacher", "augment", "distil", "compare")
 AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
-NAMED_KNOBS = (
-    "seed",
-    "vectors",
-    "channels",
-    "width",
-    "hidden",
-    "loss",
-    "epochs",
-)  # what a recipe names where it is changed
+# what a recipe names where it is changed
+NAMED_KNOBS = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")
 JS = Path(__file__).with_name("launch_bar.js").read_text(encoding="utf-8")
 
 
@@ -94,51 +87,51 @@ def wire(
     bar.line.again(look, inputs, outputs, **QUICK)
 
 
-def describe(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
-    """What the form asks for, None where a value is refused; what it costs, None while that isn't known; and both in
-    words: the run that is shown, where there is one, and the run that Start would begin."""
-    found = config = None
+def describe(run: str, form: Form, values: Any) -> tuple[Config | None, Estimate | None, str]:
+    """The config that the form asks for, None where a value is refused; its cost, None while that isn't known; and both
+    in words: the run that is shown, where there is one, and the run that Start would begin."""
+    estimate = config = None
     words = {"coming": "", "price": "", "refused": ""}
     try:
         shown = recipe(core.run(run).config) if run else ""
     except UserError:
         shown = ""
     try:
-        config = form.config(given)
-        found, words["price"] = _price(config)
+        config = form.config(values)
+        estimate, words["price"] = _price(config)
         words["coming"] = recipe(config)
     except UserError as error:  # told again, at its field, when Start is pressed
         words["refused"] = translate_message(error)
-    return config, found, render("steps/launch_bar.html", shown=shown, **words)
+    return config, estimate, render("steps/launch_bar.html", shown=shown, **words)
 
 
 def _price(config: Config) -> tuple[Estimate | None, Markup]:
     """The cost, and in words, or what is being done about it."""
     if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
         return None, _waiting("bar.data")
-    found = core.estimate(config)
-    if found is None:
+    estimate = core.estimate(config)
+    if estimate is None:
         return None, _waiting("bar.measuring" if core.schedule_profile(config) else "bar.unknown")
-    return found, cost(found)
+    return estimate, cost(estimate)
 
 
 def _waiting(key: str) -> Markup:
     return render("steps/waiting.html", words=translate(key), again=key == "bar.measuring")
 
 
-def cost(found: Estimate) -> Markup:
+def cost(estimate: Estimate) -> Markup:
     """An estimate in one line, and under it where the time goes and what the figure rests on."""
-    about = translate("bar.about", time=duration(rounded(found.seconds)))
-    memory = translate("bar.memory", size=size(float(f"{found.memory:.2g}"))) if found.memory else ""
-    cached = translate("bar.cached") if "label" in found.cached else ""
+    about = translate("bar.about", time=duration(rounded(estimate.seconds)))
+    memory = translate("bar.memory", size=size(float(f"{estimate.memory:.2g}"))) if estimate.memory else ""
+    cached = translate("bar.cached") if "label" in estimate.cached else ""
     line = " · ".join(filter(None, [about, memory, cached]))
     return render(
         "steps/cost.html",
         line=line,
-        stages={stage: _took(seconds, stage in found.cached) for stage, seconds in found.stages.items()},
-        amount=translate("bar.amount", texts=count(found.texts), steps=count(found.steps)),
-        between=translate("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high))),
-        rests=translate(f"bar.rests.{found.rests_on}", n=found.runs),
+        stages={stage: _took(seconds, stage in estimate.cached) for stage, seconds in estimate.stages.items()},
+        amount=translate("bar.amount", texts=count(estimate.texts), steps=count(estimate.steps)),
+        between=translate("bar.between", low=duration(rounded(estimate.low)), high=duration(rounded(estimate.high))),
+        rests=translate(f"bar.rests.{estimate.rests_on}", n=estimate.runs),
     )
 
 
@@ -165,8 +158,8 @@ def recipe(config: Config) -> str:
 
 
 def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
-    """What the page's script needs to tell `error` at its field, and the step where the field is ("" where the error
-    belongs to none). `number` makes the same words new, so that they are told again."""
+    """The fault `error` as the page's script needs it to tell it at its field, and the step where the field is (""
+    where the error belongs to none). `number` makes the same words new, so that they are told again."""
     if not isinstance(error, KnobError) or error.knob not in form.knobs:
         return "", ""
     control, step = form.control(error.knob), AT[form.knobs[error.knob].group]
