@@ -225,7 +225,7 @@ WEIGHTY: tuple[Callable[..., Any], ...] = (
 )  # fmt: skip
 
 
-# ---- what was given, made what is needed
+# ---- the values of a call, checked
 
 
 def _with_user_errors(action: Callable[..., Any]) -> Callable[..., Any]:

@@ -55,7 +55,7 @@ def build() -> gr.Blocks:
         launch_bar.wire(form, under, tabs, fourth.live, [demo.load, first.about.change], more)
         comparison.wire(fifth, fourth.live)
 
-        # the ended run that the last step shows: shown once more, it would forget what was asked there meanwhile
+        # the ended run that the last step shows: showing it again would clear what was asked there meanwhile
         ended_run = gr.Textbox(visible=False)
 
         def moved(run: str, before: str) -> Changes:

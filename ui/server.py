@@ -84,7 +84,7 @@ def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = Fals
         _, address, _ = demo.launch(
             server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host) | {"mcp_server": mcp}
         )
-        # who ends a service says SIGTERM: as after Ctrl-C its runs are closed, and go on when it opens again
+        # SIGTERM ends a service: like Ctrl-C it closes the runs, which go on when the app opens again
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(translate("opened", address=address), flush=True)
         core.warm_up(is_idle)

@@ -46,7 +46,7 @@ def headline(summary: Mapping[str, Any]) -> Markup:
 def verdict(summary: Mapping[str, Any]) -> Markup:
     """The verdict: when and why distilling paid, or not, as the engine tells it, and how often these very rows were
     looked at."""
-    # [level, sentence, what it was made of]; runs from before that was kept have the sentence alone
+    # [level, sentence, message]; older runs have no message
     notes = [(str(one[0]), translate_message(one[-1] or one[1])) for one in summary.get("verdict") or ()]
     return render("comparison/verdict.html", notes=notes) if notes else Markup()
 

@@ -21,13 +21,13 @@ SCRIPT_QUICK: Settings = MappingProxyType({"queue": False})
 # Loading and asking models takes all cores: one at a time, those of the page and of scripts together.
 SCRIPT_HEAVY: Settings = MappingProxyType({"concurrency_id": "cpu", "concurrency_limit": 1})
 
-# What is the page's own has no name for scripts: its inputs are as many as the form has fields. Alone, this is for what
-# the browser does by itself, in `js`.
+# The page's own events have no name for scripts: their inputs are as many as the form has fields. By itself, for what
+# the browser does alone, in `js`.
 BROWSER: Settings = MappingProxyType({"api_visibility": "private"})
 # Over before a sign of waiting could be read: it would only flicker.
 QUICK: Settings = MappingProxyType({**SCRIPT_QUICK, **BROWSER, "show_progress": "hidden"})
 HEAVY: Settings = MappingProxyType({**SCRIPT_HEAVY, **BROWSER, "show_progress": "minimal"})
-# Where a button or the place of the answer says in words of its own what is awaited.
+# Where a button or the answer's own place says what is awaited.
 SILENT_HEAVY: Settings = MappingProxyType({**HEAVY, "show_progress": "hidden"})
 
 

@@ -95,7 +95,7 @@ class Languages:
 
     def _built(self, language: str) -> Any:
         parent = FastAPI()
-        # said of every page with more than one address, also where nobody asked for the mode
+        # Gradio warns so of every page with several addresses, whether or not the mode was asked for
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
         gr.mount_gradio_app(parent, build_in_language(self.make, language), path=f"/{language}", **self.look)
         mount = parent.routes[-1]

@@ -35,10 +35,10 @@ const formulas = {
 
   // how that loss changes with each of the student's logits
   gradient(student, teacher, truth, { alpha, temperature, distance }) {
-    const said = formulas.softmax(student)
+    const probabilities = formulas.softmax(student)
     const warm = formulas.softmax(student, temperature), soft = formulas.softmax(teacher, temperature)
     return student.map((logit, label) => {
-      const hard = said[label] - (label === truth ? 1 : 0)
+      const hard = probabilities[label] - (label === truth ? 1 : 0)
       const pull = distance === 'kl' ? temperature * (warm[label] - soft[label])
         : (2 * (logit - teacher[label])) / student.length
       return alpha * hard + (1 - alpha) * pull

@@ -63,14 +63,14 @@ function table() {
   }))
 }
 
-function trouble(found) {
+function trouble(failure) {
   const box = $('.trouble')
-  box.hidden = !found
-  if (!found) return
-  box.className = `trouble note ${found.level === 'stopped' ? 'info' : 'error'}`
-  put(box.children[0], found.where)
-  put(box.children[1], found.what)
-  put(box.children[2], found.advice)
+  box.hidden = !failure
+  if (!failure) return
+  box.className = `trouble note ${failure.level === 'stopped' ? 'info' : 'error'}`
+  put(box.children[0], failure.where)
+  put(box.children[1], failure.what)
+  put(box.children[2], failure.advice)
 }
 
 // those who listen hear a sentence now and then, and every change of the status at once
@@ -135,7 +135,7 @@ function lost(yes) {
   if (!yes) leaving = setTimeout(() => { box.hidden = true }, BACK)
 }
 
-const patiently = (asked) => Promise.race([window.stillroomAnswer(asked), new Promise((_, fail) => setTimeout(() => fail(new Error('silence')), PATIENCE))])
+const patiently = (request) => Promise.race([window.stillroomAnswer(request), new Promise((_, fail) => setTimeout(() => fail(new Error('silence')), PATIENCE))])
 
 async function poll(mine) {
   if (mine !== turn || !element.isConnected) return

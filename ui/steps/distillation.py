@@ -128,8 +128,8 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     acted = [*step.buttons, step.message]
     stopped = step.stop.click(halt, step.live, acted, js=SURE_JS, **QUICK)
     resumed = step.resume.click(go_on, step.live, acted, **QUICK)
-    # The live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told. And
-    # where Stop's answer is later than the run's end, the buttons are those of a run that still stops.
+    # The live view asks no more once the run has ended, and the same id again would not wake it. What it then hears
+    # sets the buttons right where Stop's answer came after the run's end.
     for done in (stopped, resumed):
         done.then(None, None, None, js=WAKE_JS, **BROWSER)
     step.compare.click(None, None, tabs, js=open_tab_js("compare"), **BROWSER)

@@ -77,12 +77,12 @@ def wire(
         return changes | ({part: words(config, estimate) for part, words in more} if config else {})
 
     inputs = [live, *form.inputs]
-    # Not when the task or a file is chosen, but when the data follow: until then the teachers are those of the task
-    # before. And Gradio's page, where an answer was waited for, repeats the whole event with all who listen to it: a
-    # file would be read once more, and the columns chosen meanwhile would be guessed again.
+    # Not on the choice of a task or a file, but when the data follow: until then the teachers are those of the task
+    # before. And Gradio's page repeats an event that had to wait with all its listeners: the file would be read again,
+    # and the columns guessed over what was chosen.
     changes = [control.change for name, control in form.controls.items() if name not in ("task", *FILES)]
     outputs = [bar.line, *(part for part, _ in more)]
-    # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
+    # Measuring runs in the background, in no event that a reload could break off; the bar asks again.
     gr.on([*others, live.change, *changes], look, inputs, outputs, **last(QUICK))
     bar.line.again(look, inputs, outputs, **QUICK)
 
