@@ -23,8 +23,8 @@ const formulas = {
 
   // the soft part of losses/soft_kl.py of one row: KL(teacher || student) at the temperature, times its square
   kl(student, teacher, temperature) {
-    const soft = formulas.softmax(teacher, temperature), said = formulas.softmax(student, temperature)
-    return temperature ** 2 * sum(soft.map((share, label) => (share > 0 ? share * Math.log(share / said[label]) : 0)))
+    const soft = formulas.softmax(teacher, temperature), probabilities = formulas.softmax(student, temperature)
+    return temperature ** 2 * sum(soft.map((share, label) => (share > 0 ? share * Math.log(share / probabilities[label]) : 0)))
   },
 
   // losses/alpha_mix.py (distance "mse") and losses/soft_kl.py (distance "kl") of one row

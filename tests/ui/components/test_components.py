@@ -112,7 +112,7 @@ class WordKeys:
         else:
             self.strings |= strings
 
-    def use(self, key: str, values: set[str]) -> bool:
+    def asks_for(self, key: str, values: set[str]) -> bool:
         """Whether the key is asked for; what fills a pattern is a string that stands somewhere in the code."""
         return key in self.literal | self.strings or any(
             values.issuperset(found.groups()) for found in (re.fullmatch(one, key) for one in self.patterns) if found
@@ -161,7 +161,7 @@ def test_every_word_that_is_said_is_in_the_table_and_none_is_idle() -> None:
     values = set().union(*map(python_strings, [*python, *sources(UI.parent / "distill_core", "py")]))
     values = values.union(*map(template_strings, templates), [knob.name for knob in knobs()])
     # the lessons' words, which their JavaScript asks for, are looked after in tests/ui/learn
-    said = {key for key in WORDS if key.startswith("learn.") or keys.use(key, values)}
+    said = {key for key in WORDS if key.startswith("learn.") or keys.asks_for(key, values)}
     assert WORDS.keys() - said == set(), "said nowhere"
 
 
