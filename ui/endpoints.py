@@ -26,17 +26,16 @@ REGISTRIES = ("tasks", "augment", "vectors", "students", "losses")
 
 def add() -> None:
     """Adds the endpoints to the Blocks that is being built."""
-    for action in LIGHT:
-        gr.api(_with_user_errors(action), api_name=action.__name__, **SCRIPT_QUICK)
-    for action in WEIGHTY:
-        gr.api(_with_user_errors(action), api_name=action.__name__, **SCRIPT_HEAVY)
+    for actions, queue in ((LIGHT, SCRIPT_QUICK), (WEIGHTY, SCRIPT_HEAVY)):
+        for action in actions:
+            gr.api(_with_user_errors(action), api_name=action.__name__, **queue)
     # Files travel through components: only those check what is uploaded and where a file may be served from.
     with gr.Column(visible=False):
-        call, address, given = gr.Button(), gr.Textbox(label="address"), gr.File(label="file")
+        call, address, upload = gr.Button(), gr.Textbox(label="address"), gr.File(label="file")
         name, student = gr.Textbox(label="run"), gr.File(label="student")
         bundle = gr.File(label="bundle")
-        call.click(_with_user_errors(upload_file), given, address, api_name="upload_file", **SCRIPT_QUICK)
-        call.click(_with_user_errors(import_run), given, name, api_name="import_run", **SCRIPT_HEAVY)
+        call.click(_with_user_errors(upload_file), upload, address, api_name="upload_file", **SCRIPT_QUICK)
+        call.click(_with_user_errors(import_run), upload, name, api_name="import_run", **SCRIPT_HEAVY)
         call.click(_with_user_errors(export_run), name, bundle, api_name="export_run", **SCRIPT_HEAVY)
         rows, answers = gr.File(label="rows"), gr.File(label="answers")
         call.click(_with_user_errors(predict_file), [name, rows], answers, api_name="predict_file", **SCRIPT_HEAVY)
@@ -91,8 +90,8 @@ def estimate_cost(knobs: dict, measure: bool = False) -> dict:
     peak memory in bytes, texts, steps, seconds of each stage. Empty where too little is known; `measure` finds out,
     which takes some seconds."""
     config = _config(knobs)
-    found = core.profile(config) if measure else core.estimate(config)
-    return asdict(found) | {"seconds": found.seconds} if found else {}
+    estimate = core.profile(config) if measure else core.estimate(config)
+    return asdict(estimate) | {"seconds": estimate.seconds} if estimate else {}
 
 
 def ask_teacher(knobs: dict, text: str, text2: str = "") -> dict:
@@ -123,13 +122,13 @@ def runs(limit: int = 50, search: str = "") -> list:
     """The newest runs, each as `run` gives it, at most 200. Empty on a public host, where a run's id is its key."""
     if public_host.public():
         return []
-    return [found.report() for found in core.list_runs(_clamp_int(limit, 1, 200), search=str(search)[:200])]
+    return [one.report() for one in core.list_runs(_clamp_int(limit, 1, 200), search=str(search)[:200])]
 
 
 def points(run: str, since: int = 0) -> dict:
     """The run's curve points after cursor `since`: {"points": [[series, step, value], …], "next": cursor}."""
-    found, following = _run(run).points(_clamp_int(since, 0, 2**53))
-    return {"points": [list(point) for point in found], "next": following}
+    new_points, following = _run(run).points(_clamp_int(since, 0, 2**53))
+    return {"points": [list(point) for point in new_points], "next": following}
 
 
 def texts(run: str, limit: int = 50, offset: int = 0) -> list:
@@ -150,30 +149,30 @@ def resume_run(run: str) -> str:
 
 def rename_run(run: str, name: str) -> dict:
     """Gives a run a name; "" takes it away. The run as `run` gives it."""
-    found = ownership.require_owner(_run(run))
-    found.rename(str(name))
-    return found.report()
+    own_run = ownership.require_owner(_run(run))
+    own_run.rename(str(name))
+    return own_run.report()
 
 
 def annotate_run(run: str, note: str) -> dict:
     """Sets a run's note. The run as `run` gives it."""
-    found = ownership.require_owner(_run(run))
-    found.annotate(str(note))
-    return found.report()
+    own_run = ownership.require_owner(_run(run))
+    own_run.annotate(str(note))
+    return own_run.report()
 
 
 def delete_run(run: str) -> str:
     """Hides a run, after stopping it where it runs; `restore_run` brings it back. The status after it."""
-    found = ownership.require_owner(_run(run))
-    found.delete()
-    return found.status
+    own_run = ownership.require_owner(_run(run))
+    own_run.delete()
+    return own_run.status
 
 
 def restore_run(run: str) -> str:
     """Undoes `delete_run`. The run's status."""
-    found = ownership.require_owner(_run(run))
-    found.restore()
-    return found.status
+    own_run = ownership.require_owner(_run(run))
+    own_run.restore()
+    return own_run.status
 
 
 # ---- after a run
@@ -217,35 +216,37 @@ def import_run(file: str) -> str:
     return ownership.assign_owner(core.import_run(file)).id
 
 
-LIGHT = (
+LIGHT: tuple[Callable[..., Any], ...] = (
     parts, teachers, knobs, settings, start_run, run, runs, points, texts, stop_run, resume_run, rename_run,
     annotate_run, delete_run, restore_run,
 )  # fmt: skip
-WEIGHTY = (inspect_data, estimate_cost, ask_teacher, preview_augmentation, predict)
+WEIGHTY: tuple[Callable[..., Any], ...] = (
+    inspect_data, estimate_cost, ask_teacher, preview_augmentation, predict,
+)  # fmt: skip
 
 
-# ---- what was given, made what is needed
+# ---- the values of a call, checked
 
 
 def _with_user_errors(action: Callable[..., Any]) -> Callable[..., Any]:
     """The action with a user's mistake told as one sentence. Markup in it is a text of theirs."""
 
-    def told(error: UserError) -> gr.Error:
+    def as_gradio_error(error: UserError) -> gr.Error:
         return gr.Error(html.escape(str(error), quote=False), print_exception=False)
 
     @functools.wraps(action)
-    def one(*given: Any) -> Any:
+    def one(*values: Any) -> Any:
         try:
-            return action(*given)
+            return action(*values)
         except UserError as error:
-            raise told(error) from error
+            raise as_gradio_error(error) from error
 
     @functools.wraps(action)
-    def each(*given: Any) -> Iterator[Any]:
+    def each(*values: Any) -> Iterator[Any]:
         try:
-            yield from action(*given)
+            yield from action(*values)
         except UserError as error:
-            raise told(error) from error
+            raise as_gradio_error(error) from error
 
     return each if inspect.isgeneratorfunction(action) else one
 

@@ -1,9 +1,9 @@
-"""Patches of Gradio's insides, each with its reason. Checked on Gradio 6.31.0; tests/ui/test_gradio_patches.py tells
+"""Patches of Gradio's insides, each with its reason. Checked on Gradio 6.31.0; tests/ui/test_endpoints.py tells
 where a newer one no longer takes them.
 """
 
 from collections.abc import Callable, Container
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.state_holder import SessionState
@@ -23,13 +23,17 @@ class _Bare:
         return getattr(self._page, name)
 
 
-def light_sessions(whole: Callable[[SessionState, gr.Blocks], None] = SessionState.__init__) -> None:
-    """Gradio writes down every part of the page for each new visitor and for each call without one, for links of its
-    own that this page has none of: a twentieth of a second in which nobody else is answered."""
-    SessionState.__init__ = lambda session, page: whole(session, _Bare(page))
+def light_sessions(full_init: Callable[[SessionState, gr.Blocks], None] = SessionState.__init__) -> None:
+    """Lightens each new session: Gradio writes down every part of the page for it, for links of its own that this page
+    has none of, a twentieth of a second in which nobody else is answered."""
+
+    def light_init(self: SessionState, blocks: gr.Blocks) -> None:
+        full_init(self, cast(gr.Blocks, _Bare(blocks)))
+
+    SessionState.__init__ = light_init  # type: ignore[method-assign]  # the patch itself
 
 
 def rest_between_looks(demo: gr.Blocks) -> None:
-    """Gradio's queue looks for work a thousand times a second unless told otherwise: up to a tenth of a core, for
-    nothing."""
+    """Slows Gradio's queue, which looks for work a thousand times a second unless told otherwise: up to a tenth of a
+    core, for nothing."""
     demo._queue.sleep_when_free = REST

@@ -1,5 +1,7 @@
 """The page as a whole: frame, steps, the run that the address names, and the named endpoints."""
 
+from typing import Any
+
 import gradio as gr
 from markupsafe import Markup
 
@@ -53,13 +55,13 @@ def build() -> gr.Blocks:
         launch_bar.wire(form, under, tabs, fourth.live, [demo.load, first.about.change], more)
         comparison.wire(fifth, fourth.live)
 
-        # the ended run that the last step shows: shown once more, it would forget what was asked there meanwhile
-        there = gr.Textbox(visible=False)
+        # the ended run that the last step shows: showing it again would clear what was asked there meanwhile
+        ended_run = gr.Textbox(visible=False)
 
         def moved(run: str, before: str) -> Changes:
             ended = run if _ended(run) else ""
             return {
-                there: ended,
+                ended_run: ended,
                 alive: top("", run),
                 tabs: gr.Tabs(elem_classes=["ran"] if _compared(run) else []),
                 **fourth.controls(run),
@@ -68,15 +70,15 @@ def build() -> gr.Blocks:
 
         outputs = [tabs, *fourth.buttons, *fifth.filled]
         # a run may move on while the page still hears of its last move
-        fourth.live.moved(moved, [fourth.live, there], [there, alive, *outputs], **last(QUICK))
+        fourth.live.moved(moved, [fourth.live, ended_run], [ended_run, alive, *outputs], **last(QUICK))
 
         def opened(request: gr.Request) -> Changes:
             """The run that the address names, at the step that shows it. Without one the first step is open already,
             and who has gone on meanwhile is not called back."""
             run = _named(request)
-            at = {"selected": "compare" if _compared(run) else "distil"} if run else {}
+            at: dict[str, Any] = {"selected": "compare" if _compared(run) else "distil"} if run else {}
             return {
-                there: run if _ended(run) else "",
+                ended_run: run if _ended(run) else "",
                 alive: top("", run),
                 fourth.live: run,
                 tabs: gr.Tabs(**at, elem_classes=["ran"] if _compared(run) else []),
@@ -84,7 +86,7 @@ def build() -> gr.Blocks:
                 **fifth.show(run),
             }
 
-        demo.load(opened, None, [there, alive, fourth.live, *outputs], **QUICK)
+        demo.load(opened, None, [ended_run, alive, fourth.live, *outputs], **QUICK)
         # what draws the curves takes the browser half a second, which it has once the first step is filled
         first.about.change(None, js=READY, **BROWSER)
         data = form.part(*steps_task.KNOBS)
@@ -126,10 +128,10 @@ def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Reques
         run = core.run(source)
     except UserError as error:
         return {again: note(translate_message(error), "error")}
-    asked = usable_settings(run.row.config)[0].task
-    updates, lost = form.fill(run.row.config, teacher.cards(asked))
-    told = note(translate("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
-    return {again: told, **updates, **step.visible_parts(asked)}
+    task = usable_settings(run.row.config)[0].task
+    updates, lost = form.fill(run.row.config, teacher.cards(task))
+    message = note(translate("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
+    return {again: message, **updates, **step.visible_parts(task)}
 
 
 def _named(request: gr.Request) -> str:
@@ -142,7 +144,7 @@ def _named(request: gr.Request) -> str:
 
 
 def nowhere() -> Markup:
-    """What stands above the steps where the address names a run that is not here, with the ways on."""
+    """The note above the steps where the address names a run that is not here, with the ways on."""
     newest = [] if public_host.public() else core.list_runs(1)
     ways = [(f"./?run={newest[0].id}", translate("unknown_run.newest", name=newest[0].name))] if newest else []
     ways += [("./", translate("unknown_run.new")), ("./history", translate("unknown_run.history"))]

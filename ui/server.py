@@ -32,7 +32,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def page_options() -> dict[str, Any]:
-    """What makes a page ours, in whatever language."""
+    """The options that make a page ours, in whatever language."""
     # the sheet of a screen comes after the one they share
     sheets = sorted(Path(__file__).parent.rglob("*.css"), key=lambda sheet: (sheet.name != "style.css", sheet.name))
     return {
@@ -57,7 +57,7 @@ def make_page() -> gr.Blocks:
 
 
 def options(host: str) -> dict[str, Any]:
-    """What `launch` is given for that address. On loopback only loopback names are answered: a foreign page that
+    """The options of `launch` for that address. On loopback only loopback names are answered: a foreign page that
     points its own name at this machine gets nothing."""
     others = Languages(make_page, page_options(), [LIBRARY])
     middleware = [Middleware(part) for part in (ActivityMonitor, SafeHeaders, VisitorKeys, LanguageChoice, Documents)]
@@ -84,7 +84,7 @@ def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = Fals
         _, address, _ = demo.launch(
             server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host) | {"mcp_server": mcp}
         )
-        # who ends a service says SIGTERM: as after Ctrl-C its runs are closed, and go on when it opens again
+        # SIGTERM ends a service: like Ctrl-C it closes the runs, which go on when the app opens again
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(translate("opened", address=address), flush=True)
         core.warm_up(is_idle)

@@ -1,1 +1,1 @@
-"""Who may see and change what, where strangers share a page."""
+"""Access to runs: who may see and change what, where strangers share a page."""

@@ -1,5 +1,5 @@
-"""Whose a run is where strangers share a page: who started it, or took it in, may change it; who has only its address
-may look, ask, replay and download.
+"""Owners of runs where strangers share a page: who started a run, or took it in, may change it; who has only its
+address may look, ask, replay and download.
 
 The browser gets a random key in a cookie that no script of the page can read; a script sends one of its own making as
 the header x-stillroom-key. The store keeps a digest of it. On one's own machine nothing of this happens.
@@ -21,22 +21,22 @@ KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed
 
 
 def assign_owner(run: Run) -> Run:
-    """`run`, which the visitor who is being answered has just made, as theirs."""
+    """Makes the visitor who is being answered the owner of `run`, which they have just made; returns it."""
     if public_host.public() and (key := _request_key()):
         run.hold(_digest(key))
     return run
 
 
 def require_owner(run: Run) -> Run:
-    """`run`, where the visitor who is being answered may change it. Raises UserError."""
+    """Returns `run` where the visitor who is being answered may change it; raises UserError where not."""
     if not may_change(run):
         raise UserError(translate("host.not_yours"))
     return run
 
 
 def may_change(run: Run) -> bool:
-    """Whether the visitor who is being answered may stop, resume, rename and delete it. A run without a holder is
-    nobody's to change."""
+    """Whether `run` may be stopped, resumed, renamed and deleted by the visitor who is being answered. A run without a
+    holder is nobody's to change."""
     if not public_host.public():
         return True
     key, holder = _request_key(), run.row.holder

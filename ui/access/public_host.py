@@ -1,4 +1,5 @@
-"""Whether strangers use this page, and what they then may not do: name files of the machine, or list others' runs.
+"""Public hosts, where strangers use the page, and what they may not do there: name files of the machine, or list
+others' runs.
 
 On a public host a run's id is the key to it: whoever has the link sees the run, nobody else does. Who may change it,
 `ownership` decides.
@@ -13,10 +14,8 @@ from distill_core import public_host as public
 from ui.i18n.translate import translate
 
 FILES = tuple(knob.name for knob in core.knobs() if knob.path and knob.group == "task")  # what may be uploaded
-MAX_UPLOAD, MAX_PUBLIC_UPLOAD = (
-    200_000_000,
-    20_000_000,
-)  # bytes of an upload: as much as a table may have; of strangers less
+# bytes of an upload: as much as a table may have; of strangers less
+MAX_UPLOAD, MAX_PUBLIC_UPLOAD = 200_000_000, 20_000_000
 
 
 def max_upload() -> int:
@@ -26,7 +25,7 @@ def max_upload() -> int:
 
 
 def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
-    """`config` itself. On a public host UserError where it names a path of the machine, the `uploaded` knobs aside."""
+    """Returns `config`; on a public host UserError where it names a path of the machine, the `uploaded` knobs aside."""
     if not public():
         return config
     named = [

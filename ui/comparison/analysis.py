@@ -1,4 +1,4 @@
-"""A closer look at the same rows: who is right where, what is mistaken for what, each label, and how far a
+"""The analysis of the compared rows: who is right where, what is mistaken for what, each label, and how far a
 probability can be believed.
 """
 
@@ -20,8 +20,8 @@ SIDE = 220  # of a reliability picture, in its own units
 
 
 def analysis(summary: Mapping[str, Any]) -> Markup:
-    """Whether the differences are more than chance, who is right where, what is mistaken for what, and the rest. A run
-    from before these were kept shows those it has."""
+    """The analysis: whether the differences are more than chance, who is right where, what is mistaken for what, and
+    the rest. A run from before these were kept shows those it has."""
     split = summary.get("split")
     parts = {
         "differences": differences(summary),
@@ -44,7 +44,8 @@ def analysis(summary: Mapping[str, Any]) -> Markup:
 
 
 def confusions(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Student and teacher: how many rows of each true label got each answer; nothing where the labels aren't known."""
+    """Confusion counts of student and teacher: how many rows of each true label got each answer; nothing where the
+    labels aren't known."""
     counts = summary.get("confusion") or {}
     return {row: counts[row] for row in ("student", "teacher") if row in counts and summary.get("labels")}
 
@@ -52,10 +53,10 @@ def confusions(summary: Mapping[str, Any]) -> dict[str, Any]:
 def per_class(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Precision, recall and F1 of each label, of every row that has them, as the head and the rows of a table."""
     scores = summary.get("scores") or {}
-    there = [row for row in ("student", "teacher") if (scores.get(row) or {}).get("per_class")]
-    if not there:
+    scored_rows = [row for row in ("student", "teacher") if (scores.get(row) or {}).get("per_class")]
+    if not scored_rows:
         return {}
-    parts = [(row, part) for row in there for part in ("precision", "recall", "f1")]
+    parts = [(row, part) for row in scored_rows for part in ("precision", "recall", "f1")]
     head = [
         translate("task.label"),
         translate("compare.rows"),
@@ -67,16 +68,17 @@ def per_class(summary: Mapping[str, Any]) -> dict[str, Any]:
             count(one.get("rows")),
             *(percent(scores[row]["per_class"][index].get(part)) for row, part in parts),
         ]
-        for index, one in enumerate(scores[there[0]]["per_class"])
+        for index, one in enumerate(scores[scored_rows[0]]["per_class"])
     ]
     return {"head": head, "rows": rows}
 
 
 def calibration(summary: Mapping[str, Any]) -> Markup:
-    """How far the probabilities can be believed, before and after temperature scaling: pictures and their table."""
+    """The calibration: how far the probabilities can be believed, before and after temperature scaling: pictures and
+    their table."""
     scores = summary.get("scores") or {}
-    there = [row for row in ROWS if (scores.get(row) or {}).get("ece") is not None]
-    if not there:
+    calibrated_rows = [row for row in ROWS if (scores.get(row) or {}).get("ece") is not None]
+    if not calibrated_rows:
         return Markup()
     head = [translate("compare.model"), *(translate(f"compare.{key}") for key in ("ece", "temperature", "ece_scaled"))]
     rows = [
@@ -86,15 +88,15 @@ def calibration(summary: Mapping[str, Any]) -> Markup:
             format_number(scores[row].get("temperature") or 1.0, ".2f"),
             percent(scores[row].get("ece_scaled")),
         ]
-        for row in there
+        for row in calibrated_rows
     ]
     return render(
         "comparison/calibration.html",
         scores=scores,
-        pictured=[row for row in PICTURED if row in there and scores[row].get("reliability")],
+        pictured=[row for row in PICTURED if row in calibrated_rows and scores[row].get("reliability")],
         head=head,
         rows=rows,
-        classes=there,
+        classes=calibrated_rows,
         side=SIDE,
         x=_x,
         y=_y,

@@ -1,4 +1,4 @@
-"""Where student and teacher differ: the scored rows, filtered by who is right and searched."""
+"""The disagreements of student and teacher: the scored rows, filtered by who is right and searched."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -25,13 +25,13 @@ element.addEventListener('click', (event) => {
 
 
 def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple[str, bool]:
-    """The table of those rows, and whether there are more than `shown`."""
+    """The table of disagreements, and whether there are more than `shown`."""
     size = max(PAGE, min(MOST, int(shown or PAGE)))
     try:
-        found = list(islice(_differing(core.run(run), who, words), size + 1))
+        differing_rows = list(islice(_differing(core.run(run), who, words), size + 1))
     except UserError as error:
         return note(translate_message(error), "error"), False
-    if not found:
+    if not differing_rows:
         return note(translate("compare.differ.none")), False
     rows = [
         {
@@ -40,9 +40,9 @@ def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple
             "label": row["label"],
             "answers": [_answer(row, name) for name in ("student", "teacher")],
         }
-        for number, row in found[:size]
+        for number, row in differing_rows[:size]
     ]
-    more = len(found) > size
+    more = len(differing_rows) > size
     return render("comparison/disagreements.html", rows=rows, more=more), more
 
 
@@ -66,7 +66,7 @@ def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, dict[str, 
 
 
 def predicted_label(row: Mapping[str, Any], name: str) -> str:
-    """What that row of the comparison answered."""
+    """The label that `name`, student or teacher, answered in that row."""
     return max(row[name], key=lambda label: row[name][label])
 
 
@@ -76,6 +76,6 @@ def _answer(row: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _right(row: Mapping[str, Any]) -> str:
-    """Which of two that differ is right, as one of WHO."""
+    """The one of two differing answers that is right, as one of WHO."""
     right = [name for name in ("student", "teacher") if predicted_label(row, name) == row["label"]]
     return f"only_{right[0]}" if right else "neither"

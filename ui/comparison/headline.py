@@ -44,20 +44,21 @@ def headline(summary: Mapping[str, Any]) -> Markup:
 
 
 def verdict(summary: Mapping[str, Any]) -> Markup:
-    """When and why distilling paid, or not, as the engine tells it, and how often these very rows were looked at."""
-    # [level, sentence, what it was made of]; runs from before that was kept have the sentence alone
+    """The verdict: when and why distilling paid, or not, as the engine tells it, and how often these very rows were
+    looked at."""
+    # [level, sentence, message]; older runs have no message
     notes = [(str(one[0]), translate_message(one[-1] or one[1])) for one in summary.get("verdict") or ()]
     return render("comparison/verdict.html", notes=notes) if notes else Markup()
 
 
 def differences(summary: Mapping[str, Any]) -> Markup:
-    """Student against control and teacher: the paired difference with its interval, drawn and in numbers."""
-    found = {name: one for name, one in (summary.get("differences") or {}).items() if one}
-    if not found:
+    """The differences of student to control and teacher, paired, each with its interval, drawn and in numbers."""
+    intervals = {name: one for name, one in (summary.get("differences") or {}).items() if one}
+    if not intervals:
         return Markup()
-    reach = max(abs(one[side]) for one in found.values() for side in ("low", "high", "difference")) or 1.0
+    reach = max(abs(one[side]) for one in intervals.values() for side in ("low", "high", "difference")) or 1.0
     rows = []
-    for name, one in found.items():
+    for name, one in intervals.items():
         other = name.removeprefix("student-")
         sentence = translate(
             "compare.difference",
@@ -76,13 +77,12 @@ def _signed(share: float) -> str:
 
 
 def chances(p: Mapping[str, float]) -> str:
-    """What McNemar's test says of the student against the control and the teacher, in words."""
-    told, known = [], {row: found < CHANCE for row, found in p.items()}
-    if "control" in known:
-        told.append(
-            translate("compare.apart.control" if known["control"] else "compare.alike.control", p=chance(p["control"]))
-        )
-    if "teacher" in known:
-        far = "compare.apart.teacher" if known.get("control") else "compare.apart.only"
-        told.append(translate(far if known["teacher"] else "compare.alike.teacher", p=chance(p["teacher"])))
-    return " ".join(told)
+    """McNemar's test in words: what it says of the student against the control and the teacher."""
+    sentences, significant = [], {row: p_value < CHANCE for row, p_value in p.items()}
+    if "control" in significant:
+        key = "compare.apart.control" if significant["control"] else "compare.alike.control"
+        sentences.append(translate(key, p=chance(p["control"])))
+    if "teacher" in significant:
+        far = "compare.apart.teacher" if significant.get("control") else "compare.apart.only"
+        sentences.append(translate(far if significant["teacher"] else "compare.alike.teacher", p=chance(p["teacher"])))
+    return " ".join(sentences)

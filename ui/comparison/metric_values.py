@@ -1,4 +1,4 @@
-"""What a score of a summary holds, also where the run is older than some of its keys."""
+"""Metric values of a summary's scores, also where the run is older than some of its keys."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ def metric_of(summary: Mapping[str, Any]) -> str:
 
 
 def value(score: Mapping[str, Any], metric: str) -> float:
-    """What a row reached in that metric."""
+    """The value that a row's score reached in that metric."""
     return float(score.get(metric, score["accuracy"]))
 
 
@@ -18,7 +18,7 @@ def interval(score: Mapping[str, Any], metric: str) -> tuple[float, float]:
     """The 95 % interval of that metric, the value itself where none was taken."""
     if metric == "accuracy":
         return score.get("low", score["accuracy"]), score.get("high", score["accuracy"])
-    found = value(score, metric)
-    return score.get(f"{metric}_low", score.get("metric_low", found)), score.get(
-        f"{metric}_high", score.get("metric_high", found)
+    score_value = value(score, metric)
+    return score.get(f"{metric}_low", score.get("metric_low", score_value)), score.get(
+        f"{metric}_high", score.get("metric_high", score_value)
     )

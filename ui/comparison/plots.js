@@ -34,12 +34,12 @@ function layout(figure) {
 }
 
 async function show() {
-  const said = props.value ? JSON.parse(props.value) : null
-  element.querySelector('.hint').hidden = !said
-  if (!said) { box.replaceChildren(); return }
+  const summary = props.value ? JSON.parse(props.value) : null
+  element.querySelector('.hint').hidden = !summary
+  if (!summary) { box.replaceChildren(); return }
   if (box.dataset.now !== props.value) {
     box.dataset.now = props.value
-    box.replaceChildren(...said.figures.map((figure) => {
+    box.replaceChildren(...summary.figures.map((figure) => {
       const item = make('figure'), plot = make('div', 'plot')
       plot.dataset.plot = figure.id
       plot.setAttribute('role', 'img')
@@ -50,14 +50,14 @@ async function show() {
   }
   let library
   try { library = await window.stillroomPlotly() } catch (error) { return } // the table above holds the same numbers
-  said.figures.forEach((figure, index) => {
+  summary.figures.forEach((figure, index) => {
     const node = box.children[index]?.querySelector('.plot')
     if (node?.isConnected && node.clientWidth) library.react(node, traces(figure), layout(figure), { displayModeBar: false, responsive: true })
   })
 }
 
-let asked = false
-const soon = () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; show() }) } }
+let frameRequested = false
+const soon = () => { if (!frameRequested) { frameRequested = true; requestAnimationFrame(() => { frameRequested = false; show() }) } }
 watch('value', soon)
 new ResizeObserver(soon).observe(element)
 new MutationObserver(soon).observe(document.body, { attributes: true, attributeFilter: ['class'] })

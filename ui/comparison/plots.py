@@ -22,20 +22,20 @@ def figures(summary: Mapping[str, Any] | None) -> str:
     """The figures as JSON for plots.js: [{"id", "title", "x", "y", "log", "points", "front"}, …]; "" for none."""
     if not summary:
         return ""
-    metric, found = metric_of(summary), points(summary)
+    metric, models = metric_of(summary), points(summary)
     name = metric_title(metric)
-    made = [
+    drawings: list[dict[str, Any]] = [
         {
             "id": key,
             "title": translate(f"plot.{key}", metric=name),
             "x": translate(f"plot.{key}.x"),
             "y": name,
             "log": True,
-            "points": [one | {"x": one[key], "shown": form(one[key])} for one in found if one.get(key)],
+            "points": [one | {"x": one[key], "shown": form(one[key])} for one in models if one.get(key)],
         }
         for key, form in (("bytes", size), ("latency_ms", latency))
     ]
-    for figure in made:
+    for figure in drawings:
         figure["front"] = frontier(figure["points"])
     if curve := summary.get("learning_curve"):
         shown = [
@@ -43,24 +43,24 @@ def figures(summary: Mapping[str, Any] | None) -> str:
             for one in curve
         ]
         words = {"title": translate("plot.texts", metric=name), "x": translate("plot.texts.x"), "y": name}
-        made.append({"id": "texts", **words, "log": True, "line": True, "points": shown, "front": []})
-    return json.dumps({"figures": made})
+        drawings.append({"id": "texts", **words, "log": True, "line": True, "points": shown, "front": []})
+    return json.dumps({"figures": drawings})
 
 
 def points(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The four rows, and the further members of the run."""
+    """The points of the four rows and of the run's further members."""
     metric, scores = metric_of(summary), summary["scores"]
-    found = [_point(row, translate(f"row.{row}"), scores[row], metric) for row in ROWS if row in scores]
+    models = [_point(row, translate(f"row.{row}"), scores[row], metric) for row in ROWS if row in scores]
     for member in (summary.get("members") or [])[1:]:
         if (member.get("share") or 1) == 1:
-            found.append(_point("student", member_name(member), member["student_score"], metric) | {"small": True})
-    return found
+            models.append(_point("student", member_name(member), member["student_score"], metric) | {"small": True})
+    return models
 
 
 def _point(who: str, name: str, score: Mapping[str, Any], metric: str) -> dict[str, Any]:
     low, high = interval(score, metric)
     at = value(score, metric)
-    told = f"{name} {percent(at)} ({percent(low)} – {percent(high)})"
+    description = f"{name} {percent(at)} ({percent(low)} – {percent(high)})"
     return {
         "who": who,
         "name": name,
@@ -68,23 +68,23 @@ def _point(who: str, name: str, score: Mapping[str, Any], metric: str) -> dict[s
         "y": at,
         "up": high - at,
         "down": at - low,
-        "told": told,
+        "told": description,
         **{key: score.get(key) for key in ("bytes", "latency_ms")},
     }
 
 
-def frontier(found: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The numbers of those points that no other beats: nothing is further left and at least as high, or as far left
-    and higher. In order of x."""
-    kept, best = [], float("-inf")
-    for index in sorted(range(len(found)), key=lambda at: (found[at]["x"], -found[at]["y"])):
-        if found[index]["y"] > best:
-            kept.append(index)
-            best = found[index]["y"]
-    return kept
+def frontier(models: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The frontier: the numbers of the points that no other beats: nothing is further left and at least as high, or as
+    far left and higher. In order of x."""
+    front, best = [], float("-inf")
+    for index in sorted(range(len(models)), key=lambda at: (models[at]["x"], -models[at]["y"])):
+        if models[index]["y"] > best:
+            front.append(index)
+            best = models[index]["y"]
+    return front
 
 
 def plots(**more: Any) -> gr.HTML:
-    """The component: its value is what `figures` gives."""
+    """The plots' component: its value is what `figures` gives."""
     script = Path(__file__).with_name("plots.js").read_text(encoding="utf-8")
     return gr.HTML("", html_template=render("comparison/plots.html"), js_on_load=script, **more)

@@ -12,16 +12,18 @@ from ui.components.templates import render
 PREVIEW = 8  # rows of a file shown
 
 
-def answers(said: Mapping[str, Any]) -> Markup:
+def answers(by_model: Mapping[str, Any]) -> Markup:
     """Both models' answers side by side, each with its latency."""
-    models = [who for who in ("student", "teacher") if who in said]
-    return render("comparison/answers.html", models=models, answers=said)
+    models = [who for who in ("student", "teacher") if who in by_model]
+    return render("comparison/answers.html", models=models, answers=by_model)
 
 
-def preview_answers(found: Iterable[tuple[Any, Any]]) -> Markup:
+def preview_answers(predictions: Iterable[tuple[Any, Any]]) -> Markup:
     """The first answers as a table, and how many of each label there are in all."""
-    rows, counts, total = [], {}, 0
-    for text, answer in found:
+    rows: list[dict[str, Any]] = []
+    counts: dict[str, int] = {}
+    total = 0
+    for text, answer in predictions:
         total += 1
         counts[answer.label] = counts.get(answer.label, 0) + 1
         if len(rows) < PREVIEW:

@@ -16,9 +16,9 @@ EXTRA_METRICS = {"accuracy": "macro_f1"}  # the second metric of the table, by t
 
 
 def score_table(summary: Mapping[str, Any]) -> Markup:
-    """The four rows."""
+    """The table of the four rows' scores."""
     scores, metric = summary["scores"], metric_of(summary)
-    second, there = EXTRA_METRICS.get(metric, "accuracy"), [row for row in ROWS if row in summary["scores"]]
+    second, shown_rows = EXTRA_METRICS.get(metric, "accuracy"), [row for row in ROWS if row in summary["scores"]]
     head = [
         translate("compare.model"),
         metric_title(metric),
@@ -26,9 +26,9 @@ def score_table(summary: Mapping[str, Any]) -> Markup:
         metric_title(second),
         *(translate(f"compare.{key}") for key in ("parameters", "bytes", "latency", "throughput")),
     ]
-    low, high = span(interval(scores[row], metric) for row in there)
+    low, high = span(interval(scores[row], metric) for row in shown_rows)
     rows = []
-    for row in there:
+    for row in shown_rows:
         score = scores[row]
         at, ends = value(score, metric), interval(score, metric)
         rows.append(
@@ -49,10 +49,10 @@ def score_table(summary: Mapping[str, Any]) -> Markup:
     return render("comparison/score_table.html", head=head, rows=rows, reads=summary.get("tests_read"))
 
 
-def span(ends: Iterable[tuple[float, float]]) -> tuple[float, float]:
+def span(interval_ends: Iterable[tuple[float, float]]) -> tuple[float, float]:
     """The stretch that all the intervals are drawn on, with a little air."""
-    found = list(ends)
-    low, high = min(one for one, _ in found), max(one for _, one in found)
+    intervals = list(interval_ends)
+    low, high = min(one for one, _ in intervals), max(one for _, one in intervals)
     air = max(0.01, (high - low) * 0.06)
     return max(-1.0, low - air), min(1.0, high + air)
 
@@ -89,6 +89,6 @@ def several(summary: Mapping[str, Any]) -> Markup:
 
 def member_name(member: Mapping[str, Any]) -> str:
     """A member in words."""
-    told = translate("compare.member.is", student=member["student"], seed=member["seed"])
+    name = translate("compare.member.is", student=member["student"], seed=member["seed"])
     share = member.get("share") or 1.0
-    return told + (translate("compare.member.share", share=percent(share, 0)) if share < 1 else "")
+    return name + (translate("compare.member.share", share=percent(share, 0)) if share < 1 else "")

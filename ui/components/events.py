@@ -1,4 +1,4 @@
-"""How events are run, and what a handler answers.
+"""Settings of events, and what a handler answers.
 
 A listener is given `**QUICK`, `**HEAVY`, …, so that queue, name for scripts and sign of waiting stand in one place;
 `last` and `each` say what becomes of an event that comes while the one before it is answered.
@@ -21,23 +21,24 @@ SCRIPT_QUICK: Settings = MappingProxyType({"queue": False})
 # Loading and asking models takes all cores: one at a time, those of the page and of scripts together.
 SCRIPT_HEAVY: Settings = MappingProxyType({"concurrency_id": "cpu", "concurrency_limit": 1})
 
-# What is the page's own has no name for scripts: its inputs are as many as the form has fields. Alone, this is for what
-# the browser does by itself, in `js`.
+# The page's own events have no name for scripts: their inputs are as many as the form has fields. By itself, for what
+# the browser does alone, in `js`.
 BROWSER: Settings = MappingProxyType({"api_visibility": "private"})
 # Over before a sign of waiting could be read: it would only flicker.
 QUICK: Settings = MappingProxyType({**SCRIPT_QUICK, **BROWSER, "show_progress": "hidden"})
 HEAVY: Settings = MappingProxyType({**SCRIPT_HEAVY, **BROWSER, "show_progress": "minimal"})
-# Where a button or the place of the answer says in words of its own what is awaited.
+# Where a button or the answer's own place says what is awaited.
 SILENT_HEAVY: Settings = MappingProxyType({**HEAVY, "show_progress": "hidden"})
 
 
 def last(settings: Settings) -> Settings:
-    """The same, for what must not go unheard: after an answer the event runs once more where it was called meanwhile,
-    with what then stands in its inputs. Gradio's page repeats it with all its listeners, so that none of them may fill
-    in what a user may be changing."""
+    """The settings for an event that must not go unheard: after an answer the event runs once more where it was called
+    meanwhile, with what then stands in its inputs. Gradio's page repeats it with all its listeners, so that none of
+    them may fill in what a user may be changing."""
     return {**settings, "trigger_mode": "always_last"}
 
 
 def each(settings: Settings) -> Settings:
-    """The same, where every call brings its own question along and all of them are answered, one after another."""
+    """The settings for an event where every call brings its own question along and all of them are answered, one after
+    another."""
     return {**settings, "trigger_mode": "multiple"}

@@ -6,7 +6,7 @@ of layout.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -27,17 +27,33 @@ COLUMNS = ("text", "text2", "label")
 OF_FILE, OF_HUB = (*FILES, *COLUMNS), ("dataset", "subset", *COLUMNS)  # knobs that only those two tasks read
 
 
+# what a knob's value is set with
+Control = gr.Textbox | gr.Number | gr.Slider | gr.Checkbox | gr.Radio | gr.Dropdown | gr.File
+OneControl = TypeVar("OneControl", bound=Control)
+
+
 class Form:
     """The controls by knob name, in the order in which they were placed."""
 
     def __init__(self) -> None:
-        self.controls: dict[str, gr.components.Component] = {}
+        self.controls: dict[str, Control] = {}
         self.knobs: dict[str, Knob] = {knob.name: knob for knob in knobs()}
 
-    def place(self, name: str, control: gr.components.Component | None = None) -> gr.components.Component:
+    @overload
+    def place(self, name: str) -> Control: ...
+    @overload
+    def place(self, name: str, control: OneControl) -> OneControl: ...
+
+    def place(self, name: str, control: Control | None = None) -> Control:
         """Registers `control`, or the control made from the knob `name`, as that knob's."""
         self.controls[name] = control if control is not None else make_control(self.knobs[name])
         return self.controls[name]
+
+    def controls_of(self, kind: type[OneControl], *names: str) -> list[OneControl]:
+        """The controls of those names, all of that kind."""
+        controls: list[Any] = [self.controls[name] for name in names]
+        assert all(isinstance(control, kind) for control in controls)
+        return controls
 
     def part(self, *names: str) -> "Form":
         """The form of those knobs alone: what a handler does not take, it can't be given stale."""
@@ -45,9 +61,9 @@ class Form:
         smaller.controls = {name: control for name, control in self.controls.items() if name in names}
         return smaller
 
-    def control(self, knob: str) -> gr.components.Component | None:
-        """Where the knob's value is typed: its own control, the first rate for the rules, the name of another
-        teacher."""
+    def control(self, knob: str) -> Control | None:
+        """The control where the knob's value is typed: its own control, the first rate for the rules, the name of
+        another teacher."""
         if knob == "rules":
             return next((one for name, one in self.controls.items() if name.startswith(RULE)), None)
         return self.controls.get(OTHER_NAME if knob == "teacher" else knob)
@@ -57,24 +73,24 @@ class Form:
         """All controls, as the inputs of an event."""
         return list(self.controls.values())
 
-    def values(self, given: Sequence[Any]) -> dict[str, Any]:
-        """What the controls hold, by knob: empty means the default, rates are gathered into `rules`."""
-        found: dict[str, Any] = {}
-        for name, value in zip(self.controls, given, strict=True):
+    def values(self, inputs: Sequence[Any]) -> dict[str, Any]:
+        """The values of the controls by knob: empty means the default, rates are gathered into `rules`."""
+        values: dict[str, Any] = {}
+        for name, value in zip(self.controls, inputs, strict=True):
             if name.startswith(RULE):
-                found.setdefault("rules", {})[name.removeprefix(RULE)] = value or 0.0
+                values.setdefault("rules", {})[name.removeprefix(RULE)] = value or 0.0
             elif value is not None and value != "":
-                found[name] = _as_int(value) if name in self.knobs and self.knobs[name].type is int else value
-        if found.get("teacher") == OTHER:
-            found["teacher"] = str(found.get(OTHER_NAME, "")).strip()
-            if not found["teacher"]:
+                values[name] = _as_int(value) if name in self.knobs and self.knobs[name].type is int else value
+        if values.get("teacher") == OTHER:
+            values["teacher"] = str(values.get(OTHER_NAME, "")).strip()
+            if not values["teacher"]:
                 raise KnobError(translate("teacher.other.missing"), "teacher")
-        return found
+        return values
 
     def fill(self, config: Mapping[str, Any], teachers: Sequence[tuple[str, str]]) -> tuple[Changes, list[str]]:
-        """What becomes of every control when the form shall hold a run's `config` as the store has it, and a sentence
-        for each of its settings that can't be had any more. `teachers` are the choices of the knob teacher. The inverse
-        of `config`, but that a task's own teacher stands as the choice ""."""
+        """The changes by which the form holds a run's `config` as the store has it, and a sentence for each of its
+        settings that can't be had any more. `teachers` are the choices of the knob teacher. The inverse of `config`,
+        but that a task's own teacher stands as the choice ""."""
         wanted, lost = usable_settings(config)
         values = wanted.model_dump()
         values |= {
@@ -93,10 +109,10 @@ class Form:
             value = values.get(name)
             if isinstance(control, gr.File) and value:
                 # absolute, for a bare name is what an imported run has of its sender's file
-                found = Path(value).is_absolute() and Path(value).is_file()
-                if not found:
+                is_file = Path(value).is_absolute() and Path(value).is_file()
+                if not is_file:
                     lost.append(translate("again.file", name=Path(value).name))
-                value = save_file_to_cache(value, cache_dir=control.GRADIO_CACHE) if found else None
+                value = save_file_to_cache(value, cache_dir=control.GRADIO_CACHE) if is_file else None
             elif isinstance(control, gr.Textbox):
                 value = (
                     ",".join(map(str, value))
@@ -107,29 +123,32 @@ class Form:
                 )
             elif name in COLUMNS:
                 value = value or ""
-            choices = {"choices": list(teachers)} if name == "teacher" else {}
-            shown = {"visible": bool(value)} if name == OTHER_NAME else {}
-            updates[control] = gr.update(value=value, **choices, **shown)
+            more: dict[str, Any] = {}
+            if name == "teacher":
+                more["choices"] = list(teachers)
+            if name == OTHER_NAME:
+                more["visible"] = bool(value)
+            updates[control] = gr.update(value=value, **more)
         return updates, lost
 
-    def config(self, given: Sequence[Any], keep: bool = False) -> Config:
+    def config(self, inputs: Sequence[Any], keep: bool = False) -> Config:
         """The config that the controls describe; `keep` copies uploaded files to where a later resume finds them.
         Raises UserError."""
-        values = self.values(given)
-        task = values.get("task")
+        values = self.values(inputs)
+        task = values.get("task", "")
         if task == "hub":
             values |= {name: values.get(HUB + name) for name in COLUMNS}
         theirs = {"file": OF_FILE, "hub": OF_HUB}.get(task, ())
         left = {*OF_FILE, *OF_HUB} - {*theirs}  # filled in for another task, and still there when it is chosen again
-        found = {name: value for name, value in values.items() if name in self.knobs and name not in left}
+        settings = {name: value for name, value in values.items() if name in self.knobs and name not in left}
         if keep:
-            found |= {name: str(core.save_upload(found[name])) for name in FILES if name in found}
-        return public_host.check_paths(Config.of(**found), uploaded=FILES)
+            settings |= {name: str(core.save_upload(settings[name])) for name in FILES if name in settings}
+        return public_host.check_paths(Config.of(**settings), uploaded=FILES)
 
 
 def usable_settings(config: Mapping[str, Any]) -> tuple[Config, list[str]]:
-    """What of a stored config can still be asked, and a sentence for each setting that can't: a run may be older than
-    the knobs and the parts of today. What is missing is default."""
+    """The settings of a stored config that can still be asked, and a sentence for each that can't: a run may be older
+    than the knobs and the parts of today. What is missing is default."""
     values, lost = {}, []
     for name, value in config.items():
         if name == "rules" and isinstance(value, dict):
@@ -155,7 +174,7 @@ def _as_int(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def make_control(knob: Knob, **more: Any) -> gr.components.Component:
+def make_control(knob: Knob, **more: Any) -> Control:
     """A control for `knob`. Limits are the config's business: a value out of range must come back as its sentence and
     not be cut in silence."""
     words: dict[str, Any] = {

@@ -6,7 +6,7 @@ DASH = "–"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """0.913 -> "91.3 %"; None -> a dash."""
+    """A share in percent: 0.913 -> "91.3 %"; None -> a dash."""
     return DASH if share is None else f"{format_number(100 * share, f'.{digits}f')}{NO_BREAK_SPACE}%"
 
 
@@ -20,7 +20,7 @@ def points(share: float | None) -> str:
 
 
 def count(number: float | None) -> str:
-    """12345 -> "12,345"."""
+    """A count: 12345 -> "12,345"."""
     return DASH if number is None else format_number(number, ",.0f")
 
 
@@ -46,7 +46,7 @@ def millions(number: float | None) -> str:
 
 
 def latency(milliseconds: float | None) -> str:
-    """0.31 ms · 12 ms · 1.2 s."""
+    """A latency: 0.31 ms · 12 ms · 1.2 s."""
     if milliseconds is None:
         return DASH
     if milliseconds >= 1000:
@@ -55,23 +55,23 @@ def latency(milliseconds: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """7 s · 2 min 5 s · 3 min · 1 h 12 min."""
+    """A duration: 7 s · 2 min 5 s · 3 min · 1 h 12 min."""
     if seconds is None:
         return DASH
-    whole = max(0, round(seconds))
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, 0 if whole >= 3600 else whole % 60
+    total = max(0, round(seconds))
+    hours, minutes, rest = total // 3600, total % 3600 // 60, 0 if total >= 3600 else total % 60
     parts = [f"{n}{NO_BREAK_SPACE}{unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
     return " ".join(parts) or f"0{NO_BREAK_SPACE}s"
 
 
 def rounded(seconds: float) -> float:
-    """As few figures as an estimate deserves: 7, 25, 140 (2 min 20 s), 1,500 (25 min)."""
+    """Estimated seconds in as few figures as they deserve: 7, 25, 140 (2 min 20 s), 1,500 (25 min)."""
     step = next((step for step, most in ((1, 15), (5, 90), (10, 300), (60, 3600)) if seconds < most), 600)
     return max(1.0, step * round(seconds / step))
 
 
 def times(ratio: float) -> str:
-    """17.6 -> "18×", 2.34 -> "2.3×"."""
+    """A ratio: 17.6 -> "18×", 2.34 -> "2.3×"."""
     return f"{format_number(ratio, '.0f' if ratio >= 10 else '.1f')}×"
 
 

@@ -44,7 +44,7 @@ def top(page: str, shown: str = "") -> Markup:
 
 
 def header(page: str) -> gr.HTML:
-    """`top` as a component, which also gives the document its title."""
+    """The header as a component, which also gives the document its title."""
     return gr.HTML(top(page), elem_id="top", js_on_load=TITLE_JS)
 
 
@@ -56,7 +56,7 @@ def _running() -> list[core.Run]:
 
 
 def _title(page: str, shown: str) -> str:
-    """The run's name or the page's, and the app's."""
+    """The document's title: the run's name or the page's, and the app's."""
     try:
         name = core.run(shown).name if shown else next((translate(word) for to, word in PAGES if to == page and to), "")
     except UserError:

@@ -34,7 +34,7 @@ def notes(items: Iterable[tuple[str, str]]) -> Markup:
 
 
 def findings(items: Iterable[tuple[str, str]], head: str) -> Markup:
-    """What was found in rows, the warnings first: a mark and a sentence each, row numbers and examples folded away.
+    """Findings in rows, the warnings first: a mark and a sentence each, row numbers and examples folded away.
     `head` stands above them."""
     lines = []
     for level, text in sorted(items, key=lambda item: item[0] != "warning"):
@@ -43,9 +43,9 @@ def findings(items: Iterable[tuple[str, str]], head: str) -> Markup:
     return _macros.findings(lines, head) if lines else Markup()
 
 
-def split_rows(said: Any) -> tuple[str, str]:
+def split_rows(finding: Any) -> tuple[str, str]:
     """A finding in words, and its rows and examples as a sentence of their own."""
-    sentence, rows = split_details(said)
+    sentence, rows = split_details(finding)
     return sentence, rows[0].upper() + rows[1:] + "." if rows else ""
 
 
@@ -55,7 +55,7 @@ def why(text: str, step: str = "") -> Markup:
 
 
 def diff(before: str, after: str) -> Markup:
-    """`after` with what changed against `before` marked word by word, as <del> and <ins>."""
+    """The text `after` with what changed against `before` marked word by word, as <del> and <ins>."""
     return _macros.diff(_stretches(before, after))
 
 

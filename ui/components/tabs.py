@@ -2,5 +2,5 @@
 
 
 def open_tab_js(step: str) -> str:
-    """Opens a step in the browser itself: the server has nothing to say to it."""
+    """JavaScript that opens a step's tab in the browser itself: the server has nothing to say to it."""
     return f"() => ({{ __type__: 'update', selected: '{step}' }})"

@@ -1,36 +1,40 @@
-"""What can be done to a run from its row, and how a run goes out of the page and comes in as a file."""
+"""Actions on a run from its row, and how a run goes out of the page and comes in as a file."""
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from markupsafe import escape
 
 import distill_core as core
-from distill_core import UserError
+from distill_core import Run, UserError
 from ui.access import ownership
+from ui.components.events import Changes
 from ui.components.html import note
 from ui.components.templates import render
 from ui.i18n.names import translate_message
 
-PLAIN = ("resume", "stop", "delete", "restore")
+PLAIN: dict[str, Callable[[Run], Any]] = {
+    "resume": Run.resume, "stop": Run.stop, "delete": Run.delete, "restore": Run.restore,
+}  # fmt: skip
 
 
 def act(question: Any) -> dict[str, Any]:
-    """Does {"act", "run", and for an edit "name" and "note"}; what to say of it as {"html", "failed"}. Anyone may call
-    this with anything."""
-    asked = question if isinstance(question, dict) else {}
-    what = asked.get("act")
+    """Acts on a run: does {"act", "run", and for an edit "name" and "note"}; what to say of it as {"html", "failed"}.
+    Anyone may call this with anything."""
+    request = question if isinstance(question, dict) else {}
+    what = request.get("act")
     try:
-        run = ownership.require_owner(core.run(str(asked.get("run") or "")[:64]))
+        run = ownership.require_owner(core.run(str(request.get("run") or "")[:64]))
         if what == "edit":
-            run.rename(_clean(asked.get("name")))
-            run.annotate(_clean(asked.get("note")))
-        elif what in PLAIN:
-            getattr(run, what)()
+            run.rename(_clean(request.get("name")))
+            run.annotate(_clean(request.get("note")))
+        elif isinstance(what, str) and what in PLAIN:
+            PLAIN[what](run)
         else:
             return {"html": "", "failed": True}
     except UserError as error:
@@ -59,12 +63,12 @@ def export_run(event: gr.EventData) -> Iterator[Any]:
         yield gr.DownloadButton(value=str(file))
 
 
-def import_run(file: str | None) -> tuple[str, None]:
-    """A dropped file as a run: what to say of it, and the emptied drop area."""
+def import_run(file: str | None, drop: Block, message: Block) -> Changes:
+    """A dropped file as a run: the emptied drop area, and in `message` what to say of it."""
     if not file:
-        return "", None
+        return {drop: None, message: ""}
     try:
         run = ownership.assign_owner(core.import_run(file))
     except UserError as error:
-        return note(translate_message(error), "error"), None
-    return render("history/imported.html", id=run.id, name=run.name), None
+        return {drop: None, message: note(translate_message(error), "error")}
+    return {drop: None, message: render("history/imported.html", id=run.id, name=run.name)}

@@ -24,12 +24,12 @@ function keys(runs) {
 async function draw() {
   const node = $('.overlay .plot')
   if (!laid || !node?.clientWidth) return
-  const told = $('.overlay .frame .empty'), drawn = laid.runs.filter((run) => run.curves[plot])
-  told.hidden = drawn.length > 0
-  told.textContent = words.nothing
+  const emptyNote = $('.overlay .frame .empty'), drawn = laid.runs.filter((run) => run.curves[plot])
+  emptyNote.hidden = drawn.length > 0
+  emptyNote.textContent = words.nothing
   node.setAttribute('aria-label', `${name(plot)}: ${drawn.map((run) => `${run.letter} ${run.name}`).join('; ')}`)
   let library
-  try { library = await window.stillroomPlotly() } catch (error) { told.hidden = false; told.textContent = words.nochart; return }
+  try { library = await window.stillroomPlotly() } catch (error) { emptyNote.hidden = false; emptyNote.textContent = words.nochart; return }
   if (!node.isConnected) return
   const ink = colour('body-text-color-subdued'), line = colour('border-color-primary')
   const axis = { gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, automargin: true }

@@ -1,4 +1,5 @@
-"""Two or three runs over one another: their curves by training step, the settings that differ, and the main scores."""
+"""The overlay of two or three runs over one another: their curves by training step, the settings that differ, and the
+main scores."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +24,7 @@ CURVES = {"accuracy": "student/valid_accuracy", "loss": "student/valid_loss"}
 
 
 def words() -> dict[str, str]:
-    """What overlay.js says."""
+    """The words that overlay.js says."""
     return {
         "steps": translate("live.steps"),
         "accuracy": translate("live.accuracy"),
@@ -37,22 +38,22 @@ def overlay(question: Any) -> dict[str, Any]:
     """The runs of {"runs": [two or three ids]} as {"runs": [{"letter", "name", "curves": {"accuracy": [steps, values],
     …}}], "html": their tables, "metric": the name of the metric they were all chosen by where it is not accuracy, else
     ""}, or {"error"}. Anyone may call this with anything."""
-    asked = list(dict.fromkeys(ids((question if isinstance(question, dict) else {}).get("runs"))))[:MOST]
+    run_ids = list(dict.fromkeys(ids((question if isinstance(question, dict) else {}).get("runs"))))[:MOST]
     try:
-        found = [core.run(one) for one in asked]
+        runs = [core.run(one) for one in run_ids]
     except UserError as error:
         return {"error": note(translate_message(error), "error")}
-    if len(found) < 2:
+    if len(runs) < 2:
         return {"error": note(translate("history.overlay.two"))}
-    metrics = {run_state(run).metric for run in found}
+    metrics = {run_state(run).metric for run in runs}
     metric = metrics.pop() if len(metrics) == 1 else "accuracy"
-    curves = [_curves(run, metric) for run in found]
-    runs = [
+    curves = [_curves(run, metric) for run in runs]
+    entries = [
         {"letter": letter, "name": run.name, "curves": of}
-        for letter, run, of in zip(LETTERS, found, curves, strict=False)
+        for letter, run, of in zip(LETTERS, runs, curves, strict=False)
     ]
     own = metric_title(metric) if metric != "accuracy" else ""
-    return {"runs": runs, "html": _tables(found, curves, metric), "metric": own}
+    return {"runs": entries, "html": _tables(runs, curves, metric), "metric": own}
 
 
 def _curves(run: Run, metric: str) -> dict[str, Curve]:
@@ -62,7 +63,7 @@ def _curves(run: Run, metric: str) -> dict[str, Curve]:
 
 
 def _tables(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> Markup:
-    """The main scores side by side, and the settings that differ."""
+    """The tables of the main scores side by side, and the settings that differ."""
     return render(
         "history/overlay_tables.html",
         runs=[f"{letter} · {run.name[:60]}" for letter, run in zip(LETTERS, runs, strict=False)],
@@ -80,8 +81,8 @@ def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> lis
         [(translate(f"row.{who}"), metric_title(metric)), *(_score(run, who, metric) for run in runs)]
         for who in ("student", "control", "teacher")
     ]
-    told = [run.row for run in runs]
-    summaries = [row.summary or {} for row in told]
+    records = [run.row for run in runs]
+    summaries = [row.summary or {} for row in records]
     students = [(summary.get("scores") or {}).get("student") or {} for summary in summaries]
     best = [_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves]
     return [
@@ -92,7 +93,7 @@ def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> lis
         _row("compare.latency", (latency(student.get("latency_ms")) for student in students)),
         _row("history.rows", (count((summary.get("rows") or {}).get("train")) for summary in summaries)),
         [(translate("history.best"), ""), *best],
-        _row("history.took", (duration(took(row)) for row in told)),
+        _row("history.took", (duration(took(row)) for row in records)),
     ]
 
 
@@ -117,7 +118,7 @@ def _best(curve: Curve | None) -> Cell:
 
 def _settings(runs: list[Run]) -> list[list[str]]:
     """The rows of the settings that differ."""
-    told = [{translate("history.task"): run.row.task} | settings(run.row.config, every=True) for run in runs]
-    labels = list(dict.fromkeys(label for one in told for label in one))
-    rows = [[label, *(one.get(label, DASH) for one in told)] for label in labels]
+    settings_by_run = [{translate("history.task"): run.row.task} | settings(run.row.config, every=True) for run in runs]
+    labels = list(dict.fromkeys(label for one in settings_by_run for label in one))
+    rows = [[label, *(one.get(label, DASH) for one in settings_by_run)] for label in labels]
     return [row for row in rows if len(set(row[1:])) > 1]

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from distill_core import STATUSES
 from ui.access import public_host
-from ui.components.events import BROWSER, HEAVY
+from ui.components.events import BROWSER, HEAVY, Changes
 from ui.components.html import why
 from ui.components.templates import render
 from ui.history import actions, overlay, run_list
@@ -37,11 +37,11 @@ def build() -> None:
         return overlay.overlay(question)
 
     gr.HTML(why(translate("host.private") if public_host.public() else translate("history.why")))
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
     list_ = gr.HTML(
         elem_id="runs",
         html_template=template(),
-        js_on_load="".join((here / name).read_text(encoding="utf-8") for name in ("overlay.js", "run_list.js")),
+        js_on_load="".join((folder / name).read_text(encoding="utf-8") for name in ("overlay.js", "run_list.js")),
         server_functions=[look, act, overlaid],
         words={key: translate(f"history.{key}") for key in WORDS} | overlay.words(),
         public=public_host.public(),
@@ -49,10 +49,13 @@ def build() -> None:
     file = gr.File(
         label=translate("history.import"), file_types=[".zip"], interactive=True, height=150, elem_id="import-file"
     )
-    told = gr.HTML(elem_id="import-message")
+    message = gr.HTML(elem_id="import-message")
     download = gr.DownloadButton(visible="hidden", elem_id="dl")
 
-    file.upload(actions.import_run, file, [told, file], **HEAVY).then(None, None, None, js=LISTED_JS, **BROWSER)
+    def import_run(dropped: str | None) -> Changes:
+        return actions.import_run(dropped, file, message)
+
+    file.upload(import_run, file, [message, file], **HEAVY).then(None, None, None, js=LISTED_JS, **BROWSER)
     list_.take(actions.export_run, None, download, **HEAVY).success(None, None, None, js=DOWNLOAD_JS, **BROWSER)
 
 

@@ -70,26 +70,26 @@ const node = (html) => {
 }
 
 function show(answer) {
-  const held = document.activeElement?.closest?.('[data-key], [data-page]'), where = held?.closest('[data-run]')
+  const focused = document.activeElement?.closest?.('[data-key], [data-page]'), where = focused?.closest('[data-run]')
   mark = answer.mark
   Object.assign(state, { page: answer.page, sort: answer.sort })
   fill(body, answer.rows)
-  const apart = root.querySelector('.examples')
-  fill(apart.querySelector('tbody'), answer.examples)
-  apart.hidden = !answer.examples.length
-  if (!answer.total) apart.open = true
+  const examples = root.querySelector('.examples')
+  fill(examples.querySelector('tbody'), answer.examples)
+  examples.hidden = !answer.examples.length
+  if (!answer.total) examples.open = true
   body.closest('.scroll').hidden = !answer.total
   const empty = root.querySelector('.runs .empty')
   empty.hidden = !!answer.total
   empty.textContent = answer.empty
-  const told = root.querySelector('.told')
-  if (told.textContent !== answer.told) told.textContent = answer.told
+  const summary = root.querySelector('.told')
+  if (summary.textContent !== answer.told) summary.textContent = answer.told
   const pages = root.querySelector('.pages')
   if (pages.dataset.now !== answer.pages) { pages.innerHTML = answer.pages; pages.dataset.now = answer.pages }
   choices(answer.tasks)
   heads()
   bar()
-  if (held && !held.isConnected) (where ? root.querySelector(`tr[data-run="${where.dataset.run}"] [data-key="${held.dataset.key}"]`) : pages.querySelector('[aria-current]'))?.focus()
+  if (focused && !focused.isConnected) (where ? root.querySelector(`tr[data-run="${where.dataset.run}"] [data-key="${focused.dataset.key}"]`) : pages.querySelector('[aria-current]'))?.focus()
 }
 
 function fill(place, list) {
@@ -178,10 +178,10 @@ function open(run, tr) {
     detail.remove()
     opened.delete(run)
   } else {
-    const made = node(rows.get(run).more)
-    opened.set(run, made)
-    tr.after(made)
-    made.querySelector('input, a')?.focus()
+    const detailRow = node(rows.get(run).more)
+    opened.set(run, detailRow)
+    tr.after(detailRow)
+    detailRow.querySelector('input, a')?.focus()
   }
   tr.querySelector('[data-do=more]').setAttribute('aria-expanded', !detail)
 }

@@ -26,75 +26,75 @@ SORTED = (
     ("bytes", "size"), ("seconds", "took"), ("created", "when"),
 )  # fmt: skip
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-HIDDEN = {"task", "train", "valid", "test", "unlabelled", "vectors_file"}  # paths, or told elsewhere
 
 
 def list_runs(question: Any) -> dict[str, Any]:
     """One page of runs. Anyone may ask anything: what makes no sense is left out of the question. `mark` is what the
     last answer was marked with; where nothing changed since, the answer is {"same": True}."""
-    asked = question if isinstance(question, dict) else {}
+    request = question if isinstance(question, dict) else {}
     wanted: dict[str, Any] = {
-        "status": asked.get("status") if asked.get("status") in STATUSES else None,
-        "task": str(asked.get("task") or "")[:100],
-        "search": " ".join(str(asked.get("q") or "")[:200].split()[:20]),
+        "status": request.get("status") if request.get("status") in STATUSES else None,
+        "task": str(request.get("task") or "")[:100],
+        "search": " ".join(str(request.get("q") or "")[:200].split()[:20]),
     }
-    sort = str(asked.get("sort") or "-created")
+    sort = str(request.get("sort") or "-created")
     if sort.removeprefix("-") not in dict(SORTED):
         sort = "-created"
-    own = wanted | ({"ids": ids(asked.get("ids"))} if public_host.public() else {})  # nobody lists what others started
+    # nobody lists what others started
+    own = wanted | ({"ids": ids(request.get("ids"))} if public_host.public() else {})
     total = core.count(**own)
     pages = max(1, -(-total // PAGE))
-    page = asked.get("page")
+    page = request.get("page")
     page = min(max(1, page), pages) if type(page) is int else 1
-    found = core.list_runs(PAGE, PAGE * (page - 1), sort=sort, **own)
+    listed = core.list_runs(PAGE, PAGE * (page - 1), sort=sort, **own)
     examples = core.list_runs(PAGE, examples=True, sort=sort, **wanted) if page == pages else []
     answer = {
-        "rows": [row(run) for run in found],
+        "rows": [row(run) for run in listed],
         "examples": [row(run) for run in examples],
         "total": total,
         "page": page,
         "sort": sort,
-        "alive": any(run.status in ALIVE for run in found),
+        "alive": any(run.status in ALIVE for run in listed),
         "tasks": [[name, names.task_name(name)] for name in ([] if public_host.public() else core.run_tasks())],
         "told": _status_words(total, page),
         "empty": "" if total else _empty(wanted),
         "pages": _pages(page, pages),
     }
     answer["mark"] = hashlib.sha256(json.dumps(answer).encode()).hexdigest()[:16]
-    return {"same": True, "alive": answer["alive"]} if asked.get("mark") == answer["mark"] else answer
+    return {"same": True, "alive": answer["alive"]} if request.get("mark") == answer["mark"] else answer
 
 
 def ids(value: Any) -> list[str]:
-    """Those of `value` that look like ids of runs."""
-    given = value if isinstance(value, list) else []
-    return [one for one in given[:KNOWN] if isinstance(one, str) and ID.fullmatch(one)]
+    """The ids in `value`: what looks like the id of a run."""
+    candidates = value if isinstance(value, list) else []
+    return [one for one in candidates[:KNOWN] if isinstance(one, str) and ID.fullmatch(one)]
 
 
 def row(run: Run) -> dict[str, Any]:
     """A run as {"id", "name", "html": its row, "more": the row that opens below it}."""
-    found, name = run.row, run.name
-    summary = found.summary or {}
+    record, name = run.row, run.name
+    summary = record.summary or {}
     scores = summary.get("scores") or {}
     accuracy = {who: (scores.get(who) or {}).get("accuracy") for who in ("student", "teacher")}
-    changed = ", ".join(f"{label}: {value}" for label, value in settings(found.config).items())
+    changed = ", ".join(f"{label}: {value}" for label, value in settings(record.config).items())
     figures = [
         percent(accuracy["student"]),
         percent(accuracy["teacher"]),
         percent(summary.get("gap_recovered"), 0),
         size((scores.get("student") or {}).get("bytes")),
-        duration(took(found)),
-        format_time(found.created),
+        duration(took(record)),
+        format_time(record.created),
     ]
     html = render(
         "history/run.html",
-        row=found,
+        row=record,
         name=name,
-        about=shorten(" · ".join(filter(None, (names.task_name(found.task), changed))), 160, placeholder=" …"),
-        marks=[mark for mark, is_so in (("example", found.example), ("imported", found.origin)) if is_so],
-        stage=found.stage if found.status in ("running", "stopping") else None,
+        about=shorten(" · ".join(filter(None, (names.task_name(record.task), changed))), 160, placeholder=" …"),
+        marks=[mark for mark, is_so in (("example", record.example), ("imported", record.origin)) if is_so],
+        stage=record.stage if record.status in ("running", "stopping") else None,
         figures=[(word, figure) for (_, word), figure in zip(SORTED[2:], figures, strict=True)],
     )
-    return {"id": found.id, "name": name, "html": html, "more": _more(run)}
+    return {"id": record.id, "name": name, "html": html, "more": _more(run)}
 
 
 def took(row: Any) -> float | None:
@@ -103,37 +103,38 @@ def took(row: Any) -> float | None:
 
 
 def _more(run: Run) -> Markup:
-    """What can be done with a run: the row that opens below its own."""
-    found = run.row
-    mine = not found.example and ownership.may_change(run)
+    """The row that opens below a run's own: what can be done with the run."""
+    record = run.row
+    mine = not record.example and ownership.may_change(run)
     doable = {
-        "stop": found.status in ("queued", "running") and mine,
-        "resume": found.status in RESUMABLE and mine and not found.origin,
-        "take": found.status in OVER and not found.example,
+        "stop": record.status in ("queued", "running") and mine,
+        "resume": record.status in RESUMABLE and mine and not record.origin,
+        "take": record.status in OVER and not record.example,
         "delete": mine,
     }
     return render(
         "history/run_detail.html",
-        row=found,
+        row=record,
         name=run.name,
         columns=len(SORTED) + 2,
         editable=mine,
-        message=translate_message(found.message) if found.message else "",
+        message=translate_message(record.message) if record.message else "",
         acts=[act for act, possible in doable.items() if possible],
     )
 
 
 def settings(config: dict[str, Any], every: bool = False) -> dict[str, str]:
-    """The settings in words by label, without the paths of files: those that differ from today's defaults, or `every`
-    one."""
-    told = {}
+    """The settings in words by label, without the task, which stands beside them, and the paths of files: those that
+    differ from today's defaults, or `every` one."""
+    words = {}
     for knob in knobs():
         value = config.get(knob.name, knob.default)
-        if knob.name in HIDDEN or (not every and (value in (None, knob.default) or value == [])):
+        is_default = value in (None, knob.default) or value == []
+        if knob.name == "task" or knob.path or (is_default and not every):
             continue
         known = knob.choices and isinstance(value, str)
-        told[knob.label] = choice_name(knob.name, value) if known else in_words(value)
-    return told
+        words[knob.label] = choice_name(knob.name, value) if known else in_words(value)
+    return words
 
 
 def in_words(value: Any) -> str:
@@ -161,8 +162,10 @@ def _status_words(total: int, page: int) -> str:
 
 
 def _empty(wanted: dict[str, Any]) -> str:
-    asked = wanted["status"] or wanted["search"] or wanted["task"]
-    return translate("history.none.found" if asked else "history.none.here" if public_host.public() else "history.none")
+    is_filtered = wanted["status"] or wanted["search"] or wanted["task"]
+    if is_filtered:
+        return translate("history.none.found")
+    return translate("history.none.here" if public_host.public() else "history.none")
 
 
 def _pages(page: int, pages: int) -> Markup:

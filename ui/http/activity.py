@@ -1,4 +1,4 @@
-"""Whether visitors are at work just now: what takes the server long and can wait is done when they are not."""
+"""Activity of visitors: what takes the server long and can wait is done when they are not."""
 
 import time
 
@@ -11,17 +11,17 @@ IGNORED_PATHS = ("/component_server", "/component_server/")  # asked by a live v
 class ActivityMonitor:
     """Middleware that knows when somebody last asked for something."""
 
-    asked = time.monotonic()  # in any language: each has an app of its own
+    last_request = time.monotonic()  # in any language: each has an app of its own
 
     def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].endswith(IGNORED_PATHS):
-            ActivityMonitor.asked = time.monotonic()
+            ActivityMonitor.last_request = time.monotonic()
         await self.app(scope, receive, send)
 
 
 def is_idle() -> bool:
-    """Whether nobody has asked for anything for a while."""
-    return time.monotonic() - ActivityMonitor.asked > IDLE_SECONDS
+    """Whether the server is idle: nobody has asked for anything for a while."""
+    return time.monotonic() - ActivityMonitor.last_request > IDLE_SECONDS

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 
 async def library(request: Request) -> Response:
-    """plotly.min.js out of the plotly package."""
+    """The library plotly.min.js out of the plotly package."""
     package = find_spec("plotly")
     file = Path(package.origin).parent / "package_data" / "plotly.min.js" if package and package.origin else Path()
     if not file.is_file():

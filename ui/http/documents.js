@@ -18,8 +18,8 @@ window.stillroomMarks = () => window.stillroomNumber(12345.5, 1).replace(/\d/g, 
 window.stillroomShares = { tickformat: '.0f', ticksuffix: '\u00a0%' }
 
 // What the server answers. The library that asks swallows its own failure to ask: then there is no answer.
-window.stillroomAnswer = async (asked) => {
-  const answer = await asked
+window.stillroomAnswer = async (request) => {
+  const answer = await request
   if (!answer) throw new Error('away')
   return answer
 }
@@ -49,10 +49,10 @@ window.stillroomCopy = async (text, button, done) => {
     event.stopImmediatePropagation()
     if (target.matches('input')) target.value = ''
     const words = { name: large.name, size: Math.ceil(large.size / 1e6), most: Math.floor(most / 1e6) }
-    const told = Object.assign(document.createElement('p'), { className: 'note error too-large',
+    const refusal = Object.assign(document.createElement('p'), { className: 'note error too-large',
       textContent: limit.dataset.told.replace(/\{(\w+)\}/g, (_, key) => words[key].toLocaleString(document.documentElement.lang)) })
-    told.setAttribute('role', 'alert')
-    block.after(told)
+    refusal.setAttribute('role', 'alert')
+    block.after(refusal)
   }
   addEventListener('change', (event) => { if (event.target.matches?.('input[type=file]')) refuse(event, event.target.files, event.target) }, true)
   addEventListener('drop', (event) => { if (event.target.closest?.('.block')) refuse(event, event.dataTransfer?.files, event.target) }, true)

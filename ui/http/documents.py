@@ -37,7 +37,8 @@ COLOURS = {"page": PAGE, "card": CARD, "ink": INK, "line": LINE, "quiet": QUIET}
 
 
 class Documents:
-    """Makes Gradio's HTML ours as it goes out, and answers a browser that asks for a page that isn't there."""
+    """Middleware that makes Gradio's HTML ours as it goes out, and answers a browser that asks for a page that isn't
+    there."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -49,60 +50,60 @@ class Documents:
             return await Response(media_type="text/html")(scope, receive, send)
         if scope["type"] != "http" or scope["method"] != "GET":
             return await self.app(scope, receive, send)
-        begun: list[Message] = []
+        starts: list[Message] = []
         body = bytearray()
-        asked = Headers(scope=scope)
-        wants, packs = "text/html" in asked.get("accept", ""), "br" in asked.get("accept-encoding", "")
-        spoken = split_language(scope["path"].removeprefix(scope.get("root_path", "")))[
-            0
-        ]  # before a mount changes the scope
+        request_headers = Headers(scope=scope)
+        wants_html = "text/html" in request_headers.get("accept", "")
+        takes_brotli = "br" in request_headers.get("accept-encoding", "")
+        # before a mount changes the scope
+        language, _ = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
 
-        async def dressed(message: Message) -> None:
+        async def send_ours(message: Message) -> None:
             if message["type"] == "http.response.start":
                 html = Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
-                if html or (wants and message["status"] == 404):
-                    begun.append(message)
+                if html or (wants_html and message["status"] == 404):
+                    starts.append(message)
                     return
-            if not begun:
+            if not starts:
                 return await send(message)
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            start = begun[0]
-            page = (document(body.decode(), spoken) if start["status"] != 404 else missing(spoken)).encode()
+            start = starts[0]
+            page = (document(body.decode(), language) if start["status"] != 404 else missing(language)).encode()
             headers = MutableHeaders(raw=list(start["headers"]))
             headers.add_vary_header("Accept-Encoding")
-            if packs:  # to an eighth, which Gradio does for files alone
+            if takes_brotli:  # to an eighth, which Gradio does for files alone
                 page, headers["content-encoding"] = brotli.compress(page, quality=4), "br"
             headers["content-type"], headers["content-length"] = "text/html; charset=utf-8", str(len(page))
             await send({**start, "headers": headers.raw})
             await send({"type": "http.response.body", "body": page})
 
-        await self.app(scope, receive, dressed)
+        await self.app(scope, receive, send_ours)
 
 
-def document(html: str, spoken: str) -> str:
+def document(html: str, language: str) -> str:
     """Gradio's page in that language, with our icon and without Gradio's cards for social networks."""
-    html = re.sub(r'(<html\s+lang=)"\w*"', rf'\1"{spoken}"', html, count=1)
-    return FOREIGN.sub("", html).replace("<head>", f"<head>{_head(spoken)}{FIRST_JS}{PAGE_JS}", 1)
+    html = re.sub(r'(<html\s+lang=)"\w*"', rf'\1"{language}"', html, count=1)
+    return FOREIGN.sub("", html).replace("<head>", f"<head>{_head(language)}{FIRST_JS}{PAGE_JS}", 1)
 
 
-def missing(spoken: str) -> Markup:
+def missing(language: str) -> Markup:
     """The page for an address where there is none."""
-    with use_language(spoken):
+    with use_language(language):
         return render(
             "http/missing.html",
-            language=spoken,
-            head=_head(spoken),
+            language=language,
+            head=_head(language),
             colours=COLOURS,
             accent=ACCENT[0],
             mark=MARK,
-            home="/" if spoken == DEFAULT else f"/{spoken}/",
+            home="/" if language == DEFAULT else f"/{language}/",
         )
 
 
-def _head(spoken: str) -> Markup:
-    """Icon, title and description, and the drawing library fetched early."""
+def _head(language: str) -> Markup:
+    """The document's head: icon, title and description, and the drawing library fetched early."""
     icon = "data:image/svg+xml," + urlencode({"": ICON})[1:].replace("+", "%20")
-    with use_language(spoken):
+    with use_language(language):
         return render("http/head.html", icon=icon, largest=public_host.max_upload())

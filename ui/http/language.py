@@ -17,8 +17,8 @@ COOKIE, YEAR = "stillroom-language", 365 * 86400
 
 
 class LanguageChoice:
-    """Leads a visitor to the page in their language: the one they chose (?lang=de, remembered in a cookie), else on the
-    default page the one that their browser asks for."""
+    """Middleware that leads a visitor to the page in their language: the one they chose (?lang=de, remembered in a
+    cookie), else on the default page the one that their browser asks for."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -27,33 +27,35 @@ class LanguageChoice:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         if scope.get("method") != "GET" or "text/html" not in headers.get("accept", ""):
             return await self.app(scope, receive, send)
-        here, page = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
+        page_language, page = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
         query = scope["query_string"].decode("latin-1")
         chosen = next((value for key, value in parse_qsl(query) if key == "lang" and value in LANGUAGES), None)
-        wanted = chosen or self._remembered(headers) or (self._preferred(headers) if here == DEFAULT else here)
-        if wanted != here and "/" not in page:
-            up = "" if here == DEFAULT else "../"
+        wanted = chosen or self._remembered(headers)
+        if not wanted:
+            wanted = self._preferred(headers) if page_language == DEFAULT else page_language
+        if wanted != page_language and "/" not in page:
+            up = "" if page_language == DEFAULT else "../"
             to = up + (f"{wanted}/" if wanted != DEFAULT else "") + page
             answer = RedirectResponse((to or "./") + query_without_language(query), 307, {"vary": "accept-language"})
             if chosen:
                 self._remember(answer, chosen, scope, headers)
             return await answer(scope, receive, send)
         if chosen and chosen != self._remembered(headers):
-            kept = Response()
-            self._remember(kept, chosen, scope, headers)
-            cookie = kept.headers["set-cookie"].encode("latin-1")
+            response = Response()
+            self._remember(response, chosen, scope, headers)
+            cookie = response.headers["set-cookie"].encode("latin-1")
 
-            async def remembering(message: Any) -> None:
+            async def send_with_cookie(message: Any) -> None:
                 if message["type"] == "http.response.start":
                     message["headers"] = [*message["headers"], (b"set-cookie", cookie)]
                 await send(message)
 
-            return await self.app(scope, receive, remembering)
+            return await self.app(scope, receive, send_with_cookie)
         await self.app(scope, receive, send)
 
     def _remembered(self, headers: Headers) -> str | None:
-        kept = cookie_parser(headers.get("cookie", "")).get(COOKIE)
-        return kept if kept in LANGUAGES else None
+        remembered = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        return remembered if remembered in LANGUAGES else None
 
     def _preferred(self, headers: Headers) -> str:
         """The first of the browser's languages that there is, best first."""
@@ -72,6 +74,6 @@ class LanguageChoice:
 
 
 def split_language(path: str) -> tuple[str, str]:
-    """("/de/history") -> ("de", "history"): the language of the page at that path, and the page."""
+    """The language of the page at a path, and the page: "/de/history" -> ("de", "history")."""
     first, _, rest = path.lstrip("/").partition("/")
     return (first, rest) if first in LANGUAGES and first != DEFAULT else (DEFAULT, path.lstrip("/"))

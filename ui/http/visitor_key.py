@@ -13,7 +13,7 @@ YEAR = 365 * 86400
 
 
 class VisitorKeys:
-    """Gives each browser its key with the first page that it opens on a public host."""
+    """Middleware that gives each browser its key with the first page that it opens on a public host."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -29,9 +29,9 @@ class VisitorKeys:
         marks = "; SameSite=None; Secure; Partitioned" if secure else "; SameSite=Lax"
         cookie = f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={YEAR}; HttpOnly{marks}"
 
-        async def keyed(message: Message) -> None:
+        async def send_with_key(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
             await send(message)
 
-        await self.app(scope, receive, keyed)
+        await self.app(scope, receive, send_with_key)

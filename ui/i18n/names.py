@@ -50,21 +50,21 @@ def metric_name(metric: str) -> str:
 
 
 def metric_title(metric: str) -> str:
-    """The same at the head of a column or a picture."""
+    """A metric's name at the head of a column or a picture."""
     name = metric_name(metric)
     return name[:1].upper() + name[1:]
 
 
-def translate_message(said: Any) -> str:
-    """What the engine said (a message, the data of one, or an error) in the language that is spoken, with the page's
+def translate_message(message: Any) -> str:
+    """The engine's message (a message, the data of one, or an error) in the language that is spoken, with the page's
     names and numbers; as it stands where that language lacks it, or where it was only a string."""
-    return _sentence(said, None)
+    return _sentence(message, None)
 
 
-def split_details(said: Any) -> tuple[str, str]:
-    """The same without its row numbers and examples, and these by themselves; "" where it has none."""
+def split_details(message: Any) -> tuple[str, str]:
+    """The engine's message without its row numbers and examples, and these by themselves; "" where it has none."""
     details: list[str] = []
-    sentence = _sentence(said, details)
+    sentence = _sentence(message, details)
     return sentence, "; ".join(details)
 
 
@@ -72,11 +72,11 @@ def split_details(said: Any) -> tuple[str, str]:
 DETAILS = re.compile(r" \(([^()]*\{(?:rows|text)\}[^()]*)\)")
 
 
-def _sentence(said: Any, details: list[str] | None) -> str:
+def _sentence(message: Any, details: list[str] | None) -> str:
     """The message in words. With `details`, what DETAILS finds in it, or in a message that is its value, goes there."""
-    data = said if isinstance(said, dict) else message_data(said)
+    data = message if isinstance(message, dict) else message_data(message)
     if data is None:
-        return str(said)
+        return str(message)
     template = _engine_messages(language()).get(data["say"])
     if template is None and language() != ENGLISH:
         with use_language(ENGLISH):
@@ -93,12 +93,12 @@ def _sentence(said: Any, details: list[str] | None) -> str:
 
 @cache
 def _engine_messages(language: str) -> dict[str, str]:
-    found = Path(__file__).parent / "engine_messages" / f"{language}.py"
-    return import_module(f"ui.i18n.engine_messages.{language}").SENTENCES if found.is_file() else {}
+    file = Path(__file__).parent / "engine_messages" / f"{language}.py"
+    return import_module(f"ui.i18n.engine_messages.{language}").SENTENCES if file.is_file() else {}
 
 
 def _name(name: str, kind: str) -> str:
-    """What the page calls a stage, a metric, or a knob, which comes with its value or alone."""
+    """The page's name of a stage, a metric, or a knob, which comes with its value or alone."""
     if kind != "knob":
         return translate_or(name, f"{kind}.{name}")
     knob, _, value = name.partition("=")
@@ -123,7 +123,7 @@ def knobs() -> list[Knob]:
 
 
 def choice_name(knob: str, value: str) -> str:
-    """One of a knob's choices as the page calls it: by its own name where the page has no other."""
+    """A choice of a knob as the page calls it: by its own name where the page has no other."""
     return translate_or(value, f"metric.{value}" if knob == "metric" and value != "auto" else f"choice.{knob}.{value}")
 
 

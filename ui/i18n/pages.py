@@ -44,13 +44,13 @@ def _in_language(function: Callable[..., Any], language: str) -> Callable[..., A
         raise TypeError(f"{function.__name__} must not be async: a language is spoken while it runs")
 
     @functools.wraps(function)
-    def said(*given: Any, **named: Any) -> Any:
+    def call(*arguments: Any, **named: Any) -> Any:
         with use_language(language):
-            return function(*given, **named)
+            return function(*arguments, **named)
 
     @functools.wraps(function)
-    def each(*given: Any, **named: Any) -> Iterator[Any]:
-        with closing(function(*given, **named)) as values:
+    def each(*arguments: Any, **named: Any) -> Iterator[Any]:
+        with closing(function(*arguments, **named)) as values:
             while True:
                 try:
                     with use_language(language):
@@ -59,7 +59,7 @@ def _in_language(function: Callable[..., Any], language: str) -> Callable[..., A
                     return
                 yield value
 
-    return each if inspect.isgeneratorfunction(function) else said
+    return each if inspect.isgeneratorfunction(function) else call
 
 
 class Languages:
@@ -72,12 +72,12 @@ class Languages:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """Where they are served."""
-        found: list[BaseRoute] = []
+        """The routes at which the pages are served."""
+        routes: list[BaseRoute] = []
         for language in (one for one in LANGUAGES if one != DEFAULT):
-            found.append(Route(f"/{language}", _slash))
-            found.append(Mount(f"/{language}", routes=[*self.assets, Mount("/", app=_Page(self, language))]))
-        return found
+            routes.append(Route(f"/{language}", _slash))
+            routes.append(Mount(f"/{language}", routes=[*self.assets, Mount("/", app=_Page(self, language))]))
+        return routes
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
@@ -95,10 +95,12 @@ class Languages:
 
     def _built(self, language: str) -> Any:
         parent = FastAPI()
-        # said of every page with more than one address, also where nobody asked for the mode
+        # Gradio warns so of every page with several addresses, whether or not the mode was asked for
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
         gr.mount_gradio_app(parent, build_in_language(self.make, language), path=f"/{language}", **self.look)
-        return parent.routes[-1].app
+        mount = parent.routes[-1]
+        assert isinstance(mount, Mount)  # Gradio mounts the page last
+        return mount.app
 
 
 class _Page:

@@ -31,15 +31,14 @@ LANGUAGES = tuple(sorted(file.stem for file in (Path(__file__).parent / "locales
 NO_BREAK_SPACE = "\u00a0"  # between a number and its unit: they stay on one line
 PLURALS = ("zero", "one", "two", "few", "many", "other")  # the CLDR's categories, in its order
 _environment_language = os.environ.get("STILLROOM_LANGUAGE", "").lower()
-DEFAULT = (
-    _environment_language if _environment_language in LANGUAGES else ENGLISH
-)  # of the page at /; the others stand at /<language>/
+# of the page at /; the others stand at /<language>/
+DEFAULT = _environment_language if _environment_language in LANGUAGES else ENGLISH
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
 
 @contextmanager
 def use_language(language: str) -> Iterator[None]:
-    """Everything that is said inside is said in that language, one of LANGUAGES."""
+    """Sets the language, one of LANGUAGES, of everything that is said inside."""
     before = _language.set(language)
     try:
         yield
@@ -74,7 +73,7 @@ def translate_or(other: str, key: str) -> str:
 
 @cache
 def babel_locale(language: str) -> Locale:
-    """What Babel knows of a language."""
+    """Babel's locale of a language."""
     return Locale.parse(language)
 
 
@@ -86,15 +85,16 @@ def plural_categories(language: str) -> tuple[str, ...]:
 
 
 def plural_form(number: float, forms: Sequence[str]) -> str:
-    """Of a word's forms the one that fits a number in the language that is spoken. Where a word has fewer forms than
-    its language has plurals, the last one serves for the rest: most languages have "other" for fractions alone."""
+    """The plural form, of a word's forms, that fits a number in the language that is spoken. Where a word has fewer
+    forms than its language has plurals, the last one serves for the rest: most languages have "other" for fractions
+    alone."""
     counts = isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
     category = babel_locale(language()).plural_form(number) if counts else "other"
     return forms[min(plural_categories(language()).index(category), len(forms) - 1)]
 
 
 def format_number(number: float, form: str) -> str:
-    """`number` in that format, with the marks of the language that is spoken: 1,234.5 or 1.234,5."""
+    """The number in that format, with the marks of the language that is spoken: 1,234.5 or 1.234,5."""
     text = f"{number:{form}}"
     sign = {"-": "−", "+": "+"}.get(text[0], "")
     digits, e, exponent = text.lstrip("+-").replace(",", "").partition("e")

@@ -1,7 +1,7 @@
 // The lessons' common ground: words, small builders of elements, and the messages of the server, which arrive as the
 // component's value. A lesson is a function of its stage; what it listens for it says with `on`.
 const say = (key, values = {}) =>
-  (props.words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole))
+  (props.words[key] ?? key).replace(/\{(\w+)\}/g, (place, name) => (name in values ? values[name] : place))
 const number = window.stillroomNumber, percent = window.stillroomPercent
 const signed = (value, digits = 2) => (value < 0 ? '−' : '+') + number(Math.abs(value), digits)
 const time = (ms) => ms < 1 ? `${number(ms, 2)}\u00a0ms` : ms < 1000 ? `${number(ms, ms < 10 ? 1 : 0)}\u00a0ms`
@@ -49,7 +49,7 @@ function choice(legend, options, chosen, act) {
 }
 
 const press = (text, act, more = {}) => h('button', { type: 'button', class: 'small', onclick: act, ...more }, text)
-const told = (more = '') => h('p', { class: `told ${more}`, role: 'status' })
+const statusLine = (more = '') => h('p', { class: `told ${more}`, role: 'status' })
 
 // rows of {name, share, value}: `who` gives the colour, the largest is bold
 function bars(who, rows) {

@@ -1,4 +1,5 @@
-"""Who plays in the lessons: the run that the address names, else the newest student of the built-in task, else none."""
+"""The example run that plays in the lessons: the run that the address names, else the newest student of the built-in
+task, else none."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -46,26 +47,30 @@ def first(run: Run) -> tuple[str, ...]:
 
 def config(run: str | None) -> Config:
     """The config whose data and rules the lessons use. Raises UserError where its parts are gone."""
-    found = core.run(run) if run else None
-    if found is None:
+    example = core.run(run) if run else None
+    if example is None:
         return Config()
-    kept = str((found.summary or {}).get("teacher", ""))  # what was fine-tuned for the run can be asked by its name
-    same = found.config.fine_tune and kept in {one.name for one in core.teachers() if one.kind == "kept"}
-    return found.config.model_copy(update={"teacher": kept, "fine_tune": False}) if same else found.config
+    # what was fine-tuned for the run can be asked by its name
+    teacher = str((example.summary or {}).get("teacher", ""))
+    is_fine_tuned = example.config.fine_tune and teacher in {one.name for one in core.teachers() if one.kind == "kept"}
+    return (
+        example.config.model_copy(update={"teacher": teacher, "fine_tune": False}) if is_fine_tuned else example.config
+    )
 
 
 def figures(run: str | None) -> dict[str, Any] | None:
-    """What lesson seven starts from: the run's own comparison, or that of the newest shipped example. `one` is the
-    share of test rows on which only one of control and student is right, `one_known` whether the run tells it."""
+    """The figures that lesson seven starts from: the run's own comparison, or that of the newest shipped example. `one`
+    is the share of test rows on which only one of control and student is right, `one_known` whether the run tells
+    it."""
     candidates = [core.run(run)] if run else []
-    for found in [*candidates, *core.list_runs(1, examples=True)]:
-        summary = found.summary or {}
+    for candidate in [*candidates, *core.list_runs(1, examples=True)]:
+        summary = candidate.summary or {}
         scores = summary.get("scores") or {}
         if {"control", "student", "teacher"} <= set(scores) and (summary.get("rows") or {}).get("test"):
-            known = detectable_gap(found, summary)
+            known = detectable_gap(candidate, summary)
             c, s = scores["control"]["accuracy"], scores["student"]["accuracy"]
             return {
-                "name": found.name,
+                "name": candidate.name,
                 "rows": summary["rows"],
                 "scores": {row: {"accuracy": score["accuracy"]} for row, score in scores.items()},
                 "agreement": summary["agreement"],
@@ -85,10 +90,10 @@ def detectable_gap(run: Run, summary: Mapping[str, Any]) -> float | None:
     ]
     if rows:
         return sum(control != student for control, student in rows) / len(rows)
-    told = (summary.get("differences") or {}).get("student-control")
-    if told:
-        error = (told["high"] - told["low"]) / (2 * 1.96)
-        return min(1.0, error**2 * summary["rows"]["test"] + told["difference"] ** 2)
+    paired = (summary.get("differences") or {}).get("student-control")
+    if paired:
+        error = (paired["high"] - paired["low"]) / (2 * 1.96)
+        return min(1.0, error**2 * summary["rows"]["test"] + paired["difference"] ** 2)
     return None
 
 

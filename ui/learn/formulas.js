@@ -23,8 +23,8 @@ const formulas = {
 
   // the soft part of losses/soft_kl.py of one row: KL(teacher || student) at the temperature, times its square
   kl(student, teacher, temperature) {
-    const soft = formulas.softmax(teacher, temperature), said = formulas.softmax(student, temperature)
-    return temperature ** 2 * sum(soft.map((share, label) => (share > 0 ? share * Math.log(share / said[label]) : 0)))
+    const soft = formulas.softmax(teacher, temperature), probabilities = formulas.softmax(student, temperature)
+    return temperature ** 2 * sum(soft.map((share, label) => (share > 0 ? share * Math.log(share / probabilities[label]) : 0)))
   },
 
   // losses/alpha_mix.py (distance "mse") and losses/soft_kl.py (distance "kl") of one row
@@ -35,10 +35,10 @@ const formulas = {
 
   // how that loss changes with each of the student's logits
   gradient(student, teacher, truth, { alpha, temperature, distance }) {
-    const said = formulas.softmax(student)
+    const probabilities = formulas.softmax(student)
     const warm = formulas.softmax(student, temperature), soft = formulas.softmax(teacher, temperature)
     return student.map((logit, label) => {
-      const hard = said[label] - (label === truth ? 1 : 0)
+      const hard = probabilities[label] - (label === truth ? 1 : 0)
       const pull = distance === 'kl' ? temperature * (warm[label] - soft[label])
         : (2 * (logit - teacher[label])) / student.length
       return alpha * hard + (1 - alpha) * pull

@@ -42,12 +42,14 @@ def build() -> None:
         pair=list(example_run.PAIR),
         strange=list(example_run.STRANGE),
     )
-    gr.on([gr.context.Context.root_block.load], opened, None, board, **SILENT_HEAVY)
+    blocks = gr.context.Context.root_block
+    assert blocks is not None  # a page is laid out within its Blocks
+    gr.on([blocks.load], opened, None, board, **SILENT_HEAVY)
     # A question that comes while another is answered is answered after it: each brings its own text along.
-    asked = each(SILENT_HEAVY)
-    board.read_text(read_text, None, board, **asked)
-    board.read_pair(read_pair, None, board, **asked)
-    board.vary(vary, None, board, **asked)
+    queue = each(SILENT_HEAVY)
+    board.read_text(read_text, None, board, **queue)
+    board.read_pair(read_pair, None, board, **queue)
+    board.vary(vary, None, board, **queue)
 
 
 def template() -> Markup:
@@ -66,7 +68,7 @@ def script() -> str:
 
 
 def words() -> dict[str, str]:
-    """All that the lessons say, for the browser, by key without "learn."."""
+    """The words of the lessons, for the browser, by key without "learn."."""
     keys = [key.removeprefix("learn.") for key in table(ENGLISH) if key.startswith("learn.")]
     return {key: translate(f"learn.{key}") for key in keys}
 
@@ -81,8 +83,8 @@ def rules() -> list[dict[str, Any]]:
 
 
 def opened(request: gr.Request) -> dict[str, Any]:
-    """What the page opens with: who plays teacher and student, a sentence for them, and a run's figures. The models
-    are loaded when the page then asks for its sentence to be read."""
+    """The values that the page opens with: who plays teacher and student, a sentence for them, and a run's figures. The
+    models are loaded when the page then asks for its sentence to be read."""
     wanted = str(request.query_params.get("run") or "")[:64]
     try:
         run = example_run.run(wanted)
@@ -91,16 +93,16 @@ def opened(request: gr.Request) -> dict[str, Any]:
         return {"fault": {"text": translate_message(error)}}
     pair = len(text) == 2
     name = core.run(run).name if run else ""
-    told = (
+    who = (
         translate("learn.who.run", name=name)
         if wanted
         else translate("learn.who.own", name=name)
         if run
         else translate("learn.who")
     )
-    here = {"run": run, "pair": pair, "other": bool(wanted), "text": list(text), "words": told}
+    cast = {"run": run, "pair": pair, "other": bool(wanted), "text": list(text), "words": who}
     example = example_run.figures(run)
-    return {"cast": here, **({"example": example} if example else {})}
+    return {"cast": cast, **({"example": example} if example else {})}
 
 
 def read_text(event: gr.EventData) -> dict[str, Any]:
@@ -121,36 +123,36 @@ def read_pair(event: gr.EventData) -> dict[str, Any]:
 def vary(event: gr.EventData) -> dict[str, Any]:
     """A sentence's offspring at the rates asked for, and what the teacher says to each."""
     run, text = _question(event)
-    asked, names = getattr(event, "rates", None), {rule.name for rule in core.components("augment")}
-    asked = asked if isinstance(asked, Mapping) else {}
-    rates = {name: _rate(rate) for name, rate in asked.items() if name in names}
+    requested_rates, names = getattr(event, "rates", None), {rule.name for rule in core.components("augment")}
+    requested_rates = requested_rates if isinstance(requested_rates, Mapping) else {}
+    rates = {name: _rate(rate) for name, rate in requested_rates.items() if name in names}
     seed = getattr(event, "seed", 0)
     seed = seed if type(seed) is int and 0 <= seed < 2**31 else 0
     try:
         config = example_run.config(run).model_copy(update={"rules": rates})
-        found = core.preview(config, text if len(text) == 2 else text[0], OFFSPRING, seed=seed)
+        preview = core.preview(config, text if len(text) == 2 else text[0], OFFSPRING, seed=seed)
     except UserError as error:
         return {"offspring": {"fault": translate_message(error)}}
-    before = SIDES.join(found["text"])
-    made = [{"html": escape(before), "rules": translate("augment.original"), "said": found.get("probabilities")}]
-    for child in found["offspring"]:
+    before = SIDES.join(preview["text"])
+    texts = [{"html": escape(before), "rules": translate("augment.original"), "said": preview.get("probabilities")}]
+    for child in preview["offspring"]:
         html = diff(before, SIDES.join(child["text"]))
-        made.append(
+        texts.append(
             {"html": html, "rules": ", ".join(map(rule_name, child["rules"])), "said": child.get("probabilities")}
         )
-    return {"offspring": {"texts": made}}
+    return {"offspring": {"texts": texts}}
 
 
 def _read(run: str | None, text: tuple[str, ...]) -> dict[str, Any]:
     try:
-        found = core.activations(run, text if len(text) == 2 else text[0])
+        reading = core.activations(run, text if len(text) == 2 else text[0])
     except UserError as error:
         return {"fault": {"text": translate_message(error)}}
-    if found["teacher"]:  # a folder's name, not where it stands on this machine
-        name = found["teacher"]["name"]
+    if reading["teacher"]:  # a folder's name, not where it stands on this machine
+        name = reading["teacher"]["name"]
         own = "teacher.builtin" if name == "builtin" else "learn.kept" if name.startswith("kept:") else ""
-        found["teacher"]["name"] = translate(own) if own else Path(name).name
-    return {"reading": found, "fault": {"text": ""}}
+        reading["teacher"]["name"] = translate(own) if own else Path(name).name
+    return {"reading": reading, "fault": {"text": ""}}
 
 
 def _question(event: gr.EventData) -> tuple[str | None, tuple[str, ...]]:

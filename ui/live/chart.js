@@ -49,8 +49,8 @@ function thin({ x, y }, from, to, most, into) {
       if (y[at] < y[low]) low = at
       if (y[at] > y[high]) high = at
     }
-    const kept = size <= 2 ? [...Array(end - start).keys()].map((n) => start + n) : [...new Set([low, high])].sort((a, b) => a - b)
-    for (const at of kept) { into.x.push(x[at]); into.y.push(y[at]) }
+    const indices = size <= 2 ? [...Array(end - start).keys()].map((n) => start + n) : [...new Set([low, high])].sort((a, b) => a - b)
+    for (const at of indices) { into.x.push(x[at]); into.y.push(y[at]) }
   }
 }
 
@@ -69,8 +69,8 @@ function smooth({ x, y }) {
   if (!x.length) return { x, y }
   const pace = (x.at(-1) - x[0]) / Math.max(1, x.length - 1) || 1, out = [y[0]]
   for (let at = 1; at < y.length; at++) {
-    const kept = chart.smoothing ** Math.min(50, (x[at] - x[at - 1]) / pace)
-    out.push(kept * out[at - 1] + (1 - kept) * y[at])
+    const weight = chart.smoothing ** Math.min(50, (x[at] - x[at - 1]) / pace)
+    out.push(weight * out[at - 1] + (1 - weight) * y[at])
   }
   return { x, y: out }
 }
@@ -118,11 +118,11 @@ function layout(plot) {
   }
 }
 
-let asked = false
+let frameRequested = false
 function draw() {
-  if (asked) return
-  asked = true
-  requestAnimationFrame(() => { asked = false; paintAll() })
+  if (frameRequested) return
+  frameRequested = true
+  requestAnimationFrame(() => { frameRequested = false; paintAll() })
 }
 
 async function paintAll() {

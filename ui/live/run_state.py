@@ -1,5 +1,5 @@
-"""What a run has said so far, folded once a process and shared by all tabs that watch it. Holds no words: they differ
-from page to page.
+"""The state of a run: what it has said so far, folded once a process and shared by all tabs that watch it. Holds no
+words: they differ from page to page.
 """
 
 import threading
@@ -15,7 +15,8 @@ Curve = tuple[list[int], list[float]]  # the steps and the values of a series
 
 @dataclass
 class Stage:
-    """How far a stage is. `share` is None while nobody knows, `left` and `seconds` where they aren't known (yet)."""
+    """A stage and how far it is. `share` is None while nobody knows, `left` and `seconds` where they aren't known
+    (yet)."""
 
     state: str = "run"  # or "done"
     share: float | None = None
@@ -40,10 +41,10 @@ class RunState:
         self.best: tuple[int, float] | None = None  # the step and the score of the best student so far
         self.pace: float | None = None  # texts that the teacher answers in a second
         self._points = 0
-        self._whole: tuple[int, dict[str, Curve]] = (0, {})
+        self._thinned: tuple[int, dict[str, Curve]] = (0, {})
 
     def update(self, run: Run) -> None:
-        """Takes in what was said after the cursor."""
+        """Takes in the events after the cursor."""
         with self.lock:
             for number, when, event in run.timed_events(self.cursor):
                 self.cursor = number
@@ -79,19 +80,19 @@ class RunState:
         """Every curve thinned to about `most` points, and the cursor after them. Thinned anew only when much has come
         since: thirty pages that open at once pay for it once."""
         with self.lock:
-            cursor, curves = self._whole
+            cursor, curves = self._thinned
             rows, following = run.points(cursor)
             if cursor and len(rows) < most // 10:
                 return joined(curves, grouped(rows)), following
             if cursor:
                 rows, following = run.points(0)
             curves = {name: thin(*curve, most) for name, curve in grouped(rows).items()}
-            self._whole = (following, curves)
+            self._thinned = (following, curves)
             return curves, following
 
 
 def grouped(rows: list[tuple[str, int, float | None]]) -> dict[str, Curve]:
-    """The rows by series, without values that are no number."""
+    """Curves: the rows by series, without values that are no number."""
     curves: dict[str, Curve] = {}
     for name, step, value in rows:
         if value is not None:
@@ -109,16 +110,16 @@ def joined(first: dict[str, Curve], second: dict[str, Curve]) -> dict[str, Curve
 
 
 def thin(steps: list[int], values: list[float], most: int) -> Curve:
-    """At most `most` of the points: of each bucket its lowest and its highest, which is what the eye sees of a curve.
-    A curve of fewer points keeps every one."""
+    """A curve thinned to at most `most` of its points: of each bucket its lowest and its highest, which is what the eye
+    sees of a curve. A curve of fewer points keeps every one."""
     if len(steps) <= most:
         return steps, values
     size = -(-len(steps) // (most // 2))
-    kept: list[int] = []
+    indices: list[int] = []
     for start in range(0, len(steps), size):
         bucket = range(start, min(start + size, len(steps)))
-        kept += sorted({min(bucket, key=values.__getitem__), max(bucket, key=values.__getitem__)})
-    return [steps[at] for at in kept], [values[at] for at in kept]
+        indices += sorted({min(bucket, key=values.__getitem__), max(bucket, key=values.__getitem__)})
+    return [steps[at] for at in indices], [values[at] for at in indices]
 
 
 _states: OrderedDict[str, RunState] = OrderedDict()
@@ -126,11 +127,11 @@ _states_lock = threading.Lock()
 
 
 def run_state(run: Run) -> RunState:
-    """The fold of that run, up to date."""
+    """The state of that run, up to date."""
     with _states_lock:
-        found = _states.setdefault(run.id, RunState())
+        state = _states.setdefault(run.id, RunState())
         _states.move_to_end(run.id)
         while len(_states) > MAX_STATES:
             _states.popitem(last=False)
-    found.update(run)
-    return found
+    state.update(run)
+    return state

@@ -1,4 +1,4 @@
-"""What a run has said so far in words: status line, stages, figures, log. Everything that differs between languages."""
+"""The status of a run in words: status line, stages, figures, log. Everything that differs between languages."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ def status_line(run: Run, row: Any, seen: RunState) -> str:
         )
     if row.status == "finished":
         recovered = (row.summary or {}).get("gap_recovered")
-        told = translate("now.finished.gap", gap=percent(recovered, 0)) if recovered is not None else ""
-        return translate("now.finished", seconds=duration(_spent(run)), gap=told)
+        gap_words = translate("now.finished.gap", gap=percent(recovered, 0)) if recovered is not None else ""
+        return translate("now.finished", seconds=duration(_spent(run)), gap=gap_words)
     return translate(f"now.{row.status}")
 
 
@@ -43,7 +43,7 @@ def _spent(run: Run) -> float:
 
 
 def failure(row: Any, seen: RunState) -> dict[str, str] | None:
-    """Of a run that ended early: what happened, in which stage, and what to do; None for any other."""
+    """The failure of a run that ended early: what happened, in which stage, and what to do; None for any other."""
     if row.status not in ENDED or row.status == "finished":
         return None
     at = seen.now or row.stage
@@ -58,27 +58,27 @@ def failure(row: Any, seen: RunState) -> dict[str, str] | None:
 
 def stage_bar(name: str, status: str, seen: RunState) -> dict[str, Any]:
     """One of the stages as its bar shows it."""
-    found = seen.stages.get(name)
-    if found is None:
+    stage = seen.stages.get(name)
+    if stage is None:
         return {"name": stage_name(name), "state": "wait", "share": 0, "text": ""}
-    state = "halt" if found.state == "run" and status in ENDED and status != "finished" else found.state
-    return {"name": stage_name(name), "state": state, "share": found.share, "text": _progress(found, state)}
+    state = "halt" if stage.state == "run" and status in ENDED and status != "finished" else stage.state
+    return {"name": stage_name(name), "state": state, "share": stage.share, "text": _progress(stage, state)}
 
 
-def _progress(found: Stage, state: str) -> str:
-    if found.cached:
+def _progress(stage: Stage, state: str) -> str:
+    if stage.cached:
         return translate("stage.cached")
-    if found.seconds is not None:
-        return took(found.seconds)
+    if stage.seconds is not None:
+        return took(stage.seconds)
     if state == "halt":
         return translate("stage.halt")
-    if found.left is not None:
-        return translate("stage.left", left=duration(found.left))
-    return f"{count(found.at.done)} / {count(found.at.total)}" if found.at else "…"
+    if stage.left is not None:
+        return translate("stage.left", left=duration(stage.left))
+    return f"{count(stage.at.done)} / {count(stage.at.total)}" if stage.at else "…"
 
 
 def took(seconds: float) -> str:
-    """How long a stage took: below ten seconds a tenth matters."""
+    """The time that a stage took: below ten seconds a tenth matters."""
     return f"{format_number(seconds, '.1f')} s" if seconds < 10 else duration(seconds)
 
 
@@ -87,13 +87,13 @@ def figures(run: Run, row: Any, seen: RunState, left: float | None) -> list[dict
     student, teacher = seen.best, seen.validation.get("teacher")
     missing = teacher - student[1] if student and teacher is not None else None
     if missing is None:
-        told = translate("figure.gap.teacher", teacher=percent(teacher)) if teacher is not None else ""
+        gap_words = translate("figure.gap.teacher", teacher=percent(teacher)) if teacher is not None else ""
     else:
-        told = translate(f"figure.gap.{_side(missing)}", teacher=percent(teacher))
-    here = seen.stages[seen.now].left if seen.now else None
+        gap_words = translate(f"figure.gap.{_side(missing)}", teacher=percent(teacher))
+    stage_left = seen.stages[seen.now].left if seen.now else None
     if row.status == "running":
-        here_told = translate("figure.stage", left=duration(here)) if here is not None else ""
-        clock = {"label": translate("figure.left"), "value": duration(left), "more": here_told}
+        stage_words = translate("figure.stage", left=duration(stage_left)) if stage_left is not None else ""
+        clock = {"label": translate("figure.left"), "value": duration(left), "more": stage_words}
     else:
         spent = _spent(run) if row.status in ENDED else None
         clock = {"label": translate("figure.took" if spent else "figure.left"), "value": duration(spent), "more": ""}
@@ -106,14 +106,14 @@ def figures(run: Run, row: Any, seen: RunState, left: float | None) -> list[dict
         {
             "label": translate("figure.gap"),
             "value": DASH if missing is None else points(abs(missing)),
-            "more": told,
+            "more": gap_words,
         },
         clock,
     ]
 
 
 def gap(seen: RunState) -> str:
-    """Student, teacher and control on the validation rows in one sentence; empty before there is a student."""
+    """The gap between student and teacher on the validation rows in one sentence; empty before there is a student."""
     teacher, control = seen.validation.get("teacher"), seen.validation.get("control")
     if seen.best is None or teacher is None:
         return ""
@@ -128,7 +128,8 @@ def gap(seen: RunState) -> str:
 
 
 def _side(missing: float) -> str:
-    """Where the student stands to the teacher, as far as the figures show it: what reads as 0.0 points is level."""
+    """The side of the teacher on which the student stands, as the figures show it: what reads as 0.0 points is
+    level."""
     return "level" if abs(missing) < 0.0005 else "below" if missing > 0 else "above"
 
 
@@ -146,7 +147,7 @@ def lines(seen: RunState) -> list[dict[str, Any]]:
 
 
 def best(seen: RunState) -> dict[str, Any] | None:
-    """The point that is kept."""
+    """The best point, whose student is kept."""
     if seen.best is None:
         return None
     step, value = seen.best

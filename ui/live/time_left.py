@@ -1,4 +1,4 @@
-"""How long still: of a whole run, from what it has shown and what was estimated, and of the wait in the queue."""
+"""The time left: of a whole run, from what it has shown and what was estimated, and of the wait in the queue."""
 
 import heapq
 import statistics
@@ -19,9 +19,9 @@ def seconds_left(run: Run, seen: RunState) -> float | None:
     """Seconds to the end of the run, None while a stage to come can't be guessed."""
     if not seen.now:
         return None
-    here, coming = seen.stages[seen.now], STAGES[STAGES.index(seen.now) + 1 :] if seen.now in STAGES else ()
+    stage_now, coming = seen.stages[seen.now], STAGES[STAGES.index(seen.now) + 1 :] if seen.now in STAGES else ()
     known = expected(run)
-    left = here.left
+    left = stage_now.left
     if left is None and seen.now in known:
         left = known[seen.now] / 2  # it has begun and says no more
     for stage in coming:
@@ -32,13 +32,13 @@ def seconds_left(run: Run, seen: RunState) -> float | None:
 
 
 def _seen(stage: str, seen: RunState) -> float | None:
-    """What this very run has shown already: the student takes as many steps as the control, and the teacher labels as
-    fast as it answered the validation rows."""
-    control, made = seen.stages.get("control"), seen.facts.get("transfer")
+    """Seconds of a stage from what this very run has shown: the student takes as many steps as the control, and the
+    teacher labels as fast as it answered the validation rows."""
+    control, transfer = seen.stages.get("control"), seen.facts.get("transfer")
     if stage == "student" and control and not control.cached:
         at = control.at
         return control.left * at.total / (at.total - at.done) if at and control.left else control.seconds
-    return made["texts"] / seen.pace if stage == "label" and seen.pace and made else None
+    return transfer["texts"] / seen.pace if stage == "label" and seen.pace and transfer else None
 
 
 def expected(run: Run) -> dict[str, float]:
@@ -48,10 +48,10 @@ def expected(run: Run) -> dict[str, float]:
 
 def _estimate(run: Run) -> dict[str, float]:
     try:
-        found = core.estimate(run.config)
+        estimate = core.estimate(run.config)
     except UserError:  # made with a part that is gone
         return {}
-    return found.stages if found else {}
+    return estimate.stages if estimate else {}
 
 
 def queue_wait(place: int) -> float | None:
@@ -68,7 +68,7 @@ def queue_wait(place: int) -> float | None:
 
 
 def _queue() -> tuple[float | None, list[float]]:
-    """How long a run usually takes, and when those that run now began."""
+    """The queue's pace: how long a run usually takes, and when those that run now began."""
     ended = [run.row for run in core.list_runs(10, status="finished")]
     took = [row.ended - row.started for row in ended if row.ended and row.started]
     running = [run.row.started for run in core.list_runs(10, status=("running", "stopping"))]
@@ -79,11 +79,11 @@ _answers: "OrderedDict[str, tuple[float, Any]]" = OrderedDict()
 
 
 def _cached(key: str, find: Callable[[], Any]) -> Any:
-    """What `find` found within the last seconds: every tab asks, and the answer hardly changes."""
-    at, found = _answers.get(key, (0.0, None))
+    """The answer that `find` gave within the last seconds: every tab asks, and the answer hardly changes."""
+    at, answer = _answers.get(key, (0.0, None))
     if not at or time.monotonic() > at + ANSWER_SECONDS:
-        found = find()
-        _answers[key] = time.monotonic(), found
+        answer = find()
+        _answers[key] = time.monotonic(), answer
         while len(_answers) > MAX_ANSWERS:
             _answers.popitem(last=False)
-    return found
+    return answer

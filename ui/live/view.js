@@ -4,7 +4,7 @@ const PATIENCE = 15000 // ms until a question counts as unanswered: a laptop tha
 const SPOKEN = 15000 // ms between two sentences to those who listen: the figures change twice a second
 const BACK = 4000 // ms for which it is told that the connection is back
 const FILM = 20000 // ms in which an example run is replayed
-let turn = 0, run = '', cursor = null, status = '', losses = 0, seconds = 0, spoken = 0, film = null, told = null, leaving
+let turn = 0, run = '', cursor = null, status = '', losses = 0, seconds = 0, spoken = 0, film = null, lastAnswer = null, leaving
 
 const put = (node, text) => { if (node && node.textContent !== text) node.textContent = text }
 
@@ -63,14 +63,14 @@ function table() {
   }))
 }
 
-function trouble(found) {
+function trouble(failure) {
   const box = $('.trouble')
-  box.hidden = !found
-  if (!found) return
-  box.className = `trouble note ${found.level === 'stopped' ? 'info' : 'error'}`
-  put(box.children[0], found.where)
-  put(box.children[1], found.what)
-  put(box.children[2], found.advice)
+  box.hidden = !failure
+  if (!failure) return
+  box.className = `trouble note ${failure.level === 'stopped' ? 'info' : 'error'}`
+  put(box.children[0], failure.where)
+  put(box.children[1], failure.what)
+  put(box.children[2], failure.advice)
 }
 
 // those who listen hear a sentence now and then, and every change of the status at once
@@ -83,7 +83,7 @@ function speak(answer) {
 }
 
 function forget() {
-  cursor = null; status = ''; told = null; film = null
+  cursor = null; status = ''; lastAnswer = null; film = null
   Object.assign(chart, { series: {}, lines: [], best: null, stage: '', pinned: false, sight: { score: null, loss: null }, key: run, share: 1 })
 }
 
@@ -101,7 +101,7 @@ function extend(series) {
 function take(answer) {
   if (answer.reset) { chart.series = {}; chart.key = run }
   cursor = answer.next
-  told = answer
+  lastAnswer = answer
   seconds = answer.seconds
   put($('.now'), answer.text)
   stages(answer.stages)
@@ -135,7 +135,7 @@ function lost(yes) {
   if (!yes) leaving = setTimeout(() => { box.hidden = true }, BACK)
 }
 
-const patiently = (asked) => Promise.race([window.stillroomAnswer(asked), new Promise((_, fail) => setTimeout(() => fail(new Error('silence')), PATIENCE))])
+const patiently = (request) => Promise.race([window.stillroomAnswer(request), new Promise((_, fail) => setTimeout(() => fail(new Error('silence')), PATIENCE))])
 
 async function poll(mine) {
   if (mine !== turn || !element.isConnected) return
@@ -159,7 +159,7 @@ async function poll(mine) {
   setTimeout(() => poll(mine), wait)
 }
 
-const again = () => { if (run && element.isConnected && !(told?.done)) { turn += 1; poll(turn) } }
+const again = () => { if (run && element.isConnected && !(lastAnswer?.done)) { turn += 1; poll(turn) } }
 
 // The drawing library keeps the page busy for about a second, so it is loaded before there is anything to draw: once the
 // first step is filled, at the latest while a worker computes its first point. That it fails is told when it is needed.
@@ -167,8 +167,8 @@ const ready = () => window.stillroomPlotly().catch(() => {})
 
 // an example run, drawn as if it were going on, for those who wait
 async function replay() {
-  const answer = await patiently(server.points({ run: told.replay, cursor: null }))
-  if (answer.error || !told?.replay) return
+  const answer = await patiently(server.points({ run: lastAnswer.replay, cursor: null }))
+  if (answer.error || !lastAnswer?.replay) return
   const began = Date.now(), mine = film = {}
   chart.series = {}
   extend(answer.series)
@@ -227,7 +227,7 @@ window.addEventListener('pageshow', again)
 new ResizeObserver(draw).observe(element)
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] })
 // a resumed run has the same id, so its value does not change: the page says so itself
-$('.live').addEventListener('wake', () => { turn += 1; status = ''; told = null; poll(turn) })
+$('.live').addEventListener('wake', () => { turn += 1; status = ''; lastAnswer = null; poll(turn) })
 // Stop asks here whether it is meant; a run of less than a minute is no loss
 $('.live').sure = () => seconds < words.ask_after ? true : new Promise((answer) => {
   const box = $('dialog.ask')

@@ -34,7 +34,7 @@ _polls_lock = threading.Lock()
 
 
 def poll(question: Any) -> dict[str, Any]:
-    """What is new in a run since the question's cursor. Anyone may call this with anything: an unknown run or a
+    """The news of a run since the question's cursor. Anyone may call this with anything: an unknown run or a
     malformed question is answered with one sentence under "error"."""
     question = question if isinstance(question, dict) else {}
     cursor = question.get("cursor")

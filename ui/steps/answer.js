@@ -6,23 +6,23 @@ const figure = window.stillroomNumber
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key])
 
 function show() {
-  const said = props.value
-  $('.empty').hidden = !!said
-  $('label').hidden = $('.chip').hidden = $('.doubt').hidden = !said
-  if (!said) { $('.bars').replaceChildren(); return }
-  const heat = Number($('input').value), top = Math.max(...said.logits)
-  const powers = said.logits.map((logit) => Math.exp((logit - top) / heat)), all = powers.reduce((a, b) => a + b, 0)
-  const shares = powers.map((power) => power / all), best = said.logits.indexOf(top)
+  const reply = props.value
+  $('.empty').hidden = !!reply
+  $('label').hidden = $('.chip').hidden = $('.doubt').hidden = !reply
+  if (!reply) { $('.bars').replaceChildren(); return }
+  const heat = Number($('input').value), top = Math.max(...reply.logits)
+  const powers = reply.logits.map((logit) => Math.exp((logit - top) / heat)), all = powers.reduce((a, b) => a + b, 0)
+  const shares = powers.map((power) => power / all), best = reply.logits.indexOf(top)
   $('output').textContent = `T = ${figure(heat, 1)}`
-  $('.chip').textContent = `${figure(said.ms, said.ms < 10 ? 1 : 0)}\u00a0ms`
-  $('.bars').replaceChildren(...said.labels.map((label, index) => {
+  $('.chip').textContent = `${figure(reply.ms, reply.ms < 10 ? 1 : 0)}\u00a0ms`
+  $('.bars').replaceChildren(...reply.labels.map((label, index) => {
     const row = make('div', index === best ? 'bar best' : 'bar'), track = make('span', 'track'), bar = make('i', '')
     bar.style.setProperty('--share', shares[index])
     track.append(bar)
     row.append(make('span', 'name', label), track, make('span', 'value', percent(shares[index])))
     return row
   }))
-  doubt(said.labels, shares, best)
+  doubt(reply.labels, shares, best)
 }
 
 const percent = (share) => window.stillroomPercent(share, share > 0.9995 || share < 0.0005 ? 3 : 1)

@@ -82,18 +82,21 @@ def build(form: Form) -> Augment:
     return Augment(text=text, text2=text2, show=show, shuffle=shuffle, shown=shown, counts=counts, use=use, skip=skip)
 
 
-def counted(config: Config, found: Estimate | None) -> Markup:
-    """How many texts there are before and after."""
-    if found is None:
+def counted(config: Config, estimate: Estimate | None) -> Markup:
+    """The counts of texts before and after."""
+    if estimate is None:
         return hint(translate("augment.counts.wait"))
     if not config.n_iter:
-        return hint(translate("augment.counts.off", texts=count(found.texts)))
-    loose = translate("augment.counts.loose", n=count(found.unlabelled)) if found.unlabelled else ""
-    told = translate(
-        "augment.counts", labelled=count(found.labelled), loose=loose, texts=count(float(f"{found.texts:.2g}"))
+        return hint(translate("augment.counts.off", texts=count(estimate.texts)))
+    unlabelled = translate("augment.counts.loose", n=count(estimate.unlabelled)) if estimate.unlabelled else ""
+    summary = translate(
+        "augment.counts",
+        labelled=count(estimate.labelled),
+        loose=unlabelled,
+        texts=count(float(f"{estimate.texts:.2g}")),
     )
-    full = f" {translate('augment.counts.full')}" if found.texts >= config.transfer_limit else ""
-    return hint(told + full, "counts")
+    full = f" {translate('augment.counts.full')}" if estimate.texts >= config.transfer_limit else ""
+    return hint(summary + full, "counts")
 
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
@@ -103,55 +106,55 @@ def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     step.use.click(None, passes, [passes, tabs], js=use, **BROWSER)
     step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", **BROWSER)
 
-    def preview(text: str, text2: str, *given: Any) -> Changes:
-        html, pair = offspring(form, given, text, text2)
+    def preview(text: str, text2: str, *values: Any) -> Changes:
+        html, pair = offspring(form, values, text, text2)
         return {step.shown: html, step.text2: gr.Textbox(visible=pair)}
 
-    def another(text: str, text2: str, *given: Any) -> Changes:
-        html, pair = offspring(form, given, text, text2, seed=random.randrange(2**31))
+    def another(text: str, text2: str, *values: Any) -> Changes:
+        html, pair = offspring(form, values, text, text2, seed=random.randrange(2**31))
         return {step.shown: html, step.text2: gr.Textbox(visible=pair)}
 
     inputs, shown = [step.text, step.text2, *form.inputs], [step.shown, step.text2]
-    asked = [step.show.click, step.text.submit, step.text2.submit]
-    gr.on(asked, preview, inputs, shown, show_progress_on=step.show, **last(HEAVY))
+    preview_events = [step.show.click, step.text.submit, step.text2.submit]
+    gr.on(preview_events, preview, inputs, shown, show_progress_on=step.show, **last(HEAVY))
     step.shuffle.click(another, inputs, shown, show_progress_on=step.shuffle, **last(HEAVY))
 
 
-def offspring(form: Form, given: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, bool]:
+def offspring(form: Form, values: Any, text: str, text2: str, seed: int | None = None) -> tuple[str, bool]:
     """A text's offspring as HTML, and whether the task is about pairs. `seed` draws others, but of the rows that the
     form's own seed gives."""
     pair = False
     try:
-        config = form.config(given)
+        config = form.config(values)
         pair = core.inspect(config).pair
         chosen = ((text, text2) if pair else text) if text or (pair and text2) else None
-        found = core.preview(config, chosen, OFFSPRING, seed=seed)
+        preview = core.preview(config, chosen, OFFSPRING, seed=seed)
     except UserError as error:
         return note(translate_message(error), "error"), pair
-    before = SIDES.join(found["text"])
-    said = found.get("probabilities")
-    children = [_child(translate("augment.original"), before, said)]
-    for child in found["offspring"]:
+    before = SIDES.join(preview["text"])
+    original = preview.get("probabilities")
+    children = [_child(translate("augment.original"), before, original)]
+    for child in preview["offspring"]:
         children.append(
             _child(
                 ", ".join(map(rule_name, child["rules"])),
                 diff(before, SIDES.join(child["text"])),
                 child.get("probabilities"),
-                broken(said, child.get("probabilities")),
+                broken(original, child.get("probabilities")),
             )
         )
-    nothing = note(translate("augment.none")) if not found["offspring"] else ""
+    nothing = note(translate("augment.none")) if not preview["offspring"] else ""
     return render("steps/offspring.html", children=children, nothing=nothing), pair
 
 
 def broken(original: dict[str, float] | None, child: dict[str, float] | None) -> str:
-    """What the teacher now says of an offspring, where it says otherwise than of the original; "" where it doesn't."""
+    """A warning where the teacher says otherwise of an offspring than of the original; "" where it doesn't."""
     if not original or not child:
         return ""
-    before, after = (max(said, key=lambda label: said[label]) for said in (original, child))
+    before, after = (max(probabilities, key=lambda label: probabilities[label]) for probabilities in (original, child))
     return translate("augment.broken", label=after, before=before) if before != after else ""
 
 
-def _child(rule: str, text: str, said: dict[str, float] | None, broken: str = "") -> Markup:
-    answer = bars(said, "teacher") if said else ""
+def _child(rule: str, text: str, probabilities: dict[str, float] | None, broken: str = "") -> Markup:
+    answer = bars(probabilities, "teacher") if probabilities else ""
     return render("steps/child.html", rule=rule, text=text, answer=answer, broken=broken)

@@ -67,7 +67,7 @@ class Compare:
 
     @property
     def filled(self) -> list[Block]:
-        """All that `show` fills."""
+        """The parts that `show` fills."""
         return [
             self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.message, self.differing,
             self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
@@ -76,11 +76,11 @@ class Compare:
     def show(self, run: str) -> Changes:
         """The whole step for a run."""
         try:
-            found = core.run(run) if run else None
+            shown_run = core.run(run) if run else None
         except UserError as error:
             return self._cleared(note(translate_message(error), "error"))
-        row = found.row if found else None
-        if found is None or row is None or row.summary is None:
+        row = shown_run.row if shown_run else None
+        if shown_run is None or row is None or row.summary is None:
             over = row is None or row.status in ENDED
             return self._cleared(empty_card(translate("compare.none" if over else "compare.running")))
         about = card(headline(row.summary) + score_table(row.summary))
@@ -88,10 +88,10 @@ class Compare:
             about += note(translate("compare.example"))
         closer = analysis(row.summary)
         own = not row.example
-        changes = {
+        changes: Changes = {
             self.pictures: figures(row.summary),
             self.closer: card(closer) if closer else "",
-            self.text2: gr.Textbox(visible=_pair(found)),
+            self.text2: gr.Textbox(visible=_pair(shown_run)),
             self.answer: empty_card(translate("compare.ask.empty")),
             **{part: gr.Column(visible=own) for part in (self.answers, self.differing, self.takeaway)},
         }
@@ -127,10 +127,10 @@ class Compare:
         if not file:
             return changes | {self.predicted: ""}
         try:
-            names, guessed = core.text_columns(run, file)
+            names, guess = core.text_columns(run, file)
         except UserError as error:
             return changes | {self.predicted: note(translate_message(error), "error")}
-        first, second, *_ = [*guessed, None, None]
+        first, second = (tuple(guess) + (None, None))[:2]
         pair = _pair(core.run(run))
         return {
             text: gr.Dropdown(choices=names, value=first, visible=bool(names)),
@@ -183,8 +183,8 @@ class Compare:
         yield from self._hand_out(write)
 
     def _hand_out(self, write: Callable[[Path], str]) -> Iterator[Changes]:
-        """What `write` puts into a folder that is gone when the handler ends. Gradio copies what is handed out into its
-        own cache, which it sweeps."""
+        """Hands out the file that `write` puts into a folder that is gone when the handler ends. Gradio copies what is
+        handed out into its own cache, which it sweeps."""
         with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
             try:
                 name = write(Path(place))
@@ -286,22 +286,22 @@ def wire(step: Compare, live: gr.HTML) -> None:
         [step.predicted, step.save],
         **last(HEAVY),
     )
-    for button, make, given in (
+    for button, make, inputs in (
         (step.buttons["download"], step.export, [live]),
         (step.buttons["scored_rows"], step.scored, [live]),
         (step.buttons["pack"], step.packed, [live]),
         (step.save, step.predictions, [live, step.file, *step.columns]),
     ):
-        button.click(make, given, [step.handed, step.message], **HEAVY).success(
+        button.click(make, inputs, [step.handed, step.message], **HEAVY).success(
             None, None, None, js=DOWNLOAD_JS, **BROWSER
         )
-    told = translate("live.copied").replace("'", "’")
-    step.buttons["copy"].click(None, live, None, js=COPY_JS % told, **BROWSER)
+    copied = translate("live.copied").replace("'", "’")
+    step.buttons["copy"].click(None, live, None, js=COPY_JS % copied, **BROWSER)
     step.buttons["again"].click(None, live, None, js=AGAIN_JS, **BROWSER)
 
 
 def _pair(run: Run) -> bool:
-    """Whether its texts are pairs."""
+    """Whether a run's texts are pairs."""
     return any(len(row["text"]) == 2 for row in islice(run.texts(), 1))
 
 

@@ -44,7 +44,7 @@ WAKE_JS = "() => document.querySelector('#live .live').dispatchEvent(new Event('
 
 @dataclass(frozen=True)
 class Distil:
-    """What other parts of the page need of this step."""
+    """The parts of this step that others need."""
 
     live: gr.HTML
     start: gr.Button
@@ -56,20 +56,20 @@ class Distil:
 
     @property
     def buttons(self) -> list[gr.Button]:
-        """All that `controls` sets."""
+        """The buttons that `controls` sets."""
         return [self.start, self.stop, self.resume, self.compare]
 
     def controls(self, run: str) -> Changes:
-        """How the buttons stand for a run with that id."""
+        """The buttons as they stand for a run with that id."""
         try:
-            found = core.run(run) if run else None
+            shown_run = core.run(run) if run else None
         except UserError:
-            found = None
-        if found is None:
+            shown_run = None
+        if shown_run is None:
             fresh = gr.Button(value=translate("distil.start"), visible=True, variant="primary")
             return {**dict.fromkeys(self.buttons, gr.Button(visible=False)), self.start: fresh}
-        row = found.row
-        mine = ownership.may_change(found)
+        row = shown_run.row
+        mine = ownership.may_change(shown_run)
         alive, done = row.status in ALIVE, row.status in ENDED and row.summary is not None
         again = translate("distil.again")
         return {
@@ -98,10 +98,10 @@ def build(form: Form) -> Distil:
 def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     """Connects the buttons, and the bar's Start. None of the events waits for the run: they write a row and return."""
 
-    def begin(*given: Any) -> Changes:
+    def begin(*values: Any) -> Changes:
         """Starts the run and shows it; a refused value is told here and, where it has a field, there too."""
         try:
-            run = ownership.assign_owner(core.start(form.config(given, keep=True)))
+            run = ownership.assign_owner(core.start(form.config(values, keep=True)))
         except UserError as error:
             words, at = fault(form, error, time.monotonic_ns())
             refused = note(translate_message(error), "error")
@@ -128,8 +128,8 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     acted = [*step.buttons, step.message]
     stopped = step.stop.click(halt, step.live, acted, js=SURE_JS, **QUICK)
     resumed = step.resume.click(go_on, step.live, acted, **QUICK)
-    # The live view stopped asking when the run ended: a new value of the same id would not wake it, so it is told. And
-    # where Stop's answer is later than the run's end, the buttons are those of a run that still stops.
+    # The live view asks no more once the run has ended, and the same id again would not wake it. What it then hears
+    # sets the buttons right where Stop's answer came after the run's end.
     for done in (stopped, resumed):
         done.then(None, None, None, js=WAKE_JS, **BROWSER)
     step.compare.click(None, None, tabs, js=open_tab_js("compare"), **BROWSER)

@@ -40,11 +40,11 @@ function arrived() {
   })
 }
 // Start and Stop take one another's place: the focus that a hidden button had stays in the step
-function kept() {
+function keepFocus() {
   if (document.activeElement === document.body) document.querySelector(`#step-${open()} h2[tabindex]`)?.focus({ preventScroll: true })
 }
 document.getElementById('step-distil')?.addEventListener('click', (event) => {
-  if (event.target.closest('.actions button')) for (const wait of [300, 1000, 2500]) setTimeout(kept, wait)
+  if (event.target.closest('.actions button')) for (const wait of [300, 1000, 2500]) setTimeout(keepFocus, wait)
 })
 const listed = document.querySelector('#steps [role=tablist]')
 if (listed) new MutationObserver(arrived).observe(listed, { subtree: true, attributes: true, attributeFilter: ['aria-selected'] })
@@ -55,9 +55,9 @@ function wait() {
   clearTimeout(waits)
   if (element.querySelector('[data-again]')) waits = setTimeout(async () => {
     // an event that meets no server has Gradio load the page anew when there is one again, and what was typed is gone
-    const there = await fetch('gradio_api/app_id').then((answer) => answer.ok, () => false)
+    const isServed = await fetch('gradio_api/app_id').then((answer) => answer.ok, () => false)
     if (!element.isConnected) return
-    if (there) trigger('again')
+    if (isServed) trigger('again')
     wait()
   }, 1500)
 }
@@ -66,23 +66,23 @@ wait()
 
 // A refused value: its step opens, the words stand beside its field, and the field has the focus.
 let telling = 0
-function tell(said) {
+function tell(fault) {
   const mine = ++telling  // one refusal is several changes of the page: the last one tells it
   document.querySelectorAll('.refusal').forEach((old) => old.remove())
-  if (!said) return
+  if (!fault) return
   let tries = 0
   const look = () => {
     if (mine !== telling) return
-    const field = document.getElementById(said.dataset.field)
+    const field = document.getElementById(fault.dataset.field)
     const closed = field?.closest('.block')?.parentElement?.closest('[style*="display: none"]')
     if (closed) closed.parentElement?.querySelector('button')?.click()
     const input = field && (field.matches('input, textarea') ? field : field.querySelector('input, textarea, button'))
     if (!seen(input)) { if (++tries < 40) setTimeout(look, 50); return }
     const words = document.createElement('p')
     words.className = 'note error refusal'
-    words.id = `${said.dataset.field}-refusal`
+    words.id = `${fault.dataset.field}-refusal`
     words.setAttribute('role', 'alert')
-    words.textContent = said.textContent
+    words.textContent = fault.textContent
     field.append(words)
     input.setAttribute('aria-invalid', 'true')
     input.setAttribute('aria-describedby', words.id)

@@ -25,15 +25,8 @@ from ui.i18n.translate import translate
 
 STEPS = ("task", "teacher", "augment", "distil", "compare")
 AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
-NAMED_KNOBS = (
-    "seed",
-    "vectors",
-    "channels",
-    "width",
-    "hidden",
-    "loss",
-    "epochs",
-)  # what a recipe names where it is changed
+# what a recipe names where it is changed
+NAMED_KNOBS = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")
 JS = Path(__file__).with_name("launch_bar.js").read_text(encoding="utf-8")
 
 
@@ -78,66 +71,67 @@ def wire(
     for step, button in bar.ways.items():
         button.click(None, None, tabs, js=open_tab_js(step), **BROWSER)
 
-    def told(run: str, *given: Any) -> Changes:
-        config, found, line = describe(run, form, given)
-        return {bar.line: line} | ({part: tell(config, found) for part, tell in more} if config else {})
+    def look(run: str, *values: Any) -> Changes:
+        config, estimate, line = describe(run, form, values)
+        changes: Changes = {bar.line: line}
+        return changes | ({part: words(config, estimate) for part, words in more} if config else {})
 
     inputs = [live, *form.inputs]
-    # Not when the task or a file is chosen, but when the data follow: until then the teachers are those of the task
-    # before. And Gradio's page, where an answer was waited for, repeats the whole event with all who listen to it: a
-    # file would be read once more, and the columns chosen meanwhile would be guessed again.
+    # Not on the choice of a task or a file, but when the data follow: until then the teachers are those of the task
+    # before. And Gradio's page repeats an event that had to wait with all its listeners: the file would be read again,
+    # and the columns guessed over what was chosen.
     changes = [control.change for name, control in form.controls.items() if name not in ("task", *FILES)]
     outputs = [bar.line, *(part for part, _ in more)]
-    # The measuring is nobody's event: a page that is left or reloaded meanwhile has none to break off. It asks again.
-    gr.on([*others, live.change, *changes], told, inputs, outputs, **last(QUICK))
-    bar.line.again(told, inputs, outputs, **QUICK)
+    # Measuring runs in the background, in no event that a reload could break off; the bar asks again.
+    gr.on([*others, live.change, *changes], look, inputs, outputs, **last(QUICK))
+    bar.line.again(look, inputs, outputs, **QUICK)
 
 
-def describe(run: str, form: Form, given: Any) -> tuple[Config | None, Estimate | None, str]:
-    """What the form asks for, None where a value is refused; what it costs, None while that isn't known; and both in
-    words: the run that is shown, where there is one, and the run that Start would begin."""
-    found = config = None
+def describe(run: str, form: Form, values: Any) -> tuple[Config | None, Estimate | None, str]:
+    """The config that the form asks for, None where a value is refused; its cost, None while that isn't known; and both
+    in words: the run that is shown, where there is one, and the run that Start would begin."""
+    estimate = config = None
     words = {"coming": "", "price": "", "refused": ""}
     try:
         shown = recipe(core.run(run).config) if run else ""
     except UserError:
         shown = ""
     try:
-        config = form.config(given)
-        found, words["price"] = _price(config)
+        config = form.config(values)
+        estimate, words["price"] = _price(config)
         words["coming"] = recipe(config)
     except UserError as error:  # told again, at its field, when Start is pressed
         words["refused"] = translate_message(error)
-    return config, found, render("steps/launch_bar.html", shown=shown, **words)
+    return config, estimate, render("steps/launch_bar.html", shown=shown, **words)
 
 
 def _price(config: Config) -> tuple[Estimate | None, Markup]:
     """The cost, and in words, or what is being done about it."""
     if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
         return None, _waiting("bar.data")
-    found = core.estimate(config)
-    if found is None:
+    estimate = core.estimate(config)
+    if estimate is None:
         return None, _waiting("bar.measuring" if core.schedule_profile(config) else "bar.unknown")
-    return found, cost(found)
+    return estimate, cost(estimate)
 
 
 def _waiting(key: str) -> Markup:
     return render("steps/waiting.html", words=translate(key), again=key == "bar.measuring")
 
 
-def cost(found: Estimate) -> Markup:
+def cost(estimate: Estimate) -> Markup:
     """An estimate in one line, and under it where the time goes and what the figure rests on."""
-    about = translate("bar.about", time=duration(rounded(found.seconds)))
-    memory = translate("bar.memory", size=size(float(f"{found.memory:.2g}"))) if found.memory else ""
-    cached = translate("bar.cached") if "label" in found.cached else ""
+    about = translate("bar.about", time=duration(rounded(estimate.seconds)))
+    memory = translate("bar.memory", size=size(float(f"{estimate.memory:.2g}"))) if estimate.memory else ""
+    cached = translate("bar.cached") if "label" in estimate.cached else ""
     line = " · ".join(filter(None, [about, memory, cached]))
     return render(
         "steps/cost.html",
         line=line,
-        stages={stage: _took(seconds, stage in found.cached) for stage, seconds in found.stages.items()},
-        amount=translate("bar.amount", texts=count(found.texts), steps=count(found.steps)),
-        between=translate("bar.between", low=duration(rounded(found.low)), high=duration(rounded(found.high))),
-        rests=translate(f"bar.rests.{found.rests_on}", n=found.runs),
+        stages={stage: _took(seconds, stage in estimate.cached) for stage, seconds in estimate.stages.items()},
+        amount=translate("bar.amount", texts=count(estimate.texts), steps=count(estimate.steps)),
+        between=translate("bar.between", low=duration(rounded(estimate.low)), high=duration(rounded(estimate.high))),
+        rests=translate(f"bar.rests.{estimate.rests_on}", n=estimate.runs),
     )
 
 
@@ -164,10 +158,12 @@ def recipe(config: Config) -> str:
 
 
 def fault(form: Form, error: UserError, number: int) -> tuple[str, str]:
-    """What the page's script needs to tell `error` at its field, and the step where the field is ("" where the error
-    belongs to none). `number` makes the same words new, so that they are told again."""
+    """The fault `error` as the page's script needs it to tell it at its field, and the step where the field is (""
+    where the error belongs to none). `number` makes the same words new, so that they are told again."""
     if not isinstance(error, KnobError) or error.knob not in form.knobs:
         return "", ""
-    field, step = form.control(error.knob).elem_id, AT[form.knobs[error.knob].group]
+    control, step = form.control(error.knob), AT[form.knobs[error.knob].group]
+    if control is None:
+        return "", ""
     words = translate_message(error)
-    return render("steps/fault.html", field=field, step=step, number=number, words=words), step
+    return render("steps/fault.html", field=control.elem_id, step=step, number=number, words=words), step

@@ -1,4 +1,5 @@
-"""How to distil, in two clicks: a preset and a student's size fill the settings; what differs from them is named."""
+"""Presets and sizes, how to distil in two clicks: a preset and a student's size fill the settings; what differs from
+them is named."""
 
 import json
 from collections.abc import Sequence
@@ -69,19 +70,19 @@ def wire(form: Form, step: Recipe) -> None:
     choice = [step.preset, step.size]
     controls = [form.controls[name] for name in names]
     # In the browser: an answer of the server would come late, over what was typed and chosen meanwhile.
-    fill, given = _filling(form, names), [*choice, form.controls["task"], form.controls["text2"]]
+    fill, inputs = _filling(form, names), [*choice, form.controls["task"], form.controls["text2"]]
     chose_preset = f"(preset, size, task, text2) => ['{OWN}', ...({fill})(preset, '{OWN}', task, text2)]"
-    step.preset.input(None, given, [step.size, *controls], js=chose_preset, **BROWSER)
-    gr.on([step.size.input, step.back.click], None, given, controls, js=fill, **BROWSER)
+    step.preset.input(None, inputs, [step.size, *controls], js=chose_preset, **BROWSER)
+    gr.on([step.size.input, step.back.click], None, inputs, controls, js=fill, **BROWSER)
 
-    def compare(preset: str, size: str, *given: Any) -> Changes:
-        said = _setting_values(form, preset, size, _pair(form, given))
+    def compare(preset: str, size: str, *values: Any) -> Changes:
+        setting_values = _setting_values(form, preset, size, _pair(form, values))
         differ = [
             name
-            for name, value in _control_values(form, given).items()
-            if name in said and not _same(value, said[name])
+            for name, value in _control_values(form, values).items()
+            if name in setting_values and not _same(value, setting_values[name])
         ]
-        line = changed(form, preset, said, differ, given)
+        line = changed(form, preset, setting_values, differ, values)
         return {step.changed: line, step.back: gr.Button(visible=bool(differ))}
 
     gr.on(
@@ -99,15 +100,15 @@ def filled(form: Form) -> list[str]:
     return [name for name in form.controls if name in touched]
 
 
-def changed(form: Form, preset: str, said: dict[str, Any], differ: Sequence[str], given: Any) -> Markup:
-    """What differs from the preset, in words."""
+def changed(form: Form, preset: str, setting_values: dict[str, Any], differ: Sequence[str], values: Any) -> Markup:
+    """The changes from the preset, in words."""
     if not differ:
         return _as(preset)
-    typed = _control_values(form, given)
-    words = [f"{_label(form, name)} {_shown(said[name])} → {_shown(typed[name])}" for name in differ]
+    typed = _control_values(form, values)
+    changes = [f"{_label(form, name)} {_shown(setting_values[name])} → {_shown(typed[name])}" for name in differ]
     ids = " ".join(filter(None, (form.controls[name].elem_id for name in differ)))
-    told = translate("recipe.changed", name=translate_or(preset, f"preset.{preset}.name"), what=" · ".join(words))
-    return render("steps/presets.html", ids=ids, words=told)
+    words = translate("recipe.changed", name=translate_or(preset, f"preset.{preset}.name"), what=" · ".join(changes))
+    return render("steps/presets.html", ids=ids, words=words)
 
 
 def _as(preset: str) -> Markup:
@@ -130,10 +131,10 @@ def _card(kind: str, one: Setting) -> tuple[str, str]:
     return f"{name}\n{translate_or(one.help, f'setting.{kind}.{one.name}')}", one.name
 
 
-def _pair(form: Form, given: Any) -> bool:
+def _pair(form: Form, typed: Any) -> bool:
     """Whether the texts are pairs, as far as the form says."""
     try:
-        values = form.values(given)
+        values = form.values(typed)
         pair = core.task_pair(str(values.get("task", "")))
         return bool(values.get("text2")) if pair is None else pair
     except UserError:
@@ -158,30 +159,30 @@ def _filling(form: Form, names: Sequence[str]) -> str:
 
 
 def _setting_values(form: Form, preset: str, size: str, pair: bool) -> dict[str, Any]:
-    """The value that preset and size give each control they fill; a size overrules the preset."""
+    """The setting values that preset and size give each control they fill; a size overrules the preset."""
     presets = {one.name: one.knobs for one in core.settings("preset", pair)}
     sizes = {one.name: one.knobs for one in core.settings("size")}
     own = {name: form.knobs[name].default for name in next(iter(sizes.values()))}
-    found = own | presets.get(preset, presets[DEFAULT]) | sizes.get(size, {})
-    return {name: value for name, value in _controls(found).items() if name in form.controls}
+    knob_values = own | presets.get(preset, presets[DEFAULT]) | sizes.get(size, {})
+    return {name: value for name, value in _controls(knob_values).items() if name in form.controls}
 
 
 def _controls(knobs: dict[str, Any]) -> dict[str, Any]:
     """Knob values as control values: each rule of the shelf has a control of its own."""
-    found = {name: value for name, value in knobs.items() if name != "rules"}
+    values = {name: value for name, value in knobs.items() if name != "rules"}
     if "rules" in knobs:
-        found |= {RULE + rule.name: knobs["rules"].get(rule.name, 0.0) for rule in core.components("augment")}
-    return found
+        values |= {RULE + rule.name: knobs["rules"].get(rule.name, 0.0) for rule in core.components("augment")}
+    return values
 
 
-def _control_values(form: Form, given: Any) -> dict[str, Any]:
-    return dict(zip(form.controls, given, strict=True))
+def _control_values(form: Form, values: Any) -> dict[str, Any]:
+    return dict(zip(form.controls, values, strict=True))
 
 
-def _same(typed: Any, said: Any) -> bool:
-    if isinstance(said, int | float) and isinstance(typed, int | float) and not isinstance(said, bool):
-        return abs(typed - said) <= 1e-9 * max(1.0, abs(said))
-    return typed == said
+def _same(typed: Any, setting: Any) -> bool:
+    if isinstance(setting, int | float) and isinstance(typed, int | float) and not isinstance(setting, bool):
+        return abs(typed - setting) <= 1e-9 * max(1.0, abs(setting))
+    return typed == setting
 
 
 def _label(form: Form, name: str) -> str:

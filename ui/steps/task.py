@@ -34,7 +34,7 @@ class Task:
     about: gr.HTML
 
     def visible_parts(self, task: str) -> Changes:
-        """What of the step is seen for a task: an own file, a data set of the Hub, the button that looks at either."""
+        """The parts that are seen for a task: an own file, a data set of the Hub, the button that looks at either."""
         return {
             self.own: gr.Column(visible=task == "file"),
             self.hub: gr.Column(visible=task == "hub"),
@@ -134,7 +134,7 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
     `teachers` to choose from, and keeps what is chosen meanwhile."""
     form = form.part(*KNOBS)
     inspect = inspector(form)
-    picks = [form.controls[knob] for knob in COLUMNS]
+    picks = form.controls_of(gr.Dropdown, *COLUMNS)
 
     def choose(task: str) -> Changes:
         reading = empty_card(translate("task.reading"))
@@ -145,9 +145,9 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         choose, step.choice, chosen, **last(QUICK)
     ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
-    def uploaded(*given: Any) -> Changes:
+    def uploaded(*typed_values: Any) -> Changes:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
-        values = form.values(given)
+        values = form.values(typed_values)
         names: tuple[str, ...] = ()
         if values.get("train"):
             try:
@@ -155,18 +155,19 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
             except UserError as error:
                 return {step.about: note(translate_message(error), "error")}
         chosen = {knob: values.get(knob) if values.get(knob) in names else None for knob in COLUMNS}
-        kept = [chosen.get(control, value) for control, value in zip(form.controls, given, strict=True)]
-        shown, guessed = _inspect(form, kept)
-        found = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
-        return {step.about: shown, **{form.controls[knob]: _pick(knob, names, found[knob]) for knob in COLUMNS}}
+        remaining = [chosen.get(control, value) for control, value in zip(form.controls, typed_values, strict=True)]
+        shown, guessed = _inspect(form, remaining)
+        columns = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
+        return {step.about: shown, **{form.controls[knob]: _pick(knob, names, columns[knob]) for knob in COLUMNS}}
 
     form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY))
-    limit, seed = form.controls["limit"], form.controls["seed"]
+    typed = form.controls_of(gr.Textbox, "dataset", "subset", *(HUB + knob for knob in COLUMNS))
+    (limit,), (seed,) = form.controls_of(gr.Textbox, "limit"), form.controls_of(gr.Number, "seed")
     for event in (
         *(form.controls[knob].change for knob in MORE),
         *(control.input for control in picks),
         *(limit.submit, limit.blur, seed.submit, seed.blur, step.look.click),
-        *(form.controls[knob].submit for knob in ("dataset", "subset", *(HUB + knob for knob in COLUMNS))),
+        *(control.submit for control in typed),
     ):
         event(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
 
@@ -176,38 +177,38 @@ def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:
 
 
 def _unpicked(knob: str) -> str:
-    """What stands where no column was chosen."""
+    """The words where no column was chosen."""
     return translate("task.none" if knob == "text2" else "task.guess")
 
 
 def inspector(form: Form) -> Callable[..., str]:
     """The handler that shows what the form's data are."""
 
-    def inspect(*given: Any) -> str:
-        return _inspect(form, given)[0]
+    def inspect(*values: Any) -> str:
+        return _inspect(form, values)[0]
 
     return inspect
 
 
-def _inspect(form: Form, given: Any) -> tuple[str, dict[str, str]]:
+def _inspect(form: Form, typed: Any) -> tuple[str, dict[str, str]]:
     """The data as HTML, and the columns that were used or guessed."""
-    values = form.values(given)
+    values = form.values(typed)
     for task, knob in (("file", "train"), ("hub", "dataset")):
         if values.get("task") == task and not values.get(knob):
             words = translate("task.own.wait" if task == "file" else "task.hub.wait")
             return empty_card(words), {}
     try:
-        found = core.inspect(form.config(given))
+        inspection = core.inspect(form.config(typed))
     except UserError as error:
         return note(translate_message(error), "error"), {}
-    return about(found), found.columns
+    return about(inspection), inspection.columns
 
 
-def about(found: Inspection) -> Markup:
-    """Counts, balance, findings and eight rows."""
-    rows = found.rows
+def about(inspection: Inspection) -> Markup:
+    """The data's counts, balance, findings and eight rows."""
+    rows = inspection.rows
     more = translate("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
-    told = translate(
+    summary = translate(
         "task.summary",
         train=count(rows["train"]),
         valid=count(rows["valid"]),
@@ -215,15 +216,15 @@ def about(found: Inspection) -> Markup:
         unlabelled=more,
     )
     # the counts are told in words above
-    said = [(level, text) for level, text in found.notes if not core.is_row_counts(text)]
-    names = [key for key in ("text", "text2", "label") if any(key in row for row in found.sample)]
-    cells = [[CELL.format(row.get(key, "")) for key in names] for row in found.sample]
+    findings_shown = [(level, text) for level, text in inspection.notes if not core.is_row_counts(text)]
+    names = [key for key in ("text", "text2", "label") if any(key in row for row in inspection.sample)]
+    cells = [[CELL.format(row.get(key, "")) for key in names] for row in inspection.sample]
     heads = [translate(f"task.{key}") for key in names]
     return render(
         "steps/task.html",
-        found=found,
-        summary=told,
-        balance=balance(found.balance),
-        findings=findings(said, translate("task.findings")),
+        inspection=inspection,
+        summary=summary,
+        balance=balance(inspection.balance),
+        findings=findings(findings_shown, translate("task.findings")),
         rows=table(heads, cells, translate("task.rows"), kind="texts"),
     )

@@ -58,13 +58,13 @@ def cards(task: str) -> list[tuple[str, str]]:
     own = core.task_teacher(task)
     first = (translate("teacher.own"), _words(own)) if own else (suggested[0].name, _card_words(suggested[0]))
     shown = [one for one in known if one.kind == "kept"] + suggested[1:CARDS]
-    found = [
+    words = [
         first,
         *((_name(one), _card_words(one)) for one in shown),
         (translate("teacher.other"), translate("teacher.other.help")),
     ]
     values = ["", *(one.name for one in shown), OTHER]
-    return [("\n".join(words), value) for words, value in zip(found, values, strict=True)]
+    return [("\n".join(card), value) for card, value in zip(words, values, strict=True)]
 
 
 def _card_words(one: core.TeacherChoice) -> str:
@@ -89,16 +89,16 @@ def _words(own: str) -> str:
     one = next((teaching for teaching in core.teachers() if teaching.name == own), None)
     if one is None:
         return own
-    told = (
+    description = (
         f"{translate_message(one.help)} {translate('teacher.honest')}"
         if own == "builtin"
         else translate_message(one.help)
     )
-    return f"{told}\n{known_of(one)}"
+    return f"{description}\n{known_of(one)}"
 
 
 def known_of(one: core.TeacherChoice) -> str:
-    """Its size, where it is, and how right it is known to be and by whom."""
+    """A teacher's size, where it is, and how right it is known to be and by whom."""
     size = translate("teacher.weights", n=millions(one.weights)) if one.weights else ""
     bytes = size_of(4 * one.weights) if one.weights else ""
     place = (
@@ -115,23 +115,23 @@ def known_of(one: core.TeacherChoice) -> str:
     return " · ".join(filter(None, (size, place, score)))
 
 
-def price(config: Config, found: Estimate | None) -> Markup:
-    """What the chosen teacher takes on this machine, for the data that are chosen."""
-    if found is None:
+def price(config: Config, estimate: Estimate | None) -> Markup:
+    """The cost of the chosen teacher on this machine, for the data that are chosen."""
+    if estimate is None:
         return hint(translate("teacher.cost.wait"))
     words = []
     if config.fine_tune:
-        key = "teacher.cost.tuned" if "teacher" in found.cached else "teacher.cost.tuning"
-        words.append(translate(key, time=duration(rounded(found.stages["teacher"]))))
-    seconds = found.stages["label"]
-    if "label" in found.cached:
-        words.append(translate("teacher.cost.cached", texts=count(found.texts)))
+        key = "teacher.cost.tuned" if "teacher" in estimate.cached else "teacher.cost.tuning"
+        words.append(translate(key, time=duration(rounded(estimate.stages["teacher"]))))
+    seconds = estimate.stages["label"]
+    if "label" in estimate.cached:
+        words.append(translate("teacher.cost.cached", texts=count(estimate.texts)))
     elif seconds > 0:
-        pace = float(f"{found.texts / seconds:.2g}")
+        pace = float(f"{estimate.texts / seconds:.2g}")
         words.append(
-            translate("teacher.cost", pace=count(pace), texts=count(found.texts), time=duration(rounded(seconds)))
+            translate("teacher.cost", pace=count(pace), texts=count(estimate.texts), time=duration(rounded(seconds)))
         )
-    if found.rests_on == "size":
+    if estimate.rests_on == "size":
         words.append(translate("teacher.cost.size"))
     return hint(" ".join(words))
 
@@ -206,24 +206,24 @@ def chosen() -> str:
 
 
 def follow() -> str:
-    """The same for a task that was just chosen, and before it the choice of the teacher."""
+    """The browser's function of a task that was just chosen: the choice of the teacher, and then as `chosen`."""
     return f"(task) => ['', ...({chosen()})('', null, task)]"
 
 
 def wire(form: Form, step: Teacher) -> None:
     """Connects the step."""
 
-    def ask(text: str, text2: str, *given: Any) -> Changes:
-        """What the teacher says; of an empty box, to a row of the data, which the answer brings along."""
+    def ask(text: str, text2: str, *values: Any) -> Changes:
+        """The teacher's answer; of an empty box, to a row of the data, which the answer brings along."""
         pair, row, answer, message = False, None, None, ""
         try:
-            config = form.config(given)
-            found = core.inspect(config, 1)
-            pair = found.pair
+            config = form.config(values)
+            inspection = core.inspect(config, 1)
+            pair = inspection.pair
             if not text.strip() and not (text2 or "").strip():
-                row = text, text2 = found.sample[0]["text"], found.sample[0].get("text2", "")
-            said = core.ask_teacher(config, (text, text2) if pair else text)
-            answer = {"labels": said["labels"], "logits": said["logits"], "ms": said["ms"], "row": row}
+                row = text, text2 = inspection.sample[0]["text"], inspection.sample[0].get("text2", "")
+            reply = core.ask_teacher(config, (text, text2) if pair else text)
+            answer = {"labels": reply["labels"], "logits": reply["logits"], "ms": reply["ms"], "row": row}
         except UserError as error:
             message = note(translate_message(error), "error") + _others(error)
         return {
@@ -233,8 +233,8 @@ def wire(form: Form, step: Teacher) -> None:
             step.ask: gr.Button(translate("teacher.ask.button"), interactive=True),
         }
 
-    def busy(*given: Any) -> gr.Button:
-        return gr.Button(_busy(form, given), interactive=False)
+    def busy(*values: Any) -> gr.Button:
+        return gr.Button(_busy(form, values), interactive=False)
 
     texts = [step.text, step.text2]
     gr.on([step.ask.click, step.text.submit, step.text2.submit], busy, form.inputs, step.ask, **QUICK).then(
@@ -254,10 +254,10 @@ def wire(form: Form, step: Teacher) -> None:
     )
 
 
-def _busy(form: Form, given: Any) -> str:
-    """What the button says while the teacher is loaded and asked."""
+def _busy(form: Form, values: Any) -> str:
+    """The button's words while the teacher is loaded and asked."""
     try:
-        name = form.config(given).teacher or "builtin"
+        name = form.config(values).teacher or "builtin"
     except UserError:
         return translate("teacher.asking")
     weights = next((one.weights for one in core.teachers() if one.name == name), None)
@@ -265,8 +265,8 @@ def _busy(form: Form, given: Any) -> str:
 
 
 def _others(error: UserError) -> str:
-    """After a teacher that could not be had: those that are on this machine."""
+    """The other teachers on this machine, after one that could not be had."""
     if not isinstance(error, HubError | TeacherError):
         return ""
-    here = [_name(one) for one in core.teachers() if one.here]
-    return note(translate("teacher.these", names=", ".join(here)))
+    local = [_name(one) for one in core.teachers() if one.here]
+    return note(translate("teacher.these", names=", ".join(local)))

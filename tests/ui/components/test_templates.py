@@ -45,7 +45,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "steps/presets.html": {"ids": HOSTILE, "words": HOSTILE},
     "steps/reading.html": {},
     "steps/task.html": {
-        "summary": HOSTILE, "found": SimpleNamespace(scored_on=HOSTILE), "balance": "", "findings": "", "rows": "",
+        "summary": HOSTILE, "inspection": SimpleNamespace(scored_on=HOSTILE), "balance": "", "findings": "", "rows": "",
     },
     "steps/waiting.html": {"words": HOSTILE, "again": True},
     "unknown_run.html": {"ways": [(HOSTILE, HOSTILE)]},

@@ -12,6 +12,8 @@ import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
+import gradio as gr
+
 import distill_core as core
 from distill_core.config.schema import Config
 from distill_core.events import Compared, Ended, Fact, Point
@@ -258,13 +260,15 @@ def test_runs_that_share_a_metric_are_laid_over_one_another_in_it(home: Path) ->
 def test_a_run_goes_out_and_comes_in_marked(home: Path, tmp_path: Path) -> None:
     run = finished(Store(home), "Mine / <b>")
     file = core.export_run(run, tmp_path / "x.zip")
-    told, emptied = actions.import_run(str(file))
-    assert "&lt;b&gt;" in told and emptied is None
+    drop, message = gr.File(), gr.HTML()
+    changes = actions.import_run(str(file), drop, message)
+    assert "&lt;b&gt;" in changes[message] and changes[drop] is None
     imported = next(row for row in look()["rows"] if row["id"] != run)
     assert ">imported<" in imported["html"] and 'data-do="resume"' not in imported["more"]
     (tmp_path / "y.zip").write_bytes(b"no zip")
-    told, _ = actions.import_run(str(tmp_path / "y.zip"))
-    assert "error" in told and "y.zip" in told and look()["total"] == 2
+    fault = actions.import_run(str(tmp_path / "y.zip"), drop, message)[message]
+    assert "error" in fault and "y.zip" in fault and look()["total"] == 2
+    assert actions.import_run(None, drop, message) == {drop: None, message: ""}
 
 
 def test_a_run_without_a_gap_is_not_praised() -> None:

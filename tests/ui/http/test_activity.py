@@ -15,7 +15,7 @@ from ui.http import activity
 def test_it_is_calm_when_nobody_has_asked_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(activity, "time", SimpleNamespace(monotonic=lambda: now))
-    monkeypatch.setattr(activity.ActivityMonitor, "asked", now)
+    monkeypatch.setattr(activity.ActivityMonitor, "last_request", now)
     places = [Route(path, lambda _: PlainTextResponse(""), methods=["POST"]) for path in ("/run", "/component_server")]
     browser = TestClient(Starlette(routes=places, middleware=[Middleware(activity.ActivityMonitor)]))
     assert not activity.is_idle()

@@ -1,3 +1,3 @@
-"""What the engine says, in other languages: a table a language, from the English template to its own. A sentence that
+"""The engine's messages in other languages: a table a language, from the English template to its own. A sentence that
 is not in it is said in English.
 """

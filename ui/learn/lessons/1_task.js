@@ -11,15 +11,15 @@ const buttons = Object.fromEntries(parts.map((part) => [part,
   h('button', { type: 'button', class: `part ${part}`, 'aria-pressed': part === 'teacher', onclick: () => choose(part) },
     h('b', {}, say(props.words[`task.${part}`] ? `task.${part}` : part)), h('small', {}, say(`task.${part}.short`)))]))
 const figure = h('div', { class: 'flow', role: 'group', 'aria-label': say('task.figure') }, lines, Object.values(buttons))
-const text = h('p', {}), here = h('p', { class: 'here' })
-stage.append(figure, h('div', { class: 'reading', role: 'status' }, text, here))
+const text = h('p', {}), detail = h('p', { class: 'here' })
+stage.append(figure, h('div', { class: 'reading', role: 'status' }, text, detail))
 let chosen = 'teacher', reading = null, example = null
 
 function choose(part) {
   chosen = part
   for (const [name, button] of Object.entries(buttons)) button.setAttribute('aria-pressed', name === part)
   text.textContent = say(`task.${part}.text`)
-  here.textContent = real(part)
+  detail.textContent = real(part)
 }
 
 function real(part) {
@@ -47,15 +47,15 @@ function draw() {
   }
   lines.setAttribute('viewBox', `0 0 ${box.width} ${box.height}`)
   const head = ([x, y], dx, dy) => `M${x - 7 * dx - 4 * dy} ${y - 7 * dy - 4 * dx}L${x} ${y}L${x - 7 * dx + 4 * dy} ${y - 7 * dy + 4 * dx}`
-  const made = arrows.map(([from, to, leave, arrive, who]) => {
+  const paths = arrows.map(([from, to, leave, arrive, who]) => {
     const a = place(from, leave), b = place(to, arrive), across = leave[1] === 0.5
     const middle = across ? (a[0] + b[0]) / 2 : (a[1] + b[1]) / 2
     const bend = across ? `C${middle} ${a[1]} ${middle} ${b[1]}` : `C${a[0]} ${middle} ${b[0]} ${middle}`
     return s('path', { class: who, d: `M${a}${bend} ${b}${across ? head(b, 1, 0) : head(b, 0, 1)}` })
   })
   const a = place('control', [1, 0.5]), b = place('comparison', [1, 0.5]), out = Math.max(a[0], b[0]) + 14
-  made.push(s('path', { class: 'control', d: `M${a}C${out} ${a[1]} ${out} ${a[1]} ${out} ${(a[1] + b[1]) / 2}S${out} ${b[1]} ${b}${head(b, -1, 0)}` }))
-  lines.replaceChildren(...made)
+  paths.push(s('path', { class: 'control', d: `M${a}C${out} ${a[1]} ${out} ${a[1]} ${out} ${(a[1] + b[1]) / 2}S${out} ${b[1]} ${b}${head(b, -1, 0)}` }))
+  lines.replaceChildren(...paths)
 }
 new ResizeObserver(draw).observe(figure)
 on('reading', (message) => { reading = message; choose(chosen) })

@@ -3,7 +3,7 @@ const HEIGHT = 210, LEFT = 38, BOTTOM = 180, HOTTEST = 10
 const heat = slider({ label: say('temperature'), min: 0.5, max: HOTTEST, step: 0.1, value: 1, act: show })
 const presets = h('div', { class: 'presets', role: 'group', 'aria-label': say('teacher.presets') },
   [1, 2, 5].map((value) => press(`T = ${value}`, () => { heat.put(value); show() })))
-const rows = h('div', { class: 'answers' }), caption = told(), curve = h('div', { class: 'figure' })
+const rows = h('div', { class: 'answers' }), caption = statusLine(), curve = h('div', { class: 'figure' })
 const doubt = h('p', { class: 'here' })
 stage.append(h('div', { class: 'control-row' }, heat, presets), h('div', { class: 'two' }, rows, curve), caption, doubt)
 let reading = null

@@ -3,7 +3,7 @@ const SIDE = 160
 const many = slider({ label: say('cost.many'), min: 0, max: 7, step: 0.1, value: 4, show: (power) => number(texts(power)), act: show })
 let basis = 'parameters', reading = null
 const which = choice(say('cost.basis'), [['parameters', say('cost.parameters')], ['bytes', say('cost.bytes')]], basis, (value) => { basis = value; show() })
-const squares = h('div', { class: 'figure squares' }), clock = h('div', { class: 'clock' }), caption = told()
+const squares = h('div', { class: 'figure squares' }), clock = h('div', { class: 'clock' }), caption = statusLine()
 stage.append(h('div', { class: 'two' }, h('div', {}, which, squares), h('div', {}, many, clock)), caption)
 
 function texts(power) {

@@ -5,7 +5,7 @@ const SHOWN = 60 // pieces drawn
 const label = h('p', { class: 'here' }), words = h('div', { class: 'pieces', role: 'group', 'aria-label': say('reader.pieces') })
 const where = slider({ label: say('reader.word'), min: 1, max: 2, step: 1, value: 1, show: (n) => number(n), act: (n) => { at = n - 1; show() } })
 const back = press('‹', () => go(at - 1), { 'aria-label': say('reader.before') }), next = press('›', () => go(at + 1), { 'aria-label': say('reader.after') })
-const sides = h('div', {}), lanes = h('div', { class: 'lanes' }), caption = told(), end = h('div', { class: 'end' })
+const sides = h('div', {}), lanes = h('div', { class: 'lanes' }), caption = statusLine(), end = h('div', { class: 'end' })
 const table = h('details', { class: 'more' }, h('summary', {}, say('reader.table')), h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': say('reader.table') }))
 stage.append(label, sides, h('div', { class: 'pieces-frame', tabindex: 0, role: 'region', 'aria-label': say('reader.pieces') }, words),
   h('div', { class: 'step-row' }, back, where, next), lanes, caption, end, table)
@@ -60,8 +60,8 @@ function show() {
 
 function joined() {
   const { student, labels } = reading, shares = believed(student)
-  const [{ made, vector }] = student.sides, n = student.joined.length, units = vector.length / made.length
-  const parts = student.sides.length === 1 ? made : []
+  const [{ made: poolings, vector }] = student.sides, n = student.joined.length, units = vector.length / poolings.length
+  const parts = student.sides.length === 1 ? poolings : []
   end.replaceChildren(
     h('div', {}, h('b', {}, say(parts.length ? 'reader.joined' : 'reader.handed', { n })), parts.length
       ? h('div', { class: 'halves' }, parts.map((part, place) => h('div', {}, h('small', {}, say(`reader.joined.${part}`)),
@@ -84,29 +84,29 @@ function listed() {
 
 // ---- the siamese one
 
-let pair = null, asked = false
+let pair = null, compared = false
 const box = (key, text) => h('label', {}, h('span', {}, say(key)), h('input', { type: 'text', maxlength: 500, value: text }))
 const one = box('reader.first', props.pair[0]), other = box('reader.second', props.pair[1])
 const both = h('form', { class: 'pair-form', onsubmit: (event) => { event.preventDefault(); compare() } }, one, other, h('button', { type: 'submit', class: 'small' }, say('reader.compare')))
 const unit = slider({ label: say('reader.unit'), min: 1, max: 2, step: 1, value: 1, show: (n) => number(n), act: match })
-const waves = h('div', { class: 'lanes' }), sums = told(), about = h('p', { class: 'here' })
+const waves = h('div', { class: 'lanes' }), sums = statusLine(), about = h('p', { class: 'here' })
 stage.append(h('h3', {}, say('reader.siamese')), h('p', {}, say('reader.siamese.text')), about, both, waves, unit, sums)
 
 function compare() {
-  asked = true
+  compared = true
   waves.classList.add('busy')
   trigger('read_pair', { run: run(), text: one.querySelector('input').value, text2: other.querySelector('input').value })
 }
 
 function match() {
   if (!pair) return
-  const [a, b] = pair.student.sides.map((given) => given.vector), n = a.length
+  const [a, b] = pair.student.sides.map((half) => half.vector), n = a.length
   unit.limit(n)
-  const place = Math.min(unit.get(), n) - 1, product = a.map((value, at) => value * b[at]), apart = a.map((value, at) => Math.abs(value - b[at]))
-  const high = Math.max(1e-6, ...[...a, ...b, ...apart].map(Math.abs))
+  const place = Math.min(unit.get(), n) - 1, product = a.map((value, at) => value * b[at]), distance = a.map((value, at) => Math.abs(value - b[at]))
+  const high = Math.max(1e-6, ...[...a, ...b, ...distance].map(Math.abs))
   const lane = (name, values) => h('div', { class: 'lane pair' }, h('b', {}, name), wave(values, { name: say('reader.wave', { name, n }), high, mark: place }))
-  waves.replaceChildren(lane('h₁', a), lane('h₂', b), lane('h₁ · h₂', product), lane('|h₁ − h₂|', apart))
-  sums.textContent = say('reader.unit.told', { unit: number(place + 1), a: signed(a[place]), b: signed(b[place]), product: signed(product[place]), apart: number(apart[place], 2), n: number(4 * n),
+  waves.replaceChildren(lane('h₁', a), lane('h₂', b), lane('h₁ · h₂', product), lane('|h₁ − h₂|', distance))
+  sums.textContent = say('reader.unit.told', { unit: number(place + 1), a: signed(a[place]), b: signed(b[place]), product: signed(product[place]), apart: number(distance[place], 2), n: number(4 * n),
     far: number(far(a, b), 2) })
 }
 
@@ -128,5 +128,5 @@ on('reading', (message) => {
   begin()
   if (student.sides.length === 2) for (const act of heard.pair) act(message) // a run about pairs: the sentences above are the pair
 })
-near(both, () => { if (!asked && !last.cast?.pair) compare() })
+near(both, () => { if (!compared && !last.cast?.pair) compare() })
 caption.textContent = say('loading')

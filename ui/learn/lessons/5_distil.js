@@ -5,7 +5,7 @@ const alpha = slider({ label: 'alpha', min: 0, max: 1, step: 0.01, value: 0.5, s
 const heat = slider({ label: say('temperature'), min: 0.5, max: 10, step: 0.1, value: 2, act: show })
 const how = choice(say('distil.distance'), [['mse', say('distil.mse')], ['kl', say('distil.kl')]], distance, (value) => { distance = value; show() })
 const own = h('div', { class: 'logits' }), label = h('div', {}), picture = h('div', { class: 'figure' })
-const terms = h('div', { class: 'terms' }), caption = told()
+const terms = h('div', { class: 'terms' }), caption = statusLine()
 const step = press(say('distil.step'), () => {
   const slope = formulas.gradient(values(), teacher, truth, settings())
   knobs.forEach((knob, at) => knob.put(knob.get() - STEP * slope[at]))
@@ -19,10 +19,10 @@ const values = () => knobs.map((knob) => knob.get())
 
 function begin() {
   // at most the four likeliest labels, so that the sliders stay readable
-  const said = reading.teacher.logits
-  const shown = said.map((_, at) => at).sort((a, b) => said[b] - said[a]).slice(0, MOST).sort((a, b) => a - b)
+  const logits = reading.teacher.logits
+  const shown = logits.map((_, at) => at).sort((a, b) => logits[b] - logits[a]).slice(0, MOST).sort((a, b) => a - b)
   labels = shown.map((at) => reading.labels[at])
-  teacher = shown.map((at) => said[at])
+  teacher = shown.map((at) => logits[at])
   truth = best(teacher)
   label.replaceChildren(choice(say('distil.truth'), labels.map((name, at) => [String(at), name]), String(truth), (at) => { truth = Number(at); show() }))
   knobs = shown.map((at) => slider({ label: say('distil.logit', { label: reading.labels[at] }), min: -REACH, max: REACH, step: 0.01,
@@ -33,13 +33,13 @@ function begin() {
 function show() {
   if (!reading?.teacher) { caption.textContent = say(reading ? 'gone' : 'loading'); return }
   heat.classList.toggle('idle', distance !== 'kl')
-  const now = values(), given = settings(), slope = formulas.gradient(now, teacher, truth, given)
-  const ce = formulas.ce(now, truth), soft = distance === 'kl' ? formulas.kl(now, teacher, given.temperature) : formulas.mse(now, teacher)
-  const mixed = formulas.mix(now, teacher, truth, given)
+  const now = values(), chosen = settings(), slope = formulas.gradient(now, teacher, truth, chosen)
+  const ce = formulas.ce(now, truth), soft = distance === 'kl' ? formulas.kl(now, teacher, chosen.temperature) : formulas.mse(now, teacher)
+  const mixed = formulas.mix(now, teacher, truth, chosen)
   const most = Math.max(1, ce, soft, mixed), name = say(distance === 'kl' ? 'distil.soft.kl' : 'distil.soft.mse')
   const term = (who, words, value) => bars(who, [{ name: words, share: value / most, value: number(value, 3) }])
   terms.replaceChildren(term('control', say('distil.ce'), ce), term('teacher', name, soft),
-    term('student', say('distil.mixed', { alpha: number(given.alpha, 2), rest: number(1 - given.alpha, 2) }), mixed))
+    term('student', say('distil.mixed', { alpha: number(chosen.alpha, 2), rest: number(1 - chosen.alpha, 2) }), mixed))
   picture.replaceChildren(drawn(now, slope))
   const moves = labels.map((one, at) => `${one} ${Math.abs(slope[at]) < 0.005 ? '→ 0' : signed(-slope[at])}`).join(' · ')
   caption.textContent = say(Math.max(...slope.map(Math.abs)) < 0.02 ? 'distil.told.still' : 'distil.told', { loss: number(mixed, 3), moves })

@@ -6,7 +6,7 @@ const rates = props.rules.map((rule) => {
   knob.settled(() => { clearTimeout(timer); timer = setTimeout(vary, 150) })
   return [rule.name, knob]
 })
-const list = h('div', { class: 'made' }), caption = told()
+const list = h('div', { class: 'made' }), caption = statusLine()
 const shuffle = press(say('augment.shuffle'), () => { seed = Math.floor(Math.random() * 2 ** 31); vary() })
 stage.append(h('div', { class: 'two narrow' }, h('div', { class: 'knobs-column' }, rates.map(([, knob]) => knob), h('div', { class: 'presets' }, shuffle)),
   h('div', {}, list, caption)))
@@ -20,10 +20,10 @@ function vary() {
 }
 
 // `html` comes from the server with every text in it escaped
-function child({ html, rules, said }) {
+function child({ html, rules, said: probabilities }) {
   const text = h('p', {})
   text.innerHTML = html
-  const shares = said && bars('teacher', Object.entries(said).map(([name, share]) => ({ name, share })))
+  const shares = probabilities && bars('teacher', Object.entries(probabilities).map(([name, share]) => ({ name, share })))
   return h('div', { class: 'child' }, h('div', {}, text, h('p', { class: 'rule' }, h('span', { class: 'chip' }, rules))), shares)
 }
 
@@ -31,11 +31,11 @@ on('offspring', (message) => {
   list.classList.remove('busy')
   if (message.fault) { list.replaceChildren(); caption.textContent = message.fault; return }
   list.replaceChildren(...message.texts.map(child))
-  const [original, ...made] = message.texts, top = (said) => Object.keys(said).reduce((a, b) => (said[a] >= said[b] ? a : b))
-  if (!made.length) caption.textContent = say('augment.none')
-  else if (!original.said) caption.textContent = say('augment.made', { n: made.length })
-  else caption.textContent = say('augment.told', { n: made.length, label: top(original.said),
-    same: made.filter((one) => top(one.said) === top(original.said)).length })
+  const [original, ...offspring] = message.texts, top = (shares) => Object.keys(shares).reduce((a, b) => (shares[a] >= shares[b] ? a : b))
+  if (!offspring.length) caption.textContent = say('augment.none')
+  else if (!original.said) caption.textContent = say('augment.made', { n: offspring.length })
+  else caption.textContent = say('augment.told', { n: offspring.length, label: top(original.said),
+    same: offspring.filter((one) => top(one.said) === top(original.said)).length })
 })
 on('reading', vary)
 near(stage, () => { wanted = true; if (last.reading) vary() })

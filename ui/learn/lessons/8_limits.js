@@ -1,7 +1,7 @@
 // When not to distil: signs to tick, and the teacher off its own ground.
 const SIGNS = ['few', 'pairs', 'teacher', 'control', 'floor', 'far', 'rows', 'domain']
 const boxes = SIGNS.map((sign) => h('input', { type: 'checkbox', id: `sign-${sign}`, onchange: count }))
-const verdict = told('verdict'), answer = h('div', { class: 'answers' }), off = told()
+const verdict = statusLine('verdict'), answer = h('div', { class: 'answers' }), off = statusLine()
 const strange = props.strange.map((text) => press(text, () => ask(text)))
 stage.append(
   h('ul', { class: 'signs' }, SIGNS.map((sign, at) => h('li', {}, boxes[at], h('div', {}, h('label', { for: `sign-${sign}` }, say(`limits.${sign}`)),
