@@ -27,6 +27,7 @@ _DOOR = {
     "distill_core.data.preparation": ("is_row_counts",),
     "distill_core.api.session": ("close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
+    "distill_core.evaluation.columns": ("COLUMNS", "Column"),
     "distill_core.config.schema": ("Config",),
     "distill_core.config.knobs": ("Knob", "Setting", "knobs", "settings"),
     "distill_core.errors": (

@@ -27,7 +27,7 @@ from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.events import CapturedGenerator, Event, Point, Progress
 from distill_core.messages import message
 from distill_core.outputs import ModelOutput
-from distill_core.registry import LOSSES, STUDENTS
+from distill_core.registry import LOSSES
 from distill_core.student import persistence, runtime
 from distill_core.student.outputs import student_outputs
 from distill_core.student.runtime import Predictor, Student, Vocabulary
@@ -35,6 +35,10 @@ from distill_core.training import loop
 from distill_core.training.plan import BestStep, TrainingPlan
 
 FORMAT = 5  # raise when a cached control would come out otherwise
+FIRST_KNOBS = (  # of the first keys, which hold these whatever their value
+    "optimiser", "lr", "table_lr", "batch", "evaluations",
+    "max_tokens", "student", "channels", "hidden", "fc", "dropout",
+)  # fmt: skip
 VALID_BATCH = 256  # validation rows that a live teacher is asked about at once
 
 Texts = Sequence[tuple[str, ...]]
@@ -142,7 +146,7 @@ class StudentTrainer:
         targets[: len(self.own_targets)] = self.own_targets
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
         model, component = self._untrained(variant), LOSSES.get(self.config.loss)
-        live = ask_teacher if set(getattr(component, "NEEDS", ("logits",))) - {"logits"} else None
+        live = ask_teacher if set(LOSSES.constant(self.config.loss, "NEEDS", ())) - {"logits"} else None
         texts, valid_texts = self.data.transfer_set.texts, self.data.dataset.valid.texts
 
         def compare(student: ModelOutput, logits: Tensor, batch: Texts, hard: Tensor) -> Tensor:
@@ -215,15 +219,21 @@ class StudentTrainer:
 
     @cached_property
     def _key(self) -> dict[str, Any]:
-        """Cache key of a control, but for its student and seed."""
+        """Cache key of a control, but for its student and seed. A knob that was added since the first keys changes none
+        while it stands at its default, so that controls on people's disks are found."""
         knobs = names_of(affecting=("network", "training"), config=type(self.config))
+        defaults = type(self.config).model_fields
         vocabulary = self.data.vocabulary
         return {
             "format": FORMAT, "data": self.data.dataset.fingerprint(),
             "vectors": digest(self.data.vectors.numpy().tobytes().hex()),
             "words": digest([vocabulary.entries, vocabulary.token_ids, vocabulary.aliases]),
             "torch": torch.__version__, "device": self.device, "metric": self.metric, "steps": self.steps,
-            **{knob: getattr(self.config, knob) for knob in knobs},
+            **{
+                name: value
+                for name in knobs
+                if (value := getattr(self.config, name)) != defaults[name].default or name in FIRST_KNOBS
+            },
         }  # fmt: skip
 
     def _train(
@@ -289,11 +299,7 @@ class StudentTrainer:
 def build_student(config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, device: str) -> Student:
     """Build a student of that kind on the device, its other weights drawn from torch's generator as it stands."""
     sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
-    model = Student(
-        vectors, STUDENTS.get(student).Encoder, outputs, pair, config.hidden, config.fc, config.dropout,
-        config.channels, sparse=sparse,
-    )  # fmt: skip
-    return model.to(device)
+    return persistence.build_model(config, student, vectors, outputs, pair, sparse).to(device)
 
 
 def scale_progress(events: Generator[Event, None, T], turn: int, turns: int) -> Generator[Event, None, T]:

@@ -31,9 +31,11 @@ from distill_core.outputs import ModelOutput
 from distill_core.pipeline.cost_model import DataCounts, StudentPace, TeacherPace
 from distill_core.registry import LOSSES
 from distill_core.student import runtime, vocabulary
+from distill_core.student.outputs import student_outputs
 from distill_core.teacher import fine_tuning, loading
 from distill_core.teacher.catalog import is_local, teacher_name
 from distill_core.teacher.model import Teacher
+from distill_core.teacher.outputs import teacher_outputs
 from distill_core.training import device, loop
 from distill_core.training import plan as training_plan
 
@@ -190,13 +192,20 @@ def _time_student(
     model = student_trainer.build_student(config, config.student, vectors, len(rows.labels), rows.pair, where)
     read = [runtime.pad(words.ids(side, config.max_tokens)) for side in zip(*texts, strict=True)]
     soft = torch.randn(len(texts), len(rows.labels), device=where)
-    loss_fn = LOSSES.get(config.loss).loss
+    loss_fn, needs = LOSSES.get(config.loss).loss, set(LOSSES.constant(config.loss, "NEEDS", ())) - {"logits"}
 
     def loss(index: Tensor) -> Tensor:
         index_ = index.to(where)
-        outputs = ModelOutput(model(runtime.take_rows(read, index, where)))
-        targets = SINGLE_LABEL.hard_targets(soft[index_])
-        value: Tensor = loss_fn(outputs, ModelOutput(soft[index_]), targets, config, SINGLE_LABEL)
+        batch, wanted = runtime.take_rows(read, index, where), ModelOutput(soft[index_])
+        targets = SINGLE_LABEL.hard_targets(wanted.logits)
+        if not needs:
+            value: Tensor = loss_fn(ModelOutput(model(batch)), wanted, targets, config, SINGLE_LABEL)
+        elif teacher is None:  # who would be asked in every step: the student's part alone can be timed
+            value = SINGLE_LABEL.hard_loss(model(batch), targets)
+        else:
+            live = teacher_outputs(teacher, [texts[place] for place in index.tolist()], needs)
+            wanted = live._replace(logits=wanted.logits)
+            value = loss_fn(student_outputs(model, batch), wanted, targets, config, SINGLE_LABEL)
         return value
 
     def score() -> dict[str, float]:

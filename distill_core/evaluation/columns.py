@@ -1,6 +1,6 @@
 """Columns of the comparison, each declared once: its key in a score, its heading, the format of its values, and the
-keys of its interval. The report, the command line's tables and the model card derive from them; the page adds its own
-words.
+keys of its interval. The report, the command line's tables, the model card and the page derive from them; the page has
+its own words, `compare.` and the key.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from distill_core.messages import METRIC_NAMES, percent
 
 DASH = "–"
 INTERVAL = "95 % interval"
-Unit = Literal["share", "number", "count", "milliseconds", "per_second"]
-FORMATS = {"number": "{:.3f}", "count": "{:,}", "milliseconds": "{:.2f}", "per_second": "{:,.0f}"}
+Unit = Literal["share", "number", "count", "bytes", "milliseconds", "per_second"]
+FORMATS = {"number": "{:.3f}", "count": "{:,}", "bytes": "{:,}", "milliseconds": "{:.2f}", "per_second": "{:,.0f}"}
 SUFFIXES = {"milliseconds": " ms"}
 
 
@@ -59,7 +59,7 @@ COLUMNS = (
     Column("ece", "calibration error, scaled", "number", "calibration", beside=("ece_scaled",)),
     Column("temperature", "temperature", "number", "calibration"),
     Column("parameters", "weights, embeddings included", "count", "cost"),
-    Column("bytes", "bytes", "count", "cost"),
+    Column("bytes", "bytes", "bytes", "cost"),
     Column("latency_ms", "one text (p95)", "milliseconds", "cost", within=("latency_p95_ms",)),
     Column("texts_per_s", "texts/s", "per_second", "cost"),
 )

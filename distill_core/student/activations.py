@@ -15,9 +15,9 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from distill_core import tokenization
 from distill_core.config.schema import Config
-from distill_core.registry import EMBEDDINGS, STUDENTS
+from distill_core.registry import EMBEDDINGS
 from distill_core.student import persistence, vocabulary
-from distill_core.student.runtime import Predictor, Student, pad, predict_logits
+from distill_core.student.runtime import Predictor, pad, predict_logits
 from distill_core.student.source import EmbeddingSource
 from distill_core.unicode import replace_surrogates
 
@@ -149,10 +149,7 @@ def untrained_predictor(
     vectors = EMBEDDINGS.get(config.vectors).make(words, teacher, config.width, config, generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = Student(
-            vectors, STUDENTS.get(config.student).Encoder, len(teacher.labels), pair, config.hidden, config.fc,
-            config.dropout, config.channels,
-        )  # fmt: skip
+        model = persistence.build_model(config, config.student, vectors, len(teacher.labels), pair)
     return Predictor(model, words, persistence.settings(config, teacher.labels, pair, vectors))
 
 

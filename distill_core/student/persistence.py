@@ -14,7 +14,7 @@ from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.messages import message
 from distill_core.registry import STUDENTS
-from distill_core.student.runtime import Predictor
+from distill_core.student.runtime import Predictor, Student, shape_of
 
 SETTINGS = "student.json"
 WEIGHTS = "model.safetensors"
@@ -24,6 +24,15 @@ def settings(config: Config, labels: Sequence[str], pair: bool, vectors: torch.T
     """The settings from which `Predictor.load` builds the network again, as JSON."""
     chosen = {name: getattr(config, name) for name in names_of(affecting=("network",))}
     return {"labels": list(labels), "pair": pair, "entries": len(vectors), "width": vectors.shape[1], **chosen}
+
+
+def build_model(
+    config: Config, student: str, vectors: torch.Tensor, outputs: int, pair: bool, sparse: bool = False
+) -> Student:
+    """Build a student of that kind around the starting `vectors` (entries, width); its other weights are drawn from
+    torch's generator as it stands."""
+    shape = shape_of({name: getattr(config, name) for name in names_of(affecting=("network",))})
+    return Student(vectors, STUDENTS.get(student).Encoder, outputs, pair, **shape, sparse=sparse)
 
 
 def save(predictor: Predictor, folder: Path) -> None:

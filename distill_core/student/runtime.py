@@ -11,6 +11,7 @@ torch, tokenizers and safetensors alone.
 """
 
 import importlib.util
+import inspect
 import json
 import sys
 from collections.abc import Sequence
@@ -100,6 +101,11 @@ class Student(nn.Module):
         vectors = torch.cat([table(ids) for table in self.tables.values()], dim=2)
         vector: Tensor = self.encoder(self.dropout(vectors), lengths)
         return vector
+
+
+def shape_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """The values in `settings` that `Student` takes, by name. What an older student's settings lack has its default."""
+    return {name: settings[name] for name in inspect.signature(Student).parameters if name in settings}
 
 
 def _table(vectors: Tensor, frozen: bool, sparse: bool) -> nn.Embedding:
@@ -205,9 +211,8 @@ class Predictor:
     def load(cls, folder: Path, encoder: type[nn.Module]) -> "Predictor":
         """The student in `folder`, whose encoder is of this class."""
         settings = json.loads((folder / "student.json").read_text(encoding="utf-8"))
-        shape = {name: settings[name] for name in ("labels", "pair", "hidden", "fc", "dropout", "channels")}
         empty = torch.zeros(settings["entries"], settings["width"])
-        model = Student(empty, encoder, **{**shape, "labels": len(settings["labels"])})
+        model = Student(empty, encoder, **{**shape_of(settings), "labels": len(settings["labels"])})
         model.load_state_dict(load_file(folder / "model.safetensors"))
         return cls(model, Vocabulary.load(folder), settings)
 

@@ -1,5 +1,6 @@
 """A student on disk: what was saved predicts the same, and the exported folder needs none of us."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import torch
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.registry import STUDENTS
-from distill_core.student import export, persistence, vocabulary
+from distill_core.student import export, persistence, runtime, vocabulary
 from distill_core.student.runtime import Predictor, Student
 
 REPORT = {
@@ -171,3 +172,21 @@ def test_export_leaves_other_folders_alone(tmp_path):
     with pytest.raises(DataError, match="already holds something else"):
         export.export(tmp_path / "student", tmp_path / "mine", REPORT)
     assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_knob_of_the_network_reaches_a_student_that_is_loaded_and_an_older_one_has_its_default(tmp_path, monkeypatch):
+    class Wider(Student):
+        def __init__(self, *values, gain: float = 1.0, **shape):
+            super().__init__(*values, **shape)
+            self.gain = gain
+
+        __init__.__signature__ = inspect.signature(Student.__init__).replace(
+            parameters=[*inspect.signature(Student.__init__).parameters.values(),
+                        inspect.Parameter("gain", inspect.Parameter.KEYWORD_ONLY, default=1.0)])  # fmt: skip
+
+    monkeypatch.setattr(runtime, "Student", Wider)
+    persistence.save(predictor(), tmp_path)
+    assert persistence.load(tmp_path).model.gain == 1.0
+    settings = json.loads((tmp_path / "student.json").read_text()) | {"gain": 3.0}
+    (tmp_path / "student.json").write_text(json.dumps(settings))
+    assert persistence.load(tmp_path).model.gain == 3.0

@@ -5,13 +5,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from distill_core import ROWS
+from distill_core import COLUMNS, ROWS, Column
 from ui.comparison.metric_values import interval, metric_of, value
-from ui.components.formatting import percent
+from ui.components.formatting import count, latency, millions, percent, size
 from ui.components.templates import render
 from ui.i18n.names import metric_title
 from ui.i18n.translate import translate
 
+COSTS = [column for column in COLUMNS if column.group == "cost"]
+UNITS = {"count": millions, "bytes": size, "milliseconds": latency, "per_second": count}
 EXTRA_METRICS = {"accuracy": "macro_f1"}  # the second metric of the table, by the first; accuracy beside any other
 
 
@@ -24,7 +26,7 @@ def score_table(summary: Mapping[str, Any]) -> Markup:
         metric_title(metric),
         translate("compare.interval"),
         metric_title(second),
-        *(translate(f"compare.{key}") for key in ("parameters", "bytes", "latency", "throughput")),
+        *(translate(f"compare.{column.key}") for column in COSTS),
     ]
     low, high = span(interval(scores[row], metric) for row in shown_rows)
     rows = []
@@ -39,14 +41,17 @@ def score_table(summary: Mapping[str, Any]) -> Markup:
                 "high": ends[1],
                 "places": [(one - low) / (high - low or 1) for one in (at, *ends)],
                 "second": score.get(second),
-                "parameters": score.get("parameters"),
-                "bytes": score.get("bytes"),
-                "latency": score.get("latency_ms"),
-                "slow": score.get("latency_p95_ms"),
-                "throughput": score.get("texts_per_s"),
+                "costs": [cost_cell(column, score) for column in COSTS],
             }
         )
     return render("comparison/score_table.html", head=head, rows=rows, reads=summary.get("tests_read"))
+
+
+def cost_cell(column: Column, score: Mapping[str, Any]) -> tuple[str, str]:
+    """The text of a cost, and what stands beside it in small print, "" for nothing."""
+    write = UNITS[column.unit]
+    beside = [translate(f"compare.{key}", value=write(score[key])) for key in column.within if score.get(key)]
+    return write(score.get(column.key)), ", ".join(beside)
 
 
 def span(interval_ends: Iterable[tuple[float, float]]) -> tuple[float, float]:

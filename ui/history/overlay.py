@@ -90,7 +90,7 @@ def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> lis
         _row("history.gap", (percent(summary.get("gap_recovered"), 0) for summary in summaries)),
         _row("history.kept", (percent(summary.get("kept")) for summary in summaries)),
         _row("compare.bytes", (size(student.get("bytes")) for student in students)),
-        _row("compare.latency", (latency(student.get("latency_ms")) for student in students)),
+        _row("compare.latency_ms", (latency(student.get("latency_ms")) for student in students)),
         _row("history.rows", (count((summary.get("rows") or {}).get("train")) for summary in summaries)),
         [(translate("history.best"), ""), *best],
         _row("history.took", (duration(took(row)) for row in records)),

@@ -165,3 +165,11 @@ def test_the_scored_rows_are_saved_and_what_is_not_there_is_told(run: str, home:
     assert core.save_scored(run, tmp_path / "rows.csv") == 132
     with pytest.raises(core.UserError, match="no scored rows"):
         core.save_scored(Store(home).create(Config().model_dump()), tmp_path / "none.csv")
+
+
+def test_a_cost_that_the_engine_declares_is_a_column_of_the_page() -> None:
+    row, costs = score(0.9), [column for column in core.COLUMNS if column.group == "cost"]
+    cells = [score_table.cost_cell(column, row) for column in costs]
+    assert [text for text, _ in cells] == ["1,000", "4.0 KB", "2.0 ms", "500"]
+    assert [small for _, small in cells] == ["", "", "95 % within 4.0 ms", ""]
+    assert score_table.cost_cell(costs[0], {}) == ("–", "")

@@ -25,8 +25,8 @@ HOSTILE = "<img src=x onerror=alert(1)> & \"quotes\" 'too'"
 SHARES = {HOSTILE: 0.25, "b": 0.75}
 BINS = [{"confidence": 0.6, "accuracy": 0.5, "rows": 10}]
 SCORE = {"ece": 0.1, "reliability": BINS, "reliability_scaled": BINS}
-FIGURES = {"value": 0.9, "low": 0.8, "high": 1.0, "second": None, "parameters": 1, "bytes": 1, "latency": 1.0,
-           "slow": 2.0, "throughput": 3.0, "places": [0.5, 0.2, 0.8]}  # fmt: skip
+FIGURES = {"value": 0.9, "low": 0.8, "high": 1.0, "second": None, "costs": [(HOSTILE, HOSTILE)],
+           "places": [0.5, 0.2, 0.8]}  # fmt: skip
 MEAN = {"mean": 0.9, "low": 0.8, "high": 1.0}
 MEMBER = {"name": HOSTILE, "main": True, "texts": 1, "control": None, "student": 0.9, "gap_recovered": 0.5, "kept": 0.9,
           "agreement": None, "bytes": 1, "latency": 1.0}  # fmt: skip
