@@ -125,7 +125,7 @@ def export(run: str, folder: Path | str) -> Path:
     Example:
         >>> exported = core.export(run.id, folder / "student")
         >>> sorted(file.name for file in exported.glob("*.py"))
-        ['predict.py']
+        ['encoder.py', 'predict.py']
     """
     from distill_core.student import export as student_export
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.25  # between two Progress events
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
-_preloaded: "list[tuple[Dataset, str, list[Event], TransferSet]]" = []  # with the fingerprint of their knobs
+_preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with the fingerprint of their knobs
 
 
 @dataclass(frozen=True)
