@@ -38,7 +38,7 @@ ELSEWHERE = {
     "tasks/synthetic/grammar.py": "the built-in reviews are English",
     "tasks/synthetic/lexicon.py": "the same",
     "student/export.py": "the program that goes with an exported student",
-    "student/predictor.py": "the same",
+    "student/runtime.py": "the same",
     "runs/queries.py": "SQL",
     "runs/store.py": "SQL",
     "runs/migrations.py": "SQL",
