@@ -27,7 +27,7 @@ from distill_core.messages import (
 )
 
 CORE, PAGE = (Path(__file__).parents[1] / name for name in ("distill_core", "ui"))
-MAKERS = ("message", "info", "warn", "tell", "_note")  # their first argument is a template
+MAKERS = ("message", "info", "warn", "tell", "transfer_note")  # their first argument is a template
 ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type)}
 TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 # Files of the engine whose texts, errors aside, never reach the page as sentences

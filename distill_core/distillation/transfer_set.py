@@ -6,26 +6,25 @@ its own rate. Pairs rotate: the first sentence changes, the second, both. Knows 
 teacher will say.
 """
 
-import time
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from distill_core.augmentation.augmenter import Augmenter, Text, augmentation_passes
+from distill_core.augmentation.augmenter import Text
 from distill_core.config.schema import Config
 from distill_core.data.examples import normalize
 from distill_core.data.overlap import HeldOutIndex
-from distill_core.events import CapturedGenerator, Event, Note, Progress
+from distill_core.distillation.sources import augmented, labelled, unlabelled
+from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
+from distill_core.events import CapturedGenerator, Event
 from distill_core.messages import message
-from distill_core.progress import TimeLeft
 
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
-REPORT_SECONDS = 0.25  # between two Progress events
+SOURCES = (labelled, unlabelled, augmented)
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
 _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with the fingerprint of their knobs
 
@@ -55,35 +54,20 @@ def build_transfer_set(
             yield from events
             return transfer_set
     held_out = [text for split in (data.valid, data.test) for text in split.texts]
-    builder = _TransferSetBuilder(
-        {normalize(text) for text in held_out}, HeldOutIndex(held_out if config.leaks == "remove" else ())
-    )
-    for origin, text in enumerate(data.train.texts):
-        builder.add(text, "labelled", origin)
-    labelled = len(builder.texts)
-    for origin, text in enumerate(data.unlabelled):
-        if len(builder.texts) >= max(config.transfer_limit, labelled):
-            yield _note("Of {all:,} unlabelled texts {seen:,} were looked at: the limit of {limit:,} texts "
-                        "({knob:knob}) is reached.", "warning",
-                        all=len(data.unlabelled), seen=origin, **_limit(config))  # fmt: skip
-            break
-        builder.add(text, "unlabelled", origin)
-    counts: Counter[str] = Counter()
-    augmented = False
-    if config.n_iter and len(builder.texts) < config.transfer_limit:
-        augmented = True
-        yield from _augmented(data, config, pieces, stop, builder, counts)
-    elif config.n_iter:
-        yield _note("Nothing was augmented: the texts given already reach the limit of {limit:,} ({knob:knob}).",
-                    "warning", **_limit(config))  # fmt: skip
+    builder = TransferSetBuilder(
+        {normalize(text) for text in held_out}, HeldOutIndex(held_out if config.leaks == "remove" else ()),
+        config.transfer_limit,
+    )  # fmt: skip
+    for source in SOURCES:
+        yield from source.add_texts(builder, data, config, pieces, stop)
     if builder.dropped["held_out"]:
-        yield _note("Left out of the transfer set, because they equal or hold a validation or test text: {n:,}.",
-                    n=builder.dropped["held_out"])  # fmt: skip
-    if augmented and counts:
+        yield transfer_note("Left out of the transfer set, because they equal or hold a validation or test text: "
+                            "{n:,}.", n=builder.dropped["held_out"])  # fmt: skip
+    if counts := builder.counts:
         shares = [message("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
-        yield _note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.",
+        yield transfer_note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.",
                     n=builder.source.count("augmented"), shares=shares, same=builder.dropped["duplicates"])  # fmt: skip
-    return TransferSet(builder.texts, builder.source, builder.origin, dict(counts), dict(builder.dropped))
+    return TransferSet(builder.texts, builder.source, builder.origin, dict(builder.counts), dict(builder.dropped))
 
 
 def preload(data: "Dataset", config: Config) -> None:
@@ -91,68 +75,3 @@ def preload(data: "Dataset", config: Config) -> None:
     rules."""
     events = list(building := CapturedGenerator(build_transfer_set(data, config)))
     _preloaded.append((data, config.fingerprint(*KNOB_GROUPS), events, building.value))
-
-
-def _augmented(
-    data: "Dataset",
-    config: Config,
-    pieces: Tokenizer | None,
-    stop: Callable[[], bool] | None,
-    builder: "_TransferSetBuilder",
-    counts: Counter[str],
-) -> Iterator[Event]:
-    total = config.n_iter * len(data.train.texts)
-    yield Progress("transfer", 0, total, "texts")
-    augmenter = Augmenter(data.train.texts, config, pieces, getattr(data, "language", None))
-    for rule, reason in augmenter.notes:
-        yield _note("The rule {rule} is off: {reason}", "warning", rule=rule, reason=reason)
-    counts.update(dict.fromkeys(augmenter.rules, 0))
-    time_left, reported = TimeLeft(total), time.monotonic()
-    for done, child in enumerate(augmentation_passes(augmenter, data.train.texts, config, stop), 1):
-        if child.rules and builder.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
-            counts.update(child.rules)
-            if len(builder.texts) == config.transfer_limit:
-                yield _note("Augmentation ended in pass {turn:,} of {all:,}: the limit of {limit:,} texts "
-                            "({knob:knob}) is reached.", turn=(done - 1) // len(data.train.texts) + 1,
-                            all=config.n_iter, **_limit(config))  # fmt: skip
-                break
-        if done % 256 == 0 and (now := time.monotonic()) - reported > REPORT_SECONDS:
-            reported = now
-            yield Progress("transfer", done, total, "texts", time_left.after(done))
-    yield Progress("transfer", total, total, "texts", 0.0)
-
-
-class _TransferSetBuilder:
-    """Builder of a transfer set: the texts so far, each once, none of them held out."""
-
-    def __init__(self, held_out: set[Text], holding: HeldOutIndex):
-        self.texts: list[Text] = []
-        self.source: list[str] = []
-        self.origin: list[int] = []
-        self.dropped: Counter[str] = Counter(duplicates=0, held_out=0)
-        self._held_out, self._holding = held_out, holding
-        self._seen: set[Text] = set()
-
-    def add(self, text: Text, source: str, origin: int, parent: Text | None = None) -> bool:
-        """Add the text unless it is known or held out, or holds what is held out and its `parent` does not: what the
-        data's checks let through is not judged again. Returns whether it was added."""
-        if text in self._seen:
-            self.dropped["duplicates"] += 1
-            return False
-        self._seen.add(text)
-        newly = parent is not None and self._holding.inside(text) and not self._holding.inside(parent)
-        if newly or normalize(text) in self._held_out:
-            self.dropped["held_out"] += 1
-            return False
-        self.texts.append(text)
-        self.source.append(source)
-        self.origin.append(origin)
-        return True
-
-
-def _limit(config: Config) -> dict[str, Any]:
-    return {"limit": config.transfer_limit, "knob": "transfer_limit"}
-
-
-def _note(template: str, level: str = "info", **values: Any) -> Note:
-    return Note(message(template, **values), level, "transfer")

@@ -18,6 +18,7 @@ from scipy.stats import binomtest
 import distill_core.augmentation.rules
 from distill_core.augmentation.augmenter import AugmentedText, Augmenter, augmentation_passes
 from distill_core.config.schema import Config
+from distill_core.distillation import transfer_builder, transfer_set
 from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
 from distill_core.errors import KnobError, Stopped
 from distill_core.events import Event, Note, Progress
@@ -159,6 +160,20 @@ def test_originals_stay_first_and_nothing_is_there_twice() -> None:
     assert result.origin[:7] == [0, 1, 2, 3, 4, 5, 0]
     assert len(set(result.texts)) == len(result.texts) > 30
     assert result.dropped["duplicates"] >= 2
+
+
+def test_another_source_is_asked_in_its_turn_and_held_to_the_same_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Generated:
+        @staticmethod
+        def add_texts(builder: transfer_builder.TransferSetBuilder, *rest: object) -> Iterator[Event]:
+            for text in [("a text of a generator",), TEXTS[0], ("a held out text",)]:
+                builder.add(text, "generated", 0)
+            yield Progress("transfer", 3, 3, "texts")
+
+    monkeypatch.setattr(transfer_set, "SOURCES", (*transfer_set.SOURCES[:2], Generated))
+    result, events = finish(build_transfer_set(Rows(Part(TEXTS), test=Part([("A held out text",)])), config()))
+    assert result.texts == [*TEXTS, ("a text of a generator",)] and result.source[-1] == "generated"
+    assert result.dropped == {"duplicates": 1, "held_out": 1} and Progress("transfer", 3, 3, "texts") in events
 
 
 def test_each_offspring_follows_from_its_origin() -> None:
