@@ -135,9 +135,18 @@ def test_a_late_answer_of_stop_takes_no_button_away_and_the_last_file_is_answere
 ) -> None:
     page.goto(f"{app}/?run={learning(app)}")
     page.locator("#live .live[data-status=running]").wait_for(state="attached", timeout=150_000)
+    page.locator("#live", has_text="best so far, at step").wait_for(timeout=150_000)  # else nothing to compare
     page.locator("#stop").wait_for()
+    stop = page.evaluate("() => window.gradio_config.components.find(one => one.props.elem_id === 'stop').id")
     held: list[Any] = []
-    page.route(EVENT, lambda route: route.continue_() if held else held.append((route, route.fetch())))
+
+    def hold_stop(route: Any) -> None:
+        if held or route.request.post_data_json["trigger_id"] != stop:  # the page may still be asking for other things
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route(EVENT, hold_stop)
     page.locator("#stop").click()
     page.locator("#resume").wait_for(timeout=150_000)
     route, answer = held[0]
