@@ -132,8 +132,8 @@ class StudentTrainer:
         self, variant: Variant, soft_labels: Tensor, valid_soft_labels: Tensor, ask_teacher: AskTeacher | None = None
     ) -> Generator[Event, None, TrainedStudent]:
         """Train the variant on the teacher's logits `soft_labels` (texts, labels) of the transfer set. Those of the
-        validation rows give the validation loss; `ask_teacher` gives what the loss NEEDS beside logits. After a stop
-        the best student so far; step 0 where nothing was scored yet. Raises Diverged."""
+        validation rows give the validation loss; `ask_teacher` gives what the loss NEEDS beside logits, None where
+        that is nothing. After a stop the best student so far; step 0 where nothing was scored yet. Raises Diverged."""
         folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
         if done.is_file():
             best_step = json.loads(done.read_text())["best_step"]
@@ -146,22 +146,21 @@ class StudentTrainer:
         targets[: len(self.own_targets)] = self.own_targets
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
         model, component = self._untrained(variant), LOSSES.get(self.config.loss)
-        live = ask_teacher if set(LOSSES.constant(self.config.loss, "NEEDS", ())) - {"logits"} else None
         texts, valid_texts = self.data.transfer_set.texts, self.data.dataset.valid.texts
 
         def compare(student: ModelOutput, logits: Tensor, batch: Texts, hard: Tensor) -> Tensor:
-            teacher = live(batch)._replace(logits=logits) if live else ModelOutput(logits)
+            teacher = ask_teacher(batch)._replace(logits=logits) if ask_teacher else ModelOutput(logits)
             result: Tensor = component.loss(student, teacher, hard, self.config, self.objective)
             return result
 
         def loss(rows: Tensor) -> Tensor:
             on_device, read = rows.to(self.device), runtime.take_rows(sides, rows, self.device)
-            outputs = student_outputs(model, read) if live else ModelOutput(model(read))
-            batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
+            outputs = student_outputs(model, read) if ask_teacher else ModelOutput(model(read))
+            batch = [texts[place] for place in chosen[rows].tolist()] if ask_teacher else ()
             return compare(outputs, soft[on_device], batch, targets[on_device])
 
         def valid_loss(logits: Tensor) -> Tensor:
-            if live is None:
+            if ask_teacher is None:
                 return compare(ModelOutput(logits), valid_soft_labels, (), self.valid_targets)
             total = torch.zeros(())
             for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
@@ -300,6 +299,11 @@ def build_student(config: Config, student: str, vectors: Tensor, outputs: int, p
     """Build a student of that kind on the device, its other weights drawn from torch's generator as it stands."""
     sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
     return persistence.build_model(config, student, vectors, outputs, pair, sparse).to(device)
+
+
+def live_needs(loss: str) -> frozenset[str]:
+    """Outputs beside logits that this loss NEEDS: the teacher is then asked for them in every step."""
+    return frozenset(LOSSES.constant(loss, "NEEDS", ())) - {"logits"}
 
 
 def scale_progress(events: Generator[Event, None, T], turn: int, turns: int) -> Generator[Event, None, T]:

@@ -192,7 +192,7 @@ def _time_student(
     model = student_trainer.build_student(config, config.student, vectors, len(rows.labels), rows.pair, where)
     read = [runtime.pad(words.ids(side, config.max_tokens)) for side in zip(*texts, strict=True)]
     soft = torch.randn(len(texts), len(rows.labels), device=where)
-    loss_fn, needs = LOSSES.get(config.loss).loss, set(LOSSES.constant(config.loss, "NEEDS", ())) - {"logits"}
+    loss_fn, needs = LOSSES.get(config.loss).loss, student_trainer.live_needs(config.loss)
 
     def loss(index: Tensor) -> Tensor:
         index_ = index.to(where)

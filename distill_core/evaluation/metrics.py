@@ -49,11 +49,6 @@ def compute_metrics(answers: NDArray[Any], labels: Sequence[int], classes: int) 
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def score_logits(logits: NDArray[Any], labels: Sequence[int]) -> dict[str, float]:
-    """Score every metric of the likeliest classes of `logits` (rows, classes)."""
-    return compute_metrics(logits.argmax(1), labels, logits.shape[1])
-
-
 def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
     """Precision, recall, F1 and the true rows of each class; 0 where a class was never answered or never true."""
     from sklearn.metrics import precision_recall_fscore_support

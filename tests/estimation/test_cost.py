@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -118,3 +119,28 @@ def test_a_survey_downloads_no_teacher(toy_config: Config, fake_hub: Any, tmp_pa
         told = estimate(config, cost.known_measurements(config, cache))
         assert told is None if name == unknown else told.rests_on == "size" and told.stages["label"] > 0
     assert fake_hub.requests == []
+
+
+def test_a_loss_on_hidden_states_is_timed_with_the_teacher_it_asks(
+    toy_config: Config, tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distill_core.distillation.losses import logit_mse
+    from distill_core.estimation import profiling
+    from distill_core.registry import LOSSES
+
+    seen = []
+
+    def loss(student: Any, teacher: Any, *rest: Any) -> Any:
+        seen.append((student, teacher))
+        return logit_mse.loss(student, teacher, *rest)
+
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher)})
+    cache = Cache(tmp_path / "cache")
+    with monkeypatch.context() as patch:
+        patch.setattr(LOSSES, "get", lambda name: SimpleNamespace(loss=loss))
+        patch.setattr(LOSSES, "constant", lambda name, constant, default=None: ("logits", "hidden_states"))
+        list(profiling.profile(config, tmp_path, cache))
+    assert estimate(config, cost.known_measurements(config, cache)).stages["student"] > 0
+    student, teacher = seen[0]
+    assert len(student.hidden_states) == 1 and len(teacher.hidden_states) == 3, "two layers, and the embeddings"
+    assert len(student.logits) == len(teacher.logits) == len(teacher.hidden_states[0])

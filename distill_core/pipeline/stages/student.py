@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from distill_core.distillation.student_trainer import TrainedStudent, scale_progress
+from distill_core.distillation.student_trainer import TrainedStudent, live_needs, scale_progress
 from distill_core.distillation.variants import Variant
 from distill_core.errors import Stopped
 from distill_core.events import Note
@@ -13,7 +13,6 @@ from distill_core.pipeline.stages.control import ControlOutput
 from distill_core.pipeline.stages.data import DataOutput
 from distill_core.pipeline.stages.label import LabelOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput
-from distill_core.registry import LOSSES
 from distill_core.teacher.outputs import teacher_outputs
 
 
@@ -36,8 +35,8 @@ def run(
     """Train the students. Raises Stopped where a stop left none, Diverged."""
     students: dict[Variant, TrainedStudent] = {}
     planned = control.variants
-    needs = LOSSES.constant(context.config.loss, "NEEDS", ("logits",))
-    ask_teacher = partial(teacher_outputs, teacher.teacher, needs=needs)
+    needs = live_needs(context.config.loss)
+    ask_teacher = partial(teacher_outputs, teacher.teacher, needs=needs) if needs else None
     for turn, variant in enumerate(planned):
         if students and context.stop():
             break
