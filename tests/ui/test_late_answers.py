@@ -147,8 +147,9 @@ def test_a_late_answer_of_stop_takes_no_button_away_and_the_last_file_is_answere
             held.append((route, route.fetch()))
 
     page.route(EVENT, hold_stop)
-    page.locator("#stop").click()
+    page.locator("#stop").dblclick()  # as one click: a run that is asked to stop twice ends without its comparison
     page.locator("#resume").wait_for(timeout=150_000)
+    page.locator("#open-compare").wait_for()
     route, answer = held[0]
     with page.expect_request(EVENT):
         route.fulfill(response=answer)

@@ -4,7 +4,7 @@ const PATIENCE = 15000 // ms until a question counts as unanswered: a laptop tha
 const SPOKEN = 15000 // ms between two sentences to those who listen: the figures change twice a second
 const BACK = 4000 // ms for which it is told that the connection is back
 const FILM = 20000 // ms in which an example run is replayed
-let turn = 0, run = '', cursor = null, status = '', losses = 0, seconds = 0, spoken = 0, film = null, lastAnswer = null, leaving
+let turn = 0, run = '', cursor = null, status = '', losses = 0, seconds = 0, spoken = 0, film = null, lastAnswer = null, stopping = '', leaving
 
 const put = (node, text) => { if (node && node.textContent !== text) node.textContent = text }
 
@@ -227,9 +227,16 @@ window.addEventListener('pageshow', again)
 new ResizeObserver(draw).observe(element)
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] })
 // a resumed run has the same id, so its value does not change: the page says so itself
-$('.live').addEventListener('wake', () => { turn += 1; status = ''; lastAnswer = null; poll(turn) })
-// Stop asks here whether it is meant; a run of less than a minute is no loss
-$('.live').sure = () => seconds < words.ask_after ? true : new Promise((answer) => {
+$('.live').addEventListener('wake', () => { turn += 1; status = ''; lastAnswer = null; stopping = ''; poll(turn) })
+// Stop asks here whether it is meant; a run of less than a minute is no loss. A second click before the answer to the
+// first is none: a run that is asked twice ends without its comparison.
+$('.live').sure = async () => {
+  if (stopping === run) return false
+  const meant = seconds < words.ask_after || await question()
+  if (meant) stopping = run
+  return meant
+}
+const question = () => new Promise((answer) => {
   const box = $('dialog.ask')
   box.onclose = () => answer(box.returnValue === 'yes')
   box.onclick = (event) => { if (event.target.value) box.close(event.target.value) }

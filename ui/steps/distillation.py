@@ -10,7 +10,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import ALIVE, ENDED, RESUMABLE, Run, UserError
 from ui.access import ownership
-from ui.components.events import BROWSER, QUICK, Changes
+from ui.components.events import BROWSER, QUICK, Changes, each
 from ui.components.form import Form
 from ui.components.html import note, why
 from ui.components.tabs import open_tab_js
@@ -126,7 +126,8 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     gr.on([step.start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **QUICK)
     presets.wire(form, step.recipe)
     acted = [*step.buttons, step.message]
-    stopped = step.stop.click(halt, step.live, acted, js=SURE_JS, **QUICK)
+    # each click is heard: one that came before the answer to a declined one would else open no question
+    stopped = step.stop.click(halt, step.live, acted, js=SURE_JS, **each(QUICK))
     resumed = step.resume.click(go_on, step.live, acted, **QUICK)
     # The live view asks no more once the run has ended, and the same id again would not wake it. What it then hears
     # sets the buttons right where Stop's answer came after the run's end.

@@ -148,12 +148,23 @@ def test_a_run_looks_the_same_from_everywhere_and_outlives_its_server(page: Any,
     for _ in range(3):  # what stood there already, what was on its way, and what was asked since
         newest = curve(page, store, run, newest)
     sure = page.locator("#live dialog")
+    declined: list[Any] = []  # its answer comes late: Stop asks again all the same
+    stop = page.evaluate("() => gradio_config.components.find((one) => one.props.elem_id === 'stop').id")
+
+    def delay(route: Any) -> None:
+        if declined or route.request.post_data_json["trigger_id"] != stop:
+            route.continue_()
+        else:
+            declined.append(route)
+
+    page.route(EVENT, delay)
     page.locator("#stop").click()
     sure.locator("button", has_text="Let it learn").click()
     sure.wait_for(state="hidden")
     curve(page, store, run, newest)
     page.locator("#stop").click()
     sure.locator(".yes").click()
+    declined[0].continue_()
     page.locator("#live .live[data-status=stopped]").wait_for()
     page.locator("#open-compare").click()
     page.locator("#comparison tr.student").first.wait_for()
