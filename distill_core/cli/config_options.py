@@ -58,6 +58,7 @@ def _knob_help(knob: Knob) -> str:
     facts = []
     if knob.choices:
         facts.append(", ".join(knob.choices))
+    facts += knob.words
     if knob.low is not None and knob.high is not None:
         facts.append(f"{knob.low:,} to {knob.high:,}")
     elif knob.low is not None:

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -16,8 +17,8 @@ from distill_core.config.schema import DEFAULTS, REGISTRIES, Config, declaration
 class Knob:
     """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict, list; limits are
     inclusive, None where there is none; `choices` (of a list: those of its entries) is empty where any value of the
-    type will do; `optional`: None is a value. `path`: it names a file; `column`: a column of a file; `affects`: the
-    parts of a run that its value decides, of `schema.AFFECTS`.
+    type will do; `optional`: None is a value; `words`: texts that are values beside numbers. `path`: it names a file;
+    `column`: a column of a file; `affects`: the parts of a run that its value decides, of `schema.AFFECTS`.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Knob:
     path: bool = False
     column: bool = False
     affects: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @cache
@@ -50,12 +52,16 @@ def _knob(name: str, field: FieldInfo) -> Knob:
     literal = get_origin(field.annotation) is Literal
     optional = type(None) in args
     annotation: Any = field.annotation
-    if optional and not literal:
-        annotation = next(arg for arg in args if arg is not type(None))
+    words: tuple[str, ...] = ()
+    rules = list(field.metadata)
+    if args and not literal and get_origin(annotation) in (Union, UnionType):
+        words = tuple(word for arg in args if get_origin(arg) is Literal for word in get_args(arg))
+        annotation = next(arg for arg in args if arg is not type(None) and get_origin(arg) is not Literal)
+        if get_origin(annotation) is Annotated:
+            annotation, declared = get_args(annotation)
+            rules += declared.metadata
     kind: type = str if literal else get_origin(annotation) or annotation
-    limits = {
-        key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le", "gt", "lt") if hasattr(rule, key)
-    }
+    limits = {key: getattr(rule, key) for rule in rules for key in ("ge", "le", "gt", "lt") if hasattr(rule, key)}
     registry = REGISTRIES.get(name)
     extra = declaration(field)
     return Knob(
@@ -72,6 +78,7 @@ def _knob(name: str, field: FieldInfo) -> Knob:
         path=extra["path"],
         column=extra["column"],
         affects=tuple(extra["affects"]),
+        words=words,
     )
 
 

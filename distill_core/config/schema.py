@@ -5,7 +5,7 @@ nothing of torch, files or the Hub: the data room checks that a file exists.
 """
 
 from functools import reduce
-from typing import Any, Literal, TypedDict, cast
+from typing import Annotated, Any, Literal, TypedDict, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.config import JsonDict
@@ -29,6 +29,10 @@ AFFECTS = (
     "loss",  # what the student is trained on beside the control
     "variants",  # how many students one run trains
 )
+
+
+Passes = Annotated[int, Field(ge=1, le=1000)]  # over the rows of a training
+Patience = Annotated[int, Field(ge=0, le=1000)]
 
 
 class Declaration(TypedDict, total=False):
@@ -134,13 +138,15 @@ class Config(BaseModel):
         None, "teacher", "Teacher", "A Hub id, a folder, or 'builtin'. Left out: the task's own, or bert-base-uncased."
     )
     fine_tune: bool = knob(False, "teacher", "Fine-tune", "Train the teacher on this task's labelled rows first.")
-    teacher_epochs: int = knob(
-        3, "teacher", "Teacher epochs", "Passes over the labelled rows while fine-tuning.", "teacher", ge=1, le=50
-    )
+    teacher_epochs: Passes | Literal["auto"] = knob(
+        "auto", "teacher", "Teacher epochs",
+        "Passes over the labelled rows while fine-tuning. auto: 3, and for few rows as many as make 200 steps.",
+        "teacher",
+    )  # fmt: skip
     teacher_lr: float = knob(
-        3e-5, "teacher", "Teacher learning rate", "Peak of the schedule while fine-tuning.", "teacher", gt=0, le=1e-2
+        5e-5, "teacher", "Teacher learning rate", "Peak of the schedule while fine-tuning.", "teacher", gt=0, le=1e-2
     )
-    teacher_batch: int = knob(32, "teacher", "Teacher batch", "Rows in one fine-tuning step.", "teacher", ge=1, le=512)
+    teacher_batch: int = knob(16, "teacher", "Teacher batch", "Rows in one fine-tuning step.", "teacher", ge=1, le=512)
     max_tokens: int = knob(
         128,
         "teacher",
@@ -150,6 +156,9 @@ class Config(BaseModel):
         ge=8,
         le=512,
     )
+    teach_anyway: bool = knob(
+        False, "teacher", "Weak teacher", "Also learn from a teacher that is worse than the simple baseline (TF-IDF).",
+    )  # fmt: skip
     allow_pickle: bool = knob(
         False, "teacher", "Allow .bin weights", "Consent to weights that exist only as .bin, read with weights_only."
     )
@@ -267,10 +276,18 @@ class Config(BaseModel):
     batch: int = knob(
         64, "training", "Batch", "Rows in one step (the paper: 50, pairs 256).", "training", ge=1, le=4096
     )
-    epochs: int = knob(3, "training", "Epochs", "Passes over the transfer set.", ge=1, le=1000)
+    epochs: Passes | Literal["auto"] = knob(
+        "auto", "training", "Epochs",
+        "Passes over the transfer set. auto: 3, and for few texts as many as make 1,500 steps.",
+    )  # fmt: skip
     evaluations: int = knob(
         20, "training", "Evaluations", "How often the validation rows are scored in a run.", "training", ge=1, le=1000
     )
+    patience: Patience = knob(
+        6, "training", "Patience",
+        "Evaluations without a better one after which a training ends early, the teacher's too; 0: never.",
+        "training teacher",
+    )  # fmt: skip
     control: bool = knob(
         True,
         "training",
@@ -297,7 +314,8 @@ class Config(BaseModel):
         try:
             return cls(**expand_settings(values, cls.model_fields["task"].default))
         except ValidationError as error:
-            problems = error.errors()
+            # a knob that takes a number or a word fails as both: the number's reason says more
+            problems = [one for one in error.errors() if not str(one["loc"][-1]).startswith("literal[")]
             sentence = reduce(
                 lambda one, more: message("{one} {more}", one=one, more=more),
                 (problem_message(problem, cls.model_fields) for problem in problems),

@@ -19,12 +19,14 @@ from torch import Tensor
 from distill_core.cache import Cache, digest, write_atomic
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
+from distill_core.config.training_length import student_steps
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.distillation.variants import Variant
 from distill_core.errors import Diverged, Stopped
+from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
-from distill_core.events import CapturedGenerator, Event, Point, Progress
+from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
 from distill_core.messages import message
 from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES
@@ -32,9 +34,10 @@ from distill_core.student import persistence, runtime
 from distill_core.student.outputs import student_outputs
 from distill_core.student.runtime import Predictor, Student, Vocabulary
 from distill_core.training import loop
+from distill_core.training.batching import BALANCED, repeat_rare
 from distill_core.training.plan import BestStep, TrainingPlan
 
-FORMAT = 5  # raise when a cached control would come out otherwise
+FORMAT = 6  # raise when a cached control would come out otherwise
 FIRST_KNOBS = (  # of the first keys, which hold these whatever their value
     "optimiser", "lr", "table_lr", "batch", "evaluations",
     "max_tokens", "student", "channels", "hidden", "fc", "dropout",
@@ -88,7 +91,7 @@ class StudentTrainer:
         self.config, self.data, self.metric, self.objective = config, data, metric, objective
         self.folder, self.cache, self.device, self.stop = folder, cache, device, stop
         # Whatever share of the texts a variant reads, it gets as many steps: only the texts differ.
-        self.steps = config.epochs * math.ceil(len(data.transfer_set.texts) / config.batch)
+        self.steps = student_steps(config, len(data.transfer_set.texts))
         self.valid = self._encode(data.dataset.valid.texts)
         self.valid_targets = objective.targets(data.dataset.valid.labels)
 
@@ -113,7 +116,7 @@ class StudentTrainer:
         def valid_loss(logits: Tensor) -> Tensor:
             return hard_loss(logits, self.valid_targets)
 
-        training = CapturedGenerator(self._train("control", variant, model, self._own, loss, valid_loss))
+        training = CapturedGenerator(self._train("control", variant, model, self._own, targets, loss, valid_loss))
         for event in training:
             if isinstance(event, Point):
                 curve.append((event.series.partition("@")[0], event.step, event.value))
@@ -174,7 +177,7 @@ class StudentTrainer:
         def save() -> None:
             persistence.save(self.predictor(model, variant), folder)
 
-        best = yield from self._train("student", variant, model, sides, loss, valid_loss, save)
+        best = yield from self._train("student", variant, model, sides, targets, loss, valid_loss, save)
         complete = not self.stop()
         if best.step:
             save()
@@ -241,18 +244,21 @@ class StudentTrainer:
         variant: Variant,
         model: Student,
         sides: runtime.Sides,
+        targets: Tensor,
         loss: Callable[[Tensor], Tensor],
         valid_loss: Callable[[Tensor], Tensor],
         on_best: Callable[[], None] = lambda: None,
     ) -> Generator[Event, None, BestStep]:
-        """Train a model, the loop's ticks as events; returns the best step. `on_best` is called while the model has its
-        best weights; `valid_loss` takes the validation rows' logits."""
+        """Train a model, the loop's ticks as events; returns the best step. `targets` (rows,) are the hard ones of the
+        rows in `sides`; `on_best` is called while the model has its best weights; `valid_loss` takes the validation
+        rows' logits."""
         config = self.config
         plan = TrainingPlan(
             self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=variant.seed,
-            evaluate_every=max(1, self.steps // config.evaluations), select=self.metric,
+            evaluate_every=max(1, self.steps // config.evaluations), select=self.metric, patience=config.patience,
         )  # fmt: skip
-        lengths = runtime.total_lengths(sides).tolist()
+        rows = torch.tensor(repeat_rare(targets.tolist()) if self.metric in BALANCED else range(len(targets)))
+        lengths = runtime.total_lengths(sides)[rows].tolist()
         checkpoint = self.folder / f"{variant.series_name(stage)}.ckpt"
 
         def score() -> dict[str, float]:
@@ -260,18 +266,25 @@ class StudentTrainer:
             return self._scores(logits, valid_loss(logits))
 
         ticks = CapturedGenerator(
-            loop.fit(model, len(lengths), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=self.stop)
-        )
+            loop.fit(
+                model, len(rows), lambda index: loss(rows[index]), score, plan, lengths=lengths, checkpoint=checkpoint,
+                stop=self.stop,
+            )
+        )  # fmt: skip
         for tick in ticks:
             yield Progress(stage, tick.step, tick.steps, "steps", tick.left)
             yield Point(variant.series_name(f"{stage}/loss"), tick.step, tick.loss)
             for name, value in (tick.scores or {}).items():
-                yield Point(variant.series_name(f"{stage}/valid_{name}"), tick.step, value)
+                if name != loop.CONSTANT:
+                    yield Point(variant.series_name(f"{stage}/valid_{name}"), tick.step, value)
             if tick.best:
                 on_best()
         if not self.stop():
             checkpoint.unlink(missing_ok=True)
         best: BestStep = ticks.value
+        if not self.stop() and (ended := plan.early_end(best)):
+            yield Progress(stage, plan.steps, plan.steps, "steps", 0.0)
+            yield Note(ended, about=stage)
         return best
 
     def _scores(self, logits: Tensor, loss: Tensor) -> dict[str, float]:
@@ -280,8 +293,12 @@ class StudentTrainer:
             raise Diverged(
                 message("The validation loss is not a finite number any more. A lower learning rate may help.")
             )
-        values = self.objective.metrics(logits.numpy(), self.data.dataset.valid.labels)
-        return {"accuracy": values["accuracy"], self.metric: values[self.metric], "loss": value}
+        answers, labels = logits.numpy(), self.data.dataset.valid.labels
+        values = self.objective.metrics(answers, labels)
+        constant = float(is_constant(self.objective.decide(answers), labels))
+        return {
+            "accuracy": values["accuracy"], self.metric: values[self.metric], "loss": value, loop.CONSTANT: constant,
+        }  # fmt: skip
 
     def _untrained(self, variant: Variant) -> Student:
         """Untrained student of the variant. Its control and student start from the very same weights."""

@@ -6,7 +6,6 @@ knob. Knows nothing of the store and of the page.
 """
 
 import json
-import math
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Literal, cast
 from distill_core.cache import Cache
 from distill_core.config.knobs import knobs, names_of
 from distill_core.config.schema import Config
+from distill_core.config.training_length import student_steps
 from distill_core.events import STAGES
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
@@ -106,7 +106,7 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
     else:
         return None
     texts = same[0].texts if same or counts is None else _texts(config, counts)
-    size = RunSize(texts, config.epochs * math.ceil(texts / config.batch))
+    size = RunSize(texts, student_steps(config, texts))
     similar = {stage: _similar_runs(stage, values, earlier) for stage in STAGES}
     builder = _EstimateBuilder()
     for stage, cost in COSTS.items():

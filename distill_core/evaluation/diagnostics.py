@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill_core.data.examples import shorten
-from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference
+from distill_core.evaluation.metrics import compute_metrics, is_constant
+from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference, paired_difference
 from distill_core.evaluation.summary import Difference, Disagreement, Level, Summary
 from distill_core.messages import Message, message
 
@@ -29,8 +30,13 @@ NO_EVIDENCE = 0.05  # p-value of McNemar's test from which on it is no evidence
 SMALL_GAIN = 0.05  # hardly any task on real text here gained more: a test that can't show this much decides nothing
 # Northcutt et al. 2021 count 3.4 % wrong labels in ten well-known test sets; three times that is no slip.
 MANY_DISAGREEMENTS = 0.1
+ROWS_FOR_CONSTANT = 10  # of validation: on fewer a good teacher may by chance give one answer alone
 MANY_USES = 20  # uses of a test set, after which the best result owes something to luck
 EXAMPLES = 3
+TEACHER_WAY = message(
+    "Fine-tune it longer ({knob:knob}) or choose another teacher; {anyway:knob} goes on all the same.",
+    knob="teacher_epochs", anyway="teach_anyway",
+)  # fmt: skip
 FEW_TEXTS = (
     "Teacher and student have {n:text|texts} to work with. So few teach little: expect a student near its control, and "
     "add texts without labels if there are any."
@@ -105,6 +111,38 @@ def check_teacher(teacher: float, baseline: float, metric: str) -> Findings:
     return [("warning", message("On validation the teacher reaches {teacher}, a bag of words {floor}. Distilling will "
                                "hardly pay here.", teacher=metric_message(teacher, metric),
                                floor=metric_message(baseline, metric)))]  # fmt: skip
+
+
+def refuse_teacher(
+    teacher: "NDArray[Any]", baseline: "NDArray[Any]", truth: Sequence[int], labels: Sequence[str], metric: str
+) -> Message | None:
+    """Reason not to learn from a teacher, None where there is none. Its answers (rows,) to the validation rows and
+    those of the baseline are places in `labels`, as is `truth`. A reason is a constant answer, or answers worse than
+    the commonest label's or the baseline's by more than chance: on few rows a good teacher may lie a little lower."""
+    import numpy as np
+
+    right = np.asarray(truth)
+    if is_constant(teacher, truth) and len(right) >= ROWS_FOR_CONSTANT:
+        return message(
+            "The teacher answers {label} to all {rows:,} validation rows: it learnt nothing that a student could learn "
+            "from it. {way}", label=repr(labels[int(teacher[0])]), rows=len(right), way=TEACHER_WAY)  # fmt: skip
+    usual = np.bincount(right, minlength=len(labels))
+    rivals = [
+        (np.full_like(right, usual.argmax()), "accuracy",
+         message("always answering {label}", label=repr(labels[int(usual.argmax())]))),
+        (baseline, metric, message("the simple baseline (TF-IDF)")),
+    ]  # fmt: skip
+    for rival, measure, name in rivals:
+        if paired_difference(teacher, rival, truth, len(labels), measure)["high"] < 0:
+            own, other = (
+                metric_message(compute_metrics(answers, truth, len(labels))[measure], measure)
+                for answers in (teacher, rival)
+            )
+            return message(
+                "On the {rows:,} validation rows the teacher reaches {own}, {name} {other}. A student of this teacher "
+                "would learn its mistakes. {way}", rows=len(right), own=own, name=name, other=other, way=TEACHER_WAY,
+            )  # fmt: skip
+    return None
 
 
 def check_control(control: float, teacher: float, metric: str) -> Findings:

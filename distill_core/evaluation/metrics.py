@@ -49,6 +49,11 @@ def compute_metrics(answers: NDArray[Any], labels: Sequence[int], classes: int) 
     return {name: float(value[0]) for name, value in values.items()}
 
 
+def is_constant(answers: NDArray[Any], labels: Sequence[int]) -> bool:
+    """Whether a model gives one answer (rows,) to rows whose true `labels` are several: it learnt nothing but that."""
+    return len(set(labels)) > 1 and len(np.unique(answers)) == 1
+
+
 def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
     """Precision, recall, F1 and the true rows of each class; 0 where a class was never answered or never true."""
     from sklearn.metrics import precision_recall_fscore_support

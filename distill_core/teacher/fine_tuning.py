@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import math
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,12 @@ from torch import Tensor
 from distill_core.cache import digest
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
+from distill_core.config.training_length import (
+    passes_between_evaluations,
+    steps_of_pass,
+    teacher_evaluations,
+    teacher_passes,
+)
 from distill_core.errors import Stopped
 from distill_core.evaluation import metrics
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
@@ -25,6 +30,7 @@ from distill_core.teacher.loading import assemble, load_saved, locate
 from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
+from distill_core.training.batching import BALANCED, repeat_rare
 from distill_core.training.device import autocast, device
 from distill_core.training.plan import BestStep
 
@@ -53,14 +59,20 @@ def fine_tune(
     settings = safe_loading.read_config(folder, base, data.labels)
     weights = teacher_weights.find_weights(folder, base, config.allow_pickle)
     safe_loading.check_shapes(settings, weights, base)
+    passes = teacher_passes(config, len(data.train.texts))
     rows = [[split.texts, split.labels] for split in (data.train, data.valid)]
     key = {
         "format": FORMAT, "base": fingerprint.fingerprint(folder, weights, data.labels), "rows": digest(rows),
         "device": device(), **{name: getattr(config, name) for name in names_of(affecting=("teacher",))},
+        "teacher_epochs": passes,
     }  # fmt: skip
+    if not 0 < config.patience < teacher_evaluations(passes):  # without it, keys from before it stay valid
+        del key["patience"]
     metric = metrics.metric_for(config, data)
     if metric != "accuracy":  # without the metric in it, older teachers' keys stay valid
         key["metric"] = metric
+    if metric in BALANCED:
+        key["balanced"] = True
     saved = catalog.teacher_cache(home)
     if earlier := saved.get(catalog.KIND, key):
         yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
@@ -125,8 +137,8 @@ def _train(
     if fast != torch.bfloat16:
         fast = torch.float32  # bfloat16 has float32's range, so it needs no loss scaling; float16 would
 
-    def loss(index: Tensor) -> Tensor:
-        inputs = learner.pad([texts[i] for i in index.tolist()], where)
+    def loss(index: list[int]) -> Tensor:
+        inputs = learner.pad([texts[i] for i in index], where)
         with autocast(where, fast):
             logits = model(**inputs).logits
         return objective.hard_loss(logits.float(), truth[index].to(where))
@@ -135,25 +147,35 @@ def _train(
         logits = torch.empty(len(valid), len(data.labels))
         for rows in length_batches([len(one["input_ids"]) for one in valid], 64):
             logits[rows] = learner.forward([valid[row] for row in rows], torch.float32)
-        values = objective.metrics(logits.numpy(), data.valid.labels)
+        answers = logits.numpy()
+        values = objective.metrics(answers, data.valid.labels)
         loss = float(objective.hard_loss(logits, valid_truth))
-        return {"accuracy": values["accuracy"], metric: values[metric], "loss": loss}
+        constant = float(metrics.is_constant(objective.decide(answers), data.valid.labels))
+        return {"accuracy": values["accuracy"], metric: values[metric], "loss": loss, loop.CONSTANT: constant}
 
-    per_epoch = math.ceil(len(texts) / config.teacher_batch)
+    passes, per_pass = teacher_passes(config, len(texts)), steps_of_pass(len(texts), config.teacher_batch)
     plan = training_plan.TrainingPlan(
-        per_epoch * config.teacher_epochs, config.teacher_batch, config.teacher_lr, weight_decay=0.01,
-        evaluate_every=per_epoch, seed=config.seed, select=metric,
+        per_pass * passes, config.teacher_batch, config.teacher_lr, weight_decay=0.01,
+        evaluate_every=per_pass * passes_between_evaluations(passes), seed=config.seed, select=metric,
+        patience=config.patience,
     )  # fmt: skip
-    lengths = [len(one["input_ids"]) for one in texts]
+    rows = repeat_rare(data.train.labels) if metric in BALANCED else list(range(len(texts)))
+    lengths = [len(texts[row]["input_ids"]) for row in rows]
     ticks = CapturedGenerator(
-        loop.fit(model, len(texts), loss, score, plan, lengths=lengths, checkpoint=checkpoint, stop=stop)
-    )
+        loop.fit(
+            model, len(rows), lambda index: loss([rows[i] for i in index.tolist()]), score, plan, lengths=lengths,
+            checkpoint=checkpoint, stop=stop,
+        )
+    )  # fmt: skip
     for tick in ticks:
         yield Progress("teacher", tick.step, tick.steps, "steps", tick.left)
         yield Point("teacher/loss", tick.step, tick.loss)
         for name, value in (tick.scores or {}).items():
-            yield Point(f"teacher/valid_{name}", tick.step, value)
+            if name != loop.CONSTANT:
+                yield Point(f"teacher/valid_{name}", tick.step, value)
     best: BestStep = ticks.value
     if stop() or not best.step:
         raise Stopped(message("Stopped while the teacher was being fine-tuned."))
+    if ended := plan.early_end(best):
+        yield Note(ended, about="teacher")
     return best.scores

@@ -1,5 +1,7 @@
 """Batches of row numbers, of similar length and in an order that depends on seed and epoch alone."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -7,6 +9,18 @@ from torch import Tensor
 
 # Batches that are sorted by length together: enough for even lengths, few enough for a new order in each epoch.
 POOL_BATCHES = 50
+BALANCED = ("macro_f1",)  # metrics that weigh each class alike: a training for them meets rare classes more often
+MOST_REPEATS = 8
+
+
+def repeat_rare(classes: Sequence[int]) -> list[int]:
+    """Row numbers in which rows of rare classes stand several times: by the square root of how much rarer theirs is
+    than the commonest class, MOST_REPEATS times at most. The square root (as Mahajan et al. 2018 sample), for rows that
+    are repeated until all classes are as common are learnt by heart."""
+    counts = Counter(classes)
+    most = max(counts.values(), default=0)
+    repeats = {one: min(MOST_REPEATS, round(math.sqrt(most / count))) for one, count in counts.items()}
+    return [row for row, one in enumerate(classes) for _ in range(repeats[one])]
 
 
 def epoch_batches(rows: int, size: int, seed: int, epoch: int, lengths: Sequence[int] | None = None) -> list[Tensor]:

@@ -23,6 +23,7 @@ from distill_core.training.plan import BestStep, Tick, TrainingPlan
 
 CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
 CHECKPOINT_SHARE = 30  # a checkpoint is written at most 1/30 of the time: a large teacher's takes seconds
+CONSTANT = "constant"  # key of scores: 1 where the model gives the same answer to all rows
 CURVE_POINTS = 400  # training-loss points of one curve
 
 
@@ -59,7 +60,7 @@ def fit(
     order: list[Tensor] = []
     model.train()
     try:
-        while state.step < plan.steps:
+        while state.step < plan.steps and not _out_of_patience(state, plan):
             if stop():
                 if checkpoint and state.step > first:
                     save_checkpoint(checkpoint, identity, model, optimisers, state)
@@ -91,7 +92,7 @@ def fit(
         if state.weights:
             model.load_state_dict(state.weights)
         model.eval()
-    return BestStep(state.best_step, state.best or {})
+    return BestStep(state.best_step, state.best or {}, state.step)
 
 
 def _step(
@@ -112,8 +113,17 @@ def _step(
     return value
 
 
+def _out_of_patience(state: TrainingState, plan: TrainingPlan) -> bool:
+    return 0 < plan.patience * plan.evaluate_every <= state.step - state.best_step
+
+
 def _better(scores: dict[str, float], best: dict[str, float] | None, select: str) -> bool:
-    return best is None or (scores[select], -scores["loss"]) > (best[select], -best["loss"])
+    """Whether the scores are better: those of a model with more than one answer before those of a constant one."""
+
+    def rank(of: dict[str, float]) -> tuple[bool, float, float]:
+        return not of.get(CONSTANT), of[select], -of["loss"]
+
+    return best is None or rank(scores) > rank(best)
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+from distill_core.messages import Message, message
+
 FIRST_FIELDS = (
     "steps", "batch", "lr", "optimiser", "table_lr", "warmup", "weight_decay", "clip", "evaluate_every", "select",
     "seed",
@@ -13,7 +15,8 @@ class TrainingPlan:
     """Plan of a training: `steps` optimiser steps of `batch` rows; learning rate `lr` after `warmup` (a share of the
     steps), then falling to zero, or constant for adadelta; `table_lr` times that for embedding tables; scores every
     `evaluate_every` steps and at the end. The weights with the highest `select` score win, the lower "loss" breaking
-    ties. Its `repr` is part of a checkpoint's identity (`loop.fit`)."""
+    ties; `patience` evaluations without a better one end the training early, 0 never does. Its `repr` is part of a
+    checkpoint's identity (`loop.fit`)."""
 
     steps: int
     batch: int
@@ -26,6 +29,7 @@ class TrainingPlan:
     evaluate_every: int = 100
     select: str = "accuracy"
     seed: int = 0
+    patience: int = 0
 
     @property
     def identity(self) -> str:
@@ -35,6 +39,15 @@ class TrainingPlan:
             field for field in fields(self) if field.name in FIRST_FIELDS or getattr(self, field.name) != field.default
         ]
         return f"Plan({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in shown)})"
+
+    def early_end(self, best: "BestStep") -> Message | None:
+        """Sentence on a training that ran out of patience, None where it ran its whole length."""
+        if best.last >= self.steps:
+            return None
+        return message(
+            "The training ended early, at step {last:,} of {steps:,}: {patience:evaluation|evaluations} in a row "
+            "brought no better scores than step {best:,} did.",
+            last=best.last, steps=self.steps, patience=self.patience, best=best.step)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,8 @@ class Tick:
 
 @dataclass(frozen=True)
 class BestStep:
-    """Step of the model's weights, and their scores. Step 0: nothing was scored."""
+    """Step of the model's weights, and their scores; `last` is the training's last step. Step 0: nothing was scored."""
 
     step: int
     scores: dict[str, float]
+    last: int = 0

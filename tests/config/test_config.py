@@ -108,7 +108,7 @@ def test_a_rule_that_is_dropped_into_the_folder_changes_nobodys_config(monkeypat
 def test_every_knob_that_decides_something_says_what() -> None:
     for one in knobs():
         assert set(one.affects) <= set(AFFECTS)
-        assert one.affects or one.name in ("teacher", "fine_tune", "allow_pickle", "epochs"), one.name
+        assert one.affects or one.name in ("teacher", "fine_tune", "teach_anyway", "allow_pickle", "epochs"), one.name
         assert not (one.path or one.column) or one.type is str and one.optional
     assert names_of(affecting=("network",)) == ("max_tokens", "student", "channels", "hidden", "fc", "dropout")
     assert path_names() == ("train", "valid", "test", "unlabelled", "vectors_file")

@@ -60,5 +60,9 @@ def test_log_probabilities_are_logits_too() -> None:
     assert calibration.probabilities(np.log(shares)) == pytest.approx(shares)
 
 
-def test_a_model_that_is_always_right_gets_a_temperature_all_the_same() -> None:
-    assert calibration.fit_temperature(np.array([[4.0, 0.0], [0.0, 4.0]]), [0, 1]) < 0.1
+def test_few_rows_move_the_temperature_little_and_many_all_the_way() -> None:
+    """A handful of rows that are all answered rightly set it to its bound before, and the page said 100 % of all."""
+    one, two = [4.0, 0.0], [0.0, 4.0]
+    few, many = (calibration.fit_temperature(np.array([one, two] * n), [0, 1] * n) for n in (1, 5_000))
+    assert 0.9 < few < 1 and many < 0.45
+    assert calibration.fit_temperature(np.array([one] * 30), [0] * 30) == 1.0  # any suits rows of one class

@@ -184,3 +184,24 @@ def test_a_test_that_several_runs_read_is_counted_once_a_run(tmp_path):
     assert read(Split([("a",), ("b",)], [1, 0]), "one") == 1
     assert diagnostics.describe_uses(1) == "This test has been read once."
     assert diagnostics.describe_uses(1400) == "This test has been read 1,400 times."
+
+
+def test_a_teacher_that_is_worse_than_the_trivial_answer_or_the_baseline_is_refused() -> None:
+    labels, truth = ["bill", "ship"], [0] * 12 + [1] * 28
+    answers = np.array(truth)
+    wrong, half = 1 - answers, np.where(np.arange(40) % 2, answers, 1 - answers)
+
+    def refused(teacher: Any, baseline: Any, metric: str = "accuracy", rows: int = 40) -> str:
+        return diagnostics.refuse_teacher(teacher[:rows], baseline[:rows], truth[:rows], labels, metric) or ""
+
+    assert refused(answers, answers) == ""
+    assert "answers 'ship' to all 40 validation rows" in refused(np.ones(40, dtype=int), wrong)
+    assert "the teacher reaches 0.0 % accuracy, always answering 'ship' 70.0 %" in refused(wrong, wrong)
+    assert "the simple baseline (TF-IDF) macro-F1 1.000" in refused(half, answers, "macro_f1")
+    a_little = answers.copy()
+    a_little[[0, 20]] = 1 - a_little[[0, 20]]
+    assert refused(a_little, answers) == ""  # two rows of 40 are chance
+    assert (
+        diagnostics.refuse_teacher(np.ones(4, dtype=int), np.ones(4, dtype=int), [0, 1, 1, 1], labels, "accuracy")
+        is None
+    )

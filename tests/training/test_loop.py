@@ -1,6 +1,7 @@
 """The loop, on a toy of numbers: it knows no texts."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -65,7 +66,7 @@ def test_it_learns_and_holds_the_best_weights():
     assert [tick.step for tick in scored] == [10, 20, 30, 40, 50, 60]
     assert ticks[-1].loss < ticks[0].loss
     top = max(scored, key=lambda tick: (tick.scores["accuracy"], -tick.scores["loss"]))
-    assert best == training_plan.BestStep(top.step, top.scores)
+    assert best == training_plan.BestStep(top.step, top.scores, last=60)
     found = model(IDS[160:])
     assert cross_entropy(found, LABELS[160:]).item() == pytest.approx(best.scores["loss"], rel=1e-5)
     assert not model.training
@@ -196,3 +197,52 @@ def test_a_table_learns_at_its_share_of_the_rate(optimiser: str, sparse: bool) -
     groups = [group for one in optimizers.build_optimizers(model, plan) for group in one.param_groups]
     rates = {id(value): group["lr"] for group in groups for value in group["params"]}
     assert rates.pop(id(model[0].weight)) == 0.25 and set(rates.values()) == {1.0} and len(rates) == 2
+
+
+def scores_of(values):
+    """A function `score` that answers with these (accuracy, loss, constant), one after another."""
+    rest = iter(values)
+    return lambda: dict(zip(("accuracy", "loss", loop.CONSTANT), next(rest), strict=True))
+
+
+def scripted(values, patience=0, checkpoint=None, stop=lambda: False):
+    """A training whose evaluations, one every 10 steps of 60, have these scores."""
+    model, plan = Toy(), replace(PLAN, patience=patience)
+    loss = lambda index: cross_entropy(model(IDS[index]), LABELS[index])  # noqa: E731
+    return loop.fit(model, 160, loss, scores_of(values), plan, checkpoint=checkpoint, stop=stop)
+
+
+def test_a_training_ends_when_its_patience_does():
+    values = [(0.5, 1.0, 0), (0.7, 0.9, 0), (0.6, 0.8, 0), (0.7, 0.9, 0), (0.9, 0.1, 0), (0.9, 0.1, 0)]
+    ticks, best = finish(scripted(values, patience=2))
+    assert (best.step, best.last, ticks[-1].step) == (20, 40, 40)  # an equal score is no better one
+    ended = replace(PLAN, patience=2).early_end(best)
+    assert "at step 40 of 60: 2 evaluations in a row brought no better scores than step 20 did" in ended
+    for patience in (0, 3):
+        _, best = finish(scripted(values, patience=patience))
+        assert (best.step, best.last) == (50, 60) and PLAN.early_end(best) is None
+
+
+def test_patience_outlives_a_resume(tmp_path):
+    values = [(0.7, 1.0, 0), *[(0.5, 1.0, 0)] * 5]
+    steps = itertools.count()
+    first, best = finish(scripted(values, 2, tmp_path / "c", stop=lambda: next(steps) >= 25))
+    assert (best.step, best.last) == (10, 25)
+    _, best = finish(scripted(values[2:], 2, tmp_path / "c"))
+    assert (best.step, best.last) == (10, 30)
+
+
+def test_a_constant_model_is_taken_only_where_there_is_no_other():
+    values = [(0.9, 0.1, 1), (0.6, 0.8, 0), (0.5, 0.9, 0), (0.9, 0.1, 1), (0.9, 0.1, 1), (0.9, 0.1, 1)]
+    _, best = finish(scripted(values))
+    assert best.step == 20
+    _, best = finish(scripted([(0.5, 0.2, 1)] * 5 + [(0.5, 0.1, 1)]))
+    assert best.step == 60
+
+
+def test_rows_of_rare_classes_stand_several_times():
+    classes = ["a"] * 90 + ["b"] * 10 + ["c"]
+    rows = batching.repeat_rare(classes)
+    counts = [sum(classes[row] == one for row in rows) for one in "abc"]
+    assert counts == [90, 30, 8] and set(rows) == set(range(101))  # 3 = sqrt(90 / 10), and 8 is the most
+    assert batching.repeat_rare([0, 1, 0, 1]) == [0, 1, 2, 3] and batching.repeat_rare([]) == []

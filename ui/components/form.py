@@ -191,7 +191,8 @@ def make_control(knob: Knob, **more: Any) -> Control:
         return gr.Dropdown(choices, value=knob.default, multiselect=several or None, **words)
     if knob.type is bool:
         return gr.Checkbox(value=knob.default, **words)
-    if knob.type in (int, float) and not knob.optional:  # an empty gr.Number shows a 0, which is a value
+    # an empty gr.Number shows a 0, which is a value, and no word
+    if knob.type in (int, float) and not (knob.optional or knob.words):
         return gr.Number(value=knob.default, precision=0 if knob.type is int else None, **words)
     empty = translate("task.limit.all") if knob.name == "limit" else None
     return gr.Textbox(value=knob.default or "", max_lines=1, placeholder=empty, **words)

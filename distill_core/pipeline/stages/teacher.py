@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from distill_core.cache import write_atomic
+from distill_core.errors import TeacherError
 from distill_core.evaluation import diagnostics
 from distill_core.events import Fact, Note
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
@@ -42,6 +43,12 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
     valid_logits = yield from context.label_texts(teacher, dataset.valid.texts, "teacher")
     score = data.objective.metrics(valid_logits.numpy(), dataset.valid.labels)[data.metric]
     yield Fact("validation", {"floor": data.baseline_score, "teacher": score})
+    refusal = diagnostics.refuse_teacher(
+        data.objective.decide(valid_logits.numpy()), data.objective.decide(data.baseline.logits(dataset.valid.texts)),
+        dataset.valid.labels, dataset.labels, data.metric,
+    )  # fmt: skip
+    if refusal and not config.teach_anyway:
+        raise TeacherError(refusal)
     doubts = label_mapping.check_agreement(valid_logits, dataset.valid.labels, dataset.labels)
     yield from doubts or notes(diagnostics.check_teacher(score, data.baseline_score, data.metric), "teacher")
     return Done(TeacherOutput(teacher, valid_logits, score))

@@ -1,9 +1,8 @@
 """Cost of the stage teacher: loading, fine-tuning where the config wants it, and labelling the validation rows."""
 
-import math
-
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
+from distill_core.config.training_length import steps_of_pass, teacher_evaluations, teacher_passes
 from distill_core.pipeline.cost_model import TASK, DataCounts, Measurements, RunSize, StageCost
 
 
@@ -16,8 +15,9 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     if config.fine_tune:
         if "step" not in teacher:
             return None
-        steps = config.teacher_epochs * math.ceil(counts["train"] / config.teacher_batch)
-        tuning = steps * teacher["step"] + config.teacher_epochs * validation
+        passes = teacher_passes(config, counts["train"])
+        steps = passes * steps_of_pass(counts["train"], config.teacher_batch)
+        tuning = steps * teacher["step"] + teacher_evaluations(passes) * validation
     return teacher["load"] + tuning + validation
 
 

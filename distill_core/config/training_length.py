@@ -1,0 +1,51 @@
+"""Length of a training that the config leaves to the data.
+
+A few hundred rows in a few passes are a few dozen steps, in which neither a teacher nor a student leaves the answer it
+began with. Mosbach et al. 2021 ("On the Stability of Fine-tuning BERT", section 6) and Zhang et al. 2021 ("Revisiting
+Few-sample BERT Fine-tuning", section 5) train longer, and so do we: at least so many steps, whatever the rows.
+"""
+
+import math
+
+from distill_core.config.schema import Config
+
+PASSES = 3
+LEAST_TEACHER_STEPS = 200
+LEAST_STUDENT_STEPS = 1_500
+TEACHER_EVALUATIONS = 20  # at most: a look at the validation rows takes a teacher seconds
+
+
+def teacher_passes(config: Config, rows: int) -> int:
+    """Passes over that number of labelled rows while the teacher is fine-tuned."""
+    return _passes(config.teacher_epochs, rows, config.teacher_batch, LEAST_TEACHER_STEPS)
+
+
+def passes_between_evaluations(passes: int) -> int:
+    """Passes from one look at the validation rows to the next while the teacher is fine-tuned."""
+    return math.ceil(passes / TEACHER_EVALUATIONS)
+
+
+def teacher_evaluations(passes: int) -> int:
+    """Looks at the validation rows in that many passes of the teacher."""
+    return math.ceil(passes / passes_between_evaluations(passes))
+
+
+def student_passes(config: Config, texts: int) -> int:
+    """Passes over that number of texts of the transfer set while a student is trained."""
+    return _passes(config.epochs, texts, config.batch, LEAST_STUDENT_STEPS)
+
+
+def student_steps(config: Config, texts: int) -> int:
+    """Optimiser steps of those passes, those of the control as well."""
+    return student_passes(config, texts) * steps_of_pass(texts, config.batch)
+
+
+def steps_of_pass(rows: int, batch: int) -> int:
+    """Optimiser steps of one pass over that number of rows."""
+    return math.ceil(rows / batch)
+
+
+def _passes(wanted: int | str, rows: int, batch: int, least: int) -> int:
+    if isinstance(wanted, int):
+        return wanted
+    return max(PASSES, math.ceil(least / max(1, steps_of_pass(rows, batch))))
