@@ -1,5 +1,7 @@
 """When distilling will not pay, and whether it did: each sentence where its reason is there, and not elsewhere."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -201,7 +203,4 @@ def test_a_teacher_that_is_worse_than_the_trivial_answer_or_the_baseline_is_refu
     a_little = answers.copy()
     a_little[[0, 20]] = 1 - a_little[[0, 20]]
     assert refused(a_little, answers) == ""  # two rows of 40 are chance
-    assert (
-        diagnostics.refuse_teacher(np.ones(4, dtype=int), np.ones(4, dtype=int), [0, 1, 1, 1], labels, "accuracy")
-        is None
-    )
+    assert diagnostics.refuse_teacher(np.ones(4, int), np.ones(4, int), [0, 1, 1, 1], labels, "accuracy") is None

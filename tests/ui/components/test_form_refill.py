@@ -74,13 +74,13 @@ def test_what_is_gone_is_told_and_the_rest_still_stands(form: Form) -> None:
     assert len(lost) == 4 and "warp = 3" in told and "a_student_of_yore" in told and "rot13" in told
     assert "mine.csv" in told and "/nowhere" not in told
     values = form.values(held(form, updates))
-    assert values["epochs"] == 9 and values["student"] == Config().student and values["rules"]["mask"] == 0.4
+    assert values["epochs"] == "9" and values["student"] == Config().student and values["rules"]["mask"] == 0.4
 
 
 def test_the_address_names_the_run_to_start_from(steps: SimpleNamespace, home: Path) -> None:
     run = Store(home).create(Config.of(epochs=9).model_dump(), name="<i>Mine</i>")
     changes = refill(steps, {"from": run})
-    assert "&lt;i&gt;Mine" in changes[steps.again] and changes[steps.form.controls["epochs"]]["value"] == 9
+    assert "&lt;i&gt;Mine" in changes[steps.again] and changes[steps.form.controls["epochs"]]["value"] == "9"
     assert {*changes} == {steps.again, *steps.form.inputs, steps.task.own, steps.task.hub, steps.task.look}
     assert "no run" in refill(steps, {"from": "nothing"})[steps.again]
     assert refill(steps, {"from": run, "run": run}) == {steps.again: ""}  # a run that is shown is not refilled

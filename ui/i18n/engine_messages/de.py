@@ -406,4 +406,10 @@ SENTENCES: dict[str, str] = {
     "a score lacks the run's metric, {metric}": "einem Wert fehlt das Maß des Laufs, {metric}",
     "the scores of the classes do not fit the labels": "die Werte der Klassen passen nicht zu den Labeln",
     "a confusion matrix does not fit the labels": "eine Verwechslungsmatrix passt nicht zu den Labeln",
+    "The training ended early, at step {last:,} of {steps:,}: {patience:evaluation|evaluations} in a row brought no better scores than step {best:,} did.": "Das Training endete früh, bei Schritt {last:,} von {steps:,}: {patience:Auswertung|Auswertungen} in Folge {patience:~war|waren} nicht besser als die bei Schritt {best:,}.",
+    "The teacher answers {label} to all {rows:,} validation rows: it learnt nothing that a student could learn from it. {way}": "Der Lehrer antwortet auf alle {rows:,} Validierungszeilen {label}: Von ihm kann ein Schüler nichts lernen. {way}",
+    "On the {rows:,} validation rows the teacher reaches {own}, {name} {other}. A student of this teacher would learn its mistakes. {way}": "Auf den {rows:,} Validierungszeilen erreicht der Lehrer {own}, {name} {other}. Ein Schüler dieses Lehrers würde dessen Fehler lernen. {way}",
+    "always answering {label}": "stets {label} zu antworten",
+    "the simple baseline (TF-IDF)": "die einfache Vergleichsgröße (TF-IDF)",
+    "Fine-tune it longer ({knob:knob}) or choose another teacher; {anyway:knob} goes on all the same.": "Ihn länger nachtrainieren ({knob:knob}) oder einen anderen Lehrer wählen; mit {anyway:knob} geht es trotzdem weiter.",
 }
