@@ -9,15 +9,18 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from distill_core.json_types import JsonValue
+
 MARKER = "key.json"
 STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
 T = TypeVar("T")
+CacheKey = Mapping[str, JsonValue]  # all that decides an entry's content, by name
 
 
 def digest(value: Any) -> str:
@@ -32,13 +35,13 @@ class Cache:
     def __init__(self, root: Path):
         self.root = Path(root)
 
-    def get(self, kind: str, key: dict[str, Any]) -> Path | None:
+    def get(self, kind: str, key: CacheKey) -> Path | None:
         """Folder of the entry, or None."""
         folder = self._place(kind, key)
         return folder if (folder / MARKER).is_file() else None
 
     @contextmanager
-    def put(self, kind: str, key: dict[str, Any]) -> Iterator[Path]:
+    def put(self, kind: str, key: CacheKey) -> Iterator[Path]:
         """Put an entry: an empty folder to fill. It becomes the entry when the block ends, and vanishes when the
         block raises."""
         place = self._place(kind, key)
@@ -57,9 +60,7 @@ class Cache:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def memo(
-        self, kind: str, key: dict[str, Any], make: Callable[[Path], None], load: Callable[[Path], T]
-    ) -> tuple[T, bool]:
+    def memo(self, kind: str, key: CacheKey, make: Callable[[Path], None], load: Callable[[Path], T]) -> tuple[T, bool]:
         """Memo of an entry: what `load` reads from it, and whether it existed already; where it didn't, `make` fills
         its folder first. `make` should take minutes at most: a folder half-filled for STALE_SECONDS counts as a dead
         run's. Long work comes before, and `make` only writes its outcome."""
@@ -69,7 +70,7 @@ class Cache:
             make(folder)
         return load(self._place(kind, key)), False
 
-    def count_users(self, kind: str, key: dict[str, Any], visitor: str) -> int:
+    def count_users(self, kind: str, key: CacheKey, visitor: str) -> int:
         """Count the different visitors of an entry, with `visitor` among them from now on."""
         book = self._place(kind, key)
         book.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ class Cache:
             if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _place(self, kind: str, key: dict[str, Any]) -> Path:
+    def _place(self, kind: str, key: CacheKey) -> Path:
         return self.root / kind / digest(key)[:40]
 
 

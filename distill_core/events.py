@@ -6,8 +6,9 @@ Knows nothing of who listens.
 import dataclasses
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypedDict, get_args
 
+from distill_core.json_types import JsonObject
 from distill_core.messages import MessageData, message_data
 
 STAGES = ("data", "teacher", "transfer", "control", "label", "student", "compare")
@@ -15,7 +16,8 @@ STATUSES = ("queued", "running", "stopping", "finished", "stopped", "failed", "i
 ENDED = ("finished", "stopped", "failed", "interrupted", "diverged")
 ALIVE = ("queued", "running", "stopping")  # all that is not ENDED
 RESUMABLE = ("stopped", "interrupted", "failed", "diverged")  # ended with something left to do
-ROWS = ("floor", "control", "student", "teacher")
+RowName = Literal["floor", "control", "student", "teacher"]
+ROWS: tuple[RowName, ...] = get_args(RowName)
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Event:
 
     kind: ClassVar[str] = "event"
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> JsonObject:
         """The event's fields as plain JSON values."""
         return dataclasses.asdict(self)
 
@@ -86,6 +88,35 @@ class Note(Event):
         object.__setattr__(self, "made", self.made or message_data(self.text))
 
 
+class TeacherFacts(TypedDict, total=False):
+    """The fact "teacher". `accuracy`, on the validation rows, is a fact of its own in the events."""
+
+    name: str
+    fingerprint: str
+    parameters: int
+    bytes: int
+    max_tokens: int
+    accuracy: float
+
+
+class TransferFacts(TypedDict):
+    """The fact "transfer": texts of the set, and augmented ones by rule."""
+
+    texts: int
+    counts: dict[str, int]
+
+
+class Facts(TypedDict, total=False):
+    """Facts of a run that estimates read, by name."""
+
+    rows: dict[str, int]
+    teacher: TeacherFacts
+    transfer: TransferFacts
+    memory: int
+    metric: str
+    validation: dict[RowName, float]
+
+
 @dataclass(frozen=True)
 class Fact(Event):
     """A fact that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary", "memory"
@@ -103,7 +134,7 @@ class Compared(Event):
     """The comparison: the whole summary of the run as JSON (see `evaluation.comparison.compare`)."""
 
     kind: ClassVar[str] = "compared"
-    summary: dict[str, Any]
+    summary: JsonObject
 
 
 @dataclass(frozen=True)
@@ -126,7 +157,7 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
-def event_from(kind: str, body: dict[str, Any]) -> Event:
+def event_from(kind: str, body: JsonObject) -> Event:
     """The event of a kind with these fields: the inverse of an event's `kind` and `body()`."""
     return KINDS[kind](**body)
 

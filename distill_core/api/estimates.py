@@ -3,13 +3,13 @@
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from distill_core.api.runs import FOLLOW_SECONDS, with_absolute_paths
 from distill_core.api.session import session
 from distill_core.config.schema import DEFAULTS, Config
 from distill_core.errors import UserError
-from distill_core.events import Ended, Fact, StageEnded
+from distill_core.events import Ended, Fact, Facts, StageEnded, TeacherFacts
 from distill_core.messages import restore_message
 from distill_core.runs import job as runs_job
 from distill_core.runs import queue, worker
@@ -123,18 +123,18 @@ def past_runs() -> "list[PastRun]":
             continue
         if (past := session.past_runs.get(row.id)) is None:
             stages: dict[str, tuple[float, bool]] = {}
-            facts: dict[str, Any] = {}
-            for _, event in store.events(row.id):
+            events = [event for _, event in store.events(row.id)]
+            for event in events:
                 if isinstance(event, StageEnded):
                     stages[event.stage] = (event.seconds, event.cached)
-                elif isinstance(event, Fact):
-                    facts[event.name] = event.value
-            teacher = dict(facts.get("teacher") or {})
+            facts = cast(Facts, {event.name: event.value for event in events if isinstance(event, Fact)})
+            teacher: TeacherFacts = {**(facts.get("teacher") or {})}
             steps = int(row.summary.get("steps") or 0) if row.summary else 0
             if "teacher" in (facts.get("validation") or {}) and facts.get("metric", "accuracy") == "accuracy":
                 teacher["accuracy"] = facts["validation"]["teacher"]
             rows = {"train": 0, "unlabelled": 0} | (facts.get("rows") or {})
-            texts = int((facts.get("transfer") or {}).get("texts") or 0)
+            transfer = facts.get("transfer")
+            texts = int(transfer["texts"]) if transfer else 0
             config = DEFAULTS | row.config  # a knob that is younger than the run stood at its default
             past = session.past_runs[row.id] = PastRun(config, stages, texts, steps, facts.get("memory"), teacher, rows)
         runs.append(past)

@@ -4,9 +4,18 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from distill_core.api import runs
+from distill_core.api.answers import (
+    Answers,
+    Latencies,
+    ModelReading,
+    Probabilities,
+    Reading,
+    StudentReading,
+    TeacherAnswer,
+)
 from distill_core.api.session import session
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError
@@ -24,7 +33,7 @@ T = TypeVar("T")
 REPEATS = 5  # times a typed text is answered, to time it
 
 
-def ask(run: str, text: str | Text) -> dict[str, Any]:
+def ask(run: str, text: str | Text) -> Answers:
     """Answers of a finished run's teacher and student to one text.
 
     Args:
@@ -49,16 +58,16 @@ def ask(run: str, text: str | Text) -> dict[str, Any]:
     chosen = check_text(text, pair)
     text_or_pair = chosen if pair else chosen[0]
     prediction, spent = time_call(lambda: student([text_or_pair])[0])
-    answers: dict[str, Any] = {"student": dict(prediction.probabilities)}
-    ms = {"student": spent}
+    probabilities = dict(prediction.probabilities)
     teacher = session.load_teacher_of_run(row)
-    if teacher is not None:
-        answer = teacher_answer(teacher, chosen, _teacher_temperature(row.summary))  # the student's are calibrated too
-        answers["teacher"], ms["teacher"] = answer["probabilities"], answer["ms"]
-    return answers | {"ms": ms}
+    if teacher is None:
+        return {"student": probabilities, "ms": {"student": spent}}
+    answer = teacher_answer(teacher, chosen, _teacher_temperature(row.summary))  # the student's are calibrated too
+    ms: Latencies = {"student": spent, "teacher": answer["ms"]}
+    return {"student": probabilities, "teacher": answer["probabilities"], "ms": ms}
 
 
-def activations(run: str | None, text: str | Text) -> dict[str, Any]:
+def activations(run: str | None, text: str | Text) -> Reading:
     """Activations of a run's student on one text, beside its teacher's logits.
 
     Args:
@@ -90,16 +99,22 @@ def activations(run: str | None, text: str | Text) -> dict[str, Any]:
         weights = sum(file.stat().st_size for file in session.student_folder(run).glob("*.safetensors"))
     chosen = check_text(text, bool(student.settings["pair"]))
     reading, (_, ms) = activations.read_activations(student, chosen), time_call(lambda: student.logits([chosen]))
-    teaching = None
+    teaching: ModelReading | None = None
     if teacher is not None:
         answer = teacher_answer(teacher, chosen)
         temperature = _teacher_temperature(session.store().run(run).summary if run else None)
-        teaching = {name: getattr(teacher, name) for name in ("name", "parameters", "bytes")}
-        teaching |= {"logits": answer["logits"], "temperature": temperature, "ms": answer["ms"]}
+        teaching = {
+            "name": teacher.name, "parameters": teacher.parameters, "bytes": teacher.bytes, "logits": answer["logits"],
+            "temperature": temperature, "ms": answer["ms"],
+        }  # fmt: skip
     temperature = float(student.settings.get("temperature", 1.0))
-    network = {"name": student.settings["student"], "trained": run is not None, "temperature": temperature, "ms": ms,
-               "bytes": weights, "parameters": sum(value.numel() for value in student.model.parameters())}  # fmt: skip
-    network |= activations.to_dict(reading, temperature)
+    layers = activations.to_dict(reading, temperature)
+    network: StudentReading = {
+        "name": student.settings["student"], "trained": run is not None, "temperature": temperature, "ms": ms,
+        "bytes": weights, "parameters": sum(value.numel() for value in student.model.parameters()),
+        "sides": layers["sides"], "so_far": layers["so_far"], "joined": layers["joined"], "fc": layers["fc"],
+        "logits": layers["logits"],
+    }  # fmt: skip
     return {"labels": student.labels, "run": run, "teacher": teaching, "student": network}
 
 
@@ -130,7 +145,7 @@ def export(run: str, folder: Path | str) -> Path:
     from distill_core.student import export as student_export
 
     source = runs.run(run)
-    report = source.report() | {"summary": source.summary or {}}
+    report = {**source.report(), "summary": source.summary or {}}
     return student_export.export(session.student_folder(run), Path(folder), report)
 
 
@@ -280,7 +295,7 @@ def time_call(answer: Callable[[], T]) -> tuple[T, float]:
     return value, statistics.median(spent)
 
 
-def teacher_answer(teacher: "Teacher", text: Text, temperature: float = 1.0) -> dict[str, Any]:
+def teacher_answer(teacher: "Teacher", text: Text, temperature: float = 1.0) -> TeacherAnswer:
     """Answer of a teacher to one text, as `ask_teacher` returns it."""
     import torch
 
@@ -296,7 +311,7 @@ def teacher_answer(teacher: "Teacher", text: Text, temperature: float = 1.0) -> 
     }
 
 
-def teacher_probabilities(teacher: "Teacher", texts: Sequence[Text]) -> list[dict[str, float]]:
+def teacher_probabilities(teacher: "Teacher", texts: Sequence[Text]) -> list[Probabilities]:
     """Probabilities of each label by the teacher, a dict for each text."""
     import torch
 

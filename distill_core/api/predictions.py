@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill_core.api.answers import ScoredText
 from distill_core.errors import DataError
+from distill_core.events import RowName
 from distill_core.messages import message, os_error_reason
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def write_predictions(
     return _write(file, [*sides, "label", *(f"p {label}" for label in labels)], rows)
 
 
-def write_scored(file: Path, rows: Iterable[dict[str, Any]], labels: Sequence[str], names: Sequence[str]) -> int:
+def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], names: Sequence[RowName]) -> int:
     """Scored rows as CSV: text (and text2), their label, and of each of `names` (rows of the comparison) its answer and
     its probability of each label. Returns how many rows."""
     scored = list(rows)
@@ -120,7 +122,10 @@ def write_scored(file: Path, rows: Iterable[dict[str, Any]], labels: Sequence[st
                 *(
                     part
                     for name in present
-                    for part in (max(row[name], key=row[name].get), *(f"{row[name][label]:.4f}" for label in labels))
+                    for part in (
+                        max(row[name], key=row[name].__getitem__),
+                        *(f"{row[name][label]:.4f}" for label in labels),
+                    )
                 ),
             ]
             for row in scored

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.api import inference
+from distill_core.api.answers import Offspring, Preview, TeacherAnswer
 from distill_core.api.session import session
 from distill_core.cache import atomic_file
 from distill_core.config.schema import Config
@@ -143,7 +144,7 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
 
 def preview(
     config: Config, text: str | inference.Text | None = None, n: int = 5, *, ask: bool = True, seed: int | None = None
-) -> dict[str, Any]:
+) -> Preview:
     """Preview of the texts that the augmentation rules make of one text, with the teacher's answer to each.
 
     Args:
@@ -189,15 +190,17 @@ def preview(
         offspring = augmenter.first(chosen, n, seed)
     texts = [chosen, *(child.text for child in offspring)]
     answers = inference.teacher_probabilities(teacher, texts) if teacher else []
-    children = [
+    children: list[Offspring] = [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
-        | ({"probabilities": answers[number]} if answers else {})
-        for number, child in enumerate(offspring, 1)
+        for child in offspring
     ]
-    return {"text": list(chosen), "offspring": children} | ({"probabilities": answers[0]} if answers else {})
+    result: Preview = {"text": list(chosen), "offspring": children}
+    for part, answer in zip((result, *children), answers, strict=False):  # no answers where the teacher is not asked
+        part["probabilities"] = answer
+    return result
 
 
-def ask_teacher(config: Config, text: str | inference.Text) -> dict[str, Any]:
+def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:
     """Ask the config's teacher about one text.
 
     Args:

@@ -2,23 +2,24 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
+from distill_core.api.answers import Report, ScoredText
 from distill_core.api.session import session
 from distill_core.config.knobs import path_names
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
-from distill_core.evaluation.columns import report_keys
+from distill_core.evaluation.columns import ReportedScore, report_keys
+from distill_core.evaluation.summary import Score, Summary, VariantKey, VariantSummary
 from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
 from distill_core.runs import queue, recovery
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
 
 if TYPE_CHECKING:
-    from distill_core.evaluation.summary import Summary
     from distill_core.student.runtime import Predictor
 
 FOLLOW_SECONDS = 0.1
@@ -62,7 +63,7 @@ class Run:
         return Config.of(**self.row.config)
 
     @property
-    def summary(self) -> "Summary | None":
+    def summary(self) -> Summary | None:
         """Summary as the stage compare wrote it, None before that."""
         return self.row.summary
 
@@ -204,7 +205,7 @@ class Run:
         """
         return session.predictor(self.id)
 
-    def texts(self) -> Iterator[dict[str, Any]]:
+    def texts(self) -> Iterator[ScoredText]:
         """Texts that the run was scored on.
 
         Returns:
@@ -268,7 +269,7 @@ class Run:
         """Restore the run after `delete`."""
         self._store.update(self.id, hidden=0)
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Report:
         """Report of the run as one JSON object.
 
         Returns:
@@ -282,15 +283,20 @@ class Run:
             ('finished', 'accuracy', 1954)
         """
         row = self.row
-        summary: Mapping[str, Any] = row.summary or {}
+        summary = row.summary or cast(Summary, {})  # before the comparison, when every key is missing
         rows, scores = summary.get("rows") or {}, summary.get("scores") or {}
+        verdict = summary.get("verdict")
+        variants = cast(VariantSummary, {name: summary[name] for name in VARIANT_KEYS if name in summary})
         return {
             "run": row.id,
             "status": row.status,
             "task": row.task,
             "seed": row.config.get("seed", 0),
             "stages": self.stages(),
-            "rows": {name: rows.get(name) for name in ("train", "valid", "test", "transfer")},
+            "rows": {
+                "train": rows.get("train"), "valid": rows.get("valid"), "test": rows.get("test"),
+                "transfer": rows.get("transfer"),
+            },
             "scored_on": summary.get("scored_on"),
             "scores": {name: _score_columns(scores[name]) for name in ROWS if scores.get(name)},
             "gap_recovered": summary.get("gap_recovered"),
@@ -299,9 +305,9 @@ class Run:
             "metric": summary.get("metric") or ("accuracy" if scores else None),
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
-            "verdict": summary.get("verdict") and [list(finding[:2]) for finding in summary["verdict"]],
-            **{name: summary[name] for name in VARIANT_KEYS if name in summary},
-        }
+            "verdict": None if verdict is None else [[finding[0], finding[1]] for finding in verdict],
+            **variants,
+        }  # fmt: skip
 
     def stages(self) -> dict[str, float]:
         """Stages that ended, in order, with their seconds. A resumed run counts a stage as it last went, unless that
@@ -313,11 +319,11 @@ class Run:
         return seconds
 
 
-VARIANT_KEYS = ("members", "seeds", "students", "learning_curve")  # where a run trained more than one student
+VARIANT_KEYS: tuple[VariantKey, ...] = get_args(VariantKey)  # where a run trained more than one student
 SCORE_KEYS = report_keys()
 
 
-def _score_columns(score: Mapping[str, Any]) -> dict[str, Any]:
+def _score_columns(score: Score) -> ReportedScore:
     return {name: score.get(name) for name in SCORE_KEYS}
 
 

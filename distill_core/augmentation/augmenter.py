@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
@@ -80,24 +80,24 @@ class Augmenter:
         cuts = [self._cut(sentence) for text in corpus for sentence in text]
         sentences = [cut.tokens for cut in cuts]
         self._cuts = {cut.tokens: cut for cut in reversed(cuts)}
-        rules: dict[str, Any] = {}  # a rule's level decides its type
-        for name in rates:
+        active: list[str] = []
+        self._word_rules: list[tuple[str, WordRule]] = []
+        self._span_rules: list[tuple[str, float, SpanRule]] = []
+        self._text_rules: list[tuple[str, float, TextRule]] = []
+        for name, rate in rates.items():
             rule, reason = RULES.get(name).prepare(sentences, self.language)
             if rule is None:
                 self.notes.append((name, reason))
+                continue
+            active.append(name)
+            if level[name] == "word":
+                self._word_rules.append((name, rule))
+            elif level[name] == "span":
+                self._span_rules.append((name, rate, rule))
             else:
-                rules[name] = rule
-        self.rules = tuple(rules)
-        self._word_rules: list[tuple[str, WordRule]] = [
-            (name, rule) for name, rule in rules.items() if level[name] == "word"
-        ]
+                self._text_rules.append((name, rate, rule))
+        self.rules = tuple(active)
         self._limits = list(accumulate(rates[name] for name, _ in self._word_rules))
-        self._span_rules: list[tuple[str, float, SpanRule]] = [
-            (name, rates[name], rule) for name, rule in rules.items() if level[name] == "span"
-        ]
-        self._text_rules: list[tuple[str, float, TextRule]] = [
-            (name, rates[name], rule) for name, rule in rules.items() if level[name] == "text"
-        ]
         self._random = random.Random()
 
     def first(self, text: Text, n: int, seed: int | None = None) -> list[AugmentedText]:

@@ -2,18 +2,18 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from distill_core.api.answers import Preview
 from distill_core.api.runs import Run
 from distill_core.errors import UserError
 from distill_core.evaluation import diagnostics
-from distill_core.evaluation.columns import Column, cells, columns, headings, shown
-from distill_core.evaluation.summary import MeanInterval, Metric, SeedAggregate, Summary
-from distill_core.events import ENDED, Note
+from distill_core.evaluation.columns import Column, ReportedScore, cells, columns, headings, shown
+from distill_core.evaluation.summary import MeanInterval, Metric, SeedAggregate, VariantSummary
+from distill_core.events import ENDED, Note, RowName
 from distill_core.messages import METRIC_NAMES, percent
 
 WIDTH = 110  # columns where stdout is no terminal
@@ -23,7 +23,7 @@ def comparison(run: Run) -> None:
     """Print the comparison of a finished run, and its findings."""
     report = run.report()
     out, rows = _console(), report["rows"]
-    metric: Metric = report["metric"]
+    metric = report["metric"] or "accuracy"
     out.print(_scores(report["scores"], shown(metric)))
     out.print(_scores(report["scores"], columns("cost")))
     out.print(f"Scored on {_number(rows['test'], '{:,}')} rows of {report['scored_on']}; trained on "
@@ -43,11 +43,11 @@ def comparison(run: Run) -> None:
         out.print(diagnostics.describe_uses(report["tests_read"]))
     for level, sentence in report["verdict"] or ():
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
-    _several(out, cast(Summary, report))  # the keys that it reads are in a report as in the summary
+    _several(out, report, metric)
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
 
 
-def _scores(scores: Mapping[str, Mapping[str, Any]], chosen: tuple[Column, ...]) -> Table:
+def _scores(scores: Mapping[RowName, ReportedScore], chosen: tuple[Column, ...]) -> Table:
     """Table of the scores: a line for each row of the comparison, under the chosen columns."""
     table = _table()
     for heading in ("", *headings(chosen)):
@@ -61,10 +61,9 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False)
 
 
-def _several(out: Console, summary: Summary) -> None:
+def _several(out: Console, variants: VariantSummary, metric: Metric) -> None:
     """Print the variants of a run, the means over their seeds, and the learning curve."""
-    if members := summary.get("members"):
-        metric = summary["metric"]
+    if members := variants.get("members"):
         front = "front" if len({one["student"] for one in members}) > 1 else ""
         table = _table()
         for heading in ("student", "seed", "texts", "control", metric, "gap recovered", "kept", "weights", "one text",
@@ -80,8 +79,8 @@ def _several(out: Console, summary: Summary) -> None:
         out.print(table)
         if front:
             out.print("* no other student here is at least as good, as small and as fast.")
-    aggregates: list[tuple[str, SeedAggregate]] = [(one["student"], one) for one in summary.get("students") or ()]
-    if not aggregates and (seeds := summary.get("seeds")):
+    aggregates: list[tuple[str, SeedAggregate]] = [(one["student"], one) for one in variants.get("students") or ()]
+    if not aggregates and (seeds := variants.get("seeds")):
         aggregates = [("student", seeds)]
     for name, aggregate in aggregates:
         if aggregate["n"] > 1:
@@ -91,7 +90,7 @@ def _several(out: Console, summary: Summary) -> None:
             out.print(
                 f"{name}, mean of {aggregate['n']} seeds with its 95 % interval ({aggregate['metric']}): {means}."
             )
-    if curve := summary.get("learning_curve"):
+    if curve := variants.get("learning_curve"):
         points = ", ".join(f"{point['texts']:,} texts {_share(point['accuracy'])}" for point in curve)
         out.print(f"The student's accuracy by the texts it learned from: {points}.")
 
@@ -135,8 +134,8 @@ def run(chosen: Run) -> None:
         comparison(chosen)
 
 
-def preview(result: dict[str, Any]) -> None:
-    """Print a text and its offspring with their rules, from the JSON of `api.preview.preview`."""
+def preview(result: Preview) -> None:
+    """Print a text and its offspring with their rules, from `api.preview.preview`."""
     out = _console()
     out.print(f"{_shares(result.get('probabilities'))}{escape(' | '.join(result['text']))}", soft_wrap=True)
     for child in result["offspring"]:

@@ -8,10 +8,11 @@ torch.
 from typing import Any
 
 from distill_core.errors import KnobError
+from distill_core.json_types import JsonObject
 from distill_core.messages import message
 from distill_core.registry import TASKS, unknown_name
 
-KnobValues = dict[str, Any]  # by the knobs' names; each value is JSON
+KnobValues = JsonObject  # by the knobs' names, as Config.of takes them
 
 # Listed, not gathered from the folder: a new rule there changes nobody's config.
 STANDARD_RULES = {"mask": 0.1, "ngram": 0.25, "phrase": 0.8, "pos": 0.1, "rare": 0.2, "splice": 0.5}

@@ -358,7 +358,7 @@ class Config(BaseModel):
     def _rules_from_text(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        rates: dict[str, Any] = {}
+        rates: dict[str, str | float] = {}
         for part in (part.strip() for part in value.split(",")):
             name, equals, rate = part.partition("=")
             if part:

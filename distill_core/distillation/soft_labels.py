@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from distill_core.cache import Cache, digest
+from distill_core.cache import Cache, CacheKey, digest
 from distill_core.errors import Stopped
 from distill_core.events import Progress
 from distill_core.messages import message
@@ -88,7 +88,7 @@ class _Pace:
         return Progress("label", self.done, self.total, "texts", left)
 
 
-def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> dict[str, object]:
+def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> CacheKey:
     return {
         "format": FORMAT, "teacher": teacher.fingerprint, "max_tokens": teacher.max_tokens,
         "dtype": str(teacher.dtype), "device": device(), "texts": digest(chunk),

@@ -1,12 +1,19 @@
 """Builder of the transfer set, to which the sources offer their texts."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypedDict
 
 from distill_core.data.examples import Text, normalize
 from distill_core.data.overlap import HeldOutIndex
 from distill_core.events import Note
 from distill_core.messages import message
+
+
+class LimitValues(TypedDict):
+    """Values of a note that names the limit and its knob."""
+
+    limit: int
+    knob: str
 
 
 class TransferSetBuilder:
@@ -38,7 +45,7 @@ class TransferSetBuilder:
         self.origin.append(origin)
         return True
 
-    def limit_values(self) -> dict[str, Any]:
+    def limit_values(self) -> LimitValues:
         """Values of a note that names the limit and its knob."""
         return {"limit": self.limit, "knob": "transfer_limit"}
 

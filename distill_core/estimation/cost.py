@@ -13,13 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, TypeVar
 
-from distill_core.cache import Cache
+from distill_core.cache import Cache, CacheKey
 from distill_core.config.knobs import knobs, names_of
+from distill_core.config.presets import KnobValues
 from distill_core.config.schema import Config
 from distill_core.config.training_length import student_steps
-from distill_core.events import STAGES
+from distill_core.events import STAGES, TeacherFacts
+from distill_core.json_types import JsonValue
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
     DataCounts,
@@ -49,7 +51,7 @@ COSTS: dict[str, StageCost] = {
     stage: import_module(f"distill_core.pipeline.stages.{stage}_cost").COST for stage in STAGES
 }
 
-
+M = TypeVar("M", DataCounts, TeacherPace, StudentPace)
 Source = Literal["runs", "survey", "size"]  # keys of the page's words
 
 
@@ -59,12 +61,12 @@ class PastRun:
     `memory`: the peak bytes of its process, None where not measured; `rows` of its data by split; `teacher`: its name,
     parameters and accuracy on the validation rows, as far as the run recorded them."""
 
-    config: Mapping[str, Any]
+    config: StoredConfig
     stages: Mapping[str, tuple[float, bool]]
     texts: int
     steps: int
     memory: int | None = None
-    teacher: Mapping[str, Any] = field(default_factory=dict)
+    teacher: TeacherFacts = field(default_factory=TeacherFacts)
     rows: Mapping[str, int] = field(default_factory=lambda: {"train": 0, "unlabelled": 0})
 
 
@@ -216,30 +218,30 @@ def _memory(config: Config, known: Measurements, same: Sequence[PastRun], texts:
 
 def known_measurements(config: Config, cache: Cache) -> Measurements:
     """Measurements of `config` in the cache, without measuring anything."""
-    counts, teacher, student = (read_measurement(cache, kind, key(config)) for kind, key in KEYS.items())
-    # the JSON that `profiling.profile` wrote
     return Measurements(
-        cast(DataCounts | None, counts), cast(TeacherPace | None, teacher), cast(StudentPace | None, student)
+        _read(DataCounts, cache, "pace-data", config),
+        _read(TeacherPace, cache, "pace-teacher", config),
+        _read(StudentPace, cache, "pace-student", config),
     )
 
 
-def read_measurement(cache: Cache, kind: str, key: dict[str, Any]) -> dict[str, Any] | None:
-    """One measurement as JSON, None where it is missing or can't be read."""
-    entry = cache.get(kind, key)
+def _read(kind: type[M], cache: Cache, name: str, config: Config) -> M | None:
+    """Measurement that `profiling.profile` wrote, None where it is missing or can't be read."""
+    entry = cache.get(name, KEYS[name](config))
     with suppress(OSError, ValueError):
         if entry:
-            measurement: dict[str, Any] = json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8"))
+            measurement: M = json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8"))
             return measurement
     return None
 
 
-def data_key(config: Config) -> dict[str, Any]:
+def data_key(config: Config) -> CacheKey:
     """Cache key of the data's measurement: all that decides the number of texts and their sizes."""
     values = config.model_dump()
     return _key({name: values[name] for name in names_of("task") if name != "metric"}, rules=values["rules"])
 
 
-def teacher_key(config: Config) -> dict[str, Any]:
+def teacher_key(config: Config) -> CacheKey:
     """Cache key of the teacher's measurement: all that decides its pace."""
     tuning = config.teacher_batch if config.fine_tune else 0
     name = teacher_name(config)
@@ -248,7 +250,7 @@ def teacher_key(config: Config) -> dict[str, Any]:
     return _key({}, teacher=name, changed=changed, max_tokens=config.max_tokens, tuning=tuning)
 
 
-def student_key(config: Config) -> dict[str, Any]:
+def student_key(config: Config) -> CacheKey:
     """Cache key of the student's measurement: all that decides its pace and, with the teacher's, the memory."""
     values = config.model_dump()
     shape = {name: values[name] for name in (*TRAINING_PACE, "max_tokens")}
@@ -258,7 +260,7 @@ def student_key(config: Config) -> dict[str, Any]:
 KEYS = {"pace-data": data_key, "pace-teacher": teacher_key, "pace-student": student_key}
 
 
-def _key(values: dict[str, Any], **more: Any) -> dict[str, Any]:
+def _key(values: KnobValues, **more: JsonValue) -> CacheKey:
     files = []
     for name in FILES:
         file = Path(values.get(name) or "")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
-from distill_core.cache import Cache
+from distill_core.cache import Cache, CacheKey
 from distill_core.config.schema import Config
 from distill_core.data import dataset
 from distill_core.data.dataset import Dataset
@@ -252,6 +252,6 @@ def _mean(values: Iterable[float]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def _store(cache: Cache, kind: str, key: dict[str, Any], measurement: DataCounts | TeacherPace | StudentPace) -> None:
+def _store(cache: Cache, kind: str, key: CacheKey, measurement: DataCounts | TeacherPace | StudentPace) -> None:
     with cache.put(kind, key) as place:
         (place / cost.MEASUREMENT_FILE).write_text(json.dumps(measurement), encoding="utf-8")

@@ -5,8 +5,9 @@ its own words, `compare.` and the key.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from distill_core.evaluation.summary import Score, ScoreKey
 from distill_core.messages import METRIC_NAMES, percent
 
 DASH = "–"
@@ -14,6 +15,7 @@ INTERVAL = "95 % interval"
 Unit = Literal["share", "number", "count", "bytes", "milliseconds", "per_second"]
 FORMATS = {"number": "{:.3f}", "count": "{:,}", "bytes": "{:,}", "milliseconds": "{:.2f}", "per_second": "{:,.0f}"}
 SUFFIXES = {"milliseconds": " ms"}
+ReportedScore = Mapping[ScoreKey, float | None]  # a Score as a report has it, None where it lacks a key
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,15 @@ class Column:
     `group` "quality" (the metrics), "calibration" or "cost"; a cell also shows the keys `beside` after a comma and
     those `within` parentheses."""
 
-    key: str
+    key: ScoreKey
     heading: str
     unit: Unit
     group: Literal["quality", "calibration", "cost"]
-    interval: tuple[str, str] | None = None
-    beside: tuple[str, ...] = ()
-    within: tuple[str, ...] = ()
+    interval: tuple[ScoreKey, ScoreKey] | None = None
+    beside: tuple[ScoreKey, ...] = ()
+    within: tuple[ScoreKey, ...] = ()
 
-    def cell(self, score: Mapping[str, Any], units: bool = True) -> str:
+    def cell(self, score: Score | ReportedScore, units: bool = True) -> str:
         """Cell of this column: the value in a score as text, a dash where it is missing."""
         if score.get(self.key) is None:
             return DASH
@@ -38,9 +40,9 @@ class Column:
         more = [write(score[key], self.unit, units) for key in self.within if score.get(key) is not None]
         return f"{text} ({', '.join(more)})" if more else text
 
-    def interval_cell(self, score: Mapping[str, Any]) -> str:
+    def interval_cell(self, score: Score | ReportedScore) -> str:
         """Cell of the interval as "low to high", a dash where it is missing or the column has none."""
-        low, high = (score.get(key) for key in self.interval or ("", ""))
+        low, high = (score.get(key) for key in self.interval) if self.interval else (None, None)
         return DASH if low is None or high is None else f"{write(low, self.unit)} to {write(high, self.unit)}"
 
 
@@ -63,8 +65,8 @@ COLUMNS = (
     Column("latency_ms", "one text (p95)", "milliseconds", "cost", within=("latency_p95_ms",)),
     Column("texts_per_s", "texts/s", "per_second", "cost"),
 )
-BY_KEY = {column.key: column for column in COLUMNS}
-METRIC_INTERVAL = ("metric_low", "metric_high")
+BY_KEY: dict[str, Column] = {column.key: column for column in COLUMNS}
+METRIC_INTERVAL: tuple[ScoreKey, ScoreKey] = ("metric_low", "metric_high")
 
 
 def columns(*groups: str) -> tuple[Column, ...]:
@@ -98,7 +100,7 @@ def headings(chosen: tuple[Column, ...], units: bool = False) -> list[str]:
     ]
 
 
-def cells(chosen: tuple[Column, ...], score: Mapping[str, Any], units: bool = True) -> list[str]:
+def cells(chosen: tuple[Column, ...], score: Score | ReportedScore, units: bool = True) -> list[str]:
     """Cells of a score under `headings`."""
     return [
         cell
@@ -107,9 +109,9 @@ def cells(chosen: tuple[Column, ...], score: Mapping[str, Any], units: bool = Tr
     ]
 
 
-def report_keys() -> tuple[str, ...]:
+def report_keys() -> tuple[ScoreKey, ...]:
     """Keys of a score in a report."""
-    keys: list[str] = []
+    keys: list[ScoreKey] = []
     for column in COLUMNS:
         if column.group == "calibration" and "metric_low" not in keys:
             keys += METRIC_INTERVAL

@@ -43,10 +43,7 @@ def score_predictions(
         "low": spread["accuracy"][0], "high": spread["accuracy"][1],
         "macro_f1_low": spread["macro_f1"][0], "macro_f1_high": spread["macro_f1"][1],
         "metric_low": spread[metric][0], "metric_high": spread[metric][1],
-        "per_class": [
-            {"label": row["label"], "precision": row["precision"], "recall": row["recall"], "f1": row["f1"],
-             "rows": row["rows"]} for row in metrics.per_class(answers, labels, names)
-        ],
+        "per_class": metrics.per_class(answers, labels, names),
         **calibration.calibration_report(logits, labels, valid),
     }  # fmt: skip
 

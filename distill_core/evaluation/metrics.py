@@ -17,6 +17,7 @@ from distill_core.registry import TASKS
 
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
+    from distill_core.evaluation.summary import ClassScores
 
 METRICS = tuple(METRIC_NAMES)
 
@@ -54,7 +55,7 @@ def is_constant(answers: NDArray[Any], labels: Sequence[int]) -> bool:
     return len(set(labels)) > 1 and len(np.unique(answers)) == 1
 
 
-def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
+def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]) -> "list[ClassScores]":
     """Precision, recall, F1 and the true rows of each class; 0 where a class was never answered or never true."""
     from sklearn.metrics import precision_recall_fscore_support
 

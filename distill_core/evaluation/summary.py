@@ -5,14 +5,13 @@ A key that is NotRequired may be missing (older runs lack it) but never null: re
 keys, as of a newer version, are let through unread. Knows nothing of files.
 """
 
-from typing import Annotated, Any, Literal, NotRequired, get_args
+from typing import Annotated, Any, Literal, NotRequired, TypeVar, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from distill_core.evaluation.metrics import METRICS
 from distill_core.events import ROWS
-from distill_core.messages import MessageData, message
+from distill_core.messages import METRIC_NAMES, MessageData, message
 
 MAX_VARIANTS = 1_000
 
@@ -24,17 +23,23 @@ Label = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(max_length=100)]
 Level = Literal["info", "warning"]
 Metric = Literal["accuracy", "macro_f1", "mcc", "f1"]
-assert get_args(Metric) == METRICS  # a type can't be made of a tuple
+assert get_args(Metric) == tuple(METRIC_NAMES)  # a type can't be made of a tuple
 CurveKey = Literal[Metric, "low", "high", "metric_low", "metric_high"]
+ScoreKey = Literal[  # of a Score's numbers
+    CurveKey, "macro_f1_low", "macro_f1_high", "ece", "ece_scaled", "temperature", "parameters", "bytes", "latency_ms",
+    "latency_p95_ms", "texts_per_s",
+]  # fmt: skip
 RowPair = Literal["student-control", "student-teacher"]
+VariantKey = Literal["members", "seeds", "students", "learning_curve"]  # of a VariantSummary
 Finding = (  # (level, sentence), in later versions with the message data; strict=False, for JSON has no tuples
     Annotated[tuple[Level, Label], Field(strict=False)]
     | Annotated[tuple[Level, Label, MessageData | None], Field(strict=False)]
 )
 foreign = with_config(ConfigDict(strict=True, extra="allow"))
+V = TypeVar("V")
 
 
-def _known_rows(value: dict[str, Any]) -> dict[str, Any]:
+def _known_rows(value: dict[str, V]) -> dict[str, V]:
     if unknown := set(value) - set(ROWS):
         raise ValueError(message("{row} is no row of a comparison", row=repr(sorted(unknown)[0][:40])))
     return value
@@ -72,8 +77,8 @@ class Calibration(TypedDict):
 
 
 @foreign
-class PredictionScores(Calibration):
-    """Scores of a model's answers, as fractions. `low` and `high` are the 95 % interval of the accuracy, `metric_low`
+class MetricScores(TypedDict):
+    """Metrics of a model's answers, as fractions. `low` and `high` are the 95 % interval of the accuracy, `metric_low`
     and `metric_high` that of the run's metric."""
 
     accuracy: Number
@@ -86,6 +91,12 @@ class PredictionScores(Calibration):
     f1: NotRequired[Number]
     metric_low: NotRequired[Number]
     metric_high: NotRequired[Number]
+
+
+@foreign
+class PredictionScores(Calibration, MetricScores):
+    """Scores of a model's answers: metrics, calibration, and those of each label."""
+
     per_class: NotRequired[list[ClassScores]]
 
 
@@ -180,19 +191,11 @@ class VariantScores(ScoredVariant):
 
 
 @foreign
-class LearningCurvePoint(TypedDict):
+class LearningCurvePoint(MetricScores):
     """Scores of the student that learned from so many texts."""
 
     texts: Count
     share: NotRequired[Share]
-    accuracy: Number
-    macro_f1: NotRequired[Number]
-    mcc: NotRequired[Number]
-    f1: NotRequired[Number]
-    low: NotRequired[Number]
-    high: NotRequired[Number]
-    metric_low: NotRequired[Number]
-    metric_high: NotRequired[Number]
 
 
 @foreign

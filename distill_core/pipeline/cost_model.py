@@ -5,14 +5,15 @@ nothing heavy, so that a page can follow every change of a knob.
 """
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from distill_core.config.knobs import names_of
+from distill_core.config.presets import KnobValues
 from distill_core.config.schema import Config
 
-StoredConfig = Mapping[str, Any]  # as JSON in the store, where newer knobs may be missing
+StoredConfig = KnobValues  # as the store has them, where newer knobs may be missing
 
 
 class TextSizes(TypedDict):

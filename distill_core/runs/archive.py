@@ -27,12 +27,15 @@ from typing import Any
 
 from distill_core.cache import atomic_file
 from distill_core.config.knobs import path_names
+from distill_core.config.presets import KnobValues
 from distill_core.environment import public_host
 from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError
 from distill_core.events import ENDED, Ended, Event, Note
+from distill_core.json_types import JsonObject
 from distill_core.messages import message, os_error_reason
 from distill_core.runs import archive_validation
-from distill_core.runs.queries import RunRecord
+from distill_core.runs.archive_validation import ManifestEntry
+from distill_core.runs.queries import RunColumns, RunRecord
 from distill_core.runs.store import Store, new_run_id
 
 FORMAT = 1
@@ -66,7 +69,8 @@ def export_run(store: Store, run: str, file: Path) -> Path:
     try:
         with atomic_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             members = dict(_write_member(archive, name, source) for name, source in _members(store, row))
-            archive.writestr("manifest.json", json.dumps({"format": FORMAT, "members": members}, indent=1))
+            entries = {name: entry.model_dump() for name, entry in members.items()}
+            archive.writestr("manifest.json", json.dumps({"format": FORMAT, "members": entries}, indent=1))
     except OSError as error:
         raise UserError(message("The run can't be written to {file} ({why}). Name a file in a folder of yours.",
                                file=str(file), why=os_error_reason(error))) from error  # fmt: skip
@@ -102,16 +106,16 @@ def _members(store: Store, row: RunRecord) -> Iterator[tuple[str, bytes | Path]]
                 yield f"student/{each.name}", each
 
 
-def _write_member(archive: zipfile.ZipFile, name: str, source: bytes | Path) -> tuple[str, dict[str, Any]]:
+def _write_member(archive: zipfile.ZipFile, name: str, source: bytes | Path) -> tuple[str, ManifestEntry]:
     content = source.read_bytes() if isinstance(source, Path) else source
     archive.writestr(name, content)
-    return name, {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return name, ManifestEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 class _PathScrubber:
     """Scrubber of this machine's paths in what leaves it: of a path only its last name stays."""
 
-    def __init__(self, config: dict[str, Any], home: Path):
+    def __init__(self, config: KnobValues, home: Path):
         named = [str(config[knob]) for knob in (*FILES, "teacher") if config.get(knob)]
         known = {path: PureWindowsPath(path).name for path in named if Path(path).is_absolute()}
         known |= {str(home): "", str(Path.home()): "~"}
@@ -132,9 +136,9 @@ class _PathScrubber:
         """Sentence of ours without its paths, of which any may stand in it."""
         return PATH.sub("", self._shortened(text))
 
-    def event(self, event: Event) -> dict[str, Any]:
+    def event(self, event: Event) -> JsonObject:
         """Event body without paths, and without the traceback."""
-        body: dict[str, Any] = self.value(event.body())
+        body: JsonObject = self.value(event.body())
         if isinstance(event, Note):
             body["text"] = self.sentence(event.text)
         if isinstance(event, Ended):
@@ -198,7 +202,7 @@ def import_run(store: Store, file: Path) -> str:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _checked(archive: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
+def _checked(archive: zipfile.ZipFile, name: str) -> dict[str, ManifestEntry]:
     """Checked manifest: bytes and sha256 of each member, once it agrees with the zip's own list."""
     infos = {info.filename: info for info in archive.infolist()}
     if len(infos) > MEMBERS or len(infos) != len(archive.infolist()):
@@ -219,11 +223,11 @@ def _checked(archive: zipfile.ZipFile, name: str) -> dict[str, dict[str, Any]]:
             message("{name} does not hold what its manifest says. It is damaged or was changed.", name=name)
         )
     for member, entry in members.items():
-        if entry["bytes"] > _limit(member, name):
+        if entry.bytes > _limit(member, name):
             raise DataError(message("{name} holds {member} with {n:,} bytes, more than a run can have.", name=name,
-                                   member=member, n=entry["bytes"]))  # fmt: skip
+                                   member=member, n=entry.bytes))  # fmt: skip
     allowed = TOTAL_PUBLIC if public_host() else TOTAL
-    if (total := sum(entry["bytes"] for entry in members.values())) > allowed:
+    if (total := sum(entry.bytes for entry in members.values())) > allowed:
         raise DataError(message(
             "{name} unpacks to {size:,.0f} MB; {most:,} MB is the most that is taken in here.", name=name,
             size=total / MB, most=allowed // MB))  # fmt: skip
@@ -249,17 +253,17 @@ def _bytes(archive: zipfile.ZipFile, member: str, most: int) -> bytes:
     return content
 
 
-def _read(archive: zipfile.ZipFile, member: str, entry: dict[str, Any], place: Path) -> None:
+def _read(archive: zipfile.ZipFile, member: str, entry: ManifestEntry, place: Path) -> None:
     """Read a member into its own file, up to the size in the manifest."""
     target = place / member  # one of our own names: `_limit` let no other pass
     target.parent.mkdir(exist_ok=True)
-    digest, left = hashlib.sha256(), entry["bytes"]
+    digest, left = hashlib.sha256(), entry.bytes
     with archive.open(member) as stream, target.open("wb") as out:
         while left >= 0 and (chunk := stream.read(CHUNK)):
             left -= len(chunk)
             digest.update(chunk)
             out.write(chunk)
-    if left or digest.hexdigest() != entry["sha256"]:
+    if left or digest.hexdigest() != entry.sha256:
         raise DataError(message("{name} is damaged: {member} is not what its manifest says.",
                                name=Path(archive.filename or "").name, member=member))  # fmt: skip
 
@@ -286,7 +290,7 @@ def _try_student(folder: Path, name: str) -> None:
 def _adopt(
     store: Store,
     place: Path,
-    row: dict[str, Any],
+    row: RunColumns,
     events: Iterable[tuple[float, Event]],
     points: Iterable[tuple[str, int, float]],
 ) -> str:

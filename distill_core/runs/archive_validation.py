@@ -13,12 +13,15 @@ from typing import Annotated, Any, TypeVar, overload
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from distill_core.config.knobs import names_of, path_names
+from distill_core.config.presets import KnobValues
 from distill_core.config.schema import Config
 from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
 from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, Share, Summary
 from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
+from distill_core.json_types import JsonObject
 from distill_core.messages import Message, message, restore_message, unreadable_reason, validated
+from distill_core.runs.queries import RunColumns
 
 DEPTH, LINE = 16, 1 << 20
 EVENTS, POINTS = 20_000, 2_000_000
@@ -95,15 +98,12 @@ def parse_json(content: bytes, where: str) -> Any:
     return value
 
 
-def manifest(value: Any, where: str) -> dict[str, dict[str, Any]]:
+def manifest(value: Any, where: str) -> dict[str, ManifestEntry]:
     """Manifest members, by name. Raises DataError."""
-    members = _validate(TypeAdapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
-    return {name: member.model_dump() for name, member in members.items()}
+    return _validate(TypeAdapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
 
 
-def read_run(
-    folder: Path, where: str
-) -> tuple[dict[str, Any], list[tuple[float, Event]], list[tuple[str, int, float]]]:
+def read_run(folder: Path, where: str) -> tuple[RunColumns, list[tuple[float, Event]], list[tuple[str, int, float]]]:
     """Run of the unpacked members in `folder`: its row, (time, event) and (series, step, value). Members that stay
     files are checked in place. Raises DataError."""
     about = _validate(RunFile, _file(folder / "run.json", where), _member_of("run.json", where))
@@ -112,15 +112,19 @@ def read_run(
             "{where} holds a run that is {status}. Only a run that has ended can be taken in.", where=where,
             status=repr(about.status[:40])))  # fmt: skip
     config = _config(_file(folder / "config.json", where), where)
-    summary = _file(folder / "summary.json", where) if (folder / "summary.json").is_file() else None
-    if summary is not None:
-        summary = _summary(summary, where)
+    compared = _file(folder / "summary.json", where) if (folder / "summary.json").is_file() else None
+    summary = None if compared is None else _summary(compared, where)
     events = list(_events(folder / "events.jsonl", where))
     points = list(_points(folder / "points.jsonl", where))
-    _texts(folder / "texts.jsonl", (summary or {}).get("labels") or [], where)
+    _texts(folder / "texts.jsonl", summary.get("labels", []) if summary else [], where)
     _teacher(folder / "teacher.json", where)
     _student(folder / "student", where)
-    row = about.model_dump() | {"config": config, "summary": summary, "message": _last_message(about.message, events)}
+    row: RunColumns = {
+        "id": about.id, "name": about.name, "note": about.note, "task": about.task, "config": config,
+        "summary": summary, "status": about.status, "stage": about.stage,
+        "message": _last_message(about.message, events), "created": about.created, "started": about.started,
+        "ended": about.ended,
+    }  # fmt: skip
     return row, events, points
 
 
@@ -131,28 +135,28 @@ def _last_message(message: str, events: list[tuple[float, Event]]) -> Message:
     return restore_message(message, next((data for text, data in messages if text == message), None))
 
 
-def _config(value: Any, where: str) -> dict[str, Any]:
+def _config(value: Any, where: str) -> KnobValues:
     """Config of the run. Files are known by name alone, and the sender's consent to pickles does not count here."""
-    config = _validate(TypeAdapter(dict[str, Any]), value, _member_of("config.json", where))
+    config = _validate(TypeAdapter(KnobValues), value, _member_of("config.json", where))
     for knob in FILES:
         if config.get(knob) is not None:
             config[knob] = PureWindowsPath(str(config[knob])).name  # knows both kinds of slashes
     return config | {"allow_pickle": False}
 
 
-def _summary(value: Any, where: str) -> dict[str, Any]:
+def _summary(value: Any, where: str) -> Summary:
     """The summary as JSON, each sentence of its verdict with its message data where those are true."""
     adapter: TypeAdapter[Summary] = TypeAdapter(CheckedSummary)
     _validate(adapter, value, _member_of("summary.json", where), strict=None)  # strict where its types say so
-    summary: dict[str, Any] = value
+    summary: Summary = value
     if "verdict" not in summary:
         return summary
-    verdict = [[level, text, validated(data[0] if data else None, text)] for level, text, *data in summary["verdict"]]
-    return summary | {"verdict": verdict}
+    findings = [(finding[0], finding[1], finding[2] if len(finding) == 3 else None) for finding in summary["verdict"]]
+    return {**summary, "verdict": [(level, text, validated(data, text)) for level, text, data in findings]}
 
 
 def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
-    line_of_events = TypeAdapter(tuple[Time, str, dict[str, Any]])
+    line_of_events = TypeAdapter(tuple[Time, str, JsonObject])
     for number, line in enumerate(_lines(file, where), 1):
         place = _line_of(number, "events.jsonl", where)
         when, kind, body = _validate(line_of_events, line, place, strict=False)  # JSON has no tuples
@@ -163,7 +167,7 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
         event = _validate(TypeAdapter(KINDS[kind]), body, place, strict=False)
         _validate(EventCounts, body, place)
         if isinstance(event, Compared):
-            event = Compared(_summary(event.summary, where))
+            event = Compared(dict(_summary(event.summary, where)))
         if isinstance(event, Fact) and event.name == "metric":  # a key into every score
             _validate(TypeAdapter(Metric), event.value, place)
         if isinstance(event, Note | Ended):
@@ -188,7 +192,7 @@ def _texts(file: Path, labels: list[str], where: str) -> None:
     sides = TypeAdapter(Annotated[list[str], Field(min_length=1, max_length=2)])
     for number, line in enumerate(_lines(file, where) if file.is_file() else (), 1):
         place = _line_of(number, "texts.jsonl", where)
-        row = _validate(TypeAdapter(dict[str, Any]), line, place)
+        row = _validate(TypeAdapter(JsonObject), line, place)
         _validate(sides, row.get("text"), place)
         if missing := {"student", "teacher"} - set(row):
             raise DataError(message("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))

@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from distill_core.config.presets import KnobValues
 from distill_core.environment import peak_memory
 from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Fact, Point
@@ -32,7 +33,7 @@ class Job:
     """Job for a worker. `target` is "module:function" with the signature of pipeline.distill."""
 
     run: str
-    config: dict[str, Any]
+    config: KnobValues
     folder: Path
     cache: Path
     target: str = PIPELINE

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing import connection, forkserver, spawn
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill_core.events import Event
 from distill_core.messages import message
@@ -127,7 +127,7 @@ def _environment() -> Iterator[None]:
 _original_preparation_data = spawn.get_preparation_data
 
 
-def _without_main(name: str) -> dict[str, Any]:
+def _without_main(name: str) -> dict[str, object]:
     """Preparation data of a new process, for ours without the caller's main module: it would import app.py, and Gradio
     with it, once more, and run a notebook's or a script's first lines again."""
     data = _original_preparation_data(name)

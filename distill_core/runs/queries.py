@@ -9,8 +9,9 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+from distill_core.config.presets import KnobValues
 from distill_core.errors import UserError
 from distill_core.events import Event, event_from
 from distill_core.messages import Message, message, restore_message
@@ -39,7 +40,7 @@ class RunRecord:
     name: str
     note: str
     task: str
-    config: dict[str, Any]
+    config: KnobValues
     summary: "Summary | None"
     status: str
     stage: str
@@ -56,6 +57,24 @@ class RunRecord:
     origin: str
     holder: str
     example: bool = False
+
+
+class RunColumns(TypedDict):
+    """Columns of a run from elsewhere."""
+
+    id: str
+    name: str
+    note: str
+    task: str
+    config: KnobValues
+    summary: "Summary | None"
+    status: str
+    stage: str
+    message: str
+    created: float
+    started: float | None
+    ended: float | None
+    origin: NotRequired[str]
 
 
 class RunQueries:
@@ -75,14 +94,18 @@ class RunQueries:
 
     def _runs(self, where: str, values: Sequence[Any]) -> list[RunRecord]:
         columns = [*(name for name in RunRecord.__dataclass_fields__ if name != "example"), "made"]
-        return [self._row(dict(zip(columns, values_of_run, strict=True)))
-                for values_of_run in self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)]  # fmt: skip
+        rows = self._rows(f"SELECT {', '.join(columns)} FROM runs {where}", values)
+        return [self._record(**dict(zip(columns, row, strict=True))) for row in rows]
 
-    def _row(self, values: dict[str, Any]) -> RunRecord:
-        summary, data = values["summary"], values.pop("made")
-        values["message"] = restore_message(values["message"], json.loads(data) if data else None)
-        values |= {"config": json.loads(values["config"]), "summary": json.loads(summary) if summary else None}
-        return RunRecord(**values | {"hidden": bool(values["hidden"]), "example": self._example})
+    def _record(
+        self, *, config: str, summary: str | None, message: str, made: str | None, hidden: int, **columns: Any
+    ) -> RunRecord:
+        """Record of a row's columns, of which these are stored otherwise than they are read."""
+        return RunRecord(
+            config=json.loads(config), summary=json.loads(summary) if summary else None,
+            message=restore_message(message, json.loads(made) if made else None), hidden=bool(hidden),
+            example=self._example, **columns,
+        )  # fmt: skip
 
     def run(self, run: str) -> RunRecord | None:
         """Record of the run with that id, None where there is none."""

@@ -15,12 +15,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from distill_core.config.presets import KnobValues
 from distill_core.environment import home
 from distill_core.errors import UserError
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
 from distill_core.messages import message, message_data, os_error_reason
 from distill_core.runs.connection import Connection
-from distill_core.runs.queries import RunQueries, storable
+from distill_core.runs.queries import RunColumns, RunQueries, storable
 from distill_core.runs.reader import RunReader
 
 NEVER_BEGAN = message("Stopped before it began.")
@@ -57,7 +58,7 @@ class Store(RunReader):
 
     # ---- one run
 
-    def create(self, config: dict[str, Any], owner: str = "", name: str = "") -> str:
+    def create(self, config: KnobValues, owner: str = "", name: str = "") -> str:
         """Create a queued run. Returns its id. `config` is Config.model_dump() or what differs from the defaults."""
         run = new_run_id()
         with self.connection.transaction() as db:
@@ -70,7 +71,7 @@ class Store(RunReader):
 
     def import_run(
         self,
-        row: dict[str, Any],
+        row: RunColumns,
         events: Iterable[tuple[float, Event]],
         points: Iterable[tuple[str, int, float]],
     ) -> None:

@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from distill_core.cache import MARKER, Cache
 from distill_core.config.schema import Config
@@ -106,9 +106,16 @@ def find_saved(name: str, folder: Path | None = None) -> SavedTeacher:
                               known=", ".join(one.name for one in everything[:5])))  # fmt: skip
 
 
-def builtin_card() -> dict[str, Any]:
+class BuiltinCard(TypedDict):
+    """Card of the built-in teacher, as far as the list of teachers shows it."""
+
+    weights: int
+    held_out_accuracy: float
+
+
+def builtin_card() -> BuiltinCard:
     """Card of the built-in teacher, written by the script that trained it."""
-    card: dict[str, Any] = json.loads((Path(__file__).parents[1] / "builtin" / "MADE.json").read_text(encoding="utf-8"))
+    card: BuiltinCard = json.loads((Path(__file__).parents[1] / "builtin" / "MADE.json").read_text(encoding="utf-8"))
     return card
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from distill_core.errors import TeacherError
+from distill_core.json_types import JsonObject
 from distill_core.messages import message, unreadable_reason
 from distill_core.teacher.weights import Weights
 
@@ -129,18 +130,17 @@ def build_model(folder: Path, config: Any, weights: Weights, name: str, new_head
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
     silence_transformers()
-    options: dict[str, Any] = {
+    options = {
         "config": config, "output_loading_info": True, "ignore_mismatched_sizes": new_head, "local_files_only": True,
         # Stated here, for a model in a half-precision file would otherwise compute in half precision.
         "dtype": torch.float32, "trust_remote_code": False,
     }  # fmt: skip
     try:
-        if weights.state is None:
-            source: dict[str, Any] = {"pretrained_model_name_or_path": str(folder), "use_safetensors": True}
-        else:
-            source = {"pretrained_model_name_or_path": None, "state_dict": weights.state}
         architecture: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
-        model, info = architecture.from_pretrained(**source, **options)
+        if weights.state is None:
+            model, info = architecture.from_pretrained(str(folder), use_safetensors=True, **options)
+        else:
+            model, info = architecture.from_pretrained(None, state_dict=weights.state, **options)
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # whatever transformers makes of a broken file
@@ -172,7 +172,7 @@ def silence_transformers() -> None:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # nor for this one
 
 
-def read_json(file: Path, name: str) -> dict[str, Any]:
+def read_json(file: Path, name: str) -> JsonObject:
     """JSON object in `file`, which belongs to the model `name`. Raises TeacherError."""
     if not file.is_file():
         raise TeacherError(message(
@@ -189,7 +189,7 @@ def read_json(file: Path, name: str) -> dict[str, Any]:
     return value
 
 
-def _family(document: dict[str, Any], name: str) -> str:
+def _family(document: JsonObject, name: str) -> str:
     family = document.get("model_type")
     if family is None:
         # Older files (SpanBERT, BioBERT) name none. Theirs is BERT, recognised by its keys or its architecture.
@@ -213,7 +213,7 @@ def _plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _labels(document: dict[str, Any], name: str) -> list[str]:
+def _labels(document: JsonObject, name: str) -> list[str]:
     """Labels of the head in the order of its outputs; LABEL_0, … where the file names none."""
     names: Any = document.get("id2label")  # of unknown origin: any JSON
     if names is None:

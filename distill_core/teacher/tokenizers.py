@@ -43,7 +43,7 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -
         if file.stat().st_size > TOKENIZER_LIMIT:
             raise TeacherError(message("{file} of {name} holds more than {most:,} MB.", file=file.name, name=name,
                                       most=TOKENIZER_LIMIT // 1_000_000))  # fmt: skip
-    options: dict[str, Any] = {}
+    options: dict[str, bool] = {}
     if not (folder / "tokenizer.json").is_file() and not _has_case_setting(folder) and _cased(folder / "vocab.txt"):
         # BioBERT, SpanBERT and others ship vocab.txt alone; the default would lower-case every text for them.
         options["do_lower_case"] = False

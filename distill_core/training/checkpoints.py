@@ -3,7 +3,6 @@
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ def save_checkpoint(
 ) -> None:
     """Write the checkpoint, of tensors and plain values alone, so that it loads with weights_only."""
     buffer = io.BytesIO()
-    checkpoint: dict[str, Any] = {
+    checkpoint = {
         "identity": identity,
         "model": model.state_dict(),
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],

@@ -1,7 +1,5 @@
 """Optimizers and the schedule of their learning rates."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -18,7 +16,7 @@ def build_optimizers(model: nn.Module, plan: TrainingPlan) -> list[torch.optim.O
     tables = {id(table) for table in sparse + dense}
     weights = [p for p in model.parameters() if p.requires_grad and id(p) not in tables]
     if plan.optimiser == "adadelta":
-        groups: list[dict[str, Any]] = [{"params": weights}, {"params": sparse + dense, "lr": slow}]
+        groups: list[dict[str, object]] = [{"params": weights}, {"params": sparse + dense, "lr": slow}]
         return [torch.optim.Adadelta([group for group in groups if group["params"]], lr=plan.lr, rho=0.95)]
     matrices = [p for p in weights if p.ndim > 1]
     others = [p for p in weights if p.ndim <= 1]

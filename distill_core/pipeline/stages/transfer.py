@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distill_core import tokenization
-from distill_core.cache import digest
+from distill_core.cache import CacheKey, digest
 from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
 from distill_core.events import Fact, Note
 from distill_core.messages import Message, message_data, restore_message
@@ -54,7 +54,7 @@ def run(context: RunContext, data: DataOutput, teacher: TeacherOutput) -> Stage[
 def _nearest(context: RunContext, teacher: Teacher, vocabulary: Vocabulary) -> list[tuple[int, int]]:
     """Pairs (piece, row): the vocabulary's row nearest to each piece of the teacher that has none. Cached, for the
     comparison takes seconds."""
-    key = {"format": FORMAT, "teacher": teacher.fingerprint, "entries": digest(vocabulary.entries)}
+    key: CacheKey = {"format": FORMAT, "teacher": teacher.fingerprint, "entries": digest(vocabulary.entries)}
 
     def make(place: Path) -> None:
         table = torch.tensor(nearest(vocabulary, teacher), dtype=torch.int32).reshape(-1, 2)
@@ -72,7 +72,7 @@ def _starting_vectors(
 ) -> tuple[Tensor, list[Message], bool]:
     """Table of starting vectors, the messages of its source, and whether it came from the cache."""
     config = context.config
-    key = {
+    key: CacheKey = {
         "format": FORMAT, "vectors": config.vectors, "file": _file_key(config.vectors_file), "width": config.width,
         "seed": config.seed, "teacher": teacher.fingerprint, "entries": digest(vocabulary.entries),
     }  # fmt: skip

@@ -1,0 +1,139 @@
+"""Types of what the page, scripts and the command line are answered. At runtime each is a dict that JSON can hold."""
+
+from typing import NotRequired
+
+from typing_extensions import TypedDict  # of the same kind as those of the summary
+
+from distill_core.evaluation.columns import ReportedScore
+from distill_core.evaluation.summary import Difference, Metric, RowPair, VariantSummary
+from distill_core.events import RowName
+
+Probabilities = dict[str, float]  # by label
+
+
+class Latencies(TypedDict):
+    """Median milliseconds of one answer."""
+
+    student: float
+    teacher: NotRequired[float]
+
+
+class Answers(TypedDict):
+    """Answers to one text, as `inference.ask` gives them."""
+
+    student: Probabilities
+    teacher: NotRequired[Probabilities]
+    ms: Latencies
+
+
+class TeacherAnswer(TypedDict):
+    """Answer of a teacher to one text, as `preview.ask_teacher` gives it."""
+
+    labels: list[str]
+    logits: list[float]
+    probabilities: Probabilities
+    ms: float
+
+
+class ModelReading(TypedDict):
+    """Model that read a text, and its logits, which divided by the temperature give its probabilities."""
+
+    name: str
+    temperature: float
+    ms: float
+    parameters: int
+    bytes: int
+    logits: list[float]
+
+
+class Piece(TypedDict):
+    """Piece of a text, and the entry of the vocabulary that it is read as."""
+
+    text: str
+    read_as: str
+
+
+class SideReading(TypedDict):
+    """One sentence as a student reads it: see `student.activations`."""
+
+    pieces: list[Piece]
+    ahead: list[list[float]] | None
+    back: list[list[float]] | None
+    vector: list[float]
+    made: list[str]
+
+
+class StudentReading(ModelReading):
+    """Student that read a text, with what its layers made of it; `trained` where it is a run's."""
+
+    trained: bool
+    sides: list[SideReading]
+    so_far: list[list[float]] | None
+    joined: list[float]
+    fc: list[float]
+
+
+class Reading(TypedDict):
+    """Reading of one text, as `inference.activations` gives it."""
+
+    labels: list[str]
+    run: str | None
+    teacher: ModelReading | None
+    student: StudentReading
+
+
+class Offspring(TypedDict):
+    """Text that the augmentation rules made. `changed`: (side, word number, before, after, rule) of each change."""
+
+    text: list[str]
+    rules: list[str]
+    changed: list[list[int | str | None]]
+    probabilities: NotRequired[Probabilities]
+
+
+class Preview(TypedDict):
+    """Text and what the augmentation rules make of it, as `preview.preview` gives it."""
+
+    text: list[str]
+    offspring: list[Offspring]
+    probabilities: NotRequired[Probabilities]
+
+
+class ScoredText(TypedDict):
+    """Text that a run was scored on, its label, and what each row of the comparison answered."""
+
+    text: list[str]
+    label: str
+    floor: NotRequired[Probabilities]
+    control: NotRequired[Probabilities]
+    student: Probabilities
+    teacher: Probabilities
+
+
+class ReportedRows(TypedDict):
+    """Numbers of rows by split and of the texts of the transfer set, None while unknown."""
+
+    train: int | None
+    valid: int | None
+    test: int | None
+    transfer: int | None
+
+
+class Report(VariantSummary):
+    """Report of a run, as `Run.report` gives it. None for what isn't there yet."""
+
+    run: str
+    status: str
+    task: str
+    seed: int
+    stages: dict[str, float]
+    rows: ReportedRows
+    scored_on: str | None
+    scores: dict[RowName, ReportedScore]
+    gap_recovered: float | None
+    kept: float | None
+    agreement: float | None
+    metric: Metric | None
+    differences: dict[RowPair, Difference] | None
+    tests_read: int | None
+    verdict: list[list[str]] | None
