@@ -6,14 +6,88 @@ in docstrings call this package `core`; tests/test_examples.py runs them.
 
 import importlib
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.environment import set_library_defaults
 
 set_library_defaults()  # before anything imports the Hub's libraries, which read it when they load
 
+if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __getattr__ says nothing
+    from distill_core.api.answers import Answers, Preview, Reading, Report, ScoredText, TeacherAnswer
+    from distill_core.api.catalog import Component, TeacherChoice, components, task_pair, task_teacher, teachers
+    from distill_core.api.estimates import estimate, profile, schedule_profile
+    from distill_core.api.inference import (
+        activations,
+        ask,
+        export,
+        predict_file,
+        save_predictions,
+        save_scored,
+        text_columns,
+    )
+    from distill_core.api.preview import (
+        Inspection,
+        ask_teacher,
+        columns,
+        inspect,
+        is_upload,
+        preview,
+        save_upload,
+        warm_up,
+    )
+    from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
+    from distill_core.api.session import close, open_app, predictor
+    from distill_core.config.knobs import Knob, Setting, knobs, settings
+    from distill_core.config.schema import Config
+    from distill_core.data.preparation import is_row_counts
+    from distill_core.environment import public_host
+    from distill_core.errors import (
+        DataError,
+        Diverged,
+        HubError,
+        KnobError,
+        StillroomError,
+        Stopped,
+        TeacherError,
+        UnknownPart,
+        UnknownRun,
+        UserError,
+    )
+    from distill_core.estimation.cost import Estimate
+    from distill_core.evaluation.columns import COLUMNS, Column
+    from distill_core.evaluation.summary import (
+        LearningCurvePoint,
+        Metric,
+        MetricScores,
+        ModelCost,
+        Score,
+        Summary,
+        VariantScores,
+    )
+    from distill_core.events import (
+        ALIVE,
+        ENDED,
+        RESUMABLE,
+        ROWS,
+        STAGES,
+        STATUSES,
+        Compared,
+        Ended,
+        Event,
+        Fact,
+        Note,
+        Point,
+        Progress,
+        RowName,
+        StageEnded,
+        StageStarted,
+    )
+    from distill_core.messages import Message, MessageFormatter, message_data
+    from distill_core.runs.queries import RunRecord
+
 _DOOR = {
     "distill_core.api.catalog": ("Component", "TeacherChoice", "components", "task_pair", "task_teacher", "teachers"),
+    "distill_core.api.answers": ("Answers", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer"),
     "distill_core.api.estimates": ("estimate", "profile", "schedule_profile"),
     "distill_core.api.inference": (
         "ask", "export", "predict_file", "activations", "save_predictions", "save_scored", "text_columns",
@@ -28,6 +102,10 @@ _DOOR = {
     "distill_core.api.session": ("close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
     "distill_core.evaluation.columns": ("COLUMNS", "Column"),
+    "distill_core.evaluation.summary": (
+        "LearningCurvePoint", "Metric", "MetricScores", "ModelCost", "Score", "Summary", "VariantScores",
+    ),
+    "distill_core.runs.queries": ("RunRecord",),
     "distill_core.config.schema": ("Config",),
     "distill_core.config.knobs": ("Knob", "Setting", "knobs", "settings"),
     "distill_core.errors": (
@@ -38,7 +116,7 @@ _DOOR = {
     "distill_core.messages": ("MessageFormatter", "Message", "message_data"),
     "distill_core.events": (
         "ALIVE", "ENDED", "RESUMABLE", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note",
-        "Point", "Progress", "StageEnded", "StageStarted",
+        "Point", "Progress", "RowName", "StageEnded", "StageStarted",
     ),
 }  # fmt: skip
 _HOME = {name: module for module, names in _DOOR.items() for name in names}

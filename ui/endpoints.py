@@ -96,13 +96,13 @@ def estimate_cost(knobs: dict, measure: bool = False) -> dict:
 
 def ask_teacher(knobs: dict, text: str, text2: str = "") -> dict:
     """The knobs' teacher on one text (or a pair): labels, logits, probabilities and milliseconds."""
-    return core.ask_teacher(_config(knobs), _sides(text, text2))
+    return dict(core.ask_teacher(_config(knobs), _sides(text, text2)))
 
 
 def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
     """A text's offspring (at most 20) under the knobs' augmentation rules, with the teacher's probabilities of each.
     Without a text, one of the training rows is taken."""
-    return core.preview(_config(knobs), str(text) or None, _clamp_int(n, 1, 20))
+    return dict(core.preview(_config(knobs), str(text) or None, _clamp_int(n, 1, 20)))
 
 
 # ---- runs
@@ -115,7 +115,7 @@ def start_run(knobs: dict) -> str:
 
 def run(run: str) -> dict:
     """The run as one object: run, status, task, seed, stages, rows, scored_on, scores and the shares made of them."""
-    return _run(run).report()
+    return dict(_run(run).report())
 
 
 def runs(limit: int = 50, search: str = "") -> list:
@@ -151,14 +151,14 @@ def rename_run(run: str, name: str) -> dict:
     """Gives a run a name; "" takes it away. The run as `run` gives it."""
     own_run = ownership.require_owner(_run(run))
     own_run.rename(str(name))
-    return own_run.report()
+    return dict(own_run.report())
 
 
 def annotate_run(run: str, note: str) -> dict:
     """Sets a run's note. The run as `run` gives it."""
     own_run = ownership.require_owner(_run(run))
     own_run.annotate(str(note))
-    return own_run.report()
+    return dict(own_run.report())
 
 
 def delete_run(run: str) -> str:
@@ -180,7 +180,7 @@ def restore_run(run: str) -> str:
 
 def predict(run: str, text: str, text2: str = "") -> dict:
     """A finished run's student and teacher on one text (or a pair): probabilities and milliseconds of each."""
-    return core.ask(_id(run), _sides(text, text2))
+    return dict(core.ask(_id(run), _sides(text, text2)))
 
 
 def predict_file(run: str, file: str) -> Iterator[str]:

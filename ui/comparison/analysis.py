@@ -2,24 +2,25 @@
 probability can be believed.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
-from distill_core import ROWS
+from distill_core import ROWS, RowName, Summary
 from ui.comparison.headline import chances, differences
 from ui.comparison.score_table import several
 from ui.components.formatting import count, percent
 from ui.components.templates import render
 from ui.i18n.translate import format_number, translate
 
-SPLIT = ("both", "only_teacher", "only_student", "neither")
-PICTURED = ("control", "student", "teacher")  # whose reliability is drawn
+CorrectnessKey = Literal["both", "only_teacher", "only_student", "neither"]
+SPLIT: tuple[CorrectnessKey, ...] = ("both", "only_teacher", "only_student", "neither")
+PARTS: tuple[Literal["precision", "recall", "f1"], ...] = ("precision", "recall", "f1")
+PICTURED: tuple[RowName, ...] = ("control", "student", "teacher")  # whose reliability is drawn
 SIDE = 220  # of a reliability picture, in its own units
 
 
-def analysis(summary: Mapping[str, Any]) -> Markup:
+def analysis(summary: Summary) -> Markup:
     """The analysis: whether the differences are more than chance, who is right where, what is mistaken for what, and
     the rest. A run from before these were kept shows those it has."""
     split = summary.get("split")
@@ -43,20 +44,21 @@ def analysis(summary: Mapping[str, Any]) -> Markup:
     )
 
 
-def confusions(summary: Mapping[str, Any]) -> dict[str, Any]:
+def confusions(summary: Summary) -> dict[str, list[list[int]]]:
     """Confusion counts of student and teacher: how many rows of each true label got each answer; nothing where the
     labels aren't known."""
     counts = summary.get("confusion") or {}
     return {row: counts[row] for row in ("student", "teacher") if row in counts and summary.get("labels")}
 
 
-def per_class(summary: Mapping[str, Any]) -> dict[str, Any]:
+def per_class(summary: Summary) -> dict[str, Any]:
     """Precision, recall and F1 of each label, of every row that has them, as the head and the rows of a table."""
     scores = summary.get("scores") or {}
-    scored_rows = [row for row in ("student", "teacher") if (scores.get(row) or {}).get("per_class")]
-    if not scored_rows:
+    tables = {row: scores[row].get("per_class") or [] for row in ("student", "teacher") if row in scores}
+    classes = {row: table for row, table in tables.items() if table}
+    if not classes:
         return {}
-    parts = [(row, part) for row in scored_rows for part in ("precision", "recall", "f1")]
+    parts = [(row, part) for row in classes for part in PARTS]
     head = [
         translate("task.label"),
         translate("compare.rows"),
@@ -66,18 +68,18 @@ def per_class(summary: Mapping[str, Any]) -> dict[str, Any]:
         [
             one["label"],
             count(one.get("rows")),
-            *(percent(scores[row]["per_class"][index].get(part)) for row, part in parts),
+            *(percent(classes[row][index].get(part)) for row, part in parts),
         ]
-        for index, one in enumerate(scores[scored_rows[0]]["per_class"])
+        for index, one in enumerate(next(iter(classes.values())))
     ]
     return {"head": head, "rows": rows}
 
 
-def calibration(summary: Mapping[str, Any]) -> Markup:
+def calibration(summary: Summary) -> Markup:
     """The calibration: how far the probabilities can be believed, before and after temperature scaling: pictures and
     their table."""
     scores = summary.get("scores") or {}
-    calibrated_rows = [row for row in ROWS if (scores.get(row) or {}).get("ece") is not None]
+    calibrated_rows = [row for row in ROWS if row in scores and scores[row].get("ece") is not None]
     if not calibrated_rows:
         return Markup()
     head = [translate("compare.model"), *(translate(f"compare.{key}") for key in ("ece", "temperature", "ece_scaled"))]

@@ -1,11 +1,11 @@
 """The disagreements of student and teacher: the scored rows, filtered by who is right and searched."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import distill_core as core
-from distill_core import Run, UserError
+from distill_core import RowName, Run, ScoredText, UserError
 from ui.components.html import note
 from ui.components.templates import render
 from ui.i18n.names import translate_message
@@ -14,6 +14,7 @@ from ui.i18n.translate import translate
 SIDES = " | "  # between the two sentences of a pair
 PAGE = 50  # rows that come at once
 MOST = 1000  # rows on one page at most
+COMPARED: tuple[RowName, ...] = ("student", "teacher")
 WHO = ("any", "only_teacher", "only_student", "neither")
 # which row was clicked: the rows are HTML made on the server
 PICK_JS = """
@@ -38,7 +39,7 @@ def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple
             "number": number,
             "text": SIDES.join(row["text"]),
             "label": row["label"],
-            "answers": [_answer(row, name) for name in ("student", "teacher")],
+            "answers": [_answer(row, name) for name in COMPARED],
         }
         for number, row in differing_rows[:size]
     ]
@@ -55,7 +56,7 @@ def picked(run: str, number: Any) -> list[str]:
     return next((list(row["text"]) for at, row in enumerate(rows) if at == number), [""])
 
 
-def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, ScoredText]]:
     wanted = str(words or "").casefold().split()[:20]
     for number, row in enumerate(run.texts()):
         if predicted_label(row, "student") == predicted_label(row, "teacher") or who not in ("any", _right(row)):
@@ -65,17 +66,17 @@ def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, dict[str, 
             yield number, row
 
 
-def predicted_label(row: Mapping[str, Any], name: str) -> str:
+def predicted_label(row: ScoredText, name: RowName) -> str:
     """The label that `name`, student or teacher, answered in that row."""
     return max(row[name], key=lambda label: row[name][label])
 
 
-def _answer(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _answer(row: ScoredText, name: RowName) -> dict[str, Any]:
     label = predicted_label(row, name)
     return {"label": label, "right": label == row["label"], "share": max(row[name].values())}
 
 
-def _right(row: Mapping[str, Any]) -> str:
+def _right(row: ScoredText) -> str:
     """The one of two differing answers that is right, as one of WHO."""
-    right = [name for name in ("student", "teacher") if predicted_label(row, name) == row["label"]]
+    right = [name for name in COMPARED if predicted_label(row, name) == row["label"]]
     return f"only_{right[0]}" if right else "neither"

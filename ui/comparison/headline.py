@@ -1,10 +1,10 @@
 """The comparison in sentences: how much smaller, how much faster, how much is kept, and whether distilling paid."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from markupsafe import Markup
 
+from distill_core import Summary
 from ui.comparison.metric_values import metric_of, value
 from ui.components.formatting import chance, count, percent, points
 from ui.components.templates import render
@@ -15,7 +15,7 @@ ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance
 
 
-def headline(summary: Mapping[str, Any]) -> Markup:
+def headline(summary: Summary) -> Markup:
     """The comparison in words, made from the four rows alone."""
     scores = summary["scores"]
     student, teacher, metric = scores["student"], scores["teacher"], metric_of(summary)
@@ -43,7 +43,7 @@ def headline(summary: Mapping[str, Any]) -> Markup:
     )
 
 
-def verdict(summary: Mapping[str, Any]) -> Markup:
+def verdict(summary: Summary) -> Markup:
     """The verdict: when and why distilling paid, or not, as the engine tells it, and how often these very rows were
     looked at."""
     # [level, sentence, message]; older runs have no message
@@ -51,7 +51,7 @@ def verdict(summary: Mapping[str, Any]) -> Markup:
     return render("comparison/verdict.html", notes=notes) if notes else Markup()
 
 
-def differences(summary: Mapping[str, Any]) -> Markup:
+def differences(summary: Summary) -> Markup:
     """The differences of student to control and teacher, paired, each with its interval, drawn and in numbers."""
     intervals = {name: one for name, one in (summary.get("differences") or {}).items() if one}
     if not intervals:

@@ -1,24 +1,24 @@
 """Metric values of a summary's scores, also where the run is older than some of its keys."""
 
-from collections.abc import Mapping
-from typing import Any
+from distill_core import Metric, MetricScores, Summary
 
 
-def metric_of(summary: Mapping[str, Any]) -> str:
+def metric_of(summary: Summary) -> Metric:
     """The metric by which the run chose and which gap and kept are told in."""
-    return str(summary.get("metric") or "accuracy")
+    return summary.get("metric") or "accuracy"
 
 
-def value(score: Mapping[str, Any], metric: str) -> float:
+def value(score: MetricScores, metric: Metric) -> float:
     """The value that a row's score reached in that metric."""
     return float(score.get(metric, score["accuracy"]))
 
 
-def interval(score: Mapping[str, Any], metric: str) -> tuple[float, float]:
+def interval(score: MetricScores, metric: Metric) -> tuple[float, float]:
     """The 95 % interval of that metric, the value itself where none was taken."""
     if metric == "accuracy":
         return score.get("low", score["accuracy"]), score.get("high", score["accuracy"])
-    score_value = value(score, metric)
-    return score.get(f"{metric}_low", score.get("metric_low", score_value)), score.get(
-        f"{metric}_high", score.get("metric_high", score_value)
-    )
+    reached = value(score, metric)
+    low, high = score.get("metric_low", reached), score.get("metric_high", reached)
+    if metric == "macro_f1":  # the only other one whose interval stands in every run's scores
+        return score.get("macro_f1_low", low), score.get("macro_f1_high", high)
+    return low, high

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from distill_core import ROWS
+from distill_core import ROWS, Metric, MetricScores, ModelCost, RowName, Summary
 from ui.comparison.metric_values import interval, metric_of, value
 from ui.comparison.score_table import member_name
 from ui.components.formatting import count, latency, percent, size
@@ -18,7 +18,7 @@ from ui.i18n.translate import translate
 SYMBOLS = {"floor": "diamond-open", "control": "circle-open", "student": "star", "teacher": "square"}
 
 
-def figures(summary: Mapping[str, Any] | None) -> str:
+def figures(summary: Summary | None) -> str:
     """The figures as JSON for plots.js: [{"id", "title", "x", "y", "log", "points", "front"}, …]; "" for none."""
     if not summary:
         return ""
@@ -47,17 +47,20 @@ def figures(summary: Mapping[str, Any] | None) -> str:
     return json.dumps({"figures": drawings})
 
 
-def points(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def points(summary: Summary) -> list[dict[str, Any]]:
     """The points of the four rows and of the run's further members."""
     metric, scores = metric_of(summary), summary["scores"]
-    models = [_point(row, translate(f"row.{row}"), scores[row], metric) for row in ROWS if row in scores]
+    models = [_point(row, translate(f"row.{row}"), scores[row], metric, scores[row]) for row in ROWS if row in scores]
     for member in (summary.get("members") or [])[1:]:
         if (member.get("share") or 1) == 1:
-            models.append(_point("student", member_name(member), member["student_score"], metric) | {"small": True})
+            score = member["student_score"]
+            models.append(_point("student", member_name(member), score, metric, score) | {"small": True})
     return models
 
 
-def _point(who: str, name: str, score: Mapping[str, Any], metric: str) -> dict[str, Any]:
+def _point(
+    who: RowName, name: str, score: MetricScores, metric: Metric, cost: ModelCost | None = None
+) -> dict[str, Any]:
     low, high = interval(score, metric)
     at = value(score, metric)
     description = f"{name} {percent(at)} ({percent(low)} – {percent(high)})"
@@ -69,7 +72,8 @@ def _point(who: str, name: str, score: Mapping[str, Any], metric: str) -> dict[s
         "up": high - at,
         "down": at - low,
         "told": description,
-        **{key: score.get(key) for key in ("bytes", "latency_ms")},
+        "bytes": cost.get("bytes") if cost else None,
+        "latency_ms": cost.get("latency_ms") if cost else None,
     }
 
 

@@ -1,10 +1,11 @@
 """Answers of the models: to one typed text by both, and to the texts of a file by the student."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from markupsafe import Markup
 
+from distill_core import Answers
 from ui.comparison.disagreements import SIDES
 from ui.components.formatting import count
 from ui.components.templates import render
@@ -12,7 +13,7 @@ from ui.components.templates import render
 PREVIEW = 8  # rows of a file shown
 
 
-def answers(by_model: Mapping[str, Any]) -> Markup:
+def answers(by_model: Answers) -> Markup:
     """Both models' answers side by side, each with its latency."""
     models = [who for who in ("student", "teacher") if who in by_model]
     return render("comparison/answers.html", models=models, answers=by_model)

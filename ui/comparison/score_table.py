@@ -1,11 +1,10 @@
 """The four rows as a table with their intervals drawn, and the rows of further members of the run."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from distill_core import COLUMNS, ROWS, Column
+from distill_core import COLUMNS, ROWS, Column, Metric, Score, Summary, VariantScores
 from ui.comparison.metric_values import interval, metric_of, value
 from ui.components.formatting import count, latency, millions, percent, size
 from ui.components.templates import render
@@ -14,10 +13,12 @@ from ui.i18n.translate import translate
 
 COSTS = [column for column in COLUMNS if column.group == "cost"]
 UNITS = {"count": millions, "bytes": size, "milliseconds": latency, "per_second": count}
-EXTRA_METRICS = {"accuracy": "macro_f1"}  # the second metric of the table, by the first; accuracy beside any other
+EXTRA_METRICS: dict[Metric, Metric] = {
+    "accuracy": "macro_f1"
+}  # the second metric of the table, by the first; accuracy beside any other
 
 
-def score_table(summary: Mapping[str, Any]) -> Markup:
+def score_table(summary: Summary) -> Markup:
     """The table of the four rows' scores."""
     scores, metric = summary["scores"], metric_of(summary)
     second, shown_rows = EXTRA_METRICS.get(metric, "accuracy"), [row for row in ROWS if row in summary["scores"]]
@@ -47,7 +48,7 @@ def score_table(summary: Mapping[str, Any]) -> Markup:
     return render("comparison/score_table.html", head=head, rows=rows, reads=summary.get("tests_read"))
 
 
-def cost_cell(column: Column, score: Mapping[str, Any]) -> tuple[str, str]:
+def cost_cell(column: Column, score: Score) -> tuple[str, str]:
     """The text of a cost, and what stands beside it in small print, "" for nothing."""
     write = UNITS[column.unit]
     beside = [translate(f"compare.{key}", value=write(score[key])) for key in column.within if score.get(key)]
@@ -62,7 +63,7 @@ def span(interval_ends: Iterable[tuple[float, float]]) -> tuple[float, float]:
     return max(-1.0, low - air), min(1.0, high + air)
 
 
-def several(summary: Mapping[str, Any]) -> Markup:
+def several(summary: Summary) -> Markup:
     """Means over the seeds with their intervals, and a row for each member; empty where the run has one."""
     members, metric = summary.get("members") or [], metric_of(summary)
     if len(members) < 2:
@@ -72,7 +73,7 @@ def several(summary: Mapping[str, Any]) -> Markup:
             "name": member_name(one),
             "main": not index,
             "texts": one.get("texts"),
-            "control": value(one["control"], metric) if one.get("control") else None,
+            "control": value(control, metric) if (control := one.get("control")) else None,
             "student": value(one["student_score"], metric),
             **{key: one.get(key) for key in ("gap_recovered", "kept", "agreement")},
             "bytes": one["student_score"].get("bytes"),
@@ -92,7 +93,7 @@ def several(summary: Mapping[str, Any]) -> Markup:
     return render("comparison/members.html", groups=groups, members=rows)
 
 
-def member_name(member: Mapping[str, Any]) -> str:
+def member_name(member: VariantScores) -> str:
     """A member in words."""
     name = translate("compare.member.is", student=member["student"], seed=member["seed"])
     share = member.get("share") or 1.0

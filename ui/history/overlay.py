@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 import distill_core as core
-from distill_core import Run, UserError
+from distill_core import Metric, RowName, Run, UserError
 from ui.comparison.metric_values import interval, value
 from ui.components.formatting import DASH, count, duration, latency, percent, size
 from ui.components.html import note
@@ -62,7 +62,7 @@ def _curves(run: Run, metric: str) -> dict[str, Curve]:
     return {name: thin(*curves[series], SHOWN) for name, series in wanted.items() if series in curves}
 
 
-def _tables(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> Markup:
+def _tables(runs: list[Run], curves: list[dict[str, Curve]], metric: Metric) -> Markup:
     """The tables of the main scores side by side, and the settings that differ."""
     return render(
         "history/overlay_tables.html",
@@ -75,23 +75,25 @@ def _tables(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> Mar
 Cell = tuple[str, str]  # the text, and what stands beside it in small print
 
 
-def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: str) -> list[list[Cell]]:
+def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: Metric) -> list[list[Cell]]:
     """The rows of the main scores, in the metric that the runs share."""
     rows = [
         [(translate(f"row.{who}"), metric_title(metric)), *(_score(run, who, metric) for run in runs)]
         for who in ("student", "control", "teacher")
     ]
     records = [run.row for run in runs]
-    summaries = [row.summary or {} for row in records]
-    students = [(summary.get("scores") or {}).get("student") or {} for summary in summaries]
+    summaries = [row.summary for row in records]
+    students = [summary.get("scores", {}).get("student") if summary else None for summary in summaries]
     best = [_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves]
     return [
         *rows,
-        _row("history.gap", (percent(summary.get("gap_recovered"), 0) for summary in summaries)),
-        _row("history.kept", (percent(summary.get("kept")) for summary in summaries)),
-        _row("compare.bytes", (size(student.get("bytes")) for student in students)),
-        _row("compare.latency_ms", (latency(student.get("latency_ms")) for student in students)),
-        _row("history.rows", (count((summary.get("rows") or {}).get("train")) for summary in summaries)),
+        _row("history.gap", (percent(summary.get("gap_recovered") if summary else None, 0) for summary in summaries)),
+        _row("history.kept", (percent(summary.get("kept") if summary else None) for summary in summaries)),
+        _row("compare.bytes", (size(student.get("bytes") if student else None) for student in students)),
+        _row("compare.latency_ms", (latency(student.get("latency_ms") if student else None) for student in students)),
+        _row(
+            "history.rows", (count(summary.get("rows", {}).get("train") if summary else None) for summary in summaries)
+        ),
         [(translate("history.best"), ""), *best],
         _row("history.took", (duration(took(row)) for row in records)),
     ]
@@ -101,9 +103,10 @@ def _row(key: str, figures: Iterable[str]) -> list[Cell]:
     return [(translate(key), ""), *((figure, "") for figure in figures)]
 
 
-def _score(run: Run, who: str, metric: str) -> Cell:
-    score = (((run.summary or {}).get("scores") or {}).get(who)) or {}
-    if score.get("accuracy") is None:
+def _score(run: Run, who: RowName, metric: Metric) -> Cell:
+    summary = run.summary
+    score = summary.get("scores", {}).get(who) if summary else None
+    if score is None or score.get("accuracy") is None:
         return DASH, ""
     low, high = interval(score, metric)
     return percent(value(score, metric)), f"{percent(low)} – {percent(high)}" if low < high else ""

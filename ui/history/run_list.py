@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 import distill_core as core
-from distill_core import ALIVE, RESUMABLE, STATUSES, Run
+from distill_core import ALIVE, RESUMABLE, STATUSES, Run, RunRecord
 from distill_core import ENDED as OVER
 from ui.access import ownership, public_host
 from ui.components.formatting import DASH, count, duration, percent, size
@@ -73,15 +73,15 @@ def ids(value: Any) -> list[str]:
 def row(run: Run) -> dict[str, Any]:
     """A run as {"id", "name", "html": its row, "more": the row that opens below it}."""
     record, name = run.row, run.name
-    summary = record.summary or {}
-    scores = summary.get("scores") or {}
-    accuracy = {who: (scores.get(who) or {}).get("accuracy") for who in ("student", "teacher")}
+    summary = record.summary
+    scores = summary.get("scores", {}) if summary else {}
+    student, teacher = scores.get("student"), scores.get("teacher")
     changed = ", ".join(f"{label}: {value}" for label, value in settings(record.config).items())
     figures = [
-        percent(accuracy["student"]),
-        percent(accuracy["teacher"]),
-        percent(summary.get("gap_recovered"), 0),
-        size((scores.get("student") or {}).get("bytes")),
+        percent(student.get("accuracy") if student else None),
+        percent(teacher.get("accuracy") if teacher else None),
+        percent(summary.get("gap_recovered") if summary else None, 0),
+        size(student.get("bytes") if student else None),
         duration(took(record)),
         format_time(record.created),
     ]
@@ -97,7 +97,7 @@ def row(run: Run) -> dict[str, Any]:
     return {"id": record.id, "name": name, "html": html, "more": _more(run)}
 
 
-def took(row: Any) -> float | None:
+def took(row: RunRecord) -> float | None:
     """Seconds from a run's start to its end, None before that; a resumed run's from its last start."""
     return row.ended - row.started if row.ended and row.started else None
 

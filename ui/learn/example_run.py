@@ -1,14 +1,15 @@
 """The example run that plays in the lessons: the run that the address names, else the newest student of the built-in
 task, else none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 import distill_core as core
-from distill_core import Config, Run
+from distill_core import Config, RowName, Run, ScoredText, Summary
 from ui.access import public_host
 
+PAIRED: tuple[RowName, ...] = ("control", "student")
 NEWEST = 12  # finished runs that are looked through for a student
 # Sentences for the built-in teacher, whose language is English: one to begin with, one it doubts, one it mistakes.
 EXAMPLES = (
@@ -51,7 +52,7 @@ def config(run: str | None) -> Config:
     if example is None:
         return Config()
     # what was fine-tuned for the run can be asked by its name
-    teacher = str((example.summary or {}).get("teacher", ""))
+    teacher = str(example.summary.get("teacher", "")) if example.summary else ""
     is_fine_tuned = example.config.fine_tune and teacher in {one.name for one in core.teachers() if one.kind == "kept"}
     return (
         example.config.model_copy(update={"teacher": teacher, "fine_tune": False}) if is_fine_tuned else example.config
@@ -64,9 +65,9 @@ def figures(run: str | None) -> dict[str, Any] | None:
     it."""
     candidates = [core.run(run)] if run else []
     for candidate in [*candidates, *core.list_runs(1, examples=True)]:
-        summary = candidate.summary or {}
-        scores = summary.get("scores") or {}
-        if {"control", "student", "teacher"} <= set(scores) and (summary.get("rows") or {}).get("test"):
+        summary = candidate.summary
+        scores = summary.get("scores", {}) if summary else {}
+        if summary and {"control", "student", "teacher"} <= set(scores) and summary.get("rows", {}).get("test"):
             known = detectable_gap(candidate, summary)
             c, s = scores["control"]["accuracy"], scores["student"]["accuracy"]
             return {
@@ -80,14 +81,10 @@ def figures(run: str | None) -> dict[str, Any] | None:
     return None
 
 
-def detectable_gap(run: Run, summary: Mapping[str, Any]) -> float | None:
+def detectable_gap(run: Run, summary: Summary) -> float | None:
     """The share of test rows on which exactly one of control and student is right: counted, where the rows are kept,
     else worked out from the paired interval; None where the run kept neither."""
-    rows = [
-        [_label(row, name) == row["label"] for name in ("control", "student")]
-        for row in run.texts()
-        if "control" in row
-    ]
+    rows = [[_label(row, name) == row["label"] for name in PAIRED] for row in run.texts() if "control" in row]
     if rows:
         return sum(control != student for control, student in rows) / len(rows)
     paired = (summary.get("differences") or {}).get("student-control")
@@ -97,7 +94,7 @@ def detectable_gap(run: Run, summary: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _label(row: Mapping[str, Any], name: str) -> str:
+def _label(row: ScoredText, name: RowName) -> str:
     return max(row[name], key=lambda label: row[name][label])
 
 

@@ -5,9 +5,9 @@ words: they differ from page to page.
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from distill_core import Ended, Event, Fact, Note, Progress, Run, StageEnded, StageStarted
+from distill_core import Ended, Event, Fact, Metric, Note, Progress, Run, StageEnded, StageStarted
 
 MAX_STATES = 64
 Curve = tuple[list[int], list[float]]  # the steps and the values of a series
@@ -35,7 +35,7 @@ class RunState:
         self.stages: dict[str, Stage] = {}
         self.now = ""  # the stage that is going on
         self.log: list[tuple[float, Event]] = []  # (when, what) of notes, ended stages and the end
-        self.metric = "accuracy"
+        self.metric: Metric = "accuracy"
         self.validation: dict[str, float] = {}  # of floor, control and teacher
         self.facts: dict[str, Any] = {}
         self.best: tuple[int, float] | None = None  # the step and the score of the best student so far
@@ -72,7 +72,7 @@ class RunState:
             case Fact("validation", dict() as scores):
                 self.validation = {name: value for name, value in scores.items() if isinstance(value, int | float)}
             case Fact("metric", str() as metric):
-                self.metric = metric
+                self.metric = cast(Metric, metric)  # one of them also in a run from elsewhere: that was checked
             case Fact(name, value):
                 self.facts[name] = value
 

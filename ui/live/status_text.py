@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from distill_core import ENDED, ROWS, Event, Note, Run, StageEnded
+from distill_core import ENDED, ROWS, Event, Note, Run, RunRecord, StageEnded
 from ui.components.formatting import DASH, count, duration, percent, points
 from ui.i18n.names import metric_name, stage_name, translate_message
 from ui.i18n.translate import format_number, translate, translate_or
@@ -10,7 +10,7 @@ from ui.live.run_state import RunState, Stage
 from ui.live.time_left import queue_wait
 
 
-def status_line(run: Run, row: Any, seen: RunState) -> str:
+def status_line(run: Run, row: RunRecord, seen: RunState) -> str:
     """The status line: where the run is, and how it ended."""
     if row.status == "queued":
         place = run.place or 1
@@ -32,7 +32,7 @@ def status_line(run: Run, row: Any, seen: RunState) -> str:
             "now.running", stage=stage_name(at.stage), done=count(at.done), total=count(at.total), unit=unit
         )
     if row.status == "finished":
-        recovered = (row.summary or {}).get("gap_recovered")
+        recovered = row.summary.get("gap_recovered") if row.summary else None
         gap_words = translate("now.finished.gap", gap=percent(recovered, 0)) if recovered is not None else ""
         return translate("now.finished", seconds=duration(_spent(run)), gap=gap_words)
     return translate(f"now.{row.status}")
@@ -42,7 +42,7 @@ def _spent(run: Run) -> float:
     return sum(run.stages().values())  # of all its sessions: the row knows only when the last one began
 
 
-def failure(row: Any, seen: RunState) -> dict[str, str] | None:
+def failure(row: RunRecord, seen: RunState) -> dict[str, str] | None:
     """The failure of a run that ended early: what happened, in which stage, and what to do; None for any other."""
     if row.status not in ENDED or row.status == "finished":
         return None
@@ -82,7 +82,7 @@ def took(seconds: float) -> str:
     return f"{format_number(seconds, '.1f')} s" if seconds < 10 else duration(seconds)
 
 
-def figures(run: Run, row: Any, seen: RunState, left: float | None) -> list[dict[str, str]]:
+def figures(run: Run, row: RunRecord, seen: RunState, left: float | None) -> list[dict[str, str]]:
     """The three figures, always as many: the student's score, what is missing to the teacher, the time."""
     student, teacher = seen.best, seen.validation.get("teacher")
     missing = teacher - student[1] if student and teacher is not None else None

@@ -119,9 +119,9 @@ def build(form: Form) -> Task:
             look = gr.Button(translate("task.look"), visible=False, elem_id="look")
             about = gr.HTML(empty_card(translate("task.reading")), elem_id="about-data")
     with gr.Accordion(translate("task.size"), open=False), gr.Row():
-        for knob in form.knobs.values():
-            if knob.group == "task" and knob.name not in form.controls:
-                form.place(knob.name)
+        for one in form.knobs.values():
+            if one.group == "task" and one.name not in form.controls:
+                form.place(one.name)
     return Task(choice=choice, own=own, hub=hub, look=look, about=about)
 
 

@@ -1,0 +1,64 @@
+"""Types: a dict of anything stands where JSON comes in or goes out, and the page reads a comparison by its type."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+UNTYPED = re.compile(r"\b(?:dict|Dict|Mapping|MutableMapping)\[str, Any\]|\bJsonObject\b")
+# Files of the core at whose edges JSON comes in or goes out, each with the most that it may say so.
+JSON_EDGES = {
+    "json_types.py": 2,  # the alias itself
+    "messages.py": 1,  # a message as it is stored
+    "events.py": 3,  # the body of an event in pipe and store
+    "config/presets.py": 1,  # values of knobs: pydantic checks them
+    "distillation/student_trainer.py": 1,  # a cache key
+    "runs/archive.py": 2,  # members of an exported run
+    "runs/archive_validation.py": 2,  # the same, unchecked
+    "student/activations.py": 1,  # what the page draws
+    "student/export.py": 1,  # the report, for the card
+    "student/model_card.py": 3,
+    "student/persistence.py": 1,  # student.json
+    "student/runtime.py": 3,  # travels with an exported student, and imports nothing of ours
+    "teacher/safe_loading.py": 3,  # config.json of unknown origin
+}
+
+
+def code_of(file: Path) -> str:
+    """The file without its import lines, which name an alias once more."""
+    return re.sub(r"(?m)^\s*from .* import .*$", "", file.read_text(encoding="utf-8"))
+
+
+def test_a_dict_of_anything_is_an_edge_of_json() -> None:
+    core = ROOT / "distill_core"
+    counts = {
+        str(file.relative_to(core).as_posix()): len(UNTYPED.findall(code_of(file))) for file in core.rglob("*.py")
+    }
+    more = {file: count for file, count in counts.items() if count > JSON_EDGES.get(file, 0)}
+    assert not more, f"give these a TypedDict or a dataclass, or name an edge of JSON here: {more}"
+    assert not {file for file in JSON_EDGES if not counts.get(file)}, "no edge any more: take it out of the list"
+
+
+def test_the_page_takes_a_summary_by_its_type() -> None:
+    """A piece of the page that takes a summary, a score or a row of the store says which."""
+    own = {"summary": {"Summary", "Summary | None"}, "score": {"Score", "MetricScores"}}
+    seen = 0
+    for file in (ROOT / "ui").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.arg) and node.arg in own:
+                seen += 1
+                written = ast.unparse(node.annotation) if node.annotation else "nothing"
+                assert written in own[node.arg], f"{file.name}:{node.lineno}: {node.arg} is {written}"
+    assert seen > 10
+
+
+def test_type_checkers_see_the_front_door() -> None:
+    """`__getattr__` gives Any to a type checker: every name of the door is imported for it as well."""
+    import distill_core
+
+    tree = ast.parse((ROOT / "distill_core" / "__init__.py").read_text(encoding="utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    imported = {
+        (node.module, alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert imported == {(module, name) for module, names in distill_core._DOOR.items() for name in names}
