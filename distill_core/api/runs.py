@@ -60,7 +60,7 @@ class Run:
     @property
     def config(self) -> Config:
         """Config of the run. Raises UserError where it has components or knobs that are gone."""
-        return Config.of(**self.row.config)
+        return Config.stored(self.row.config)
 
     @property
     def summary(self) -> Summary | None:

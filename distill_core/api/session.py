@@ -108,7 +108,7 @@ class Session:
         settings = self.predictor(row.id).settings
         labels, pair = tuple(settings["labels"]), bool(settings["pair"])
         try:
-            teacher = self._loaded(fact["name"], labels, pair, Config.of(**row.config))
+            teacher = self._loaded(fact["name"], labels, pair, Config.stored(row.config))
         except UserError:
             return None
         # elsewhere a name may mean another model, and it must not answer for the one that taught

@@ -322,6 +322,12 @@ class Config(BaseModel):
             )
             raise KnobError(sentence, str(problems[0]["loc"][0])) from None
 
+    @classmethod
+    def stored(cls, values: KnobValues) -> "Config":
+        """The config of a run as the store holds it: a knob that is younger than the run has the value of EARLIER, so
+        that the run goes on as it began. Raises KnobError, UnknownPart."""
+        return cls.of(**EARLIER | values)
+
     def fingerprint(self, *groups: str) -> str:
         """A cache key: the values of the knobs of these groups."""
         fields = type(self).model_fields
@@ -377,3 +383,5 @@ class Config(BaseModel):
 
 REGISTRIES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": EMBEDDINGS, "loss": LOSSES}
 DEFAULTS: KnobValues = Config().model_dump()
+# What runs did before there was such a knob, where that is not its default. At these values it stands in no cache key.
+EARLIER: KnobValues = {"patience": 0, "teach_anyway": True}

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from distill_core.cache import Cache, digest, write_atomic
 from distill_core.config.knobs import names_of
-from distill_core.config.schema import Config
+from distill_core.config.schema import EARLIER, Config
 from distill_core.config.training_length import student_steps
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
@@ -37,7 +37,7 @@ from distill_core.training import loop
 from distill_core.training.batching import BALANCED, repeat_rare
 from distill_core.training.plan import BestStep, TrainingPlan
 
-FORMAT = 6  # raise when a cached control would come out otherwise
+FORMAT = 5  # raise when a cached control would come out otherwise
 FIRST_KNOBS = (  # of the first keys, which hold these whatever their value
     "optimiser", "lr", "table_lr", "batch", "evaluations",
     "max_tokens", "student", "channels", "hidden", "fc", "dropout",
@@ -222,9 +222,9 @@ class StudentTrainer:
     @cached_property
     def _key(self) -> dict[str, Any]:
         """Cache key of a control, but for its student and seed. A knob that was added since the first keys changes none
-        while it stands at its default, so that controls on people's disks are found."""
+        while it stands at what runs did before it, so that controls on people's disks are found."""
         knobs = names_of(affecting=("network", "training"), config=type(self.config))
-        defaults = type(self.config).model_fields
+        defaults = {name: field.default for name, field in type(self.config).model_fields.items()} | EARLIER
         vocabulary = self.data.vocabulary
         return {
             "format": FORMAT, "data": self.data.dataset.fingerprint(),
@@ -234,8 +234,9 @@ class StudentTrainer:
             **{
                 name: value
                 for name in knobs
-                if (value := getattr(self.config, name)) != defaults[name].default or name in FIRST_KNOBS
+                if (value := getattr(self.config, name)) != defaults[name] or name in FIRST_KNOBS
             },
+            **({"balanced": True} if self.metric in BALANCED else {}),
         }  # fmt: skip
 
     def _train(

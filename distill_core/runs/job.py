@@ -65,7 +65,7 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
 
         module, _, function = job.target.partition(":")
         distill = getattr(importlib.import_module(module), function)
-        config = Config.of(**job.config)
+        config = Config.stored(job.config)
         curve = job.folder / CURVE_FILE
         for point in _journalled_points(curve):
             say(point)

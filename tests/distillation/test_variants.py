@@ -227,7 +227,7 @@ def test_the_cost_counts_what_the_plan_trains():
 def test_the_command_line_tells_members_means_and_the_curve(whole, capsys):
     summary = compared(whole[2])
     told = {name: summary[name] for name in ("members", "seeds", "students", "learning_curve", "metric")}
-    tables._several(Console(width=140, highlight=False, force_terminal=False), told)
+    tables._several(Console(width=140, highlight=False, force_terminal=False), told, told["metric"])
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("bilstm") >= 3 and "mean of 2 seeds with its 95 % interval (accuracy)" in said
     mean = summary["seeds"]["rows"]["student"]["mean"]
