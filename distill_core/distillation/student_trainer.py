@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill_core.cache import Cache, digest, write_atomic
 from distill_core.config.knobs import names_of
@@ -32,7 +32,8 @@ from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES
 from distill_core.student import persistence, runtime
 from distill_core.student.outputs import student_outputs
-from distill_core.student.runtime import Predictor, Student, Vocabulary
+from distill_core.student.runtime import Predictor, Vocabulary
+from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
 from distill_core.training.batching import BALANCED, repeat_rare
 from distill_core.training.plan import BestStep, TrainingPlan
@@ -54,7 +55,7 @@ class TrainedStudent:
     """Trained student on the CPU with its best weights, the step they are of, and their validation scores, {} where
     only the weights are known any more. `complete`: it was trained to its end; `cached`: by an earlier try."""
 
-    model: Student
+    model: nn.Module
     step: int
     scores: dict[str, float]
     complete: bool = True
@@ -63,13 +64,40 @@ class TrainedStudent:
 
 @dataclass(frozen=True)
 class StudentData:
-    """Data that every variant of a run reads: the data set, the transfer set, the vocabulary of it, and the starting
-    vectors (vocabulary.size, width)."""
+    """Data that every variant of a run reads: the data set, the transfer set, the vocabulary of it, the starting
+    vectors (vocabulary.size, width), and their source, from which a network may come whole."""
 
     dataset: Dataset
     transfer_set: TransferSet
     vocabulary: Vocabulary
     vectors: Tensor
+    source: EmbeddingSource
+
+
+class EncodedTexts:
+    """The run's texts as the students of one vocabulary read them, each part encoded where it is first read."""
+
+    def __init__(self, vocabulary: Vocabulary, data: StudentData, max_tokens: int):
+        self.vocabulary, self._data, self._max_tokens = vocabulary, data, max_tokens
+
+    @cached_property
+    def labelled(self) -> runtime.Sides:
+        """The labelled texts, which come first in the transfer set."""
+        transfer_set = self._data.transfer_set
+        return self._encode(transfer_set.texts[: transfer_set.source.count("labelled")])
+
+    @cached_property
+    def transfer(self) -> runtime.Sides:
+        """The texts of the transfer set."""
+        return self._encode(self._data.transfer_set.texts)
+
+    @cached_property
+    def valid(self) -> runtime.Sides:
+        """The validation rows."""
+        return self._encode(self._data.dataset.valid.texts)
+
+    def _encode(self, texts: Texts) -> runtime.Sides:
+        return runtime.encode_rows(self.vocabulary, texts, self._max_tokens)
 
 
 class StudentTrainer:
@@ -92,13 +120,15 @@ class StudentTrainer:
         self.folder, self.cache, self.device, self.stop = folder, cache, device, stop
         # Whatever share of the texts a variant reads, it gets as many steps: only the texts differ.
         self.steps = student_steps(config, len(data.transfer_set.texts))
-        self.valid = self._encode(data.dataset.valid.texts)
+        self._encoded: dict[str, EncodedTexts] = {}  # by the student that owns the vocabulary, "" of the data's
         self.valid_targets = objective.targets(data.dataset.valid.labels)
 
     def control(self, variant: Variant) -> Generator[Event, None, TrainedStudent]:
         """Train the variant without a teacher: on the labelled texts and their labels alone. Raises Stopped,
         Diverged."""
         key = {**self._key, **{knob: getattr(variant, knob) for knob in ("student", "seed")}}
+        if persistence.has_own_network(variant.student):
+            key["source"] = self.data.source.fingerprint
         model = self._untrained(variant)
         if entry := self.cache.get("control", key):
             model.load_state_dict(load_file(entry / "model.safetensors"))
@@ -106,17 +136,17 @@ class StudentTrainer:
                 yield Point(variant.series_name(series), step, value)
             stored = json.loads((entry / "best.json").read_text())
             return TrainedStudent(model.cpu(), stored["step"], stored["scores"], cached=True)
-        targets, curve = self.own_targets, []
+        targets, curve, sides = self.own_targets, [], self._read(variant).labelled
         hard_loss = self.objective.hard_loss
 
         def loss(rows: Tensor) -> Tensor:
-            logits = model(runtime.take_rows(self._own, rows, self.device))
+            logits = model(runtime.take_rows(sides, rows, self.device))
             return hard_loss(logits, targets[rows].to(self.device))
 
         def valid_loss(logits: Tensor) -> Tensor:
             return hard_loss(logits, self.valid_targets)
 
-        training = CapturedGenerator(self._train("control", variant, model, self._own, targets, loss, valid_loss))
+        training = CapturedGenerator(self._train("control", variant, model, sides, targets, loss, valid_loss))
         for event in training:
             if isinstance(event, Point):
                 curve.append((event.series.partition("@")[0], event.step, event.value))
@@ -140,11 +170,9 @@ class StudentTrainer:
         folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
         if done.is_file():
             best_step = json.loads(done.read_text())["best_step"]
-            trained = persistence.load(folder).model
-            assert isinstance(trained, Student)
-            return TrainedStudent(trained, best_step, {}, cached=True)
-        chosen = self.share(variant)
-        sides = [(ids[chosen], lengths[chosen]) for ids, lengths in self._sides]
+            return TrainedStudent(persistence.load(folder).model, best_step, {}, cached=True)
+        chosen, encoded = self.share(variant), self._read(variant)
+        sides = [(ids[chosen], lengths[chosen]) for ids, lengths in encoded.transfer]
         targets = self.objective.hard_targets(soft_labels)
         targets[: len(self.own_targets)] = self.own_targets
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
@@ -168,7 +196,7 @@ class StudentTrainer:
             total = torch.zeros(())
             for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
                 with torch.inference_mode():
-                    outputs = student_outputs(model, runtime.take_rows(self.valid, rows, self.device))
+                    outputs = student_outputs(model, runtime.take_rows(encoded.valid, rows, self.device))
                     batch = [valid_texts[row] for row in rows.tolist()]
                     logits_of, hard = (part[rows].to(self.device) for part in (valid_soft_labels, self.valid_targets))
                     total = total + compare(outputs, logits_of, batch, hard).cpu() * len(rows)
@@ -189,11 +217,11 @@ class StudentTrainer:
         """Folder of the variant's student."""
         return self.folder / variant.series_name("student")
 
-    def predictor(self, model: Student, variant: Variant) -> Predictor:
+    def predictor(self, model: nn.Module, variant: Variant) -> Predictor:
         """Predictor of raw texts around `model`."""
-        dataset, vectors = self.data.dataset, self.data.vectors
-        settings = persistence.settings(variant.config(self.config), dataset.labels, dataset.pair, vectors)
-        return Predictor(model, self.data.vocabulary, settings)
+        dataset = self.data.dataset
+        settings = persistence.settings(variant.config(self.config), dataset.labels, dataset.pair, model)
+        return Predictor(model, self._read(variant).vocabulary, settings)
 
     def share(self, variant: Variant) -> Tensor:
         """Places in the transfer set (texts,) that the variant reads, in order. A smaller share is part of a larger
@@ -211,13 +239,14 @@ class StudentTrainer:
         own = transfer_set.source.count("labelled")
         return self.objective.targets([labels[row] for row in transfer_set.origin[:own]])
 
-    @cached_property
-    def _own(self) -> runtime.Sides:
-        return self._encode(self.data.transfer_set.texts[: len(self.own_targets)])
-
-    @cached_property
-    def _sides(self) -> runtime.Sides:
-        return self._encode(self.data.transfer_set.texts)
+    def _read(self, variant: Variant) -> EncodedTexts:
+        """The texts as the variant reads them. All kinds without a network of their own share one vocabulary."""
+        student, data = variant.student, self.data
+        owner = student if persistence.has_own_network(student) else ""
+        if owner not in self._encoded:
+            vocabulary = persistence.choose_vocabulary(student, data.vocabulary, data.source)
+            self._encoded[owner] = EncodedTexts(vocabulary, data, self.config.max_tokens)
+        return self._encoded[owner]
 
     @cached_property
     def _key(self) -> dict[str, Any]:
@@ -243,7 +272,7 @@ class StudentTrainer:
         self,
         stage: str,
         variant: Variant,
-        model: Student,
+        model: nn.Module,
         sides: runtime.Sides,
         targets: Tensor,
         loss: Callable[[Tensor], Tensor],
@@ -259,11 +288,11 @@ class StudentTrainer:
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric, patience=config.patience,
         )  # fmt: skip
         rows = torch.tensor(repeat_rare(targets.tolist()) if self.metric in BALANCED else range(len(targets)))
-        lengths = runtime.total_lengths(sides)[rows].tolist()
+        lengths, valid = runtime.total_lengths(sides)[rows].tolist(), self._read(variant).valid
         checkpoint = self.folder / f"{variant.series_name(stage)}.ckpt"
 
         def score() -> dict[str, float]:
-            logits = runtime.predict_logits(model, self.valid, device=self.device)
+            logits = runtime.predict_logits(model, valid, device=self.device)
             return self._scores(logits, valid_loss(logits))
 
         ticks = CapturedGenerator(
@@ -301,22 +330,22 @@ class StudentTrainer:
             "accuracy": values["accuracy"], self.metric: values[self.metric], "loss": value, loop.CONSTANT: constant,
         }  # fmt: skip
 
-    def _untrained(self, variant: Variant) -> Student:
+    def _untrained(self, variant: Variant) -> nn.Module:
         """Untrained student of the variant. Its control and student start from the very same weights."""
         torch.manual_seed(variant.seed)
         outputs = self.objective.head_size(self.data.dataset.labels)
-        pair = self.data.dataset.pair
-        return build_student(self.config, variant.student, self.data.vectors, outputs, pair, self.device)
-
-    def _encode(self, texts: Texts) -> runtime.Sides:
-        limit = self.config.max_tokens
-        return [runtime.pad(self.data.vocabulary.ids(side, limit)) for side in zip(*texts, strict=True)]
+        data = self.data
+        return build_student(
+            self.config, variant.student, data.vectors, outputs, data.dataset.pair, data.source, self.device
+        )
 
 
-def build_student(config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, device: str) -> Student:
+def build_student(
+    config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, source: EmbeddingSource | None, device: str
+) -> nn.Module:
     """Build a student of that kind on the device, its other weights drawn from torch's generator as it stands."""
     sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
-    return persistence.build_model(config, student, vectors, outputs, pair, sparse).to(device)
+    return persistence.build_model(config, student, vectors, outputs, pair, source, sparse).to(device)
 
 
 def live_needs(loss: str) -> frozenset[str]:

@@ -30,7 +30,7 @@ from distill_core.events import Event, Progress
 from distill_core.outputs import ModelOutput
 from distill_core.pipeline.cost_model import DataCounts, StudentPace, TeacherPace
 from distill_core.registry import LOSSES
-from distill_core.student import runtime, vocabulary
+from distill_core.student import persistence, runtime, vocabulary
 from distill_core.student.outputs import student_outputs
 from distill_core.teacher import fine_tuning, loading
 from distill_core.teacher.catalog import is_local, teacher_name
@@ -68,14 +68,15 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
         _store(cache, "pace-data", keys["pace-data"], _count_texts(rows, sample, augmented, spent))
     yield Progress("transfer", 2, 4, "findings")
     if known.teacher is None:
-        pace = _time_teacher(teacher, sample.train.texts, load, config) if teacher else _remote_teacher(config)
-        if pace:
-            _store(cache, "pace-teacher", keys["pace-teacher"], pace)
+        asked = _time_teacher(teacher, sample.train.texts, load, config) if teacher else _remote_teacher(config)
+        if asked:
+            _store(cache, "pace-teacher", keys["pace-teacher"], asked)
     yield Progress("teacher", 3, 4, "findings")
     if known.student is None:
         grown = [augmented.make(row, turn).text for turn in range(2) for row in sample.train.texts]
         texts = [*sample.train.texts, *sample.unlabelled, *grown]
-        _store(cache, "pace-student", keys["pace-student"], _time_student(rows, texts, teacher, config))
+        if pace := _time_student(rows, texts, teacher, config):
+            _store(cache, "pace-student", keys["pace-student"], pace)
     yield Progress("student", 4, 4, "findings")
 
 
@@ -178,9 +179,12 @@ def _remote_teacher(config: Config) -> TeacherPace | None:
 
 def _time_student(
     rows: Dataset, texts: Sequence[tuple[str, ...]], teacher: Teacher | None, config: Config
-) -> StudentPace:
+) -> StudentPace | None:
     """Pace of the student on `texts`: seconds for one optimiser step and for one scored row; and the peak memory of
-    this process so far, which by then has loaded the same as a run's."""
+    this process so far, which by then has loaded the same as a run's. None for a network that comes from a teacher
+    which is not on this machine."""
+    if teacher is None and persistence.has_own_network(config.student):
+        return None
     sides = [side for row in texts for side in row]
     kind = config.vocabulary if teacher else "words"
     words = vocabulary.build_vocabulary(
@@ -189,8 +193,9 @@ def _time_student(
     torch.manual_seed(config.seed)
     where = device.device()
     vectors = torch.randn(words.size, config.width) * 0.1
-    model = student_trainer.build_student(config, config.student, vectors, len(rows.labels), rows.pair, where)
-    read = [runtime.pad(words.ids(side, config.max_tokens)) for side in zip(*texts, strict=True)]
+    model = student_trainer.build_student(config, config.student, vectors, len(rows.labels), rows.pair, teacher, where)
+    words = persistence.choose_vocabulary(config.student, words, teacher)
+    read = runtime.encode_rows(words, texts, config.max_tokens)
     soft = torch.randn(len(texts), len(rows.labels), device=where)
     loss_fn, needs = LOSSES.get(config.loss).loss, student_trainer.live_needs(config.loss)
 

@@ -15,9 +15,11 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from distill_core import tokenization
 from distill_core.config.schema import Config
+from distill_core.errors import DataError
+from distill_core.messages import message
 from distill_core.registry import EMBEDDINGS
 from distill_core.student import persistence, vocabulary
-from distill_core.student.runtime import Predictor, pad, predict_logits
+from distill_core.student.runtime import Predictor, Student, pad, predict_logits
 from distill_core.student.source import EmbeddingSource
 from distill_core.unicode import replace_surrogates
 
@@ -73,8 +75,13 @@ class RecurrentStates(NamedTuple):
 
 
 def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
-    """The student's activations on one sentence, or on the two of a pair."""
+    """The student's activations on one sentence, or on the two of a pair. Raises DataError for a network of a
+    component's own."""
     model = student.model
+    if not isinstance(model, Student):
+        raise DataError(message(
+            "A {student} student is a network of its own, without the encoder and the head that are shown here. Choose "
+            "a run with another student.", student=student.settings["student"]))  # fmt: skip
     states: list[RecurrentStates] = []
     sides: list[tuple[list[RecurrentStates], Tensor]] = []
     captured: dict[str, Tensor] = {}
@@ -149,8 +156,8 @@ def untrained_predictor(
     vectors = EMBEDDINGS.get(config.vectors).make(words, teacher, config.width, config, generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = persistence.build_model(config, config.student, vectors, len(teacher.labels), pair)
-    return Predictor(model, words, persistence.settings(config, teacher.labels, pair, vectors))
+        model = persistence.build_model(config, config.student, vectors, len(teacher.labels), pair, teacher)
+    return Predictor(model, words, persistence.settings(config, teacher.labels, pair, model))
 
 
 def _sentence(student: Predictor, sentence: str, states: list[RecurrentStates], vector: Tensor) -> SentenceActivations:

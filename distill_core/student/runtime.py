@@ -6,8 +6,11 @@
 
 From Python: `load()(["a text"])`.
 
-An exported student has a copy of this file, as predict.py, and of its encoder's, as encoder.py. So this file needs
+An exported student has a copy of this file, as predict.py, and of its component's, as encoder.py. So this file needs
 torch, tokenizers and safetensors alone.
+
+A component offers an `Encoder`, around which `Student` and `Vocabulary` stand, or a whole network: a `Student` and a
+`Vocabulary` of its own. These meet the others in `Sides` and in the methods that CONTRIBUTING.md lists.
 """
 
 import importlib.util
@@ -17,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -59,7 +63,7 @@ class Student(nn.Module):
 
     `vectors` (entries, width) is the starting table, row 0 the padding. `channels` is "trained", "frozen" or "both":
     one frozen and one trained copy side by side, the paper's multichannel. For a pair the one encoder reads both
-    sentences and the head sees [h1, h2, h1*h2, |h1-h2|].
+    sentences and the head sees [h1, h2, h1*h2, |h1-h2|]. `sizes` is what its settings hold of the table.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Student(nn.Module):
         sparse: bool = False,
     ):
         super().__init__()
+        self.sizes = {"entries": vectors.shape[0], "width": vectors.shape[1]}
         kinds = ("frozen", "trained") if channels == "both" else (channels,)
         self.tables = nn.ModuleDict({kind: _table(vectors, kind == "frozen", sparse) for kind in kinds})
         network: Any = encoder(vectors.shape[1] * len(kinds), hidden, dropout)
@@ -84,7 +89,7 @@ class Student(nn.Module):
         inputs = network.outputs * (4 if pair else 1)
         self.head = nn.Sequential(nn.Linear(inputs, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, labels))
 
-    def forward(self, sides: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(self, sides: Sides) -> Tensor:
         """Logits (batch, labels) of one or two sides, each ids (batch, length) and lengths (batch,) on the CPU."""
         return self.classify([self.encode(ids, lengths) for ids, lengths in sides])
 
@@ -156,6 +161,10 @@ class Vocabulary:
         row = self._rows.get
         return [[row(token, 1) for token in one.ids[:max_tokens]] or [1] for one in encoded]
 
+    def sides(self, rows: "Sequence[Sequence[str]]", max_tokens: int) -> list[list[list[int]]]:
+        """The ids of the rows of one or two sentences, side by side: each sentence by itself."""
+        return [self.ids(sentences, max_tokens) for sentences in zip(*rows, strict=True)]
+
     def save(self, folder: "str | Path") -> None:
         """Write tokenizer.json and vocabulary.json into `folder`, which exists."""
         self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
@@ -170,6 +179,11 @@ class Vocabulary:
         return cls(tokenizer=Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
 
 
+def encode_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]], max_tokens: int) -> Sides:
+    """Rows of one or two sentences as the network reads them."""
+    return [pad(side) for side in vocabulary.sides(rows, max_tokens)]
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The likeliest label, and the probability of each label."""
@@ -181,7 +195,7 @@ class Prediction:
 class Predictor:
     """A student that takes raw texts: strings, or pairs of strings where it was trained on pairs."""
 
-    def __init__(self, model: Student, vocabulary: Vocabulary, settings: dict[str, Any]):
+    def __init__(self, model: nn.Module, vocabulary: Vocabulary, settings: dict[str, Any]):
         self.model, self.vocabulary, self.settings = model.eval(), vocabulary, settings
         self.labels: list[str] = settings["labels"]
 
@@ -204,16 +218,18 @@ class Predictor:
 
     def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
         """Logits (rows, labels) of rows of one or two sentences."""
-        sides = [pad(self.vocabulary.ids(side, self.settings["max_tokens"])) for side in zip(*rows, strict=True)]
-        return predict_logits(self.model, sides)
+        return predict_logits(self.model, encode_rows(self.vocabulary, rows, self.settings["max_tokens"]))
 
     @classmethod
-    def load(cls, folder: Path, encoder: type[nn.Module]) -> "Predictor":
-        """The student in `folder`, whose encoder is of this class."""
+    def load(cls, folder: Path, component: ModuleType) -> "Predictor":
+        """The student in `folder`, of this component."""
         settings = json.loads((folder / "student.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "model.safetensors")
+        if own := getattr(component, "Student", None):
+            return cls(own.load(weights, settings), component.Vocabulary.load(folder), settings)
         empty = torch.zeros(settings["entries"], settings["width"])
-        model = Student(empty, encoder, **{**shape_of(settings), "labels": len(settings["labels"])})
-        model.load_state_dict(load_file(folder / "model.safetensors"))
+        model = Student(empty, component.Encoder, **{**shape_of(settings), "labels": len(settings["labels"])})
+        model.load_state_dict(weights)
         return cls(model, Vocabulary.load(folder), settings)
 
 
@@ -223,7 +239,7 @@ def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Predictor.load(Path(folder), module.Encoder)
+    return Predictor.load(Path(folder), module)
 
 
 def main(arguments: list[str]) -> None:

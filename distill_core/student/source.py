@@ -1,10 +1,10 @@
-"""The source of a student's starting vectors, as the student sees it.
+"""The source of a student's starting vectors, or of its whole network, as the student sees it.
 
 Knows nothing of teachers: any object with these attributes will do.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -19,6 +19,18 @@ class SpecialTokens(Protocol):
 
 class EmbeddingSource(Protocol):
     """A model whose subwords, vectors and labels a student inherits."""
+
+    @property
+    def model(self) -> Any:
+        """The network itself, as transformers builds it."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens that it reads of a text, special ones included."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of all that decides its answers."""
 
     @property
     def labels(self) -> tuple[str, ...]:

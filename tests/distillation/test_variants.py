@@ -247,7 +247,7 @@ def test_a_knob_of_training_or_network_that_is_added_changes_the_controls_key_an
         trainer = object.__new__(StudentTrainer)
         dataset = SimpleNamespace(fingerprint=lambda: "rows")
         vocabulary = SimpleNamespace(entries=[], token_ids=[], aliases=[])
-        trainer.data = StudentData(dataset, SimpleNamespace(), vocabulary, torch.zeros(1))
+        trainer.data = StudentData(dataset, SimpleNamespace(), vocabulary, torch.zeros(1), SimpleNamespace())
         trainer.config, trainer.device, trainer.metric, trainer.steps = Wider(**values), "cpu", "accuracy", 10
         return trainer._key
 

@@ -34,7 +34,10 @@ REPORT = {
 TEXTS = ["a warm and funny film", "never seen this wörd before", "", "[MASK] film"]
 
 
-@pytest.fixture(params=STUDENTS.names)
+ENCODERS = [name for name in STUDENTS.names if not persistence.has_own_network(name)]
+
+
+@pytest.fixture(params=ENCODERS)
 def student(request):
     return request.param
 
@@ -46,7 +49,7 @@ def predictor(student="bilstm", pair=False, channels="trained"):
     vectors = torch.randn(words.size, 10)
     labels = ["bad", "good", "it's <b>"]
     model = Student(vectors, STUDENTS.get(student).Encoder, 3, pair, 8, 6, channels=channels)
-    return Predictor(model, words, persistence.settings(config, labels, pair, vectors))
+    return Predictor(model, words, persistence.settings(config, labels, pair, model))
 
 
 @pytest.mark.parametrize("channels", ["trained", "both"])
@@ -93,7 +96,7 @@ def test_an_exported_student_predicts_without_this_project(tmp_path, pair):
     promised."""
     row = ("a warm film", "a cold film") if pair else "a warm film"
     expected, scripts = [], []
-    for student in STUDENTS.names:
+    for student in ENCODERS:
         mine = predictor(student, pair=pair)
         persistence.save(mine, tmp_path / student)
         scripts.append(export.export(tmp_path / student, tmp_path / f"{student} out", REPORT) / "predict.py")

@@ -353,6 +353,7 @@ SENTENCES: dict[str, str] = {
     "Run {run} was imported: what it would go on from stayed behind. Start one like it.": "Der Lauf {run} wurde importiert: Was er zum Weitermachen braucht, blieb zurück. Einen gleichen neu starten.",
     "Run {run} has not ended ({status:status}). Wait for it, or stop it first.": "Der Lauf {run} ist noch nicht zu Ende (Zustand: {status:status}). Abwarten oder ihn zuerst anhalten.",
     "Run {run} has not ended ({status:status}). Wait for its end or stop it, then pack it.": "Der Lauf {run} ist noch nicht zu Ende (Zustand: {status:status}). Das Ende abwarten oder ihn anhalten, dann exportieren.",
+    "A {student} student is a network of its own, without the encoder and the head that are shown here. Choose a run with another student.": "Ein Schüler der Art {student} ist ein eigenes Netz ohne den Leser und den Kopf, die hier gezeigt werden. Einen Lauf mit einem anderen Schüler wählen.",
     "Run {run} has no student yet ({status:status}). Wait for its end, or resume it.": "Der Lauf {run} hat noch keinen Schüler (Zustand: {status:status}). Das Ende abwarten oder ihn fortsetzen.",
     "Run {run} has no scored rows on this machine. They come with its comparison.": "Der Lauf {run} hat auf diesem Rechner keine gewerteten Zeilen. Sie entstehen mit seinem Vergleich.",
     "Run {run} is an example and can't be changed. Start a run of your own like it instead.": "Der Lauf {run} ist ein Beispiel und lässt sich nicht ändern. Stattdessen einen eigenen, gleichen starten.",
