@@ -213,13 +213,15 @@ def test_what_a_foreign_sentence_says_it_was_made_of_is_believed_only_where_it_i
 
 
 def test_every_sentence_is_said_in_german() -> None:
-    from ui.i18n.engine_messages.de import SENTENCES
+    from ui.i18n.engine_messages.de import EARLIER, SENTENCES
 
     found = set(templates())
     assert len(found) > 300
     assert found - set(SENTENCES) == set(), "not translated"
     assert {one for one in SENTENCES if fields(one) != fields(SENTENCES[one])} == set(), "other values"
     assert set(SENTENCES) - found == set(), "said nowhere any more"
+    assert set(EARLIER) & found == set(), "said still"
+    assert {one for one in EARLIER if fields(one) != fields(EARLIER[one])} == set(), "other values"
 
 
 def test_nothing_is_said_that_could_only_be_english() -> None:

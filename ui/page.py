@@ -77,6 +77,8 @@ def build() -> gr.Blocks:
             and who has gone on meanwhile is not called back."""
             run = _named(request)
             at: dict[str, Any] = {"selected": "compare" if _compared(run) else "distil"} if run else {}
+            if step := NEXT.get(str(request.query_params.get("next") or "")):
+                at = {"selected": step}
             return {
                 ended_run: run if _ended(run) else "",
                 alive: top("", run),
@@ -116,6 +118,9 @@ def build() -> gr.Blocks:
     return demo
 
 
+NEXT = {"train_longer": "distil", "other_teacher": "teacher", "more_texts": "task"}  # step where the action is taken
+
+
 def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Request) -> Changes:
     """The form as the run had it that the address names with `from`, to start again with changes; what is gone is
     told in `again`, and so is a run that is not there."""
@@ -129,8 +134,11 @@ def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Reques
     except UserError as error:
         return {again: note(translate_message(error), "error")}
     task = usable_settings(run.row.config)[0].task
-    updates, lost = form.fill(run.row.config, teacher.cards(task))
-    message = note(translate("again.filled", name=run.name)) + notes([("warning", sentence) for sentence in lost])
+    wanted = str(request.query_params.get("next") or "")
+    config = run.row.config | (run.longer() if wanted == "train_longer" else {})
+    updates, lost = form.fill(config, teacher.cards(task))
+    filled = translate(f"again.{wanted}" if wanted in NEXT else "again.filled", name=run.name)
+    message = note(filled) + notes([("warning", sentence) for sentence in lost])
     return {again: message, **updates, **step.visible_parts(task)}
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from distill_core.api.answers import Report, ScoredText
 from distill_core.api.session import session
 from distill_core.config.knobs import path_names
-from distill_core.config.schema import Config
+from distill_core.config.presets import KnobValues
+from distill_core.config.schema import LONGEST, Config
+from distill_core.config.training_length import LONGER, student_passes, teacher_passes
 from distill_core.environment import public_host
 from distill_core.evaluation.columns import ReportedScore, report_keys
 from distill_core.evaluation.summary import Score, Summary, VariantKey, VariantSummary
@@ -269,6 +271,22 @@ class Run:
         """Restore the run after `delete`."""
         self._store.update(self.id, hidden=0)
 
+    def longer(self) -> KnobValues:
+        """Settings of a run like this one that trains three times as long, student and, where it was fine-tuned here,
+        teacher; {} before the comparison, when the number of rows is not known.
+
+        Example:
+            >>> run.longer()["epochs"]
+            6
+        """
+        rows, config = (self.row.summary or cast(Summary, {})).get("rows") or {}, self.config
+        if "train" not in rows or "transfer" not in rows:
+            return {}
+        passes = {"epochs": student_passes(config, rows["transfer"])}
+        if config.fine_tune:
+            passes["teacher_epochs"] = teacher_passes(config, rows["train"])
+        return {knob: min(LONGEST, LONGER * number) for knob, number in passes.items()}
+
     def report(self) -> Report:
         """Report of the run as one JSON object.
 
@@ -306,6 +324,7 @@ class Run:
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
             "verdict": None if verdict is None else [[finding[0], finding[1]] for finding in verdict],
+            "next_steps": [[step["action"], step["cause"]] for step in summary.get("next_steps", [])],
             **variants,
         }  # fmt: skip
 

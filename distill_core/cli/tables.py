@@ -18,6 +18,13 @@ from distill_core.messages import METRIC_NAMES, percent
 
 WIDTH = 110  # columns where stdout is no terminal
 
+WAYS = {  # options by which a next step is taken from the shell
+    "train_longer": "More passes: --teacher-epochs, --epochs.",
+    "other_teacher": "Another teacher: --teacher.",
+    "more_texts": "Texts without labels: --unlabelled.",
+    "take_floor": "Take it home: stillroom export {run} FOLDER --row floor.",
+}
+
 
 def comparison(run: Run) -> None:
     """Print the comparison of a finished run, and its findings."""
@@ -43,6 +50,8 @@ def comparison(run: Run) -> None:
         out.print(diagnostics.describe_uses(report["tests_read"]))
     for level, sentence in report["verdict"] or ():
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
+    for action, cause in report["next_steps"]:
+        out.print(escape(f"→ {cause} {WAYS[action].format(run=run.id[:6])}"))
     _several(out, report, metric)
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
 

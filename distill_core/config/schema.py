@@ -31,7 +31,8 @@ AFFECTS = (
 )
 
 
-Passes = Annotated[int, Field(ge=1, le=1000)]  # over the rows of a training
+LONGEST = 1_000
+Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
 Patience = Annotated[int, Field(ge=0, le=1000)]
 
 

@@ -38,52 +38,51 @@ TEACHER_WAY = message(
     knob="teacher_epochs", anyway="teach_anyway",
 )  # fmt: skip
 FEW_TEXTS = (
-    "Teacher and student have {n:text|texts} to work with. So few teach little: expect a student near its control, and "
-    "add texts without labels if there are any."
+    "With {n:text|texts} the teacher can pass on little: expect hardly any gain. More texts help, also without labels."
 )
 FEW_PAIRS = (
-    "Teacher and student have {n:pair|pairs} to work with. Sets of pairs this small gained next to nothing so far: "
-    "expect a student near its control, and add pairs without labels if there are any."
+    "With {n:pair|pairs} the teacher can pass on little: expect hardly any gain. More pairs help, also without labels."
 )
 STANDS_ON_TEXTS = (
-    "The transfer set stands on {n:text that is|texts that are} not augmented. More of them, also without labels, is "
-    "what helps most."
+    "The student learnt from {n:text that was|texts that were} not made by rules. More of them help most, also without "
+    "labels."
 )
 STANDS_ON_PAIRS = (
-    "The transfer set stands on {n:pair that is|pairs that are} not augmented. More of them, also without labels, is "
-    "what helps most."
+    "The student learnt from {n:pair that was|pairs that were} not made by rules. More of them help most, also without "
+    "labels."
 )
-PAID = (
-    "Distilling paid: the student is {points:.1f} points of {metric:metric} above its control (95 % interval "
-    "{low:+.1f} to {high:+.1f})."
+PAID = "Distilling paid: the teacher taught the student more than the labels alone did."
+HARM = "Distilling did harm: without its teacher the student is better."
+OPEN = "Whether distilling helped does not show on these {rows:,} test rows."
+BASELINE_WINS = (
+    "The simple baseline (TF-IDF) is better here than the student: {floor} against {student}. Nothing speaks for the "
+    "student."
 )
-PAID_GAP = (
-    "Distilling paid: the student is {points:.1f} points of {metric:metric} above its control (95 % interval "
-    "{low:+.1f} to {high:+.1f}), {share:.0%} of the gap to the teacher."
+BASELINE_EQUAL = "The simple baseline (TF-IDF) is as good here as the student: {floor} against {student}."
+CONSTANT = "The student answers {label} to all {rows:,} test rows: it learnt nothing."
+ABOVE_CONTROL = (
+    "The student is {points:.1f} points of {metric:metric} above its control (95 % interval {low:+.1f} to {high:+.1f})."
 )
-HARM = (
-    "Distilling did harm: the student is {points:.1f} points of {metric:metric} below its control (95 % interval "
-    "{low:+.1f} to {high:+.1f})."
+ABOVE_CONTROL_GAP = (
+    "The student is {points:.1f} points of {metric:metric} above its control (95 % interval {low:+.1f} to "
+    "{high:+.1f}), {share:.0%} of the gap to the teacher."
 )
-ABOVE = (
-    "Whether distilling helped can't be told: the student is {points:.1f} points of {metric:metric} above its control, "
-    "within chance (95 % interval {low:+.1f} to {high:+.1f}). With these {rows:,} rows a difference has to be about "
-    "{least:.1f} points to show; more test rows or several seeds would tell."
+BELOW_CONTROL = (
+    "The student is {points:.1f} points of {metric:metric} below its control (95 % interval {low:+.1f} to {high:+.1f})."
+)
+WITHIN_CHANCE = (
+    "That is within chance: with {rows:,} test rows a difference has to be about {least:.1f} points to show. More test "
+    "rows or several seeds would tell."
 )
 BARELY = (
     "That is less than the {least:.1f} points that these {rows:,} rows show reliably, and a difference found so near "
-    "to chance is usually told too large (Gelman and Carlin 2014): several seeds would tell."
+    "to chance is usually too large (Gelman and Carlin 2014): several seeds would tell."
 )
 F1_ALONE = (
     "By the count of right answers student and control can't be told apart (McNemar p = {p:.2f}): what was gained is a "
     "matter of {metric:metric}."
 )
 ALWAYS = "Always answering “{label}” has an F1 of {value:.3f} on these rows."
-BELOW = (
-    "Whether distilling helped can't be told: the student is {points:.1f} points of {metric:metric} below its control, "
-    "within chance (95 % interval {low:+.1f} to {high:+.1f}). With these {rows:,} rows a difference has to be about "
-    "{least:.1f} points to show; more test rows or several seeds would tell."
-)
 
 
 def check_data(data: "Dataset") -> Findings:
@@ -91,14 +90,9 @@ def check_data(data: "Dataset") -> Findings:
     findings: Findings = []
     rows, texts = len(data.test), len(data.train) + len(data.unlabelled)
     least = detectable_difference(rows, DISAGREEMENT_RATE[data.pair])
-    seen = message("With {rows:,} test rows a difference of student and control shows, four times in five, where it is "
-                  "{least:.1%} of them or more.", rows=rows, least=least)  # fmt: skip
-    if least > SMALL_GAIN:
-        findings.append(
-            ("warning", message("{seen} Few gains are as large: more test rows would tell more.", seen=seen))
-        )
-    else:
-        findings.append(("info", seen))
+    seen = message("With {rows:,} test rows, gains below about {least:.1f} points cannot be told from luck.",
+                   rows=rows, least=100 * least)  # fmt: skip
+    findings.append(("warning" if least > SMALL_GAIN else "info", seen))
     if texts < FEW_EXAMPLES[data.pair]:
         findings.append(("warning", message(FEW_PAIRS if data.pair else FEW_TEXTS, n=texts)))
     return findings
@@ -202,17 +196,22 @@ def describe_disagreements(disagreement: Disagreement) -> Findings:
 def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
     """Findings on the comparison of a run with so many `texts` that are not augmented. Reads "metric", "scores",
     "differences", "gap_recovered" and "rows"; "disagreement", "mcnemar" and "tests_read" may be missing."""
-    metric, scores, rows = summary["metric"], summary["scores"], summary["rows"]["test"]
-    value = {row: score[metric] for row, score in scores.items()}
-    findings = [_outcome(summary, rows), *_doubts(summary, rows)]
-    if value["teacher"] - value["floor"] < MIN_GAIN:
-        findings.append(("warning", message("The teacher ({teacher}) is hardly above the floor ({floor}): it had "
-                     "little to pass on.", teacher=metric_message(value["teacher"], metric),
-                     floor=metric_message(value["floor"], metric))))  # fmt: skip
-    if "control" in value and value["teacher"] - value["control"] < MIN_GAIN:
-        findings.append(("warning", message("The control ({control}) is at the teacher already ({teacher}): the labels "
-                     "alone were enough.", control=metric_message(value["control"], metric),
-                     teacher=metric_message(value["teacher"], metric))))  # fmt: skip
+    metric, rows = summary["metric"], summary["rows"]["test"]
+    value = values_of(summary)
+    words = {row: metric_message(one, metric) for row, one in value.items()}
+    findings = [_outcome(summary, rows), *_difference(summary, rows), *_doubts(summary, rows)]
+    if value["teacher"] < value["floor"]:
+        findings.append(("warning", message(
+            "The teacher ({teacher}) is below the simple baseline ({floor}): it had nothing to teach here.",
+            teacher=words["teacher"], floor=words["floor"])))  # fmt: skip
+    elif value["teacher"] - value["floor"] < MIN_GAIN:
+        findings.append(("warning", message(
+            "The teacher ({teacher}) is no better than the simple baseline ({floor}): it had little to teach.",
+            teacher=words["teacher"], floor=words["floor"])))  # fmt: skip
+    elif "control" in value and value["teacher"] - value["control"] < MIN_GAIN:
+        findings.append(("warning", message(
+            "The control ({control}) is as good as the teacher ({teacher}): the labels alone were enough.",
+            control=words["control"], teacher=words["teacher"])))  # fmt: skip
     if texts < FEW_EXAMPLES[pair]:
         findings.append(("warning", message(STANDS_ON_PAIRS if pair else STANDS_ON_TEXTS, n=texts)))
     disagreement: Disagreement | None = summary.get("disagreement")
@@ -220,35 +219,74 @@ def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
         findings.append(("warning", message("The teacher contradicts {share:.0%} of the training labels: the student "
                      "follows the teacher, the scores follow the labels.",
                      share=disagreement["rows"] / disagreement["of"])))  # fmt: skip
-    if summary["differences"]["student-teacher"]["high"] >= 0:
-        findings.append(
-            ("info", message("On these {rows:,} rows the student can't be told from its teacher.", rows=rows))
-        )
+    behind = summary["differences"]["student-teacher"]
+    if behind["low"] > 0:
+        findings.append(("info", message("On these {rows:,} rows the student is better than its teacher.", rows=rows)))
+    elif behind["high"] >= 0 and not constant_answer(summary):
+        findings.append(("info", message("On these {rows:,} rows student and teacher are equally good.", rows=rows)))
     if summary.get("tests_read", 1) >= MANY_USES:
         findings.append(("warning", message("{read} Whoever picks the best of so many runs by it has picked some luck "
                      "too.", read=describe_uses(summary["tests_read"]))))  # fmt: skip
     return findings
 
 
+def values_of(summary: Summary) -> dict[str, float]:
+    """Values of the run's metric by row of the comparison."""
+    metric = summary["metric"]
+    return {row: score[metric] for row, score in summary["scores"].items()}
+
+
+def constant_answer(summary: Summary) -> str | None:
+    """Label that the student gives to all test rows, where those have several; else None."""
+    counts = summary.get("confusion", {}).get("student")
+    labels = summary.get("labels", [])
+    if not counts or len(labels) != len(counts):
+        return None
+    answered = [sum(row[place] for row in counts) for place in range(len(labels))]
+    several = sum(any(row) for row in counts) > 1
+    given = [label for label, count in zip(labels, answered, strict=True) if count]
+    return given[0] if several and len(given) == 1 else None
+
+
 def _outcome(summary: Summary, rows: int) -> tuple[Level, Message]:
-    """Finding on the student's difference from its control."""
+    """Finding on the run as a whole, in one plain sentence."""
+    value, metric = values_of(summary), summary["metric"]
+    floor, student = (metric_message(value[row], metric) for row in ("floor", "student"))
+    if label := constant_answer(summary):
+        return "warning", message(CONSTANT, label=repr(label), rows=rows)
+    if value["floor"] - value["student"] >= MIN_GAIN:
+        return "warning", message(BASELINE_WINS, floor=floor, student=student)
+    if value["floor"] >= value["student"]:
+        return "warning", message(BASELINE_EQUAL, floor=floor, student=student)
     difference = summary["differences"].get("student-control")
     if difference is None:
         return "warning", message("The control run was switched off, so nobody knows what distilling did.")
+    if difference["low"] > 0:
+        return "info", message(PAID)
+    return "warning", message(HARM) if difference["high"] < 0 else message(OPEN, rows=rows)
+
+
+def _difference(summary: Summary, rows: int) -> Findings:
+    """Finding on the student's difference from its control, in figures."""
+    difference = summary["differences"].get("student-control")
+    if difference is None:
+        return []
     low, high = difference["low"], difference["high"]
     values = {
         "points": abs(difference["difference"]) * 100, "metric": summary["metric"], "low": low * 100,
         "high": high * 100,
     }  # fmt: skip
-    if low > 0:
-        share = summary.get("gap_recovered")
-        if share is None:
-            return "info", message(PAID, **values)
-        return "info", message(PAID_GAP, **values, share=share)
-    if high < 0:
-        return "warning", message(HARM, **values)
-    least = 100 * _reliable(difference)
-    return "warning", message(ABOVE if difference["difference"] >= 0 else BELOW, **values, rows=rows, least=least)
+    share = summary.get("gap_recovered")
+    if difference["difference"] < 0:
+        figures = message(BELOW_CONTROL, **values)
+    elif low > 0 and share is not None:
+        figures = message(ABOVE_CONTROL_GAP, **values, share=share)
+    else:
+        figures = message(ABOVE_CONTROL, **values)
+    if low > 0 or high < 0:
+        return [("info", figures)]
+    chance = message(WITHIN_CHANCE, rows=rows, least=100 * _reliable(difference))
+    return [("info", message("{one} {more}", one=figures, more=chance))]
 
 
 def _reliable(difference: Difference) -> float:

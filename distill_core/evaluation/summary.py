@@ -35,6 +35,7 @@ Finding = (  # (level, sentence), in later versions with the message data; stric
     Annotated[tuple[Level, Label], Field(strict=False)]
     | Annotated[tuple[Level, Label, MessageData | None], Field(strict=False)]
 )
+Action = Literal["train_longer", "other_teacher", "more_texts", "take_floor"]  # what the page has a button for
 foreign = with_config(ConfigDict(strict=True, extra="allow"))
 V = TypeVar("V")
 
@@ -264,6 +265,15 @@ class VariantSummary(TypedDict):
 
 
 @foreign
+class NextStep(TypedDict):
+    """What may help after a run: the `action`, and its `cause` as a sentence with its message data."""
+
+    action: Action
+    cause: Label
+    message: MessageData | None
+
+
+@foreign
 class Summary(Comparison, VariantSummary):
     """Summary of a run: the comparison and its circumstances, as the stage compare writes it."""
 
@@ -277,6 +287,7 @@ class Summary(Comparison, VariantSummary):
     disagreement: NotRequired[Any]
     tests_read: NotRequired[Count]
     verdict: NotRequired[Annotated[list[Finding], Field(max_length=100)]]
+    next_steps: NotRequired[Annotated[list[NextStep], Field(max_length=20)]]
 
 
 def _fits_together(summary: Summary) -> Summary:

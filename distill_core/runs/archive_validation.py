@@ -152,6 +152,11 @@ def _summary(value: Any, where: str) -> Summary:
     if "verdict" not in summary:
         return summary
     findings = [(finding[0], finding[1], finding[2] if len(finding) == 3 else None) for finding in summary["verdict"]]
+    steps = summary.get("next_steps")
+    if steps is not None:
+        summary = {**summary, "next_steps": [
+            {**step, "message": validated(step["message"], step["cause"])} for step in steps
+        ]}  # fmt: skip
     return {**summary, "verdict": [(level, text, validated(data, text)) for level, text, data in findings]}
 
 

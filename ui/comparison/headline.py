@@ -1,6 +1,7 @@
 """The comparison in sentences: how much smaller, how much faster, how much is kept, and whether distilling paid."""
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -15,8 +16,8 @@ ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance
 
 
-def headline(summary: Summary) -> Markup:
-    """The comparison in words, made from the four rows alone."""
+def headline(summary: Summary, run: str = "") -> Markup:
+    """The comparison in words, made from the four rows alone; `run` is the id that the next steps start from."""
     scores = summary["scores"]
     student, teacher, metric = scores["student"], scores["teacher"], metric_of(summary)
     tested = (summary.get("rows") or {}).get("test")
@@ -40,7 +41,27 @@ def headline(summary: Summary) -> Markup:
         more=more,
         rough=tested if tested and tested < ROUGH else None,
         verdict=verdict(summary),
+        steps=next_steps(summary, run),
     )
+
+
+def next_steps(summary: Summary, run: str) -> Markup:
+    """What may help now: each cause with one button that does something about it."""
+    ways = [
+        {
+            "action": step["action"],
+            "cause": translate_message(step["message"] or step["cause"]),
+            "do": translate(f"next_step.{step['action']}"),
+            "address": _address(run, step["action"]),
+        }
+        for step in summary.get("next_steps") or ()
+    ]
+    return render("comparison/next_steps.html", ways=ways) if ways and run else Markup()
+
+
+def _address(run: str, action: str) -> str:
+    """Where the action is taken: the download below, or the form filled in from the run."""
+    return "#download-floor" if action == "take_floor" else f"./?{urlencode({'from': run, 'next': action})}"
 
 
 def verdict(summary: Summary) -> Markup:

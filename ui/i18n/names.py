@@ -94,7 +94,10 @@ def _sentence(message: Any, details: list[str] | None) -> str:
 @cache
 def _engine_messages(language: str) -> dict[str, str]:
     file = Path(__file__).parent / "engine_messages" / f"{language}.py"
-    return import_module(f"ui.i18n.engine_messages.{language}").SENTENCES if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    module = import_module(f"ui.i18n.engine_messages.{language}")
+    return {**getattr(module, "EARLIER", {}), **module.SENTENCES}
 
 
 def _name(name: str, kind: str) -> str:

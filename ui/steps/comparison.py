@@ -83,7 +83,7 @@ class Compare:
         if shown_run is None or row is None or row.summary is None:
             over = row is None or row.status in ENDED
             return self._cleared(empty_card(translate("compare.none" if over else "compare.running")))
-        about = card(headline(row.summary) + score_table(row.summary))
+        about = card(headline(row.summary, "" if row.example else shown_run.id) + score_table(row.summary))
         if row.example:
             about += note(translate("compare.example"))
         closer = analysis(row.summary)

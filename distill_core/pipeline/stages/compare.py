@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from distill_core.cache import write_atomic
 from distill_core.distillation.student_trainer import TrainedStudent
 from distill_core.distillation.variants import Variant
-from distill_core.evaluation import aggregation, comparison, diagnostics, latency
+from distill_core.evaluation import aggregation, comparison, diagnostics, latency, next_steps
 from distill_core.evaluation.summary import (
     ModelCost,
     ModelSize,
@@ -104,7 +104,9 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
         "tests_read": comparison.test_set_uses(context.cache, test, data.dataset.labels, context.folder.name),
     }
     source = inputs.transfer.transfer_set.source
-    findings = diagnostics.conclude(summary, len(source) - source.count("augmented"), data.dataset.pair)
+    plain = len(source) - source.count("augmented")
+    findings = diagnostics.conclude(summary, plain, data.dataset.pair)
+    summary["next_steps"] = next_steps.advise(summary, plain, data.dataset.pair, context.config.fine_tune)
     summary["verdict"] = [(level, str(sentence), message_data(sentence)) for level, sentence in findings]
     yield Compared(dict(summary))
     return Done(None)

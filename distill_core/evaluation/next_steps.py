@@ -1,0 +1,55 @@
+"""Next steps after a comparison: the likeliest causes of a disappointing result, each with what to do about it."""
+
+from distill_core.evaluation.diagnostics import FEW_EXAMPLES, MIN_GAIN, constant_answer, metric_message, values_of
+from distill_core.evaluation.summary import Action, NextStep, Summary
+from distill_core.messages import Message, message, message_data
+
+MOST = 3  # more at once are no advice
+STILL_LEARNING = 0.9  # share of the steps: a best step later than this one was not the last word
+FEW_TEXTS = "{n:text is|texts are} little to learn from. Add texts, also without labels: the teacher labels them."
+FEW_PAIRS = "{n:pair is|pairs are} little to learn from. Add pairs, also without labels: the teacher labels them."
+
+
+def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[NextStep]:
+    """Next steps, the most promising first; none where the student does what it can.
+
+    Args:
+        summary: The comparison, with "metric", "scores", "rows", "labels" and "confusion"; "best_step" and "steps" may
+            be missing.
+        texts: Number of texts of the transfer set that are not augmented.
+        pair: Whether they are pairs.
+        fine_tuned: Whether the teacher was trained in this run, so that it can be trained longer.
+
+    Returns:
+        At most three steps, each with its cause as a sentence and the action that a button carries out.
+    """
+    value = values_of(summary)
+    words = {row: metric_message(one, summary["metric"]) for row, one in value.items()}
+    steps: list[tuple[Action, Message]] = []
+    best, all_steps = summary.get("best_step") or 0, summary.get("steps") or 0
+    if constant_answer(summary):
+        steps.append(("train_longer", message("The student was trained too short: it gives one answer to all.")))
+    if value["floor"] >= value["student"]:
+        steps.append(("take_floor", message(
+            "The simple baseline ({floor}) is enough for these rows, the student reaches {student}. Take the baseline: "
+            "it needs no teacher.", floor=words["floor"], student=words["student"])))  # fmt: skip
+    if value["teacher"] < value["floor"]:
+        if fine_tuned:
+            steps.append(("train_longer", message(
+                "The teacher ({teacher}) is below the simple baseline ({floor}): more passes may bring it above.",
+                teacher=words["teacher"], floor=words["floor"])))  # fmt: skip
+        steps.append(("other_teacher", message("Another teacher may suit these texts better.")))
+    elif value["teacher"] - value["student"] >= MIN_GAIN:
+        if all_steps and best >= STILL_LEARNING * all_steps:
+            steps.append(("train_longer", message(
+                "The student was still getting better when its training ended: step {best:,} of {steps:,} was best.",
+                best=best, steps=all_steps)))  # fmt: skip
+        if texts < FEW_EXAMPLES[pair]:
+            steps.append(("more_texts", message(FEW_PAIRS if pair else FEW_TEXTS, n=texts)))
+    first: dict[Action, Message] = {}
+    for action, sentence in steps:
+        first.setdefault(action, sentence)
+    return [
+        {"action": action, "cause": str(sentence), "message": message_data(sentence)}
+        for action, sentence in list(first.items())[:MOST]
+    ]
