@@ -61,7 +61,8 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     yield StageStarted("student")
     done = folder / "step"
     first = int(done.read_text()) + 1 if done.is_file() else 1
-    for step in range(first, config.epochs + 1):
+    epochs = config.epochs if config.epochs != "auto" else 3
+    for step in range(first, epochs + 1):
         time.sleep(0.02)
         while how == "deaf":
             time.sleep(0.1)
@@ -74,7 +75,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
         if how == "die always" and step % 3 == 0:
             os._exit(3)
         yield Point("student/loss", step, 1.0 / step)
-        yield Progress("student", step, config.epochs, "steps", (config.epochs - step) * 0.02)
+        yield Progress("student", step, epochs, "steps", (epochs - step) * 0.02)
         write_atomic(done, str(step).encode())
     else:
         stop = bool  # came to the end by itself

@@ -137,4 +137,4 @@ class Report(VariantSummary):
     differences: dict[RowPair, Difference] | None
     tests_read: int | None
     verdict: list[list[str]] | None
-    next_steps: list[list[str]]
+    next_steps: list[list[str]] | None

@@ -303,7 +303,7 @@ class Run:
         row = self.row
         summary = row.summary or cast(Summary, {})  # before the comparison, when every key is missing
         rows, scores = summary.get("rows") or {}, summary.get("scores") or {}
-        verdict = summary.get("verdict")
+        verdict, steps = summary.get("verdict"), summary.get("next_steps")
         variants = cast(VariantSummary, {name: summary[name] for name in VARIANT_KEYS if name in summary})
         return {
             "run": row.id,
@@ -324,7 +324,7 @@ class Run:
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
             "verdict": None if verdict is None else [[finding[0], finding[1]] for finding in verdict],
-            "next_steps": [[step["action"], step["cause"]] for step in summary.get("next_steps", [])],
+            "next_steps": None if steps is None else [[step["action"], step["cause"]] for step in steps],
             **variants,
         }  # fmt: skip
 

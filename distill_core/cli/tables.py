@@ -50,7 +50,7 @@ def comparison(run: Run) -> None:
         out.print(diagnostics.describe_uses(report["tests_read"]))
     for level, sentence in report["verdict"] or ():
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
-    for action, cause in report["next_steps"]:
+    for action, cause in report["next_steps"] or ():
         out.print(escape(f"→ {cause} {WAYS[action].format(run=run.id[:6])}"))
     _several(out, report, metric)
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')

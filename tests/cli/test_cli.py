@@ -39,6 +39,7 @@ FIELDS = [
     "differences",
     "tests_read",
     "verdict",
+    "next_steps",
 ]
 
 
@@ -223,7 +224,7 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
         def report(self) -> dict:
             scores = {row: dict.fromkeys(runs.SCORE_KEYS, 0.5) for row in ("floor", "student", "teacher")}
             shares = {"gap_recovered": None, "kept": 1.0, "agreement": 1.0}
-            shares |= {"metric": "accuracy", "tests_read": None, "verdict": None}
+            shares |= {"metric": "accuracy", "tests_read": None, "verdict": None, "next_steps": None}
             return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}
 
     tables.comparison(Compared())
