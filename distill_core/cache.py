@@ -51,7 +51,7 @@ class Cache:
             yield temporary
             write_atomic(temporary / MARKER, json.dumps(key, ensure_ascii=False, default=str).encode())
             for file in temporary.iterdir():
-                _flush_to_disk(file)
+                flush_to_disk(file)
             try:
                 os.replace(temporary, place)
             except OSError:
@@ -100,13 +100,14 @@ def atomic_file(file: Path) -> Iterator[Path]:
     part = file.with_name(f".{uuid4().hex}.part")  # not after `file`: a long name would become too long
     try:
         yield part
-        _flush_to_disk(part)
+        flush_to_disk(part)
         os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _flush_to_disk(file: Path) -> None:
+def flush_to_disk(file: Path) -> None:
+    """Flush a file, so that it outlives a crash of the machine."""
     if file.is_file():
         with open(file, "r+b") as opened:  # Windows flushes only what is open for writing
             os.fsync(opened.fileno())

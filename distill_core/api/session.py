@@ -19,6 +19,7 @@ from distill_core.runs import job
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.queue import RunQueue
 from distill_core.runs.store import Store
+from distill_core.student import folder as student_files
 from distill_core.teacher.catalog import teacher_name
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from distill_core.teacher.model import Teacher
 
 MAX_LOADED = 2  # of each kind in memory
-STUDENT_FILE = "student.json"  # is written last: where it stands, the student is complete
 T = TypeVar("T")
 
 
@@ -122,7 +122,7 @@ class Session:
             raise UserError(message(
                 "Run {run} is an example: its figures are real, its student stayed behind. Start one like it.",
                 run=run))  # fmt: skip
-        if not (folder / STUDENT_FILE).is_file():
+        if not student_files.current(folder):
             raise UserError(message(
                 "Run {run} has no student yet ({status:status}). Wait for its end, or resume it.", run=run,
                 status=row.status))  # fmt: skip
@@ -132,8 +132,7 @@ class Session:
         """Student of a run, loaded once. Raises UserError where there is none (yet)."""
         folder = self.student_folder(run)
         # A run that goes on replaces its best student by a better one.
-        key = (str(folder), (folder / STUDENT_FILE).stat().st_mtime_ns)
-        return self.cached(self.predictors, key, lambda: _load_predictor(folder))
+        return self.cached(self.predictors, student_files.stamp(folder), lambda: _load_predictor(folder))
 
     def close(self) -> None:
         """Close the session: end the workers, close the stores, forget data, models and estimates."""

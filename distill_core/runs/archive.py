@@ -7,9 +7,9 @@
     texts.jsonl  teacher.json       the scored rows, and which teacher answered them
     student/…                       the distilled student, where there is one
 
-What belongs to the sender's machine stays there: paths, tracebacks, checkpoints, the log. What comes in is foreign:
-only names of that list are read, never more bytes than the limits, and `archive_validation` checks each value before
-the store sees it.
+What belongs to the sender's machine stays there: paths, tracebacks, checkpoints, the log, the rows that were learnt.
+What comes in is foreign: only names of that list are read, never more bytes than the limits, and `archive_validation`
+checks each value before the store sees it.
 """
 
 import hashlib
@@ -37,6 +37,7 @@ from distill_core.runs import archive_validation
 from distill_core.runs.archive_validation import ManifestEntry
 from distill_core.runs.queries import RunColumns, RunRecord
 from distill_core.runs.store import Store, new_run_id
+from distill_core.student.folder import current
 
 FORMAT = 1
 IMPORTED = "imported"
@@ -100,8 +101,8 @@ def _members(store: Store, row: RunRecord) -> Iterator[tuple[str, bytes | Path]]
             fact.get("name")
         ):  # a folder of this machine would be another one elsewhere, or none
             yield "teacher.json", _json(fact)
-    if (folder / "student" / "student.json").is_file():
-        for each in sorted((folder / "student").iterdir()):
+    if student := current(folder / "student"):
+        for each in sorted(student.iterdir()):
             if each.is_file() and STUDENT.fullmatch(f"student/{each.name}"):
                 yield f"student/{each.name}", each
 

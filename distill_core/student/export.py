@@ -8,7 +8,8 @@ from distill_core.errors import DataError
 from distill_core.messages import message, os_error_reason
 from distill_core.registry import STUDENTS
 from distill_core.student import model_card, runtime
-from distill_core.student.persistence import SETTINGS, load
+from distill_core.student.folder import SETTINGS, read_student
+from distill_core.student.persistence import load
 
 
 def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
@@ -21,9 +22,7 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
             raise DataError(message("{folder} already holds something else. Name a new or an empty folder.",
                                    folder=str(folder)))  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        for file in Path(student).iterdir():
-            if file.is_file():
-                shutil.copyfile(file, folder / file.name)
+        read_student(Path(student), lambda place: _copy_files(place, folder))
         encoder = STUDENTS.get(predictor.settings["student"])
         for module, name in ((runtime, "predict.py"), (encoder, "encoder.py")):
             shutil.copyfile(str(module.__file__), folder / name)
@@ -34,3 +33,9 @@ def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
         raise DataError(message("The student can't be written to {folder} ({why}). Name a folder you may write to.",
                                folder=str(folder), why=os_error_reason(error))) from error  # fmt: skip
     return folder
+
+
+def _copy_files(place: Path, folder: Path) -> None:
+    for file in place.iterdir():
+        if file.is_file():
+            shutil.copyfile(file, folder / file.name)

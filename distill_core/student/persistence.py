@@ -12,13 +12,11 @@ from torch import nn
 from distill_core.cache import write_atomic
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
-from distill_core.errors import DataError
-from distill_core.messages import message
 from distill_core.registry import STUDENTS
+from distill_core.student.folder import SETTINGS, read_student, replace_student, settle
 from distill_core.student.runtime import Predictor, Student, Vocabulary, shape_of
 from distill_core.student.source import EmbeddingSource
 
-SETTINGS = "student.json"
 WEIGHTS = "model.safetensors"
 
 
@@ -55,27 +53,33 @@ def build_model(
 
 
 def save(predictor: Predictor, folder: Path) -> None:
-    """Write the student into `folder`, the settings last: with them the folder is complete. A better student of the
-    same run replaces the weights in one move, so that a reader meanwhile gets one student or the other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.contiguous().cpu() for name, value in predictor.model.state_dict().items()}
-    write_atomic(folder / WEIGHTS, serialised(weights))
-    if not (folder / SETTINGS).is_file():
-        predictor.vocabulary.save(folder)
-    write_atomic(folder / SETTINGS, json.dumps(predictor.settings, ensure_ascii=False, indent=1).encode())
+    """Save the student into `folder`, in place of an earlier one, whose files are replaced together or not at all."""
+
+    def write(place: Path) -> None:
+        weights = {name: value.contiguous().cpu() for name, value in predictor.model.state_dict().items()}
+        (place / WEIGHTS).write_bytes(serialised(weights))
+        predictor.vocabulary.save(place)
+        (place / SETTINGS).write_bytes(_json(predictor.settings))
+
+    replace_student(folder, write)
 
 
 def calibrate(folder: Path, temperature: float) -> None:
     """Set the temperature of the student in `folder`, which divides its logits before the softmax."""
+    settle(folder)
     calibrated = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"temperature": temperature}
-    write_atomic(folder / SETTINGS, json.dumps(calibrated, ensure_ascii=False, indent=1).encode())
+    write_atomic(folder / SETTINGS, _json(calibrated))
 
 
 def load(folder: Path) -> Predictor:
     """The student in `folder`. Raises DataError without one."""
-    folder = Path(folder)
-    if not (folder / SETTINGS).is_file():
-        raise DataError(message("There is no student in {folder}: it has no {file}. Give the folder that export wrote.",
-                               folder=str(folder), file=SETTINGS))  # fmt: skip
-    name = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["student"]
-    return Predictor.load(folder, STUDENTS.get(name))
+    return read_student(Path(folder), _load)
+
+
+def _load(place: Path) -> Predictor:
+    name = json.loads((place / SETTINGS).read_text(encoding="utf-8"))["student"]
+    return Predictor.load(place, STUDENTS.get(name))
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
