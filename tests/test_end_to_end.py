@@ -128,4 +128,4 @@ def test_a_teacher_that_does_not_fit_ends_the_run_with_a_sentence(
     failed = json.loads(out.splitlines()[-1])
     assert failed["status"] == "failed" and "Traceback" not in err and "label" in err
     left = {file.name for file in (home / "runs" / failed["run"]).iterdir()}
-    assert left <= {"log.txt", "curve.jsonl"}, "nothing half-written"
+    assert left <= {"log.txt", "curve.jsonl", "rows.json.gz"}, "nothing half-written"

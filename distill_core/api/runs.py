@@ -253,7 +253,8 @@ class Run:
         self._store.update(self.id, holder=holder)
 
     def delete(self) -> None:
-        """Delete the run from lists, after stopping it where it runs. `restore` brings it back.
+        """Delete the run from lists, after stopping it where it runs, and the rows it began with from this machine.
+        `restore` brings it back; resumed, it would read its source again.
 
         Example:
             >>> run.delete()
@@ -263,9 +264,12 @@ class Run:
             >>> core.count()
             1
         """
+        from distill_core.data import frozen
+
         self._store.update(self.id, hidden=1)
         if self.status not in ENDED:
             self.stop()
+        frozen.delete(self._store.home / "runs" / self.id)
 
     def restore(self) -> None:
         """Restore the run after `delete`."""

@@ -120,7 +120,10 @@ def test_stop_keeps_and_resume_goes_on(home: Path) -> None:
 
 def test_a_deleted_run_is_stopped_hidden_and_restored() -> None:
     run = runs.start(epochs=1000)
+    rows = run.folder / "rows.json.gz"
+    rows.touch()
     run.delete()
+    assert not rows.exists(), "the rows it began with are the person's own"
     assert run.wait() == "stopped" and runs.list_runs() == [] and runs.list_runs(hidden=True)[0].id == run.id
     run.restore()
     assert runs.list_runs()[0].id == run.id

@@ -90,6 +90,7 @@ def test_nothing_of_the_senders_machine_is_in_the_file(sent: tuple[Path, Path, s
         names = set(given.namelist())
         told = "".join(given.read(name).decode() for name in names if not name.endswith(".safetensors"))
     assert {"run.json", "student/model.safetensors", "texts.jsonl"} <= names and "teacher.json" not in names
+    assert (home / "runs" / run / "rows.json.gz").is_file() and not any("rows" in name for name in names)
     assert str(home) not in told and str(home.parent) not in told and str(tiny_teacher) not in told
     assert '"rows.csv"' in told and "Read rows.csv and y.bin, not https://example.org/a/b." in told
     config = core.import_run(file).config

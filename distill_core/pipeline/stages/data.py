@@ -1,15 +1,21 @@
-"""Stage data: the task's rows read, checked and split; the run's metric; and the baseline fitted on the rows."""
+"""Stage data: the task's rows read, checked, split and frozen in the run's folder; the run's metric; and the baseline
+fitted on the rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from distill_core import tasks
+from distill_core.data import frozen
 from distill_core.data.dataset import Dataset
+from distill_core.data.frozen import FrozenDataset
 from distill_core.evaluation import diagnostics, metrics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.evaluation.summary import Metric, SplitSizes
 from distill_core.events import Fact
+from distill_core.messages import message
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
 
 
@@ -27,8 +33,15 @@ class DataOutput:
 
 
 def run(context: RunContext) -> Stage[DataOutput]:
-    """Load the data and fit the baseline. Raises DataError, HubError, KnobError."""
-    dataset = tasks.load_dataset(context.config)
+    """Load the data, those that the run began with where it was begun before, and fit the baseline. Raises DataError,
+    HubError, KnobError."""
+    if begun := frozen.load(context.folder):
+        dataset = begun.dataset
+        yield from notes(_changes(context, begun), "data")
+    else:
+        sources = frozen.source_digests(context.config)
+        dataset = tasks.load_dataset(context.config)
+        frozen.save(FrozenDataset(dataset, sources), context.folder)
     yield from notes([*dataset.notes, *diagnostics.check_data(dataset)], "data")
     counts: SplitSizes = {"train": len(dataset.train), "valid": len(dataset.valid), "test": len(dataset.test)}
     yield Fact("rows", {**counts, "unlabelled": len(dataset.unlabelled)})
@@ -41,3 +54,15 @@ def run(context: RunContext) -> Stage[DataOutput]:
     values = objective.metrics(baseline.logits(dataset.valid.texts), dataset.valid.labels)
     yield Fact("validation", {"floor": values[metric]})
     return Done(DataOutput(dataset, counts, objective, metric, baseline, values[metric]))
+
+
+def _changes(context: RunContext, begun: FrozenDataset) -> Iterator[tuple[str, str]]:
+    """Warnings about each file that no longer is what the run began with."""
+    now = frozen.source_digests(context.config)
+    for knob, file in frozen.source_files(context.config).items():
+        if not now[knob]:
+            yield "warning", message("{name} can't be read any more. The run goes on with the rows it began with.",
+                                     name=Path(file).name)  # fmt: skip
+        elif now[knob] != begun.sources.get(knob):
+            yield "warning", message("{name} has changed since the run began. The run goes on with the rows it began "
+                                     "with. Start a new run for the new rows.", name=Path(file).name)  # fmt: skip
