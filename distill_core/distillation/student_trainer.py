@@ -4,6 +4,7 @@ All variants of a run train here on the same texts and vectors. Knows nothing of
 watching.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Generator, Sequence
@@ -23,7 +24,7 @@ from distill_core.config.training_length import student_steps
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.distillation.variants import Variant
-from distill_core.errors import Diverged, Stopped
+from distill_core.errors import DataError, Diverged, Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
@@ -36,6 +37,7 @@ from distill_core.student.runtime import Predictor, Vocabulary
 from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
 from distill_core.training.batching import BALANCED, repeat_rare
+from distill_core.training.checkpoints import OTHER_CONTENT
 from distill_core.training.plan import BestStep, TrainingPlan
 
 FORMAT = 5  # raise when a cached control would come out otherwise
@@ -146,7 +148,9 @@ class StudentTrainer:
         def valid_loss(logits: Tensor) -> Tensor:
             return hard_loss(logits, self.valid_targets)
 
-        training = CapturedGenerator(self._train("control", variant, model, sides, targets, loss, valid_loss))
+        training = CapturedGenerator(
+            self._train("control", variant, model, sides, targets, loss, valid_loss, digest(key))
+        )
         for event in training:
             if isinstance(event, Point):
                 curve.append((event.series.partition("@")[0], event.step, event.value))
@@ -168,13 +172,18 @@ class StudentTrainer:
         validation rows give the validation loss; `ask_teacher` gives what the loss NEEDS beside logits, None where
         that is nothing. After a stop the best student so far; step 0 where nothing was scored yet. Raises Diverged."""
         folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
-        if done.is_file():
-            best_step = json.loads(done.read_text())["best_step"]
-            return TrainedStudent(persistence.load(folder).model, best_step, {}, cached=True)
         chosen, encoded = self.share(variant), self._read(variant)
-        sides = [(ids[chosen], lengths[chosen]) for ids, lengths in encoded.transfer]
         targets = self.objective.hard_targets(soft_labels)
         targets[: len(self.own_targets)] = self.own_targets
+        numbers = (soft_labels[chosen], targets[chosen], valid_soft_labels)
+        content = digest([self._content, self._texts_digest, *map(_tensor_digest, numbers)])
+        if done.is_file():
+            finished = json.loads(done.read_text())
+            if finished["content"] == content if "content" in finished else self._reads_alike(folder):
+                return TrainedStudent(persistence.load(folder).model, finished["best_step"], {}, cached=True)
+            done.unlink()
+            yield Note(OTHER_CONTENT, "warning", "student")
+        sides = [(ids[chosen], lengths[chosen]) for ids, lengths in encoded.transfer]
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
         model, component = self._untrained(variant), LOSSES.get(self.config.loss)
         texts, valid_texts = self.data.transfer_set.texts, self.data.dataset.valid.texts
@@ -205,12 +214,12 @@ class StudentTrainer:
         def save() -> None:
             persistence.save(self.predictor(model, variant), folder)
 
-        best = yield from self._train("student", variant, model, sides, targets, loss, valid_loss, save)
+        best = yield from self._train("student", variant, model, sides, targets, loss, valid_loss, content, save)
         complete = not self.stop()
         if best.step:
             save()
             if complete:
-                write_atomic(done, json.dumps({"best_step": best.step}).encode())
+                write_atomic(done, json.dumps({"best_step": best.step, "content": content}).encode())
         return TrainedStudent(model.cpu(), best.step, best.scores, complete)
 
     def place(self, variant: Variant) -> Path:
@@ -254,11 +263,8 @@ class StudentTrainer:
         while it stands at what runs did before it, so that controls on people's disks are found."""
         knobs = names_of(affecting=("network", "training"), config=type(self.config))
         defaults = {name: field.default for name, field in type(self.config).model_fields.items()} | EARLIER
-        vocabulary = self.data.vocabulary
         return {
-            "format": FORMAT, "data": self.data.dataset.fingerprint(),
-            "vectors": digest(self.data.vectors.numpy().tobytes().hex()),
-            "words": digest([vocabulary.entries, vocabulary.token_ids, vocabulary.aliases]),
+            "format": FORMAT, **self._content,
             "torch": torch.__version__, "device": self.device, "metric": self.metric, "steps": self.steps,
             **{
                 name: value
@@ -267,6 +273,31 @@ class StudentTrainer:
             },
             **({"balanced": True} if self.metric in BALANCED else {}),
         }  # fmt: skip
+
+    @cached_property
+    def _content(self) -> dict[str, str]:
+        """Digests of what every training of this trainer reads: labelled and validation rows, vectors, vocabulary."""
+        vocabulary = self.data.vocabulary
+        return {
+            "data": self.data.dataset.fingerprint(),
+            "vectors": digest(self.data.vectors.numpy().tobytes().hex()),
+            "words": digest([vocabulary.entries, vocabulary.token_ids, vocabulary.aliases]),
+        }
+
+    @cached_property
+    def _texts_digest(self) -> str:
+        return digest(self.data.transfer_set.texts)
+
+    def _reads_alike(self, folder: Path) -> bool:
+        """Whether the student in `folder`, of an earlier version that named no content, has this run's labels and
+        vocabulary."""
+        try:
+            found = persistence.load(folder)
+        except DataError:
+            return False
+        mine, theirs = self.data.vocabulary, found.vocabulary
+        alike = (mine.entries, mine.token_ids) == (theirs.entries, theirs.token_ids)
+        return alike and found.labels == list(self.data.dataset.labels)
 
     def _train(
         self,
@@ -277,11 +308,12 @@ class StudentTrainer:
         targets: Tensor,
         loss: Callable[[Tensor], Tensor],
         valid_loss: Callable[[Tensor], Tensor],
+        content: str,
         on_best: Callable[[], None] = lambda: None,
     ) -> Generator[Event, None, BestStep]:
         """Train a model, the loop's ticks as events; returns the best step. `targets` (rows,) are the hard ones of the
         rows in `sides`; `on_best` is called while the model has its best weights; `valid_loss` takes the validation
-        rows' logits."""
+        rows' logits; `content` is the digest of all that is read."""
         config = self.config
         plan = TrainingPlan(
             self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=variant.seed,
@@ -295,13 +327,17 @@ class StudentTrainer:
             logits = runtime.predict_logits(model, valid, device=self.device)
             return self._scores(logits, valid_loss(logits))
 
+        # A control is cached for other runs: one of a checkpoint that names no content could be of other labels.
+        unnamed = stage == "student" and checkpoint.is_file() and self._reads_alike(self.place(variant))
         ticks = CapturedGenerator(
             loop.fit(
                 model, len(rows), lambda index: loss(rows[index]), score, plan, lengths=lengths, checkpoint=checkpoint,
-                stop=self.stop,
+                content=content, unnamed=unnamed, stop=self.stop,
             )
         )  # fmt: skip
         for tick in ticks:
+            if tick.anew:
+                yield Note(OTHER_CONTENT, "warning", stage)
             yield Progress(stage, tick.step, tick.steps, "steps", tick.left)
             yield Point(variant.series_name(f"{stage}/loss"), tick.step, tick.loss)
             for name, value in (tick.scores or {}).items():
@@ -338,6 +374,10 @@ class StudentTrainer:
         return build_student(
             self.config, variant.student, data.vectors, outputs, data.dataset.pair, data.source, self.device
         )
+
+
+def _tensor_digest(values: Tensor) -> str:
+    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()
 
 
 def build_student(

@@ -31,6 +31,7 @@ from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
 from distill_core.training.batching import BALANCED, repeat_rare
+from distill_core.training.checkpoints import OTHER_CONTENT
 from distill_core.training.device import autocast, device
 from distill_core.training.plan import BestStep
 
@@ -80,7 +81,7 @@ def fine_tune(
         return load_saved(earlier, data, config)
     learner = _with_new_head(folder, settings, weights, data.labels, config)
     learner.check_texts(data.train.texts)
-    scores = yield from _train(learner, data, config, metric, objective, checkpoint, stop)
+    scores = yield from _train(learner, data, config, metric, objective, checkpoint, stop, digest(key))
     facts = {
         "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
         "pair": data.pair, "accuracy": scores["accuracy"], "rows": len(data.train.texts),
@@ -128,8 +129,10 @@ def _train(
     objective: Objective,
     checkpoint: Path | None,
     stop: Callable[[], bool],
+    content: str,
 ) -> Generator[Event, None, dict[str, float]]:
-    """Fine-tune the teacher; returns the best epoch's scores. The model then has that epoch's weights."""
+    """Fine-tune the teacher; returns the best epoch's scores. The model then has that epoch's weights. `content` is
+    what the teacher is saved under: no checkpoint of other rows or labels may get there."""
     model, where = learner.model, device()
     texts, truth = learner.encode(data.train.texts), objective.targets(data.train.labels)
     valid, valid_truth = learner.encode(data.valid.texts), objective.targets(data.valid.labels)
@@ -164,10 +167,12 @@ def _train(
     ticks = CapturedGenerator(
         loop.fit(
             model, len(rows), lambda index: loss([rows[i] for i in index.tolist()]), score, plan, lengths=lengths,
-            checkpoint=checkpoint, stop=stop,
+            checkpoint=checkpoint, content=content, stop=stop,
         )
     )  # fmt: skip
     for tick in ticks:
+        if tick.anew:
+            yield Note(OTHER_CONTENT, "warning", "teacher")
         yield Progress("teacher", tick.step, tick.steps, "steps", tick.left)
         yield Point("teacher/loss", tick.step, tick.loss)
         for name, value in (tick.scores or {}).items():

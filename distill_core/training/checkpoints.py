@@ -1,6 +1,7 @@
 """Checkpoints of a training: its full state, so that a resumed training equals an uninterrupted one."""
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.cache import write_atomic
+from distill_core.messages import message
+
+OTHER_CONTENT = message(
+    "An earlier try of this run trained on other rows, labels or models. This training begins anew and takes nothing "
+    "from it."
+)
 
 
 @dataclass
@@ -42,14 +49,14 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    file: Path | None, identity: str, model: nn.Module, optimisers: list[torch.optim.Optimizer]
+    file: Path | None, identities: Collection[str], model: nn.Module, optimisers: list[torch.optim.Optimizer]
 ) -> TrainingState | None:
     """Load the checkpoint into model, optimizers and random generators; None where `file` is missing or belongs to
-    another training than `identity`."""
+    another training than one of `identities`."""
     if file is None or not file.is_file():
         return None
     saved = torch.load(file, weights_only=True, map_location=next(model.parameters()).device)
-    if saved["identity"] != identity:
+    if saved["identity"] not in identities:
         return None  # another training's checkpoint: start afresh
     model.load_state_dict(saved["model"])
     for optimiser, values in zip(optimisers, saved["optimisers"], strict=True):

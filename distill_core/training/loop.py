@@ -36,6 +36,8 @@ def fit(
     *,
     lengths: Sequence[int] | None = None,
     checkpoint: Path | None = None,
+    content: str = "",
+    unnamed: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Tick, None, BestStep]:
     """Train `model` in place on rows 0..rows-1, yield a Tick now and then, and return the BestStep.
@@ -44,12 +46,16 @@ def fit(
     "loss" among them. Rows of similar `lengths` share a batch. However the generator ends (finished, stopped, closed or
     by an exception), the model then has the best weights scored so far. With a `checkpoint` file the training resumes
     there: on the CPU of one machine and with one torch version, the result equals an uninterrupted training bit for
-    bit. Raises Diverged.
+    bit. It is another training's, and left alone, where its plan, its rows or its `content` differ: the digest of all
+    that `loss` and `score` read. `unnamed`: one without a content, as earlier versions wrote them, will do. Raises
+    Diverged.
     """
     optimisers = build_optimizers(model, plan)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
-    identity = digest([plan.identity, rows, list(lengths or ())])
-    state = load_checkpoint(checkpoint, identity, model, optimisers)
+    names = [plan.identity, rows, list(lengths or ())]
+    identity = digest([*names, content] if content else names)
+    state = load_checkpoint(checkpoint, {identity, digest(names)} if unnamed else {identity}, model, optimisers)
+    anew = state is None and checkpoint is not None and checkpoint.is_file()
     if state is None:
         state = TrainingState()
         torch.manual_seed(plan.seed)
@@ -81,7 +87,8 @@ def fit(
                     state.best, state.best_step, state.weights = scores, state.step, _copy(model)
             if scores or state.step == 1 or state.step % report_every == 0:
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
-                yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step))
+                yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step), anew)
+                anew = False
                 model.train()  # the caller may have used the model for a prediction
             if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, CHECKPOINT_SHARE * cost):
                 began = time.monotonic()

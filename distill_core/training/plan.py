@@ -53,7 +53,8 @@ class TrainingPlan:
 @dataclass(frozen=True)
 class Tick:
     """Progress after `step` of `steps`: the mean training `loss` since the last tick, the validation `scores` (None
-    between two evaluations), whether they are the `best` so far, and the seconds `left`."""
+    between two evaluations), whether they are the `best` so far, and the seconds `left`. `anew`: the checkpoint was of
+    another training, and this is the first tick of one that began without it."""
 
     step: int
     steps: int
@@ -61,6 +62,7 @@ class Tick:
     scores: dict[str, float] | None
     best: bool
     left: float | None
+    anew: bool = False
 
 
 @dataclass(frozen=True)

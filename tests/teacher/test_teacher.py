@@ -17,6 +17,7 @@ from distill_core.teacher import catalog, fine_tuning, label_mapping, loading
 from distill_core.teacher import model as teacher_model
 from distill_core.tokenization import MASK
 from distill_core.training import device
+from distill_core.training.checkpoints import OTHER_CONTENT
 
 LABELS = ("bad", "good")
 
@@ -498,6 +499,27 @@ def test_a_killed_fine_tuning_goes_on_bit_for_bit(bare, toy, tmp_path, monkeypat
     assert min(event.done for event in events if isinstance(event, Progress)) > 17
     assert resumed.fingerprint == whole.fingerprint
     assert not (tmp_path / "a.ckpt").exists()
+
+
+def test_a_checkpoint_of_other_labels_teaches_nobody(bare, toy, tmp_path):
+    """The same texts, two labels exchanged: what was learnt of the old ones is neither used nor saved as the new."""
+    steps = iter(range(1000))
+    with pytest.raises(Stopped):
+        run(fine_tuning.fine_tune(tuning(bare), toy, tmp_path / "a.ckpt", lambda: next(steps) >= 17))
+    toy.train.labels, toy.valid.labels = ([1 - label for label in part.labels] for part in (toy.train, toy.valid))
+    events, tuned = run(fine_tuning.fine_tune(tuning(bare), toy, tmp_path / "a.ckpt"))
+    assert [event.text for event in events if isinstance(event, Note)][0] == OTHER_CONTENT
+    _, fresh = run(fine_tuning.fine_tune(tuning(bare), toy, home=tmp_path / "other"))
+    assert tuned.fingerprint == fresh.fingerprint and len(catalog.saved_teachers()) == 1
+
+
+def test_a_checkpoint_of_more_labels_is_another_trainings(bare, toy, tmp_path):
+    steps = iter(range(1000))
+    with pytest.raises(Stopped):
+        run(fine_tuning.fine_tune(tuning(bare), toy, tmp_path / "a.ckpt", lambda: next(steps) >= 17))
+    toy.labels, toy.train.labels = ("a", "b", "c"), [i % 3 for i in range(20)]
+    _, tuned = run(fine_tuning.fine_tune(tuning(bare), toy, tmp_path / "a.ckpt"))
+    assert tuned.logits([("x",)]).shape == (1, 3)
 
 
 def test_name_for_takes_the_tasks_own_teacher_then_bert(monkeypatch):

@@ -34,7 +34,7 @@ LENGTHS = [1 + i % 5 for i in range(160)]
 PLAN = training_plan.TrainingPlan(steps=60, batch=16, lr=0.02, evaluate_every=10, seed=3)
 
 
-def run(model, plan=PLAN, checkpoint=None, stop=lambda: False, loss=None):
+def run(model, plan=PLAN, checkpoint=None, stop=lambda: False, loss=None, **more):
     def score():
         found = model(IDS[160:])
         return {
@@ -43,7 +43,7 @@ def run(model, plan=PLAN, checkpoint=None, stop=lambda: False, loss=None):
         }
 
     loss = loss or (lambda index: cross_entropy(model(IDS[index]), LABELS[index]))
-    return loop.fit(model, 160, loss, score, plan, lengths=LENGTHS, checkpoint=checkpoint, stop=stop)
+    return loop.fit(model, 160, loss, score, plan, lengths=LENGTHS, checkpoint=checkpoint, stop=stop, **more)
 
 
 def weights(model):
@@ -143,6 +143,29 @@ def test_another_trainings_checkpoint_is_not_taken(tmp_path):
     finish(run(fresh, other))
     finish(run(resumed, other, checkpoint=file))
     assert torch.equal(weights(fresh), weights(resumed))
+
+
+def test_a_checkpoint_of_other_content_is_not_taken_and_its_own_is(tmp_path):
+    """Rows, lengths and plan are the same: what they hold decides."""
+    file = tmp_path / "training.ckpt"
+    cases = [
+        ("a", "a", False, False),
+        ("a", "b", False, True),
+        ("a", "b", True, True),
+        ("a", "", True, True),
+        ("", "b", False, True),
+        ("", "b", True, False),  # as an earlier version wrote it
+    ]
+    for content, other, unnamed, anew in cases:
+        file.unlink(missing_ok=True)
+        taken = itertools.count()
+        finish(run(Toy(), checkpoint=file, content=content, stop=lambda taken=taken: next(taken) >= 20))
+        ticks, _ = finish(run(Toy(), checkpoint=file, content=other, unnamed=unnamed))
+        case = (content, other, unnamed)
+        assert ([tick.step for tick in ticks][0] == 1) == anew, case
+        assert [tick.anew for tick in ticks] == [anew, *[False] * (len(ticks) - 1)], case
+    ticks, _ = finish(run(Toy(), checkpoint=tmp_path / "none.ckpt", content="a"))
+    assert not any(tick.anew for tick in ticks), "there was nothing to go on from"
 
 
 def test_closing_and_stopping_leave_the_best_weights():

@@ -83,6 +83,10 @@ SENTENCES: dict[str, str] = {
     "{what}: taken out of train ({leaks:knob} keeps them).": "{what}: aus train entfernt ({leaks:knob} behält sie).",
     # the teacher
     "The teacher was made to give several labels at once; here its highest one counts.": "Der Lehrer ist dafür gemacht, mehrere Label zugleich zu geben; hier zählt sein höchstes.",
+    "{name} has changed since the run began. The run goes on with the rows it began with. Start a new run for the new rows.": "{name} hat sich seit Beginn des Laufs geändert. Der Lauf rechnet mit den Zeilen weiter, mit denen er begann. Für die neuen Zeilen einen neuen Lauf starten.",
+    "{name} can't be read any more. The run goes on with the rows it began with.": "{name} lässt sich nicht mehr lesen. Der Lauf rechnet mit den Zeilen weiter, mit denen er begann.",
+    "The rows that this run began with can't be read any more: {why} ({file}). Start a new run.": "Die Zeilen, mit denen dieser Lauf begann, lassen sich nicht mehr lesen: {why} ({file}). Einen neuen Lauf starten.",
+    "An earlier try of this run trained on other rows, labels or models. This training begins anew and takes nothing from it.": "Ein früherer Versuch dieses Laufs trainierte auf anderen Zeilen, Labels oder Modellen. Dieses Training beginnt neu und übernimmt nichts davon.",
     "The teacher was fine-tuned before on the same rows with the same knobs; it is used again.": "Der Lehrer wurde schon einmal auf denselben Zeilen mit denselben Einstellungen nachtrainiert; er wird wieder benutzt.",
     "The fine-tuned teacher is kept as {name} for other runs.": "Der nachtrainierte Lehrer ist für andere Läufe als {name} aufbewahrt.",
     "The teacher reads {limit:,} tokens at most, so longer texts are cut there ({knob:knob} said {asked:,}).": "Der Lehrer liest höchstens {limit:,} Stücke, längere Texte enden dort ({knob:knob} verlangte {asked:,}).",
