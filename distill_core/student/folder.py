@@ -42,12 +42,19 @@ def settle(folder: Path) -> None:
     if (ready / SETTINGS).is_file():
         part = _empty(folder / PART)
         for file in ready.iterdir():
-            shutil.copyfile(file, part / file.name)
-            flush_to_disk(part / file.name)
+            _copy(file, part / file.name)
             os.replace(part / file.name, folder / file.name)
         (ready / SETTINGS).unlink()  # first: from here on `folder` itself is read
         shutil.rmtree(part, ignore_errors=True)
     shutil.rmtree(ready, ignore_errors=True)
+
+
+def _copy(file: Path, copy: Path) -> None:
+    try:
+        os.link(file, copy)  # costs nothing, and no file of a student is ever changed in place
+    except OSError:  # exFAT and some network folders know no links
+        shutil.copyfile(file, copy)
+        flush_to_disk(copy)
 
 
 def _empty(folder: Path) -> Path:

@@ -38,10 +38,14 @@ def two() -> tuple[Predictor, Predictor]:
     return predictor(["bad", "good"], "film soup"), predictor(["no", "yes", "maybe"], "cold warm soup was the funny")
 
 
+def no_links(file: Path, copy: Path) -> None:
+    raise OSError("this disk knows no links")
+
+
 def die_at(patch: pytest.MonkeyPatch, moment: int) -> None:
     """From its change number `moment` on the disk stays as it is: no `finally` cleans up after a kill."""
     changes = itertools.count(1)
-    acts = [(os, "rename"), (os, "replace"), (shutil, "copyfile"), (shutil, "rmtree"), (Path, "unlink"),
+    acts = [(os, "rename"), (os, "replace"), (os, "link"), (shutil, "copyfile"), (shutil, "rmtree"), (Path, "unlink"),
             (Path, "mkdir"), (Path, "write_bytes"), (Path, "write_text")]  # fmt: skip
 
     def mortal(act):
@@ -56,7 +60,12 @@ def die_at(patch: pytest.MonkeyPatch, moment: int) -> None:
         patch.setattr(owner, name, mortal(getattr(owner, name)))
 
 
-def test_a_kill_at_any_moment_leaves_one_student_whole(two: tuple[Predictor, Predictor], tmp_path: Path) -> None:
+@pytest.mark.parametrize("links", [True, False])
+def test_a_kill_at_any_moment_leaves_one_student_whole(
+    two: tuple[Predictor, Predictor], tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
     before, after = two
     found = set()
     for moment in itertools.count(1):
