@@ -18,7 +18,7 @@ JSON_EDGES = {
     "student/activations.py": 1,  # what the page draws
     "student/export.py": 1,  # the report, for the card
     "student/model_card.py": 3,
-    "student/persistence.py": 1,  # student.json
+    "student/persistence.py": 2,  # student.json
     "student/runtime.py": 3,  # travels with an exported student, and imports nothing of ours
     "teacher/safe_loading.py": 3,  # config.json of unknown origin
 }

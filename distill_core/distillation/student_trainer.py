@@ -296,6 +296,8 @@ class StudentTrainer:
         except DataError:
             return False
         mine, theirs = self.data.vocabulary, found.vocabulary
+        if not isinstance(theirs, Vocabulary):  # of a network of its own, which no earlier version had
+            return False
         alike = (mine.entries, mine.token_ids) == (theirs.entries, theirs.token_ids)
         return alike and found.labels == list(self.data.dataset.labels)
 

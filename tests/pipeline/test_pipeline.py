@@ -119,7 +119,7 @@ def test_the_tasks_metric_picks_the_weights_and_is_named(config, tmp_path, cache
     assert compared.summary["metric"] == "mcc"
     assert compared.summary["tests_read"] == 1
     told = [event.text for event in of(events, Note)]
-    assert any("a difference of student and control shows" in text for text in told)
+    assert any("cannot be told from luck" in text for text in told)
     assert any(text.startswith("The teacher contradicts") for text in told)  # it is random
     assert any("within chance" in text for _, text, _ in compared.summary["verdict"])
     assert compared.summary["disagreement"]["of"] == compared.summary["rows"]["train"]

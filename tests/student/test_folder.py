@@ -30,7 +30,7 @@ def predictor(labels: list[str], words: str) -> Predictor:
     torch.manual_seed(len(words))
     vectors = torch.randn(entries.size, 6)
     model = Student(vectors, STUDENTS.get("bag").Encoder, len(labels), False, 4, 4)
-    return Predictor(model, entries, persistence.settings(config, labels, False, vectors))
+    return Predictor(model, entries, persistence.settings(config, labels, False, model))
 
 
 @pytest.fixture
