@@ -41,15 +41,17 @@ def everything(entries: Sequence[Any], known: dict[str, Any]) -> Iterator[str]:
         yield "README.md: written."
 
 
-def between(file: Path, text: str, heading: str | None) -> None:
-    """Puts `text` between the markers of `file`; where it has none, at its end under `heading`. Raises SystemExit."""
+def between(file: Path, text: str, heading: str | None, script: str = "quality.py") -> None:
+    """Puts `text` between the script's markers in `file`; where it has none, at its end under `heading`. Raises
+    SystemExit."""
+    start, end = (mark.replace("quality.py", script) for mark in (START, END))
     old = file.read_text(encoding="utf-8")
-    if START not in old:
+    if start not in old:
         if heading is None:
-            raise SystemExit(f"{file.name} has no line {START!r}: put it and {END!r} where the table belongs.")
-        old += f"\n{heading}\n\n{START}\n{END}\n"
-    before, _, rest = old.partition(START)
-    file.write_text(f"{before}{START}\n{text.strip()}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+            raise SystemExit(f"{file.name} has no line {start!r}: put it and {end!r} where the table belongs.")
+        old += f"\n{heading}\n\n{start}\n{end}\n"
+    before, _, rest = old.partition(start)
+    file.write_text(f"{before}{start}\n{text.strip()}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def table(done: list[tuple[Any, dict[str, Any]]]) -> str:
