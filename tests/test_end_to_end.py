@@ -111,6 +111,16 @@ def test_the_command_line_from_file_to_prediction(
     assert "label" in (folder / "README.md").read_text()
     assert "Name a new or an empty folder" in stillroom("export", report["run"], str(tmp_path), code=2)[1]
 
+    said = json.loads(stillroom("predict", report["run"], "--row", "floor", "--json", "rude staff")[0])
+    floor = tmp_path / "floor"
+    assert stillroom("export", report["run"], str(floor), "--row", "floor")[0].strip() == str(floor)
+    done = subprocess.run([sys.executable, floor / "predict.py", "rude staff"], capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})  # fmt: skip
+    assert json.loads(done.stdout)["probabilities"] == pytest.approx(said["probabilities"]), done.stderr
+    accuracy = report["scores"]["floor"]["accuracy"]
+    assert f"accuracy: {100 * accuracy:.1f} %" in (floor / "README.md").read_text(encoding="utf-8")
+    assert "already holds something else" in stillroom("export", report["run"], str(folder), "--row=floor", code=2)[1]
+
     Path(config.train).write_text("text,label\nonly one class,a\nand no other,a\n")
     out, err = stillroom(*typed, code=2)
     assert "needs at least two classes" in err and "Traceback" not in err

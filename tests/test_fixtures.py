@@ -136,6 +136,16 @@ def test_an_exported_student_predicts_by_itself_and_opens_here(fixture: Path, ex
     near([one.probabilities for one in persistence.load(folder)(expected["asked"])], then["student"], 1e-5)
 
 
+def test_a_run_from_before_baselines_were_stored_has_none_to_export(expected: dict[str, Any], tmp_path: Path) -> None:
+    run = core.run(expected["runs"]["single"]["id"])
+    assert not run.has_baseline() and (run.folder / "floor").exists() is False
+    with pytest.raises(core.UserError, match="lacks its simple baseline .* earlier version") as told:
+        core.export(run.id, tmp_path / "floor", "floor")
+    assert not (tmp_path / "floor").exists() and "Start it again" in str(told.value)
+    with pytest.raises(core.UserError, match="lacks its simple baseline"):
+        core.predictor(run.id, "floor")
+
+
 def test_what_a_newer_export_writes_can_be_read_by_an_older_reader(expected: dict[str, Any], tmp_path: Path) -> None:
     """The files and settings of an exported student, and its weights' names: whoever took one home has code that
     reads them."""

@@ -32,6 +32,9 @@ ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type)}
 TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 # Files of the engine whose texts, errors aside, never reach the page as sentences
 ELSEWHERE = {
+    "evaluation/baseline_export.py": "the model card goes with the baseline into the world, in English",
+    "evaluation/baseline_runtime.py": "the program that goes with an exported baseline",
+    "evaluation/export.py": "the part of every model card, in English",
     "evaluation/columns.py": "headings of the report, the command line and the model card, in English",
     "student/model_card.py": "the model card goes with the student into the world, in English",
     "config/presets.py": "declared in English; the page says it by setting.<kind>.<name>",

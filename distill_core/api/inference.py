@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from distill_core.api import runs
 from distill_core.api.answers import (
@@ -16,7 +16,7 @@ from distill_core.api.answers import (
     StudentReading,
     TeacherAnswer,
 )
-from distill_core.api.session import session
+from distill_core.api.session import ExportedRow, session
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError
 from distill_core.events import ROWS
@@ -124,28 +124,36 @@ def _teacher_temperature(summary: "Summary | None") -> float:
     return (score.get("temperature") if score else None) or 1.0
 
 
-def export(run: str, folder: Path | str) -> Path:
-    """Export the run's student to `folder`, which then predicts from raw text without Stillroom.
+def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
+    """Export the run's student, or its baseline, to `folder`, which then predicts from raw text without Stillroom.
 
     Args:
         run: The run's id.
-        folder: A new or an empty folder, or one that holds an exported student.
+        folder: A new or an empty folder, or one that holds an export of the same row.
+        row: "student", or "floor" for the simple baseline (TF-IDF).
 
     Returns:
-        The folder. `python predict.py "a text"` in it needs torch, tokenizers and safetensors alone.
+        The folder. `python predict.py "a text"` in it needs torch, tokenizers and safetensors alone; the baseline's
+        needs numpy.
 
     Raises:
-        UserError: The run has no student, or the folder can't be written.
+        UserError: The run has no such model, or the folder can't be written.
 
     Example:
         >>> exported = core.export(run.id, folder / "student")
         >>> sorted(file.name for file in exported.glob("*.py"))
         ['encoder.py', 'predict.py']
     """
+    from distill_core.evaluation import baseline_export
     from distill_core.student import export as student_export
 
+    if row not in get_args(ExportedRow):
+        raise UserError(message("{row} is no model that can be exported. Choose one of these: {rows}.", row=repr(row),
+                               rows=", ".join(get_args(ExportedRow))))  # fmt: skip
     source = runs.run(run)
     report = {**source.report(), "summary": source.summary or {}}
+    if row == "floor":
+        return baseline_export.export(session.baseline_folder(run), Path(folder), report)
     return student_export.export(session.student_folder(run), Path(folder), report)
 
 

@@ -14,6 +14,7 @@ from distill_core.config.presets import KnobValues
 from distill_core.config.schema import LONGEST, Config
 from distill_core.config.training_length import LONGER, student_passes, teacher_passes
 from distill_core.environment import public_host
+from distill_core.errors import UserError
 from distill_core.evaluation.columns import ReportedScore, report_keys
 from distill_core.evaluation.summary import Score, Summary, VariantKey, VariantSummary
 from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
@@ -206,6 +207,18 @@ class Run:
             True
         """
         return session.predictor(self.id)
+
+    def has_baseline(self) -> bool:
+        """Whether the run has its baseline on this machine, which `export` writes as the row "floor".
+
+        Example:
+            >>> run.has_baseline()  # it was imported
+            False
+        """
+        try:
+            return session.baseline_folder(self.id).is_dir()
+        except UserError:
+            return False
 
     def texts(self) -> Iterator[ScoredText]:
         """Texts that the run was scored on.

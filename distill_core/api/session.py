@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from cachetools import LRUCache
 
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from distill_core.augmentation.augmenter import Augmenter
     from distill_core.data.dataset import Dataset
     from distill_core.estimation.cost import PastRun
+    from distill_core.evaluation.baseline_runtime import Predictor as BaselinePredictor
     from distill_core.student.runtime import Predictor
     from distill_core.teacher.model import Teacher
 
 MAX_LOADED = 2  # of each kind in memory
+BASELINE_FILE = "baseline.json"  # is written last: where it stands, the baseline is complete
+ExportedRow = Literal["student", "floor"]  # rows of the comparison that can leave as a folder
 T = TypeVar("T")
 
 
@@ -42,6 +45,7 @@ class Session:
         self.load_lock = threading.RLock()  # one loads or answers at a time: memory is what is scarce
         self.teachers: LRUCache[Any, Teacher] = LRUCache(MAX_LOADED)
         self.predictors: LRUCache[Any, Predictor] = LRUCache(MAX_LOADED)
+        self.baselines: LRUCache[Any, BaselinePredictor] = LRUCache(MAX_LOADED)
         self.datasets: LRUCache[Any, Dataset] = LRUCache(MAX_LOADED)
         self.augmenters: LRUCache[Any, Augmenter] = LRUCache(MAX_LOADED)
         self.past_runs: dict[str, PastRun] = {}  # by id: a finished run changes no more
@@ -134,6 +138,30 @@ class Session:
         # A run that goes on replaces its best student by a better one.
         return self.cached(self.predictors, student_files.stamp(folder), lambda: _load_predictor(folder))
 
+    def baseline_folder(self, run: str) -> Path:
+        """Folder of the run's baseline. Raises UserError where there is none (yet)."""
+        row = self.store().run(run)
+        folder = self.store().home / "runs" / row.id / "floor"
+        if row.example:
+            raise UserError(message(
+                "Run {run} is an example: its figures are real, its models stayed behind. Start one like it.",
+                run=run))  # fmt: skip
+        if (folder / BASELINE_FILE).is_file():
+            return folder
+        if row.summary is None:
+            raise UserError(message(
+                "Run {run} has no simple baseline (TF-IDF) yet ({status:status}). Wait for its end, or resume it.",
+                run=run, status=row.status))  # fmt: skip
+        raise UserError(message(
+            "Run {run} lacks its simple baseline (TF-IDF): the run was imported, or an earlier version of Stillroom "
+            "made it. Start it again with the same settings.", run=run))  # fmt: skip
+
+    def baseline(self, run: str) -> "BaselinePredictor":
+        """Baseline of a run, loaded once. Raises UserError where there is none (yet)."""
+        folder = self.baseline_folder(run)
+        key = (str(folder), (folder / BASELINE_FILE).stat().st_mtime_ns)
+        return self.cached(self.baselines, key, lambda: _load_baseline(folder))
+
     def close(self) -> None:
         """Close the session: end the workers, close the stores, forget data, models and estimates."""
         with self._lock:
@@ -144,7 +172,7 @@ class Session:
                 store.close()
             self._stores.clear()
         with self.load_lock:
-            for models in (self.teachers, self.predictors, self.datasets, self.augmenters):
+            for models in (self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters):
                 models.clear()
         with self.wish_lock:
             for estimates in (self.past_runs, self.profile_wishes, self.profiled):
@@ -161,24 +189,39 @@ def _load_predictor(folder: Path) -> "Predictor":
     return persistence.load(folder)
 
 
-def predictor(run: str) -> "Predictor":
-    """Predictor of a run: its student, loaded once, called with raw texts.
+def _load_baseline(folder: Path) -> "BaselinePredictor":
+    from distill_core.evaluation import baseline_runtime
+
+    return baseline_runtime.load(folder)
+
+
+@overload
+def predictor(run: str, row: Literal["student"] = "student") -> "Predictor": ...
+
+
+@overload
+def predictor(run: str, row: Literal["floor"]) -> "BaselinePredictor": ...
+
+
+def predictor(run: str, row: ExportedRow = "student") -> "Predictor | BaselinePredictor":
+    """Predictor of a run: its student, or its baseline, loaded once, called with raw texts.
 
     Args:
         run: The run's id.
+        row: "student", or "floor" for the simple baseline (TF-IDF).
 
     Returns:
         A callable from texts (pairs as tuples) to one Prediction each.
 
     Raises:
-        UserError: The run has no student (yet).
+        UserError: The run has none (yet).
 
     Example:
         >>> student = core.predictor(run.id)
         >>> student.labels, len(student(["a warm and funny film", "the soup was cold"]))
         (['bad', 'good'], 2)
     """
-    return session.predictor(run)
+    return session.baseline(run) if row == "floor" else session.predictor(run)
 
 
 def open_app() -> None:

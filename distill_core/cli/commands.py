@@ -14,6 +14,7 @@ from distill_core.api import inference, predictions, preview
 from distill_core.api import runs as api_runs
 from distill_core.api.predictions import TextOrPair
 from distill_core.api.runs import FOLLOW_SECONDS, Run
+from distill_core.api.session import predictor
 from distill_core.cli import tables
 from distill_core.cli.config_options import config_from_options
 from distill_core.cli.exit_codes import BUG, DONE, INPUT, STOPPED
@@ -119,8 +120,8 @@ def stop(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    """`export`: write the student's folder, print its path."""
-    print(inference.export(api_runs.find(options.run).id, options.folder))
+    """`export`: write the folder of the student or the baseline, print its path."""
+    print(inference.export(api_runs.find(options.run).id, options.folder, options.row))
 
 
 def pack(options: argparse.Namespace) -> None:
@@ -135,9 +136,9 @@ def unpack(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """`predict`: print one line for each text."""
-    student = api_runs.find(options.run).student()
-    pair = bool(student.settings["pair"])
-    for text, prediction in predictions.predict_batches(_texts(options, pair), student):
+    model = predictor(api_runs.find(options.run).id, options.row)
+    pair = bool(model.settings["pair"])
+    for text, prediction in predictions.predict_batches(_texts(options, pair), model):
         if options.json:
             answer = {"text": text, "label": prediction.label, "probabilities": prediction.probabilities}
             print(json.dumps(answer, ensure_ascii=False))

@@ -2,7 +2,9 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from typing import get_args
 
+from distill_core.api.session import ExportedRow
 from distill_core.cli.config_options import add_knobs, add_settings
 from distill_core.config.knobs import knobs
 from distill_core.events import STATUSES
@@ -72,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
     added = command("predict", cli_commands.predict, "Ask a run's student.", json="print one JSON object a text")
     _run_argument(added)
+    _row_option(added)
     added.add_argument("texts", nargs="*", metavar="TEXT", help="texts, for pairs two by two; without any, stdin is "
                        "read: one text a line, the sides of a pair separated by a tab")  # fmt: skip
     added.add_argument("--file", metavar="F", help="CSV, TSV, JSONL or Parquet, or .txt with one text a line")
@@ -87,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
 
     added = command("export", cli_commands.export, "Write a run's student as a folder that predicts without Stillroom.")
     _run_argument(added)
+    _row_option(added)
     added.add_argument("folder", metavar="FOLDER")
 
     added = command("pack", cli_commands.pack, "Write a whole run, its student and its curves included, to one file.")
@@ -99,6 +103,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _run_argument(added: argparse.ArgumentParser) -> None:
     added.add_argument("run", metavar="RUN", help="a run's id or its beginning, or 'last'")
+
+
+def _row_option(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--row", choices=get_args(ExportedRow), default="student",
+                       help="which model: student (default), or floor for the simple baseline (TF-IDF)")  # fmt: skip
 
 
 def _positive(text: str) -> int:

@@ -1,16 +1,20 @@
 """The baseline without a network: TF-IDF and logistic regression."""
 
 import io
+import json
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_core.cache import write_atomic
 from distill_core.data.dataset import Split
 from distill_core.data.overlap import UNSPACED_SCRIPTS
+from distill_core.evaluation.baseline_runtime import MIN_PROBABILITY, SETTINGS, WEIGHTS
 
 Texts = Sequence[tuple[str, ...]]
 WORD_PATTERN = rf"[{UNSPACED_SCRIPTS}]|[^\W{UNSPACED_SCRIPTS}]+|[^\w\s]"  # one-letter words and "!" carry meaning
@@ -31,13 +35,13 @@ class Baseline:
 
     def logits(self, texts: Texts) -> NDArray[np.float64]:
         """Log-probabilities (rows, labels); a class without training rows is very unlikely, not impossible."""
-        shares: NDArray[np.float64] = np.log(np.maximum(self.probabilities(texts), 1e-9))
+        shares: NDArray[np.float64] = np.log(np.maximum(self.probabilities(texts), MIN_PROBABILITY))
         return shares
 
     @property
     def parameters(self) -> int:
         """Number of coefficients and document frequencies."""
-        tables = sum(len(step.idf_) for _, step in self.model[0].transformer_list)
+        tables = sum(len(table.idf_) for table in self._tables)
         return int(self.model[-1].coef_.size + self.model[-1].intercept_.size) + tables
 
     @property
@@ -46,6 +50,32 @@ class Baseline:
         pickled = io.BytesIO()
         _Pickler(pickled).dump(self.model)
         return pickled.tell()
+
+    def save(self, folder: Path, labels: Sequence[str], temperature: float) -> None:
+        """Write the baseline into `folder`, for `baseline_runtime.load`; the settings last: with them the folder is
+        complete. The `temperature` divides its logits before the softmax."""
+        regression, weights = self.model[-1], io.BytesIO()
+        np.savez(
+            weights,
+            idf=np.concatenate([table.idf_ for table in self._tables]),
+            coefficients=np.ascontiguousarray(regression.coef_.T),
+            intercepts=regression.intercept_,
+        )
+        settings = {
+            "labels": list(labels),
+            "pair": len(self._tables) == 2,
+            "temperature": temperature,
+            "pattern": WORD_PATTERN,
+            "classes": regression.classes_.tolist(),  # places in `labels`
+            "vocabulary": [table.get_feature_names_out().tolist() for table in self._tables],
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / WEIGHTS, weights.getvalue())
+        write_atomic(folder / SETTINGS, json.dumps(settings, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+    @property
+    def _tables(self) -> list[Any]:
+        return [table for _, table in self.model[0].transformer_list]
 
 
 class _Side:

@@ -165,6 +165,14 @@ def test_what_is_not_there_is_told() -> None:
     for ask in (run.student, lambda: inference.ask(run.id, "text"), lambda: inference.export(run.id, "somewhere")):
         with pytest.raises(UserError, match=r"has no student yet \(failed\)"):
             ask()
+    with pytest.raises(UserError, match=r"has no simple baseline \(TF-IDF\) yet \(failed\)"):
+        inference.export(run.id, "somewhere", "floor")
+    with pytest.raises(UserError, match="'teacher' is no model that can be exported.* student, floor"):
+        inference.export(run.id, "somewhere", "teacher")
+    [example, *_] = runs.list_runs(examples=True)
+    with pytest.raises(UserError, match="its models stayed behind"):
+        inference.export(example.id, "somewhere", "floor")
+    assert not run.has_baseline() and not example.has_baseline()
 
 
 def test_parts_tell_their_help() -> None:

@@ -16,7 +16,7 @@ from distill_core.distillation.losses import logit_mse
 from distill_core.distillation.student_trainer import StudentTrainer
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.errors import Stopped
-from distill_core.evaluation import latency
+from distill_core.evaluation import baseline_runtime, latency
 from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.pipeline.distill import distill
@@ -137,6 +137,11 @@ def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
         assert sum(right) / len(right) == pytest.approx(compared.summary["scores"][row]["accuracy"])
     for line, said in zip(lines, student([line["text"][0] for line in lines]), strict=True):
         assert line["student"] == pytest.approx([said.probabilities[label] for label in labels], abs=1e-3)
+    floor = baseline_runtime.load(tmp_path / "run" / "floor")
+    for line, said in zip(lines, floor([line["text"][0] for line in lines]), strict=True):
+        assert line["floor"] == pytest.approx([said.probabilities[label] for label in labels], abs=1e-4)
+    size = sum(file.stat().st_size for file in (tmp_path / "run" / "floor").iterdir())
+    assert size < 2 * compared.summary["scores"]["floor"]["bytes"]
 
 
 def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):

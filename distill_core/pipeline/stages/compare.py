@@ -83,6 +83,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     shares = {name: data.objective.probabilities(logits[name], temperature[name]) for name in logits}
     _write_texts(context, data, shares)
     persistence.calibrate(control.trainer.place(main), temperature["student"])
+    data.baseline.save(context.folder / "floor", data.dataset.labels, temperature["floor"])
     several: VariantSummary = {}
     if len(control.variants) > 1:
         scored: list[ScoredVariant] = []

@@ -1,0 +1,59 @@
+"""The baseline as a folder that predicts from raw text without Stillroom, and its model card."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from distill_core.evaluation import baseline_runtime
+from distill_core.evaluation.columns import metric_column
+from distill_core.evaluation.export import comparison_table, describe_probabilities, export_folder
+from distill_core.messages import METRIC_NAMES
+
+
+def export(baseline: Path, folder: Path, report: dict[str, Any]) -> Path:
+    """Copy the baseline's folder to `folder`, with a model card of the run's `report` and a predict.py that needs numpy
+    alone. Raises DataError where `folder` holds other files or can't be written."""
+    predictor = baseline_runtime.load(baseline)
+    with export_folder(folder, baseline_runtime.SETTINGS):
+        for name in (baseline_runtime.WEIGHTS, baseline_runtime.SETTINGS):
+            shutil.copyfile(baseline / name, folder / name)
+        shutil.copyfile(str(baseline_runtime.__file__), folder / "predict.py")
+        (folder / "README.md").write_text(model_card(report, predictor), encoding="utf-8")
+    return folder
+
+
+def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor) -> str:
+    """The model card as Markdown, from the run's `report`."""
+    metric = report.get("metric") or "accuracy"
+    score, column = report.get("scores", {}).get("floor", {}), metric_column(metric)
+    rows = {name: "?" if count is None else f"{count:,}" for name, count in report.get("rows", {}).items()}
+    kind = "pairs of texts" if predictor.settings["pair"] else "texts"
+    return f"""---
+library_name: stillroom
+tags: [text-classification, tf-idf, logistic-regression]
+---
+# The simple baseline (TF-IDF) of the task `{report.get("task", "?")}`
+
+It weighs words and pairs of neighbouring words (TF-IDF) by logistic regression, and is no network. Stillroom fitted it
+to {rows.get("train", "?")} labelled {kind}, as the model that a distilled one has to beat.
+Labels: {", ".join(predictor.labels)}.
+
+Its {METRIC_NAMES[metric]}: {column.cell(score)} (95 % interval {column.interval_cell(score)}) on
+{rows.get("test", "?")} rows that it was not fitted to. In the table it is the row floor.
+
+{comparison_table(report)}
+The teacher is a large model, the student the small one distilled from it, the control the same small model without a
+teacher.
+
+## Use
+
+    pip install numpy
+    python predict.py "a text"
+
+{describe_probabilities(predictor.settings.get("temperature"))}
+
+## Limits
+
+It knows no meanings: a word that its {rows.get("train", "?")} rows did not hold counts for nothing, and of the order of
+words it sees two neighbours at most. It is not for texts of another kind, or in another language, than those rows.
+"""

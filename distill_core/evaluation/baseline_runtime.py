@@ -1,0 +1,135 @@
+"""Predict with the simple baseline (TF-IDF and logistic regression) from raw text.
+
+    python predict.py "a text" "another text"        one JSON line a text
+    python predict.py --pair "one" "other"           for a baseline of sentence pairs
+    python predict.py < texts.txt                    one text a line (pairs: tab-separated)
+
+From Python: `load()(["a text"])`.
+
+An exported baseline has a copy of this file, as predict.py. So this file needs numpy alone.
+"""
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SETTINGS = "baseline.json"
+WEIGHTS = "weights.npz"
+MIN_PROBABILITY = 1e-9  # a class without training rows is very unlikely, not impossible
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (rows, labels) of logits."""
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(shares / shares.sum(1, keepdims=True))
+
+
+def split_terms(text: str, words: re.Pattern[str]) -> list[str]:
+    """The terms of a text: its words in small letters, and each pair of neighbours among them."""
+    tokens = words.findall(text.lower())
+    return [*tokens, *map(" ".join, zip(tokens, tokens[1:], strict=False))]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The likeliest label, and the probability of each label."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+class Predictor:
+    """A baseline that takes raw texts: strings, or pairs of strings where it was fitted on pairs.
+
+    `settings` is the content of baseline.json. A column stands for a term of one side; the second side's columns follow
+    the first's. `idf` (columns,), `coefficients` (columns, outputs) and `intercepts` (outputs,) are the fitted weights,
+    an output being a class that training has shown; of two classes only the second has one.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        idf: NDArray[np.floating[Any]],
+        coefficients: NDArray[np.floating[Any]],
+        intercepts: NDArray[np.floating[Any]],
+    ):
+        self.settings = settings
+        self.labels: list[str] = settings["labels"]
+        self._words = re.compile(settings["pattern"])
+        self._columns: list[dict[str, int]] = []
+        first = 0
+        for terms in settings["vocabulary"]:
+            self._columns.append({term: column for column, term in enumerate(terms, first)})
+            first += len(terms)
+        self._idf, self._coefficients, self._intercepts = idf, coefficients, intercepts
+
+    def __call__(self, texts: Sequence[str | Sequence[str]]) -> list[Prediction]:
+        """One prediction a text. Raises ValueError where a text is not of the kind the baseline was fitted on."""
+        if not texts:
+            return []
+        rows = [(row,) if isinstance(row, str) else tuple(row) for row in texts]
+        width = len(self._columns)
+        for i, row in enumerate(rows):
+            if len(row) != width or not all(isinstance(side, str) for side in row):
+                kind = "two sentences" if width == 2 else "one text"
+                raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
+        # the temperature, fitted on validation rows, calibrates the probabilities; the labels stay the same
+        probabilities = softmax(self.logits(rows) / self.settings.get("temperature", 1.0)).tolist()
+        return [
+            Prediction(self.labels[max(range(len(p)), key=p.__getitem__)], dict(zip(self.labels, p, strict=True)))
+            for p in probabilities
+        ]
+
+    def logits(self, rows: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Log-probabilities (rows, labels) of rows of one or two sentences, before the temperature."""
+        scores = np.array([self._scores(row) for row in rows])
+        if scores.shape[1] == 1:
+            scores = np.hstack([np.zeros_like(scores), scores])
+        shares = np.zeros((len(rows), len(self.labels)))
+        shares[:, self.settings["classes"]] = softmax(scores)
+        return np.asarray(np.log(np.maximum(shares, MIN_PROBABILITY)))
+
+    def _scores(self, row: Sequence[str]) -> NDArray[np.float64]:
+        """Scores (outputs,) of a row. Each side's TF-IDF vector has the length 1, or 0 where no term is known."""
+        scores = self._intercepts.astype(np.float64)
+        for text, columns in zip(row, self._columns, strict=True):
+            counts = Counter(columns[term] for term in split_terms(text, self._words) if term in columns)
+            if counts:
+                known = list(counts)
+                values = (1 + np.log(list(counts.values()))) * self._idf[known]
+                scores = scores + values / np.linalg.norm(values) @ self._coefficients[known]
+        return scores
+
+
+def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
+    """The baseline that was exported to `folder`."""
+    # a text may hold half a character, and so may a term
+    settings = json.loads((Path(folder) / SETTINGS).read_bytes().decode("utf-8", "surrogatepass"))
+    with np.load(Path(folder) / WEIGHTS) as weights:
+        return Predictor(settings, weights["idf"], weights["coefficients"], weights["intercepts"])
+
+
+def main(arguments: list[str]) -> None:
+    """Print one JSON line for each text of the command line or of standard input."""
+    baseline = load()
+    rows: list[Any]
+    if arguments[:1] == ["--pair"]:
+        rows = [tuple(arguments[1:3])]
+    else:
+        rows = arguments or [line.rstrip("\n") for line in sys.stdin]
+        if baseline.settings["pair"]:
+            rows = [tuple(row.split("\t")) for row in rows]
+    for row, prediction in zip(rows, baseline(rows), strict=True):
+        print(json.dumps({"text": row, "label": prediction.label, "probabilities": prediction.probabilities}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,64 @@
+"""What every exported model has: its folder, and the comparison on its model card.
+
+Knows nothing of models: the comparison comes from a run's report.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distill_core.errors import DataError
+from distill_core.evaluation import diagnostics
+from distill_core.evaluation.columns import cells, columns, headings, shown
+from distill_core.messages import message, os_error_reason
+
+OMITTED = ("temperature", "texts_per_s")  # in a sentence below the table; of this machine alone
+BARE = ("macro_f1",)  # without its interval: the accuracy's is enough
+
+
+@contextmanager
+def export_folder(folder: Path, settings: str) -> Iterator[Path]:
+    """Folder to write an exported model to. Raises DataError where it can't be written or holds other files: an earlier
+    export has left a file named `settings` in it."""
+    try:
+        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / settings).is_file())):
+            raise DataError(message("{folder} already holds something else. Name a new or an empty folder.",
+                                   folder=str(folder)))  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        raise DataError(message("The model can't be written to {folder} ({why}). Name a folder you may write to.",
+                               folder=str(folder), why=os_error_reason(error))) from error  # fmt: skip
+
+
+def comparison_table(report: dict[str, Any]) -> str:
+    """Comparison of the run's models as a Markdown table, and a sentence on the rows that it was made on."""
+    chosen = tuple(
+        replace(column, interval=None) if column.key in BARE else column
+        for column in (*shown(report.get("metric") or "accuracy"), *columns("cost"))
+        if column.key not in OMITTED
+    )
+    heads = ["", *headings(chosen, units=True)]
+    scores = report.get("scores", {})
+    rows = "\n".join(f"| {row} | {' | '.join(cells(chosen, score, units=False))} |" for row, score in scores.items())
+    number = report.get("rows", {}).get("test")
+    scored = (
+        f"Scored on {'?' if number is None else number} {report.get('scored_on') or 'test'} rows that no training saw."
+        if rows
+        else "Not scored yet: the run had not come to its comparison."
+    )
+    if report.get("tests_read"):
+        scored += " " + diagnostics.describe_uses(report["tests_read"])
+    return f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}\n{rows}\n\n{scored}"
+
+
+def describe_probabilities(temperature: float | None) -> str:
+    """Sentence on a model's probabilities, which the `temperature` calibrates where it has one."""
+    if temperature is None:
+        return "Its probabilities are not calibrated."
+    return (
+        f"Its logits are divided by the temperature {temperature:.2f}, fitted on validation rows,\n"
+        "before they become probabilities (Guo et al. 2017); the labels are the same without it."
+    )
