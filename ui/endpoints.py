@@ -40,6 +40,8 @@ def add() -> None:
         rows, answers = gr.File(label="rows"), gr.File(label="answers")
         call.click(_with_user_errors(predict_file), [name, rows], answers, api_name="predict_file", **SCRIPT_HEAVY)
         call.click(_with_user_errors(export_student), name, student, api_name="export_student", **SCRIPT_HEAVY)
+        baseline = gr.File(label="baseline")
+        call.click(_with_user_errors(export_baseline), name, baseline, api_name="export_baseline", **SCRIPT_HEAVY)
 
 
 # ---- what there is to choose from
@@ -201,6 +203,15 @@ def export_student(run: str) -> Iterator[str]:
         folder = Path(place) / "student"
         core.export(_id(run), folder)
         yield shutil.make_archive(str(Path(place) / f"student-{_id(run)[:8]}"), "zip", place, "student")
+
+
+def export_baseline(run: str) -> Iterator[str]:
+    """A finished run's simple baseline (TF-IDF and logistic regression) as a zip: a folder that predicts from raw text
+    with numpy alone."""
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        folder = Path(place) / "baseline"
+        core.export(_id(run), folder, "floor")
+        yield shutil.make_archive(str(Path(place) / f"baseline-{_id(run)[:8]}"), "zip", place, "baseline")
 
 
 def export_run(run: str) -> Iterator[str]:

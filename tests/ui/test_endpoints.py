@@ -23,6 +23,7 @@ ACTIONS = {
     "ask_teacher": ["knobs", "text", "text2"],
     "delete_run": ["run"],
     "estimate_cost": ["knobs", "measure"],
+    "export_baseline": ["run"],
     "export_run": ["run"],
     "export_student": ["run"],
     "import_run": ["file"],
@@ -127,6 +128,8 @@ def test_a_run_from_start_to_an_answer(client: Any, toy_csv: Path, tiny_teacher:
     assert client.predict(1, "of films", api_name="/runs")[0]["run"] == run
     with zipfile.ZipFile(client.predict(run, api_name="/export_student")) as archive:
         assert "student/predict.py" in archive.namelist()
+    with zipfile.ZipFile(client.predict(run, api_name="/export_baseline")) as archive:
+        assert "baseline/weights.npz" in archive.namelist()
     from gradio_client import handle_file
 
     answers = Path(client.predict(run, handle_file(toy_csv), api_name="/predict_file")).read_text(encoding="utf-8")
@@ -161,7 +164,8 @@ HOSTILE = (None, [], {"a": {}}, "<script>alert(1)</script>", 1e308, -1, "\ud800"
 
 def test_no_argument_makes_an_error_of_ours(app: str) -> None:
     """Whatever stands where an id, a number or the knobs should stand: a sentence, never a fault of the server."""
-    for name in sorted(set(ACTIONS) - {"upload_file", "import_run", "export_run", "export_student", "predict_file"}):
+    through_files = {"upload_file", "import_run", "export_run", "export_student", "export_baseline", "predict_file"}
+    for name in sorted(set(ACTIONS) - through_files):
         for value in HOSTILE if ACTIONS[name] else ():
             sent = json.dumps({"data": [value] * len(ACTIONS[name])}).encode()
             request = urllib.request.Request(f"{app}/gradio_api/run/{name}", sent, {"content-type": "application/json"})

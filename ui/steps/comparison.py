@@ -71,6 +71,7 @@ class Compare:
         return [
             self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.message, self.differing,
             self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
+            self.buttons["download_floor"],
         ]  # fmt: skip
 
     def show(self, run: str) -> Changes:
@@ -94,6 +95,7 @@ class Compare:
             self.text2: gr.Textbox(visible=_pair(shown_run)),
             self.answer: empty_card(translate("compare.ask.empty")),
             **{part: gr.Column(visible=own) for part in (self.answers, self.differing, self.takeaway)},
+            self.buttons["download_floor"]: gr.Button(visible=shown_run.has_baseline()),
         }
         return self._cleared(about) | changes | (self.list_differing(run, "any") if own else {})
 
@@ -108,6 +110,7 @@ class Compare:
             self.search: gr.Textbox(value=""),
             self.shown: disagreements.PAGE,
             self.more: gr.Button(visible=False),
+            self.buttons["download_floor"]: gr.skip(),  # hidden with `takeaway`
         }
 
     def list_differing(self, run: str, who: str, words: str = "", shown: float = disagreements.PAGE) -> Changes:
@@ -154,6 +157,15 @@ class Compare:
         def write(place: Path) -> str:
             core.export(run, place / "student")
             return shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
+
+        yield from self._hand_out(write)
+
+    def export_floor(self, run: str) -> Iterator[Changes]:
+        """The baseline as a zip."""
+
+        def write(place: Path) -> str:
+            core.export(run, place / "baseline", "floor")
+            return shutil.make_archive(str(place / f"baseline-{run[:8]}"), "zip", place, "baseline")
 
         yield from self._hand_out(write)
 
@@ -249,6 +261,7 @@ def build() -> Compare:
                 name: gr.Button(translate(f"compare.{name}"), elem_id=elem_id)
                 for name, elem_id in (
                     ("download", "download"),
+                    ("download_floor", "download-floor"),
                     ("scored_rows", "download-rows"),
                     ("pack", "download-run"),
                     ("copy", "copy-link"),
@@ -288,6 +301,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
     )
     for button, make, inputs in (
         (step.buttons["download"], step.export, [live]),
+        (step.buttons["download_floor"], step.export_floor, [live]),
         (step.buttons["scored_rows"], step.scored, [live]),
         (step.buttons["pack"], step.packed, [live]),
         (step.save, step.predictions, [live, step.file, *step.columns]),

@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 import distill_core as core
 from distill_core.config.schema import Config
+from distill_core.data.dataset import Split
+from distill_core.evaluation.baseline import fit_baseline
 from distill_core.events import Compared, Ended
 from distill_core.runs.store import Store
 from ui.comparison import analysis, disagreements, headline, plots, score_table
@@ -155,7 +158,21 @@ def test_the_step_fills_every_part_for_every_kind_of_run(run: str, home: Path, s
     assert {*waiting} == parts and "not at its comparison" in waiting[step.about]
 
 
-@pytest.mark.parametrize("handler", ["export", "scored", "packed", "predictions"])
+def test_the_baseline_is_handed_out_where_the_run_has_one(run: str, steps: Any) -> None:
+    step = steps.comparison
+    button = step.buttons["download_floor"]
+    assert button.elem_id == "download-floor" and step.show(run)[button].visible is False
+    texts = [("good",), ("bad",)] * 5
+    fit_baseline(Split(texts, [1, 0] * 5), 2, pair=False).save(core.run(run).folder / "floor", ["no", "yes"], 1.0)
+    assert step.show(run)[button].visible is True
+    handed = step.export_floor(run)
+    value = next(handed)[step.handed].value
+    with zipfile.ZipFile(value["path"] if isinstance(value, dict) else value) as archive:
+        assert {"baseline/predict.py", "baseline/baseline.json"} <= set(archive.namelist())
+    assert list(handed) == []
+
+
+@pytest.mark.parametrize("handler", ["export", "export_floor", "scored", "packed", "predictions"])
 def test_what_is_taken_away_is_there_while_it_is_copied(handler: str, steps: Any) -> None:
     # a function that hands a generator on is no generator to Gradio
     assert inspect.isgeneratorfunction(getattr(steps.comparison, handler))
