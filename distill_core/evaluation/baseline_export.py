@@ -56,4 +56,6 @@ teacher.
 
 It knows no meanings: a word that its {rows.get("train", "?")} rows did not hold counts for nothing, and of the order of
 words it sees two neighbours at most. It is not for texts of another kind, or in another language, than those rows.
+{baseline_runtime.SETTINGS} lists the words and the pairs of neighbours in these rows: whoever has this folder can read
+them.
 """

@@ -124,6 +124,7 @@ def test_its_card_names_its_score_and_its_limits(tmp_path: Path) -> None:
     assert "Matthews correlation: 0.700 (95 % interval 0.600 to 0.800) on\n400 rows" in card
     assert "1,300 labelled texts" in card and "| student | 0.700 |" in card and "temperature 1.50" in card
     assert "pip install numpy" in card and "It knows no meanings" in card and "read 14 times" in card
+    assert "can read\nthem" in card
 
 
 def test_the_folder_of_another_model_is_left_alone(tmp_path: Path) -> None:
