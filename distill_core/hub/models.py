@@ -19,7 +19,9 @@ from distill_core.hub.errors import MODEL, OFFLINE, explain_error, is_unreachabl
 from distill_core.messages import message
 
 MODEL_BYTES = 4_000_000_000
-CONFIGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+CONFIGS = (
+    "config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "modules.json",
+)  # fmt: skip
 TOKENIZERS = (
     "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "dict.txt", "spiece.model", "spm.model",
     "sentencepiece.bpe.model", "tokenizer.model",
@@ -68,6 +70,11 @@ def on_this_machine(id: str, allow_pickle: bool = False) -> bool:
 def _files_to_fetch(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
     """Names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    if "adapter_config.json" in sizes:
+        raise HubError(message(
+            "{id} holds an adapter ({file}), and its answers need the model beneath it too. Merge both first (in peft: "
+            "merge_and_unload) and give that folder, or choose another model.", id=id,
+            file="adapter_config.json"))  # fmt: skip
     if "config.json" not in sizes:
         raise HubError(message(
             "{id} has no config.json, so it is not a model for this app. Choose another model.", id=id))  # fmt: skip
@@ -90,10 +97,6 @@ def _files_to_fetch(info: Any, id: str, pickles: bool, public: bool) -> list[str
         raise HubError(message("{id} has weights only as .bin, a format that can carry code. Choose another model, or "
                               "consent with {knob:knob} (they are read as data).", id=id,
                               knob="allow_pickle"))  # fmt: skip
-    if not weights and "adapter_config.json" in sizes:
-        raise HubError(message(
-            "{id} has no weights in safetensors. It holds an adapter for another model. Choose another model.",
-            id=id))  # fmt: skip
     if not weights:
         raise HubError(message("{id} has no weights in safetensors. Choose another model.", id=id))
     size = sum(sizes[name] for name in weights)

@@ -22,7 +22,7 @@ from distill_core.errors import Stopped
 from distill_core.evaluation import metrics
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
-from distill_core.messages import message
+from distill_core.messages import Message, message
 from distill_core.teacher import catalog, fingerprint, safe_loading
 from distill_core.teacher import weights as teacher_weights
 from distill_core.teacher.catalog import teacher_name
@@ -81,6 +81,8 @@ def fine_tune(
         return load_saved(earlier, data, config)
     learner = _with_new_head(folder, settings, weights, data.labels, config)
     learner.check_texts(data.train.texts)
+    for note in learner.notes:
+        yield Note(note, about="teacher")
     scores = yield from _train(learner, data, config, metric, objective, checkpoint, stop, digest(key))
     facts = {
         "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
@@ -98,7 +100,9 @@ def fine_tune(
         checkpoint.unlink(missing_ok=True)
     yield Note(message("The fine-tuned teacher is kept as {name} for other runs.",
                       name=f"{catalog.PREFIX}{entry.name[: catalog.KEY_LENGTH]}"), about="teacher")  # fmt: skip
-    return load_saved(entry, data, config)
+    teacher = load_saved(entry, data, config)
+    teacher.notes = [note for note in teacher.notes if note not in learner.notes]
+    return teacher
 
 
 def load_untuned(config: Config, labels: Sequence[str]) -> Teacher:
@@ -117,8 +121,9 @@ def _with_new_head(
 ) -> Teacher:
     torch.manual_seed(config.seed)  # the new head's first weights
     base = teacher_name(config)
-    model = safe_loading.build_model(folder, settings, weights, base, new_head=True).to(device())
-    return assemble(folder, model, weights, labels, range(len(labels)), config, base, [])
+    notes: list[Message] = []
+    model = safe_loading.build_model(folder, settings, weights, base, new_head=True, notes=notes).to(device())
+    return assemble(folder, model, weights, labels, range(len(labels)), config, base, notes)
 
 
 def _train(

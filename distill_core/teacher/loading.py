@@ -11,7 +11,7 @@ from distill_core.config.schema import Config
 from distill_core.environment import public_host
 from distill_core.errors import TeacherError
 from distill_core.messages import Message, message
-from distill_core.teacher import catalog, fingerprint, label_mapping, safe_loading, tokenizers
+from distill_core.teacher import catalog, fingerprint, folders, label_mapping, safe_loading, tokenizers
 from distill_core.teacher import weights as teacher_weights
 from distill_core.teacher.model import Teacher
 
@@ -31,28 +31,26 @@ def load_teacher(name: str, labels: Sequence[str], pair: bool, config: Config) -
     safe_loading.check_shapes(settings, weights, name)
     theirs = [settings.id2label[i] for i in range(settings.num_labels)]
     order, label_notes = label_mapping.match_labels(theirs, labels, name)
-    model = safe_loading.build_model(folder, settings, weights, name, new_head=False)
-    if settings.problem_type == "multi_label_classification":
-        notes.append(message("The teacher was made to give several labels at once; here its highest one counts."))
+    model = safe_loading.build_model(folder, settings, weights, name, new_head=False, notes=notes)
     return assemble(folder, model, weights, labels, order, config, name, notes + label_notes)
 
 
 def locate(name: str, config: Config) -> Path:
-    """Folder of the teacher `name`, downloaded if need be. Raises TeacherError, HubError."""
+    """Folder of the teacher's transformer, downloaded if need be. Raises TeacherError, HubError."""
     if name == "builtin":
         return BUILTIN
     if name.startswith(catalog.PREFIX):
         return catalog.find_saved(name).folder
     path = Path(name).expanduser()
     if path.is_dir() and not public_host():
-        return path
+        return folders.transformer_folder(path, name)
     from distill_core.hub import client, models
 
     if not client.is_id(name):
         raise TeacherError(message(
             "There is no folder {name}, and a Hub id it can't be either. Give a folder with a model, an id such as "
             "{id}, or builtin.", name=repr(name), id=catalog.DEFAULT))  # fmt: skip
-    return models.model_folder(name, config.allow_pickle)
+    return folders.transformer_folder(models.model_folder(name, config.allow_pickle), name)
 
 
 def load_saved(entry: Path, data: "Dataset", config: Config) -> Teacher:
@@ -60,8 +58,9 @@ def load_saved(entry: Path, data: "Dataset", config: Config) -> Teacher:
     name = catalog.PREFIX + entry.name[: catalog.KEY_LENGTH]
     settings = safe_loading.read_config(entry, name)
     weights = teacher_weights.find_weights(entry, name, allow_pickle=False)
-    model = safe_loading.build_model(entry, settings, weights, name, new_head=False)
-    return assemble(entry, model, weights, data.labels, range(len(data.labels)), config, name, [])
+    notes: list[Message] = []
+    model = safe_loading.build_model(entry, settings, weights, name, new_head=False, notes=notes)
+    return assemble(entry, model, weights, data.labels, range(len(data.labels)), config, name, notes)
 
 
 def assemble(
@@ -69,6 +68,7 @@ def assemble(
     config: Config, name: str, notes: list[Message],
 ) -> Teacher:  # fmt: skip
     """Teacher of a built model and its folder's tokenizer. Appends to `notes`; raises TeacherError."""
+    notes.extend(folders.unused_modules(folder, name))
     tokenizer = tokenizers.load_tokenizer(folder, model.config, name, notes)
     limit = tokenizers.max_length(model.config, tokenizer)
     if limit < config.max_tokens:

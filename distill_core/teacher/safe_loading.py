@@ -17,7 +17,8 @@ import torch
 
 from distill_core.errors import TeacherError
 from distill_core.json_types import JsonObject
-from distill_core.messages import message, unreadable_reason
+from distill_core.messages import Message, message, unreadable_reason
+from distill_core.teacher.label_mapping import GENERIC
 from distill_core.teacher.weights import Weights
 
 # Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but need other inputs; and ConvBERT's
@@ -28,44 +29,87 @@ FAMILIES = (
     "roberta-prelayernorm", "squeezebert", "xlm", "xlm-roberta", "xlm-roberta-xl",
 )  # fmt: skip
 HEAD = re.compile(r"(^|\.)(classifier|pre_classifier|sequence_summary|score|pooler|head)(\.|$)")
+BUFFERS = re.compile(
+    r"(^|\.)(position_ids|token_type_ids|inv_freq|position_embeddings\.weight)$"
+)  # computed, not learned
 LAYER = re.compile(r"(?:^|\.)(?:layer|layers|attentions)\.(\d+)\.")
 WORDS = re.compile(r"(^|\.)(word_embeddings|tok_embeddings|embeddings)\.weight$")
-# Read by models through getattr, hence not among their config's declared fields.
+# Read by transformers though no config class declares them: by its models through getattr, and by the conversions of
+# what older versions wrote. tests/teacher/test_config_keys.py records what is read and compares.
 UNDECLARED = (
-    "attention_head_size", "cls_dropout", "conv_act", "conv_groups", "conv_kernel_size", "embedding_size",
-    "norm_rel_ebd", "pooler_hidden_size", "position_buckets", "share_att_key", "talking_head",
+    "attention_chunk_size", "attention_head_size", "cls_dropout", "conv_act", "conv_groups", "conv_kernel_size",
+    "embedding_size", "global_attn_every_n_layers", "global_rope_theta", "head_dim", "is_causal", "layer_types",
+    "local_rope_theta", "norm_rel_ebd", "original_max_position_embeddings", "partial_rotary_factor",
+    "pooler_hidden_size", "position_buckets", "rope_parameters", "rope_scaling", "rope_theta", "share_att_key",
+    "sliding_window", "talking_head", "true_hidden_size",
 )  # fmt: skip
-IGNORED_KEYS = (
-    "add_cross_attention", "architectures", "chunk_size_feed_forward", "dtype", "id2label", "is_decoder",
-    "is_encoder_decoder", "label2id", "output_hidden_states", "return_dict", "transformers_version", "use_cache",
-)  # fmt: skip
+# They choose what is returned beside the logits, how memory is saved, which kernel computes, or who wrote the file.
+# A kernel is never taken from a file: its name can be that of code on the Hub.
+IGNORED_KEYS = frozenset((
+    "architectures", "attn_implementation", "auto_map", "chunk_size_feed_forward", "custom_pipelines",
+    "deterministic_flash_attn", "directionality", "down_scale_factor", "dtype", "experts_implementation",
+    "finetuning_task", "gap_size", "gradient_checkpointing", "id2label", "label2id", "language", "model_type",
+    "name_or_path", "net_structure_type", "num_labels", "num_memory_blocks", "output_attentions",
+    "output_cross_attentions", "output_hidden_states", "output_past", "pooler_fc_size",
+    "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
+    "reference_compile", "repad_logits_with_grad", "return_dict", "sentence_transformers", "task_specific_params",
+    "tokenizer_class", "torch_dtype", "torchscript", "transformers_version", "use_bfloat16", "use_cache",
+    "xla_device",
+))  # fmt: skip
+# They change a model's answers, and are not followed here: transformers no longer reads them, or reads other files or
+# runs other code for them. Beside each the values that change nothing; None, {} and [] never do.
+REFUSED_KEYS: dict[str, tuple[Any, ...]] = {
+    "compression_config": (), "configuration_files": (), "decoder": (), "fusion_config": (), "generator": (),
+    "per_layer_config": (), "position_embedding_type": ("absolute",), "pruned_heads": (), "quantization_config": (),
+    "text_config": (), "text_encoder": (), "transformers_weights": ("model.safetensors",),
+}  # fmt: skip
+OTHER_PROBLEMS = ("multi_label_classification", "regression")
 BOUNDS = {
     "vocab_size": (1, 2_000_000), "hidden_size": (1, 16_384), "num_hidden_layers": (1, 200),
     "num_attention_heads": (1, 512), "intermediate_size": (1, 131_072), "max_position_embeddings": (4, 131_072),
     "type_vocab_size": (0, 64), "embedding_size": (1, 16_384),
 }  # fmt: skip
 LARGEST_NUMBER = 10_000_000
+LONGEST_LABEL = 200  # letters
 JSON_LIMIT = 1_000_000  # bytes of a config.json
 
 
 def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) -> Any:
-    """Config of transformers from the folder's config.json, with known keys alone and values within bounds.
+    """Config of transformers from the folder's config.json: every key that transformers reads, with values within
+    bounds.
 
-    `labels` replace its own (for fine-tuning). Raises TeacherError."""
+    `labels` replace its own (for fine-tuning). Raises TeacherError, which names the key that can't be followed."""
     from transformers import CONFIG_MAPPING
 
     document = read_json(folder / "config.json", name)
     family = _family(document, name)
     kind = CONFIG_MAPPING[family]
-    known = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map) | set(UNDECLARED)
-    clean = {
-        key: value for key, value in document.items() if key in known and key not in IGNORED_KEYS and _plain(value)
-    }
+    for key, neutral in REFUSED_KEYS.items():
+        if document.get(key) and document[key] not in neutral:
+            raise TeacherError(message(
+                "config.json of {name} says {key} = {value}. Its answers depend on that, and this app can't compute "
+                "them so. Choose another teacher.", name=name, key=key, value=_shown(document[key])))  # fmt: skip
+    clean = {key: value for key, value in document.items() if key in _known_keys(kind)}
+    for key, value in clean.items():
+        if not _plain(value):
+            raise TeacherError(message(
+                "config.json of {name} says {key} = {value}, which can't be read.", name=name, key=key,
+                value=_shown(value)))  # fmt: skip
     own = _labels(document, name) if labels is None else list(labels)
     clean["id2label"] = dict(enumerate(own))
     clean["label2id"] = {label: i for i, label in enumerate(own)}
     if labels is not None:
         clean.pop("problem_type", None)  # the old head's; the new one picks one label of several
+    elif clean.get("problem_type") in OTHER_PROBLEMS:
+        raise TeacherError(message(
+            "config.json of {name} says {key} = {value}: its outputs are not answers of which one is right. Fine-tune "
+            "it on your labels ({knob:knob}) or choose another teacher.", name=name, key="problem_type",
+            value=clean["problem_type"], knob="fine_tune"))  # fmt: skip
+    elif len(own) == 1:
+        raise TeacherError(message(
+            "config.json of {name} names one label alone ({key}): it answers with one number, not with one of several "
+            "labels. Fine-tune it on your labels ({knob:knob}) or choose another teacher.", name=name,
+            key="id2label" if document.get("id2label") else "num_labels", knob="fine_tune"))  # fmt: skip
     try:
         config = kind(**clean)
     except Exception as error:  # strict dataclasses name the field and the type wanted
@@ -87,6 +131,22 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
             "config.json of {name} has {units:,} hidden units, which {heads:,} attention heads can't share.", name=name,
             units=config.hidden_size, heads=config.num_attention_heads))  # fmt: skip
     return config
+
+
+def unknown_keys(folder: Path, name: str) -> list[str]:
+    """Keys of the folder's config.json that neither transformers nor this app reads. Raises TeacherError."""
+    from transformers import CONFIG_MAPPING, GenerationConfig
+
+    document = read_json(folder / "config.json", name)
+    known = _known_keys(CONFIG_MAPPING[_family(document, name)]) | IGNORED_KEYS | REFUSED_KEYS.keys()
+    # older versions wrote those of generating into each config
+    known |= GenerationConfig().to_dict().keys()  # type: ignore[no-untyped-call]  # transformers has no types for it
+    return sorted(key for key in document if key not in known and not key.startswith("_"))
+
+
+def _known_keys(kind: Any) -> set[str]:
+    declared = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map)
+    return (declared | set(UNDECLARED)) - IGNORED_KEYS - REFUSED_KEYS.keys()
 
 
 def check_shapes(config: Any, weights: Weights, name: str) -> None:
@@ -122,11 +182,14 @@ def _mismatch(name: str, key: str, stated: int, actual: int) -> TeacherError:
         name=name, key=key, said=stated, found=actual))  # fmt: skip
 
 
-def build_model(folder: Path, config: Any, weights: Weights, name: str, new_head: bool) -> Any:
-    """Model with a classification head, in float32, in eval mode.
+def build_model(
+    folder: Path, config: Any, weights: Weights, name: str, new_head: bool, notes: list[Message]
+) -> Any:  # fmt: skip
+    """Model with a classification head, in float32, in eval mode. Appends to `notes` which keys and weights of the
+    files it doesn't use.
 
     `new_head` allows the head to be missing or of another size, for fine-tuning. Raises TeacherError: an untrained
-    head, weights missing elsewhere, or numbers that are not finite."""
+    head, weights missing elsewhere, weights of its layers that it would not use, or numbers that are not finite."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
     silence_transformers()
@@ -156,12 +219,36 @@ def build_model(folder: Path, config: Any, weights: Weights, name: str, new_head
         raise TeacherError(message(
             "{name} was never trained to classify: its head ({one}) is not in the file. Fine-tune it on your labels "
             "({knob:knob}), or choose a model that is.", name=name, one=absent[0], knob="fine_tune"))  # fmt: skip
+    unused = sorted(key for key in info["unexpected_keys"] if not BUFFERS.search(key))
+    if inner := [key for key in unused if _of_the_body(key, model.base_model_prefix)]:
+        raise TeacherError(message(
+            "The files of {name} hold {n:weight|weights} for its layers that a model of type {family} does not have, "
+            "{one} among them. Without them its answers would differ. Choose another teacher.", name=name,
+            n=len(inner), family=repr(config.model_type), one=inner[0]))  # fmt: skip
+    if unused:
+        parts = sorted({".".join(key.split(".")[:2]) for key in unused})
+        notes.append(message("Weights in the files of {name} that a classifier does not use were left out: {parts}.",
+                             name=name, parts=_listed(parts)))  # fmt: skip
+    if unknown := unknown_keys(folder, name):
+        notes.append(message("config.json of {name} has keys that transformers does not read, so they were left out: "
+                             "{keys}.", name=name, keys=_listed(unknown)))  # fmt: skip
     for key, value in model.named_parameters():
         if not torch.isfinite(value).all():
             raise TeacherError(message(
                 "The weights of {name} hold numbers that are not finite, in {key}. Choose another.", name=name,
                 key=key))  # fmt: skip
     return model.eval()
+
+
+def _of_the_body(key: str, prefix: str) -> bool:
+    """True for a weight of the encoder itself, false for one of a head."""
+    inside = key.startswith((f"{prefix}.", "embeddings.", "encoder.", "transformer."))
+    return not HEAD.search(key) and (inside or LAYER.search(key) is not None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:6])
+    return message("{names} and {n:,} more", names=shown, n=len(names) - 6) if len(names) > 6 else shown
 
 
 def silence_transformers() -> None:
@@ -205,29 +292,70 @@ def _family(document: JsonObject, name: str) -> str:
         name=name, family=repr(str(family)[:64]), hint=hint, families=", ".join(FAMILIES)))  # fmt: skip
 
 
-def _plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return len(value) <= 256 and all(isinstance(one, (int, float, str)) for one in value)
+def _plain(value: Any, depth: int = 3) -> bool:
+    if isinstance(value, list):
+        return depth > 0 and len(value) <= 256 and all(_plain(one, depth - 1) for one in value)
     if isinstance(value, dict):
-        return len(value) <= 16 and all(isinstance(one, (int, float, str, dict)) for one in value.values())
-    return value is None or isinstance(value, (bool, int, float, str))
+        return depth > 0 and len(value) <= 32 and all(_plain(one, depth - 1) for one in value.values())
+    return not isinstance(value, str) or len(value) <= 256
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 64 else f"{text[:64]} …"
 
 
 def _labels(document: JsonObject, name: str) -> list[str]:
-    """Labels of the head in the order of its outputs; LABEL_0, … where the file names none."""
-    names: Any = document.get("id2label")  # of unknown origin: any JSON
-    if names is None:
-        count = document.get("num_labels", 2)
-        names = {i: f"LABEL_{i}" for i in range(count)} if isinstance(count, int) and 0 < count <= 1000 else None
+    """Labels of the head in the order of its outputs: of id2label, else of label2id; LABEL_0, … where the file names
+    none."""
+    stated, inverse = document.get("id2label"), _numbered(document.get("label2id"))  # of unknown origin: any JSON
+    if stated is None:
+        count = document.get("num_labels", len(inverse or ()) or 2)
+        if not (isinstance(count, int) and 0 < count <= 1000):
+            raise _unnumbered(name)
+        labels = [f"LABEL_{i}" for i in range(count)]
+    else:
+        try:
+            labels = [str(stated[key]) for key in sorted(stated, key=int)]
+            if [int(key) for key in sorted(stated, key=int)] != list(range(len(labels))) or not 0 < len(labels) <= 1000:
+                raise ValueError
+        except (TypeError, ValueError, LookupError, AttributeError):
+            raise _unnumbered(name) from None
+    if inverse and not all(map(GENERIC.match, inverse)):
+        if all(map(GENERIC.match, labels)) and len(inverse) == len(labels):
+            labels = inverse
+        elif differing := [
+            i
+            for i, (one, other) in enumerate(zip(labels, inverse, strict=False))
+            if one.strip().casefold() != other.strip().casefold()
+        ]:
+            i = differing[0]
+            raise TeacherError(message(
+                "config.json of {name} contradicts itself: output {n} is {one} by id2label and {other} by label2id. "
+                "Correct it, fine-tune the model on your labels ({knob:knob}) or choose another.", name=name, n=i,
+                one=repr(labels[i][:64]), other=repr(inverse[i][:64]), knob="fine_tune"))  # fmt: skip
+    cleaned = ["".join(letter for letter in one if letter.isprintable())[:LONGEST_LABEL] for one in labels]
+    if twice := [one for i, one in enumerate(cleaned) if one in cleaned[:i]]:
+        raise TeacherError(message(
+            "config.json of {name} names two outputs {label} (id2label). Name them apart, fine-tune the model on your "
+            "labels ({knob:knob}) or choose another.", name=name, label=repr(twice[0]), knob="fine_tune"))  # fmt: skip
+    return cleaned
+
+
+def _numbered(label2id: Any) -> list[str] | None:
+    """Labels in the order of their numbers; None where they are not numbered 0, 1, 2, …, each once."""
     try:
-        ordered = [names[key] for key in sorted(names, key=int)]
-        if [int(key) for key in sorted(names, key=int)] != list(range(len(names))) or not 0 < len(names) <= 1000:
-            raise ValueError
-    except (TypeError, ValueError, LookupError, AttributeError):
-        raise TeacherError(message("config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …",
-                                  name=name)) from None  # fmt: skip
-    cleaned = ["".join(letter for letter in str(one) if letter.isprintable())[:64] for one in ordered]
-    return cleaned if len(set(cleaned)) == len(cleaned) else [f"LABEL_{i}" for i in range(len(cleaned))]
+        numbers = {int(number): str(label) for label, number in label2id.items()}
+    except (TypeError, ValueError, AttributeError):
+        return None
+    if len(numbers) != len(label2id) or sorted(numbers) != list(range(len(numbers))):
+        return None
+    return [numbers[i] for i in range(len(numbers))]
+
+
+def _unnumbered(name: str) -> TeacherError:
+    return TeacherError(message("config.json of {name} has labels (id2label) that are not numbered 0, 1, 2, …",
+                                name=name))  # fmt: skip
 
 
 def _product(shape: Sequence[int]) -> int:

@@ -42,7 +42,8 @@ def find_weights(folder: Path, name: str, allow_pickle: bool) -> Weights:
             shapes.update(_header(file, name))
         return Weights(files, shapes)
     pickled = folder / "pytorch_model.bin"
-    if not pickled.is_file():
+    parts = pickled.with_name(f"{pickled.name}.index.json")
+    if not pickled.is_file() and not parts.is_file():
         raise TeacherError(message(
             "{name} holds no weights: neither model.safetensors nor pytorch_model.bin.", name=name))  # fmt: skip
     if public_host():
@@ -53,25 +54,32 @@ def find_weights(folder: Path, name: str, allow_pickle: bool) -> Weights:
         raise TeacherError(message(
             "{name} has its weights only as .bin, an older format that can carry code. Allow it with {knob:knob} if "
             "you trust where it comes from.", name=name, knob="allow_pickle"))  # fmt: skip
+    files = (pickled,) if pickled.is_file() else _shards(parts, folder, name, ".bin")
+    state: dict[str, Tensor] = {}
+    for file in files:
+        state.update(_unpickled(file, name))
+    return Weights(files, {key: tuple(value.shape) for key, value in state.items()}, state)
+
+
+def _unpickled(file: Path, name: str) -> dict[str, Tensor]:
     try:
-        state = torch.load(pickled, map_location="cpu", weights_only=True)
-        state = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        return {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
     except Exception as error:  # a hostile or damaged pickle may raise anything
         raise TeacherError(
             message(
                 "The weights of {name} in {file} can't be read safely ({error}). Choose a model with safetensors.",
                 name=name,
-                file=pickled.name,
+                file=file.name,
                 error=type(error).__name__,
             )
         ) from error
-    return Weights((pickled,), {key: tuple(value.shape) for key, value in state.items()}, state)
 
 
-def _shards(index: Path, folder: Path, name: str) -> tuple[Path, ...]:
+def _shards(index: Path, folder: Path, name: str, ending: str = ".safetensors") -> tuple[Path, ...]:
     parts = _read_shard_names(index, name)
     for part in parts:
-        if not re.fullmatch(r"[\w.-]+\.safetensors", part) or not (folder / part).is_file():
+        if not re.fullmatch(rf"[\w.-]+{re.escape(ending)}", part) or not (folder / part).is_file():
             raise TeacherError(message("{file} of {name} names {part}, which is not there.", file=index.name, name=name,
                                       part=repr(part[:64])))  # fmt: skip
     return tuple(folder / part for part in parts)
