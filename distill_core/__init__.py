@@ -14,7 +14,17 @@ set_library_defaults()  # before anything imports the Hub's libraries, which rea
 
 if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __getattr__ says nothing
     from distill_core.api.answers import Answers, Preview, Reading, Report, ScoredText, TeacherAnswer
-    from distill_core.api.catalog import Component, TeacherChoice, components, task_pair, task_teacher, teachers
+    from distill_core.api.catalog import (
+        Component,
+        TeacherChoice,
+        components,
+        rename_teacher,
+        task_labels,
+        task_pair,
+        task_teacher,
+        teacher_title,
+        teachers,
+    )
     from distill_core.api.estimates import estimate, profile, schedule_profile
     from distill_core.api.inference import (
         activations,
@@ -86,7 +96,10 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.runs.queries import RunRecord
 
 _DOOR = {
-    "distill_core.api.catalog": ("Component", "TeacherChoice", "components", "task_pair", "task_teacher", "teachers"),
+    "distill_core.api.catalog": (
+        "Component", "TeacherChoice", "components", "rename_teacher", "task_labels", "task_pair", "task_teacher",
+        "teacher_title", "teachers",
+    ),
     "distill_core.api.answers": ("Answers", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer"),
     "distill_core.api.estimates": ("estimate", "profile", "schedule_profile"),
     "distill_core.api.inference": (

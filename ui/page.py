@@ -47,7 +47,7 @@ def build() -> gr.Blocks:
         under = launch_bar.build()
 
         followers = [second.choice, second.other, form.controls["fine_tune"]]
-        steps_task.wire(form, first, lambda task: gr.Radio(teacher.cards(task)), teacher.follow(), followers)
+        steps_task.wire(form, first, teacher.offered, teacher.follow(), followers)
         teacher.wire(form, second)
         augmentation.wire(form, third, tabs)
         distillation.wire(form, fourth, tabs, under)
@@ -106,6 +106,11 @@ def build() -> gr.Blocks:
             data.inputs,
             first.about,
             **SILENT_HEAVY,
+        ).then(
+            steps_task.offering(data, teacher.offered),
+            [second.choice, *data.inputs],
+            second.choice,
+            **QUICK,
         )
     with demo.route(translate("history"), "history"):
         gr.Navbar(visible=False)
@@ -133,13 +138,13 @@ def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Reques
         run = core.run(source)
     except UserError as error:
         return {again: note(translate_message(error), "error")}
-    task = usable_settings(run.row.config)[0].task
-    wanted = str(request.query_params.get("next") or "")
-    config = run.row.config | (run.longer() if wanted == "train_longer" else {})
-    updates, lost = form.fill(config, teacher.cards(task))
-    filled = translate(f"again.{wanted}" if wanted in NEXT else "again.filled", name=run.name)
+    action = str(request.query_params.get("next") or "")
+    config = run.row.config | (run.longer() if action == "train_longer" else {})
+    wanted = usable_settings(config)[0]
+    updates, lost = form.fill(config, teacher.cards(wanted))
+    filled = translate(f"again.{action}" if action in NEXT else "again.filled", name=run.name)
     message = note(filled) + notes([("warning", sentence) for sentence in lost])
-    return {again: message, **updates, **step.visible_parts(task)}
+    return {again: message, **updates, **step.visible_parts(wanted.task)}
 
 
 def _named(request: gr.Request) -> str:

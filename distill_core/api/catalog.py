@@ -1,9 +1,12 @@
 """Catalog of what may be chosen: the components on the shelves, and teachers."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from distill_core import registry
 from distill_core.api import estimates
+from distill_core.api.session import session
+from distill_core.config.schema import Config
 from distill_core.environment import home
 from distill_core.errors import UnknownPart
 from distill_core.messages import message
@@ -43,7 +46,8 @@ def components(name: str) -> list[Component]:
 class TeacherChoice:
     """Teacher to choose. `name` goes into the config; `kind` is "builtin", "kept" or "suggestion"; `here` whether it
     is on this machine. `weights` in all, None where unknown; `accuracy` as (fraction, on what, whether it was
-    "measured" here, "declared" by who made it or "published" by its authors), None where unknown."""
+    "measured" here, "declared" by who made it or "published" by its authors), None where unknown. A kept one has a
+    `title` for people to read and the `labels` it answers with; `pair` says whether it reads pairs."""
 
     name: str
     kind: str
@@ -51,10 +55,17 @@ class TeacherChoice:
     here: bool = True
     weights: float | None = None
     accuracy: tuple[float, str, str] | None = None
+    title: str = ""
+    labels: tuple[str, ...] = ()
+    pair: bool | None = None
 
 
-def teachers() -> list[TeacherChoice]:
+def teachers(labels: Collection[str] = (), pair: bool | None = None) -> list[TeacherChoice]:
     """Teachers to choose from: the built-in one, those that earlier runs fine-tuned and kept, and some ids on the Hub.
+
+    Args:
+        labels: Labels of the data; of the kept teachers only those that answer with them are listed. None: all.
+        pair: Whether the data are pairs of texts; likewise.
 
     Returns:
         One TeacherChoice a teacher, in that order.
@@ -82,17 +93,20 @@ def teachers() -> list[TeacherChoice]:
             one.name,
             "kept",
             message(
-                "{base}, fine-tuned here on {rows:,} rows of {task}: {share:.1%} on its validation rows.",
+                "{base}, fine-tuned here on {n:row|rows}. Its labels: {labels}.",
                 base=one.base,
-                rows=one.rows,
-                task=one.task,
-                share=one.accuracy,
+                n=one.rows,
+                labels=_listed(one.labels),
             ),
             True,
             weights(one.name, next((base.weights for base in catalog.SUGGESTED if base.name == one.base), None)),
-            (one.accuracy, one.task, "measured"),
+            (one.accuracy, one.file or one.task, "measured"),
+            one.title,
+            one.labels,
+            one.pair,
         )
         for one in catalog.saved_teachers(home())
+        if (not labels or one.fits(labels)) and pair in (None, one.pair)
     ]
     card = catalog.builtin_card()
     builtin = TeacherChoice(
@@ -105,6 +119,69 @@ def teachers() -> list[TeacherChoice]:
         for one in catalog.SUGGESTED
     ]  # fmt: skip
     return [builtin, *saved, *suggested]
+
+
+def _listed(labels: Sequence[str]) -> str:
+    shown = ", ".join(labels[:8])
+    return message("{labels} and {n:,} more", labels=shown, n=len(labels) - 8) if len(labels) > 8 else shown
+
+
+def teacher_title(name: str) -> str:
+    """What people call a teacher.
+
+    Args:
+        name: A name for the knob `teacher`.
+
+    Returns:
+        The title of a kept one; of any other, and of one that is gone, the name itself.
+
+    Example:
+        >>> core.teacher_title("google-bert/bert-base-uncased")
+        'google-bert/bert-base-uncased'
+    """
+    from distill_core.teacher import catalog
+
+    return catalog.teacher_title(name)
+
+
+def rename_teacher(name: str, title: str) -> str:
+    """Give a kept teacher another title.
+
+    Args:
+        name: Its name for the knob `teacher`, "kept:" and the beginning of its key.
+        title: The new title, of which 80 letters count; empty for the one that is made of its facts.
+
+    Returns:
+        Its title from now on.
+
+    Raises:
+        TeacherError: No single kept teacher has that name.
+
+    Example:
+        >>> core.rename_teacher("kept:0123", "Support, second try")
+        Traceback (most recent call last):
+        distill_core.errors.TeacherError: No single kept teacher is called 'kept:0123'. None is kept yet.
+    """
+    from distill_core.teacher import catalog
+
+    return catalog.rename(name, title).title
+
+
+def task_labels(config: Config) -> tuple[str, ...]:
+    """Labels of the config's data as far as they are known without reading anything.
+
+    Args:
+        config: The knobs of a run.
+
+    Returns:
+        The task's own, or those of rows that were inspected already; empty where neither is there.
+
+    Example:
+        >>> core.task_labels(core.Config(task="mrpc"))
+        ('not_equivalent', 'equivalent')
+    """
+    own: tuple[str, ...] | None = registry.TASKS.constant(config.task, "LABELS")
+    return own or session.known_labels(config)
 
 
 def task_pair(task: str) -> bool | None:

@@ -86,10 +86,17 @@ class Session:
         """Data of the config, read once while its files stay as they are. Raises UserError."""
         from distill_core import tasks
 
-        files = [Path(name) for name in (config.train, config.valid, config.test, config.unlabelled) if name]
-        state = [(file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None for file in files]
-        key = (config.fingerprint("task"), repr(state))
-        return self.cached(self.datasets, key, lambda: tasks.load_dataset(config))
+        return self.cached(self.datasets, _state_of_data(config), lambda: tasks.load_dataset(config))
+
+    def known_labels(self, config: Config) -> tuple[str, ...]:
+        """Labels of the config's data, () where those were not read yet, or something is being loaded."""
+        if not self.load_lock.acquire(blocking=False):
+            return ()
+        try:
+            data = self.datasets.get(_state_of_data(config))
+        finally:
+            self.load_lock.release()
+        return tuple(data.labels) if data else ()
 
     def load_teacher(self, config: Config) -> "Teacher":
         """Teacher of the config, loaded once. Raises UserError."""
@@ -177,6 +184,13 @@ class Session:
         with self.wish_lock:
             for estimates in (self.past_runs, self.profile_wishes, self.profiled):
                 estimates.clear()
+
+
+def _state_of_data(config: Config) -> tuple[str, str]:
+    """Everything that the config's rows depend on: its knobs, and its files as they are now."""
+    files = [Path(name) for name in (config.train, config.valid, config.test, config.unlabelled) if name]
+    state = [(file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None for file in files]
+    return config.fingerprint("task"), repr(state)
 
 
 session = Session()

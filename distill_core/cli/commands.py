@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
-from distill_core.api import inference, predictions, preview
+from distill_core.api import catalog, inference, predictions, preview
 from distill_core.api import runs as api_runs
 from distill_core.api.predictions import TextOrPair
 from distill_core.api.runs import FOLLOW_SECONDS, Run
@@ -159,6 +160,22 @@ def _texts(options: argparse.Namespace, pair: bool) -> list[TextOrPair]:
         raise DataError(f"This task is about pairs, and {len(options.texts)} texts were given. Give them two by two.")
     texts: list[TextOrPair] = list(zip(options.texts[::2], options.texts[1::2], strict=True)) if pair else options.texts
     return [predictions.check_not_empty(text, Message(f"Text {number}")) for number, text in enumerate(texts, 1)]
+
+
+def teachers(options: argparse.Namespace) -> None:
+    """`teachers`: print the teachers to choose from."""
+    labels = [label.strip() for label in (options.labels or "").split(",") if label.strip()]
+    listed = catalog.teachers(labels)
+    if options.json:
+        for one in listed:
+            print(json.dumps(asdict(one), ensure_ascii=False))
+    else:
+        tables.teachers(listed)
+
+
+def rename_teacher(options: argparse.Namespace) -> None:
+    """`rename-teacher`: give a kept teacher another title, and print it."""
+    print(catalog.rename_teacher(options.teacher, options.title))
 
 
 def augment(options: argparse.Namespace) -> None:

@@ -81,6 +81,13 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("--text", metavar="COL", help="the column of the text; guessed when left out")
     added.add_argument("--text2", metavar="COL", help="the column of the second text of a pair")
 
+    added = command("teachers", cli_commands.teachers, "List the teachers to choose from, with the labels of the kept "
+                    "ones.", json="print one JSON object a teacher")  # fmt: skip
+    added.add_argument("--labels", metavar="A,B", help="of the kept ones only those that answer with these labels")
+    added = command("rename-teacher", cli_commands.rename_teacher, "Give a kept teacher another title.")
+    added.add_argument("teacher", metavar="TEACHER", help="kept: and the beginning of its key")
+    added.add_argument("title", metavar="TITLE", help="the new title; '' for the one made of its facts")
+
     added = command("augment", cli_commands.augment, "Show what the augmentation rules make of a text.",
                     json="print the preview as one JSON object")  # fmt: skip
     added.add_argument("texts", nargs="*", metavar="TEXT", help="a text (two for a pair); none: a training text")

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from distill_core.api import catalog
 from distill_core.api.answers import Preview
 from distill_core.api.runs import Run
 from distill_core.errors import UserError
@@ -121,6 +122,14 @@ def runs(listed: Sequence[Run]) -> None:
     _console().print(table)
 
 
+def teachers(listed: Sequence[catalog.TeacherChoice]) -> None:
+    """Print the teachers to choose from, one a line."""
+    for one in listed:
+        words = f"{one.title} (labels: {', '.join(one.labels)})" if one.title else one.help
+        place = "" if one.here else " To be downloaded."
+        _console().print(f"[bold]{escape(one.name)}[/]  {escape(words)}{place}", soft_wrap=True)
+
+
 def run(chosen: Run) -> None:
     """Print one run: its settings, its notes and its comparison."""
     row, out = chosen.row, _console()
@@ -132,6 +141,8 @@ def run(chosen: Run) -> None:
         settings = chosen.config.changed()
     except UserError:  # a component of that run no longer exists
         settings = row.config
+    if settings.get("teacher"):
+        settings = settings | {"teacher": catalog.teacher_title(str(settings["teacher"]))}
     changes = ", ".join(f"{name} {value}" for name, value in settings.items())
     out.print(escape(f"Task {row.task}; " + (f"other than the defaults: {changes}." if changes else "all defaults.")))
     for _, event in chosen.events():

@@ -281,6 +281,7 @@ class Summary(Comparison, VariantSummary):
     scored_on: NotRequired[Name]
     labels: NotRequired[Annotated[list[Label], Field(min_length=1, max_length=10_000)]]
     teacher: NotRequired[str]
+    teacher_title: NotRequired[Name]
     validation: NotRequired[Any]
     best_step: NotRequired[Any]
     steps: NotRequired[Any]

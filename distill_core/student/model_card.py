@@ -17,7 +17,7 @@ def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, An
     summary = report.get("summary", {})
     metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
-    teacher = str(summary.get("teacher", "its teacher"))
+    teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
     teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
     comes_to = "".join(f"\n- {sentence}" for _, sentence in report.get("verdict") or ())

@@ -4,14 +4,17 @@ Imports nothing heavy, so that a page or a terminal can list them at once. A sav
 `<home>/teachers/<key>` with its weights, its tokenizer and `teacher.json`.
 """
 
+import dataclasses
+import datetime
 import json
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from distill_core.cache import MARKER, Cache
+from distill_core.cache import MARKER, Cache, write_atomic
 from distill_core.config.schema import Config
 from distill_core.environment import home, public_host
 from distill_core.errors import TeacherError
@@ -28,10 +31,11 @@ DEFAULT = "google-bert/bert-base-uncased"
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Suggested teacher. `weights` counts all of them, `layers` those outside the embedding tables, which decide its
-    speed; `published`: the accuracy that its authors report, and the data set."""
+    """Suggested teacher. `short` is what people call it; `weights` counts all of them, `layers` those outside the
+    embedding tables, which decide its speed; `published`: the accuracy that its authors report, and the data set."""
 
     name: str
+    short: str
     help: str
     weights: float
     layers: float
@@ -39,26 +43,34 @@ class Suggestion:
 
 
 SUGGESTED = (
-    Suggestion(DEFAULT, message("BERT base: the usual teacher; fine-tune it."), 109.5e6, 85.1e6),
-    Suggestion("google-bert/bert-large-uncased",
+    Suggestion(DEFAULT, "BERT base", message("BERT base: the usual teacher; fine-tune it."), 109.5e6, 85.1e6),
+    Suggestion("google-bert/bert-large-uncased", "BERT large",
                message("BERT large: the paper's and the book's; three times the cost of BERT base."), 335.1e6, 302.3e6),
-    Suggestion("FacebookAI/roberta-base", message("RoBERTa base: often a little better than BERT; fine-tune it."),
-               124.6e6, 85.1e6),
-    Suggestion("distilbert/distilbert-base-uncased", message("DistilBERT: half the cost of BERT base; fine-tune it."),
-               66.4e6, 42.5e6),
-    Suggestion("sentence-transformers/all-MiniLM-L6-v2", message("MiniLM with six layers: the quickest to fine-tune."),
-               22.7e6, 10.6e6),
-    Suggestion("distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+    Suggestion("FacebookAI/roberta-base", "RoBERTa base",
+               message("RoBERTa base: often a little better than BERT; fine-tune it."), 124.6e6, 85.1e6),
+    Suggestion("distilbert/distilbert-base-uncased", "DistilBERT",
+               message("DistilBERT: half the cost of BERT base; fine-tune it."), 66.4e6, 42.5e6),
+    Suggestion("sentence-transformers/all-MiniLM-L6-v2", "MiniLM",
+               message("MiniLM with six layers: the quickest to fine-tune."), 22.7e6, 10.6e6),
+    Suggestion("distilbert/distilbert-base-uncased-finetuned-sst-2-english", "DistilBERT (SST-2)",
                message("DistilBERT already fine-tuned for SST-2."), 67.0e6, 42.5e6, (0.913, "SST-2")),
-    Suggestion("google-bert/bert-base-multilingual-cased",
+    Suggestion("google-bert/bert-base-multilingual-cased", "Multilingual BERT",
                message("Multilingual BERT, 104 languages; fine-tune it."), 177.9e6, 85.1e6),
 )  # fmt: skip
+
+
+MONTHS = (
+    message("Jan"), message("Feb"), message("Mar"), message("Apr"), message("May"), message("Jun"), message("Jul"),
+    message("Aug"), message("Sep"), message("Oct"), message("Nov"), message("Dec"),
+)  # fmt: skip
+LONGEST_TITLE = 80  # letters
 
 
 @dataclass(frozen=True)
 class SavedTeacher:
     """Saved teacher. `name` is its value for the knob `teacher`; `accuracy` is a fraction, on its validation rows;
-    `date` is ISO 8601 in UTC."""
+    `date` is ISO 8601 in UTC. `metric` and `score` are those of its run on the same rows, `file` the name of the file
+    that its rows came from, and `given` the title that a person gave it; earlier ones lack all four."""
 
     name: str
     base: str
@@ -69,6 +81,32 @@ class SavedTeacher:
     rows: int
     date: str
     folder: Path
+    metric: str = "accuracy"
+    score: float | None = None
+    file: str = ""
+    given: str = ""
+
+    @property
+    def title(self) -> str:
+        """Title to show: the given one, else its base, its rows, its date and its score."""
+        if self.given:
+            return self.given
+        base = next((one.short for one in SUGGESTED if one.name == self.base), re.split(r"[/\\]", self.base)[-1])
+        data = self.file or (message("own rows") if self.task == "file" else self.task)
+        day = datetime.datetime.fromisoformat(self.date).astimezone()
+        facts = {"base": base, "data": data, "date": message("{day} {month}", day=day.day, month=MONTHS[day.month - 1])}
+        if self.metric == "accuracy":
+            return message("{base}, {data}, {date}, accuracy {share:.0%}", share=self.accuracy, **facts)
+        return message("{base}, {data}, {date}, {metric:metric} {score:.2f}", metric=self.metric,
+                       score=self.score or 0.0, **facts)  # fmt: skip
+
+    def fits(self, labels: Collection[str], pair: bool | None = None) -> bool:
+        """True where it answers with these labels, case and blanks aside; and to pairs or to single texts as asked."""
+        theirs, ours = ({label.strip().casefold() for label in some} for some in (self.labels, labels))
+        return theirs == ours and pair in (None, self.pair)
+
+
+FACT_KEYS = {field.name for field in dataclasses.fields(SavedTeacher)} - {"name", "folder"}
 
 
 def teacher_name(config: Config) -> str:
@@ -88,8 +126,10 @@ def saved_teachers(folder: Path | None = None) -> list[SavedTeacher]:
         with suppress(OSError, ValueError, TypeError, KeyError):
             if (place / MARKER).is_file():
                 facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
-                facts["labels"] = tuple(facts["labels"])
-                teachers.append(SavedTeacher(name=PREFIX + place.name[:KEY_LENGTH], folder=place, **facts))
+                facts = {key: value for key, value in facts.items() if key in FACT_KEYS}
+                facts |= {"labels": tuple(facts["labels"]), "name": PREFIX + place.name[:KEY_LENGTH], "folder": place}
+                datetime.datetime.fromisoformat(facts["date"])  # its title holds it
+                teachers.append(SavedTeacher(**facts))
     return sorted(teachers, key=lambda one: one.date, reverse=True)
 
 
@@ -103,7 +143,24 @@ def find_saved(name: str, folder: Path | None = None) -> SavedTeacher:
     if not everything:
         raise TeacherError(message("No single kept teacher is called {name}. None is kept yet.", name=repr(name)))
     raise TeacherError(message("No single kept teacher is called {name}. Kept are: {known}.", name=repr(name),
-                              known=", ".join(one.name for one in everything[:5])))  # fmt: skip
+                              known=", ".join(f"{one.name} ({one.title})" for one in everything[:5])))  # fmt: skip
+
+
+def teacher_title(name: str) -> str:
+    """Title of a saved teacher, the name itself of any other, and of one that is gone."""
+    with suppress(TeacherError):
+        if name.startswith(PREFIX):
+            return find_saved(name).title
+    return name
+
+
+def rename(name: str, title: str) -> SavedTeacher:
+    """Give the saved teacher `name` another title; an empty one takes the given title away. Raises TeacherError."""
+    saved = find_saved(name)
+    given = " ".join("".join(letter if letter.isprintable() else " " for letter in title).split())[:LONGEST_TITLE]
+    facts = json.loads((saved.folder / FACTS).read_text(encoding="utf-8")) | {"given": given}
+    write_atomic(saved.folder / FACTS, json.dumps(facts, ensure_ascii=False).encode())
+    return dataclasses.replace(saved, given=given)
 
 
 class BuiltinCard(TypedDict):

@@ -87,7 +87,8 @@ def fine_tune(
     facts = {
         "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
         "pair": data.pair, "accuracy": scores["accuracy"], "rows": len(data.train.texts),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "metric": metric,
+        "score": scores[metric], "file": Path(config.train).name if config.task == "file" and config.train else "",
     }  # fmt: skip
 
     def save(place: Path) -> None:
@@ -98,9 +99,9 @@ def fine_tune(
     entry, _ = saved.memo(catalog.KIND, key, save, lambda place: place)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
-    yield Note(message("The fine-tuned teacher is kept as {name} for other runs.",
-                      name=f"{catalog.PREFIX}{entry.name[: catalog.KEY_LENGTH]}"), about="teacher")  # fmt: skip
     teacher = load_saved(entry, data, config)
+    yield Note(message("The fine-tuned teacher is saved for other runs: “{title}” ({name}).", name=teacher.name,
+                      title=teacher.title), about="teacher")  # fmt: skip
     teacher.notes = [note for note in teacher.notes if note not in learner.notes]
     return teacher
 

@@ -26,13 +26,16 @@ def load_teacher(name: str, labels: Sequence[str], pair: bool, config: Config) -
     data's `labels`. Raises TeacherError, HubError."""
     folder = locate(name, config)
     notes: list[Message] = []
-    settings = safe_loading.read_config(folder, name)
-    weights = teacher_weights.find_weights(folder, name, config.allow_pickle)
-    safe_loading.check_shapes(settings, weights, name)
+    title = catalog.teacher_title(name)
+    settings = safe_loading.read_config(folder, title)
+    weights = teacher_weights.find_weights(folder, title, config.allow_pickle)
+    safe_loading.check_shapes(settings, weights, title)
     theirs = [settings.id2label[i] for i in range(settings.num_labels)]
-    order, label_notes = label_mapping.match_labels(theirs, labels, name)
-    model = safe_loading.build_model(folder, settings, weights, name, new_head=False, notes=notes)
-    return assemble(folder, model, weights, labels, order, config, name, notes + label_notes)
+    order, label_notes = label_mapping.match_labels(theirs, labels, title)
+    model = safe_loading.build_model(folder, settings, weights, title, new_head=False, notes=notes)
+    teacher = assemble(folder, model, weights, labels, order, config, name, notes + label_notes)
+    teacher.title = title
+    return teacher
 
 
 def locate(name: str, config: Config) -> Path:
@@ -60,7 +63,9 @@ def load_saved(entry: Path, data: "Dataset", config: Config) -> Teacher:
     weights = teacher_weights.find_weights(entry, name, allow_pickle=False)
     notes: list[Message] = []
     model = safe_loading.build_model(entry, settings, weights, name, new_head=False, notes=notes)
-    return assemble(entry, model, weights, data.labels, range(len(data.labels)), config, name, notes)
+    teacher = assemble(entry, model, weights, data.labels, range(len(data.labels)), config, name, notes)
+    teacher.title = next((one.title for one in catalog.saved_teachers(entry.parents[1]) if one.name == name), name)
+    return teacher
 
 
 def assemble(

@@ -34,7 +34,7 @@ SAMPLE = 500  # texts of that check
 class Teacher:
     """Classifier that answers in the order of the data's labels.
 
-    name          value of the knob `teacher`
+    name          value of the knob `teacher`; `title` is what people call it
     labels        the data's labels, in their order
     fingerprint   sha256 of all that decides its answers
     max_tokens    most tokens that it reads of a text (both sentences of a pair), special ones included
@@ -59,6 +59,7 @@ class Teacher:
         self.model, self.tokenizer = model, tokenizer
         self.labels, self.order = tuple(labels), list(order)
         self.name, self.fingerprint, self.max_tokens = name, fingerprint, max_tokens
+        self.title = name
         self.notes = list(notes)
         self.parameters = sum(value.numel() for value in model.parameters())
         self.bytes = bytes or 4 * self.parameters
@@ -153,7 +154,7 @@ class Teacher:
         if share > UNKNOWN_SHARE:
             raise TeacherError(message(
                 "{name} doesn't know {share:.0%} of the tokens of these texts: its tokenizer is for another "
-                "language, or damaged. Choose another teacher.", name=self.name, share=share))  # fmt: skip
+                "language, or damaged. Choose another teacher.", name=self.title, share=share))  # fmt: skip
 
     def subword_tokenizer(self) -> Tokenizer:
         """Tokenizer of the teacher as a plain `tokenizers` one that neither cuts nor pads. Ids are rows of

@@ -129,6 +129,25 @@ def test_help_shows_each_knob_with_its_limits(stillroom: Callable[..., Done]) ->
         assert stillroom(command, "--help").code == 0
 
 
+def test_teachers_are_listed_with_their_labels_and_renamed(stillroom: Callable[..., Done], home: Path) -> None:
+    folder = home / "teachers" / "0123abcd4567"
+    folder.mkdir(parents=True)
+    (folder / "key.json").write_text("{}")
+    facts = {"base": "a/tiny", "task": "file", "labels": ["bad", "good"], "pair": False, "accuracy": 0.9, "rows": 20,
+             "date": "2026-11-29T12:00:00+00:00", "file": "support.csv"}  # fmt: skip
+    (folder / "teacher.json").write_text(json.dumps(facts))
+    listed = stillroom("teachers").out
+    assert "kept:0123abcd4567" in listed and "tiny, support.csv, 29 Nov" in listed and "bad, good" in listed
+    assert "builtin" in listed
+    assert stillroom("rename-teacher", "kept:0123", "Support").out == "Support\n"
+    lines = [json.loads(line) for line in stillroom("teachers", "--json", "--labels", "good,bad").out.splitlines()]
+    (kept,) = [one for one in lines if one["kind"] == "kept"]
+    assert kept["title"] == "Support" and kept["labels"] == ["bad", "good"]
+    assert "kept:" not in stillroom("teachers", "--labels", "joy,anger").out
+    unknown = stillroom("rename-teacher", "kept:ffff", "x")
+    assert unknown.code and "kept:0123abcd4567 (Support)" in " ".join(unknown.err.split())
+
+
 def test_files_and_data_sets_name_their_task() -> None:
     def config(*typed: str) -> Config:
         return config_from_options(parse(["run", *typed]))

@@ -161,6 +161,13 @@ def test_the_card_says_nothing_of_where_the_teacher_stood(tmp_path):
     assert "student of mine\n" in card and str(tmp_path) not in card
 
 
+def test_the_card_names_a_kept_teacher_by_its_title(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    report = REPORT | {"summary": {"teacher": "kept:0123abcd4567", "teacher_title": "tiny, support.csv, 29 Nov"}}
+    card = (export.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text()
+    assert "student of tiny, support.csv, 29 Nov\n" in card and "kept:" not in card
+
+
 def test_a_folder_that_cannot_be_written_is_the_users_to_change(tmp_path):
     persistence.save(predictor(), tmp_path / "student")
     (tmp_path / "file").write_text("no folder")

@@ -1,6 +1,7 @@
 """The teacher: labels in the data's order, logits that belong to their texts, guards, fine-tuning, what is kept."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -466,6 +467,39 @@ def test_fine_tuning_learns_is_kept_and_is_offered(bare, toy, home):
     again = loading.load_teacher(one.name, LABELS, False, Config.of(max_tokens=16))
     assert torch.equal(again.logits(toy.train.texts), tuned.logits(toy.train.texts))
     assert again.fingerprint == tuned.fingerprint and one.folder.is_relative_to(home)
+
+
+def test_a_kept_teacher_has_a_title_that_a_person_can_change(bare, toy, tmp_path):
+    config = tuning(bare, teacher_epochs=1, task="file", train=str(tmp_path / "support.csv"), metric="macro_f1")
+    events, tuned = run(fine_tuning.fine_tune(config, toy))
+    (one,) = catalog.saved_teachers()
+    scores = [event.value for event in events if isinstance(event, Point) and event.series == "teacher/valid_macro_f1"]
+    assert (one.metric, one.score, one.file) == ("macro_f1", max(scores), "support.csv")
+    assert re.fullmatch(rf"{bare.name}, support\.csv, \d+ [A-Z][a-z]+, macro-F1 {one.score:.2f}", one.title)
+    assert tuned.title == one.title and any(one.title in event.text for event in events if isinstance(event, Note))
+    key = one.name
+    assert (
+        catalog.rename(key[:9], "  Support,\n second try ").title == catalog.teacher_title(key) == "Support, second try"
+    )
+    again = loading.load_teacher(key, LABELS, False, Config.of(max_tokens=16))
+    assert (again.name, again.title, again.fingerprint) == (key, "Support, second try", tuned.fingerprint)
+    refused(key, "Support, second try", labels=("joy", "anger"))
+    assert catalog.rename(key, "").title == one.title
+    assert catalog.teacher_title("a/b") == "a/b" and catalog.teacher_title("kept:ffff") == "kept:ffff"
+
+
+def test_a_teacher_of_an_earlier_version_has_a_title_of_what_it_has(home):
+    folder = home / "teachers" / "0123abcd"
+    folder.mkdir(parents=True)
+    (folder / "key.json").write_text("{}")
+    facts = {"base": "C:\\models\\tiny", "task": "sst2", "labels": ["bad", "good"], "pair": False, "accuracy": 0.931,
+             "rows": 9, "date": "2025-03-05T12:00:00+00:00"}  # fmt: skip
+    (folder / "teacher.json").write_text(json.dumps({**facts, "of_a_later_version": 1}))
+    (one,) = catalog.saved_teachers()
+    assert one.title == "tiny, sst2, 5 Mar, accuracy 93 %"
+    assert one.fits(["Good ", "BAD"]) and not one.fits(["good"]) and not one.fits(["good", "bad"], pair=True)
+    (folder / "teacher.json").write_text(json.dumps({**facts, "date": "yesterday"}))
+    assert catalog.saved_teachers() == []
 
 
 def test_the_same_fine_tuning_is_not_done_twice(bare, toy):

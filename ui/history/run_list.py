@@ -132,6 +132,8 @@ def settings(config: dict[str, Any], every: bool = False) -> dict[str, str]:
         is_default = value in (None, knob.default) or value == []
         if knob.name == "task" or knob.path or (is_default and not every):
             continue
+        if knob.name == "teacher" and value:
+            value = translate_message(core.teacher_title(str(value)))
         known = knob.choices and isinstance(value, str)
         words[knob.label] = choice_name(knob.name, value) if known else in_words(value)
     return words

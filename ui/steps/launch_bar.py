@@ -145,7 +145,12 @@ def recipe(config: Config) -> str:
     """A run in one line."""
     first = next(one.name for one in core.teachers() if one.kind == "suggestion")  # what a task without its own means
     teacher = config.teacher or core.task_teacher(config.task) or first
-    teacher = translate("teacher.builtin") if teacher == "builtin" else teacher.replace("\\", "/").rsplit("/", 1)[-1]
+    if teacher == "builtin":
+        teacher = translate("teacher.builtin")
+    elif (title := core.teacher_title(teacher)) != teacher:
+        teacher = translate_message(title)
+    else:
+        teacher = teacher.replace("\\", "/").rsplit("/", 1)[-1]
     words = {
         "task": names.task_name(config.task),
         "rows": translate("labelled", n=count(config.limit)) if config.limit else translate("labelled.all"),

@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 import distill_core as core
-from distill_core import Inspection, UserError
+from distill_core import Config, Inspection, UserError
 from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import COLUMNS, HUB, Form, make_control
 from ui.components.formatting import count
@@ -128,22 +128,37 @@ def build(form: Form) -> Task:
 KNOBS = (*(knob.name for knob in core.knobs() if knob.group == "task"), *(HUB + knob for knob in COLUMNS))
 
 
-def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, followers: list[Any]) -> None:
+def offering(form: Form, teachers: Callable[[Config, str], Any]) -> Callable[..., Any]:
+    """The handler of the chosen teacher and the form's values that offers the `teachers` for its data."""
+
+    def offer(chosen: str, *values: Any) -> Any:
+        try:
+            return teachers(form.config(values), chosen)
+        except UserError:  # it is told where the value is
+            return gr.skip()
+
+    return offer
+
+
+def wire(
+    form: Form, step: Task, teachers: Callable[[Config, str], Any], follow: str, followers: list[Any]
+) -> None:  # fmt: skip
     """Connects the step, once every step has placed its controls. When another task is chosen, the browser's function
     `follow` says at once what becomes of `followers`, controls of other steps; the first of them then gets the
-    `teachers` to choose from, and keeps what is chosen meanwhile."""
+    `teachers` to choose from, and keeps what is chosen meanwhile; it gets them anew when the data were read."""
     form = form.part(*KNOBS)
     inspect = inspector(form)
+    offer, offering_inputs = offering(form, teachers), [followers[0], *form.inputs]
     picks = form.controls_of(gr.Dropdown, *COLUMNS)
 
     def choose(task: str) -> Changes:
         reading = empty_card(translate("task.reading"))
-        return {**step.visible_parts(task), step.about: reading, followers[0]: teachers(task)}
+        return {**step.visible_parts(task), step.about: reading, followers[0]: teachers(Config(task=task), "")}
 
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
     step.choice.input(None, step.choice, followers, js=follow, **BROWSER).then(
         choose, step.choice, chosen, **last(QUICK)
-    ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
+    ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY)).then(offer, offering_inputs, followers[0], **QUICK)
 
     def uploaded(*typed_values: Any) -> Changes:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
@@ -160,7 +175,9 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         columns = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
         return {step.about: shown, **{form.controls[knob]: _pick(knob, names, columns[knob]) for knob in COLUMNS}}
 
-    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY))
+    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY)).then(
+        offer, offering_inputs, followers[0], **QUICK
+    )
     typed = form.controls_of(gr.Textbox, "dataset", "subset", *(HUB + knob for knob in COLUMNS))
     (limit,), (seed,) = form.controls_of(gr.Textbox, "limit"), form.controls_of(gr.Number, "seed")
     for event in (
@@ -169,7 +186,9 @@ def wire(form: Form, step: Task, teachers: Callable[[str], Any], follow: str, fo
         *(limit.submit, limit.blur, seed.submit, seed.blur, step.look.click),
         *(control.submit for control in typed),
     ):
-        event(inspect, form.inputs, step.about, **last(SILENT_HEAVY))
+        event(inspect, form.inputs, step.about, **last(SILENT_HEAVY)).then(
+            offer, offering_inputs, followers[0], **QUICK
+        )
 
 
 def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:

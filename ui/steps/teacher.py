@@ -49,11 +49,23 @@ def answer_view(**more: Any) -> gr.HTML:
 CARDS = 4  # suggestions shown as cards; the rest is offered under "another"
 
 
-def cards(task: str) -> list[tuple[str, str]]:
+class Cards(gr.Radio):
+    """Cards of the teachers to choose from. The server takes any value, for which are offered changes with the data: an
+    event that is on its way meanwhile may name one that is offered no more, and a run says what it thinks of it."""
+
+    is_template = True  # for Gradio's page it is a Radio
+
+    def preprocess(self, payload: str | int | float | None) -> str | int | float | None:
+        """The value as it came."""
+        return payload
+
+
+def cards(config: Config) -> list[tuple[str, str]]:
     """The teachers to choose from as (words, value): "", which is the task's own or, where it has none, the first
-    suggestion; those kept here; some more suggestions; any other by name. The values are the same for every task: an
-    event that is on its way while another task is chosen must not name one that the server takes no more."""
-    known = core.teachers()
+    suggestion; those kept here whose labels fit the data as far as these are known; some more suggestions; any other by
+    name."""
+    task = config.task
+    known = core.teachers(core.task_labels(config), core.task_pair(task))
     suggested = [one for one in known if one.kind == "suggestion"]
     own = core.task_teacher(task)
     first = (translate("teacher.own"), _words(own)) if own else (suggested[0].name, _card_words(suggested[0]))
@@ -82,7 +94,7 @@ def needs_training(name: str, task: str) -> bool:
 def _name(teaching: core.TeacherChoice) -> str:
     if teaching.kind == "builtin":
         return translate("teacher.builtin")
-    return Path(teaching.name).name if teaching.kind == "kept" else teaching.name
+    return translate_message(teaching.title) if teaching.title else teaching.name
 
 
 def _words(own: str) -> str:
@@ -136,6 +148,14 @@ def price(config: Config, estimate: Estimate | None) -> Markup:
     return hint(" ".join(words))
 
 
+def offered(config: Config, chosen: str = "") -> Any:
+    """The cards for the data of the config. What is chosen stays, also where it no longer fits: the run says so."""
+    found = cards(config)
+    if chosen not in [value for _, value in found]:
+        found[1:1] = [(f"{_name(one)}\n{_card_words(one)}", one.name) for one in core.teachers() if one.name == chosen]
+    return gr.update(choices=found)
+
+
 def build(form: Form) -> Teacher:
     """Lays the step out."""
     task = form.knobs["task"].default
@@ -144,8 +164,8 @@ def build(form: Form) -> Teacher:
         with gr.Column(scale=5, min_width=320):
             choice = form.place(
                 "teacher",
-                gr.Radio(
-                    cards(task),
+                Cards(
+                    cards(Config(task=task)),
                     value="",
                     label=translate("teacher.choose"),
                     interactive=True,

@@ -104,6 +104,8 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
         "disagreement": inputs.label.disagreement,
         "tests_read": comparison.test_set_uses(context.cache, test, data.dataset.labels, context.folder.name),
     }
+    if teacher.title != teacher.name:
+        summary["teacher_title"] = str(teacher.title)[:100]
     source = inputs.transfer.transfer_set.source
     plain = len(source) - source.count("augmented")
     findings = diagnostics.conclude(summary, plain, data.dataset.pair)

@@ -48,7 +48,7 @@ def asked(config: Config) -> dict[str, Any]:
 )
 def test_the_form_holds_what_the_run_was_asked(form: Form, knobs: dict[str, Any]) -> None:
     config = Config.of(**knobs)
-    updates, lost = form.fill(config.model_dump(), teacher.cards(config.task))
+    updates, lost = form.fill(config.model_dump(), teacher.cards(config))
     again = form.config(held(form, updates))
     assert lost == []
     assert asked(again) == asked(config)
@@ -56,7 +56,7 @@ def test_the_form_holds_what_the_run_was_asked(form: Form, knobs: dict[str, Any]
 
 def test_a_file_comes_back_and_its_columns_with_it(form: Form, toy_csv: Path) -> None:
     config = Config.of(task="file", train=str(toy_csv), text="text", label="label")
-    updates, lost = form.fill(config.model_dump(), teacher.cards("file"))
+    updates, lost = form.fill(config.model_dump(), teacher.cards(Config(task="file")))
     again = form.config(held(form, updates))
     assert lost == [] and again.text == "text" and again.label == "label"
     assert Path(again.train).name == toy_csv.name and Path(again.train).read_bytes() == toy_csv.read_bytes()
@@ -69,7 +69,7 @@ def test_what_is_gone_is_told_and_the_rest_still_stands(form: Form) -> None:
         "rules": {"mask": 0.4, "rot13": 0.5},
         "train": "/nowhere/at/all/mine.csv",
     }
-    updates, lost = form.fill(old, teacher.cards("file"))
+    updates, lost = form.fill(old, teacher.cards(Config(task="file")))
     told = " ".join(lost)
     assert len(lost) == 4 and "warp = 3" in told and "a_student_of_yore" in told and "rot13" in told
     assert "mine.csv" in told and "/nowhere" not in told

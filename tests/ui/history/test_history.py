@@ -113,6 +113,13 @@ def test_what_a_run_changed_is_told_in_words_and_without_paths(home: Path) -> No
     assert "secret" not in html and "fine_tune" not in html and "Batch" not in html
 
 
+def test_a_kept_teacher_is_named_by_its_title(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "teacher_title", {"kept:0123": "Support, second try"}.get)
+    Store(home).create(Config.of(teacher="kept:0123").model_dump(), name="Mine")
+    html = listed(look(q="Mine"))
+    assert "Support, second try" in html and "kept:" not in html
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list:
     """What the engine was asked, in place of the engine."""

@@ -1,6 +1,7 @@
 """The words of the steps: what a run costs, what differs from a preset, what the rows showed, who teaches."""
 
 import dataclasses
+import json
 import os
 import re
 import time
@@ -144,9 +145,54 @@ def test_findings_put_warnings_first_and_fold_the_rows_away() -> None:
     assert components_html.findings([], "Found") == ""
 
 
-def test_every_task_offers_the_same_teachers_so_that_no_event_names_one_that_is_gone(home: Any) -> None:
-    values = {name: [value for _, value in teacher.cards(name)] for name in ("reviews", "sst2", "mrpc", "file", "hub")}
-    assert len({tuple(found) for found in values.values()}) == 1 and values["file"][0] == ""
+def saved(home: Any, key: str, labels: tuple[str, ...], **more: Any) -> str:
+    """A saved teacher of which nothing but its facts is there; returns its name."""
+    folder = home / "teachers" / key
+    folder.mkdir(parents=True)
+    (folder / "key.json").write_text("{}")
+    facts = {"base": "a/tiny", "task": "file", "labels": labels, "pair": False, "accuracy": 0.9, "rows": 20,
+             "date": "2026-11-29T12:00:00+00:00"}  # fmt: skip
+    (folder / "teacher.json").write_text(json.dumps(facts | more))
+    return f"kept:{key[:12]}"
+
+
+def test_a_saved_teacher_is_offered_by_its_title_where_its_labels_fit(home: Any, monkeypatch: Any) -> None:
+    ours = saved(home, "0123abcd", ("Positive", "negative"), metric="macro_f1", score=0.93, file="support.csv")
+    other = saved(home, "4567abcd", ("bad", "good"), base="sentence-transformers/all-MiniLM-L6-v2")
+
+    def offered(task: str) -> dict[str, str]:
+        return {value: words for words, value in teacher.cards(Config(task=task)) if value.startswith("kept:")}
+
+    assert list(offered("sst2")) == [ours] and offered("mrpc") == {} and {*offered("file")} == {ours, other}
+    title, facts, _ = offered("file")[ours].split("\n")
+    assert title == "tiny, support.csv, 29 Nov, macro-F1 0.93" and "Positive, negative" in facts
+    assert words(offered("file")[other]).startswith("MiniLM, own rows, 29 Nov, accuracy 90 %\n")
+    monkeypatch.setattr(core, "task_labels", lambda config: ("good", "bad"))
+    assert list(offered("file")) == [other]
+    chosen = teacher.offered(Config(task="file"), ours)["choices"]  # what is chosen is not taken away
+    assert [value for _, value in chosen if value.startswith("kept:")] == [ours, other]
+
+
+def test_a_title_is_said_in_the_language_that_is_spoken(home: Any) -> None:
+    saved(
+        home,
+        "0123abcd",
+        ("a", "b"),
+        metric="macro_f1",
+        score=0.93,
+        file="support.csv",
+        date="2026-03-05T12:00:00+00:00",
+    )
+    with use_language("de"):
+        title, facts, _ = teacher.cards(Config(task="file"))[1][0].split("\n")
+    assert title == "tiny, support.csv, 5. März, Makro-F1 0,93" and "nachtrainiert" in facts
+
+
+def test_no_event_names_a_teacher_that_the_server_takes_no_more(form: Form) -> None:
+    """One that is on its way while other data are chosen may name a teacher that is offered for the former alone."""
+    control = form.controls["teacher"]
+    assert control.get_block_name() == "radio"
+    assert control.preprocess("kept:0123abcd") == "kept:0123abcd"
     assert not teacher.needs_training("", "reviews") and teacher.needs_training("", "file")
 
 
