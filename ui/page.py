@@ -110,7 +110,7 @@ def build() -> gr.Blocks:
             steps_task.offering(data, teacher.offered),
             [second.choice, *data.inputs],
             second.choice,
-            **QUICK,
+            **SILENT_HEAVY,
         )
     with demo.route(translate("history"), "history"):
         gr.Navbar(visible=False)

@@ -47,6 +47,7 @@ class Session:
         self.predictors: LRUCache[Any, Predictor] = LRUCache(MAX_LOADED)
         self.baselines: LRUCache[Any, BaselinePredictor] = LRUCache(MAX_LOADED)
         self.datasets: LRUCache[Any, Dataset] = LRUCache(MAX_LOADED)
+        self.labels: dict[tuple[str, str], tuple[str, ...]] = {}  # of all data that were read
         self.augmenters: LRUCache[Any, Augmenter] = LRUCache(MAX_LOADED)
         self.past_runs: dict[str, PastRun] = {}  # by id: a finished run changes no more
         self.profile_lock = threading.Lock()  # one profile at a time: two would measure each other
@@ -86,17 +87,14 @@ class Session:
         """Data of the config, read once while its files stay as they are. Raises UserError."""
         from distill_core import tasks
 
-        return self.cached(self.datasets, _state_of_data(config), lambda: tasks.load_dataset(config))
+        state = _state_of_data(config)
+        data = self.cached(self.datasets, state, lambda: tasks.load_dataset(config))
+        self.labels[state] = tuple(data.labels)
+        return data
 
     def known_labels(self, config: Config) -> tuple[str, ...]:
-        """Labels of the config's data, () where those were not read yet, or something is being loaded."""
-        if not self.load_lock.acquire(blocking=False):
-            return ()
-        try:
-            data = self.datasets.get(_state_of_data(config))
-        finally:
-            self.load_lock.release()
-        return tuple(data.labels) if data else ()
+        """Labels of the config's data, () where those were not read yet. Waits for nothing that is being loaded."""
+        return self.labels.get(_state_of_data(config), ())
 
     def load_teacher(self, config: Config) -> "Teacher":
         """Teacher of the config, loaded once. Raises UserError."""
@@ -179,8 +177,10 @@ class Session:
                 store.close()
             self._stores.clear()
         with self.load_lock:
-            for models in (self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters):
-                models.clear()
+            for loaded in (
+                self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.labels
+            ):  # fmt: skip
+                loaded.clear()
         with self.wish_lock:
             for estimates in (self.past_runs, self.profile_wishes, self.profiled):
                 estimates.clear()

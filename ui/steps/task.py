@@ -133,7 +133,11 @@ def offering(form: Form, teachers: Callable[[Config, str], Any]) -> Callable[...
 
     def offer(chosen: str, *values: Any) -> Any:
         try:
-            return teachers(form.config(values), chosen)
+            config = form.config(values)
+            # Columns that were just guessed are another config's data: they are read once more, as a run would.
+            if not core.task_labels(config) and any(one.kind == "kept" for one in core.teachers()):
+                core.inspect(config, 1)
+            return teachers(config, chosen)
         except UserError:  # it is told where the value is
             return gr.skip()
 
@@ -158,7 +162,9 @@ def wire(
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
     step.choice.input(None, step.choice, followers, js=follow, **BROWSER).then(
         choose, step.choice, chosen, **last(QUICK)
-    ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY)).then(offer, offering_inputs, followers[0], **QUICK)
+    ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY)).then(
+        offer, offering_inputs, followers[0], **SILENT_HEAVY
+    )
 
     def uploaded(*typed_values: Any) -> Changes:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
@@ -176,7 +182,7 @@ def wire(
         return {step.about: shown, **{form.controls[knob]: _pick(knob, names, columns[knob]) for knob in COLUMNS}}
 
     form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY)).then(
-        offer, offering_inputs, followers[0], **QUICK
+        offer, offering_inputs, followers[0], **SILENT_HEAVY
     )
     typed = form.controls_of(gr.Textbox, "dataset", "subset", *(HUB + knob for knob in COLUMNS))
     (limit,), (seed,) = form.controls_of(gr.Textbox, "limit"), form.controls_of(gr.Number, "seed")
@@ -187,7 +193,7 @@ def wire(
         *(control.submit for control in typed),
     ):
         event(inspect, form.inputs, step.about, **last(SILENT_HEAVY)).then(
-            offer, offering_inputs, followers[0], **QUICK
+            offer, offering_inputs, followers[0], **SILENT_HEAVY
         )
 
 

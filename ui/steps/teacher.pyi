@@ -54,8 +54,11 @@ class Cards(gr.Radio):
     def preprocess(self, payload: str | int | float | None) -> str | int | float | None:
         """The value as it came."""
         return payload
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component

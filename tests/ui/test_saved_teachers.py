@@ -1,0 +1,47 @@
+"""Saved teachers in a real browser: offered by their titles, while the data have their labels."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import goto
+
+from scripts.served import served
+
+pytestmark = pytest.mark.timeout(280)
+TITLES = {"Verdicts": ["negative", "positive"], "Opinions": ["good", "bad"]}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    place = tmp_path_factory.mktemp("app")
+    for number, (title, labels) in enumerate(TITLES.items()):
+        folder = place / "home" / "teachers" / f"{number}123abcd"
+        folder.mkdir(parents=True)
+        facts = {"base": "a/tiny", "task": "file", "labels": labels, "pair": False, "accuracy": 0.9, "rows": 20,
+                 "date": "2026-11-29T12:00:00+00:00", "given": title}  # fmt: skip
+        (folder / "teacher.json").write_text(json.dumps(facts))
+        (folder / "key.json").write_text("{}")
+    with served(place) as running:
+        yield running.address
+
+
+def test_a_saved_teacher_is_offered_while_the_data_have_its_labels(page: Any, app: str, toy_csv: Path) -> None:
+    page.goto(app)
+    page.locator("#about-data table").wait_for()
+    goto(page, "Teacher")
+    cards = page.locator("#teachers label")
+    cards.filter(has_text="Verdicts").click()
+    assert not cards.filter(has_text="Opinions").count()
+    page.locator("#recipe", has_text="Verdicts").wait_for()
+    goto(page, "Task")
+    page.locator("#tasks label", has_text="Your own file").click()
+    page.locator("#train-file input[type=file]").set_input_files(str(toy_csv))
+    goto(page, "Teacher")
+    cards.filter(has_text="Opinions").wait_for()
+    page.wait_for_function("() => !document.querySelector('#teachers').innerText.includes('Verdicts')")
+    assert "selected" in (cards.first.get_attribute("class") or "")
+    cards.filter(has_text="Opinions").click()
+    page.locator("#recipe", has_text="Opinions").wait_for()
