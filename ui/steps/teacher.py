@@ -49,17 +49,6 @@ def answer_view(**more: Any) -> gr.HTML:
 CARDS = 4  # suggestions shown as cards; the rest is offered under "another"
 
 
-class Cards(gr.Radio):
-    """Cards of the teachers to choose from. The server takes any value, for which are offered changes with the data: an
-    event that is on its way meanwhile may name one that is offered no more, and a run says what it thinks of it."""
-
-    is_template = True  # for Gradio's page it is a Radio
-
-    def preprocess(self, payload: str | int | float | None) -> str | int | float | None:
-        """The value as it came."""
-        return payload
-
-
 def cards(config: Config) -> list[tuple[str, str]]:
     """The teachers to choose from as (words, value): "", which is the task's own or, where it has none, the first
     suggestion; those kept here whose labels fit the data as far as these are known; some more suggestions; any other by
@@ -164,7 +153,7 @@ def build(form: Form) -> Teacher:
         with gr.Column(scale=5, min_width=320):
             choice = form.place(
                 "teacher",
-                Cards(
+                gr.Radio(
                     cards(Config(task=task)),
                     value="",
                     label=translate("teacher.choose"),
@@ -173,6 +162,9 @@ def build(form: Form) -> Teacher:
                     elem_id="teachers",
                 ),
             )
+            # The server takes any value, for which are offered changes with the data: an event that is on its way may
+            # name one that is offered no more, and a run says what it thinks of it.
+            choice.preprocess = lambda payload: payload  # type: ignore[method-assign]
             other = form.place(
                 OTHER_NAME,
                 gr.Dropdown(
