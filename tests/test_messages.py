@@ -38,6 +38,7 @@ ELSEWHERE = {
     "evaluation/columns.py": "headings of the report, the command line and the model card, in English",
     "student/model_card.py": "the model card goes with the student into the world, in English",
     "config/presets.py": "declared in English; the page says it by setting.<kind>.<name>",
+    "data/language.py": "the commonest words of languages, by which they are told apart",
     "tasks/synthetic/grammar.py": "the built-in reviews are English",
     "tasks/synthetic/lexicon.py": "the same",
     "student/export.py": "the program that goes with an exported student",

@@ -74,10 +74,10 @@ def settings() -> dict:
 
 
 def upload_file(file: str) -> str:
-    """Uploads a table (CSV, TSV, JSONL or Parquet) and returns its address, the value of the knob train, valid, test
+    """Uploads a table (CSV, TSV, JSONL, Excel or Parquet) and returns its address, the value of the knob train, valid, test
     or unlabelled of the task "file"."""
     if not file:
-        raise UserError("No file was given. Upload a CSV, TSV, JSONL or Parquet file.")
+        raise UserError("No file was given. Upload a CSV, TSV, JSONL, Excel or Parquet file.")
     return str(core.save_upload(file))
 
 
@@ -186,9 +186,9 @@ def predict(run: str, text: str, text2: str = "") -> dict:
 
 
 def predict_file(run: str, file: str) -> Iterator[str]:
-    """A finished run's student on every text of a table (CSV, TSV, JSONL or Parquet): a CSV with its answers."""
+    """A finished run's student on every text of a table (CSV, TSV, JSONL, Excel or Parquet): a CSV with its answers."""
     if not file:
-        raise UserError("No file was given. Upload a CSV, TSV, JSONL or Parquet file.")
+        raise UserError("No file was given. Upload a CSV, TSV, JSONL, Excel or Parquet file.")
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
         out = Path(place) / f"predictions-{_id(run)[:8]}.csv"
         core.save_predictions(_id(run), file, out)

@@ -164,7 +164,7 @@ def predict_file(
 
     Args:
         run: The run's id.
-        file: A CSV, TSV, JSONL or Parquet file, or a .txt with one text a line (a pair's two separated by a tab).
+        file: A CSV, TSV, JSONL, Excel or Parquet file, or a .txt with one text a line (a pair's two separated by a tab).
         text: The column that holds the text, guessed where it is None.
         text2: The column of a pair's second text, guessed where it is None.
 
@@ -221,7 +221,7 @@ def text_columns(run: str, file: Path | str) -> tuple[list[str], list[str]]:
 
     Args:
         run: The run's id.
-        file: A CSV, TSV, JSONL or Parquet file; a .txt has no columns.
+        file: A CSV, TSV, JSONL, Excel or Parquet file; a .txt has no columns.
 
     Returns:
         All columns, and those guessed to hold the text: one, or two for a task of pairs.

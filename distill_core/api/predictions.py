@@ -20,7 +20,7 @@ TextOrPair = str | tuple[str, ...]  # a text, or the two of a pair
 
 
 def read_texts(file: Path | str, pair: bool, text: str | None = None, text2: str | None = None) -> list[TextOrPair]:
-    """Texts of a file: of a CSV, TSV, JSONL or Parquet the column `text` (and `text2` for a pair), guessed where
+    """Texts of a file: of a CSV, TSV, JSONL, Excel or Parquet the column `text` (and `text2` for a pair), guessed where
     it is not named; of a .txt one text a line, a pair's two separated by a tab. Raises DataError."""
     place = Path(file)
     if place.suffix.lower() == ".txt":

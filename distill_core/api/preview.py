@@ -81,7 +81,7 @@ def columns(file: Path | str) -> tuple[str, ...]:
     """Columns of a table file, by name.
 
     Args:
-        file: A CSV, TSV, JSONL or Parquet file.
+        file: A CSV, TSV, JSONL, Excel or Parquet file.
 
     Raises:
         DataError: The file can't be read as a table.
@@ -130,6 +130,7 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
 
     data = session.load_data(config)
     names = ("text", "text2")
+    lengths = diagnostics.check_lengths(data, config.max_tokens)
     return Inspection(
         rows={"train": len(data.train.texts), "valid": len(data.valid.texts), "test": len(data.test.texts),
               "unlabelled": len(data.unlabelled)},
@@ -137,7 +138,7 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
         balance={label: data.train.labels.count(number) for number, label in enumerate(data.labels)},
         sample=[dict(zip(names, text, strict=False)) | {"label": data.labels[label]}
                 for text, label in list(zip(data.train.texts, data.train.labels, strict=True))[:sample]],
-        notes=[_note(note) for note in (*data.notes, *diagnostics.check_data(data))],
+        notes=[_note(note) for note in (*data.notes, *diagnostics.check_data(data), *lengths)],
         columns=dict(data.columns), pair=data.pair, language=data.language, scored_on=data.scored_on,
     )  # fmt: skip
 

@@ -15,8 +15,9 @@ from tokenizers import Tokenizer
 
 from distill_core.augmentation.rules import SpanRule, TextRule, WordRule
 from distill_core.augmentation.spans import SpanReplacement
-from distill_core.config.schema import Config
+from distill_core.config.schema import AUTO_LANGUAGE, Config
 from distill_core.data import overlap
+from distill_core.data.language import ENGLISH
 from distill_core.errors import KnobError, Stopped
 from distill_core.messages import message
 from distill_core.registry import RULES
@@ -63,7 +64,8 @@ class Augmenter:
         """An augmenter with the teacher's tokenizer `pieces`, which cuts words in languages without spaces. Raises
         KnobError where the rates of the word rules add up to more than 1. `notes` are the rules that are off, each with
         its reason."""
-        self.language = config.language if language is None else language
+        asked = ENGLISH if config.language == AUTO_LANGUAGE else config.language
+        self.language = asked if language is None else language
         self.seed = config.seed if seed is None else seed
         self.notes: list[tuple[str, str]] = []
         self._pieces = without_truncation(pieces) if pieces is not None and self.language in WITHOUT_SPACES else None

@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     _row_option(added)
     added.add_argument("texts", nargs="*", metavar="TEXT", help="texts, for pairs two by two; without any, stdin is "
                        "read: one text a line, the sides of a pair separated by a tab")  # fmt: skip
-    added.add_argument("--file", metavar="F", help="CSV, TSV, JSONL or Parquet, or .txt with one text a line")
+    added.add_argument("--file", metavar="F", help="CSV, TSV, JSONL, Excel or Parquet, or .txt with one text a line")
     added.add_argument("--text", metavar="COL", help="the column of the text; guessed when left out")
     added.add_argument("--text2", metavar="COL", help="the column of the second text of a pair")
 

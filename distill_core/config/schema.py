@@ -17,6 +17,7 @@ from distill_core.errors import KnobError
 from distill_core.messages import message
 from distill_core.registry import EMBEDDINGS, LOSSES, RULES, STUDENTS, TASKS, Registry
 
+AUTO_LANGUAGE = "auto"
 GROUPS = ("task", "teacher", "transfer", "student", "training")
 AFFECTS = (
     "data",  # which texts and labels there are
@@ -90,7 +91,7 @@ class Config(BaseModel):
         None, "task", "Subset", "The configuration of the Hub data set, where it has several.", "data"
     )
     train: str | None = knob(
-        None, "task", "Training file", "CSV, TSV, JSONL or Parquet, for the task 'file'.", "data", path=True
+        None, "task", "Training file", "CSV, TSV, JSONL, Excel or Parquet, for the task 'file'.", "data", path=True
     )
     valid: str | None = knob(
         None, "task", "Validation file", "Optional; without it rows are cut from training.", "data", path=True
@@ -110,9 +111,14 @@ class Config(BaseModel):
     label: str | None = knob(
         None, "task", "Label column", "The column that holds the label; guessed when left out.", "data", column=True
     )
-    language: str = knob(
-        "en", "task", "Language", "Two letters. Decides how words are split and tagged.", "data", pattern="^[a-z]{2,3}$"
+    merge_labels: bool = knob(
+        False, "task", "Merge labels", "Count labels that differ by case alone (Good, good) as one.", "data"
     )
+    language: str = knob(
+        AUTO_LANGUAGE, "task", "Language",
+        "Two letters; auto: as the texts look. Decides how words are split and tagged.", "data",
+        pattern=f"^({AUTO_LANGUAGE}|[a-z]{{2,3}})$",
+    )  # fmt: skip
     limit: int | None = knob(
         None,
         "task",

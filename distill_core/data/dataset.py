@@ -12,7 +12,7 @@ from distill_core.data.examples import Text
 class RawSplit:
     """Texts with their labels, as many of each; None where a row has no label. `name` is the source's name in messages
     ("reviews.csv"), `numbers` are its row numbers there; without them rows count from 1. `lenient`: the user can't mend
-    the source (a Hub data set), so bad rows are left out and counted instead of refused."""
+    the source (a Hub data set), so what is left out of it is no warning."""
 
     texts: list[Text]
     labels: list[str | None]
@@ -24,7 +24,8 @@ class RawSplit:
 @dataclass(frozen=True)
 class RawDataset:
     """The result of a task's `load(config)`. `valid` and `test` are None where they are to be cut from `train`;
-    `labels` is the order of the classes, None where the rows decide; `scored_on` names the split that `test` is."""
+    `labels` is the order of the classes, None where the rows decide; `scored_on` names the split that `test` is;
+    `doubts` are notes that a person should look into."""
 
     train: RawSplit
     valid: RawSplit | None = None
@@ -32,6 +33,7 @@ class RawDataset:
     unlabelled: list[Text] = field(default_factory=list)
     labels: tuple[str, ...] | None = None
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     scored_on: str = "test"
     columns: dict[str, str] = field(default_factory=dict)
 

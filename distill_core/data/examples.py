@@ -55,8 +55,9 @@ def is_labelled(row: AnyExample) -> TypeGuard[LabelledExample]:
 class Notes:
     """The notes that the checks write: (level, sentence) in `all`, level "info" or "warning"."""
 
-    def __init__(self, first: Iterable[str] = ()):
+    def __init__(self, first: Iterable[str] = (), doubts: Iterable[str] = ()):
         self.all: list[tuple[str, str]] = [("info", note) for note in first]
+        self.all += [("warning", note) for note in doubts]
 
     def info(self, template: str, **values: Any) -> None:
         """Adds a message that the person should know."""
@@ -67,10 +68,10 @@ class Notes:
         self.all.append(("warning", message(template, **values)))
 
 
-def row_numbers(rows: Sequence[AnyExample]) -> Message:
-    """The numbers of the first few rows."""
-    numbers = ", ".join(f"{row.number}" for row in rows[:5]) + (", …" if len(rows) > 5 else "")
-    return message("{n:~row|rows} {numbers}", n=len(rows), numbers=numbers)
+def row_numbers(rows: Sequence[AnyExample | int]) -> Message:
+    """The numbers of the first few rows, which may be given by their numbers."""
+    numbers = ", ".join(f"{row if isinstance(row, int) else row.number}" for row in rows[:5])
+    return message("{n:~row|rows} {numbers}", n=len(rows), numbers=numbers + (", …" if len(rows) > 5 else ""))
 
 
 def shorten(text: Sequence[str]) -> str:

@@ -1,12 +1,12 @@
 """Rows of a task from the splits of a Hub data set. Shared by the tasks from the Hub; not a task itself."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill_core.data.columns import Columns, guess_columns
 from distill_core.data.dataset import RawDataset, RawSplit
 from distill_core.data.preparation import examples_from
-from distill_core.data.table import Table, as_cell
+from distill_core.data.table import Table, as_cell, class_name
 from distill_core.errors import DataError, HubError
 from distill_core.hub import datasets
 from distill_core.messages import message
@@ -100,7 +100,7 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
     for column, feature in dataset.features.items():
         words = (classes or {}).get(column) or (feature.names if isinstance(feature, ClassLabel) else None)
         if words is not None:
-            columns[column] = [_word(number, words) for number in dataset[column][:]]
+            columns[column] = [class_name(number, words) for number in dataset[column][:]]
         elif isinstance(feature, Value) and feature.dtype not in ("binary", "large_binary"):
             columns[column] = [as_cell(cell) for cell in dataset[column][:]]
     if not columns:
@@ -108,9 +108,3 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
     rows = list(zip(*columns.values(), strict=True))
     left_out = tuple(column for column in dataset.features if column not in columns)
     return Table(name, tuple(columns), rows, list(range(1, len(rows) + 1)), left_out)
-
-
-def _word(number: Any, words: Sequence[str]) -> str | None:
-    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(words):
-        return words[number]
-    return None if number in (None, -1) else str(number)

@@ -5,26 +5,34 @@ Knows nothing of models. Files are read by `readers`, the Hub by `hub`; this mod
 
 from collections.abc import Mapping, Sequence
 
-from distill_core.config.schema import Config
+from distill_core.config.schema import AUTO_LANGUAGE, Config
 from distill_core.data import leakage
-from distill_core.data.columns import Columns, guess_columns
+from distill_core.data.columns import Columns, guess_text_columns
 from distill_core.data.dataset import Dataset, RawDataset, RawSplit, Split
-from distill_core.data.examples import LabelledExample, Notes, Text, clean_text, is_labelled
-from distill_core.data.readers import read_table
+from distill_core.data.examples import LabelledExample, Notes, Text, clean_text, is_labelled, row_numbers
+from distill_core.data.language import ENGLISH, guess_language
+from distill_core.data.readers import UNREADABLE, read_table
 from distill_core.data.splitting import cut_missing_splits, limit_examples
 from distill_core.data.table import Table
 from distill_core.data.validation import (
+    LEFT_OUT,
     MAX_CHARACTERS,
     are_pairs,
-    check_class_counts,
     check_examples,
+    choose_classes,
+    drop_rare_classes,
+    drop_strangers,
     drop_unlabelled,
     merge_duplicates,
-    resolve_labels,
+    merge_variants,
+    missing_classes,
+    renamed_labels,
+    single_labels,
 )
 from distill_core.errors import DataError
 from distill_core.messages import message, message_data
 
+MAX_FORMS = 5  # of labels that are named in a note
 ROW_COUNTS = "Rows: {train:,} train, {valid:,} validation, {test:,} test. Scored on {split}."
 ROW_COUNTS_UNLABELLED = (
     "Rows: {train:,} train, {valid:,} validation, {test:,} test, {loose:,} unlabelled. Scored on {split}."
@@ -39,21 +47,69 @@ def examples_from(table: Table, columns: Columns, lenient: bool = False) -> RawS
     return RawSplit(texts, labels, table.name, table.numbers, lenient)
 
 
+def _language(known: str | None, config: Config, train: Sequence[LabelledExample], notes: Notes) -> str:
+    """The language of the texts: the task's, the config's, or as the texts themselves look."""
+    if known is not None:
+        return known
+    seen = guess_language([side for row in train for side in row.text])
+    if config.language != AUTO_LANGUAGE:
+        if seen not in (None, config.language):
+            notes.warn("The texts look like the language {seen}, but {knob:knob} is {asked}: words are split and "
+                       "exchanged by the rules of {asked}.", seen=repr(seen), knob="language",
+                       asked=repr(config.language))  # fmt: skip
+        return config.language
+    if seen is None:
+        return ENGLISH
+    if seen != ENGLISH:
+        notes.info("The texts look like the language {seen} and are treated as such ({knob:knob} changes it).",
+                   seen=repr(seen), knob="language")  # fmt: skip
+    return seen
+
+
 def prepare_dataset(raw: RawDataset, config: Config, language: str | None = None) -> Dataset:
     """Check `raw`, remove duplicates, contradictions and leaks, cut the missing splits and apply `config.limit`.
 
     Order: every row is checked; test texts are removed from all other splits; missing splits are cut from train by
     group; the limit comes last, so it never touches the test rows. Raises DataError and KnobError."""
-    notes = Notes(raw.notes)
-    rows = check_examples(raw.train, "train", notes)
-    valid = drop_unlabelled(check_examples(raw.valid, "validation", notes), "validation", notes) if raw.valid else None
-    test = drop_unlabelled(check_examples(raw.test, raw.scored_on, notes), raw.scored_on, notes) if raw.test else None
+    notes = Notes(raw.notes, raw.doubts)
+    try:
+        return _prepare(raw, config, language, notes)
+    except DataError as error:  # which may come of what was left out before
+        left_out = [note for _, note in notes.all if (message_data(note) or {}).get("say") in (LEFT_OUT, UNREADABLE)]
+        if not left_out:
+            raise
+        raise DataError(message("{problem} {left_out}", problem=error.args[0], left_out=left_out[0])) from error
+
+
+def _prepare(raw: RawDataset, config: Config, language: str | None, notes: Notes) -> Dataset:
+    forms: dict[str, str] = {}
+    rows = check_examples(raw.train, "train", notes, forms)
+    valid, test = (
+        drop_unlabelled(check_examples(split, name, notes, forms), name, notes) if split else None
+        for name, split in (("validation", raw.valid), (raw.scored_on, raw.test))
+    )
     pair = are_pairs([*rows, *(valid or []), *(test or [])])
-    unlabelled = [row.text for row in rows if row.label is None]
-    if unlabelled:
-        notes.info("{n:row|rows} of train without a label became transfer text.", n=len(unlabelled))
+    if unlabelled_rows := [row for row in rows if row.label is None]:
+        notes.info("{n:row|rows} of train without a label became transfer text ({rows}).", n=len(unlabelled_rows),
+                   rows=row_numbers(unlabelled_rows))  # fmt: skip
+    unlabelled = [row.text for row in unlabelled_rows]
     train = [row for row in rows if is_labelled(row)]
-    labels = resolve_labels(train, [*(valid or []), *(test or [])], raw.labels, notes)
+    if forms:
+        shown = [message("{before} as {after}", before=repr(before), after=repr(after))
+                 for before, after in list(forms.items())[:MAX_FORMS]]  # fmt: skip
+        notes.info("Labels are read alike in every file: {forms}.", forms=shown)
+    renamed = single_labels(train, notes) if raw.labels is None else {}
+    train = renamed_labels(train, renamed)
+    merged = {**renamed, **merge_variants(train, config.merge_labels, notes)} if raw.labels is None else {}
+    train = renamed_labels(train, merged)
+    labels = choose_classes(train, raw.labels, notes)
+    train = drop_strangers(train, labels, "train", notes)
+    if config.merge_labels:  # a variant may stand in a held-out split alone
+        folded = {label.casefold(): label for label in labels}
+        merged |= {row.label: folded[row.label.casefold()] for row in [*(valid or []), *(test or [])]
+                   if row.label.casefold() in folded and row.label not in labels}  # fmt: skip
+    valid = valid and drop_strangers(renamed_labels(valid, merged), labels, "validation", notes)
+    test = test and drop_strangers(renamed_labels(test, merged), labels, raw.scored_on, notes)
     train, contradicted = merge_duplicates(train, notes)
     if test is not None:
         leakage.warn_conflicting_labels(test, raw.scored_on, notes)
@@ -72,7 +128,18 @@ def prepare_dataset(raw: RawDataset, config: Config, language: str | None = None
         held_out = {message("validation or {split}", split=raw.scored_on): scored}
     train = leakage.drop_overlapping(train, held_out, keep, notes, lenient)
     unlabelled = leakage.clean_unlabelled(unlabelled, scored, raw.scored_on, keep, notes, lenient)
-    check_class_counts(train, labels)
+    train, labels = drop_rare_classes(train, labels, notes)
+    valid = valid and drop_strangers(valid, labels, "validation", notes)
+    test = test and drop_strangers(test, labels, raw.scored_on, notes)
+    if valid and (missing := missing_classes(valid, train)):
+        notes.warn("No row of validation has {n:~the label|one of the labels} {labels}, so it can't choose between "
+                   "models: its {rows:row is|rows are} not used, and validation is cut from train instead.",
+                   n=len(missing), labels=", ".join(map(repr, missing[:5])), rows=len(valid))  # fmt: skip
+        valid = None
+    if test and (missing := missing_classes(test, train)):
+        notes.warn("No row of {split} has {n:~the label|one of the labels} {labels}: how well {n:~it is|they are} "
+                   "answered is not measured.", split=raw.scored_on, n=len(missing),
+                   labels=", ".join(map(repr, missing[:5])))  # fmt: skip
     classes = {label: number for number, label in enumerate(labels)}
     if valid is None or test is None:
         train, valid, test, unlabelled = cut_missing_splits(train, valid, test, unlabelled, classes, config, notes)
@@ -86,7 +153,7 @@ def prepare_dataset(raw: RawDataset, config: Config, language: str | None = None
         notes.info(ROW_COUNTS, **sizes, split=raw.scored_on)
     return Dataset(
         _split(train, classes), _split(valid, classes), _split(test, classes), unlabelled, labels, pair,
-        language or config.language, raw.scored_on, notes.all, dict(raw.columns),
+        _language(language, config, train, notes), raw.scored_on, notes.all, dict(raw.columns),
     )  # fmt: skip
 
 
@@ -106,7 +173,7 @@ def _extra(config: Config, pair: bool, raw: RawDataset, notes: Notes) -> list[Te
         return []
     table = read_table(config.unlabelled)
     names = [raw.columns.get("text"), raw.columns.get("text2")]
-    columns = guess_columns(table, *(name if name in table.columns else None for name in names))
+    columns = guess_text_columns(table, *(name if name in table.columns else None for name in names))
     if pair and columns.text2 is None:
         raise DataError(message("{name} has one text column, but this task needs pairs. Give it two text columns.",
                                name=table.name))  # fmt: skip
@@ -114,7 +181,7 @@ def _extra(config: Config, pair: bool, raw: RawDataset, notes: Notes) -> list[Te
         columns = Columns(columns.text)
     texts = [clean_text(text) for text in examples_from(table, Columns(columns.text, columns.text2)).texts]
     good = [text for text in texts if all(0 < len(side) <= MAX_CHARACTERS for side in text)]
-    notes.all.extend(("info", note) for note in table.notes)
+    notes.all += [*(("info", note) for note in table.notes), *(("warning", note) for note in table.doubts)]
     notes.info("{n:unlabelled text|unlabelled texts} read from {name}, column {column}.",
                n=len(good), name=table.name, column=repr(columns.text))  # fmt: skip
     if len(good) < len(texts):

@@ -1,28 +1,38 @@
-"""Strict readers of CSV, TSV, JSON lines, Parquet and plain text: a Table of strings, or a DataError with its row.
+"""Readers of CSV, TSV, JSON, Excel, Parquet and plain text: a Table of strings, or a DataError with its row.
 
-Knows nothing of labels or tasks. Guesses nothing about a broken file: pandas and load_dataset shift the columns of a
-ragged CSV without a warning, so neither is used here.
+A row that fits no columns is left out and counted, for one is no reason to refuse a file; where half of them are, the
+file is read wrongly and refused. pandas and load_dataset shift the columns of a ragged CSV without a warning, so they
+aren't used here. Knows nothing of tasks.
 """
 
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from distill_core.data.encoding import DecodedFile, decode
+from distill_core.data.examples import row_numbers
 from distill_core.data.table import (
     MAX_BYTES,
     MAX_COLUMNS,
-    MAX_NAME,
     MAX_ROWS,
     Cell,
     Table,
     as_cell,
+    class_name,
+    column_names,
+    is_used,
     text_cell,
     too_many_columns,
     too_many_rows,
 )
+from distill_core.data.workbook import is_workbook, read_workbook
 from distill_core.errors import DataError
 from distill_core.messages import Message, message, os_error_reason, unreadable_reason
 
@@ -37,7 +47,7 @@ def read_table(path: str | Path) -> Table:
         if not path.exists():
             raise DataError(message("There is no file {file}. Check the name and the folder.", file=repr(str(path))))
         if not path.is_file():
-            raise DataError(message("{file} is not a file. Give one CSV, TSV, JSONL or Parquet file.",
+            raise DataError(message("{file} is not a file. Give one CSV, TSV, JSONL, Excel or Parquet file.",
                                    file=repr(str(path))))  # fmt: skip
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -47,7 +57,7 @@ def read_table(path: str | Path) -> Table:
         if reader is None:
             raise DataError(
                 message(
-                    "{name} ({ending}) is not a CSV, TSV, JSONL, Parquet or TXT file. Export it as CSV.",
+                    "{name} ({ending}) is not a CSV, TSV, JSONL, Excel (.xlsx), Parquet or TXT file. Export it as CSV.",
                     name=name,
                     ending=path.suffix or message("no ending"),
                 )
@@ -82,123 +92,218 @@ MAGIC = (
 )
 
 
-def _decode(path: Path, name: str) -> tuple[str, list[Message]]:
-    """The text of a file, and a note where it isn't UTF-8."""
+def _text(path: Path, name: str) -> DecodedFile:
+    """The text of a file. Raises DataError on a file that is something else inside."""
     data = path.read_bytes()
     for magic, what in MAGIC:
         if data.startswith(magic):
             raise DataError(message(
                 "{name} is {what} inside, not text. Unpack or export it as plain CSV first.", name=name,
                 what=what))  # fmt: skip
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
-        try:
-            text, notes = data.decode("utf-16"), [message("{name} was read as UTF-16.", name=name)]
-        except UnicodeDecodeError:
-            raise DataError(
-                message("{name} begins like UTF-16 but isn't. Save it again as UTF-8.", name=name)
-            ) from None
-    else:
-        try:
-            text, notes = data.decode("utf-8-sig"), []
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            try:
-                text = data.decode("cp1252")
-            except UnicodeDecodeError:
-                raise DataError(message("Line {line:,} of {name} is not UTF-8 text. Save the file again as UTF-8.",
-                                       line=line, name=name)) from None  # fmt: skip
-            notes = [message("{name} is not UTF-8 (line {line:,}); it was read as Windows-1252. Check its accents.",
-                            name=name, line=line)]  # fmt: skip
-    place = text.find("\0")
-    if place >= 0:
-        line = text.count("\n", 0, place) + 1
-        raise DataError(message(
-            "Line {line:,} of {name} holds a NUL byte, so the file is damaged or not text. Export it again.", line=line,
-            name=name))  # fmt: skip
-    return text, notes
+    return decode(data, name)
 
 
-def _header(names: Sequence[str], name: str, first_row: bool = True) -> tuple[str, ...]:
-    """The column names, stripped; a nameless column is called by its number. Raises DataError on names that can't be a
-    header (`first_row`: they come from a row, which may be one of data)."""
-    columns = tuple(column.strip() or f"column {place}" for place, column in enumerate(names, 1))
-    if len(columns) > MAX_COLUMNS:
-        raise too_many_columns(name, len(columns))
-    if twice := next((column for column in columns if columns.count(column) > 1), None):
-        raise DataError(message("The header of {name} has the column {column} twice. Give each column its own name.",
-                               name=name, column=repr(twice)))  # fmt: skip
-    long = next((column for column in columns if len(column) > MAX_NAME), None)
-    if first_row and (long is not None or not any(letter.isalpha() for column in names for letter in column)):
-        shown = (long or ", ".join(columns))[:40]
-        raise DataError(message("The first row of {name} ({row}…) looks like data, not like a header. Put the columns' "
-                               "names in the first row, for example: text,label.", name=name,
-                               row=repr(shown)))  # fmt: skip
-    return columns
+UNREADABLE = "{n:row|rows} of {name} can't be read and {n:~was|were} left out ({rows}). The first: {first}"
+DELIMITERS = (",", ";", "\t", "|")  # a tie goes to the first
+PEEK, PEEK_CHARACTERS = 200, 1_000_000  # rows that the delimiter is guessed from
+MAX_QUOTE_FAULTS = 1_000  # each costs a search for the closing quote
+SEPARATOR_LINE = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)  # what Excel takes for a remark
+BACKSLASHED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
 def _read_csv(path: Path, name: str, rows: int) -> Table:
-    text, notes = _decode(path, name)
-    head = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)  # Excel writes semicolons in half of Europe; a tie goes to the comma
-    return _table(text, name, rows, notes, delimiter=delimiter)
+    if is_workbook(path):
+        return read_workbook(path, name, rows)
+    file = _text(path, name)
+    declared = SEPARATOR_LINE.match(file.text)
+    text = file.text[declared.end() :] if declared else file.text
+    notes = list(file.notes)
+    delimiter = declared[1] if declared else _delimiter(text, ",")
+    if declared:
+        notes.append(message("{name} begins with Excel's line “sep={sign}”; it is no row.", name=name, sign=delimiter))
+    elif delimiter == "|":
+        notes.append(message("The columns of {name} are separated by {sign}.", name=name, sign=repr(delimiter)))
+    return _separated(text, name, rows, notes, file.doubts, delimiter=delimiter)
+
+
+def _delimiter(text: str, usual: str) -> str:
+    """The delimiter under which most rows have as many cells as the header; "\x1f", which no file has, where the header
+    is one name and the rows are texts with commas."""
+    lines = io.StringIO(text.lstrip("\r\n"), newline="").readlines(PEEK_CHARACTERS)[: PEEK + 1]
+    found: dict[str, tuple[float, int]] = {}
+    for delimiter in sorted(DELIMITERS, key=lambda one: one != usual):
+        widths = _widths(lines, delimiter)
+        if not widths or widths[0] < 2:
+            continue
+        fits = sum(width == widths[0] for width in widths) / len(widths)
+        found[delimiter] = (round(fits, 1), widths[0])
+    if found:
+        return max(found, key=lambda one: found[one])
+    varied = len(set(_widths(lines[1:], usual))) > 1
+    return "\x1f" if varied and lines and '"' not in lines[0] else usual
+
+
+def _widths(lines: Sequence[str], delimiter: str) -> list[int]:
+    """How many cells each row has, as far as the rows can be read."""
+    widths: list[int] = []
+    with suppress(csv.Error):
+        widths.extend(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+    return widths
+
+
+def _separated(text: str, name: str, rows: int, notes: list[Message], doubts: list[Message], delimiter: str) -> Table:
+    """The table of a text with delimiters. Its quotes are doubled inside a text, or have a backslash where only that
+    reading fits."""
+    problem: DataError | None = None
+    try:
+        table = _table(text, name, rows, notes, doubts, delimiter=delimiter)
+        if not table.unreadable:
+            return table
+    except DataError as error:
+        problem = error
+    if BACKSLASHED_QUOTE.search(text):
+        with suppress(DataError):
+            escaped = _table(BACKSLASHED_QUOTE.sub(r'\1""', text), name, rows, notes, doubts, delimiter=delimiter)
+            if not escaped.unreadable:
+                note = message('The quotes inside the texts of {name} have a backslash (\\").', name=name)
+                return replace(escaped, notes=[*escaped.notes, note])
+    if problem:
+        raise problem
+    return table
 
 
 def _read_tsv(path: Path, name: str, rows: int) -> Table:
     """A TSV, in the reading that fits: its quotes are plain characters (GLUE's files) or do quote (pandas' files)."""
-    text, notes = _decode(path, name)
+    file = _text(path, name)
+    delimiter = _delimiter(file.text, "\t")
+    if "\t" in file.text.lstrip("\r\n").partition("\n")[0]:
+        delimiter = "\t"
     table: Table | None = None
     problem: DataError | None = None
     try:
-        table = _table(text, name, rows, notes, delimiter="\t")
+        table = _table(file.text, name, rows, file.notes, file.doubts, delimiter=delimiter)
     except DataError as error:
         problem = error
-    if table is not None and not any(cell and "\n" in cell for row in table.rows for cell in row):
+    if (
+        table is not None
+        and not table.unreadable
+        and not any(cell and "\n" in cell for row in table.rows for cell in row)
+    ):
         return table
     try:
-        return _table(text, name, rows, notes, delimiter="\t", quoting=csv.QUOTE_NONE)
+        plain = _table(file.text, name, rows, file.notes, file.doubts, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        if table is None or len(plain.unreadable) <= len(table.unreadable):
+            return plain
     except DataError:
-        if table is not None:
-            return table
+        pass
+    if table is None:
         assert problem is not None
-        raise problem from None
+        raise problem
+    return table
 
 
-def _table(text: str, name: str, rows: int, notes: list[Message], **dialect: Any) -> Table:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
+class _Rows:
+    """The rows of a text with delimiters, as (number, cells); cells are None where a quote is out of place, and then
+    reading goes on with the next line. `problem` is the first such row's."""
+
+    def __init__(self, text: str, name: str, dialect: dict[str, Any]):
+        self.lines = io.StringIO(text, newline="").readlines()
+        self.name, self.dialect = name, dialect
+        self.problem: Message | None = None
+        self.faults = 0
+
+    def __iter__(self) -> Iterator[tuple[int, int, list[str] | None]]:
+        at, number = 0, 0
+        reader = self._reader(at)
+        begin = 0
+        while True:
+            number, line = number + 1, at + reader.line_num
+            begin = line
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self.faults += 1
+                if self.problem is None:
+                    self.problem = _csv_problem(place(self.name, number, begin + 1), str(error))
+                if self.faults > MAX_QUOTE_FAULTS:
+                    raise DataError(self.problem) from None
+                at = begin + 1
+                reader = self._reader(at)
+                yield number, begin + 1, None
+            else:
+                yield number, begin + 1, row
+
+    def _reader(self, at: int) -> Any:
+        return csv.reader(islice(self.lines, at, None), strict=True, **self.dialect)
+
+
+def place(name: str, number: int, line: int) -> Message:
+    """A row's number, and its line where that is another."""
+    if line == number:
+        return message("Row {number:,} of {source}", number=number, source=name)
+    return message("Row {number:,} of {source} (line {line:,})", number=number, source=name, line=line)
+
+
+def _table(text: str, name: str, rows: int, notes: list[Message], doubts: list[Message], **dialect: Any) -> Table:
     columns: tuple[str, ...] | None = None
-    cells: list[tuple[Cell, ...]] = []
-    numbers: list[int] = []
-    number, line = 0, 1
-
-    def place() -> Message:
-        if line == number:
-            return message("Row {number:,} of {source}", number=number, source=name)
-        return message("Row {number:,} of {source} (line {line:,})", number=number, source=name, line=line)
-
-    while True:
-        number, line = number + 1, reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            raise DataError(_csv_problem(place(), str(error))) from None
-        if not row or (len(row) == 1 and not row[0].strip()):
+    found: list[tuple[int, tuple[Cell, ...]]] = []
+    unreadable: dict[int, tuple[Cell, ...]] = {}
+    problem: Message | None = None
+    reading = _Rows(text, name, dialect)
+    empty: list[int] = []  # rows without a cell, which count where others follow
+    for number, line, row in reading:
+        if row is None:
+            if columns is None:
+                assert reading.problem is not None
+                raise DataError(reading.problem)
+            problem = problem or reading.problem
+            unreadable[number] = (None,) * len(columns)
+            continue
+        single = columns is not None and len(columns) == 1
+        if not row or (len(row) == 1 and not row[0].strip() and not single):
+            if single:
+                empty.append(number)
             continue  # a blank line
         if columns is None:
-            columns = _header(row, name)
+            columns = column_names(row, name)
             continue
+        if not any(map(str.strip, row)) and len(row) <= len(columns):
+            empty.append(number)
+            continue
+        found.extend((blank, (None,) * len(columns)) for blank in empty)
+        empty = []
+        if len(row) > len(columns) and not any(map(str.strip, row[len(columns) :])):
+            row = row[: len(columns)]
         if len(row) != len(columns):
-            raise DataError(message(
+            problem = problem or message(
                 "{row} has {n:column|columns} where the header has {wanted}. Put quotes around texts that hold a "
-                "comma, or fix the row.", row=place(), n=len(row), wanted=len(columns)))  # fmt: skip
-        if len(cells) == rows:
+                "comma, or fix the row.", row=place(name, number, line), n=len(row), wanted=len(columns))  # fmt: skip
+            unreadable[number] = tuple(map(text_cell, row[: len(columns)])) + (None,) * (len(columns) - len(row))
+            continue
+        if len(found) == rows:
             raise too_many_rows(name, rows)
-        cells.append(tuple(map(text_cell, row)))
-        numbers.append(number)
+        found.append((number, tuple(map(text_cell, row))))
     if columns is None:
         raise DataError(message("{name} is blank. Give a file with a header and rows.", name=name))
-    return Table(name, columns, cells, numbers, notes=notes)
+    if problem and 2 * len(unreadable) >= len(found) + len(unreadable):
+        raise DataError(problem)
+    notes, doubts = list(notes), list(doubts)
+    if empty and len(columns) > 1:
+        notes.append(message("{n:empty row|empty rows} at the end of {name} left out.", n=len(empty), name=name))
+    elif empty:
+        found.extend((blank, (None,)) for blank in empty if found)
+    if problem:
+        doubts.append(message(UNREADABLE, n=len(unreadable), name=name, rows=row_numbers(list(unreadable)),
+                              first=problem))  # fmt: skip
+    cells = [row for _, row in found]
+    used = [place for place, column in enumerate(columns) if is_used(place, column, cells)]
+    return Table(
+        name, tuple(columns[place] for place in used), [tuple(row[place] for place in used) for row in cells],
+        [number for number, _ in found], notes=notes, doubts=doubts,
+        unreadable={number: tuple(row[place] for place in used) for number, row in unreadable.items()},
+    )  # fmt: skip
 
 
 def _csv_problem(row: Message, reason: str) -> Message:
@@ -214,31 +319,45 @@ def _csv_problem(row: Message, reason: str) -> Message:
 
 
 def _read_txt(path: Path, name: str, rows: int) -> Table:
-    text, notes = _decode(path, name)
-    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    file = _text(path, name)
+    lines = [(number, line.strip()) for number, line in enumerate(file.text.split("\n"), 1) if line.strip()]
     if len(lines) > rows:
         raise too_many_rows(name, rows)
-    return Table(name, ("text",), [(line,) for _, line in lines], [number for number, _ in lines], notes=notes)
+    return Table(name, ("text",), [(line,) for _, line in lines], [number for number, _ in lines], notes=file.notes,
+                 doubts=file.doubts)  # fmt: skip
 
 
 def _read_json(path: Path, name: str, rows: int) -> Table:
-    """A JSON file: one object a line, or one array of objects."""
-    text, notes = _decode(path, name)
-    if text.lstrip().startswith("["):
-        pairs = list(enumerate(_loads(text, name), 1))
+    """A JSON file: one object a line, one array of objects, or an object that holds the rows (see `_rows_of`)."""
+    file = _text(path, name)
+    notes, doubts = list(file.notes), list(file.doubts)
+    unreadable: list[int] = []
+    problem: Message | None = None
+    start = file.text.lstrip()[:1]
+    whole = _loads(file.text, name) if start == "[" else _json_object(file.text) if start == "{" else None
+    pairs: list[tuple[int, Any]] = []
+    if whole is not None:
+        pairs = list(enumerate(_rows_of(whole, name, notes), 1))
     else:
-        pairs = []
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, line in enumerate(file.text.split("\n"), 1):
             if line.strip() and len(pairs) <= rows:
-                pairs.append((number, _loads(line, name, number)))
+                try:
+                    pairs.append((number, _loads(line, name, number)))
+                except DataError as error:
+                    problem = problem or error.args[0]
+                    unreadable.append(number)
     if len(pairs) > rows:
         raise too_many_rows(name, rows)
     columns: dict[str, None] = {}
+    good: list[tuple[int, dict[str, Any]]] = []
     for number, item in pairs:
         if not isinstance(item, dict):
-            raise DataError(message(
+            problem = problem or message(
                 "Row {number:,} of {name} is not an object like {example}.", number=number, name=name,
-                example='{"text": "…", "label": "…"}'))  # fmt: skip
+                example='{"text": "…", "label": "…"}')  # fmt: skip
+            unreadable.append(number)
+            continue
+        good.append((number, item))
         columns.update(dict.fromkeys(item))
         if len(columns) > MAX_COLUMNS:
             raise DataError(
@@ -249,11 +368,99 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
                     number=number,
                 )
             )
-    nested = {key for _, item in pairs for key, value in item.items() if isinstance(value, dict | list)}
+    if problem and 2 * len(unreadable) >= len(good) + len(unreadable):
+        raise DataError(problem)
+    if problem:
+        doubts.append(message(UNREADABLE, n=len(unreadable), name=name, rows=row_numbers(sorted(unreadable)),
+                              first=problem))  # fmt: skip
+    single, several = _lists({key: [item.get(key) for _, item in good] for key in columns}, name, notes)
+    nested = {key for _, item in good for key, value in item.items() if isinstance(value, dict | list)} - single.keys()
     keys = [column for column in columns if column not in nested]
-    header = _header([as_cell(key) or "" for key in keys], name, first_row=False)
-    cells = [tuple(as_cell(item.get(key)) for key in keys) for _, item in pairs]
-    return Table(name, header, cells, [number for number, _ in pairs], tuple(sorted(nested)), notes)
+    header = column_names([as_cell(key) or "" for key in keys], name, first_row=False)
+    values = [single.get(key) or [item.get(key) for _, item in good] for key in keys]
+    cells = list(zip(*([as_cell(value) for value in column] for column in values), strict=True))
+    return Table(name, header, cells, [number for number, _ in good], tuple(sorted(nested)), notes, doubts, several,
+                 {number: (None,) * len(header) for number in unreadable})  # fmt: skip
+
+
+def _lists(
+    columns: Mapping[str, Sequence[Any]], name: str, notes: list[Message]
+) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Of columns of lists: those whose every list holds at most one value, with these values, which a note names; and
+    those of several short values, with an example."""
+    single: dict[str, list[Any]] = {}
+    several: dict[str, str] = {}
+    for column, values in columns.items():
+        lists = [value for value in values if value is not None]
+        if not lists or not all(isinstance(value, list) for value in lists):
+            continue
+        if any(isinstance(one, dict | list) for value in lists for one in value):
+            continue
+        longest = max(lists, key=len)
+        if len(longest) == 1:
+            single[column] = [value[0] if value else None for value in values]
+            notes.append(message(
+                "Column {column} of {name} can hold several labels a row; each row has one at most, and that was read.",
+                column=repr(column), name=name))  # fmt: skip
+        elif all(len(str(one)) <= 64 for one in longest):
+            several[column] = ", ".join(str(one) for one in longest)[:80]
+    return single, several
+
+
+ROWS_KEYS = ("data", "rows", "records", "items", "examples", "instances")  # what the rows are usually under
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    """The one object that a text is, None where it isn't."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _rows_of(found: Any, name: str, notes: list[Message], depth: int = 0) -> list[Any]:
+    """The rows in a JSON array or object: rows, a row, an object of columns (lists, or values by row), of rows by key,
+    pandas' "split", or one that holds the rows under one of its names. Raises DataError."""
+    if isinstance(found, list):
+        return found
+    values = list(found.values())
+    if {"columns", "data"} <= found.keys() and all(isinstance(row, list) for row in found["data"]):
+        return [dict(zip(map(str, found["columns"]), row, strict=False)) for row in found["data"]]
+    inner = {
+        key: value for key, value in found.items() if isinstance(value, list) and value and isinstance(value[0], dict)
+    }
+    usual = [key for key in inner if key.casefold() in ROWS_KEYS] if len(inner) > 1 else list(inner)
+    if len(usual) == 1:
+        key, rows = usual[0], inner[usual[0]]
+        notes.append(message("The rows of {name} were read from {key}.", name=name, key=repr(key)))
+        return rows
+    if (
+        values
+        and not inner
+        and all(isinstance(value, list) for value in values)
+        and len({len(value) for value in values}) == 1
+    ):
+        return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        same = values[0].keys()
+        flat = not any(isinstance(one, dict | list) for value in values for one in value.values())
+        numbered = all(key.isdecimal() for value in values for key in value)
+        if flat and (numbered or len(values) < len(same) and all(value.keys() == same for value in values)):  # columns
+            keys = dict.fromkeys(key for value in values for key in value)
+            return [{column: cells.get(key) for column, cells in found.items()} for key in keys]
+        if flat:  # rows by a key
+            return values
+    deeper = [value for value in values if isinstance(value, dict)]
+    if depth < 2 and len(deeper) == 1:
+        with suppress(DataError):
+            return _rows_of(deeper[0], name, notes, depth + 1)
+    if any(isinstance(value, str) for value in values):
+        return [found]
+    shown = ", ".join(repr(key) for key in list(found)[:8])
+    raise DataError(message(
+        "{name} is one JSON object ({keys}), and which part of it holds the rows can't be told. Write one object a "
+        "line, or one list of objects.", name=name, keys=shown))  # fmt: skip
 
 
 def _loads(text: str, name: str, line: int | None = None) -> Any:
@@ -285,6 +492,10 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
         texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
         return bool(texts or types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
 
+    def is_list(kind: Any) -> bool:
+        return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+    notes: list[Message] = []
     try:
         with parquet.ParquetFile(path) as file:
             if file.metadata.num_rows > rows:  # 11 MB can hold 100 million rows; the footer counts them
@@ -292,14 +503,23 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
             schema = file.schema_arrow
             if len(schema.names) > MAX_COLUMNS:
                 raise too_many_columns(name, len(schema.names))
+            lists = [field.name for field in schema if is_list(field.type) and readable(field.type.value_type)]
             names = [field.name for field in schema if readable(field.type)]
             if not names:
                 raise DataError(message("No column of {name} holds texts or numbers. Choose another file.", name=name))
-            columns = _header(names, name, first_row=False)
+            columns = column_names(names, name, first_row=False)
+            classes = _class_names(schema.metadata or {})
             records: list[tuple[Cell, ...]] = []
+            listed: dict[str, list[Any]] = {column: [] for column in lists}
             size = 0
-            for batch in file.iter_batches(256, columns=names):
-                cells = [[as_cell(value) for value in column.to_pylist()] for column in batch.columns]
+            for batch in file.iter_batches(256, columns=[*names, *lists]):
+                cells = [
+                    [_named(value, classes.get(column)) for value in batch.column(column).to_pylist()]
+                    for column in names
+                ]
+                for column, values in listed.items():
+                    values += batch.column(column).to_pylist()
+                    size += sum(len(str(value)) for value in values[-len(batch) :] if value)
                 size += sum(len(cell) for column in cells for cell in column if cell)  # a dictionary hides it in nbytes
                 if size > MAX_BYTES:
                     raise DataError(message(
@@ -310,11 +530,37 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
         reason = str(error).partition("\n")[0][:120]
         raise DataError(message("{name} is not a Parquet file that can be read ({why}). Export it again.", name=name,
                                why=reason)) from None  # fmt: skip
-    left_out = tuple(field for field in schema.names if field not in names)
-    return Table(name, columns, records, list(range(1, len(records) + 1)), left_out)
+    single, several = _lists(listed, name, notes)
+    for column, values in single.items():
+        cells_of = [_named(value, classes.get(column)) for value in values]
+        columns, records = (*columns, column), [(*row, cell) for row, cell in zip(records, cells_of, strict=True)]
+    left_out = tuple(field for field in schema.names if field not in names and field not in single)
+    numbers = list(range(1, len(records) + 1))
+    return Table(name, columns, records, numbers, left_out, notes, several=several)
+
+
+def _named(value: Any, classes: Sequence[str] | None) -> Cell:
+    return class_name(value, classes) if classes else as_cell(value)
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
+    """The class names, by column, that the library `datasets` has written into a Parquet file: of numbers, and of lists
+    of them."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        found = {column: [feature, feature.get("feature")] for column, feature in features.items()}
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {
+        column: [str(one) for one in kind["names"]]
+        for column, kinds in found.items()
+        for kind in kinds
+        if isinstance(kind, dict) and isinstance(kind.get("names"), list)
+    }
 
 
 READERS: dict[str, Callable[[Path, str, int], Table]] = {
     ".csv": _read_csv, ".tsv": _read_tsv, ".tab": _read_tsv, ".txt": _read_txt, ".jsonl": _read_json,
-    ".ndjson": _read_json, ".json": _read_json, ".parquet": _read_parquet, ".pq": _read_parquet,
+    ".ndjson": _read_json, ".json": _read_json, ".parquet": _read_parquet, ".pq": _read_parquet, ".xlsx": read_workbook,
+    ".xlsm": read_workbook,
 }  # fmt: skip

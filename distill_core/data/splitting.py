@@ -66,6 +66,10 @@ def cut_missing_splits(
                 "of {split} rows.", n=len(train), split=name))  # fmt: skip
         cut[name] = [free[position] for position in held_out]
         notes.info(CUT_SINGLE if single else CUT_PAIRS, split=name, n=len(held_out), seed=config.seed)
+        if bare := [label for label, number in classes.items() if number not in {labels[place] for place in cut[name]}]:
+            notes.warn("No row of {split} has {n:~the label|one of the labels} {labels}: {n:~it has|they have} too few "
+                       "rows, or too alike, for every split.", split=name, n=len(bare),
+                       labels=", ".join(map(repr, bare[:5])))  # fmt: skip
     gone = {number for numbers in cut.values() for number in numbers}
     outside = {number for pair in edges if gone.intersection(pair) for number in pair if number >= len(train)}
     if outside:
@@ -140,9 +144,9 @@ def connected_components(size: int, edges: Sequence[tuple[int, int]]) -> list[li
 def choose_held_out(
     groups: Sequence[Sequence[int]], labels: Sequence[int], stays: Sequence[bool], size: int, generator: random.Random
 ) -> list[int]:
-    """About `size` places in complete groups, drawn at random, of each class its share, in rising order. A group with a
-    place that `stays` is skipped, and at least one place of every class is left over. There may be fewer where groups
-    are large or a class has few rows."""
+    """About `size` places in complete groups, drawn at random, of each class its share and at least one, in rising
+    order. A group with a place that `stays` is skipped unless a class has no other, and at least one place of every
+    class is left over. There may be fewer where groups are large or a class has few rows."""
     total = Counter(labels)
     quota = {label: max(1, round(size * count / len(labels))) for label, count in total.items()}
     left = dict(total)
@@ -167,4 +171,28 @@ def choose_held_out(
         for group in sorted((group for group in order if group[0] not in before), key=len):
             if len(chosen) < size:
                 choose(group, room)
+    _cover(groups, labels, stays, chosen, left)
     return sorted(chosen)
+
+
+def _cover(
+    groups: Sequence[Sequence[int]],
+    labels: Sequence[int],
+    stays: Sequence[bool],
+    chosen: list[int],
+    left: dict[int, int],
+) -> None:
+    """Adds to `chosen` a group for each class that has none there and a row to spare; `left` are the rows of each class
+    that are not chosen. The groups with the fewest rows of the class come first, and a place that `stays` last."""
+    for label in sorted(left, key=lambda label: left[label]):
+        if any(labels[place] == label for place in chosen):
+            continue
+        taken = set(chosen)
+        free = [group for group in groups if group[0] not in taken and any(labels[place] == label for place in group)]
+        for group in sorted(free, key=lambda group: (any(stays[place] for place in group), len(group))):
+            counts = Counter(labels[place] for place in group)
+            if all(count < left[one] for one, count in counts.items()):
+                chosen.extend(group)
+                for one, count in counts.items():
+                    left[one] -= count
+                break

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill_core.data.examples import shorten
+from distill_core.data.overlap import split_words
 from distill_core.evaluation.metrics import compute_metrics, is_constant
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference, paired_difference
 from distill_core.evaluation.summary import Difference, Disagreement, Level, Summary
@@ -96,6 +97,21 @@ def check_data(data: "Dataset") -> Findings:
     if texts < FEW_EXAMPLES[data.pair]:
         findings.append(("warning", message(FEW_PAIRS if data.pair else FEW_TEXTS, n=texts)))
     return findings
+
+
+def check_lengths(data: "Dataset", max_tokens: int) -> Findings:
+    """Findings on texts that are longer than what a model reads of them. A word is a token or more, so these are the
+    texts that are cut under any tokenizer."""
+    texts = [*data.train.texts, *data.valid.texts, *data.test.texts, *data.unlabelled]
+    limit = max_tokens - (3 if data.pair else 2)  # the marks at the beginning, between and at the end
+    words = [sum(len(split_words(side)) for side in text) for text in texts if sum(map(len, text)) > limit]
+    cut = [count for count in words if count > limit]
+    if not cut:
+        return []
+    return [("warning", message(
+        "{n:text is|texts are} longer than the {limit:,} tokens that are read of a text, of {all:,} in all; of the "
+        "longest, about {share:.0%} is never seen. {knob:knob} reads more, and takes longer.", n=len(cut),
+        limit=max_tokens, all=len(texts), share=1 - limit / max(cut), knob="max_tokens"))]  # fmt: skip
 
 
 def check_teacher(teacher: float, baseline: float, metric: str) -> Findings:

@@ -180,19 +180,22 @@ def test_the_fingerprint_follows_what_training_on_labelled_rows_depends_on() -> 
 BAD = [
     (
         RawSplit([("a",), ("",)], ["x", "y"], "f.csv", [2, 9]),
-        "Row 9 of f.csv has no text. Fill it in or delete the row",
+        "All 1 labelled rows of f.csv have the label 'x'.* 1 row of f.csv left out: no text \\(row 9\\).",
     ),
-    (RawSplit([("a", "b"), ("a", " ")], ["x", "y"], "f.csv", [2, 3]), "Row 3 of f.csv has no second text"),
+    (RawSplit([("a", "b"), ("a", " ")], ["x", "y"], "f.csv", [2, 3]), "1 row of f.csv left out: no text \\(row 3\\)."),
     (
         RawSplit([("a",), ("b" * 20_001,)], ["x", "y"], "f.csv"),
-        "Row 2 of f.csv has a text of 20,001 characters; at most",
+        "1 row of f.csv left out: more than 20,000 characters \\(row 2\\).",
     ),
     (
         RawSplit([("a",), ("b",)], ["x", "y" * 65], "f.csv"),
         "Row 2 of f.csv has the label 'y*'…, which looks like a text",
     ),
     (RawSplit([("a",), ("b",)], ["x", "x"], "f.csv"), "All 2 labelled rows of f.csv have the label 'x'.*two classes"),
-    (RawSplit([("a",), ("b",), ("c",)], ["x", "x", "y"], "f.csv", [2, 3, 4]), "Row 4 of f.csv is the only one with"),
+    (
+        RawSplit([("a",), ("b",), ("c",)], ["x", "x", "y"], "f.csv", [2, 3, 4]),
+        "Fewer than two labels of f.csv",
+    ),
     (RawSplit([("a",), ("b",)], [None, None], "f.csv"), "No row of train has a label. Choose the column"),
     (RawSplit([], [], "f.csv"), "f.csv holds no rows"),
     (RawSplit([("a",), ("b", "c")], ["x", "y"]), "Some rows hold one text and some two"),
@@ -236,13 +239,122 @@ def test_a_source_nobody_can_mend_loses_its_bad_rows_and_says_so() -> None:
     )
     found = made(train)
     assert sum(len(split) for split in (found.train, found.valid, found.test)) == 40
-    assert "1 row of owner/set left out: no text" in said(found, "warning")
+    assert "1 row of owner/set left out: no text (row 41)." in said(found, "warning")
     assert "1 row of owner/set left out: more than 20,000 characters" in said(found, "warning")
 
 
-def test_labels_that_differ_by_case_alone_are_pointed_out() -> None:
-    found = made(RawSplit([(f"text {n} is {n}",) for n in range(60)], ["Good", "good", "bad"] * 20))
-    assert len(found.labels) == 3 and "'Good', 'good' differ by case alone" in said(found, "warning")
+def test_labels_that_differ_by_case_alone_are_pointed_out_and_merged_where_asked() -> None:
+    texts = [(f"text {n} is {n}",) for n in range(80)]
+    train = RawSplit(texts, ["Good", "good", "bad", "good "] * 20)
+    found = made(train)
+    assert found.labels == ("Good", "bad", "good") and "'good', 'Good' differ by case alone" in said(found, "warning")
+    assert "merge_labels counts them as one" in said(found, "warning")
+    held = RawSplit([("new one",), ("new two",), ("new three",)], ["GOOD", "bad", "good"])
+    found = made(train, config={"merge_labels": True}, test=held)
+    assert found.labels == ("bad", "good") and found.test.labels == [1, 0, 1]
+    assert "count as one class, 'good', as merge_labels asks" in said(found, "info")
+    with pytest.raises(DataError, match="'Bad', which differs .* by case. Correct it, or count .* with merge_labels"):
+        made(train, test=RawSplit([("new one",), ("new two",)], ["Bad", "Bad"]))
+
+
+def test_rows_that_no_run_can_use_are_left_out_and_counted_once_a_kind() -> None:
+    good = rows(60)
+    train = RawSplit(
+        [*good.texts, ("",), ("alone in its class",), (" ",), ("x" * 20_001,), ("a label that is long",)],
+        [*good.labels, "class 0", "weird", "class 1", "class 0", "y" * 65],
+        "f.csv",
+    )
+    test = RawSplit(
+        [(f"held {n}",) for n in range(9)], ["class 0", "class 1", "odd", "class 0"] * 2 + ["weird"], "t.csv"
+    )
+    found = made(train, test=test)
+    assert sum(map(len, (found.train, found.valid))) == 60 and len(found.test) == 6
+    assert found.labels == ("class 0", "class 1")
+    for words in (
+        "2 rows of f.csv left out: no text (rows 61, 63).", "1 row of f.csv left out: more than 20,000 characters (row",
+        "1 row of f.csv left out: a label that is a text (row 65).",
+        "1 label of f.csv has fewer than two usable rows and is left out: 'weird' (row 62).",
+        "2 rows of t.csv left out of test: their labels 'odd' are not among those that are learned (rows 3, 7).",
+        "1 row of t.csv left out of test: its label 'weird'",
+    ):  # fmt: skip
+        assert said(found, "warning").count(words) == 1, words
+
+
+def test_one_number_is_one_label_in_every_split() -> None:
+    texts = [(f"text {n} is {n}",) for n in range(60)]
+    train = RawSplit(texts, ["1.0", "0", "01", "0.0", " 1 ", "-0"] * 10)
+    found = made(train, test=RawSplit([("new",), ("newer",)], ["1", "00"]))
+    assert found.labels == ("0", "1") and found.test.labels == [1, 0]
+    assert "Labels are read alike in every file: '1.0' as '1'; '01' as '1'; '0.0' as '0'" in said(found, "info")
+    assert made(RawSplit(texts, ["2.5", "10.0", "True", "true"] * 15)).labels == ("10", "2.5", "true")
+    assert made(RawSplit(texts, ["2.5", "10", "-1"] * 20)).labels == ("-1", "2.5", "10")
+
+
+def test_labels_are_read_as_people_write_them() -> None:
+    persian, spanish = "بی\u200cطرف", "trés bien"
+    labels = [persian, "\ufeffmal", "tre\u0301s\xa0 bien ", f"{persian}\u200f", "mal\u200b", spanish] * 10
+    found = made(RawSplit([(f"text {n} is {n}",) for n in range(60)], labels))
+    assert found.labels == ("mal", spanish, persian)
+
+
+def test_several_labels_in_one_are_refused_where_they_are_many() -> None:
+    texts = [(f"text {n} is {n}",) for n in range(60)]
+    for labels in (["a; b", "a", "b"], ["a|b|c", "a", "b", "c"], ["['a', 'b']", "['a']", "[]"]):
+        with pytest.raises(DataError, match="have several labels, such as .* A student gives one label a text"):
+            made(RawSplit(texts, (labels * 60)[:60], "f.csv"))
+    slip = made(RawSplit(texts, ["a;b", *["a", "b"] * 29, "a"], "f.csv"))
+    assert slip.labels == ("a", "b") and "1 row of f.csv left out: several labels (row 1)" in said(slip, "warning")
+    assert made(RawSplit(texts, ["['a']", '["b"]'] * 30)).labels == ("a", "b")
+    plain = ["food; drinks", "arts, crafts", "a"]
+    assert made(RawSplit(texts, plain * 20)).labels == ("a", "arts, crafts", "food; drinks")
+
+
+def test_a_validation_split_without_a_class_is_cut_anew() -> None:
+    one_class = RawSplit([(f"held {n}",) for n in range(20)], ["class 0"] * 20)
+    found = made(rows(200), valid=one_class, test=rows(20, word="t"))
+    assert set(found.valid.labels) == {0, 1} and not set(found.valid.texts) & set(one_class.texts)
+    words = "No row of validation has the label 'class 1', so it can't choose between models: its 20 rows are not used"
+    assert words in said(found, "warning")
+    found = made(rows(200), test=one_class)
+    assert "No row of test has the label 'class 1': how well it is answered is not measured" in said(found, "warning")
+    rare = RawSplit([(f"text {n} here {n}",) for n in range(200)], ["a", "b"] * 99 + ["c", "c"])
+    two = RawSplit([(f"held {n}",) for n in range(20)], ["a", "b"] * 10)
+    assert made(rare, valid=two).valid.texts == two.texts, "a rare class may be missing by chance"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_split_that_is_cut_lacks_a_class(seed: int) -> None:
+    rare = [(f"rare thing {n} it is",) for n in range(9)]
+    common = [(f"text {n} here {n}",) for n in range(400)]
+    labels = ["a", "b"] * 200 + ["c"] * 3 + ["d"] * 4 + ["e"] * 2
+    found = made(RawSplit(common + rare, labels), config={"seed": seed})
+    for split in (found.train, found.test):
+        assert set(split.labels) == {0, 1, 2, 3, 4}
+    assert set(found.valid.labels) == {0, 1, 2, 3}, "two rows can't be in three splits"
+    assert "No row of validation has the label 'e'" in said(found, "warning")
+    inside = [(f"{text[0]} and more words {n}",) for n in range(3) for text in rare[:1]]  # one group of four
+    grouped = made(RawSplit([*common, *rare[:1], *inside, ("one apart from them",)], ["a", "b"] * 200 + ["c"] * 5),
+                   config={"seed": seed}, valid=RawSplit([("v a",), ("v b",), ("v c",)], ["a", "b", "c"]))  # fmt: skip
+    assert set(grouped.test.labels) == set(grouped.train.labels) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Das Zimmer {} war sehr schön und die Küche war nicht teuer", "de"),
+     ("房间{}干净又安静，这家餐厅的菜很好吃", "zh"), ("The room {} was clean and the food was not bad", "en"),
+     ("La chambre {} était propre et le café n'est pas cher", "fr"), ("row {} says thing {}", "en"),
+     ("Комната {} была чистая, и мы не спали", "ru")],
+)  # fmt: skip
+def test_the_language_is_that_of_the_texts(text: str, language: str) -> None:
+    train = RawSplit([(text.format(n, n),) for n in range(60)], ["a", "b"] * 30)
+    found = made(train)
+    assert found.language == language
+    assert (f"look like the language '{language}'" in said(found, "info")) == (language != "en")
+    forced = made(train, config={"language": "it"})
+    assert forced.language == "it" and (f"look like the language '{language}'" in said(forced, "warning")) == (
+        "row" not in text
+    )
+    assert made(train, config={"language": language}).language == language
 
 
 @pytest.mark.parametrize("name", ["more.txt", "more.csv", "more.jsonl"])

@@ -1,6 +1,7 @@
 """The strict readers: what is read, and the sentence for what is not."""
 
 import csv
+import datetime
 import io
 import json
 import random
@@ -67,10 +68,128 @@ def test_plain_text_is_one_text_a_line(tmp_path: Path) -> None:
     assert (found.columns, found.rows, found.numbers) == (("text",), [("one, two",), ("three",)], [1, 3])
 
 
-def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
-    found = read_table(write(tmp_path, "x.csv", "text,label\ncafé,1\n".encode("cp1252")))
-    assert found.rows == [("café", "1")]
-    assert "line 2" in found.notes[0] and "Windows-1252" in found.notes[0]
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "La chambre était très propre et le café à côté était bon"),
+        ("cp1252", "It cost £5 – “really”"),
+        ("cp1250", "Pokój był czysty, a jedzenie było pyszne i się podobało"),
+        ("cp1251", "Комната была чистая и тихая, еда очень вкусная"),
+        ("koi8_r", "Комната была чистая и тихая, еда очень вкусная"),
+        ("gb18030", "房间干净又安静，这家餐厅的菜很好吃"),
+        ("big5", "房間乾淨又安靜，這家餐廳的菜很好吃"),
+        ("cp932", "部屋は清潔で静かでした。料理もとても美味しい"),
+        ("cp949", "방이 깨끗하고 조용했습니다. 음식도 맛있어요"),
+        ("cp1255", "החדר היה נקי ושקט והאוכל היה טוב"),
+    ],
+)
+def test_an_encoding_is_guessed_and_doubted(encoding: str, text: str, tmp_path: Path) -> None:
+    content = "text;label\nplain;0\n" + f"{text};1\n" * 3
+    found = read_table(write(tmp_path, "x.csv", content.encode(encoding)))
+    assert found.rows == [("plain", "0"), *[(text, "1")] * 3]
+    assert not found.notes and "x.csv is not UTF-8; it was read as" in found.doubts[0] and "Line 3" in found.doubts[0]
+
+
+def test_utf16_without_a_mark_is_read(tmp_path: Path) -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert read_table(write(tmp_path, "x.csv", "text,label\nhello,1\n".encode(encoding))).rows == [("hello", "1")]
+
+
+def test_one_broken_row_is_left_out_and_counted(tmp_path: Path) -> None:
+    found = read_table(write(tmp_path, "x.csv", 'text,label\na,1\n"b,1\nc,2\nd,e,1\n"f"f,1\ng,2\nh,1\n'))
+    assert found.rows == [("a", "1"), ("c", "2"), ("g", "2"), ("h", "1")] and found.numbers == [2, 4, 7, 8]
+    assert list(found.unreadable) == [3, 5, 6]
+    assert "3 rows of x.csv can't be read and were left out (rows 3, 5, 6). The first: Row 3" in found.doubts[0]
+    found = read_table(write(tmp_path, "x.jsonl", '{"text": "a"}\n{"text": \n[1]\n{"text": "b"}\n{"text": "c"}\n'))
+    assert found.rows == [("a",), ("b",), ("c",)] and found.numbers == [1, 4, 5]
+    assert "2 rows of x.jsonl can't be read and were left out (rows 2, 3)" in found.doubts[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rows", "words"),
+    [
+        ("x.csv", "sep=;\r\ntext;label\r\na, b;1\r\n", [("a, b", "1")], "Excel's line “sep=;”"),
+        ("x.csv", "\ufeffsep=,\ntext,label\na;b,1\n", [("a;b", "1")], "Excel's line “sep=,”"),
+        ("x.csv", "id,text,label\n0,a,1\n1,b,0\n,,\n,,\n", [("0", "a", "1"), ("1", "b", "0")], "2 empty rows"),
+        ("x.csv", "text,label,\na,1,\nb,0,\n", [("a", "1"), ("b", "0")], ""),
+        ("x.csv", "text,label\na,1,,\nb,0\n", [("a", "1"), ("b", "0")], ""),
+        ("x.csv", "text|label\na, b; c|1\nd|0\n", [("a, b; c", "1"), ("d", "0")], "separated by '|'"),
+        ("x.csv", "text;label\na, b, c;1\nd, e, f;0\n", [("a, b, c", "1"), ("d, e, f", "0")], ""),
+        ("x.tsv", "text,label\na,1\n", [("a", "1")], ""),
+        ("x.csv", 'text,label\n"said \\"a, b\\"",1\n"c",0\n', [('said "a, b"', "1"), ("c", "0")], "have a backslash"),
+        ("x.csv", 'text,label\n"C:\\",1\n"c",0\n', [("C:\\", "1"), ("c", "0")], ""),
+        ("x.csv", "text\ngood, really\nbad\n", [("good, really",), ("bad",)], ""),
+        ("x.json", '{"text": {"0": "a", "1": "b"}, "label": {"0": 1, "1": 0}}', [("a", "1"), ("b", "0")], ""),
+        ("x.json", '{"text": ["a", "b"], "label": [1, 0]}', [("a", "1"), ("b", "0")], ""),
+        ("x.json", '{"7": {"text": "a", "label": 1}, "8": {"text": "b", "label": 0}}', [("a", "1"), ("b", "0")], ""),
+        ("x.json", '{"columns": ["text"], "index": [0, 1], "data": [["a"], ["b"]]}', [("a",), ("b",)], ""),
+        ("x.json", '{"version": 1, "data": [{"text": "a"}, {"text": "b"}]}', [("a",), ("b",)], "read from 'data'"),
+        ("x.json", '{"result": {"total": 2, "items": [{"text": "a"}]}}', [("a",)], "read from 'items'"),
+        ("x.json", '{"text": "a", "label": 1}', [("a", "1")], ""),
+    ],
+)  # fmt: skip
+def test_what_programs_write_is_read(name: str, content: str, rows: list, words: str, tmp_path: Path) -> None:
+    found = read_table(write(tmp_path, name, content))
+    assert found.rows == rows
+    assert words in " ".join(found.notes) and bool(words) == bool(found.notes) and not found.doubts
+
+
+def test_json_without_rows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="one JSON object \\('version', 'meta'\\), and which part of it holds"):
+        read_table(write(tmp_path, "x.json", '{"version": 1, "meta": {"a": 3}}'))
+
+
+def test_an_empty_text_in_a_file_of_one_column_is_a_row(tmp_path: Path) -> None:
+    found = read_table(write(tmp_path, "x.csv", 'text\ngood band\n""\n\nbad sound\n'))
+    assert found.rows == [("good band",), (None,), (None,), ("bad sound",)]
+
+
+def test_a_workbook_is_read(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["Reviews of 2026"], ["text", "label", None, "when"], ["fine, really", 1.0], [],
+                ["poor", 0, None, datetime.date(2026, 1, 2)], ["so so", True]):  # fmt: skip
+        sheet.append(row)
+    book.create_sheet("Codes").append(["code", "word"])
+    book.save(tmp_path / "x.xlsx")
+    found = read_table(tmp_path / "x.xlsx")
+    assert found.columns == ("text", "label", "when") and found.numbers == [3, 4, 5, 6]
+    assert found.rows[0] == ("fine, really", "1", None) and found.rows[1] == (None, None, None)
+    assert found.rows[2][1] == "0" and str(found.rows[2][2]).startswith("2026-01-02") and found.rows[3][1] == "true"
+    assert "'Sheet' was read, not 'Codes'" in found.notes[0] and "header of x.xlsx is row 2" in found.notes[1]
+    (tmp_path / "y.csv").write_bytes((tmp_path / "x.xlsx").read_bytes())
+    assert read_table(tmp_path / "y.csv").rows == found.rows
+
+
+def test_class_names_in_a_parquet_file_are_read(tmp_path: Path) -> None:
+    features = {"label": {"names": ["positive", "negative"], "_type": "ClassLabel"}, "text": {"dtype": "string"}}
+    table = pyarrow.table({"text": ["a", "b", "c"], "label": [0, 1, -1]})
+    for metadata, labels in (
+        ({b"huggingface": json.dumps({"info": {"features": features}}).encode()}, ["positive", "negative", None]),
+        ({b"huggingface": b'{"info": 3}'}, ["0", "1", "-1"]),
+    ):
+        parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "x.parquet")
+        assert read_table(tmp_path / "x.parquet").column("label") == labels
+
+
+def test_lists_of_one_label_are_read_and_longer_ones_are_several_labels(tmp_path: Path) -> None:
+    one = write(tmp_path, "x.jsonl", '{"text": "a", "labels": ["x"]}\n{"text": "b", "labels": []}\n')
+    assert read_table(one).rows == [("a", "x"), ("b", None)] and "each row has one at most" in read_table(one).notes[0]
+    parquet.write_table(pyarrow.table({"text": ["a", "b"], "labels": [["x"], ["y"]]}), tmp_path / "x.parquet")
+    assert read_table(tmp_path / "x.parquet").rows == [("a", "x"), ("b", "y")]
+    parquet.write_table(
+        pyarrow.table({"text": ["a", "b"], "labels": [["x", "y"], []], "lang": ["de", "en"]}), tmp_path / "y.parquet"
+    )
+    lines = '{"text": "a", "labels": ["x", "y"], "lang": "de"}\n{"text": "b", "labels": ["x"], "lang": "en"}\n'
+    for path in (tmp_path / "y.parquet", write(tmp_path, "y.jsonl", lines)):
+        with pytest.raises(DataError, match="'labels' of y.* holds several labels a row \\(x, y\\). A student"):
+            guess_columns(read_table(path))
+        with pytest.raises(DataError, match="holds several labels a row"):
+            guess_columns(read_table(path), label="labels")
+        assert guess_columns(read_table(path), label="lang").label == "lang"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +197,7 @@ def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
     [
         ("x.csv", "text,label\na,1\nb,1,2,3\n", r"Row 3 of x.csv has 4 columns where the header has 2\. Put quotes"),
         ("x.csv", 'text,label\n"a\nb",1\nc\n', r"Row 3 of x.csv \(line 4\) has 1 column where the header has 2"),
-        ("x.csv", 'text,label\na,1\n"b,1\nc,2\n', r"Row 3 of x.csv opens a quote that is never closed"),
+        ("x.csv", 'text,label\na,1\n"b,1\n', r"Row 3 of x.csv opens a quote that is never closed"),
         ("x.csv", 'text,label\n"a"b,1\n', r"Row 2 of x.csv has a quote in the wrong place"),
         ("x.csv", "text,label\n" + '"' + "a" * 140_000 + '",1\n', "more than 131,072 characters"),
         ("x.csv", "text,text,label\na,b,1\n", r"the column 'text' twice. Give each column its own name"),
@@ -92,9 +211,9 @@ def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
         ("x.csv", b"\x1f\x8b\x08\0rest", "x.csv is gzip inside, not text. Unpack"),
         ("x.csv", b"PK\x03\x04rest", "a zip or Excel file inside"),
         ("x.csv", b"PAR1rest", "Parquet inside"),
-        ("x.csv", b"text,label\na,1\n\x81\x8d,1\n", "Line 3 of x.csv is not UTF-8"),
         ("x.csv", b"\xff\xfea", "begins like UTF-16 but isn't"),
-        ("x.xlsx", b"PK", r"x.xlsx \(.xlsx\) is not a CSV, TSV, JSONL, Parquet or TXT file"),
+        ("x.xlsx", b"PK", "x.xlsx is not an Excel workbook that can be read"),
+        ("x.xls", b"\xd0\xcf\x11\xe0", r"x.xls \(.xls\) is not a CSV, TSV, JSONL, Excel \(.xlsx\), Parquet or TXT"),
         ("x", "text,label\n", "no ending"),
         ("x.jsonl", '{"text": "a"}\n["b"]\n', "Row 2 of x.jsonl is not an object like"),
         ("x.jsonl", '{"text": "a"}\n\n{"text": \n', "Line 3 of x.jsonl is not JSON"),
@@ -145,7 +264,7 @@ def test_caps_are_checked_before_memory_is_spent(tmp_path: Path, monkeypatch) ->
 
 
 def test_nested_columns_are_left_out_and_said_when_asked_for(tmp_path: Path) -> None:
-    found = read_table(write(tmp_path, "x.jsonl", '{"text": "a", "tags": ["x"], "label": true}\n'))
+    found = read_table(write(tmp_path, "x.jsonl", '{"text": "a", "tags": {"x": 1}, "label": true}\n'))
     assert (found.columns, found.rows) == (("text", "label"), [("a", "true")])
     with pytest.raises(DataError, match="'tags' of x.jsonl holds lists or objects"):
         found.check("tags")
@@ -172,8 +291,44 @@ def test_columns_are_guessed_by_name(columns, text, text2, label) -> None:
 
 
 def test_columns_are_guessed_by_what_they_hold() -> None:
-    rows = [(str(n), "some longer words here", "ab"[n % 2], f"2026-01-{n:02}") for n in range(1, 9)]
+    rows = [(str(n), f"some {n} longer words here", "ab"[n % 2], f"2026-01-{n:02}") for n in range(1, 9)]
     assert guess_columns(make("id", "was", "hm", "when", rows=rows)) == Columns("was", None, "hm")
+
+
+def test_a_column_that_is_nearly_empty_or_constant_or_counts_is_no_text() -> None:
+    def cells(number: int) -> tuple[str | None, ...]:
+        remark = "a single remark that is far longer than any of the texts in this file, and says a lot" * 2
+        address, source = "https://x.org/a-b-c-d-e", "the same words in every row of the file"
+        return (str(number), ["spam", "ham"][number % 2], f"text number {number} of all",
+                remark if number == 7 else None, source, address)  # fmt: skip
+
+    rows = [cells(number) for number in range(40)]
+    guess = guess_columns(make("column 1", "v1", "v2", "column 4", "source", "url", rows=rows))
+    assert guess == Columns("v2", None, "v1")
+    guess = guess_columns(make("nr", "class", "review", "text", "about", "title", rows=rows))
+    assert guess == Columns("review", None, "class"), "by its name a column is the text only where it is filled"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("question_1", "question_2"), ("sentence_a", "sentence_b"), ("Sentence1", "Sentence2"),
+     ("text_left", "text_right"),
+     ("premise", "hypothesis"), ("textA", "textB"), ("first sentence", "second sentence"), ("q1", "q2")],
+)  # fmt: skip
+def test_pairs_are_known_by_their_names(first: str, second: str) -> None:
+    rows = [(str(n), f"one thing {n}", f"another thing {n}", str(n % 2)) for n in range(20)]
+    assert guess_columns(make("id", first, second, "same", rows=rows)) == Columns(first, second, "same")
+    rows = [(f"some longer words {n}", str(n), str(n + 1), str(n % 2)) for n in range(20)]
+    assert guess_columns(make("text", "qid1", "qid2", "label", rows=rows)) == Columns("text", None, "label")
+
+
+def test_several_columns_of_yes_and_no_are_a_question() -> None:
+    rows = [(f"text number {n}", str(n % 2), str(n % 3 // 2), "01"[n % 5 > 2]) for n in range(30)]
+    table = make("comment", "toxic", "insult", "threat", rows=rows)
+    with pytest.raises(DataError, match=r"x.csv has 3 columns of yes or no \('toxic', 'insult', 'threat'\)"):
+        guess_columns(table)
+    assert guess_columns(table, label="insult") == Columns("comment", None, "insult")
+    assert guess_columns(make("comment", "label", "insult", "threat", rows=rows)).label == "label"
 
 
 def test_given_columns_are_kept_and_a_second_text_is_then_not_guessed() -> None:

@@ -31,9 +31,15 @@ def test_guessed_columns_are_shown(tmp_path: Path) -> None:
     path = lines(tmp_path, "x.csv", "id,Review,Stars", *(f"{n},this is review number {n},{n % 5}" for n in range(60)))
     found = load_dataset(Config.of(task="file", train=path))
     assert found.columns == {"text": "Review", "label": "Stars"} and found.labels == ("0", "1", "2", "3", "4")
-    assert ("info", "Columns of x.csv: text = 'Review' (guessed); label = 'Stars' (guessed).") in found.notes
+    assert (
+        "info",
+        "Columns of x.csv: text = 'Review' (guessed); label = 'Stars' (guessed). Choose others with text and label.",
+    ) in found.notes
     found = load_dataset(Config.of(task="file", train=path, text="Review"))
-    assert ("info", "Columns of x.csv: text = 'Review'; label = 'Stars' (guessed).") in found.notes
+    assert (
+        "info",
+        "Columns of x.csv: text = 'Review'; label = 'Stars' (guessed). Choose another with label.",
+    ) in found.notes
 
 
 def test_pairs_valid_test_and_unlabelled_files_in_four_formats(tmp_path: Path) -> None:
@@ -47,8 +53,8 @@ def test_pairs_valid_test_and_unlabelled_files_in_four_formats(tmp_path: Path) -
     assert found.labels[found.test.labels[0]] == "no" and len(found.train) == 20
     assert found.unlabelled == [("what", "now"), ("u", "v")]
     told = [text for _, text in found.notes]
-    assert "1 row of train without a label became transfer text." in told
-    assert "1 row of test.csv without a label left out of test." in told
+    assert "1 row of train without a label became transfer text (row 22)." in told
+    assert "1 row of test.csv without a label left out of test (row 3)." in told
 
 
 def test_a_pair_may_be_read_as_one_text(tmp_path: Path) -> None:
@@ -73,8 +79,16 @@ def test_a_pair_may_be_read_as_one_text(tmp_path: Path) -> None:
         ({"train": "good.csv", "test": "other.csv"}, DataError, "other.csv has no column 'label'"),
         ({"train": "other.csv"}, DataError, "No column of other.csv looks like a label. Name it with label"),
         ({"train": "one.csv"}, DataError, "All 3 labelled rows of one.csv have the label 'x'"),
-        ({"train": "single.csv"}, DataError, "Row 4 of single.csv is the only one with the label 'y'"),
-        ({"train": "empty.csv"}, DataError, "Row 3 of empty.csv has no text"),
+        (
+            {"train": "single.csv"},
+            DataError,
+            "Fewer than two labels of single.csv .* 1 label has fewer: 'y'",
+        ),
+        (
+            {"train": "empty.csv"},
+            DataError,
+            "All 1 labelled rows.* 1 row of empty.csv left out: no text",
+        ),
         ({"train": "ragged.csv"}, DataError, "Row 3 of ragged.csv has 3 columns where the header has 2"),
         ({"train": "good.csv", "unlabelled": "gone.txt"}, DataError, "There is no file .*gone.txt"),
     ],

@@ -133,7 +133,7 @@ def test_what_nobody_can_mend_is_left_out_and_counted(fake_hub: FakeHub) -> None
     train["a"][3], train["a"][4] = None, " "
     id = hub(fake_hub, train=parquet(train))
     found = load_dataset(Config.of(task="hub", dataset=id, text="a", label="target"))
-    assert ("warning", f"2 rows of {id} train left out: no text.") in found.notes
+    assert ("warning", f"2 rows of {id} train left out: no text (rows 4, 5).") in found.notes
 
 
 def test_bad_asking_is_one_sentence(fake_hub: FakeHub, tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def run(context: RunContext) -> Stage[DataOutput]:
         sources = frozen.source_digests(context.config)
         dataset = tasks.load_dataset(context.config)
         frozen.save(FrozenDataset(dataset, sources), context.folder)
-    yield from notes([*dataset.notes, *diagnostics.check_data(dataset)], "data")
+    lengths = diagnostics.check_lengths(dataset, context.config.max_tokens)
+    yield from notes([*dataset.notes, *diagnostics.check_data(dataset), *lengths], "data")
     counts: SplitSizes = {"train": len(dataset.train), "valid": len(dataset.valid), "test": len(dataset.test)}
     yield Fact("rows", {**counts, "unlabelled": len(dataset.unlabelled)})
     yield Fact("labels", list(dataset.labels))
