@@ -74,8 +74,8 @@ def settings() -> dict:
 
 
 def upload_file(file: str) -> str:
-    """Uploads a table (CSV, TSV, JSONL, Excel or Parquet) and returns its address, the value of the knob train, valid, test
-    or unlabelled of the task "file"."""
+    """Uploads a table (CSV, TSV, JSONL, Excel or Parquet) and returns its address, the value of the knob train, valid,
+    test or unlabelled of the task "file"."""
     if not file:
         raise UserError("No file was given. Upload a CSV, TSV, JSONL, Excel or Parquet file.")
     return str(core.save_upload(file))
@@ -186,7 +186,8 @@ def predict(run: str, text: str, text2: str = "") -> dict:
 
 
 def predict_file(run: str, file: str) -> Iterator[str]:
-    """A finished run's student on every text of a table (CSV, TSV, JSONL, Excel or Parquet): a CSV with its answers."""
+    """A finished run's student on every text of a table (CSV, TSV, JSONL, Excel or Parquet): a CSV of all its rows and
+    columns and the answers."""
     if not file:
         raise UserError("No file was given. Upload a CSV, TSV, JSONL, Excel or Parquet file.")
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:

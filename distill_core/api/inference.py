@@ -19,10 +19,11 @@ from distill_core.api.answers import (
 from distill_core.api.session import ExportedRow, session
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError
-from distill_core.events import ROWS
+from distill_core.events import ROWS, Fact
 from distill_core.messages import message
 
 if TYPE_CHECKING:
+    from distill_core.api import predictions
     from distill_core.evaluation.summary import Summary
     from distill_core.student.runtime import Prediction, Predictor
     from distill_core.teacher.model import Teacher
@@ -159,20 +160,23 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
 
 def predict_file(
     run: str, file: Path | str, text: str | None = None, text2: str | None = None
-) -> "Iterator[tuple[str | Text, Prediction]]":
+) -> "Iterator[tuple[str | Text, Prediction | None]]":
     """Predict the texts of a file with the run's student, batch by batch.
 
     Args:
         run: The run's id.
-        file: A CSV, TSV, JSONL, Excel or Parquet file, or a .txt with one text a line (a pair's two separated by a tab).
-        text: The column that holds the text, guessed where it is None.
-        text2: The column of a pair's second text, guessed where it is None.
+        file: A CSV, TSV, JSONL, Excel or Parquet file, or a .txt with one text a line (a pair's two separated by a
+            tab).
+        text: The column that holds the text; None for the one that the run was trained on, guessed where the file
+            lacks it.
+        text2: The column of a pair's second text, likewise.
 
     Returns:
-        An iterator of (text, Prediction) in the file's order; the text of a pair is a tuple of two.
+        An iterator of (text, Prediction) for each row, in the file's order; the text of a pair is a tuple of two. The
+        prediction is None where the row holds no text.
 
     Raises:
-        UserError: Before the first text: the run has no student, or the file can't be read or holds an empty text.
+        UserError: Before the first text: the run has no student, or the file can't be read.
 
     Example:
         >>> text, prediction = next(core.predict_file(run.id, table, text="text"))
@@ -181,16 +185,34 @@ def predict_file(
     """
     from distill_core.api import predictions
 
-    student = session.predictor(run)
-    return predictions.predict_batches(
-        predictions.read_texts(file, bool(student.settings["pair"]), text, text2), student
-    )
+    return predictions.predict_batches(read_rows(run, file, text, text2), session.predictor(run))
+
+
+def read_rows(
+    run: str, file: Path | str | None, text: str | None = None, text2: str | None = None
+) -> "predictions.FileRows":
+    """Rows of a file as `predict_file` reads them."""
+    from distill_core.api import predictions
+
+    pair = bool(session.predictor(run).settings["pair"])
+    return predictions.read_rows(file or "", pair, text, text2, trained_columns(run))
+
+
+def trained_columns(run: str) -> dict[str, str]:
+    """Columns that the run was trained on, by role; empty where its rows come from no table."""
+    columns: dict[str, str] = {}
+    for _, event in session.store().events(run):
+        if isinstance(event, Fact) and event.name == "columns":
+            columns = dict(event.value)
+    return columns
 
 
 def save_predictions(
     run: str, file: Path | str, out: Path | str, text: str | None = None, text2: str | None = None
 ) -> int:
-    """Save the predictions of `predict_file` as CSV: text (and text2), label and the probability of each label.
+    """Save the predictions of `predict_file` as CSV: every column and row of the file, and behind them the label and
+    the probability of each label. A row without a text has none, and says so in a last column "note". A name that the
+    file has already begins with "predicted": "predicted label".
 
     Args:
         run: The run's id.
@@ -211,9 +233,9 @@ def save_predictions(
     """
     from distill_core.api import predictions
 
-    student = session.predictor(run)
-    answers = predict_file(run, file, text, text2)
-    return predictions.write_predictions(Path(out), answers, student.labels, bool(student.settings["pair"]))
+    student, rows = session.predictor(run), read_rows(run, file, text, text2)
+    answers = predictions.predict_batches(rows, student)
+    return predictions.write_predictions(Path(out), rows, answers, student.labels)
 
 
 def text_columns(run: str, file: Path | str) -> tuple[list[str], list[str]]:
@@ -224,7 +246,8 @@ def text_columns(run: str, file: Path | str) -> tuple[list[str], list[str]]:
         file: A CSV, TSV, JSONL, Excel or Parquet file; a .txt has no columns.
 
     Returns:
-        All columns, and those guessed to hold the text: one, or two for a task of pairs.
+        All columns, and those that hold the text: the ones that the run was trained on, guessed where the file lacks
+        them. One, or two for a task of pairs.
 
     Raises:
         UserError: The run has no student, or the file can't be read.
@@ -235,7 +258,7 @@ def text_columns(run: str, file: Path | str) -> tuple[list[str], list[str]]:
     """
     from distill_core.api import predictions
 
-    return predictions.guess_text_columns(file, bool(session.predictor(run).settings["pair"]))
+    return predictions.text_columns(file, bool(session.predictor(run).settings["pair"]), trained_columns(run))
 
 
 def save_scored(run: str, out: Path | str) -> int:

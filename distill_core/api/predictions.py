@@ -3,74 +3,127 @@ scripts. Knows nothing of runs.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.api.answers import ScoredText
+from distill_core.data.table import Cell, Table
 from distill_core.errors import DataError
 from distill_core.events import RowName
-from distill_core.messages import message, os_error_reason
+from distill_core.messages import Message, message, os_error_reason
 
 if TYPE_CHECKING:
+    from distill_core.data.columns import Columns
+    from distill_core.data.encoding import DecodedFile
     from distill_core.student.runtime import Prediction
 
 BATCH = 256  # texts answered at once
 TextOrPair = str | tuple[str, ...]  # a text, or the two of a pair
 
 
-def read_texts(file: Path | str, pair: bool, text: str | None = None, text2: str | None = None) -> list[TextOrPair]:
-    """Texts of a file: of a CSV, TSV, JSONL, Excel or Parquet the column `text` (and `text2` for a pair), guessed where
-    it is not named; of a .txt one text a line, a pair's two separated by a tab. Raises DataError."""
+@dataclass(frozen=True)
+class FileRows:
+    """The rows of a file to answer, each in its place. `columns` and `cells` are all that the file has; `texts` are
+    what is asked, `faults` the reason, by the row's place, why a row has no text that can be asked. `notes` say how the
+    file was read."""
+
+    columns: tuple[str, ...]
+    cells: Sequence[tuple[Cell, ...]]
+    texts: Sequence[TextOrPair]
+    faults: dict[int, Message] = field(default_factory=dict)
+    notes: list[Message] = field(default_factory=list)
+
+
+def read_rows(
+    file: Path | str,
+    pair: bool,
+    text: str | None = None,
+    text2: str | None = None,
+    trained: Mapping[str, str] | None = None,
+) -> FileRows:
+    """The rows of a file: of a table with the columns `text` (and `text2` for a pair), else those that a run was
+    `trained` on, else guessed; of a .txt one text a line, a pair's two separated by a tab. Raises DataError."""
     place = Path(file)
     if place.suffix.lower() == ".txt":
-        return read_lines(_read(place), place.name, pair)
-    from distill_core.data.columns import guess_columns
-    from distill_core.data.preparation import examples_from
+        decoded = read_text(place)
+        return read_lines(decoded.text, place.name, pair, [*decoded.notes, *decoded.doubts])
     from distill_core.data.readers import read_table
 
     table = read_table(file)
-    columns = guess_columns(table, text, text2)
-    rows = examples_from(table, columns)
+    columns, notes = _columns(table, pair, text, text2, trained or {})
     if pair != (columns.text2 is not None):
         wanted = message("two text columns") if pair else message("one text column")
         raise DataError(message("The student wants {wanted}. {name} has the columns {columns}.", wanted=wanted,
                                name=table.name, columns=", ".join(table.columns)))  # fmt: skip
-    texts = [sides if pair else sides[0] for sides in rows.texts]
-    return [
-        check_not_empty(text_or_pair, message("Row {number:,} of {source}", number=number, source=table.name))
-        for number, text_or_pair in zip(table.numbers, texts, strict=True)
-    ]
+    lines = sorted([*zip(table.numbers, table.rows, strict=True), *table.unreadable.items()], key=lambda line: line[0])
+    sides = [table.columns.index(name) for name in (columns.text, columns.text2) if name is not None]
+    texts = [tuple(row[side] or "" for side in sides) for _, row in lines]
+    faults = {
+        place: message("can't be read") if number in table.unreadable else message("no text")
+        for place, ((number, _), asked) in enumerate(zip(lines, texts, strict=True))
+        if number in table.unreadable or not all(map(str.strip, asked))
+    }
+    return FileRows(table.columns, [row for _, row in lines], [asked if pair else asked[0] for asked in texts], faults,
+                    [*table.notes, *table.doubts, *notes])  # fmt: skip
 
 
-def guess_text_columns(file: Path | str, pair: bool) -> tuple[list[str], list[str]]:
-    """Columns of a table file, and those among them that are guessed to hold the text (both, for a pair); a .txt
-    has none. Raises DataError."""
+def _columns(
+    table: Table, pair: bool, text: str | None, text2: str | None, trained: Mapping[str, str]
+) -> "tuple[Columns, list[Message]]":
+    """The text columns of a table for a student, and a note where they aren't those that its run was trained on."""
+    from distill_core.data.columns import Columns, fold_name, guess_text_columns
+
+    folded = {fold_name(column): column for column in reversed(table.columns)}
+    known = {role: folded.get(fold_name(trained[role])) for role in ("text", "text2") if role in trained}
+    if text is None and text2 is None and known and all(known.values()):
+        return Columns(str(known["text"]), known.get("text2") if pair else None), []
+    guess = guess_text_columns(table, text, text2)
+    if not pair and text2 is None:
+        guess = Columns(guess.text)
+    if text is not None or text2 is not None or not known:
+        return guess, []
+    missing = [trained[role] for role, column in known.items() if column is None]
+    return guess, [message(
+        "{name} has no column {column}, which the run was trained on; {used} was read instead (guessed).",
+        name=table.name, column=", ".join(map(repr, missing)),
+        used=", ".join(repr(name) for name in (guess.text, guess.text2) if name))]  # fmt: skip
+
+
+def text_columns(file: Path | str, pair: bool, trained: Mapping[str, str] | None = None) -> tuple[list[str], list[str]]:
+    """Columns of a table file, and those among them that hold the text (both, for a pair): those that a run was
+    `trained` on, else guessed; a .txt has none. Raises DataError."""
     if Path(file).suffix.lower() == ".txt":
         return [], []
-    from distill_core.data.columns import guess_columns
     from distill_core.data.readers import read_table
 
     table = read_table(file)
-    guess = guess_columns(table)
-    guessed = [name for name in (guess.text, guess.text2 if pair else None) if name]
-    return list(table.columns), guessed
+    found = _columns(table, pair, None, None, trained or {})[0]
+    return list(table.columns), [name for name in (found.text, found.text2 if pair else None) if name]
 
 
-def read_lines(text: str, name: str, pair: bool) -> list[TextOrPair]:
-    """Texts of lines, one a line, a pair's two separated by a tab. Raises DataError."""
-    rows = text.splitlines()
-    if not rows:
+def read_lines(text: str, name: str, pair: bool, notes: Sequence[Message] = ()) -> FileRows:
+    """The rows of lines, one text a line, a pair's two separated by a tab. Raises DataError."""
+    lines = text.removesuffix("\n").split("\n")
+    lines = [line.removesuffix("\r") for line in lines]
+    if not any(map(str.strip, lines)):
         raise DataError(message("{name} holds no text. Give one text a line.", name=name))
-    texts: list[TextOrPair] = []
-    for number, line in enumerate(rows, 1):
+    cells: list[tuple[Cell, ...]] = []
+    faults: dict[int, Message] = {}
+    for place, line in enumerate(lines):
         sides = line.split("\t") if pair else [line]
-        place = message("Line {number:,} of {name}", number=number, name=name)
+        if not line.strip():
+            sides = ["", ""] if pair else [""]
         if pair and len(sides) != 2:
-            raise DataError(message("{line} holds {n:text|texts}; a pair is two, separated by a tab.", line=place,
+            raise DataError(message("{line} holds {n:text|texts}; a pair is two, separated by a tab.",
+                                   line=message("Line {number:,} of {name}", number=place + 1, name=name),
                                    n=len(sides)))  # fmt: skip
-        texts.append(check_not_empty(tuple(sides) if pair else line, place))
-    return texts
+        if not all(map(str.strip, sides)):
+            faults[place] = message("no text")
+        cells.append(tuple(sides))
+    texts: list[TextOrPair] = [tuple(map(str, row)) if pair else str(row[0]) for row in cells]
+    return FileRows(("text", "text2") if pair else ("text",), cells, texts, faults, list(notes))
 
 
 def check_not_empty(text: TextOrPair, where: str) -> TextOrPair:
@@ -81,28 +134,37 @@ def check_not_empty(text: TextOrPair, where: str) -> TextOrPair:
 
 
 def predict_batches(
-    texts: Sequence[TextOrPair], answer: "Callable[[Sequence[TextOrPair]], list[Prediction]]"
-) -> "Iterator[tuple[TextOrPair, Prediction]]":
-    """Texts with their answers, batch by batch."""
-    for first in range(0, len(texts), BATCH):
-        batch = texts[first : first + BATCH]
-        yield from zip(batch, answer(batch), strict=True)
+    rows: FileRows, answer: "Callable[[Sequence[TextOrPair]], list[Prediction]]"
+) -> "Iterator[tuple[TextOrPair, Prediction | None]]":
+    """Each row's text with its answer, batch by batch: None for a row without a text."""
+    for first in range(0, len(rows.texts), BATCH):
+        places = range(first, min(first + BATCH, len(rows.texts)))
+        asked = [rows.texts[place] for place in places if place not in rows.faults]
+        answers = iter(answer(asked) if asked else [])
+        for place in places:
+            yield rows.texts[place], None if place in rows.faults else next(answers)
 
 
 def write_predictions(
-    file: Path, answers: "Iterable[tuple[TextOrPair, Prediction]]", labels: Sequence[str], pair: bool
+    file: Path, rows: FileRows, answers: "Iterable[tuple[TextOrPair, Prediction | None]]", labels: Sequence[str]
 ) -> int:
-    """Texts and answers as CSV: text (and text2), label, the probability of each label. Returns how many rows."""
-    sides = ("text", "text2") if pair else ("text",)
-    rows = (
-        [
-            *([text] if isinstance(text, str) else text),
-            prediction.label,
-            *(f"{prediction.probabilities[label]:.4f}" for label in labels),
-        ]
-        for text, prediction in answers
-    )
-    return _write(file, [*sides, "label", *(f"p {label}" for label in labels)], rows)
+    """The file's rows and columns as CSV, and behind them the label and the probability of each label, which get
+    another name where the file has one of these. A row without an answer says why. Returns how many rows."""
+
+    def free(name: str) -> str:
+        return name if name not in rows.columns else free(f"predicted {name}")
+
+    head = [*rows.columns, free("label"), *(free(f"p {label}") for label in labels)]
+    faulty = [free("note")] if rows.faults else []
+
+    def line(place: int, prediction: "Prediction | None") -> list[Any]:
+        cells = [*(cell or "" for cell in rows.cells[place])]
+        if prediction is None:
+            return [*cells, "", *("" for _ in labels), rows.faults[place]]
+        shares = (f"{prediction.probabilities[label]:.4f}" for label in labels)
+        return [*cells, prediction.label, *shares, *("" for _ in faulty)]
+
+    return _write(file, [*head, *faulty], (line(place, answer) for place, (_, answer) in enumerate(answers)))
 
 
 def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], names: Sequence[RowName]) -> int:
@@ -144,15 +206,15 @@ def _write(file: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> in
     return number
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> "DecodedFile":
+    """The text of a file, in whatever encoding. Raises DataError."""
+    from distill_core.data.encoding import decode
+
     try:
-        return file.expanduser().read_text(encoding="utf-8-sig")
+        return decode(file.expanduser().read_bytes(), file.name)
     except FileNotFoundError:
         raise DataError(message(
             "There is no file {file}. Check the name and the folder.", file=repr(str(file)))) from None  # fmt: skip
-    except UnicodeDecodeError as error:
-        raise DataError(message("{name} is not UTF-8 text (byte {byte:,}). Save it as UTF-8.", name=file.name,
-                               byte=error.start)) from None  # fmt: skip
     except OSError as error:
         raise DataError(
             message(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from distill_core.api import catalog, inference, predictions, preview
@@ -136,30 +137,47 @@ def unpack(options: argparse.Namespace) -> None:
 
 
 def predict(options: argparse.Namespace) -> None:
-    """`predict`: print one line for each text."""
-    model = predictor(api_runs.find(options.run).id, options.row)
+    """`predict`: print one line for each text, or write a CSV."""
+    run = api_runs.find(options.run)
+    model = predictor(run.id, options.row)
     pair = bool(model.settings["pair"])
-    for text, prediction in predictions.predict_batches(_texts(options, pair), model):
+    rows = _rows(options, run.id, pair)
+    for note in rows.notes:
+        print(note, file=sys.stderr)
+    answers = predictions.predict_batches(rows, model)
+    if options.out:
+        print(predictions.write_predictions(Path(options.out), rows, answers, model.settings["labels"]))
+        return
+    of_table = options.file and len(rows.columns) > 1 + pair
+    for cells, (text, prediction) in zip(rows.cells, answers, strict=True):
         if options.json:
-            answer = {"text": text, "label": prediction.label, "probabilities": prediction.probabilities}
+            answer: dict[str, Any] = {"text": text, "label": None, "probabilities": None}
+            if prediction:
+                answer |= {"label": prediction.label, "probabilities": prediction.probabilities}
+            if of_table:
+                answer["row"] = dict(zip(rows.columns, cells, strict=True))
             print(json.dumps(answer, ensure_ascii=False))
         else:
-            shown = " | ".join(text) if pair else text
-            print(f"{prediction.label}\t{prediction.probabilities[prediction.label]:.3f}\t{shown}")
+            shown = "\t".join(cell or "" for cell in cells) if of_table else " | ".join(text) if pair else text
+            told = (prediction.label, f"{prediction.probabilities[prediction.label]:.3f}") if prediction else ("", "")
+            print(f"{told[0]}\t{told[1]}\t{shown}")
 
 
-def _texts(options: argparse.Namespace, pair: bool) -> list[TextOrPair]:
-    """Texts to predict: strings, or pairs of strings. Raises DataError."""
+def _rows(options: argparse.Namespace, run: str, pair: bool) -> predictions.FileRows:
+    """Rows to predict: of a file, of stdin, or of the texts that were typed. Raises DataError."""
     if options.texts and options.file:
         raise DataError("Give texts or --file, not both.")
     if options.file:
-        return predictions.read_texts(options.file, pair, options.text, options.text2)
+        return inference.read_rows(run, options.file, options.text, options.text2)
     if not options.texts:
         return predictions.read_lines(sys.stdin.read(), "stdin", pair)
     if pair and len(options.texts) % 2:
         raise DataError(f"This task is about pairs, and {len(options.texts)} texts were given. Give them two by two.")
     texts: list[TextOrPair] = list(zip(options.texts[::2], options.texts[1::2], strict=True)) if pair else options.texts
-    return [predictions.check_not_empty(text, Message(f"Text {number}")) for number, text in enumerate(texts, 1)]
+    for number, text in enumerate(texts, 1):
+        predictions.check_not_empty(text, Message(f"Text {number}"))
+    cells = [(text,) if isinstance(text, str) else text for text in texts]
+    return predictions.FileRows(("text", "text2")[: 1 + pair], cells, texts)
 
 
 def teachers(options: argparse.Namespace) -> None:

@@ -78,7 +78,10 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("texts", nargs="*", metavar="TEXT", help="texts, for pairs two by two; without any, stdin is "
                        "read: one text a line, the sides of a pair separated by a tab")  # fmt: skip
     added.add_argument("--file", metavar="F", help="CSV, TSV, JSONL, Excel or Parquet, or .txt with one text a line")
-    added.add_argument("--text", metavar="COL", help="the column of the text; guessed when left out")
+    added.add_argument("--out", metavar="CSV", help="write a CSV of all rows and columns and the answers instead; "
+                       "prints how many rows")  # fmt: skip
+    added.add_argument("--text", metavar="COL", help="the column of the text; when left out, the one that the run was "
+                       "trained on, or guessed")  # fmt: skip
     added.add_argument("--text2", metavar="COL", help="the column of the second text of a pair")
 
     added = command("teachers", cli_commands.teachers, "List the teachers to choose from, with the labels of the kept "

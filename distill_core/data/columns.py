@@ -4,11 +4,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from distill_core.data.overlap import split_words
 from distill_core.data.table import Cell, Table, several_labels
 from distill_core.errors import DataError
-from distill_core.messages import message
+from distill_core.messages import Message, message
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,30 @@ SEPARATORS = re.compile(r"[\s_.\-:]+")
 def fold_name(column: str) -> str:
     """A column's name without case, spaces and signs: "Review Text", "review_text" and "reviewText" are equal."""
     return SEPARATORS.sub("", column).casefold()
+
+
+def read_lists(
+    columns: Mapping[str, Sequence[Any]], name: str, notes: list[Message]
+) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Of columns of lists: those of labels whose every list holds at most one, with these values, which a note names;
+    and those of several short values, with an example."""
+    single: dict[str, list[Any]] = {}
+    several: dict[str, str] = {}
+    for column, values in columns.items():
+        lists = [value for value in values if value is not None]
+        if not lists or not all(isinstance(value, list) for value in lists):
+            continue
+        if any(isinstance(one, dict | list) for value in lists for one in value):
+            continue
+        longest = max(lists, key=len)
+        if len(longest) == 1 and fold_name(column) in LABELS:
+            single[column] = [value[0] if value else None for value in values]
+            notes.append(message(
+                "Column {column} of {name} can hold several labels a row; each row has one at most, and that was read.",
+                column=repr(column), name=name))  # fmt: skip
+        elif len(longest) > 1 and all(len(str(one)) <= 64 for one in longest):
+            several[column] = ", ".join(str(one) for one in longest)[:80]
+    return single, several
 
 
 def guess_columns(table: Table, text: str | None = None, text2: str | None = None, label: str | None = None) -> Columns:

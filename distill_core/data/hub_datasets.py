@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill_core.data.columns import Columns, guess_columns
+from distill_core.data.columns import Columns, guess_columns, read_lists
 from distill_core.data.dataset import RawDataset, RawSplit
 from distill_core.data.preparation import examples_from
 from distill_core.data.table import Table, as_cell, class_name
 from distill_core.errors import DataError, HubError
 from distill_core.hub import datasets
-from distill_core.messages import message
+from distill_core.messages import Message, message
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -41,7 +41,7 @@ def load(
                                "{columns}.", name=name, knob="label", columns=names))  # fmt: skip
     order = tuple(labels) if labels else _words(splits["train"], chosen.label)
     rows = {role: _rows(table, chosen, order is not None) for role, table in tables.items()}
-    notes: list[str] = []
+    notes: list[str] = [*tables["train"].notes]
     test, valid, scored_on = rows.get("test"), rows.get("valid"), "test"
     if test is not None and not any(label is not None for label in test.labels):
         notes.append(message("The test split of {name} carries no labels.", name=name))
@@ -63,7 +63,8 @@ def load(
 
 def _words(dataset: "Dataset", column: str) -> tuple[str, ...] | None:
     """The class names that the data set declares, if any."""
-    names = getattr(dataset.features[column], "names", None)
+    kind = dataset.features[column]
+    names = getattr(getattr(kind, "feature", kind), "names", None)
     return tuple(names) if names else None
 
 
@@ -103,8 +104,15 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
             columns[column] = [class_name(number, words) for number in dataset[column][:]]
         elif isinstance(feature, Value) and feature.dtype not in ("binary", "large_binary"):
             columns[column] = [as_cell(cell) for cell in dataset[column][:]]
+    notes: list[Message] = []
+    lists = {column: kind for column, kind in dataset.features.items()
+             if isinstance(getattr(kind, "feature", None), Value | ClassLabel)}  # fmt: skip
+    single, several = read_lists({column: dataset[column][:] for column in lists}, name, notes)
+    for column, values in single.items():
+        words = getattr(lists[column].feature, "names", None)
+        columns[column] = [class_name(value, words) if words else as_cell(value) for value in values]
     if not columns:
         raise HubError(message("No column of {name} holds texts or numbers. Choose another data set.", name=name))
     rows = list(zip(*columns.values(), strict=True))
     left_out = tuple(column for column in dataset.features if column not in columns)
-    return Table(name, tuple(columns), rows, list(range(1, len(rows) + 1)), left_out)
+    return Table(name, tuple(columns), rows, list(range(1, len(rows) + 1)), left_out, notes, several=several)

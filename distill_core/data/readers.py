@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from distill_core.data.columns import read_lists
 from distill_core.data.encoding import DecodedFile, decode
 from distill_core.data.examples import row_numbers
 from distill_core.data.table import (
@@ -373,7 +374,7 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
     if problem:
         doubts.append(message(UNREADABLE, n=len(unreadable), name=name, rows=row_numbers(sorted(unreadable)),
                               first=problem))  # fmt: skip
-    single, several = _lists({key: [item.get(key) for _, item in good] for key in columns}, name, notes)
+    single, several = read_lists({key: [item.get(key) for _, item in good] for key in columns}, name, notes)
     nested = {key for _, item in good for key, value in item.items() if isinstance(value, dict | list)} - single.keys()
     keys = [column for column in columns if column not in nested]
     header = column_names([as_cell(key) or "" for key in keys], name, first_row=False)
@@ -381,30 +382,6 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
     cells = list(zip(*([as_cell(value) for value in column] for column in values), strict=True))
     return Table(name, header, cells, [number for number, _ in good], tuple(sorted(nested)), notes, doubts, several,
                  {number: (None,) * len(header) for number in unreadable})  # fmt: skip
-
-
-def _lists(
-    columns: Mapping[str, Sequence[Any]], name: str, notes: list[Message]
-) -> tuple[dict[str, list[Any]], dict[str, str]]:
-    """Of columns of lists: those whose every list holds at most one value, with these values, which a note names; and
-    those of several short values, with an example."""
-    single: dict[str, list[Any]] = {}
-    several: dict[str, str] = {}
-    for column, values in columns.items():
-        lists = [value for value in values if value is not None]
-        if not lists or not all(isinstance(value, list) for value in lists):
-            continue
-        if any(isinstance(one, dict | list) for value in lists for one in value):
-            continue
-        longest = max(lists, key=len)
-        if len(longest) == 1:
-            single[column] = [value[0] if value else None for value in values]
-            notes.append(message(
-                "Column {column} of {name} can hold several labels a row; each row has one at most, and that was read.",
-                column=repr(column), name=name))  # fmt: skip
-        elif all(len(str(one)) <= 64 for one in longest):
-            several[column] = ", ".join(str(one) for one in longest)[:80]
-    return single, several
 
 
 ROWS_KEYS = ("data", "rows", "records", "items", "examples", "instances")  # what the rows are usually under
@@ -530,7 +507,7 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
         reason = str(error).partition("\n")[0][:120]
         raise DataError(message("{name} is not a Parquet file that can be read ({why}). Export it again.", name=name,
                                why=reason)) from None  # fmt: skip
-    single, several = _lists(listed, name, notes)
+    single, several = read_lists(listed, name, notes)
     for column, values in single.items():
         cells_of = [_named(value, classes.get(column)) for value in values]
         columns, records = (*columns, column), [(*row, cell) for row, cell in zip(records, cells_of, strict=True)]

@@ -1,6 +1,7 @@
 """Data sets from the Hub, at a pinned version, or from the cache where the Hub can't be reached."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,11 @@ def _strings(tree: Any, depth: int = 0) -> Iterator[str]:
             yield from _strings(branch, depth + 1)
 
 
+# pandas takes None, NA, null and a dozen more for an empty cell of a CSV; here they may be a class, and only an empty
+# cell is empty, as in a file of one's own
+ONLY_EMPTY_CELLS = {"keep_default_na": False, "na_values": [""]}
+
+
 def _load(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset"]:
     """Splits by load_dataset, its errors as HubErrors. Without `commit` the Hub is down and the cache answers."""
     import datasets
@@ -109,13 +115,17 @@ def _load(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
     before = datasets.config.HF_HUB_OFFLINE
+    # The prefix keeps load_dataset from reading a folder of this name.
+    asked = {"path": f"hf://datasets/{id}", "name": subset, "revision": commit, "token": False}
     try:
         if commit is None:  # else each request is tried for 23 s before the cache answers
             datasets.config.HF_HUB_OFFLINE = True
-        # The prefix keeps load_dataset from reading a folder of this name.
-        splits = datasets.load_dataset(f"hf://datasets/{id}", subset, revision=commit, token=False)
+            with suppress(Exception):  # it is no CSV, or was cached by an earlier version
+                return dict(datasets.load_dataset(**asked, **ONLY_EMPTY_CELLS))
+            return dict(datasets.load_dataset(**asked))
+        is_csv = hasattr(datasets.load_dataset_builder(**asked).config, "keep_default_na")
+        return dict(datasets.load_dataset(**asked, **(ONLY_EMPTY_CELLS if is_csv else {})))
     except Exception as error:
         raise explain_load_error(error, id, subset) from error
     finally:
         datasets.config.HF_HUB_OFFLINE = before
-    return dict(splits)

@@ -299,9 +299,20 @@ def test_predict_takes_texts_files_and_stdin(
     (tmp_path / "a.txt").write_text("first\nsecond, with a comma\n", encoding="utf-8")
     assert predict("--file", str(tmp_path / "a.txt")).out.endswith("second, with a comma\n")
     assert len(predict("--file", str(toy_csv)).out.splitlines()) == 20
-    assert "good" not in predict("--file", str(toy_csv), "--text", "label").out.replace("good\n", "")
+    lines = predict("--file", str(toy_csv), "--text", "label", "--json").out.splitlines()
+    assert {json.loads(line)["text"] for line in lines} == {"good", "bad"}
     monkeypatch.setattr(sys, "stdin", (tmp_path / "a.txt").open())
     assert len(predict().out.splitlines()) == 2
+    (tmp_path / "a.csv").write_text("id,text\n7,one\n8,\n9,three\n")
+    assert predict("--file", str(tmp_path / "a.csv")).out == "yes\t0.750\t7\tone\n\t\t8\t\nyes\t0.750\t9\tthree\n"
+    lines = predict("--file", str(tmp_path / "a.csv"), "--json").out.splitlines()
+    assert [json.loads(line)["row"]["id"] for line in lines] == ["7", "8", "9"]
+    assert [json.loads(line)["label"] for line in lines] == ["yes", None, "yes"]
+    assert predict("--file", str(tmp_path / "a.csv"), "--out", str(tmp_path / "out.csv")).out == "3\n"
+    assert (tmp_path / "out.csv").read_text().splitlines()[:2] == [
+        "id,text,label,p no,p yes,note",
+        "7,one,yes,0.2500,0.7500,",
+    ]
 
 
 def test_predict_names_what_is_wrong(
@@ -315,8 +326,8 @@ def test_predict_names_what_is_wrong(
     (tmp_path / "a.txt").write_text("first\n\nthird\n")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "empty.txt").write_text("")
-    assert "Line 2 of a.txt holds no text" in refused("--file", str(tmp_path / "a.txt"))
-    assert "not UTF-8" in refused("--file", str(tmp_path / "b.txt"))
+    assert predict("--file", str(tmp_path / "a.txt")).out == "yes\t0.750\tfirst\n\t\t\nyes\t0.750\tthird\n"
+    assert "like UTF-16 but isn't" in refused("--file", str(tmp_path / "b.txt"))
     assert "empty.txt holds no text" in refused("--file", str(tmp_path / "empty.txt"))
     assert "There is no file" in refused("--file", str(tmp_path / "none.txt"))
     assert "There is no file" in refused("--file", str(tmp_path / "none.csv"))

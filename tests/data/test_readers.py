@@ -264,7 +264,7 @@ def test_caps_are_checked_before_memory_is_spent(tmp_path: Path, monkeypatch) ->
 
 
 def test_nested_columns_are_left_out_and_said_when_asked_for(tmp_path: Path) -> None:
-    found = read_table(write(tmp_path, "x.jsonl", '{"text": "a", "tags": {"x": 1}, "label": true}\n'))
+    found = read_table(write(tmp_path, "x.jsonl", '{"text": "a", "tags": ["x"], "label": true}\n'))
     assert (found.columns, found.rows) == (("text", "label"), [("a", "true")])
     with pytest.raises(DataError, match="'tags' of x.jsonl holds lists or objects"):
         found.check("tags")

@@ -122,6 +122,29 @@ def test_a_label_of_minus_one_is_none_unless_it_is_a_class_of_its_own(fake_hub: 
     assert load_dataset(Config.of(task="hub", dataset=mood, text="a", label="target")).labels == ("-1", "0", "1")
 
 
+def test_a_csv_means_what_the_same_file_means_at_home(fake_hub: FakeHub, tmp_path: Path) -> None:
+    """pandas, by which `datasets` reads a CSV, takes the classes None, NA and null for empty cells."""
+    kinds = ["None", "NA", "null", "favour", ""]
+    lines = [f"what is said of thing {n},{kinds[n % 5]},{n if n % 7 else ''}" for n in range(100)]
+    content = "\n".join(["text,label,seen", *lines, ""])
+    (tmp_path / "train.csv").write_text(content)
+    id = fake_hub.add("datasets", next(_ids), {"README.md": b"# A data set", "train.csv": content.encode()})
+    there = load_dataset(Config.of(task="hub", dataset=id))
+    here = load_dataset(Config.of(task="file", train=str(tmp_path / "train.csv")))
+    assert there.labels == here.labels == ("NA", "None", "favour", "null")
+    assert (there.train, there.valid, there.test) == (here.train, here.valid, here.test)
+    assert len(there.unlabelled) == len(here.unlabelled) == 20
+
+
+def test_lists_of_labels_on_the_hub_are_one_label_or_several(fake_hub: FakeHub) -> None:
+    texts = [f"what is said of thing {n}" for n in range(40)]
+    id = hub(fake_hub, train=parquet({"text": texts, "labels": [[n % 2] for n in range(40)], "n": list(range(40))}))
+    assert load_dataset(Config.of(task="hub", dataset=id)).labels == ("0", "1")
+    id = hub(fake_hub, train=parquet({"text": texts, "labels": [["a", "b"], ["a"]] * 20, "lang": ["de", "en"] * 20}))
+    with pytest.raises(DataError, match="'labels' of .* holds several labels a row"):
+        load_dataset(Config.of(task="hub", dataset=id))
+
+
 def test_a_validation_split_without_a_test_split_is_scored(fake_hub: FakeHub) -> None:
     id = hub(fake_hub, train=parquet(rows(40, "train", [0, 1] * 20)), validation=parquet(rows(6, "dev", [0, 1] * 3)))
     found = load_dataset(Config.of(task="hub", dataset=id, text="a", label="target"))

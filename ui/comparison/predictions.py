@@ -20,14 +20,17 @@ def answers(by_model: Answers) -> Markup:
 
 
 def preview_answers(predictions: Iterable[tuple[Any, Any]]) -> Markup:
-    """The first answers as a table, and how many of each label there are in all."""
+    """The first answers as a table, how many of each label there are in all, and how many rows have no text."""
     rows: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
-    total = 0
+    total = blank = 0
     for text, answer in predictions:
+        if answer is None:
+            blank += 1
+            continue
         total += 1
         counts[answer.label] = counts.get(answer.label, 0) + 1
         if len(rows) < PREVIEW:
             rows.append({"text": text if isinstance(text, str) else SIDES.join(text), "answer": answer})
     labels = ", ".join(f"{label} {count(number)}" for label, number in sorted(counts.items()))
-    return render("comparison/predictions.html", rows=rows, total=total, labels=labels)
+    return render("comparison/predictions.html", rows=rows, total=total, labels=labels, blank=blank)

@@ -245,7 +245,7 @@ def build() -> Compare:
             with gr.Row():
                 file = gr.File(
                     label=translate("compare.file.drop"),
-                    file_types=[".csv", ".tsv", ".jsonl", ".parquet", ".txt"],
+                    file_types=[".csv", ".tsv", ".jsonl", ".json", ".xlsx", ".parquet", ".txt"],
                     elem_id="predict-drop",
                 )
                 with gr.Column(min_width=240):

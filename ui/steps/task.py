@@ -18,7 +18,7 @@ from ui.i18n.names import components, task_title, translate_message
 from ui.i18n.translate import translate
 from ui.steps.pieces import empty_card
 
-FILES = [".csv", ".tsv", ".jsonl", ".parquet"]
+FILES = [".csv", ".tsv", ".jsonl", ".json", ".xlsx", ".parquet"]
 MORE = ("valid", "test", "unlabelled")
 CELL = Markup('<span class="cell">{}</span>')
 

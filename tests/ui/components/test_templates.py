@@ -71,7 +71,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "comparison/members.html": {"groups": [GROUP], "members": [MEMBER]},
     "comparison/plots.html": {},
     "comparison/predictions.html": {
-        "total": 1, "labels": HOSTILE,
+        "total": 1, "labels": HOSTILE, "blank": 2,
         "rows": [{"text": HOSTILE, "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES)}],
     },
     "comparison/score_table.html": {"head": [HOSTILE] * 8, "rows": [{"who": "student", **FIGURES}], "reads": 2},

@@ -168,6 +168,8 @@ SENTENCES: dict[str, str] = {
     "By the count of right answers student and control can't be told apart (McNemar p = {p:.2f}): what was gained is a matter of {metric:metric}.": "Nach der Zahl richtiger Antworten sind Schüler und Kontrolle nicht auseinanderzuhalten (McNemar p = {p:.2f}): Gewonnen wurde nur an {metric:metric}.",
     "Always answering “{label}” has an F1 of {value:.3f} on these rows.": "Wer immer „{label}“ antwortet, hat auf diesen Zeilen ein F1 von {value:.3f}.",
     # files of rows
+    "can't be read": "nicht lesbar",
+    "{name} has no column {column}, which the run was trained on; {used} was read instead (guessed).": "{name} hat keine Spalte {column}, auf der der Lauf gelernt hat; stattdessen wurde {used} gelesen (geraten).",
     "{name} is not UTF-8; it was read as {encoding}. Line {line:,} then says “{text}”. If that is wrong, save the file as UTF-8.": "{name} ist kein UTF-8 und wurde als {encoding} gelesen. Zeile {line:,} lautet dann „{text}“. Wenn das falsch ist, die Datei als UTF-8 speichern.",
     "{file} is not a file. Give one CSV, TSV, JSONL, Excel or Parquet file.": "{file} ist keine Datei. Eine einzelne CSV-, TSV-, JSONL-, Excel- oder Parquet-Datei geben.",
     "{name} ({ending}) is not a CSV, TSV, JSONL, Excel (.xlsx), Parquet or TXT file. Export it as CSV.": "{name} ({ending}) ist keine CSV-, TSV-, JSONL-, Excel- (.xlsx), Parquet- oder TXT-Datei. Als CSV exportieren.",
@@ -205,7 +207,6 @@ SENTENCES: dict[str, str] = {
     "{name} is {what} inside, not text. Unpack or export it as plain CSV first.": "{name} ist innen kein Text, sondern: {what}. Zuerst entpacken oder als einfaches CSV exportieren.",
     "{name} was read as UTF-16.": "{name} wurde als UTF-16 gelesen.",
     "{name} begins like UTF-16 but isn't. Save it again as UTF-8.": "{name} beginnt wie UTF-16, ist es aber nicht. Noch einmal als UTF-8 speichern.",
-    "{name} is not UTF-8 text (byte {byte:,}). Save it as UTF-8.": "{name} ist kein UTF-8-Text (Byte {byte:,}). Als UTF-8 speichern.",
     "Line {line:,} of {name} holds a NUL byte, so the file is damaged or not text. Export it again.": "Zeile {line:,} von {name} enthält ein NUL-Byte; die Datei ist also beschädigt oder kein Text. Noch einmal exportieren.",
     "{name} has {size:,.0f} MB; at most {most:,.0f} are read. Take a sample of it.": "{name} hat {size:,.0f} MB; höchstens {most:,.0f} werden gelesen. Eine Stichprobe daraus nehmen.",
     "{name} holds more than {most:,.0f} MB of text. Take a sample of it.": "{name} enthält mehr als {most:,.0f} MB Text. Eine Stichprobe daraus nehmen.",
