@@ -106,7 +106,8 @@ _DOOR = {
         "ask", "export", "predict_file", "activations", "save_predictions", "save_scored", "text_columns",
     ),
     "distill_core.api.preview": (
-        "Inspection", "ask_teacher", "columns", "inspect", "is_upload", "save_upload", "preview", "warm_up",
+        "Inspection", "ask_teacher", "check_data", "columns", "data_refusal", "inspect", "is_upload", "save_upload",
+        "preview", "warm_up",
     ),
     "distill_core.api.runs": (
         "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",

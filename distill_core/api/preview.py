@@ -143,6 +143,38 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
     )  # fmt: skip
 
 
+def check_data(config: Config) -> None:
+    """Check the config's own file before a run is started on it, which would fail at once. A data set of the Hub is
+    checked by its run.
+
+    Args:
+        config: The knobs of a run.
+
+    Raises:
+        UserError: The file can't be read, no run could use it, or none is named.
+
+    Example:
+        >>> core.check_data(config)
+    """
+    session.check_data(config)
+
+
+def data_refusal(config: Config) -> UserError | None:
+    """Refusal of the config's own file, as far as `inspect` has read it already. Reads nothing itself.
+
+    Args:
+        config: The knobs of a run.
+
+    Returns:
+        The error that `inspect` and `check_data` raise; None where the file can be used or was not read yet.
+
+    Example:
+        >>> core.data_refusal(config) is None
+        True
+    """
+    return session.data_refusal(config)
+
+
 def preview(
     config: Config, text: str | inference.Text | None = None, n: int = 5, *, ask: bool = True, seed: int | None = None
 ) -> Preview:

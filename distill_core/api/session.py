@@ -13,7 +13,7 @@ from cachetools import LRUCache
 
 from distill_core.config.schema import Config
 from distill_core.environment import home
-from distill_core.errors import UserError
+from distill_core.errors import DataError, UserError
 from distill_core.messages import message
 from distill_core.runs import job
 from distill_core.runs.queries import RunRecord
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from distill_core.teacher.model import Teacher
 
 MAX_LOADED = 2  # of each kind in memory
+MAX_REFUSALS = 50
 BASELINE_FILE = "baseline.json"  # is written last: where it stands, the baseline is complete
 ExportedRow = Literal["student", "floor"]  # rows of the comparison that can leave as a folder
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Session:
         self.datasets: LRUCache[Any, Dataset] = LRUCache(MAX_LOADED)
         self.labels: dict[tuple[str, str], tuple[str, ...]] = {}  # of all data that were read
         self.augmenters: LRUCache[Any, Augmenter] = LRUCache(MAX_LOADED)
+        self.refusals: LRUCache[Any, DataError] = LRUCache(MAX_REFUSALS)
         self.past_runs: dict[str, PastRun] = {}  # by id: a finished run changes no more
         self.profile_lock = threading.Lock()  # one profile at a time: two would measure each other
         self.wish_lock = threading.Lock()  # around the two below
@@ -88,13 +90,30 @@ class Session:
         from distill_core import tasks
 
         state = _state_of_data(config)
-        data = self.cached(self.datasets, state, lambda: tasks.load_dataset(config))
+        if refusal := self.refusals.get(state):
+            raise refusal.with_traceback(None)
+        try:
+            data = self.cached(self.datasets, state, lambda: tasks.load_dataset(config))
+        except DataError as error:
+            if config.task == "file":  # which says the same while the file stays as it is
+                self.refusals[state] = error
+            raise
         self.labels[state] = tuple(data.labels)
         return data
 
     def known_labels(self, config: Config) -> tuple[str, ...]:
         """Labels of the config's data, () where those were not read yet. Waits for nothing that is being loaded."""
         return self.labels.get(_state_of_data(config), ())
+
+    def check_data(self, config: Config) -> None:
+        """Check that a run could read the config's rows, as far as that costs no download. Raises UserError."""
+        free = config.task == "file" or (config.task == "hub" and config.dataset is None)
+        if free and _state_of_data(config) not in self.datasets:
+            self.load_data(config)
+
+    def data_refusal(self, config: Config) -> DataError | None:
+        """Why the config's file can't be used, as far as it was read already."""
+        return self.refusals.get(_state_of_data(config))
 
     def load_teacher(self, config: Config) -> "Teacher":
         """Teacher of the config, loaded once. Raises UserError."""
@@ -178,7 +197,8 @@ class Session:
             self._stores.clear()
         with self.load_lock:
             for loaded in (
-                self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.labels
+                self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.labels,
+                self.refusals,
             ):  # fmt: skip
                 loaded.clear()
         with self.wish_lock:

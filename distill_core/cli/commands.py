@@ -30,8 +30,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_from_options(options)
     if (config.vectors == "file") != bool(config.vectors_file):
         raise KnobError("--vectors file and --vectors-file F, a word2vec or GloVe file as text, need one another.")
-    if config.task == "file":
-        preview.inspect(config)  # reports a fault in a file at once, without a run
+    preview.check_data(config)  # reports a fault in a file at once, without a run
     return _follow(api_runs.start(config, name=getattr(options, "name", "")), options.json)
 
 
@@ -149,18 +148,22 @@ def predict(options: argparse.Namespace) -> None:
         print(predictions.write_predictions(Path(options.out), rows, answers, model.settings["labels"]))
         return
     of_table = options.file and len(rows.columns) > 1 + pair
-    for cells, (text, prediction) in zip(rows.cells, answers, strict=True):
+    for place, (cells, (text, prediction)) in enumerate(zip(rows.cells, answers, strict=True)):
         if options.json:
             answer: dict[str, Any] = {"text": text, "label": None, "probabilities": None}
             if prediction:
                 answer |= {"label": prediction.label, "probabilities": prediction.probabilities}
+            else:
+                answer["note"] = rows.faults[place]
             if of_table:
                 answer["row"] = dict(zip(rows.columns, cells, strict=True))
             print(json.dumps(answer, ensure_ascii=False))
         else:
             shown = "\t".join(cell or "" for cell in cells) if of_table else " | ".join(text) if pair else text
-            told = (prediction.label, f"{prediction.probabilities[prediction.label]:.3f}") if prediction else ("", "")
-            print(f"{told[0]}\t{told[1]}\t{shown}")
+            label, share = f"({rows.faults.get(place)})", ""
+            if prediction:
+                label, share = prediction.label, f"{prediction.probabilities[prediction.label]:.3f}"
+            print(f"{label}\t{share}\t{shown}")
 
 
 def _rows(options: argparse.Namespace, run: str, pair: bool) -> predictions.FileRows:

@@ -22,7 +22,7 @@ def load(config: Config) -> RawDataset:
     Raises DataError and KnobError."""
     if config.train is None:
         raise KnobError(message("The task 'file' needs a training file. Name one with {knob:knob}, or choose another "
-                               "task.", knob="train"))  # fmt: skip
+                               "task.", knob="train"), "train")  # fmt: skip
     table = read_table(config.train)
     columns = guess_columns(table, config.text, config.text2, config.label)
     if columns.label is None:

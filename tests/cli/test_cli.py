@@ -304,7 +304,9 @@ def test_predict_takes_texts_files_and_stdin(
     monkeypatch.setattr(sys, "stdin", (tmp_path / "a.txt").open())
     assert len(predict().out.splitlines()) == 2
     (tmp_path / "a.csv").write_text("id,text\n7,one\n8,\n9,three\n")
-    assert predict("--file", str(tmp_path / "a.csv")).out == "yes\t0.750\t7\tone\n\t\t8\t\nyes\t0.750\t9\tthree\n"
+    assert predict("--file", str(tmp_path / "a.csv")).out == (
+        "yes\t0.750\t7\tone\n(no text)\t\t8\t\nyes\t0.750\t9\tthree\n"
+    )
     lines = predict("--file", str(tmp_path / "a.csv"), "--json").out.splitlines()
     assert [json.loads(line)["row"]["id"] for line in lines] == ["7", "8", "9"]
     assert [json.loads(line)["label"] for line in lines] == ["yes", None, "yes"]
@@ -326,7 +328,7 @@ def test_predict_names_what_is_wrong(
     (tmp_path / "a.txt").write_text("first\n\nthird\n")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "empty.txt").write_text("")
-    assert predict("--file", str(tmp_path / "a.txt")).out == "yes\t0.750\tfirst\n\t\t\nyes\t0.750\tthird\n"
+    assert predict("--file", str(tmp_path / "a.txt")).out == "yes\t0.750\tfirst\n(no text)\t\t\nyes\t0.750\tthird\n"
     assert "like UTF-16 but isn't" in refused("--file", str(tmp_path / "b.txt"))
     assert "empty.txt holds no text" in refused("--file", str(tmp_path / "empty.txt"))
     assert "There is no file" in refused("--file", str(tmp_path / "none.txt"))

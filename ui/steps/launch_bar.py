@@ -98,6 +98,8 @@ def describe(run: str, form: Form, values: Any) -> tuple[Config | None, Estimate
         shown = ""
     try:
         config = form.config(values)
+        if refusal := core.data_refusal(config):
+            raise refusal
         estimate, words["price"] = _price(config)
         words["coming"] = recipe(config)
     except UserError as error:  # told again, at its field, when Start is pressed

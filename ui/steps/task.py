@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 from markupsafe import Markup
@@ -19,6 +21,7 @@ from ui.i18n.translate import translate
 from ui.steps.pieces import empty_card
 
 FILES = [".csv", ".tsv", ".jsonl", ".json", ".xlsx", ".parquet"]
+EXAMPLE = Path(__file__).with_name("example.csv")
 MORE = ("valid", "test", "unlabelled")
 CELL = Markup('<span class="cell">{}</span>')
 
@@ -75,6 +78,7 @@ def build(form: Form) -> Task:
                         elem_id="train-file",
                     ),
                 )
+                gr.HTML(render("steps/example.html", data=quote(EXAMPLE.read_text(encoding="utf-8"))))
                 with gr.Accordion(translate("task.more_files"), open=False):
                     for knob in MORE:
                         form.place(
@@ -186,7 +190,9 @@ def wire(
     )
     typed = form.controls_of(gr.Textbox, "dataset", "subset", *(HUB + knob for knob in COLUMNS))
     (limit,), (seed,) = form.controls_of(gr.Textbox, "limit"), form.controls_of(gr.Number, "seed")
+    (language,), (merge,) = form.controls_of(gr.Textbox, "language"), form.controls_of(gr.Checkbox, "merge_labels")
     for event in (
+        *(language.submit, language.blur, merge.input),
         *(form.controls[knob].change for knob in MORE),
         *(control.input for control in picks),
         *(limit.submit, limit.blur, seed.submit, seed.blur, step.look.click),

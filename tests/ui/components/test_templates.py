@@ -39,6 +39,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "steps/cost.html": {
         "line": HOSTILE, "stages": {"label": HOSTILE}, "amount": HOSTILE, "between": HOSTILE, "rests": HOSTILE,
     },
+    "steps/example.html": {"data": HOSTILE},
     "steps/fault.html": {"field": HOSTILE, "step": HOSTILE, "number": 1, "words": HOSTILE},
     "steps/launch_bar.html": {"shown": HOSTILE, "refused": "", "coming": HOSTILE, "price": ""},
     "steps/offspring.html": {"children": [HOSTILE], "nothing": ""},

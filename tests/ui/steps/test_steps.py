@@ -6,6 +6,7 @@ import os
 import re
 import time
 from html import unescape
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ from ui.components.form import OTHER, Form
 from ui.i18n import translate
 from ui.i18n.translate import use_language
 from ui.steps import augmentation, launch_bar, presets, teacher
+from ui.steps.task import EXAMPLE
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 STAGES = {"data": 0.4, "teacher": 0.5, "transfer": 1.2, "control": 10.0, "label": 5.0, "student": 12.0, "compare": 6.0}
@@ -63,6 +65,29 @@ def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: 
     assert config is not None and found is None and "rows to count" in words(line)
     config, found, line = launch_bar.describe("", form, typed(form, lr=99))
     assert config is None and "“Learning rate” can't be 99" in unescape(words(line))
+
+
+def test_a_file_that_no_run_could_use_is_refused_in_the_bar_and_at_start(form: Form, tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text("text,label\na,x\nb,x\nc,x\n")
+    given = typed(form, task="file", train=str(file))
+    with pytest.raises(core.DataError, match="All 3 labelled rows of one.csv"):
+        core.inspect(form.config(given))
+    config, found, line = launch_bar.describe("", form, given)
+    assert found is None and "All 3 labelled rows of one.csv" in unescape(words(line)) and "refused" in line
+    with pytest.raises(core.DataError, match="All 3 labelled rows of one.csv"):
+        core.check_data(form.config(given))
+    with pytest.raises(core.KnobError, match="needs a training file") as caught:
+        core.check_data(form.config(typed(form, task="file")))
+    assert caught.value.knob == "train"
+    file.write_text("text,label\n" + "".join(f"row {n} says {n},{n % 2}\n" for n in range(40)))
+    assert "refused" not in launch_bar.describe("", form, given)[2], "the file has changed"
+
+
+def test_the_example_file_is_one_that_a_run_can_use() -> None:
+    inspection = core.inspect(core.Config.of(task="file", train=str(EXAMPLE), teacher="builtin"))
+    assert inspection.labels == ("negative", "positive") and sum(inspection.rows.values()) == 60
+    assert inspection.columns == {"text": "text", "label": "label"} and inspection.language == "en"
 
 
 def test_a_refused_value_is_told_in_the_pages_language(form: Form) -> None:

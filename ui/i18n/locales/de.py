@@ -32,6 +32,7 @@ WORDS: dict[str, str] = {
     "task.hub.name": "Ein Datensatz vom Hub",
     "task.size": "Wie viele Zeilen, und welche Ziehung",
     "task.limit.all": "alle",
+    "task.example": "Ein Beispiel herunterladen: eine CSV-Datei mit 60 kurzen Bewertungen (englisch), zum Ansehen oder Ausprobieren",
     "task.file.drop": "Datei hier ablegen: CSV, TSV, JSONL, Excel oder Parquet, in der ersten Zeile die Spaltennamen",
     "task.more_files": "Weitere Dateien: Validierung, Test, Texte ohne Label",
     "task.none": "(keine)",

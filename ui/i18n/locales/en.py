@@ -32,6 +32,7 @@ WORDS: dict[str, str] = {
     "task.hub.name": "A data set from the Hub",
     "task.size": "How many rows, and which draw",
     "task.limit.all": "all",
+    "task.example": "Download an example: a CSV of 60 short reviews, to see how such a file looks or to try it",
     "task.file.drop": "Drop a file: CSV, TSV, JSONL, Excel or Parquet, first row the column names",
     "task.more_files": "More files: validation, test, unlabelled texts",
     "task.none": "(none)",
