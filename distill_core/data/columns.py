@@ -47,6 +47,11 @@ LABELS = (
     "label", "labels", "goldlabel", "target", "class", "category", "sentiment", "polarity", "intent", "topic", "stars",
     "rating", "emotion", "isduplicate", "output", "y",
 )  # fmt: skip
+# what a column is called that says where a row is from, and no label
+ORIGINS = frozenset((
+    "split", "set", "subset", "fold", "lang", "language", "locale", "source", "date", "time", "year", "month", "day",
+    "country", "author", "user", "username", "userid", "version",
+))  # fmt: skip
 SEVERAL = (*LABELS, "classes", "categories", "tags", "topics", "intents", "emotions", "genres", "targets")
 IDS = frozenset(
     (
@@ -89,6 +94,9 @@ def read_lists(
     several: dict[str, str] = {}
     for column, values in columns.items():
         lists = [value for value in values if value is not None]
+        if fold_name(column) in SEVERAL and lists and all(isinstance(value, dict) for value in lists):
+            several[column] = ", ".join(map(str, lists[0]))[:80]
+            continue
         if not lists or not all(isinstance(value, list) for value in lists):
             continue
         if any(isinstance(one, dict | list) for value in lists for one in value):
@@ -217,8 +225,11 @@ def _label(
             "{name} has {n} columns of yes or no ({columns}), so a row may have several labels. A student gives one "
             "label a text: name one of these columns with {knob:knob}, or put one label in each row.", name=table.name,
             n=len(marks), columns=", ".join(map(repr, marks[:8])), knob="label"))  # fmt: skip
+    for name in table.left_out:
+        if fold_name(name) in LABELS:
+            table.check(name)
     best, fewest = None, math.inf
-    for name in free:
+    for name in _likely_labels(free):
         cells = [cell for cell in samples[name] if cell is not None]
         distinct = set(cells)
         if fold_name(name) in IDS or len(distinct) < 2 or max(map(len, distinct)) > MAX_LABEL:
@@ -226,6 +237,12 @@ def _label(
         if len(distinct) < fewest and 2 * len(distinct) <= len(cells) and _varies(samples[name]):
             best, fewest = name, len(distinct)
     return best
+
+
+def _likely_labels(free: Sequence[str]) -> list[str]:
+    """The columns whose name holds a label's word ("intent_name"), else all but those that say where a row is from."""
+    by_name = [name for name in free if any(len(word) > 4 and word in fold_name(name) for word in LABELS)]
+    return by_name or [name for name in free if fold_name(name) not in ORIGINS] or list(free)
 
 
 def _is_yes_no(cells: Sequence[Cell]) -> bool:

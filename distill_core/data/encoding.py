@@ -3,6 +3,7 @@
 Knows nothing of tables.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from distill_core.data.language import evidence
@@ -10,6 +11,8 @@ from distill_core.errors import DataError
 from distill_core.messages import Message, message
 
 GUESSED_BYTES = 200_000  # looked at for the guess
+MOSTLY_UTF8 = 5  # letters in UTF-8 to a broken one, from which on a file is damaged and not in another encoding
+STRANGE = re.compile("[^\x00-\x7f]")
 EXAMPLE = 60  # characters of the line that shows how the guess reads
 # What spreadsheets and older programs write, and how people call it. The library knows many more, and then guesses a
 # Macintosh of 1990 for a short file with an accent.
@@ -57,6 +60,12 @@ def _decode(data: bytes, name: str) -> DecodedFile:
     try:
         return DecodedFile(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
+        text = data.decode("utf-8-sig", "replace")
+        broken, strange = text.count("\ufffd"), len(STRANGE.findall(text))
+        if strange > MOSTLY_UTF8 * broken:
+            return DecodedFile(text, doubts=[message(
+                "{name} is UTF-8 but for {n:character|characters}, the first in line {line:,}; {n:~it is|they are} "
+                "read as �.", name=name, n=broken, line=data.count(b"\n", 0, error.start) + 1)])  # fmt: skip
         return _guess(data, name, error.start)
 
 

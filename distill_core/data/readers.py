@@ -108,7 +108,7 @@ UNREADABLE = "{n:row|rows} of {name} can't be read and {n:~was|were} left out ({
 DELIMITERS = (",", ";", "\t", "|")  # a tie goes to the first
 PEEK, PEEK_CHARACTERS = 200, 1_000_000  # rows that the delimiter is guessed from
 MAX_QUOTE_FAULTS = 1_000  # each costs a search for the closing quote
-SEPARATOR_LINE = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)  # what Excel takes for a remark
+SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?\s*?\r?\n', re.IGNORECASE)  # what Excel takes for a remark
 BACKSLASHED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
@@ -337,6 +337,8 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
     start = file.text.lstrip()[:1]
     whole = _loads(file.text, name) if start == "[" else _json_object(file.text) if start == "{" else None
     pairs: list[tuple[int, Any]] = []
+    if whole is None and start == "{":
+        whole = _json_objects(file.text)
     if whole is not None:
         pairs = list(enumerate(_rows_of(whole, name, notes), 1))
     else:
@@ -382,6 +384,21 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
     cells = list(zip(*([as_cell(value) for value in column] for column in values), strict=True))
     return Table(name, header, cells, [number for number, _ in good], tuple(sorted(nested)), notes, doubts, several,
                  {number: (None,) * len(header) for number in unreadable})  # fmt: skip
+
+
+def _json_objects(text: str) -> list[Any] | None:
+    """The objects of a text that has each on several lines; None where it has one a line, or something else."""
+    with suppress(ValueError):
+        json.loads(text.lstrip().partition("\n")[0])
+        return None
+    decoder, at, found = json.JSONDecoder(), 0, []
+    try:
+        while rest := re.compile(r"\S").search(text, at):
+            value, at = decoder.raw_decode(text, rest.start())
+            found.append(value)
+    except (ValueError, RecursionError):
+        return None
+    return found
 
 
 ROWS_KEYS = ("data", "rows", "records", "items", "examples", "instances")  # what the rows are usually under

@@ -83,7 +83,7 @@ def _problem(row: AnyExample) -> tuple[Message, Message] | None:
     """The problem of a row that can't be used: a reason for many rows, and a sentence on this one."""
     for side, text in enumerate(row.text):
         which = message("text") if len(row.text) == 1 else message("second text") if side else message("first text")
-        if not text:
+        if not any(letter.isprintable() and letter != " " for letter in text):
             return message("no text"), message("{row} has no {which}. Fill it in or delete the row.", row=row.place,
                                              which=which)  # fmt: skip
         if len(text) > MAX_CHARACTERS:

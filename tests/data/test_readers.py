@@ -90,6 +90,13 @@ def test_an_encoding_is_guessed_and_doubted(encoding: str, text: str, tmp_path: 
     assert not found.notes and "x.csv is not UTF-8; it was read as" in found.doubts[0] and "Line 3" in found.doubts[0]
 
 
+def test_a_damaged_character_does_not_change_the_encoding(tmp_path: Path) -> None:
+    content = "text,label\n" + "房间干净又安静,好\n" * 5
+    found = read_table(write(tmp_path, "x.csv", content.encode() + b"\xe5\xa5,\xe5\xa5\xbd\n"))
+    assert found.rows[0] == ("房间干净又安静", "好") and found.rows[5] == ("\ufffd", "好")
+    assert "x.csv is UTF-8 but for 1 character, the first in line 7" in found.doubts[0]
+
+
 def test_utf16_without_a_mark_is_read(tmp_path: Path) -> None:
     for encoding in ("utf-16-le", "utf-16-be"):
         assert read_table(write(tmp_path, "x.csv", "text,label\nhello,1\n".encode(encoding))).rows == [("hello", "1")]
@@ -126,6 +133,8 @@ def test_one_broken_row_is_left_out_and_counted(tmp_path: Path) -> None:
         ("x.json", '{"version": 1, "data": [{"text": "a"}, {"text": "b"}]}', [("a",), ("b",)], "read from 'data'"),
         ("x.json", '{"result": {"total": 2, "items": [{"text": "a"}]}}', [("a",)], "read from 'items'"),
         ("x.json", '{"text": "a", "label": 1}', [("a", "1")], ""),
+        ("x.json", '{\n "text": "a",\n "label": 1\n}\n{\n "text": "b",\n "label": 0\n}', [("a", "1"), ("b", "0")], ""),
+        ("x.csv", '"sep=;"\r\ntext;label\r\na;1\r\n', [("a", "1")], "Excel's line"),
     ],
 )  # fmt: skip
 def test_what_programs_write_is_read(name: str, content: str, rows: list, words: str, tmp_path: Path) -> None:
@@ -320,6 +329,22 @@ def test_pairs_are_known_by_their_names(first: str, second: str) -> None:
     assert guess_columns(make("id", first, second, "same", rows=rows)) == Columns(first, second, "same")
     rows = [(f"some longer words {n}", str(n), str(n + 1), str(n % 2)) for n in range(20)]
     assert guess_columns(make("text", "qid1", "qid2", "label", rows=rows)) == Columns("text", None, "label")
+
+
+def test_a_label_is_not_where_a_row_is_from() -> None:
+    rows = [(f"text number {n}", "ab"[n % 2], f"kind {n % 5}") for n in range(40)]
+    assert guess_columns(make("body", "split", "intent_name", rows=rows)).label == "intent_name"
+    assert guess_columns(make("body", "lang", "kind", rows=rows)).label == "kind"
+    assert guess_columns(make("body", "lang", "label", rows=rows)).label == "label"
+
+
+def test_labels_as_an_object_are_several(tmp_path: Path) -> None:
+    lines = '{"text": "a", "labels": {"toxic": 1, "insult": 0}, "lang": "de"}\n' * 3
+    with pytest.raises(DataError, match=r"'labels' of x.jsonl holds several labels a row \(toxic, insult\)"):
+        guess_columns(read_table(write(tmp_path, "x.jsonl", lines)))
+    lines = '{"text": "a", "label": [{"name": "x"}], "lang": "de"}\n{"text": "b", "label": [], "lang": "en"}\n'
+    with pytest.raises(DataError, match="'label' of y.jsonl holds lists or objects"):
+        guess_columns(read_table(write(tmp_path, "y.jsonl", lines)))
 
 
 def test_several_columns_of_yes_and_no_are_a_question() -> None:

@@ -168,6 +168,7 @@ SENTENCES: dict[str, str] = {
     "By the count of right answers student and control can't be told apart (McNemar p = {p:.2f}): what was gained is a matter of {metric:metric}.": "Nach der Zahl richtiger Antworten sind Schüler und Kontrolle nicht auseinanderzuhalten (McNemar p = {p:.2f}): Gewonnen wurde nur an {metric:metric}.",
     "Always answering “{label}” has an F1 of {value:.3f} on these rows.": "Wer immer „{label}“ antwortet, hat auf diesen Zeilen ein F1 von {value:.3f}.",
     # files of rows
+    "{name} is UTF-8 but for {n:character|characters}, the first in line {line:,}; {n:~it is|they are} read as �.": "{name} ist UTF-8 bis auf {n:Zeichen|Zeichen}, das erste in Zeile {line:,}; gelesen {n:~wird es|werden sie} als �.",
     "can't be read": "nicht lesbar",
     "{name} has no column {column}, which the run was trained on; {used} was read instead (guessed).": "{name} hat keine Spalte {column}, auf der der Lauf gelernt hat; stattdessen wurde {used} gelesen (geraten).",
     "{name} is not UTF-8; it was read as {encoding}. Line {line:,} then says “{text}”. If that is wrong, save the file as UTF-8.": "{name} ist kein UTF-8 und wurde als {encoding} gelesen. Zeile {line:,} lautet dann „{text}“. Wenn das falsch ist, die Datei als UTF-8 speichern.",
