@@ -15,6 +15,7 @@ from distill_core.unicode import replace_surrogates
 # A byte order mark, soft hyphens, marks of direction and the like. Joiners stay: Persian writes with them.
 INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u2060\u00ad\u200e\u200f\u202a\u202b\u202c"))
 NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.([0-9]*?)0*)?")
+DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]{1,2})")  # 1,0 of a spreadsheet in half of Europe; 1,000 is another
 JOINTS = (";", "|", ",")  # what people put between several labels
 
 
@@ -24,8 +25,8 @@ def clean_label(label: str) -> str:
 
 
 def standard_label(label: str) -> str:
-    """The label as each format and split writes it: 1, 1.0 and 01 are "1", True and TRUE are "true"."""
-    number = NUMBER.fullmatch(label)
+    """The label as each format and split writes it: 1, 1.0, 1,0 and 01 are "1", True and TRUE are "true"."""
+    number = NUMBER.fullmatch(DECIMAL_COMMA.sub(r"\1.\2", label) if DECIMAL_COMMA.fullmatch(label) else label)
     if number:
         value = number[2] + (f".{number[3]}" if number[3] else "")
         return f"-{value}" if number[1] == "-" and value != "0" else value

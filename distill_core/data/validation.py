@@ -148,14 +148,15 @@ def merge_variants(train: Sequence[LabelledExample], merge: bool, notes: Notes) 
     """What labels that differ from a commoner one by case alone become where they are to be merged."""
     variants = case_variants(Counter(row.label for row in train))
     merged = {label: first for first, group in variants.items() for label in group[1:]} if merge else {}
-    for first, group in variants.items():
-        shown = ", ".join(map(repr, group))
-        if merge:
-            notes.info("The labels {labels} differ by case alone. They count as one class, {label}, as {knob:knob} "
-                       "asks.", labels=shown, label=repr(first), knob="merge_labels")  # fmt: skip
-        else:
-            notes.warn("The labels {labels} differ by case alone. They count as {n:class|classes}; {knob:knob} counts "
-                       "them as one.", labels=shown, n=len(group), knob="merge_labels")  # fmt: skip
+    if not variants:
+        return merged
+    groups = [", ".join(map(repr, group)) for group in variants.values()]
+    if merge:
+        notes.info("The labels {labels} differ by case alone. They count as one class, {label}, as {knob:knob} asks.",
+                   labels=groups, label=[repr(first) for first in variants], knob="merge_labels")  # fmt: skip
+    else:
+        notes.warn("The labels {labels} differ by case alone. They count as {n:class|classes}; {knob:knob} counts them "
+                   "as one.", labels=groups, n=sum(map(len, variants.values())), knob="merge_labels")  # fmt: skip
     return merged
 
 

@@ -288,6 +288,7 @@ def test_one_number_is_one_label_in_every_split() -> None:
     assert "Labels are read alike in every file: '1.0' as '1'; '01' as '1'; '0.0' as '0'" in said(found, "info")
     assert made(RawSplit(texts, ["2.5", "10.0", "True", "true"] * 15)).labels == ("10", "2.5", "true")
     assert made(RawSplit(texts, ["2.5", "10", "-1"] * 20)).labels == ("-1", "2.5", "10")
+    assert made(RawSplit(texts, ["1,0", "2,5", "1,000"] * 20)).labels == ("1", "1,000", "2.5")
 
 
 def test_labels_are_read_as_people_write_them() -> None:
