@@ -140,7 +140,7 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     with page.expect_download() as caught:
         page.locator("#save-predictions").click()
     with Path(caught.value.path()).open(encoding="utf-8", newline="") as answers:
-        assert next(csv.reader(answers)) == ["text", "label", "p bad", "p good"]
+        assert next(csv.reader(answers)) == ["id", "review", "opinion", "label", "p bad", "p good"]
     assert page.locator("#both .bars.student .bar").count() == 2  # nothing of it was taken back
     assert page.title().endswith("Stillroom")  # and not what the hostile row would call it
 
@@ -183,7 +183,13 @@ def test_a_mistake_is_told_at_the_step_and_nothing_typed_is_lost(page: Any, app:
     told = page.locator("#about-data .note.error")
     told.wait_for()
     assert "3" in told.inner_text() and "broken.csv" in told.inner_text()
+    page.locator("#recipe .refused", has_text="broken.csv").wait_for()
+    with page.expect_download() as caught:
+        page.locator("#example-csv").click()
+    assert Path(caught.value.path()).read_text(encoding="utf-8").startswith("text,label\n")
     goto(page, "Distil")
+    page.locator("#start").click()
+    page.locator("#distil-message .note.error", has_text="broken.csv").wait_for()
     page.get_by_text("Student and training settings").click()
     page.get_by_label("Learning rate", exact=True).fill("99")
     page.locator("#start").click()

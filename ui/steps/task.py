@@ -177,8 +177,8 @@ def wire(
         if values.get("train"):
             try:
                 names = core.columns(values["train"])
-            except UserError as error:
-                return {step.about: note(translate_message(error), "error")}
+            except UserError:  # which the whole reading says as well, and the bar then knows
+                return {step.about: _inspect(form, typed_values)[0]}
         chosen = {knob: values.get(knob) if values.get(knob) in names else None for knob in COLUMNS}
         remaining = [chosen.get(control, value) for control, value in zip(form.controls, typed_values, strict=True)]
         shown, guessed = _inspect(form, remaining)
