@@ -67,7 +67,10 @@ def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: 
     assert config is None and "“Learning rate” can't be 99" in unescape(words(line))
 
 
-def test_a_file_that_no_run_could_use_is_refused_in_the_bar_and_at_start(form: Form, tmp_path: Path) -> None:
+def test_a_file_that_no_run_could_use_is_refused_in_the_bar_and_at_start(
+    form: Form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimates, "estimate", lambda config: TOLD)  # nothing is measured
     file = tmp_path / "one.csv"
     file.write_text("text,label\na,x\nb,x\nc,x\n")
     given = typed(form, task="file", train=str(file))
