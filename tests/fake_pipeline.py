@@ -80,6 +80,6 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     else:
         stop = bool  # came to the end by itself
     if stop() and not done.is_file():
-        raise Stopped("Stopped before there was a student to keep.")
+        raise Stopped("Stopped before there was a student to save.")
     yield StageEnded("student", 1.5)
     yield Compared(SUMMARY)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from distill_core import errors, is_row_counts
+from distill_core.data.leakage import REMOVED
 from distill_core.data.preparation import ROW_COUNTS
 from distill_core.errors import Stopped
 from distill_core.events import Ended, Note, event_from
@@ -266,15 +267,15 @@ def test_the_page_says_it_in_the_language_that_is_spoken(error: bool) -> None:
     from ui.i18n.translate import use_language
 
     rows = message("{n:~row|rows} {numbers}", n=1200, numbers="3, …")
-    held = message("{n:row|rows} of {split} {n:~holds|hold} a text that also stands with another label ({rows}): no "
-                  "model can get all of them right.", n=1200, split="test", rows=rows)  # fmt: skip
-    said = message("{what}: taken out of train ({leaks:knob} keeps them).", leaks="leaks=keep", what=held)
+    held = message("{n:row|rows} of {split} {n:~has|have} a text that another row gives a different label ({rows}): "
+                  "no model can get all of them right.", n=1200, split="test", rows=rows)  # fmt: skip
+    said = message(REMOVED, leaks="leaks=keep", what=held, n=1200)
     given = Stopped(said) if error else said
-    assert translate_message(given).endswith("(“Leaks: keep” keeps them).")
+    assert translate_message(given).endswith("set “Overlaps: keep”.")
     with use_language("de"):
         assert translate_message(given).startswith("1.200\u00a0Zeilen von test haben einen Text")
         assert "(Zeilen 3, …)" in translate_message(
             given
-        ) and "„Undichte Stellen: behalten“ behält sie" in translate_message(given)
+        ) and "„Überschneidungen: behalten“ wählen" in translate_message(given)
         assert translate_message("only a string") == "only a string"
         assert translate_message(message("not translated: {n:,}", n=1200)) == "not translated: 1,200"

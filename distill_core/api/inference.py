@@ -309,7 +309,9 @@ def check_text(text: str | Text, pair: bool) -> Text:
         raise DataError(
             message("Give two texts: this task is about a pair.")
             if pair
-            else message("Give one text that isn't empty.")
+            else message("Give one text: this task is not about pairs.")
+            if len(sides) > 1
+            else message("Type a text first.")
         )
     return sides
 

@@ -204,7 +204,7 @@ def preview(
     from distill_core.tokenization import WITHOUT_SPACES
 
     if n < 1:
-        raise UserError(message("A preview of {n:,} texts can't be made. Ask for at least 1.", n=n))
+        raise UserError(message("A preview shows 1 text or more, not {n:,}.", n=n))
     data = session.load_data(config)
     teacher = session.load_teacher(config) if ask and not config.fine_tune else None
     seed = config.seed if seed is None else seed
@@ -253,9 +253,7 @@ def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:
         (['bad', 'good'], 2, True)
     """
     if config.fine_tune:
-        raise UserError(
-            message("This teacher is yet to be fine-tuned, so it has nothing to say. Ask it after the run.")
-        )
+        raise UserError(message("This teacher has not been trained on your data yet. Ask it after the run."))
     data = session.load_data(config)
     chosen = inference.check_text(text, data.pair)
     return inference.teacher_answer(session.load_teacher(config), chosen)

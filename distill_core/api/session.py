@@ -148,7 +148,7 @@ class Session:
         folder = self.store().home / "runs" / row.id / "student"
         if row.example:
             raise UserError(message(
-                "Run {run} is an example: its figures are real, its student stayed behind. Start one like it.",
+                "Run {run} is an example: its figures are real, but its student is not here. Start a run like it.",
                 run=run))  # fmt: skip
         if not student_files.current(folder):
             raise UserError(message(

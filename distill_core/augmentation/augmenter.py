@@ -77,7 +77,7 @@ class Augmenter:
         if total > 1 + 1e-9:
             names = ", ".join(name for name in rates if level[name] == "word")
             raise KnobError(message(
-                "The rates of the rules {names} add up to {total:g}; at most 1 can be shared out. Lower one of them.",
+                "The rates of the rules {names} add up to {total:g}; 1 is the most. Lower one of them.",
                 names=names, total=total), "rules")  # fmt: skip
         cuts = [self._cut(sentence) for text in corpus for sentence in text]
         sentences = [cut.tokens for cut in cuts]

@@ -1,7 +1,7 @@
 """Tables on stdout: the comparison, the list of runs, one run, a preview."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +12,17 @@ from distill_core.api.answers import Preview
 from distill_core.api.runs import Run
 from distill_core.errors import UserError
 from distill_core.evaluation import diagnostics
-from distill_core.evaluation.columns import Column, ReportedScore, cells, columns, headings, shown
+from distill_core.evaluation.columns import (
+    Column,
+    ReportedScore,
+    cells,
+    columns,
+    gap_share,
+    headings,
+    metric_column,
+    shown,
+    teacher_share,
+)
 from distill_core.evaluation.summary import MeanInterval, Metric, SeedAggregate, VariantSummary
 from distill_core.events import ENDED, Note, RowName
 from distill_core.messages import METRIC_NAMES, percent
@@ -37,16 +47,9 @@ def comparison(run: Run) -> None:
     out.print(f"Scored on {_number(rows['test'], '{:,}')} rows of {report['scored_on']}; trained on "
               f"{_number(rows['train'], '{:,}')} labelled rows and {_number(rows['transfer'], '{:,}')} texts that the "
               "teacher labelled.")  # fmt: skip
-    if "control" not in report["scores"]:
-        out.print("The gap recovered is not known: the control run was switched off.")
-    elif (report["gap_recovered"] or 0) < 0:
-        out.print("Of the gap between control and teacher nothing was recovered: the student is below its control.")
-    elif report["gap_recovered"] is None:
-        out.print("The gap recovered is not defined: the teacher is not above the control.")
-    else:
-        out.print(f"Of the gap between control and teacher {_share(report['gap_recovered'])} was recovered.")
-    out.print(f"The student keeps {_share(report['kept'])} of the teacher's {METRIC_NAMES[metric]} and agrees with it "
-              f"on {_share(report['agreement'])} of the rows.")  # fmt: skip
+    for sentence in _outcome(report["scores"], report["gap_recovered"], report["kept"], metric):
+        out.print(sentence)
+    out.print(f"Student and teacher give the same answer on {_share(report['agreement'])} of the rows.")
     if report["tests_read"]:
         out.print(diagnostics.describe_uses(report["tests_read"]))
     for level, sentence in report["verdict"] or ():
@@ -55,6 +58,34 @@ def comparison(run: Run) -> None:
         out.print(escape(f"→ {cause} {WAYS[action].format(run=run.id[:6])}"))
     _several(out, report, metric)
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
+
+
+def _outcome(
+    scores: Mapping[RowName, ReportedScore], gap: float | None, share: float | None, metric: Metric
+) -> Iterator[str]:
+    """The student beside baseline, control and teacher, in sentences."""
+    column = metric_column(metric)
+    value = {row: score[metric] for row, score in scores.items() if score.get(metric) is not None}
+    text = {row: column.cell(score) for row, score in scores.items()}
+    student = value.get("student")
+    if student is not None and (floor := value.get("floor")) is not None and floor >= student:
+        how = "better than" if text["floor"] != text["student"] else "as good as"
+        yield f"The simple baseline (TF-IDF), the floor, is {how} the student: {text['floor']} to {text['student']}."
+    control, teacher = value.get("control"), value.get("teacher")
+    if "control" not in scores:
+        yield "The gap recovered is not known: the control run was switched off."
+    elif (gap is not None and gap < 0) or (student is not None and control is not None and student < control):
+        yield f"The student ended below the control: {text['student']} to {text['control']}."
+    elif gap is None:
+        yield "The gap recovered is not defined: the teacher is not above the control."
+    elif gap == 0:
+        yield f"The student ended level with the control: {text['student']}."
+    else:
+        yield f"Of the gap between control and teacher {_share(gap)} was recovered."
+    if (share is not None and share > 1) or (student is not None and teacher is not None and student > teacher):
+        yield f"The student is better than the teacher: {text['student']} to {text['teacher']} {METRIC_NAMES[metric]}."
+    else:
+        yield f"The student keeps {_share(share)} of the teacher's {METRIC_NAMES[metric]}."
 
 
 def _scores(scores: Mapping[RowName, ReportedScore], chosen: tuple[Column, ...]) -> Table:
@@ -83,7 +114,7 @@ def _several(out: Console, variants: VariantSummary, metric: Metric) -> None:
             score, control = one["student_score"], one["control"]
             table.add_row(
                 one["student"], str(one["seed"]), f"{one['texts']:,}", _share(control.get(metric) if control else None),
-                _share(score[metric]), _share(one["gap_recovered"]), _share(one["kept"]), f"{score['parameters']:,}",
+                _share(score[metric]), gap_share(one["gap_recovered"]), teacher_share(one["kept"]), f"{score['parameters']:,}",
                 f"{score['latency_ms']:.2f} ms", "*" if front and one.get("front") else "",
             )  # fmt: skip
         out.print(table)
@@ -94,15 +125,25 @@ def _several(out: Console, variants: VariantSummary, metric: Metric) -> None:
         aggregates = [("student", seeds)]
     for name, aggregate in aggregates:
         if aggregate["n"] > 1:
-            rows = [(row, aggregate["rows"].get(row)) for row in ("control", "student")]
-            rows += [("gap recovered", aggregate["gap_recovered"]), ("kept", aggregate["kept"])]
-            means = ", ".join(f"{row} {_mean(value)}" for row, value in rows if value)
+            rows: list[tuple[str, MeanInterval | None, Callable[[float | None], str]]] = [
+                (row, aggregate["rows"].get(row), _share) for row in ("control", "student")
+            ]
+            rows += [
+                ("gap recovered", aggregate["gap_recovered"], gap_share),
+                ("kept", aggregate["kept"], teacher_share),
+            ]
+            means = ", ".join(f"{row} {_mean(value, write)}" for row, value, write in rows if value)
             out.print(
                 f"{name}, mean of {aggregate['n']} seeds with its 95 % interval ({aggregate['metric']}): {means}."
             )
     if curve := variants.get("learning_curve"):
         points = ", ".join(f"{point['texts']:,} texts {_share(point['accuracy'])}" for point in curve)
         out.print(f"The student's accuracy by the texts it learned from: {points}.")
+
+
+def _narrow_share(share: float | None) -> str:
+    """What was kept in a narrow column, which has no room for a percentage and a word."""
+    return "better" if share is not None and share > 1 else _share(share)
 
 
 def runs(listed: Sequence[Run]) -> None:
@@ -117,7 +158,7 @@ def runs(listed: Sequence[Run]) -> None:
         table.add_row(
             row.id[:10], time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created)), escape(row.task),
             str(report["seed"]), status, _share(scores.get("student", {}).get("accuracy")),
-            _share(scores.get("teacher", {}).get("accuracy")), _share(report["kept"]), escape(row.name),
+            _share(scores.get("teacher", {}).get("accuracy")), _narrow_share(report["kept"]), escape(row.name),
         )  # fmt: skip
     _console().print(table)
 
@@ -181,8 +222,8 @@ def _share(value: float | None) -> str:
     return "–" if value is None else percent(value)
 
 
-def _mean(value: MeanInterval) -> str:
-    return f"{_share(value['mean'])} ({_share(value['low'])} to {_share(value['high'])})"
+def _mean(value: MeanInterval, write: Callable[[float | None], str]) -> str:
+    return f"{write(value['mean'])} ({write(value['low'])} to {write(value['high'])})"
 
 
 def _number(value: float | None, form: str) -> str:

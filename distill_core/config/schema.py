@@ -129,14 +129,14 @@ class Config(BaseModel):
     )
     metric: Literal["auto", "accuracy", "macro_f1", "mcc", "f1"] = knob(
         "auto", "task", "Metric",
-        "What picks the best weights and what gap and kept are told in. auto: the task's own; for your own rows "
-        "macro_f1 where the commonest label has twice the rarest one's rows or more, else accuracy. f1 is the last "
-        "label's, for two labels.", "draw",
+        "The score by which versions are compared. Leave it on automatic (auto) unless you know better: the task's "
+        "own; for your own rows macro_f1 where the commonest label has twice the rarest one's rows or more, else "
+        "accuracy. f1 is the last label's, for two labels.", "draw",
     )  # fmt: skip
     leaks: Literal["remove", "keep"] = knob(
-        "remove", "task", "Leaks",
-        "Training texts that contain or stand in a held-out text, and pairs that share a sentence with one: taken out, "
-        "or kept. Equal texts are always taken out.", "data",
+        "remove", "task", "Overlaps",
+        "Training texts that contain a validation or test text or are part of one, and pairs that share a sentence "
+        "with one: remove them, or keep them. Identical texts are always removed.", "data",
     )  # fmt: skip
     seed: int = knob(0, "task", "Seed", "Every draw of the run follows from it.", "data draw teacher", ge=0, lt=2**31)
 
@@ -214,7 +214,8 @@ class Config(BaseModel):
     )  # fmt: skip
     unseen: Literal["nearest", "unknown"] = knob(
         "nearest", "student", "Unseen pieces",
-        "What a word piece without a vector of its own is read as: the teacher's nearest kept piece, or unknown.",
+        "How to read a word piece that has no vector of its own: as the most similar piece that has one, or as "
+        "unknown.",
         "embeddings",
     )  # fmt: skip
     vectors: str = knob(

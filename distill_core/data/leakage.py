@@ -15,21 +15,26 @@ from distill_core.messages import Message, message
 
 MAX_SHARE = 0.5  # of the training rows, or of a class: without more of them there would be no task left
 KEEP_OPTION = "leaks=keep"
+# CONTAINS or SHARES, and what became of those rows
+REMOVED = (
+    "{what}. {n:~It was|They were} left out, so that the scores stay fair. To train on {n:~it|them} all the same, set "
+    "{leaks:knob}."
+)
 CONTAINS = (
-    "{n:row|rows} of train {n:~contains or stands|contain or stand} in a text of {split} "
+    "{n:training row|training rows} {n:~overlaps|overlap} with {split} rows "
     "({rows}; row {one} “{text}”, row {other} there “{there}”)"
 )
 SHARES = (
-    "{n:row|rows} of train {n:~shares|share} a sentence with a text of {split} "
+    "{n:training row|training rows} {n:~shares|share} a sentence with {split} rows "
     "({rows}; row {one} “{text}”, row {other} there “{there}”)"
 )
 UNLABELLED_CONTAINS = (
-    "{n:unlabelled text|unlabelled texts} {n:~contains or stands|contain or stand} in one of validation or {split} "
-    "(“{text}”): taken out of the transfer set ({leaks:knob} keeps them)."
+    "{n:unlabelled text|unlabelled texts} {n:~overlaps|overlap} with validation or {split} rows (“{text}”). "
+    "{n:~It was|They were} left out, so that the scores stay fair. To use {n:~it|them} all the same, set {leaks:knob}."
 )
 UNLABELLED_SHARES = (
-    "{n:unlabelled text|unlabelled texts} {n:~shares|share} a sentence with one of validation or {split} "
-    "(“{text}”): taken out of the transfer set ({leaks:knob} keeps them)."
+    "{n:unlabelled text|unlabelled texts} {n:~shares|share} a sentence with validation or {split} rows (“{text}”). "
+    "{n:~It was|They were} left out, so that the scores stay fair. To use {n:~it|them} all the same, set {leaks:knob}."
 )
 
 
@@ -41,7 +46,7 @@ def warn_conflicting_labels(rows: Sequence[LabelledExample], split: str, notes: 
     conflicting = [row for row in rows if len(labels[row.key]) > 1]
     if conflicting:
         notes.warn(
-            "{n:row|rows} of {split} {n:~holds|hold} a text that also stands with another label ({rows}): "
+            "{n:row|rows} of {split} {n:~has|have} a text that another row gives a different label ({rows}): "
             "no model can get all of them right.",
             n=len(conflicting),
             split=split,
@@ -56,12 +61,12 @@ def drop_duplicates(
     keys = {key for row in held_out for key in (row.key, row.key[::-1])}
     duplicates = [row for row in rows if row.key in keys]
     if duplicates:
-        notes.warn("{n:row|rows} of {split} also {n:~stands|stand} in {other} and {n:~was|were} taken out of {split} "
+        notes.warn("{n:row|rows} of {split} also {n:~occurs|occur} in {other} and {n:~was|were} left out of {split} "
                    "({rows}).", n=len(duplicates), split=split, other=other, rows=row_numbers(duplicates))  # fmt: skip
         rows = [row for row in rows if row.key not in keys]
     if not rows:
         raise DataError(message(
-            "Every row of {split} also stands in {other}. Give {split} rows of its own.", split=split,
+            "Every row of {split} also occurs in {other}. Give {split} rows of its own.", split=split,
             other=other))  # fmt: skip
     return rows
 
@@ -90,13 +95,13 @@ def drop_overlapping(
             other=crossing[min(crossing)].number, there=shorten(crossing[min(crossing)].text),
         )  # fmt: skip
         if keep:
-            notes.warn("{what}. They stay in train, as {leaks:knob} asks: the scores may flatter.",
-                       what=what, leaks=KEEP_OPTION)  # fmt: skip
+            notes.warn("{what}. You chose {leaks:knob}, so the training uses {n:~it|them}: the scores may look too "
+                       "good.", what=what, leaks=KEEP_OPTION, n=len(leaks))  # fmt: skip
         elif most := _excess(train, leaks):
-            notes.warn("{what}. That is {most}, so they stay in train: the scores may flatter. Split the data anew.",
-                       what=what, most=most)  # fmt: skip
+            notes.warn("{what}. That is {most}, too many to leave out: the scores may look too good. Split the data "
+                       "anew.", what=what, most=most)  # fmt: skip
         else:
-            tell("{what}: taken out of train ({leaks:knob} keeps them).", what=what, leaks=KEEP_OPTION)
+            tell(REMOVED, what=what, n=len(leaks), leaks=KEEP_OPTION)
             train = [row for number, row in enumerate(train) if number not in crossing]
     return train
 
@@ -116,8 +121,8 @@ def clean_unlabelled(
     distinct = [text for text in dict.fromkeys(unlabelled) if all(text)]
     clean = [text for text in distinct if normalize(text) not in keys]
     if len(clean) < len(distinct):
-        tell("{n:unlabelled text|unlabelled texts} also in validation or {split}: taken out of the transfer set.",
-             n=len(distinct) - len(clean), split=scored_on)  # fmt: skip
+        tell("{n:unlabelled text|unlabelled texts} also {n:~occurs|occur} in validation or {split} and {n:~was|were} "
+             "left out.", n=len(distinct) - len(clean), split=scored_on)  # fmt: skip
     if keep or not clean or not held_out:
         return clean
     crossing = {number for _, number in overlap.find_overlaps([row.text for row in held_out], clean)}

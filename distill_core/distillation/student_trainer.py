@@ -157,7 +157,7 @@ class StudentTrainer:
             yield event
         best: BestStep = training.value
         if self.stop():
-            raise Stopped(message("Stopped before there was a student to keep."))
+            raise Stopped(message("Stopped before there was a student to save."))
         with self.cache.put("control", key) as folder:
             weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
             save_file(weights, folder / "model.safetensors")

@@ -61,8 +61,8 @@ def build_transfer_set(
     for source in SOURCES:
         yield from source.add_texts(builder, data, config, pieces, stop)
     if builder.dropped["held_out"]:
-        yield transfer_note("Left out of the transfer set, because they equal or hold a validation or test text: "
-                            "{n:,}.", n=builder.dropped["held_out"])  # fmt: skip
+        yield transfer_note("{n:text|texts} left out of the transfer set: {n:~it equals or contains|they equal or "
+                            "contain} a validation or test text.", n=builder.dropped["held_out"])  # fmt: skip
     if counts := builder.counts:
         shares = [message("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
         yield transfer_note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.",

@@ -53,6 +53,17 @@ def write(value: float | None, unit: Unit, units: bool = True) -> str:
     return percent(value) if unit == "share" else FORMATS[unit].format(value) + SUFFIXES.get(unit, "") * units
 
 
+def gap_share(share: float | None) -> str:
+    """Share of the gap between control and teacher as text, in words where the student is below the control."""
+    return "below the control" if share is not None and share < 0 else write(share, "share")
+
+
+def teacher_share(share: float | None) -> str:
+    """Share of the teacher's score as text, with a word where the student is better than the teacher."""
+    text = write(share, "share")
+    return f"better than the teacher ({text})" if share is not None and share > 1 else text
+
+
 COLUMNS = (
     Column("accuracy", "accuracy", "share", "quality", ("low", "high")),
     Column("macro_f1", "macro-F1", "number", "quality", ("macro_f1_low", "macro_f1_high")),

@@ -45,7 +45,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
 def _timed(name: str, stage: Stage[Output], stop: Callable[[], bool]) -> Generator[Event, None, Output]:
     """Events of a stage between its start and its end; returns the stage's output."""
     if stop():
-        raise Stopped(message("Stopped before there was a student to keep."))
+        raise Stopped(message("Stopped before there was a student to save."))
     yield StageStarted(name)
     started = time.monotonic()
     done = yield from stage

@@ -230,7 +230,7 @@ def _checked(archive: zipfile.ZipFile, name: str) -> dict[str, ManifestEntry]:
     allowed = TOTAL_PUBLIC if public_host() else TOTAL
     if (total := sum(entry.bytes for entry in members.values())) > allowed:
         raise DataError(message(
-            "{name} unpacks to {size:,.0f} MB; {most:,} MB is the most that is taken in here.", name=name,
+            "{name} unpacks to {size:,.0f} MB; at most {most:,} MB can be imported here.", name=name,
             size=total / MB, most=allowed // MB))  # fmt: skip
     return members
 

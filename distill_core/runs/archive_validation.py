@@ -109,7 +109,7 @@ def read_run(folder: Path, where: str) -> tuple[RunColumns, list[tuple[float, Ev
     about = _validate(RunFile, _file(folder / "run.json", where), _member_of("run.json", where))
     if about.status not in ENDED or about.stage not in ("", *STAGES):
         raise DataError(message(
-            "{where} holds a run that is {status}. Only a run that has ended can be taken in.", where=where,
+            "{where} holds a run that is {status}. Only a run that has ended can be imported.", where=where,
             status=repr(about.status[:40])))  # fmt: skip
     config = _config(_file(folder / "config.json", where), where)
     compared = _file(folder / "summary.json", where) if (folder / "summary.json").is_file() else None

@@ -68,7 +68,7 @@ class RunQueue:
             raise UserError(message("Run {run} is finished. Start a new run with other settings instead.", run=run))
         if row.origin:
             raise UserError(
-                message("Run {run} was imported: what it would go on from stayed behind. Start one like it.", run=run)
+                message("Run {run} was imported without its checkpoint, so it can't go on. Start one like it.", run=run)
             )
         orphan = not is_alive(self.store, row.owner)
         before = {*ENDED} - {"finished"} | ({"queued", "running", "stopping"} if orphan else set())
@@ -188,7 +188,7 @@ class RunQueue:
         """Finalize a run whose worker ended without an Ended."""
         now = self.store.run(row.id)
         if now.status == "stopping":
-            reason = message("Ended at once{where}; what was on disk is kept.", where=stage_phrase(now))
+            reason = message("Stopped at once{where}. What is on disk stays there.", where=stage_phrase(now))
             self.store.append(row.id, [Ended("stopped", reason)])
         elif self._closing.is_set():
             reason = message("The app was closed{where}; the run is interrupted.", where=stage_phrase(now))

@@ -49,7 +49,7 @@ class RunReader:
         """Run with that id, an example's included. Raises UnknownRun."""
         row = self._either(lambda source: source.run(run))
         if row is None:
-            raise UnknownRun(message("There is no run {run}. `runs` lists those that there are.", run=repr(run)))
+            raise UnknownRun(message("There is no run {run}. `runs` lists all runs.", run=repr(run)))
         return row
 
     def find(self, start: str) -> RunRecord:

@@ -22,7 +22,12 @@ def recover_orphans(store: Store, adopter: str | None = None) -> None:
         if row.status == "stopping":
             store.append(
                 row.id,
-                [Ended("stopped", message("The app died while the run was stopping; what was on disk is kept."))],
+                [
+                    Ended(
+                        "stopped",
+                        message("The app ended while the run was stopping. What is on disk stays there."),
+                    )
+                ],
             )
         elif row.status == "running":
             reason = message("The app died{where}; the run is interrupted.", where=stage_phrase(row))

@@ -4,10 +4,11 @@ Knows nothing of networks: its source is a run's report.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from distill_core.evaluation.columns import gap_share, teacher_share
 from distill_core.evaluation.export import comparison_table, describe_probabilities
 from distill_core.messages import METRIC_NAMES, percent
 
@@ -30,10 +31,11 @@ tags: [text-classification, knowledge-distillation]
 Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
 
 {comparison_table(report)}
-The control is this same student without a teacher; the floor is TF-IDF with logistic regression.
-Share of the gap between control and teacher recovered: {_gap(report.get("gap_recovered"))}.
-Kept of the teacher's {name}: {_share(report.get("kept"))}.
-Same answer as the teacher: {_share(report.get("agreement"))}.
+The control is this same student without a teacher; the floor is a simple baseline (TF-IDF with
+logistic regression).
+Share of the gap between control and teacher recovered: {_or_not_defined(gap_share, report.get("gap_recovered"))}.
+Kept of the teacher's {name}: {_or_not_defined(teacher_share, report.get("kept"))}.
+Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 {comes_to}
 
 ## Use
@@ -51,9 +53,5 @@ Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
 """
 
 
-def _gap(value: float | None) -> str:
-    return "none, the student is below its control" if value is not None and value < 0 else _share(value)
-
-
-def _share(value: float | None) -> str:
-    return "not defined" if value is None or math.isnan(value) else percent(value)
+def _or_not_defined(write: Callable[[float], str], value: float | None) -> str:
+    return "not defined" if value is None or math.isnan(value) else write(value)

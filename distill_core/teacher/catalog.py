@@ -45,7 +45,7 @@ class Suggestion:
 SUGGESTED = (
     Suggestion(DEFAULT, "BERT base", message("BERT base: the usual teacher; fine-tune it."), 109.5e6, 85.1e6),
     Suggestion("google-bert/bert-large-uncased", "BERT large",
-               message("BERT large: the paper's and the book's; three times the cost of BERT base."), 335.1e6, 302.3e6),
+               message("BERT large: used in the paper; takes three times as long as BERT base."), 335.1e6, 302.3e6),
     Suggestion("FacebookAI/roberta-base", "RoBERTa base",
                message("RoBERTa base: often a little better than BERT; fine-tune it."), 124.6e6, 85.1e6),
     Suggestion("distilbert/distilbert-base-uncased", "DistilBERT",

@@ -215,7 +215,7 @@ def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, t
     assert len(session.teachers) == 1, "loaded once"
     without = preview.preview(Config.of(**config.model_dump() | {"fine_tune": True}), n=2)
     assert "probabilities" not in without and len(without["offspring"]) == 2
-    with pytest.raises(DataError, match="isn't empty"):
+    with pytest.raises(DataError, match="Type a text first"):
         preview.ask_teacher(config, " ")
     with pytest.raises(DataError, match="one text"):
         preview.ask_teacher(config, ("a", "b"))

@@ -44,20 +44,20 @@ def test_texts_that_contain_one_another_leave_training_and_are_named():
     assert set(TRAIN) - texts(data) == {TRAIN[0], TRAIN[1], TRAIN[3]}
     assert [text[0] for text in data.test.texts] == TEST  # what is scored is never cut
     [said] = warnings(data)
-    assert said.startswith("3 rows of train contain or stand in a text of test (rows 1, 2, 4; row 1 “they call it")
-    assert "row 1 there “a long and truly boring film”" in said and "taken out of train" in said
+    assert said.startswith("3 training rows overlap with test rows (rows 1, 2, 4; row 1 “they call it")
+    assert "row 1 there “a long and truly boring film”" in said and "They were left out" in said
 
 
 def test_they_stay_where_that_is_asked_but_equal_texts_never_do():
     data = made([*TRAIN, "A  long and TRULY boring film"], config={"leaks": "keep"})
     assert set(TRAIN) <= texts(data) and "A  long and TRULY boring film" not in texts(data)
-    assert [said for said in warnings(data) if "3 rows of train contain" in said and "leaks=keep" in said]
+    assert [said for said in warnings(data) if "3 training rows overlap" in said and "leaks=keep" in said]
 
 
 def test_validation_is_held_out_too():
     data = made([*TRAIN, "these are valid words 3 here and there"])
     assert "these are valid words 3 here and there" not in texts(data)
-    assert any("1 row of train contains or stands in a text of validation (row 45;" in said for said in warnings(data))
+    assert any("1 training row overlaps with validation rows (row 45;" in said for said in warnings(data))
 
 
 def test_unlabelled_texts_that_hold_a_test_text_leave_the_transfer_set():
@@ -65,7 +65,7 @@ def test_unlabelled_texts_that_hold_a_test_text_leave_the_transfer_set():
     data = made(unlabelled=pool)
     assert data.unlabelled == [("soup is good",)]
     told = " ".join(warnings(data))
-    assert "1 unlabelled text contains or stands in" in told and "1 unlabelled text also in validation or test" in told
+    assert "1 unlabelled text overlaps with" in told and "1 unlabelled text also occurs in validation or test" in told
     assert len(made(unlabelled=pool, config={"leaks": "keep"}).unlabelled) == 2
 
 
@@ -76,7 +76,7 @@ def test_pairs_that_share_a_sentence_with_a_test_pair_leave_training():
     valid = split([(f"v {i}", f"w {i}") for i in range(6)])
     data = prepare_dataset(RawDataset(split(train), valid, split(test)), Config.of(task="file"))
     assert set(train) - set(data.train.texts) == {train[0], train[2]}
-    assert any("2 rows of train share a sentence with a text of test (rows 1, 3;" in said for said in warnings(data))
+    assert any("2 training rows share a sentence with test rows (rows 1, 3;" in said for said in warnings(data))
 
 
 def test_a_sentence_that_every_pair_holds_empties_no_training_set():
@@ -86,7 +86,7 @@ def test_a_sentence_that_every_pair_holds_empties_no_training_set():
         RawDataset(split([(prompt, f"row {i}") for i in range(20)]), valid, test), Config.of(task="file")
     )
     assert len(data.train) == 20
-    assert any("That is 100 % of them, so they stay" in said for said in warnings(data))
+    assert any("That is 100 % of them, too many to leave out" in said for said in warnings(data))
 
 
 def test_a_class_is_not_taken_out_whole():

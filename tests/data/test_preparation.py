@@ -91,9 +91,9 @@ def test_test_texts_never_reach_training() -> None:
     assert found.valid.texts == [("choosing",)]
     assert found.unlabelled == [("fine and new",), ("a free text",)]
     assert len(found.test) == 3
-    assert "1 row of train also stands in test and was taken out of train (row 31)" in said(found, "warning")
-    assert "1 row of validation also stands in test" in said(found, "warning")
-    assert "2 unlabelled texts also in validation or test" in said(found, "warning")
+    assert "1 row of train also occurs in test and was left out of train (row 31)" in said(found, "warning")
+    assert "1 row of validation also occurs in test" in said(found, "warning")
+    assert "2 unlabelled texts also occur in validation or test" in said(found, "warning")
 
 
 def test_a_pair_is_the_same_either_way_round() -> None:
@@ -118,7 +118,7 @@ def test_contradictions_in_what_is_scored_are_told_and_kept() -> None:
     held = RawSplit([("odd",), ("Odd",), ("even",)], ["class 0", "class 1", "class 0"])
     found = made(rows(20), test=held, valid=rows(2, word="v"))
     assert len(found.test) == 3
-    assert "2 rows of test hold a text that also stands with another label (rows 1, 2)" in said(found, "warning")
+    assert "2 rows of test have a text that another row gives a different label (rows 1, 2)" in said(found, "warning")
 
 
 def test_rows_without_a_label_become_transfer_text() -> None:
@@ -224,7 +224,7 @@ def test_bad_rows_are_one_sentence_with_row_and_way_out(train: RawSplit, words: 
         ),
         ({"test": RawSplit([("new",)], [None], "t.csv")}, "No row of t.csv has a label, so it can't be the test split"),
         ({"labels": ("class 0", "other")}, "Row 2 of train has the label 'class 1'; this task knows class 0, other"),
-        ({"test": rows(20)}, "Every row of train also stands in test"),
+        ({"test": rows(20)}, "Every row of train also occurs in test"),
     ],
 )
 def test_splits_that_do_not_fit_are_one_sentence(raw: dict, words: str) -> None:
@@ -372,7 +372,7 @@ def test_unlabelled_texts_come_from_any_file(name: str, tmp_path: Path) -> None:
     found = made(rows(20), test=rows(2, word="t"), valid=rows(2, word="v"), config={"unlabelled": str(path)})
     assert found.unlabelled == [("a new text",)]
     assert f"4 unlabelled texts read from {name}, column 'text'" in said(found)
-    assert "1 unlabelled text also in validation or test: taken out" in said(found, "warning")
+    assert "1 unlabelled text also occurs in validation or test and was left out" in said(found, "warning")
 
 
 def test_unlabelled_pairs_need_two_columns(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from markupsafe import Markup
 from distill_core import Summary
 from ui.comparison.metric_values import metric_of, value
 from ui.components.formatting import chance, count, percent, points
+from ui.components.html import MOST_FINDINGS
 from ui.components.templates import render
-from ui.i18n.names import translate_message
+from ui.i18n.names import metric_name, translate_message
 from ui.i18n.translate import translate, translate_or
 
 ROUGH = 100  # fewer scored rows than this are called few
@@ -17,32 +18,60 @@ CHANCE = 0.05  # a p-value below this is called more than chance
 
 
 def headline(summary: Summary, run: str = "") -> Markup:
-    """The comparison in words, made from the four rows alone; `run` is the id that the next steps start from."""
+    """The comparison in words, made from the four rows alone. Where the baseline or the control is as good as the
+    student, that comes first, and the size is no praise. `run` is the id that the next steps start from."""
     scores = summary["scores"]
     student, teacher, metric = scores["student"], scores["teacher"], metric_of(summary)
     tested = (summary.get("rows") or {}).get("test")
-    more = []
-    if "control" in scores:
-        if 0 < value(scores["control"], metric) <= value(teacher, metric):
-            reached = value(scores["control"], metric) / value(teacher, metric)
-            more.append(translate("compare.control", kept=percent(reached)))
-        gap = summary.get("gap_recovered")
-        key = "compare.gap.none" if gap is None else "compare.gap" if gap > 0 else "compare.gap.negative"
-        more.append(translate(key, gap=percent(gap, 0)))
-    if "floor" in scores and value(scores["floor"], metric) >= value(student, metric):
-        more.append(translate("compare.floor"))
+    reached = {row: value(score, metric) for row, score in scores.items()}
     return render(
         "comparison/headline.html",
+        faults=_faults(summary, reached),
         smaller=teacher["bytes"] / student["bytes"],
         faster=teacher["latency_ms"] / student["latency_ms"],
         kept=summary["kept"],
-        metric=translate_or(metric, f"metric.{metric}.of"),
+        reached=reached,
+        metric=metric_name(metric),
+        of=translate_or(metric, f"metric.{metric}.of"),
         scored=translate("compare.scored", n=count(tested), split=summary.get("scored_on", "test")) if tested else "",
-        more=more,
+        more=_more(summary, reached),
         rough=tested if tested and tested < ROUGH else None,
         verdict=verdict(summary),
         steps=next_steps(summary, run),
     )
+
+
+def _faults(summary: Summary, reached: Mapping[str, float]) -> list[str]:
+    """What speaks against the student: a baseline or a control that is as good."""
+    faults, student = [], reached["student"]
+    if "floor" in reached and reached["floor"] >= student:
+        figures = {"floor": percent(reached["floor"]), "student": percent(student)}
+        alike = figures["floor"] == figures["student"]
+        faults.append(translate("compare.floor.level" if alike else "compare.floor", **figures))
+    if "control" in reached:
+        gap = summary.get("gap_recovered")
+        if reached["control"] > student or (gap is not None and gap < 0):
+            faults.append(translate("compare.gap.negative"))
+        elif reached["control"] == student:
+            faults.append(translate("compare.gap.level"))
+    return faults
+
+
+def _more(summary: Summary, reached: Mapping[str, float]) -> list[str]:
+    """What the control adds: how good it is, and how much of its gap to the teacher is closed."""
+    if "control" not in reached:
+        return []
+    more, (control, student, teacher) = [], (reached[row] for row in ("control", "student", "teacher"))
+    if student > teacher:
+        more.append(translate("compare.control.better", control=percent(control)))
+    elif 0 < control <= teacher:
+        more.append(translate("compare.control", kept=percent(control / teacher)))
+    gap = summary.get("gap_recovered")
+    if gap is None:
+        more.append(translate("compare.gap.none"))
+    elif gap > 0:
+        more.append(translate("compare.gap.all" if gap > 1 else "compare.gap", gap=percent(gap, 0)))
+    return more
 
 
 def next_steps(summary: Summary, run: str) -> Markup:
@@ -69,7 +98,11 @@ def verdict(summary: Summary) -> Markup:
     looked at."""
     # [level, sentence, message]; older runs have no message
     notes = [(str(one[0]), translate_message(one[-1] or one[1])) for one in summary.get("verdict") or ()]
-    return render("comparison/verdict.html", notes=notes) if notes else Markup()
+    return (
+        render("comparison/verdict.html", notes=notes[:MOST_FINDINGS], more=notes[MOST_FINDINGS:])
+        if notes
+        else Markup()
+    )
 
 
 def differences(summary: Summary) -> Markup:

@@ -4,7 +4,7 @@ from distill_core import Metric, MetricScores, Summary
 
 
 def metric_of(summary: Summary) -> Metric:
-    """The metric by which the run chose and which gap and kept are told in."""
+    """The metric by which the run chose, which gap and kept are of."""
     return summary.get("metric") or "accuracy"
 
 

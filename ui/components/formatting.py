@@ -10,6 +10,17 @@ def percent(share: float | None, digits: int = 1) -> str:
     return DASH if share is None else f"{format_number(100 * share, f'.{digits}f')}{NO_BREAK_SPACE}%"
 
 
+def gap_share(share: float | None, digits: int = 0) -> str:
+    """A share of the gap between control and teacher: in percent, in words where the student is below the control."""
+    return translate("recovered.below") if share is not None and share < 0 else percent(share, digits)
+
+
+def teacher_share(share: float | None) -> str:
+    """A share of the teacher's score: in percent, with a word where the student is better than the teacher."""
+    text = percent(share)
+    return translate("kept.better", share=text) if share is not None and share > 1 else text
+
+
 def points(share: float | None) -> str:
     """A difference of shares in percentage points: 0.037 -> "3.7 points"."""
     return (

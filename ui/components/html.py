@@ -10,6 +10,8 @@ from markupsafe import Markup
 from ui.components.templates import environment
 from ui.i18n.names import split_details
 
+MOST_FINDINGS = 5  # at a time: who reads more of them reads none
+
 _macros: Any = environment.get_template("components/macros.html").module
 
 
@@ -35,12 +37,12 @@ def notes(items: Iterable[tuple[str, str]]) -> Markup:
 
 def findings(items: Iterable[tuple[str, str]], head: str) -> Markup:
     """Findings in rows, the warnings first: a mark and a sentence each, row numbers and examples folded away.
-    `head` stands above them."""
+    `head` stands above them. More than MOST_FINDINGS are folded away."""
     lines = []
     for level, text in sorted(items, key=lambda item: item[0] != "warning"):
         sentence, rows = split_rows(text)
         lines.append({"level": level, "sentence": sentence, "rows": rows})
-    return _macros.findings(lines, head) if lines else Markup()
+    return _macros.findings(lines[:MOST_FINDINGS], head, lines[MOST_FINDINGS:]) if lines else Markup()
 
 
 def split_rows(finding: Any) -> tuple[str, str]:

@@ -41,6 +41,8 @@ environment.globals |= {"t": text, "fixed": fixed, "number": format_number} | {
     form.__name__: form
     for form in (
         formatting.percent,
+        formatting.gap_share,
+        formatting.teacher_share,
         formatting.points,
         formatting.count,
         formatting.size,

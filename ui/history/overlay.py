@@ -9,7 +9,7 @@ from markupsafe import Markup
 import distill_core as core
 from distill_core import Metric, RowName, Run, UserError
 from ui.comparison.metric_values import interval, value
-from ui.components.formatting import DASH, count, duration, latency, percent, size
+from ui.components.formatting import DASH, count, duration, gap_share, latency, percent, size, teacher_share
 from ui.components.html import note
 from ui.components.templates import render
 from ui.history.run_list import ids, settings, took
@@ -87,8 +87,8 @@ def _scores(runs: list[Run], curves: list[dict[str, Curve]], metric: Metric) -> 
     best = [_best(of.get("accuracy" if metric == "accuracy" else "metric")) for of in curves]
     return [
         *rows,
-        _row("history.gap", (percent(summary.get("gap_recovered") if summary else None, 0) for summary in summaries)),
-        _row("history.kept", (percent(summary.get("kept") if summary else None) for summary in summaries)),
+        _row("history.gap", (gap_share(summary.get("gap_recovered") if summary else None) for summary in summaries)),
+        _row("history.kept", (teacher_share(summary.get("kept") if summary else None) for summary in summaries)),
         _row("compare.bytes", (size(student.get("bytes") if student else None) for student in students)),
         _row("compare.latency_ms", (latency(student.get("latency_ms") if student else None) for student in students)),
         _row(

@@ -12,7 +12,7 @@ import distill_core as core
 from distill_core import ALIVE, RESUMABLE, STATUSES, Run, RunRecord
 from distill_core import ENDED as OVER
 from ui.access import ownership, public_host
-from ui.components.formatting import DASH, count, duration, percent, size
+from ui.components.formatting import DASH, count, duration, gap_share, percent, size
 from ui.components.templates import render
 from ui.i18n import names
 from ui.i18n.names import choice_name, knobs, rule_name, translate_message
@@ -80,7 +80,7 @@ def row(run: Run) -> dict[str, Any]:
     figures = [
         percent(student.get("accuracy") if student else None),
         percent(teacher.get("accuracy") if teacher else None),
-        percent(summary.get("gap_recovered") if summary else None, 0),
+        gap_share(summary.get("gap_recovered") if summary else None),
         size(student.get("bytes") if student else None),
         duration(took(record)),
         format_time(record.created),

@@ -33,7 +33,8 @@ def status_line(run: Run, row: RunRecord, seen: RunState) -> str:
         )
     if row.status == "finished":
         recovered = row.summary.get("gap_recovered") if row.summary else None
-        gap_words = translate("now.finished.gap", gap=percent(recovered, 0)) if recovered is not None else ""
+        key = "gap" if (recovered or 0) > 0 else "level" if recovered == 0 else "below"
+        gap_words = translate(f"now.finished.{key}", gap=percent(recovered, 0)) if recovered is not None else ""
         return translate("now.finished", seconds=duration(_spent(run)), gap=gap_words)
     return translate(f"now.{row.status}")
 

@@ -13,7 +13,6 @@ import distill_core as core
 from distill_core import Config, Inspection, UserError
 from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import COLUMNS, HUB, Form, make_control
-from ui.components.formatting import count
 from ui.components.html import balance, findings, note, table, why
 from ui.components.templates import render
 from ui.i18n.names import components, task_title, translate_message
@@ -238,14 +237,8 @@ def _inspect(form: Form, typed: Any) -> tuple[str, dict[str, str]]:
 def about(inspection: Inspection) -> Markup:
     """The data's counts, balance, findings and eight rows."""
     rows = inspection.rows
-    more = translate("task.summary.unlabelled", n=count(rows["unlabelled"])) if rows.get("unlabelled") else ""
-    summary = translate(
-        "task.summary",
-        train=count(rows["train"]),
-        valid=count(rows["valid"]),
-        test=count(rows["test"]),
-        unlabelled=more,
-    )
+    more = translate("task.summary.unlabelled", n=rows["unlabelled"]) if rows.get("unlabelled") else ""
+    summary = translate("task.summary", train=rows["train"], valid=rows["valid"], test=rows["test"], unlabelled=more)
     # the counts are told in words above
     findings_shown = [(level, text) for level, text in inspection.notes if not core.is_row_counts(text)]
     names = [key for key in ("text", "text2", "label") if any(key in row for row in inspection.sample)]

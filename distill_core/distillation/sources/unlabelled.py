@@ -18,8 +18,8 @@ def add_texts(
     limit = max(builder.limit, len(builder.texts))
     for origin, text in enumerate(data.unlabelled):
         if len(builder.texts) >= limit:
-            yield transfer_note("Of {all:,} unlabelled texts {seen:,} were looked at: the limit of {limit:,} texts "
-                            "({knob:knob}) is reached.", "warning",
+            yield transfer_note("Only the first {seen:,} of {all:,} unlabelled texts are used: the limit of {limit:,} "
+                            "texts ({knob:knob}) is reached.", "warning",
                         all=len(data.unlabelled), seen=origin, **builder.limit_values())  # fmt: skip
             break
         builder.add(text, "unlabelled", origin)

@@ -46,7 +46,7 @@ def run(
         yield Fact("members", [vars(variant) for variant in planned])
     scores = {"floor": data.baseline_score, "teacher": teacher.score}
     if not context.config.control:
-        off = message("The control run is switched off: nobody will know what distilling did.")
+        off = message("The control run is switched off, so this run can't show what distilling did.")
         yield Note(off, "warning", "control")
         return Done(ControlOutput(trainer, planned, {}, scores))
     controls: dict[tuple[str, int], TrainedStudent] = {}

@@ -43,7 +43,7 @@ def run(
         training = control.trainer.student(variant, label.soft_labels, teacher.valid_logits, ask_teacher)
         trained = yield from scale_progress(training, turn, len(planned))
         if not students and not trained.step:
-            raise Stopped(message("Stopped before there was a student to keep."))
+            raise Stopped(message("Stopped before there was a student to save."))
         if trained.complete or not students:  # half a training is worth showing for the main variant alone
             students[variant] = trained
         if trained.complete and trained.scores and len(planned) > 1:

@@ -73,6 +73,63 @@ def test_what_the_engine_found_is_told_and_stays_text() -> None:
     )
 
 
+def reaching(**values: float) -> dict[str, Any]:
+    """A summary in whose scores some rows reach other values, and the student is 20 times smaller than its teacher."""
+    scores = {row: one | {"accuracy": values.get(row, one["accuracy"])} for row, one in summary()["scores"].items()}
+    value = {row: one["accuracy"] for row, one in scores.items()}
+    gap = value["teacher"] - value["control"]
+    recovered = (value["student"] - value["control"]) / gap if gap > 0 else None
+    return summary(scores=scores, kept=value["student"] / value["teacher"], gap_recovered=recovered)
+
+
+def sentence(summary: dict[str, Any]) -> str:
+    """The headline as HTML, without what follows it."""
+    return headline.headline(summary).partition("</p>")[0].replace("\u00a0", " ").strip()
+
+
+def test_a_student_below_the_control_recovered_nothing_and_is_not_praised() -> None:
+    told = sentence(reaching(student=0.65))
+    assert told.startswith('<p class="headline">The student ended below the control')
+    assert "−" not in told and "of the gap" not in told and "20× smaller" in told and "<b>" not in told
+    assert "level with the control" in sentence(reaching(student=0.7))
+    # where the teacher is no better than the control there is no gap, but the student may be below both
+    assert "ended below the control" in sentence(reaching(student=0.65, teacher=0.68))
+
+
+def test_a_student_above_the_teacher_keeps_no_more_than_all() -> None:
+    told = sentence(reaching(student=0.97))
+    assert "better than the teacher (accuracy: <b>97.0 %</b> against 95.0 %)" in told and "keeps" not in told
+    assert "closed the whole gap" in told and not re.search(r"1\d\d(\.\d)? %", told)
+    below = sentence(reaching())
+    assert "keeps <b>94.7 %</b> of its accuracy" in below and "better than" not in below
+
+
+def test_a_better_baseline_comes_first_and_the_size_is_no_praise() -> None:
+    told = sentence(reaching(floor=0.92))
+    assert told.startswith(
+        '<p class="headline">The simple baseline (TF-IDF) is better than the student: 92.0 % against 90.0 %.'
+    )
+    assert told.index("baseline") < told.index("20× smaller") and "<b>" not in told
+    assert "(TF-IDF) is as good as the student: 90.0 %" in sentence(reaching(floor=0.9))
+    assert "baseline" not in sentence(reaching()) and "<b>20×</b>" in sentence(reaching())
+
+
+def test_the_table_of_members_has_words_where_a_share_means_none() -> None:
+    members = [member("bilstm", seed, 0.9) | {"gap_recovered": -0.25, "kept": 1.02} for seed in (0, 1)]
+    seeds = {"n": 2, "rows": {}, "gap_recovered": {"mean": 0.4, "low": -0.1, "high": 0.9, "n": 2},
+             "kept": {"mean": 1.02, "low": 0.99, "high": 1.05, "n": 2}}  # fmt: skip
+    html = score_table.several(summary(members=members, seeds=seeds)).replace("\u00a0", " ")
+    assert html.count("better than the teacher (102.0 %)") == 3 and "−" not in html
+    assert "40 %<small>below the control – 90 %" in html and html.count("below the control") == 3
+
+
+def test_five_findings_are_seen_and_the_rest_is_folded_away() -> None:
+    told = headline.headline(summary(verdict=[["info", f"Finding {number}."] for number in range(7)]))
+    shown, _, more = told.partition("<details")
+    assert "Finding 4." in shown and "Finding 5." not in shown and "2\u00a0more" in more.replace(" ", "\u00a0")
+    assert "Finding 6." in more and "<details" not in headline.headline(summary(verdict=[["info", "Finding."]]))
+
+
 def test_differences_are_drawn_on_both_sides_of_zero() -> None:
     found = {"student-control": {"difference": 0.2, "low": 0.18, "high": 0.22},
              "student-teacher": {"difference": -0.01, "low": -0.02, "high": 0.001}}  # fmt: skip
@@ -155,7 +212,7 @@ def test_the_step_fills_every_part_for_every_kind_of_run(run: str, home: Path, s
     parts = {*step.filled}
     assert parts == {*step.show("")} == {*step.show(run)} == {*step.show("no such run")}
     waiting = step.show(Store(home).create(Config().model_dump()))
-    assert {*waiting} == parts and "not at its comparison" in waiting[step.about]
+    assert {*waiting} == parts and "no comparison yet" in waiting[step.about]
 
 
 def test_the_baseline_is_handed_out_where_the_run_has_one(run: str, steps: Any) -> None:

@@ -67,7 +67,7 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/headline.html": {
         "smaller": 2.0, "faster": 2.0, "kept": 0.9, "metric": HOSTILE, "scored": HOSTILE, "more": [HOSTILE], "rough": 1,
-        "verdict": "",
+        "verdict": "", "faults": [HOSTILE], "of": HOSTILE, "reached": {"student": 0.9, "teacher": 0.8},
     },
     "comparison/members.html": {"groups": [GROUP], "members": [MEMBER]},
     "comparison/plots.html": {},
@@ -76,7 +76,7 @@ FILLED: dict[str, dict[str, Any]] = {
         "rows": [{"text": HOSTILE, "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES)}],
     },
     "comparison/score_table.html": {"head": [HOSTILE] * 8, "rows": [{"who": "student", **FIGURES}], "reads": 2},
-    "comparison/verdict.html": {"notes": [(HOSTILE, HOSTILE)]},
+    "comparison/verdict.html": {"notes": [(HOSTILE, HOSTILE)], "more": [(HOSTILE, HOSTILE)]},
     "components/header.html": {
         "title": HOSTILE, "mark": "", "going": SimpleNamespace(id=HOSTILE, status="running"), "page": "history",
         "pages": [("history", "history")], "languages": [("de", HOSTILE)],
@@ -114,6 +114,8 @@ MACROS: dict[str, list[tuple[Any, ...]]] = {
         ("balance", {HOSTILE: 1}, {HOSTILE: HOSTILE}),
         ("note", HOSTILE, HOSTILE),
         ("findings", [{"level": HOSTILE, "sentence": HOSTILE, "rows": HOSTILE}], HOSTILE),
+        ("findings", [], HOSTILE, [{"level": HOSTILE, "sentence": HOSTILE, "rows": HOSTILE}]),
+        ("finding_list", [{"level": HOSTILE, "sentence": HOSTILE, "rows": HOSTILE}]),
         ("why", HOSTILE, "task"),
         ("diff", [("del", HOSTILE), ("", HOSTILE)]),
         ("table", [HOSTILE] * 2, [[HOSTILE] * 2], HOSTILE, [HOSTILE], HOSTILE),

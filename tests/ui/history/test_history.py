@@ -285,7 +285,7 @@ def test_a_run_without_a_gap_is_not_praised() -> None:
     assert "would keep" in headline(SUMMARY)
     assert "would keep" not in headline(SUMMARY | {"scores": control, "gap_recovered": None})
     floor = SUMMARY["scores"] | {"floor": {**SUMMARY["scores"]["control"], "accuracy": 0.95}}
-    assert "floor" in headline(SUMMARY | {"scores": floor}) and "floor" not in headline(SUMMARY)
+    assert "baseline" in headline(SUMMARY | {"scores": floor}) and "baseline" not in headline(SUMMARY)
     few = headline(SUMMARY | {"rows": {"test": 9}})
     assert "Only 9 rows" in few and "rough" not in headline(SUMMARY)
     bigger = SUMMARY["scores"] | {"student": SUMMARY["scores"]["student"] | {"bytes": 160_000}}
@@ -309,7 +309,11 @@ def test_who_is_right_and_what_is_mistaken_is_told_in_numbers_and_a_hostile_labe
         "confusion": {"floor": [[9, 9], [9, 9]], "student": [[933, 56], [52, 959]], "teacher": [[940, 49], [0, 0]]},
     }
     html = analysis(SUMMARY | more)
-    assert "both right <b>1,861</b>" in html and "only the teacher <b>54</b>" in html and "neither <b>0</b>" in html
+    assert (
+        "both right <b>1,861</b>" in html
+        and "only the teacher right <b>54</b>" in html
+        and "both wrong <b>0</b>" in html
+    )
     assert html.count('class="neither"') == 1  # in the legend; a bar of nothing is not drawn
     student, teacher = html.split("<section>")[1:]
     assert re.findall(r"<b>([\d,]+)</b>", student) == ["933", "56", "52", "959"] and "5\u00a0%" in student

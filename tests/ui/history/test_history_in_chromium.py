@@ -65,7 +65,7 @@ def test_runs_are_overlaid_renamed_deleted_brought_back_exported_and_imported(
 
     # two ticked: curves, what differs, and the address that shows the same to whoever opens it
     page.goto(f"{app}/history?q=finished-nothing")
-    page.locator(".history .empty", has_text="No run fits").wait_for()
+    page.locator(".history .empty", has_text="No run matches").wait_for()
     page.locator(".history [name=q]").fill("")
     row(alpha).get_by_role("checkbox").check()
     assert page.get_by_role("button", name="Overlay the curves").is_disabled()
@@ -123,12 +123,12 @@ def test_runs_are_overlaid_renamed_deleted_brought_back_exported_and_imported(
     most = limit.get_attribute("content")
     limit.evaluate("(meta) => { meta.content = '100' }")
     page.locator("#import-file input[type=file]").set_input_files(str(file))
-    page.locator(".too-large", has_text=f"{file.name} has 1 MB; 0 MB is the most").wait_for()
+    page.locator(".too-large", has_text=f"{file.name} has 1 MB; this page takes files of up to 0 MB").wait_for()
     assert int(most) == 200_000_000 and not [url for url in sent if "upload" in url]  # told before it travels
     limit.evaluate(f"(meta) => {{ meta.content = '{most}' }}")
     page.locator("#import-file input[type=file]").set_input_files(str(file))
     page.locator(".too-large").wait_for(state="detached")
-    page.locator("#import-message", has_text="taken in").wait_for()
+    page.locator("#import-message", has_text="was imported").wait_for()
     imported = page.locator(".history tr:not(.detail)", has_text="imported")
     imported.wait_for()
     assert "Delta" in imported.inner_text() and imported.get_attribute("data-run") != gamma

@@ -2,25 +2,26 @@
 
 import json
 
-from distill_core.data.leakage import CONTAINS, KEEP_OPTION, UNLABELLED_SHARES
+from distill_core.data.leakage import CONTAINS, KEEP_OPTION, REMOVED, UNLABELLED_SHARES
 from distill_core.messages import message, message_data
 from ui.i18n.names import split_details, translate_message
 from ui.i18n.translate import use_language
 
 ROWS = message("{n:~row|rows} {numbers}", n=2, numbers="3, 9")
 INSIDE = message(CONTAINS, n=2, split="test", rows=ROWS, one=3, text="good (a): b.", other=7, there="so good (a): b.")
-LEAK = message("{what}: taken out of train ({leaks:knob} keeps them).", what=INSIDE, leaks=KEEP_OPTION)
+LEAK = message(REMOVED, what=INSIDE, n=2, leaks=KEEP_OPTION)
 
 
 def test_rows_and_examples_stand_by_themselves_in_each_language() -> None:
     sentence, details = split_details(LEAK)
     assert sentence == (
-        "2\u00a0rows of train contain or stand in a text of test: taken out of train (“Leaks: keep” keeps them)."
+        "2\u00a0training rows overlap with test rows. They were left out, so that the scores stay fair. To train on "
+        "them all the same, set “Overlaps: keep”."
     )
     assert details == "rows 3, 9; row 3 “good (a): b.”, row 7 there “so good (a): b.”"
     with use_language("de"):
         sentence, details = split_details(json.loads(json.dumps(message_data(LEAK))))
-    assert sentence.startswith("2\u00a0Zeilen von train enthalten einen Text von test oder stehen in einem: aus")
+    assert sentence.startswith("2\u00a0Trainingszeilen überschneiden sich mit Zeilen von test. Sie fehlen nun")
     assert details == "Zeilen 3, 9; Zeile 3 „good (a): b.“, dort Zeile 7 „so good (a): b.“"
 
 

@@ -25,7 +25,7 @@ MESSAGES = {
     "{n:row|rows} of train without a label became transfer text.": (
         "{n:wiersz|wiersze|wierszy|wiersza} z train bez etykiety {n:~stał|stały|stało|stało} się tekstem transferowym."
     ),
-    "{n:row|rows} of {split} also {n:~stands|stand} in {other} and {n:~was|were} taken out of {split} ({rows}).": (
+    "{n:row|rows} of {split} also {n:~occurs|occur} in {other} and {n:~was|were} left out of {split} ({rows}).": (
         "{n:wiersz|wiersze|wierszy} z {split} {n:~jest|są|jest} też w {other} i {n:~znika|znikają|znika} z {split} "
         "({rows})."
     ),
@@ -84,7 +84,7 @@ def test_a_number_takes_the_form_of_its_plural() -> None:
 )
 def test_a_message_within_a_message_has_its_own_forms(n: float, told: str, rows: str) -> None:
     template = (
-        "{n:row|rows} of {split} also {n:~stands|stand} in {other} and {n:~was|were} taken out of {split} ({rows})."
+        "{n:row|rows} of {split} also {n:~occurs|occur} in {other} and {n:~was|were} left out of {split} ({rows})."
     )
     inner = message("{n:~row|rows} {numbers}", n=n, numbers="3, 9")
     said = message(template, n=n, split="test", other="train", rows=inner)

@@ -30,8 +30,9 @@ function show() {
   const least = Math.abs(at.student - at.control), differing = Math.max(one.get(), least)
   const [low, high] = formulas.paired(at.student, at.control, differing, n), gap = at.teacher - at.control
   picture.replaceChildren(drawn(at, reach))
-  const recovered = gap > 0 ? percent((at.student - at.control) / gap, 0) : say('compare.undefined')
-  const measures = [['gap', recovered], ['kept', percent(at.student / at.teacher)], ['difference', `${signed(100 * (at.student - at.control), 1)} (${signed(100 * low, 1)} … ${signed(100 * high, 1)})`],
+  const recovered = at.student < at.control ? say('compare.below') : gap > 0 ? percent((at.student - at.control) / gap, 0) : say('compare.undefined')
+  const kept = percent(at.student / at.teacher) + (at.student > at.teacher ? ` (${say('compare.better')})` : '')
+  const measures = [['gap', recovered], ['kept', kept], ['difference', `${signed(100 * (at.student - at.control), 1)} (${signed(100 * low, 1)} … ${signed(100 * high, 1)})`],
     ['agreement', percent(real.agreement)]]
   figures.replaceChildren(...measures.map(([key, value]) => h('div', {}, h('dt', {}, say(`compare.${key}`)), h('dd', {}, value))))
   const key = gap <= 0 ? 'compare.told.no_gap' : low > 0 ? 'compare.told.yes' : high < 0 ? 'compare.told.worse' : 'compare.told.chance'
