@@ -114,8 +114,8 @@ def _several(out: Console, variants: VariantSummary, metric: Metric) -> None:
             score, control = one["student_score"], one["control"]
             table.add_row(
                 one["student"], str(one["seed"]), f"{one['texts']:,}", _share(control.get(metric) if control else None),
-                _share(score[metric]), gap_share(one["gap_recovered"]), teacher_share(one["kept"]), f"{score['parameters']:,}",
-                f"{score['latency_ms']:.2f} ms", "*" if front and one.get("front") else "",
+                _share(score[metric]), gap_share(one["gap_recovered"]), teacher_share(one["kept"]),
+                f"{score['parameters']:,}", f"{score['latency_ms']:.2f} ms", "*" if front and one.get("front") else "",
             )  # fmt: skip
         out.print(table)
         if front:

@@ -251,6 +251,27 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
     assert "control run was switched off" in told and "not above" not in told
 
 
+@pytest.mark.parametrize(
+    ("floor", "control", "student", "teacher", "said", "unsaid"),
+    [
+        (0.5, 0.7, 0.65, 0.9, "The student ended below the control: 65.0 % to 70.0 %.", "was recovered"),
+        (0.5, 0.7, 0.7, 0.9, "The student ended level with the control: 70.0 %.", "was recovered"),
+        (0.5, 0.7, 0.8, 0.9, "Of the gap between control and teacher 50.0 % was recovered.", "baseline"),
+        (0.5, 0.7, 0.95, 0.9, "The student is better than the teacher: 95.0 % to 90.0 % accuracy.", "keeps"),
+        (0.85, 0.7, 0.8, 0.9, "baseline (TF-IDF), the floor, is better than the student: 85.0 % to 80.0 %.", "below"),
+        (0.8, 0.7, 0.8, 0.9, "baseline (TF-IDF), the floor, is as good as the student", "better"),
+    ],
+)
+def test_a_comparison_has_words_where_a_share_means_none(
+    floor: float, control: float, student: float, teacher: float, said: str, unsaid: str
+) -> None:
+    values = {"floor": floor, "control": control, "student": student, "teacher": teacher}
+    scores = {row: {"accuracy": value} for row, value in values.items()}
+    gap = (student - control) / (teacher - control)
+    told = "\n".join(tables._outcome(scores, gap, student / teacher, "accuracy"))
+    assert said in told and unsaid not in told and "-" not in told.replace("TF-IDF", "")
+
+
 def test_stop_and_resume(stillroom: Callable[..., Done], home: Path) -> None:
     run = runs.start(epochs=20, dataset="wait")
     while not run.points()[0]:

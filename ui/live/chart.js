@@ -1,7 +1,7 @@
 // The drawing of the live view: one chart of scores, one of losses. `chart` holds what is drawn and how the visitor
 // looks at it; live.js fills it.
 const words = props.words, $ = (query) => element.querySelector(query)
-const MAIN = '', ALL = '*' // names of a choice of members: the one that is kept, all of them
+const MAIN = '', ALL = '*' // names of a choice of members: the one to download, all of them
 const DRAWN = 1500 // points of one line on the screen, of those in sight
 const PLOTS = ['score', 'loss']
 const chart = {
@@ -18,7 +18,7 @@ const make = (tag, className, text) => {
 
 const colour = (name) => getComputedStyle(element).getPropertyValue(`--${name}`).trim()
 
-// "student/valid_accuracy@seed 1" is of the stage student, and of another member than the one that is kept
+// "student/valid_accuracy@seed 1" is of the stage student, and of another member than the one to download
 function parts(name) {
   const [stage, rest = ''] = name.split('/'), [what, ...member] = rest.split('@')
   return { name, stage, what, member: member.join('@') }

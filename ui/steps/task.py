@@ -246,7 +246,6 @@ def about(inspection: Inspection) -> Markup:
     heads = [translate(f"task.{key}") for key in names]
     return render(
         "steps/task.html",
-        inspection=inspection,
         summary=summary,
         balance=balance(inspection.balance),
         findings=findings(findings_shown, translate("task.findings")),

@@ -46,7 +46,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "steps/presets.html": {"ids": HOSTILE, "words": HOSTILE},
     "steps/reading.html": {},
     "steps/task.html": {
-        "summary": HOSTILE, "inspection": SimpleNamespace(scored_on=HOSTILE), "balance": "", "findings": "", "rows": "",
+        "summary": HOSTILE, "balance": "", "findings": "", "rows": "",
     },
     "steps/waiting.html": {"words": HOSTILE, "again": True},
     "unknown_run.html": {"ways": [(HOSTILE, HOSTILE)]},

@@ -25,7 +25,7 @@ from ui.components import html as components_html
 from ui.components.form import OTHER, Form
 from ui.i18n import translate
 from ui.i18n.translate import use_language
-from ui.steps import augmentation, launch_bar, presets, teacher
+from ui.steps import augmentation, launch_bar, presets, task, teacher
 from ui.steps.task import EXAMPLE
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -56,13 +56,13 @@ def test_the_cost_is_told_with_its_doubt_and_its_ground() -> None:
     assert "25 s" in told and "55 s" in told and "8,826 texts" in told and "552 training steps" in told
     assert "cache" not in told.partition("Data")[0]
     cached = words(launch_bar.cost(dataclasses.replace(TOLD, cached=("label",), rests_on="runs", runs=3)))
-    assert "labels are in the cache already" in cached and "3 earlier runs" in cached
+    assert "labels are in the cache already" in cached and "3 similar runs" in cached
 
 
 def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimates, "profile", lambda config: pytest.fail("asked"))
     config, found, line = launch_bar.describe("", form, typed(form, task="file"))
-    assert config is not None and found is None and "rows to count" in words(line)
+    assert config is not None and found is None and "once your data are read" in words(line)
     config, found, line = launch_bar.describe("", form, typed(form, lr=99))
     assert config is None and "“Learning rate” can't be 99" in unescape(words(line))
 
@@ -110,7 +110,7 @@ def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monke
     until = time.monotonic() + 20
     while "data-again" in (line := launch_bar.describe("", form, given)[2]) and time.monotonic() < until:
         time.sleep(0.05)
-    assert "can't be told" in unescape(line)  # tried, and found nothing
+    assert "only once it runs" in unescape(line)  # tried, and found nothing
     known.append(TOLD)
     assert "about 35 s here" in words(launch_bar.describe("", form, given)[2])
 
@@ -171,6 +171,22 @@ def test_findings_put_warnings_first_and_fold_the_rows_away() -> None:
     assert folded.startswith("Rows 3, 9;") and "(a)" in folded
     assert "Please look" in html  # not told by colour alone
     assert components_html.findings([], "Found") == ""
+
+
+def test_more_than_five_findings_are_folded_away() -> None:
+    html = words(components_html.findings([("info", f"Finding {number}.") for number in range(7)], "Found"))
+    assert html.index("Finding 4.") < html.index("2 more") < html.index("Finding 5.")
+    assert " more" not in words(components_html.findings([("info", "Finding.")] * 5, "Found"))
+
+
+def test_the_rows_are_counted_in_the_plural_that_fits() -> None:
+    rows = {"train": 1, "valid": 4, "test": 2000, "unlabelled": 1}
+    inspection = SimpleNamespace(rows=rows, notes=[], sample=[{"text": "a", "label": "b"}], balance={"b": 1})
+    told = words(task.about(inspection))
+    assert "1 labelled example to learn from, 4 to pick the best version, 2,000 set aside for the final test" in told
+    assert ", 1 more text that the teacher will label." in told
+    rows |= {"train": 592, "unlabelled": 5904}
+    assert "592 labelled examples" in (told := words(task.about(inspection))) and "5,904 more texts" in told
 
 
 def saved(home: Any, key: str, labels: tuple[str, ...], **more: Any) -> str:
