@@ -168,7 +168,7 @@ class Session:
         folder = self.store().home / "runs" / row.id / "floor"
         if row.example:
             raise UserError(message(
-                "Run {run} is an example: its figures are real, its models stayed behind. Start one like it.",
+                "Run {run} is an example: its figures are real, but its models are not here. Start a run like it.",
                 run=run))  # fmt: skip
         if (folder / BASELINE_FILE).is_file():
             return folder

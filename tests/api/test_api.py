@@ -170,7 +170,7 @@ def test_what_is_not_there_is_told() -> None:
     with pytest.raises(UserError, match="'teacher' is no model that can be exported.* student, floor"):
         inference.export(run.id, "somewhere", "teacher")
     [example, *_] = runs.list_runs(examples=True)
-    with pytest.raises(UserError, match="its models stayed behind"):
+    with pytest.raises(UserError, match="its models are not here"):
         inference.export(example.id, "somewhere", "floor")
     assert not run.has_baseline() and not example.has_baseline()
 

@@ -67,9 +67,12 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/headline.html": {
         "smaller": 2.0, "faster": 2.0, "kept": 0.9, "metric": HOSTILE, "scored": HOSTILE, "more": [HOSTILE], "rough": 1,
-        "verdict": "", "faults": [HOSTILE], "of": HOSTILE, "reached": {"student": 0.9, "teacher": 0.8},
+        "verdict": "", "steps": "", "faults": [HOSTILE], "of": HOSTILE, "reached": {"student": 0.9, "teacher": 0.8},
     },
     "comparison/members.html": {"groups": [GROUP], "members": [MEMBER]},
+    "comparison/next_steps.html": {
+        "ways": [{"action": HOSTILE, "cause": HOSTILE, "do": HOSTILE, "address": HOSTILE}],
+    },
     "comparison/plots.html": {},
     "comparison/predictions.html": {
         "total": 1, "labels": HOSTILE, "blank": 2,
