@@ -65,6 +65,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     )
     from distill_core.estimation.cost import Estimate
     from distill_core.evaluation.columns import COLUMNS, Column
+    from distill_core.evaluation.diagnostics import BASELINE_OUTCOMES
     from distill_core.evaluation.summary import (
         LearningCurvePoint,
         Metric,
@@ -116,6 +117,7 @@ _DOOR = {
     "distill_core.api.session": ("close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
     "distill_core.evaluation.columns": ("COLUMNS", "Column"),
+    "distill_core.evaluation.diagnostics": ("BASELINE_OUTCOMES",),
     "distill_core.evaluation.summary": (
         "LearningCurvePoint", "Metric", "MetricScores", "ModelCost", "Score", "Summary", "VariantScores",
     ),

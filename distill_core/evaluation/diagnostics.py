@@ -55,11 +55,9 @@ STANDS_ON_PAIRS = (
 PAID = "Distilling paid: the teacher taught the student more than the labels alone did."
 HARM = "Distilling did harm: without its teacher the student is better."
 OPEN = "Whether distilling helped does not show on these {rows:,} test rows."
-BASELINE_WINS = (
-    "The simple baseline (TF-IDF) is better here than the student: {floor} against {student}. Nothing speaks for the "
-    "student."
-)
+BASELINE_WINS = "The simple baseline (TF-IDF) is better here than the student: {floor} against {student}."
 BASELINE_EQUAL = "The simple baseline (TF-IDF) is as good here as the student: {floor} against {student}."
+BASELINE_OUTCOMES = (BASELINE_WINS, BASELINE_EQUAL)
 CONSTANT = "The student answers {label} to all {rows:,} test rows: it learnt nothing."
 ABOVE_CONTROL = (
     "The student is {points:.1f} points of {metric:metric} above its control (95 % interval {low:+.1f} to {high:+.1f})."

@@ -11,7 +11,6 @@ import pytest
 from browsing import EVENT, goto
 from toy import TOY
 
-import distill_core as core
 from distill_core import ENDED
 from distill_core.tasks.synthetic import grammar
 
@@ -272,32 +271,33 @@ def test_an_unknown_run_is_told(page: Any, app: str) -> None:
     page.wait_for_url("**/history")
 
 
-def messy(folder: Path) -> tuple[Path, int]:
+def messy(folder: Path) -> Path:
     """300 rows as people bring them: a semicolon between the columns, a column without a name, blank cells and labels
-    in both cases; and how many of them have both a text and a label."""
-    path, usable = folder / "export (3).csv", 0
+    in both cases."""
+    path = folder / "export (3).csv"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file, delimiter=";")
         table.writerow(["", "Ticket", "Kundentext", "Sentiment", "agent"])
         for number, (text, label) in enumerate(grammar.reviews("run", 11, 300)):
             shown = "" if number % 50 == 7 else text
             label = "" if number % 60 == 9 else label.upper() if number % 9 == 4 else label
-            usable += bool(shown and label)
             table.writerow([number, f"T-{number:04}", shown, label, "Ana" if number % 2 else ""])
-    return path, usable
+    return path
 
 
 def test_a_messy_file_ends_with_a_useful_student_and_all_its_columns(page: Any, app: str, tmp_path: Path) -> None:
-    file, usable = messy(tmp_path)
+    file = messy(tmp_path)
     page.goto(app)
     drop(page, file)
     page.wait_for_function("() => document.querySelector('#column-label input')?.value === 'Sentiment'")
     about = page.locator("#about-data")
     about.locator("table").wait_for()
     assert page.locator("#column-text input").input_value() == "Kundentext"
-    found = about.inner_text()
-    assert "6 rows" in found and "no text" in found  # what was left out is counted
-    page.get_by_label("Merge labels").check()
+    found = about.inner_text().replace("\xa0", " ")
+    assert "6 rows of export (3).csv left out: no text." in found
+    assert "'negative', 'NEGATIVE' differ by case alone" in found
+    assert "5 more texts that the teacher will label" in found
+    page.locator("#knob-merge_labels input").check()
     page.wait_for_function("() => !document.querySelector('#about-data').innerText.includes('POSITIVE')")
     goto(page, "Teacher")
     page.locator("#teachers label", has_text="Another").click()
@@ -309,13 +309,10 @@ def test_a_messy_file_ends_with_a_useful_student_and_all_its_columns(page: Any, 
     page.wait_for_url(re.compile(r"run="))
     assert ended(page) == "finished"
     page.locator("#open-compare").click()
-    page.locator("#comparison tr.student").first.wait_for()
-    run = core.find(page.url.partition("run=")[2])
-    report = run.report()
+    student = page.locator("#comparison .scores tr.student").first.inner_text()
+    reached = float(re.findall(r"(\d+\.\d)\s%", student)[0])
     labels = [label for _, label in grammar.reviews("run", 11, 300)]
-    majority = max(labels.count(label) for label in set(labels)) / len(labels)
-    assert report["scores"]["student"]["accuracy"] > majority + 0.1
-    assert sum(report["rows"][split] for split in ("train", "valid", "test")) <= usable
+    assert reached > 100 * max(labels.count(label) for label in set(labels)) / len(labels) + 10
 
     page.get_by_text("Answer a whole file").click()
     page.locator("#predict-drop input[type=file]").set_input_files(str(file))
@@ -324,8 +321,8 @@ def test_a_messy_file_ends_with_a_useful_student_and_all_its_columns(page: Any, 
         page.locator("#save-predictions").click()
     with Path(caught.value.path()).open(encoding="utf-8-sig", newline="") as answers:
         head, *rows = csv.reader(answers)
-    assert [name for name in head if name] == [
-        "Ticket", "Kundentext", "Sentiment", "agent", "label", "p negative", "p positive", "note",
+    assert head == [
+        "column 1", "Ticket", "Kundentext", "Sentiment", "agent", "label", "p negative", "p positive", "note",
     ]  # fmt: skip
     assert len(rows) == 300 and [row[1] for row in rows] == [f"T-{number:04}" for number in range(300)]
     unanswered = [number for number, row in enumerate(rows) if not row[head.index("label")]]

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from distill_core import Summary
+from distill_core import BASELINE_OUTCOMES, Summary
 from ui.comparison.metric_values import metric_of, value
 from ui.components.formatting import chance, count, percent, points
 from ui.components.html import MOST_FINDINGS
@@ -95,9 +95,14 @@ def _address(run: str, action: str) -> str:
 
 def verdict(summary: Summary) -> Markup:
     """The verdict: when and why distilling paid, or not, as the engine tells it, and how often these very rows were
-    looked at."""
+    looked at. That a baseline is as good as the student stands in the headline already."""
     # [level, sentence, message]; older runs have no message
-    notes = [(str(one[0]), translate_message(one[-1] or one[1])) for one in summary.get("verdict") or ()]
+    findings = [(str(one[0]), one[-1] or one[1]) for one in summary.get("verdict") or ()]
+    notes = [
+        (level, translate_message(words))
+        for level, words in findings
+        if isinstance(words, str) or words["say"] not in BASELINE_OUTCOMES
+    ]
     return (
         render("comparison/verdict.html", notes=notes[:MOST_FINDINGS], more=notes[MOST_FINDINGS:])
         if notes

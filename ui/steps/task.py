@@ -104,6 +104,7 @@ def build(form: Form) -> Task:
                                 elem_id=f"column-{knob}",
                             ),
                         )
+                form.place("merge_labels")
             with gr.Column(visible=False) as hub:
                 form.place("dataset", make_control(form.knobs["dataset"], elem_id="dataset"))
                 form.place("subset", make_control(form.knobs["subset"]))

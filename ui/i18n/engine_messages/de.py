@@ -475,7 +475,7 @@ SENTENCES: dict[str, str] = {
     "Distilling paid: the teacher taught the student more than the labels alone did.": "Das Destillieren hat sich gelohnt: Vom Lehrer lernte der Schüler mehr als aus den Labeln allein.",
     "Distilling did harm: without its teacher the student is better.": "Das Destillieren hat geschadet: Ohne den Lehrer ist der Schüler besser.",
     "Whether distilling helped does not show on these {rows:,} test rows.": "Ob das Destillieren half, zeigt sich auf diesen {rows:,} Testzeilen nicht.",
-    "The simple baseline (TF-IDF) is better here than the student: {floor} against {student}. Nothing speaks for the student.": "Die einfache Vergleichsgröße (TF-IDF) ist hier besser als der Schüler: {floor} gegen {student}. Für den Schüler spricht nichts.",
+    "The simple baseline (TF-IDF) is better here than the student: {floor} against {student}.": "Die einfache Vergleichsgröße (TF-IDF) ist hier besser als der Schüler: {floor} gegen {student}.",
     "The simple baseline (TF-IDF) is as good here as the student: {floor} against {student}.": "Die einfache Vergleichsgröße (TF-IDF) ist hier so gut wie der Schüler: {floor} gegen {student}.",
     "The student answers {label} to all {rows:,} test rows: it learnt nothing.": "Der Schüler antwortet auf alle {rows:,} Testzeilen {label}: Er hat nichts gelernt.",
     "The student is {points:.1f} points of {metric:metric} above its control (95 % interval {low:+.1f} to {high:+.1f}).": "Der Schüler liegt {points:.1f} Punkte {metric:metric} über seiner Kontrolle (95-%-Intervall {low:+.1f} bis {high:+.1f}).",
