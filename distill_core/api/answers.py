@@ -5,7 +5,7 @@ from typing import NotRequired
 from typing_extensions import TypedDict  # of the same kind as those of the summary
 
 from distill_core.evaluation.columns import ReportedScore
-from distill_core.evaluation.summary import Difference, Metric, RowPair, VariantSummary
+from distill_core.evaluation.summary import Difference, Metric, ObjectiveName, RowPair, VariantSummary
 from distill_core.events import RowName
 
 Probabilities = dict[str, float]  # by label
@@ -27,9 +27,10 @@ class Answers(TypedDict):
 
 
 class TeacherAnswer(TypedDict):
-    """Answer of a teacher to one text, as `preview.ask_teacher` gives it."""
+    """Answer of a teacher to one text, as `preview.ask_teacher` gives it; `objective` names how its logits are read."""
 
     labels: list[str]
+    objective: ObjectiveName
     logits: list[float]
     probabilities: Probabilities
     ms: float
@@ -89,6 +90,7 @@ class Offspring(TypedDict):
     rules: list[str]
     changed: list[list[int | str | None]]
     probabilities: NotRequired[Probabilities]
+    answer: NotRequired[str]
 
 
 class Preview(TypedDict):
@@ -97,10 +99,12 @@ class Preview(TypedDict):
     text: list[str]
     offspring: list[Offspring]
     probabilities: NotRequired[Probabilities]
+    answer: NotRequired[str]
 
 
 class ScoredText(TypedDict):
-    """Text that a run was scored on, its label, and what each row of the comparison answered."""
+    """Text that a run was scored on, its label, the probabilities that each row of the comparison gave, and the label
+    that it answered."""
 
     text: list[str]
     label: str
@@ -108,6 +112,7 @@ class ScoredText(TypedDict):
     control: NotRequired[Probabilities]
     student: Probabilities
     teacher: Probabilities
+    answers: dict[RowName, str]
 
 
 class ReportedRows(TypedDict):

@@ -24,6 +24,7 @@ from distill_core.messages import message
 
 if TYPE_CHECKING:
     from distill_core.api import predictions
+    from distill_core.evaluation.objective import Objective
     from distill_core.evaluation.summary import Summary
     from distill_core.student.runtime import Prediction, Predictor
     from distill_core.teacher.model import Teacher
@@ -53,6 +54,8 @@ def ask(run: str, text: str | Text) -> Answers:
         >>> sorted(answers["student"]), answers["ms"]["student"] > 0
         (['bad', 'good'], True)
     """
+    from distill_core.evaluation.objective import stored_objective
+
     student = session.predictor(run)
     row = session.store().run(run)
     pair = bool(student.settings["pair"])
@@ -63,7 +66,8 @@ def ask(run: str, text: str | Text) -> Answers:
     teacher = session.load_teacher_of_run(row)
     if teacher is None:
         return {"student": probabilities, "ms": {"student": spent}}
-    answer = teacher_answer(teacher, chosen, _teacher_temperature(row.summary))  # the student's are calibrated too
+    temperature = _teacher_temperature(row.summary)  # the student's are calibrated too
+    answer = teacher_answer(teacher, chosen, stored_objective(student.settings), temperature)
     ms: Latencies = {"student": spent, "teacher": answer["ms"]}
     return {"student": probabilities, "teacher": answer["probabilities"], "ms": ms}
 
@@ -89,6 +93,7 @@ def activations(run: str | None, text: str | Text) -> Reading:
         >>> reading["labels"], reading["student"]["name"], len(reading["student"]["logits"])
         (['bad', 'good'], 'bilstm_max', 2)
     """
+    from distill_core.evaluation.objective import stored_objective
     from distill_core.student import activations
 
     if run is None:
@@ -102,14 +107,14 @@ def activations(run: str | None, text: str | Text) -> Reading:
     reading, (_, ms) = activations.read_activations(student, chosen), time_call(lambda: student.logits([chosen]))
     teaching: ModelReading | None = None
     if teacher is not None:
-        answer = teacher_answer(teacher, chosen)
+        answer = teacher_answer(teacher, chosen, stored_objective(student.settings))
         temperature = _teacher_temperature(session.store().run(run).summary if run else None)
         teaching = {
             "name": teacher.name, "parameters": teacher.parameters, "bytes": teacher.bytes, "logits": answer["logits"],
             "temperature": temperature, "ms": answer["ms"],
         }  # fmt: skip
     temperature = float(student.settings.get("temperature", 1.0))
-    layers = activations.to_dict(reading, temperature)
+    layers = activations.to_dict(student, reading)
     network: StudentReading = {
         "name": student.settings["student"], "trained": run is not None, "temperature": temperature, "ms": ms,
         "bytes": weights, "parameters": sum(value.numel() for value in student.model.parameters()),
@@ -328,26 +333,23 @@ def time_call(answer: Callable[[], T]) -> tuple[T, float]:
     return value, statistics.median(spent)
 
 
-def teacher_answer(teacher: "Teacher", text: Text, temperature: float = 1.0) -> TeacherAnswer:
+def teacher_answer(teacher: "Teacher", text: Text, objective: "Objective", temperature: float = 1.0) -> TeacherAnswer:
     """Answer of a teacher to one text, as `ask_teacher` returns it."""
-    import torch
-
     with session.load_lock:
-        logits, ms = time_call(lambda: teacher.logits([text])[0])
-    probabilities = torch.softmax(logits.double() / temperature, -1).tolist()
+        logits, ms = time_call(lambda: teacher.logits([text]))
+    probabilities = objective.probabilities(logits.numpy(), temperature)[0].tolist()
     labels = list(teacher.labels)
     return {
         "labels": labels,
-        "logits": logits.tolist(),
+        "objective": objective.name,
+        "logits": logits[0].tolist(),
         "probabilities": dict(zip(labels, probabilities, strict=True)),
         "ms": ms,
     }
 
 
-def teacher_probabilities(teacher: "Teacher", texts: Sequence[Text]) -> list[Probabilities]:
+def teacher_probabilities(teacher: "Teacher", texts: Sequence[Text], objective: "Objective") -> list[Probabilities]:
     """Probabilities of each label by the teacher, a dict for each text."""
-    import torch
-
     with session.load_lock:
-        rows = torch.softmax(teacher.logits(list(texts)).double(), -1).tolist()
-    return [dict(zip(teacher.labels, row, strict=True)) for row in rows]
+        logits = teacher.logits(list(texts)).numpy()
+    return [dict(zip(teacher.labels, row, strict=True)) for row in objective.probabilities(logits).tolist()]

@@ -184,10 +184,7 @@ def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], 
                 *(
                     part
                     for name in present
-                    for part in (
-                        max(row[name], key=row[name].__getitem__),
-                        *(f"{row[name][label]:.4f}" for label in labels),
-                    )
+                    for part in (row["answers"][name], *(f"{row[name][label]:.4f}" for label in labels))
                 ),
             ]
             for row in scored

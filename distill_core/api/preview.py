@@ -127,16 +127,17 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
         (('bad', 'good'), 'text', False)
     """
     from distill_core.evaluation import diagnostics
+    from distill_core.evaluation.objective import objective_for
 
-    data = session.load_data(config)
+    data, objective = session.load_data(config), objective_for(config)
     names = ("text", "text2")
     lengths = diagnostics.check_lengths(data, config.max_tokens)
     return Inspection(
         rows={"train": len(data.train.texts), "valid": len(data.valid.texts), "test": len(data.test.texts),
               "unlabelled": len(data.unlabelled)},
         labels=tuple(data.labels),
-        balance={label: data.train.labels.count(number) for number, label in enumerate(data.labels)},
-        sample=[dict(zip(names, text, strict=False)) | {"label": data.labels[label]}
+        balance=objective.balance(data.train.labels, data.labels),
+        sample=[dict(zip(names, text, strict=False)) | {"label": objective.label(label, data.labels)}
                 for text, label in list(zip(data.train.texts, data.train.labels, strict=True))[:sample]],
         notes=[_note(note) for note in (*data.notes, *diagnostics.check_data(data), *lengths)],
         columns=dict(data.columns), pair=data.pair, language=data.language, scored_on=data.scored_on,
@@ -188,9 +189,9 @@ def preview(
         seed: Draws other offspring, and another training text, than the config's own seed.
 
     Returns:
-        {"text": [side, …], "probabilities": {label: p}, "offspring": [{"text", "rules", "changed": [[side, word number,
-        before, after, rule], …], "probabilities"}, …]}; no probabilities where `ask` is False or the teacher is yet to
-        be fine-tuned.
+        {"text": [side, …], "probabilities": {label: p}, "answer": label, "offspring": [{"text", "rules", "changed":
+        [[side, word number, before, after, rule], …], "probabilities", "answer"}, …]}; neither probabilities nor answer
+        where `ask` is False or the teacher is yet to be fine-tuned.
 
     Raises:
         UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
@@ -201,6 +202,7 @@ def preview(
         (2, ['changed', 'rules', 'text'])
     """
     from distill_core.augmentation import augmenter as augmentation_augmenter
+    from distill_core.evaluation.objective import objective_for
     from distill_core.tokenization import WITHOUT_SPACES
 
     if n < 1:
@@ -222,14 +224,15 @@ def preview(
         )
         offspring = augmenter.first(chosen, n, seed)
     texts = [chosen, *(child.text for child in offspring)]
-    answers = inference.teacher_probabilities(teacher, texts) if teacher else []
+    objective = objective_for(config)
+    shares = inference.teacher_probabilities(teacher, texts, objective) if teacher else []
     children: list[Offspring] = [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
         for child in offspring
     ]
     result: Preview = {"text": list(chosen), "offspring": children}
-    for part, answer in zip((result, *children), answers, strict=False):  # no answers where the teacher is not asked
-        part["probabilities"] = answer
+    for part, one in zip((result, *children), shares, strict=False):  # no answers where the teacher is not asked
+        part["probabilities"], part["answer"] = one, objective.answer(one)
     return result
 
 
@@ -241,7 +244,8 @@ def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:
         text: A string, or a tuple of two for a task of pairs.
 
     Returns:
-        {"labels": […], "logits": […], "probabilities": {label: probability}, "ms": median milliseconds}.
+        {"labels": […], "objective": how logits are read ("single_label": by a softmax), "logits": […],
+        "probabilities": {label: probability}, "ms": median milliseconds}.
 
     Raises:
         UserError: The teacher can't be loaded or is yet to be fine-tuned, or the text is empty or of the wrong number
@@ -252,11 +256,13 @@ def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:
         >>> answer["labels"], len(answer["logits"]), answer["ms"] > 0
         (['bad', 'good'], 2, True)
     """
+    from distill_core.evaluation.objective import objective_for
+
     if config.fine_tune:
         raise UserError(message("This teacher has not been trained on your data yet. Ask it after the run."))
     data = session.load_data(config)
     chosen = inference.check_text(text, data.pair)
-    return inference.teacher_answer(session.load_teacher(config), chosen)
+    return inference.teacher_answer(session.load_teacher(config), chosen, objective_for(config))
 
 
 def warm_up(calm: Callable[[], bool]) -> None:

@@ -224,22 +224,28 @@ class Run:
         """Texts that the run was scored on.
 
         Returns:
-            An iterator of {"text": [side, …], "label": its label, row of the comparison: {label: probability}, …}.
-            Empty before the comparison, and for an example.
+            An iterator of {"text": [side, …], "label": its label, row of the comparison: {label: probability}, …,
+            "answers": {row of the comparison: its label, …}}. Empty before the comparison, and for an example.
 
         Example:
             >>> row = next(run.texts())
             >>> row["label"] in row["student"], row["label"] in row["teacher"]
             (True, True)
+            >>> row["answers"]["student"] == max(row["student"], key=row["student"].get)
+            True
         """
+        from distill_core.evaluation.objective import stored_objective
+
         summary, file = self.summary, self._store.home / "runs" / self.row.id / "texts.jsonl"
         labels = summary.get("labels") if summary else None
-        if not labels or not file.is_file():
+        if not summary or not labels or not file.is_file():
             return
+        objective = stored_objective(summary)
         with file.open(encoding="utf-8") as lines:
             for line in lines:
                 row = json.loads(line)
-                yield row | {name: dict(zip(labels, row[name], strict=True)) for name in ROWS if name in row}
+                shares = {name: dict(zip(labels, row[name], strict=True)) for name in ROWS if name in row}
+                yield row | shares | {"answers": {name: objective.answer(one) for name, one in shares.items()}}
 
     def rename(self, name: str) -> None:
         """Rename the run; "" takes its name away.

@@ -122,9 +122,10 @@ class Session:
 
     def _loaded(self, name: str, labels: tuple[str, ...], pair: bool, config: Config) -> "Teacher":
         with self.load_lock:  # which imports one after the other too: two threads at once may find half a module
+            from distill_core.evaluation.objective import objective_for
             from distill_core.teacher import loading
 
-        key = (name, labels, pair, config.max_tokens, config.allow_pickle)
+        key = (name, labels, pair, objective_for(config).name, config.max_tokens, config.allow_pickle)
         return self.cached(self.teachers, key, lambda: loading.load_teacher(name, labels, pair, config))
 
     def load_teacher_of_run(self, row: RunRecord) -> "Teacher | None":

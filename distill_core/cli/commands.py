@@ -162,7 +162,7 @@ def predict(options: argparse.Namespace) -> None:
             shown = "\t".join(cell or "" for cell in cells) if of_table else " | ".join(text) if pair else text
             label, share = f"({rows.faults.get(place)})", ""
             if prediction:
-                label, share = prediction.label, f"{prediction.probabilities[prediction.label]:.3f}"
+                label, share = prediction.label, f"{prediction.probability:.3f}"
             print(f"{label}\t{share}\t{shown}")
 
 

@@ -228,8 +228,8 @@ class StudentTrainer:
 
     def predictor(self, model: nn.Module, variant: Variant) -> Predictor:
         """Predictor of raw texts around `model`."""
-        dataset = self.data.dataset
-        settings = persistence.settings(variant.config(self.config), dataset.labels, dataset.pair, model)
+        dataset, of = self.data.dataset, variant.config(self.config)
+        settings = persistence.settings(of, dataset.labels, dataset.pair, model, self.objective.name)
         return Predictor(model, self._read(variant).vocabulary, settings)
 
     def share(self, variant: Variant) -> Tensor:
@@ -313,7 +313,7 @@ class StudentTrainer:
         content: str,
         on_best: Callable[[], None] = lambda: None,
     ) -> Generator[Event, None, BestStep]:
-        """Train a model, the loop's ticks as events; returns the best step. `targets` (rows,) are the hard ones of the
+        """Train a model, the loop's ticks as events; returns the best step. `targets` are the hard ones of the
         rows in `sides`; `on_best` is called while the model has its best weights; `valid_loss` takes the validation
         rows' logits; `content` is the digest of all that is read."""
         config = self.config

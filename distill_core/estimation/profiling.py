@@ -25,7 +25,7 @@ from distill_core.distillation import soft_labels, student_trainer
 from distill_core.environment import peak_memory
 from distill_core.estimation import cost
 from distill_core.evaluation import baseline
-from distill_core.evaluation.objective import SINGLE_LABEL
+from distill_core.evaluation.objective import objective_for
 from distill_core.events import Event, Progress
 from distill_core.outputs import ModelOutput
 from distill_core.pipeline.cost_model import DataCounts, StudentPace, TeacherPace
@@ -65,7 +65,7 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     augmented = augmenter.Augmenter(sample.train.texts, config, pieces, rows.language)
     yield Progress("data", 1, 4, "findings")
     if known.counts is None:
-        _store(cache, "pace-data", keys["pace-data"], _count_texts(rows, sample, augmented, spent))
+        _store(cache, "pace-data", keys["pace-data"], _count_texts(config, rows, sample, augmented, spent))
     yield Progress("transfer", 2, 4, "findings")
     if known.teacher is None:
         asked = _time_teacher(teacher, sample.train.texts, load, config) if teacher else _remote_teacher(config)
@@ -98,7 +98,9 @@ def _sample(rows: Dataset) -> Dataset:
     return dataclasses.replace(rows, train=split, unlabelled=thin(rows.unlabelled))
 
 
-def _count_texts(rows: Dataset, sample: Dataset, augmented: augmenter.Augmenter, spent: float) -> DataCounts:
+def _count_texts(
+    config: Config, rows: Dataset, sample: Dataset, augmented: augmenter.Augmenter, spent: float
+) -> DataCounts:
     """Counts and sizes of the texts, their growth by passes of augmentation, and the seconds to read them."""
     texts = sample.train.texts
     seen, grown = set(texts), [0.0]
@@ -117,7 +119,7 @@ def _count_texts(rows: Dataset, sample: Dataset, augmented: augmenter.Augmenter,
     own = _mean(map(soft_labels.text_size, texts))
     started = _clock()
     few = dataset.Split(rows.train.texts[:ROWS], rows.train.labels[:ROWS])
-    baseline.fit_baseline(few, len(rows.labels), rows.pair)
+    baseline.fit_baseline(few, len(rows.labels), rows.pair, objective_for(config))
     fitting = (_clock() - started) * len(rows.train) / len(few)
     started = _clock()
     vocabulary.build_vocabulary("words", [side for row in texts for side in row])
@@ -143,14 +145,14 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
     pace: TeacherPace = {"size": min(spent), "load": load, "parameters": teacher.parameters}
     if config.fine_tune:
         encoded = (teacher.encode(few) * config.teacher_batch)[: config.teacher_batch]
-        labels = torch.zeros(len(encoded), dtype=torch.long)
+        objective = objective_for(config)
         plan = training_plan.TrainingPlan(
             TUNING, len(encoded), config.teacher_lr, weight_decay=0.01, evaluate_every=TUNING
         )
 
         def loss(index: Tensor) -> Tensor:
-            logits = teacher.model(**teacher.pad(encoded, device.device())).logits
-            return SINGLE_LABEL.hard_loss(logits.float(), labels.to(logits.device))
+            logits = teacher.model(**teacher.pad(encoded, device.device())).logits.float()
+            return objective.hard_loss(logits, objective.hard_targets(logits))
 
         pace["step"], _ = _time_steps(teacher.model, len(encoded), loss, lambda: {"accuracy": 0.0, "loss": 0.0}, plan)
     return pace
@@ -193,24 +195,26 @@ def _time_student(
     torch.manual_seed(config.seed)
     where = device.device()
     vectors = torch.randn(words.size, config.width) * 0.1
-    model = student_trainer.build_student(config, config.student, vectors, len(rows.labels), rows.pair, teacher, where)
+    objective = objective_for(config)
+    outputs = objective.head_size(rows.labels)
+    model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, teacher, where)
     words = persistence.choose_vocabulary(config.student, words, teacher)
     read = runtime.encode_rows(words, texts, config.max_tokens)
-    soft = torch.randn(len(texts), len(rows.labels), device=where)
+    soft = torch.randn(len(texts), outputs, device=where)
     loss_fn, needs = LOSSES.get(config.loss).loss, student_trainer.live_needs(config.loss)
 
     def loss(index: Tensor) -> Tensor:
         index_ = index.to(where)
         batch, wanted = runtime.take_rows(read, index, where), ModelOutput(soft[index_])
-        targets = SINGLE_LABEL.hard_targets(wanted.logits)
+        targets = objective.hard_targets(wanted.logits)
         if not needs:
-            value: Tensor = loss_fn(ModelOutput(model(batch)), wanted, targets, config, SINGLE_LABEL)
+            value: Tensor = loss_fn(ModelOutput(model(batch)), wanted, targets, config, objective)
         elif teacher is None:  # who would be asked in every step: the student's part alone can be timed
-            value = SINGLE_LABEL.hard_loss(model(batch), targets)
+            value = objective.hard_loss(model(batch), targets)
         else:
             live = teacher_outputs(teacher, [texts[place] for place in index.tolist()], needs)
             wanted = live._replace(logits=wanted.logits)
-            value = loss_fn(student_outputs(model, batch), wanted, targets, config, SINGLE_LABEL)
+            value = loss_fn(student_outputs(model, batch), wanted, targets, config, objective)
         return value
 
     def score() -> dict[str, float]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from distill_core.cache import write_atomic
 from distill_core.data.dataset import Split
 from distill_core.data.overlap import UNSPACED_SCRIPTS
-from distill_core.evaluation.baseline_runtime import MIN_PROBABILITY, SETTINGS, WEIGHTS
+from distill_core.evaluation.baseline_runtime import SETTINGS, WEIGHTS
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 
 Texts = Sequence[tuple[str, ...]]
 WORD_PATTERN = rf"[{UNSPACED_SCRIPTS}]|[^\W{UNSPACED_SCRIPTS}]+|[^\w\s]"  # one-letter words and "!" carry meaning
@@ -26,6 +27,7 @@ class Baseline:
 
     model: Any
     labels: int
+    objective: Objective = SINGLE_LABEL
 
     def probabilities(self, texts: Texts) -> NDArray[np.float64]:
         """Probabilities (rows, labels)."""
@@ -34,9 +36,8 @@ class Baseline:
         return shares
 
     def logits(self, texts: Texts) -> NDArray[np.float64]:
-        """Log-probabilities (rows, labels); a class without training rows is very unlikely, not impossible."""
-        shares: NDArray[np.float64] = np.log(np.maximum(self.probabilities(texts), MIN_PROBABILITY))
-        return shares
+        """Logits (rows, labels)."""
+        return self.objective.logits(self.probabilities(texts))
 
     @property
     def parameters(self) -> int:
@@ -53,7 +54,7 @@ class Baseline:
 
     def save(self, folder: Path, labels: Sequence[str], temperature: float) -> None:
         """Write the baseline into `folder`, for `baseline_runtime.load`; the settings last: with them the folder is
-        complete. The `temperature` divides its logits before the softmax."""
+        complete. The `temperature` divides its logits before they become probabilities."""
         regression, weights = self.model[-1], io.BytesIO()
         np.savez(
             weights,
@@ -63,6 +64,7 @@ class Baseline:
         )
         settings = {
             "labels": list(labels),
+            "objective": self.objective.name,
             "pair": len(self._tables) == 2,
             "temperature": temperature,
             "pattern": WORD_PATTERN,
@@ -95,10 +97,9 @@ class _Pickler(pickle.Pickler):
         return (int, (part.side,)) if isinstance(part, _Side) else NotImplemented
 
 
-def fit_baseline(train: Split, labels: int, pair: bool) -> Baseline:
+def fit_baseline(train: Split, labels: int, pair: bool, objective: Objective = SINGLE_LABEL) -> Baseline:
     """Fit the baseline. A pair's two sides have their own columns."""
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import FeatureUnion, Pipeline
 
     def table(side: int) -> TfidfVectorizer:
@@ -111,5 +112,5 @@ def fit_baseline(train: Split, labels: int, pair: bool) -> Baseline:
         )
 
     tables = FeatureUnion([(f"side{side}", table(side)) for side in range(2 if pair else 1)])
-    model = Pipeline([("tfidf", tables), ("regression", LogisticRegression(C=10, max_iter=1000))])
-    return Baseline(model.fit(train.texts, train.labels), labels)
+    model = Pipeline([("tfidf", tables), ("regression", objective.classifier())])
+    return Baseline(model.fit(train.texts, train.labels), labels, objective)

@@ -13,10 +13,10 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,31 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(shares / shares.sum(1, keepdims=True))
 
 
+def class_probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (rows, classes) of a regression's scores (rows, outputs)."""
+    return softmax(np.hstack([np.zeros_like(scores), scores]) if scores.shape[1] == 1 else scores)
+
+
+class Reading(NamedTuple):
+    """How a regression's scores become probabilities of the classes that training has shown, the probabilities of all
+    labels (rows, labels) logits, logits probabilities, and the probability of each label an answer."""
+
+    known: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    logits: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    probabilities: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    answer: Callable[[dict[str, float]], str]
+
+
+READINGS = {  # by the setting "objective", which the first baselines lack
+    "single_label": Reading(
+        class_probabilities,
+        lambda shares: np.asarray(np.log(np.maximum(shares, MIN_PROBABILITY))),
+        softmax,
+        lambda shares: max(shares, key=shares.__getitem__),
+    ),
+}
+
+
 def split_terms(text: str, words: re.Pattern[str]) -> list[str]:
     """The terms of a text: its words in small letters, and each pair of neighbours among them."""
     tokens = words.findall(text.lower())
@@ -44,6 +69,11 @@ class Prediction:
 
     label: str
     probabilities: dict[str, float]
+
+    @property
+    def probability(self) -> float:
+        """Probability of the label."""
+        return self.probabilities[self.label]
 
 
 class Predictor:
@@ -63,6 +93,7 @@ class Predictor:
     ):
         self.settings = settings
         self.labels: list[str] = settings["labels"]
+        self.reading = READINGS[settings.get("objective", "single_label")]
         self._words = re.compile(settings["pattern"])
         self._columns: list[dict[str, int]] = []
         first = 0
@@ -81,21 +112,17 @@ class Predictor:
             if len(row) != width or not all(isinstance(side, str) for side in row):
                 kind = "two sentences" if width == 2 else "one text"
                 raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
-        # the temperature, fitted on validation rows, calibrates the probabilities; the labels stay the same
-        probabilities = softmax(self.logits(rows) / self.settings.get("temperature", 1.0)).tolist()
-        return [
-            Prediction(self.labels[max(range(len(p)), key=p.__getitem__)], dict(zip(self.labels, p, strict=True)))
-            for p in probabilities
-        ]
+        # the temperature, fitted on validation rows, calibrates the probabilities; the answers stay the same
+        probabilities = self.reading.probabilities(self.logits(rows) / self.settings.get("temperature", 1.0))
+        answers = [dict(zip(self.labels, p, strict=True)) for p in probabilities.tolist()]
+        return [Prediction(self.reading.answer(shares), shares) for shares in answers]
 
     def logits(self, rows: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-        """Log-probabilities (rows, labels) of rows of one or two sentences, before the temperature."""
+        """Logits (rows, labels) of rows of one or two sentences, before the temperature."""
         scores = np.array([self._scores(row) for row in rows])
-        if scores.shape[1] == 1:
-            scores = np.hstack([np.zeros_like(scores), scores])
         shares = np.zeros((len(rows), len(self.labels)))
-        shares[:, self.settings["classes"]] = softmax(scores)
-        return np.asarray(np.log(np.maximum(shares, MIN_PROBABILITY)))
+        shares[:, self.settings["classes"]] = self.reading.known(scores)
+        return self.reading.logits(shares)
 
     def _scores(self, row: Sequence[str]) -> NDArray[np.float64]:
         """Scores (outputs,) of a row. Each side's TF-IDF vector has the length 1, or 0 where no term is known."""

@@ -4,47 +4,47 @@ Knows nothing of training. Every figure here is measured in the run that shows i
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill_core.cache import Cache, digest
 from distill_core.data.dataset import Split
-from distill_core.evaluation import calibration, metrics, significance
-from distill_core.evaluation.objective import SINGLE_LABEL, Objective
+from distill_core.evaluation import metrics, significance
+from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import mcnemar
 from distill_core.evaluation.summary import Comparison, Difference, Metric, ModelCost, PredictionScores, RowPair, Score
 
+NAMES: tuple[Metric, ...] = get_args(Metric)
 PAIRS: dict[str, RowPair] = {"control": "student-control", "teacher": "student-teacher"}
 
 
 def score_predictions(
     logits: NDArray[Any],
-    labels: Sequence[int],
+    labels: Labels,
     names: Sequence[str],
-    valid: tuple[NDArray[Any], Sequence[int]],
+    valid: tuple[NDArray[Any], Labels],
     metric: Metric = "accuracy",
     seed: int = 0,
     objective: Objective = SINGLE_LABEL,
 ) -> PredictionScores:
-    """Scores of the `logits` (rows, classes) of one model; log-probabilities are logits too. "low" and "high" are the
-    95 % interval of the accuracy, "metric_low" and "metric_high" that of `metric`. The temperature is fitted on
+    """Scores of the `logits` (rows, classes) of one model, by the metrics that the objective has. "low" and "high"
+    are the 95 % interval of the accuracy, "metric_low" and "metric_high" that of `metric`. The temperature is fitted on
     `valid`, logits and labels of the validation rows, never on these rows."""
     answers, values = objective.decide(logits), objective.metrics(logits, labels)
-    spread = significance.intervals(answers, labels, len(names), seed)
-    scores: PredictionScores = {
-        "accuracy": values["accuracy"], "macro_f1": values["macro_f1"], "mcc": values["mcc"],
-    }  # fmt: skip
-    if "f1" in values:  # of two classes alone
-        scores["f1"] = values["f1"]
+    spread = significance.intervals(answers, labels, len(names), seed, objective)
+    scores: PredictionScores = {"accuracy": values["accuracy"]}
+    for name in NAMES:
+        if name in values:  # F1 is of two classes alone
+            scores[name] = values[name]
     return {
         **scores,
         "low": spread["accuracy"][0], "high": spread["accuracy"][1],
         "macro_f1_low": spread["macro_f1"][0], "macro_f1_high": spread["macro_f1"][1],
         "metric_low": spread[metric][0], "metric_high": spread[metric][1],
         "per_class": metrics.per_class(answers, labels, names),
-        **calibration.calibration_report(logits, labels, valid),
+        **objective.calibration(logits, labels, valid),
     }  # fmt: skip
 
 
@@ -56,17 +56,19 @@ def cost_of(score: Score) -> ModelCost:
     }  # fmt: skip
 
 
-def test_set_uses(cache: Cache, test: Split, labels: Sequence[str], run: str) -> int:
+def test_set_uses(
+    cache: Cache, test: Split, labels: Sequence[str], run: str, objective: Objective = SINGLE_LABEL
+) -> int:
     """Number of runs that have scored on exactly these test rows, in any order, `run` (its id) included. A resumed
     run counts once."""
-    rows = sorted((*text, labels[label]) for text, label in zip(test.texts, test.labels, strict=True))
+    rows = sorted((*text, objective.label(label, labels)) for text, label in zip(test.texts, test.labels, strict=True))
     return cache.count_users("tests", {"rows": digest(rows)}, run)
 
 
 def compare(
     scores: dict[str, Score],
     logits: dict[str, NDArray[Any]],
-    labels: Sequence[int],
+    labels: Labels,
     metric: Metric = "accuracy",
     seed: int = 0,
     objective: Objective = SINGLE_LABEL,
@@ -76,32 +78,34 @@ def compare(
     are of `metric`, paired."""
     value = {row: score[metric] for row, score in scores.items()}
     answers = {row: objective.decide(values) for row, values in logits.items()}
-    student, teacher = answers["student"], answers["teacher"]
     gap = value["teacher"] - value["control"] if "control" in value else 0.0
     truth = np.asarray(labels)
     classes = logits["student"].shape[1]
-    s, t = student == truth, teacher == truth
+    right = {row: objective.agree(predicted, truth) for row, predicted in answers.items()}
+    s, t = right["student"], right["teacher"]
     others = [row for row in ("control", "teacher") if row in logits]
     differences: dict[RowPair, Difference] = {
-        PAIRS[row]: significance.paired_difference(student, answers[row], labels, classes, metric, seed)
+        PAIRS[row]: significance.paired_difference(
+            answers["student"], answers[row], labels, classes, metric, seed, objective
+        )
         for row in others
     }
-    return {
+    summary: Comparison = {
         "metric": metric,
         "scores": scores,
         "gap_recovered": (value["student"] - value["control"]) / gap if gap > 0 else None,
         "kept": value["student"] / value["teacher"] if value["teacher"] > 0 else None,
-        "agreement": float((student == teacher).mean()),
+        "agreement": float(objective.agree(answers["student"], answers["teacher"]).mean()),
         "split": {
             "both": int((s & t).sum()),
             "only_student": int((s & ~t).sum()),
             "only_teacher": int((t & ~s).sum()),
             "neither": int((~s & ~t).sum()),
         },
-        "mcnemar": {row: mcnemar(logits["student"], logits[row], labels) for row in others},
+        "mcnemar": {row: mcnemar(right["student"], right[row]) for row in others},
         "differences": differences,
-        "confusion": {
-            row: np.histogram2d(truth, predicted, bins=[np.arange(classes + 1) - 0.5] * 2)[0].astype(int).tolist()
-            for row, predicted in answers.items()
-        },
     }
+    confusion = {row: objective.confusion(truth, predicted, classes) for row, predicted in answers.items()}
+    if matrices := {row: counts.tolist() for row, counts in confusion.items() if counts is not None}:
+        summary["confusion"] = matrices
+    return summary

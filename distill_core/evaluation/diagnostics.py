@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.data.examples import shorten
 from distill_core.data.overlap import split_words
-from distill_core.evaluation.metrics import compute_metrics, is_constant
+from distill_core.evaluation.metrics import count_cells, is_constant
+from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference, paired_difference
 from distill_core.evaluation.summary import Difference, Disagreement, Level, Summary
 from distill_core.messages import Message, message
@@ -122,29 +123,35 @@ def check_teacher(teacher: float, baseline: float, metric: str) -> Findings:
 
 
 def refuse_teacher(
-    teacher: "NDArray[Any]", baseline: "NDArray[Any]", truth: Sequence[int], labels: Sequence[str], metric: str
-) -> Message | None:
-    """Reason not to learn from a teacher, None where there is none. Its answers (rows,) to the validation rows and
-    those of the baseline are places in `labels`, as is `truth`. A reason is a constant answer, or answers worse than
-    the commonest label's or the baseline's by more than chance: on few rows a good teacher may lie a little lower."""
+    teacher: "NDArray[Any]", baseline: "NDArray[Any]", truth: Labels, labels: Sequence[str], metric: str,
+    objective: Objective = SINGLE_LABEL,
+) -> Message | None:  # fmt: skip
+    """Reason not to learn from a teacher, None where there is none, from its answers to the validation rows, those of
+    the baseline, and the `truth`. A reason is a constant answer, or answers worse than the commonest label's or the
+    baseline's by more than chance: on few rows a good teacher may lie a little lower."""
     import numpy as np
 
     right = np.asarray(truth)
     if is_constant(teacher, truth) and len(right) >= ROWS_FOR_CONSTANT:
         return message(
             "The teacher answers {label} to all {rows:,} validation rows: it learnt nothing that a student could learn "
-            "from it. {way}", label=repr(labels[int(teacher[0])]), rows=len(right), way=TEACHER_WAY)  # fmt: skip
-    usual = np.bincount(right, minlength=len(labels))
+            "from it. {way}", label=repr(objective.label(teacher[0], labels)), rows=len(right), way=TEACHER_WAY,
+        )  # fmt: skip
+    answers, counts = np.unique(right, axis=0, return_counts=True)
+    usual = answers[counts.argmax()]
     rivals = [
-        (np.full_like(right, usual.argmax()), "accuracy",
-         message("always answering {label}", label=repr(labels[int(usual.argmax())]))),
+        (np.broadcast_to(usual, right.shape), "accuracy",
+         message("always answering {label}", label=repr(objective.label(usual, labels)))),
         (baseline, metric, message("the simple baseline (TF-IDF)")),
     ]  # fmt: skip
     for rival, measure, name in rivals:
-        if paired_difference(teacher, rival, truth, len(labels), measure)["high"] < 0:
+        if paired_difference(teacher, rival, truth, len(labels), measure, objective=objective)["high"] < 0:
+            cells = (count_cells(right, given) for given in (teacher, rival))
             own, other = (
-                metric_message(compute_metrics(answers, truth, len(labels))[measure], measure)
-                for answers in (teacher, rival)
+                metric_message(
+                    float(objective.metrics_from_counts(true, given, number[None], len(labels))[measure][0]), measure
+                )
+                for true, given, number in cells
             )
             return message(
                 "On the {rows:,} validation rows the teacher reaches {own}, {name} {other}. A student of this teacher "
@@ -163,27 +170,26 @@ def check_control(control: float, teacher: float, metric: str) -> Findings:
 
 
 def label_disagreements(
-    texts: Sequence[tuple[str, ...]], truth: "NDArray[Any]", logits: "NDArray[Any]", labels: Sequence[str]
-) -> Disagreement:
-    """Disagreements of the teacher's `logits` (texts, labels) with the labels `truth` (texts,), indices into `labels`,
-    of the same texts; the likeliest slips are the examples. Confident in the sense of confident learning: the
-    teacher gives another class more than it gives that class where it is the label (Northcutt et al. 2021)."""
+    texts: Sequence[tuple[str, ...]], truth: "NDArray[Any]", logits: "NDArray[Any]", labels: Sequence[str],
+    objective: Objective,
+) -> Disagreement:  # fmt: skip
+    """Disagreements of the teacher's `logits` (texts, labels) with the labels `truth` of the same texts, as the data
+    set has them; the likeliest slips are the examples. Confident in the sense of confident learning: the teacher
+    gives another class more than it gives that class where it is the label (Northcutt et al. 2021)."""
     import numpy as np
 
-    from distill_core.evaluation.calibration import probabilities
-
-    shares = probabilities(logits)
-    answers, classes = shares.argmax(1), range(shares.shape[1])
-    usual = np.array([shares[truth == c, c].mean() if (truth == c).any() else 1.0 for c in classes])
+    shares, answers, classes = objective.probabilities(logits), objective.decide(logits), logits.shape[1]
+    contradicted, members = ~objective.agree(answers, truth), objective.membership(truth, classes)
+    usual = np.array([shares[has, c].mean() if has.any() else 1.0 for c, has in enumerate(members.T)])
     sure = np.where(shares >= usual, shares, 0.0)
-    slips = (sure.max(1) > 0) & (sure.argmax(1) != truth) & (answers != truth)
-    wrong = np.flatnonzero(answers != truth)
-    first = wrong[np.argsort(-shares[wrong, answers[wrong]], kind="stable")][:EXAMPLES]
+    slips = (sure.max(1) > 0) & ~members[np.arange(len(texts)), sure.argmax(1)] & contradicted
+    wrong, confidence = np.flatnonzero(contradicted), objective.confidence(shares, answers)
+    first = wrong[np.argsort(-confidence[wrong], kind="stable")][:EXAMPLES]
     return {
         "rows": len(wrong), "of": len(texts), "confident": int(slips.sum()),
         "examples": [
-            {"text": list(texts[i]), "label": labels[truth[i]], "teacher": labels[answers[i]],
-             "probability": float(shares[i, answers[i]])} for i in first
+            {"text": list(texts[i]), "label": objective.label(truth[i], labels),
+             "teacher": objective.label(answers[i], labels), "probability": float(confidence[i])} for i in first
         ],
     }  # fmt: skip
 

@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.config.schema import Config
 from distill_core.messages import METRIC_NAMES
-from distill_core.registry import TASKS
 
 if TYPE_CHECKING:
-    from distill_core.data.dataset import Dataset
     from distill_core.evaluation.summary import ClassScores
 
 METRICS = tuple(METRIC_NAMES)
@@ -33,12 +30,6 @@ def resolve_metric(wanted: str, of_task: str, labels: Sequence[int], classes: in
     return "macro_f1" if metric == "f1" and classes > 2 else metric
 
 
-def metric_for(config: Config, data: "Dataset") -> str:
-    """Metric of a run with these knobs and rows."""
-    own = TASKS.constant(config.task, "METRIC", "auto")
-    return resolve_metric(config.metric, own, data.train.labels, len(data.labels))
-
-
 IMBALANCE = 2  # times: from here on always answering the commonest of two classes is right on two thirds of the rows
 
 
@@ -50,9 +41,10 @@ def compute_metrics(answers: NDArray[Any], labels: Sequence[int], classes: int) 
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def is_constant(answers: NDArray[Any], labels: Sequence[int]) -> bool:
-    """Whether a model gives one answer (rows,) to rows whose true `labels` are several: it learnt nothing but that."""
-    return len(set(labels)) > 1 and len(np.unique(answers)) == 1
+def is_constant(answers: NDArray[Any], labels: Sequence[Any]) -> bool:
+    """Whether a model gives one answer, of one or several labels, to rows whose true `labels` differ: it learnt nothing
+    but that."""
+    return len(np.unique(np.asarray(labels), axis=0)) > 1 and len(np.unique(answers, axis=0)) == 1
 
 
 def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]) -> "list[ClassScores]":
@@ -69,9 +61,10 @@ def per_class(answers: NDArray[Any], labels: Sequence[int], names: Sequence[str]
 
 
 def count_cells(*columns: NDArray[Any]) -> list[NDArray[Any]]:
-    """Count the cells: the distinct combinations of the columns, column by column, and how often each occurs."""
+    """Count the cells: the distinct combinations of the columns, column by column, and how often each occurs. A column
+    is (rows,), or (rows, labels) where a row has several."""
     distinct, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
-    return [*distinct.T, counts]
+    return [*np.moveaxis(distinct, 1, 0), counts]
 
 
 def metrics_from_counts(

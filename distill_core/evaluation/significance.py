@@ -1,24 +1,22 @@
 """Significance: bootstrap intervals, McNemar's test, and the smallest difference that a test set can show."""
 
-from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.evaluation.metrics import count_cells, metrics_from_counts
+from distill_core.evaluation.metrics import count_cells
+from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.summary import Difference
 
 
-def mcnemar(first: NDArray[Any], second: NDArray[Any], labels: Sequence[int]) -> float:
+def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Exact two-sided p-value of McNemar's test that two models err equally often, from the rows on which only one is
-    right (McNemar 1947). 1.0 where they never differ."""
+    right (McNemar 1947). 1.0 where they never differ. `first` and `second` (rows,) are True where a model is right."""
     from scipy.stats import binomtest
 
-    truth = np.asarray(labels)
-    a, b = first.argmax(1) == truth, second.argmax(1) == truth
-    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    only_a, only_b = int((first & ~second).sum()), int((second & ~first).sum())
     return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
@@ -26,23 +24,26 @@ RESAMPLES = 2000
 PERCENTILES = (2.5, 97.5)  # percentiles: the 95 % interval
 
 
-def intervals(answers: NDArray[Any], labels: Sequence[int], classes: int, seed: int = 0) -> dict[str, list[float]]:
+def intervals(
+    answers: NDArray[Any], labels: Labels, classes: int, seed: int = 0, objective: Objective = SINGLE_LABEL
+) -> dict[str, list[float]]:
     """95 % interval [low, high] of every metric, by the bootstrap over rows."""
     truth, predicted, counts = count_cells(np.asarray(labels), answers)
-    values = metrics_from_counts(truth, predicted, _resampled(counts, seed), classes)
+    values = objective.metrics_from_counts(truth, predicted, _resampled(counts, seed), classes)
     return {name: _interval(draws) for name, draws in values.items()}
 
 
 def paired_difference(
-    first: NDArray[Any], second: NDArray[Any], labels: Sequence[int], classes: int, metric: str, seed: int = 0
-) -> Difference:
+    first: NDArray[Any], second: NDArray[Any], labels: Labels, classes: int, metric: str, seed: int = 0,
+    objective: Objective = SINGLE_LABEL,
+) -> Difference:  # fmt: skip
     """Difference in `metric` of `first` over `second`, with the 95 % interval of the paired bootstrap: both models are
     scored on the same resampled rows, so that rows hard for both cancel."""
     truth, one, other, counts = count_cells(np.asarray(labels), first, second)
     draws = np.vstack([counts, _resampled(counts, seed)])
     differences = (
-        metrics_from_counts(truth, one, draws, classes)[metric]
-        - metrics_from_counts(truth, other, draws, classes)[metric]
+        objective.metrics_from_counts(truth, one, draws, classes)[metric]
+        - objective.metrics_from_counts(truth, other, draws, classes)[metric]
     )
     low, high = _interval(differences[1:])
     return {"difference": float(differences[0]), "low": low, "high": high}

@@ -23,6 +23,7 @@ Label = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(max_length=100)]
 Level = Literal["info", "warning"]
 Metric = Literal["accuracy", "macro_f1", "mcc", "f1"]
+ObjectiveName = Literal["single_label"]
 assert get_args(Metric) == tuple(METRIC_NAMES)  # a type can't be made of a tuple
 CurveKey = Literal[Metric, "low", "high", "metric_low", "metric_high"]
 ScoreKey = Literal[  # of a Score's numbers
@@ -279,6 +280,7 @@ class Summary(Comparison, VariantSummary):
 
     rows: NotRequired[SplitSizes]
     scored_on: NotRequired[Name]
+    objective: NotRequired[ObjectiveName]
     labels: NotRequired[Annotated[list[Label], Field(min_length=1, max_length=10_000)]]
     teacher: NotRequired[str]
     teacher_title: NotRequired[Name]

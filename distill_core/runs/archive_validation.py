@@ -17,7 +17,8 @@ from distill_core.config.presets import KnobValues
 from distill_core.config.schema import Config
 from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
-from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, Share, Summary
+from distill_core.evaluation.objective import stored_objective
+from distill_core.evaluation.summary import CheckedSummary, Count, Label, Metric, ObjectiveName, Share, Summary
 from distill_core.events import ENDED, KINDS, ROWS, STAGES, Compared, Ended, Event, Fact, Note
 from distill_core.json_types import JsonObject
 from distill_core.messages import Message, message, restore_message, unreadable_reason, validated
@@ -76,6 +77,7 @@ class StudentSettings(BaseModel):
 
     model_config = _EXTENSIBLE
     labels: Annotated[list[Label], Field(min_length=1, max_length=10_000)]
+    objective: ObjectiveName = "single_label"
     pair: bool
     student: Annotated[str, Field(max_length=100)]
     entries: Annotated[int, Field(ge=1, le=2_000_000)]
@@ -116,7 +118,7 @@ def read_run(folder: Path, where: str) -> tuple[RunColumns, list[tuple[float, Ev
     summary = None if compared is None else _summary(compared, where)
     events = list(_events(folder / "events.jsonl", where))
     points = list(_points(folder / "points.jsonl", where))
-    _texts(folder / "texts.jsonl", summary.get("labels", []) if summary else [], where)
+    _texts(folder / "texts.jsonl", summary, where)
     _teacher(folder / "teacher.json", where)
     _student(folder / "student", where)
     row: RunColumns = {
@@ -193,7 +195,8 @@ def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
         yield series, step, float("nan") if value is None else value
 
 
-def _texts(file: Path, labels: list[str], where: str) -> None:
+def _texts(file: Path, summary: Summary | None, where: str) -> None:
+    labels, objective = summary.get("labels", []) if summary else [], stored_objective(summary or {})
     sides = TypeAdapter(Annotated[list[str], Field(min_length=1, max_length=2)])
     for number, line in enumerate(_lines(file, where) if file.is_file() else (), 1):
         place = _line_of(number, "texts.jsonl", where)
@@ -202,7 +205,7 @@ def _texts(file: Path, labels: list[str], where: str) -> None:
         if missing := {"student", "teacher"} - set(row):
             raise DataError(message("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
         answers = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
-        if row.get("label") not in labels or any(len(shares) != len(labels) for shares in answers):
+        if not objective.is_label(row.get("label"), labels) or any(len(shares) != len(labels) for shares in answers):
             raise DataError(message("{where} does not fit the run's labels.", where=place))
 
 

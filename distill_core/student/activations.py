@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from distill_core import tokenization
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
+from distill_core.evaluation.objective import objective_for
 from distill_core.messages import message
 from distill_core.registry import EMBEDDINGS
 from distill_core.student import persistence, vocabulary
@@ -123,9 +124,8 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
     return Activations(sentences, captured["joined"], captured["fc"], logits, prefix_logits)
 
 
-def to_dict(reading: Activations, temperature: float = 1.0, digits: int = 4) -> dict[str, Any]:
-    """The activations as plain lists, rounded, for JSON. The `temperature` divides the `prefix_logits`, which become
-    probabilities."""
+def to_dict(student: Predictor, reading: Activations, digits: int = 4) -> dict[str, Any]:
+    """The student's activations as plain lists, rounded, for JSON; the `prefix_logits` become its probabilities."""
 
     def plain(value: Tensor | None) -> Any:
         return None if value is None else _rounded(value.tolist(), digits)
@@ -140,7 +140,7 @@ def to_dict(reading: Activations, temperature: float = 1.0, digits: int = 4) -> 
         }
         for side in reading.sides
     ]
-    prefixes = None if reading.prefix_logits is None else plain(torch.softmax(reading.prefix_logits / temperature, 1))
+    prefixes = None if reading.prefix_logits is None else plain(student.probabilities(reading.prefix_logits))
     rest = {name: plain(getattr(reading, name)) for name in ("joined", "fc", "logits")}
     return {"sides": sides, "so_far": prefixes, **rest}
 
@@ -157,7 +157,8 @@ def untrained_predictor(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = persistence.build_model(config, config.student, vectors, len(teacher.labels), pair, teacher)
-    return Predictor(model, words, persistence.settings(config, teacher.labels, pair, model))
+    settings = persistence.settings(config, teacher.labels, pair, model, objective_for(config).name)
+    return Predictor(model, words, settings)
 
 
 def _sentence(student: Predictor, sentence: str, states: list[RecurrentStates], vector: Tensor) -> SentenceActivations:

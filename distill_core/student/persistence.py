@@ -12,6 +12,7 @@ from torch import nn
 from distill_core.cache import write_atomic
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
+from distill_core.evaluation.summary import ObjectiveName
 from distill_core.registry import STUDENTS
 from distill_core.student.folder import SETTINGS, read_student, replace_student, settle
 from distill_core.student.runtime import Predictor, Student, Vocabulary, shape_of
@@ -20,10 +21,12 @@ from distill_core.student.source import EmbeddingSource
 WEIGHTS = "model.safetensors"
 
 
-def settings(config: Config, labels: Sequence[str], pair: bool, model: Any) -> dict[str, Any]:
+def settings(
+    config: Config, labels: Sequence[str], pair: bool, model: Any, objective: ObjectiveName = "single_label"
+) -> dict[str, Any]:
     """The settings from which `Predictor.load` builds the network again, as JSON."""
     chosen = {name: getattr(config, name) for name in names_of(affecting=("network",))}
-    return {"labels": list(labels), "pair": pair, **model.sizes, **chosen}
+    return {"labels": list(labels), "objective": objective, "pair": pair, **model.sizes, **chosen}
 
 
 def has_own_network(student: str) -> bool:
@@ -65,7 +68,7 @@ def save(predictor: Predictor, folder: Path) -> None:
 
 
 def calibrate(folder: Path, temperature: float) -> None:
-    """Set the temperature of the student in `folder`, which divides its logits before the softmax."""
+    """Set the temperature of the student in `folder`, which divides its logits before they become probabilities."""
     settle(folder)
     calibrated = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"temperature": temperature}
     write_atomic(folder / SETTINGS, _json(calibrated))

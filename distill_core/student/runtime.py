@@ -17,11 +17,11 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
@@ -184,12 +184,31 @@ def encode_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]], max_token
     return [pad(side) for side in vocabulary.sides(rows, max_tokens)]
 
 
+class Reading(NamedTuple):
+    """How logits (rows, outputs) become probabilities, and the probability of each label an answer."""
+
+    probabilities: Callable[[Tensor], Tensor]
+    answer: Callable[[dict[str, float]], str]
+
+
+READINGS = {  # by the setting "objective", which older students lack
+    "single_label": Reading(
+        lambda logits: torch.softmax(logits, 1), lambda shares: max(shares, key=shares.__getitem__)
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The likeliest label, and the probability of each label."""
 
     label: str
     probabilities: dict[str, float]
+
+    @property
+    def probability(self) -> float:
+        """Probability of the label."""
+        return self.probabilities[self.label]
 
 
 class Predictor:
@@ -198,6 +217,7 @@ class Predictor:
     def __init__(self, model: nn.Module, vocabulary: Vocabulary, settings: dict[str, Any]):
         self.model, self.vocabulary, self.settings = model.eval(), vocabulary, settings
         self.labels: list[str] = settings["labels"]
+        self.reading = READINGS[settings.get("objective", "single_label")]
 
     def __call__(self, texts: Sequence[str | Sequence[str]]) -> list[Prediction]:
         """One prediction a text. Raises ValueError where a text is not of the kind the student was trained on."""
@@ -209,12 +229,13 @@ class Predictor:
             if len(row) != width or not all(isinstance(side, str) for side in row):
                 kind = "two sentences" if width == 2 else "one text"
                 raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
-        # the temperature, fitted on validation rows, calibrates the probabilities; the labels stay the same
-        probabilities = torch.softmax(self.logits(rows) / self.settings.get("temperature", 1.0), dim=1).tolist()
-        return [
-            Prediction(self.labels[max(range(len(p)), key=p.__getitem__)], dict(zip(self.labels, p, strict=True)))
-            for p in probabilities
-        ]
+        answers = [dict(zip(self.labels, p, strict=True)) for p in self.probabilities(self.logits(rows)).tolist()]
+        return [Prediction(self.reading.answer(shares), shares) for shares in answers]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities (rows, labels) of logits. The temperature, fitted on validation rows, calibrates them; the
+        answers stay the same."""
+        return self.reading.probabilities(logits / self.settings.get("temperature", 1.0))
 
     def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
         """Logits (rows, labels) of rows of one or two sentences."""

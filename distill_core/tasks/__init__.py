@@ -1,6 +1,7 @@
 """Tasks: the sources of rows.
 
-A component is a file with `load(config) -> RawDataset` and the constants TEACHER, LABELS, PAIR, METRIC and LANGUAGE.
+A component is a file with `load(config) -> RawDataset` and the constants TEACHER, LABELS, PAIR, METRIC and LANGUAGE;
+OBJECTIVE names its objective, "single_label" where it is missing.
 """
 
 from distill_core.config.schema import Config

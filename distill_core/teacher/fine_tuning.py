@@ -19,8 +19,8 @@ from distill_core.config.training_length import (
     teacher_passes,
 )
 from distill_core.errors import Stopped
-from distill_core.evaluation import metrics
-from distill_core.evaluation.objective import SINGLE_LABEL, Objective
+from distill_core.evaluation.metrics import is_constant
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective, metric_for
 from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
 from distill_core.messages import Message, message
 from distill_core.teacher import catalog, fingerprint, safe_loading
@@ -69,7 +69,7 @@ def fine_tune(
     }  # fmt: skip
     if not 0 < config.patience < teacher_evaluations(passes):  # without it, keys from before it stay valid
         del key["patience"]
-    metric = metrics.metric_for(config, data)
+    metric = metric_for(config, data, objective)
     if metric != "accuracy":  # without the metric in it, older teachers' keys stay valid
         key["metric"] = metric
     if metric in BALANCED:
@@ -159,7 +159,7 @@ def _train(
         answers = logits.numpy()
         values = objective.metrics(answers, data.valid.labels)
         loss = float(objective.hard_loss(logits, valid_truth))
-        constant = float(metrics.is_constant(objective.decide(answers), data.valid.labels))
+        constant = float(is_constant(objective.decide(answers), data.valid.labels))
         return {"accuracy": values["accuracy"], metric: values[metric], "loss": loss, loop.CONSTANT: constant}
 
     passes, per_pass = teacher_passes(config, len(texts)), steps_of_pass(len(texts), config.teacher_batch)

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from distill_core.errors import TeacherError
+from distill_core.evaluation.objective import Labels, Objective
 from distill_core.events import Note
 from distill_core.messages import Message, message
 
@@ -69,29 +70,30 @@ def match_labels(teacher: Sequence[str], data: Sequence[str], name: str) -> tupl
         knob="fine_tune"))  # fmt: skip
 
 
-def check_agreement(logits: Tensor, truth: Sequence[int], labels: Sequence[str]) -> list[Note]:
+def check_agreement(logits: Tensor, truth: Labels, labels: Sequence[str], objective: Objective) -> list[Note]:
     """Warnings from the teacher's answers on labelled rows (validation).
 
     `logits` (rows, classes) and `truth` are in the data's label order. Raises TeacherError where another order of the
     labels fits so much better that this one must be wrong."""
     if not len(truth):
         return []
-    answers, right = logits.argmax(1).numpy(), np.asarray(truth)
-    accuracy = float((answers == right).mean())
-    majority = float(np.bincount(right, minlength=len(labels)).max() / len(right))
-    commonest = labels[int(np.bincount(right, minlength=len(labels)).argmax())]
-    table = np.zeros((len(labels), len(labels)), dtype=int)  # (answer, truth)
-    np.add.at(table, (answers, right), 1)
-    rows, columns = linear_sum_assignment(-table)
-    best = float(table[rows, columns].sum() / len(right))
-    if len(right) >= ROWS_FOR_ORDER and best > accuracy + 2 * CLEARLY and best > majority + CLEARLY:
+    answers, rows = objective.decide(logits.numpy()), len(truth)
+    confusion = objective.confusion(np.asarray(truth), answers, len(labels))
+    if confusion is None:
+        return []
+    of_label, table = confusion.sum(1), confusion.T  # (answer, truth)
+    accuracy, majority = float(np.trace(table) / rows), float(of_label.max() / rows)
+    commonest = labels[int(of_label.argmax())]
+    theirs, ours = linear_sum_assignment(-table)
+    best = float(table[theirs, ours].sum() / rows)
+    if rows >= ROWS_FOR_ORDER and best > accuracy + 2 * CLEARLY and best > majority + CLEARLY:
         pairs = [message("its {theirs} is your {ours}", theirs=labels[i], ours=labels[j])
-                 for i, j in zip(rows, columns, strict=True) if i != j]  # fmt: skip
+                 for i, j in zip(theirs, ours, strict=True) if i != j]  # fmt: skip
         raise TeacherError(message(
             "The teacher's labels look exchanged: as they are matched now it is right on {right:.0%} of the validation "
             "rows, in another order on {best:.0%} ({pairs}). Correct id2label in its config.json, or rename the data's "
             "labels.", right=accuracy, best=best, pairs=pairs))  # fmt: skip
-    error = (majority * (1 - majority) / len(right)) ** 0.5
+    error = (majority * (1 - majority) / rows) ** 0.5
     if accuracy <= majority + 2 * error:
         warning = message(
             "The teacher is right on {right:.0%} of the validation rows; always answering {label} would be on "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
 from distill_core.errors import TeacherError
+from distill_core.evaluation.objective import objective_for
 from distill_core.messages import Message, message
 from distill_core.teacher import catalog, fingerprint, folders, label_mapping, safe_loading, tokenizers
 from distill_core.teacher import weights as teacher_weights
@@ -83,4 +84,5 @@ def assemble(
     return Teacher(
         model, tokenizer, labels, list(order), name=name, max_tokens=min(limit, config.max_tokens),
         fingerprint=fingerprint.fingerprint(folder, weights, labels), bytes=weights.bytes, notes=notes,
+        objective=objective_for(config),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor
 
 from distill_core.errors import TeacherError
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.messages import message
 from distill_core.tokenization import MASK, without_truncation
 from distill_core.training.device import autocast, device, fast_dtype
@@ -40,6 +41,7 @@ class Teacher:
     max_tokens    most tokens that it reads of a text (both sentences of a pair), special ones included
     parameters    number of its weights, the table of word pieces included; `bytes` is the size of its files
     notes         sentences about it for the person to read
+    objective     how its logits become answers
     """
 
     def __init__(
@@ -54,13 +56,14 @@ class Teacher:
         max_tokens: int = 128,
         bytes: int = 0,
         notes: Sequence[str] = (),
+        objective: Objective = SINGLE_LABEL,
     ):
         """`order[i]` is the model's output that means `labels[i]`."""
         self.model, self.tokenizer = model, tokenizer
         self.labels, self.order = tuple(labels), list(order)
         self.name, self.fingerprint, self.max_tokens = name, fingerprint, max_tokens
         self.title = name
-        self.notes = list(notes)
+        self.notes, self.objective = list(notes), objective
         self.parameters = sum(value.numel() for value in model.parameters())
         self.bytes = bytes or 4 * self.parameters
         self.mask_token: str = tokenizer.mask_token or ""
@@ -101,7 +104,8 @@ class Teacher:
         fast, quick = self.fast(texts)
         if quick is not None:
             exact = self.forward(self.encode(texts[:PROBE]), torch.float32)
-            self.dtype = fast if torch.equal(exact.argmax(1), quick.argmax(1)) else torch.float32
+            answers, quickly = self.objective.hard_targets(exact), self.objective.hard_targets(quick)
+            self.dtype = fast if torch.equal(answers, quickly) else torch.float32
 
     def fast(self, texts: Sequence[Text]) -> tuple[torch.dtype, Tensor | None]:
         """Fast precision of the device, and the logits of the first of `texts` in it; (float32, None) where this model

@@ -3,7 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,10 +15,11 @@ BALANCED = ("macro_f1",)  # metrics that weigh each class alike: a training for 
 MOST_REPEATS = 8
 
 
-def repeat_rare(classes: Sequence[int]) -> list[int]:
+def repeat_rare(labels: Sequence[Any]) -> list[int]:
     """Row numbers in which rows of rare classes stand several times: by the square root of how much rarer theirs is
     than the commonest class, MOST_REPEATS times at most. The square root (as Mahajan et al. 2018 sample), for rows that
-    are repeated until all classes are as common are learnt by heart."""
+    are repeated until all classes are as common are learnt by heart. Rows of the same label, or labels, are a class."""
+    classes = np.unique(np.asarray(labels), axis=0, return_inverse=True)[1].ravel().tolist()
     counts = Counter(classes)
     most = max(counts.values(), default=0)
     repeats = {one: min(MOST_REPEATS, round(math.sqrt(most / count))) for one, count in counts.items()}

@@ -206,7 +206,7 @@ def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, t
     config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher)})
     said = preview.ask_teacher(config, "a warm and funny film")
     assert set(said["probabilities"]) == {"bad", "good"} and sum(said["probabilities"].values()) == pytest.approx(1)
-    assert len(said["logits"]) == 2 and said["ms"] > 0
+    assert len(said["logits"]) == 2 and said["ms"] > 0 and said["objective"] == "single_label"
     shown = preview.preview(config, "a warm and funny film with a charming story", n=3)
     assert shown["text"] == ["a warm and funny film with a charming story"] and len(shown["offspring"]) == 3
     for child in shown["offspring"]:

@@ -98,7 +98,8 @@ def test_answers_become_a_csv_that_reads_back(tmp_path: Path) -> None:
 
 
 def test_scored_rows_become_a_csv_with_every_models_answer(tmp_path: Path) -> None:
-    rows = [{"text": ["a", "b"], "label": "no", "student": {"no": 0.3, "yes": 0.7}, "teacher": {"no": 0.9, "yes": 0.1}}]
+    shares = {"student": {"no": 0.3, "yes": 0.7}, "teacher": {"no": 0.9, "yes": 0.1}}
+    rows = [{"text": ["a", "b"], "label": "no", "answers": {"student": "yes", "teacher": "no"}, **shares}]
     out = tmp_path / "out.csv"
     assert predictions.write_scored(out, rows, ["no", "yes"], ("floor", "student", "teacher")) == 1
     assert read(out) == [

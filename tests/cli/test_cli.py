@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +20,7 @@ from distill_core.cli.parser import parse
 from distill_core.config.knobs import Knob, knobs
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError
+from distill_core.student.runtime import Prediction
 
 ROOT = Path(__file__).parents[2]
 FIELDS = [
@@ -297,7 +297,7 @@ class Echo:
         self.settings = {"pair": pair, "labels": ["no", "yes"]}
 
     def __call__(self, texts: list) -> list:
-        return [SimpleNamespace(label="yes", probabilities={"no": 0.25, "yes": 0.75}) for _ in texts]
+        return [Prediction("yes", {"no": 0.25, "yes": 0.75}) for _ in texts]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from distill_core.cache import Cache
 from distill_core.data.dataset import Dataset, Split
 from distill_core.evaluation import comparison, diagnostics, significance
+from distill_core.evaluation.objective import SINGLE_LABEL
 
 
 def data(train=6000, test=2000, unlabelled=0, pair=False):
@@ -120,13 +121,15 @@ def test_labels_that_the_teacher_contradicts_are_counted_and_named():
     logits = np.where(np.arange(2) == truth[:, None], 2.0, -2.0)
     logits[7] = [9.0, -9.0]  # labelled good, the teacher is sure of bad
     logits[8] = [-0.1, 0.1]  # labelled bad, the teacher leans to good
-    found = diagnostics.label_disagreements(*given, logits, rows.labels)
+    found = diagnostics.label_disagreements(*given, logits, rows.labels, SINGLE_LABEL)
     assert (found["rows"], found["of"], found["confident"]) == (2, 40, 1)
     assert found["examples"][0]["text"] == ["a 7"] and found["examples"][0]["label"] == "good"
     [(level, said)] = diagnostics.describe_disagreements(found)
     assert level == "info" and "2 of 40 training labels (5.0 %)" in said and "“a 7” is labelled good" in said
     logits[:6, :] *= -1
-    [(level, said)] = diagnostics.describe_disagreements(diagnostics.label_disagreements(*given, logits, rows.labels))
+    [(level, said)] = diagnostics.describe_disagreements(
+        diagnostics.label_disagreements(*given, logits, rows.labels, SINGLE_LABEL)
+    )
     assert level == "warning" and "8 of 40" in said
     assert diagnostics.describe_disagreements({"rows": 0, "of": 40, "confident": 0, "examples": []}) == []
 

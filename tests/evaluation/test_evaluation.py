@@ -33,11 +33,9 @@ def test_a_score_tells_every_measure_with_its_interval():
 
 
 def test_mcnemar_counts_only_the_rows_on_which_one_is_right():
-    truth = [0] * 100
-    a = probabilities([0] * 90 + [1] * 10)
-    b = probabilities([0] * 75 + [1] * 25)
-    assert significance.mcnemar(a, b, truth) == pytest.approx(2 * 0.5**15)
-    assert significance.mcnemar(a, a, truth) == 1.0
+    a, b = np.arange(100) < 90, np.arange(100) < 75
+    assert significance.mcnemar(a, b) == pytest.approx(2 * 0.5**15)
+    assert significance.mcnemar(a, a) == 1.0
 
 
 def test_shares_of_gap_and_teacher():

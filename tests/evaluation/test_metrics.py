@@ -97,3 +97,18 @@ def test_the_metric_is_the_knobs_then_the_tasks_then_the_rows() -> None:
     assert metrics.resolve_metric("auto", "auto", even, 2) == "accuracy"
     assert metrics.resolve_metric("auto", "auto", uneven, 2) == "macro_f1"
     assert metrics.resolve_metric("f1", "accuracy", even, 3) == "macro_f1"
+
+
+def test_cells_are_counted_where_a_row_has_several_labels_too():
+    truth, said = np.array([[1, 0], [1, 1], [1, 0]]), np.array([[1, 0], [0, 1], [1, 0]])
+    one, other, counts = metrics.count_cells(truth, said)
+    assert (one.tolist(), other.tolist(), counts.tolist()) == ([[1, 0], [1, 1]], [[1, 0], [0, 1]], [2, 1])
+    one, other, counts = metrics.count_cells(truth[:, 0], said[:, 0])
+    assert (one.tolist(), other.tolist(), counts.tolist()) == ([1, 1], [0, 1], [1, 2])
+
+
+def test_a_constant_answer_is_seen_where_a_row_has_several_labels_too():
+    assert metrics.is_constant(np.array([1, 1, 1]), [0, 1, 1]) and not metrics.is_constant(np.array([1, 1]), [1, 1])
+    same, other = np.array([[1, 0], [1, 0]]), np.array([[1, 0], [1, 1]])
+    assert metrics.is_constant(same, other.tolist())
+    assert not metrics.is_constant(other, other.tolist()) and not metrics.is_constant(same, same.tolist())

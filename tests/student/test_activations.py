@@ -111,7 +111,8 @@ def test_listening_leaves_no_trace_and_hears_no_other_thread() -> None:
 
 
 def test_a_reading_is_plain_and_rounded() -> None:
-    found = to_dict(read_activations(student("bilstm"), TEXTS[:1]), digits=2)
+    predictor = student("bilstm")
+    found = to_dict(predictor, read_activations(predictor, TEXTS[:1]), digits=2)
     assert found["sides"][0]["ahead"][0][0] == round(found["sides"][0]["ahead"][0][0], 2)
     assert sum(found["so_far"][0]) == pytest.approx(1, abs=0.02) and len(found["logits"]) == 3
 

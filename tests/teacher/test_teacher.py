@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from distill_core import registry
 from distill_core.config.schema import Config
 from distill_core.errors import Stopped, TeacherError
+from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import Note, Point, Progress
 from distill_core.teacher import catalog, fine_tuning, label_mapping, loading
 from distill_core.teacher import model as teacher_model
@@ -232,12 +233,15 @@ def says(truth, share_right):
 
 def test_check_finds_exchanged_labels_and_chance():
     truth = [0, 1] * 50
-    assert label_mapping.check_agreement(says(truth, 0.9), truth, LABELS) == []
-    assert "'bad' would be on 50 %" in label_mapping.check_agreement(says(truth, 0.54), truth, LABELS)[0].text
-    with pytest.raises(TeacherError, match="its bad is your good; its good is your bad"):
-        label_mapping.check_agreement(says(truth, 0.1), truth, LABELS)
+    assert label_mapping.check_agreement(says(truth, 0.9), truth, LABELS, SINGLE_LABEL) == []
     assert (
-        label_mapping.check_agreement(says(truth[:10], 0.1), truth[:10], LABELS)[0].level == "warning"
+        "'bad' would be on 50 %"
+        in label_mapping.check_agreement(says(truth, 0.54), truth, LABELS, SINGLE_LABEL)[0].text
+    )
+    with pytest.raises(TeacherError, match="its bad is your good; its good is your bad"):
+        label_mapping.check_agreement(says(truth, 0.1), truth, LABELS, SINGLE_LABEL)
+    assert (
+        label_mapping.check_agreement(says(truth[:10], 0.1), truth[:10], LABELS, SINGLE_LABEL)[0].level == "warning"
     )  # ten rows prove no exchange
 
 

@@ -269,3 +269,4 @@ def test_rows_of_rare_classes_stand_several_times():
     counts = [sum(classes[row] == one for row in rows) for one in "abc"]
     assert counts == [90, 30, 8] and set(rows) == set(range(101))  # 3 = sqrt(90 / 10), and 8 is the most
     assert batching.repeat_rare([0, 1, 0, 1]) == [0, 1, 2, 3] and batching.repeat_rare([]) == []
+    assert batching.repeat_rare([[1, 0]] * 4 + [[1, 1]]) == [0, 1, 2, 3, 4, 4]  # several labels a row

@@ -59,24 +59,19 @@ def picked(run: str, number: Any) -> list[str]:
 def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, ScoredText]]:
     wanted = str(words or "").casefold().split()[:20]
     for number, row in enumerate(run.texts()):
-        if predicted_label(row, "student") == predicted_label(row, "teacher") or who not in ("any", _right(row)):
+        if row["answers"]["student"] == row["answers"]["teacher"] or who not in ("any", _right(row)):
             continue
         text = SIDES.join(row["text"]).casefold()
         if all(word in text for word in wanted):
             yield number, row
 
 
-def predicted_label(row: ScoredText, name: RowName) -> str:
-    """The label that `name`, student or teacher, answered in that row."""
-    return max(row[name], key=lambda label: row[name][label])
-
-
 def _answer(row: ScoredText, name: RowName) -> dict[str, Any]:
-    label = predicted_label(row, name)
+    label = row["answers"][name]
     return {"label": label, "right": label == row["label"], "share": max(row[name].values())}
 
 
 def _right(row: ScoredText) -> str:
     """The one of two differing answers that is right, as one of WHO."""
-    right = [name for name in COMPARED if predicted_label(row, name) == row["label"]]
+    right = [name for name in COMPARED if row["answers"][name] == row["label"]]
     return f"only_{right[0]}" if right else "neither"

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import distill_core as core
-from distill_core import Config, RowName, Run, ScoredText, Summary
+from distill_core import Config, RowName, Run, Summary
 from ui.access import public_host
 
 PAIRED: tuple[RowName, ...] = ("control", "student")
@@ -84,7 +84,7 @@ def figures(run: str | None) -> dict[str, Any] | None:
 def detectable_gap(run: Run, summary: Summary) -> float | None:
     """The share of test rows on which exactly one of control and student is right: counted, where the rows are kept,
     else worked out from the paired interval; None where the run kept neither."""
-    rows = [[_label(row, name) == row["label"] for name in PAIRED] for row in run.texts() if "control" in row]
+    rows = [[row["answers"][name] == row["label"] for name in PAIRED] for row in run.texts() if "control" in row]
     if rows:
         return sum(control != student for control, student in rows) / len(rows)
     paired = (summary.get("differences") or {}).get("student-control")
@@ -92,10 +92,6 @@ def detectable_gap(run: Run, summary: Summary) -> float | None:
         error = (paired["high"] - paired["low"]) / (2 * 1.96)
         return min(1.0, error**2 * summary["rows"]["test"] + paired["difference"] ** 2)
     return None
-
-
-def _label(row: ScoredText, name: RowName) -> str:
-    return max(row[name], key=lambda label: row[name][label])
 
 
 def _newest(fits: Callable[[Run], bool]) -> str | None:

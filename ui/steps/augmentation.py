@@ -132,27 +132,25 @@ def offspring(form: Form, values: Any, text: str, text2: str, seed: int | None =
     except UserError as error:
         return note(translate_message(error), "error"), pair
     before = SIDES.join(preview["text"])
-    original = preview.get("probabilities")
-    children = [_child(translate("augment.original"), before, original)]
+    children = [_child(translate("augment.original"), before, preview.get("probabilities"))]
     for child in preview["offspring"]:
         children.append(
             _child(
                 ", ".join(map(rule_name, child["rules"])),
                 diff(before, SIDES.join(child["text"])),
                 child.get("probabilities"),
-                broken(original, child.get("probabilities")),
+                broken(preview.get("answer"), child.get("answer")),
             )
         )
     nothing = note(translate("augment.none")) if not preview["offspring"] else ""
     return render("steps/offspring.html", children=children, nothing=nothing), pair
 
 
-def broken(original: dict[str, float] | None, child: dict[str, float] | None) -> str:
-    """A warning where the teacher says otherwise of an offspring than of the original; "" where it doesn't."""
-    if not original or not child:
-        return ""
-    before, after = (max(probabilities, key=lambda label: probabilities[label]) for probabilities in (original, child))
-    return translate("augment.broken", label=after, before=before) if before != after else ""
+def broken(original: str | None, child: str | None) -> str:
+    """A warning where the teacher answers otherwise to an offspring than to the original; "" where it doesn't, or
+    wasn't asked."""
+    asked = original is not None and child is not None
+    return translate("augment.broken", label=child, before=original) if asked and original != child else ""
 
 
 def _child(rule: str, text: str, probabilities: dict[str, float] | None, broken: str = "") -> Markup:

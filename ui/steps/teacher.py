@@ -40,8 +40,8 @@ class Teacher:
 
 
 def answer_view(**more: Any) -> gr.HTML:
-    """A teacher's logits and a temperature that reshapes its probabilities in the browser. The value is
-    {"labels": […], "logits": […], "ms": milliseconds}, or None."""
+    """A teacher's logits and a temperature that reshapes its probabilities in the browser. The value is what
+    `core.ask_teacher` returns and the "row" of the data that was asked about, or None."""
     script = Path(__file__).with_name("answer.js").read_text(encoding="utf-8")
     return gr.HTML(None, html_template=render("steps/answer.html"), js_on_load=script, **more)
 
@@ -235,7 +235,7 @@ def wire(form: Form, step: Teacher) -> None:
             if not text.strip() and not (text2 or "").strip():
                 row = text, text2 = inspection.sample[0]["text"], inspection.sample[0].get("text2", "")
             reply = core.ask_teacher(config, (text, text2) if pair else text)
-            answer = {"labels": reply["labels"], "logits": reply["logits"], "ms": reply["ms"], "row": row}
+            answer = reply | {"row": row}
         except UserError as error:
             message = note(translate_message(error), "error") + _others(error)
         return {

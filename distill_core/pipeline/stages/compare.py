@@ -79,7 +79,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
         else:
             cost = {**_size(inputs, name), **latency.measure_speed(predict, test.texts)}
         scores[name] = {**predictions, **cost}
-    temperature = {name: score["temperature"] for name, score in scores.items()}
+    temperature = {name: score.get("temperature", 1.0) for name, score in scores.items()}
     shares = {name: data.objective.probabilities(logits[name], temperature[name]) for name in logits}
     _write_texts(context, data, shares)
     persistence.calibrate(control.trainer.place(main), temperature["student"])
@@ -96,13 +96,16 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
         **several,  # type: ignore[typeddict-item]  # the verdict follows below: it reads the summary
         "rows": {**data.counts, "transfer": len(inputs.transfer.transfer_set.texts)},
         "scored_on": data.dataset.scored_on,
+        "objective": data.objective.name,
         "labels": list(data.dataset.labels),
         "teacher": teacher.name,
         "validation": control.scores,
         "best_step": students[main].step,
         "steps": control.trainer.steps,
         "disagreement": inputs.label.disagreement,
-        "tests_read": comparison.test_set_uses(context.cache, test, data.dataset.labels, context.folder.name),
+        "tests_read": comparison.test_set_uses(
+            context.cache, test, data.dataset.labels, context.folder.name, data.objective
+        ),
     }
     if teacher.title != teacher.name:
         summary["teacher_title"] = str(teacher.title)[:100]
@@ -166,7 +169,7 @@ def _score_variant(
             else {**_student_size(inputs, variant), **latency.measure_speed(predict, test.texts)}
         )
         score = {**predictions, **cost}
-        persistence.calibrate(control.trainer.place(variant), score["temperature"])
+        persistence.calibrate(control.trainer.place(variant), score.get("temperature", 1.0))
         if trained := control.control_of(variant):
             predict = _predict(control, trained, variant)
             control_score = _score(context, data, predict(test.texts), predict(valid.texts))
@@ -193,5 +196,9 @@ def _write_texts(context: RunContext, data: DataOutput, shares: dict[str, NDArra
     lines = []
     for i, (text, label) in enumerate(zip(test.texts, test.labels, strict=True)):
         answers = {name: [round(float(p), 4) for p in values[i]] for name, values in shares.items()}
-        lines.append(json.dumps({"text": list(text), "label": labels[label], **answers}, ensure_ascii=False))
+        lines.append(
+            json.dumps(
+                {"text": list(text), "label": data.objective.label(label, labels), **answers}, ensure_ascii=False
+            )
+        )
     write_atomic(context.folder / "texts.jsonl", "\n".join(lines).encode("utf-8", "replace"))

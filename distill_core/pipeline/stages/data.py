@@ -10,9 +10,9 @@ from distill_core import tasks
 from distill_core.data import frozen
 from distill_core.data.dataset import Dataset
 from distill_core.data.frozen import FrozenDataset
-from distill_core.evaluation import diagnostics, metrics
+from distill_core.evaluation import diagnostics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
-from distill_core.evaluation.objective import SINGLE_LABEL, Objective
+from distill_core.evaluation.objective import Objective, metric_for, objective_for
 from distill_core.evaluation.summary import Metric, SplitSizes
 from distill_core.events import Fact
 from distill_core.messages import message
@@ -48,10 +48,10 @@ def run(context: RunContext) -> Stage[DataOutput]:
     yield Fact("rows", {**counts, "unlabelled": len(dataset.unlabelled)})
     yield Fact("labels", list(dataset.labels))
     yield Fact("columns", dataset.columns)
-    objective: Objective = SINGLE_LABEL  # of every task today
-    metric = cast(Metric, metrics.metric_for(context.config, dataset))  # one of metrics.METRICS
+    objective = objective_for(context.config)
+    metric = cast(Metric, metric_for(context.config, dataset, objective))  # one of metrics.METRICS
     yield Fact("metric", metric)
-    baseline = fit_baseline(dataset.train, len(dataset.labels), dataset.pair)
+    baseline = fit_baseline(dataset.train, len(dataset.labels), dataset.pair, objective)
     values = objective.metrics(baseline.logits(dataset.valid.texts), dataset.valid.labels)
     yield Fact("validation", {"floor": values[metric]})
     return Done(DataOutput(dataset, counts, objective, metric, baseline, values[metric]))

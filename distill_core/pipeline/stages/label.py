@@ -29,7 +29,7 @@ def run(context: RunContext, data: DataOutput, teacher: TeacherOutput, transfer:
     own = transfer_set.source.count("labelled")  # they come first
     truth = np.array([train.labels[row] for row in transfer_set.origin[:own]])
     disagreement = diagnostics.label_disagreements(
-        transfer_set.texts[:own], truth, soft_labels[:own].numpy(), data.dataset.labels
+        transfer_set.texts[:own], truth, soft_labels[:own].numpy(), data.dataset.labels, data.objective
     )
     yield from notes(diagnostics.describe_disagreements(disagreement), "label")
     return Done(LabelOutput(soft_labels, disagreement))

@@ -45,10 +45,10 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
     yield Fact("validation", {"floor": data.baseline_score, "teacher": score})
     refusal = diagnostics.refuse_teacher(
         data.objective.decide(valid_logits.numpy()), data.objective.decide(data.baseline.logits(dataset.valid.texts)),
-        dataset.valid.labels, dataset.labels, data.metric,
+        dataset.valid.labels, dataset.labels, data.metric, data.objective,
     )  # fmt: skip
     if refusal and not config.teach_anyway:
         raise TeacherError(refusal)
-    doubts = label_mapping.check_agreement(valid_logits, dataset.valid.labels, dataset.labels)
+    doubts = label_mapping.check_agreement(valid_logits, dataset.valid.labels, dataset.labels, data.objective)
     yield from doubts or notes(diagnostics.check_teacher(score, data.baseline_score, data.metric), "teacher")
     return Done(TeacherOutput(teacher, valid_logits, score))

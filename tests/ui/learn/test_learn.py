@@ -142,10 +142,7 @@ def test_without_a_run_the_lessons_open_with_an_example(home: Path) -> None:
 
 def test_rows_on_which_one_is_right_are_counted_or_worked_out() -> None:
     said = [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")]
-    row = [
-        {"label": "a", "control": {"a": c == "a", "b": c == "b"}, "student": {"a": s == "a", "b": s == "b"}}
-        for c, s in said
-    ]
+    row = [{"label": "a", "control": {}, "student": {}, "answers": {"control": c, "student": s}} for c, s in said]
     assert example_run.detectable_gap(SimpleNamespace(texts=lambda: row), {}) == 0.5
     each = np.repeat([1, -1, 0], [30, 10, 160])
     reach = 1.96 * each.std() / 200**0.5

@@ -264,9 +264,8 @@ def test_texts_are_counted_before_and_after() -> None:
 
 
 def test_an_offspring_on_which_the_teacher_changes_its_mind_is_told_in_words() -> None:
-    sure, other = {"good": 0.9, HOSTILE: 0.1}, {"good": 0.2, HOSTILE: 0.8}
-    assert augmentation.broken(sure, sure) == augmentation.broken(None, other) == ""
-    html = augmentation._child("mask", "text", other, augmentation.broken(sure, other))
+    assert augmentation.broken("good", "good") == augmentation.broken(None, HOSTILE) == ""
+    html = augmentation._child("mask", "text", {"good": 0.2, HOSTILE: 0.8}, augmentation.broken("good", HOSTILE))
     assert "changes its mind" in html and "<img" not in html
 
 
