@@ -38,7 +38,9 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.api.preview import (
         Inspection,
         ask_teacher,
+        check_data,
         columns,
+        data_refusal,
         inspect,
         is_upload,
         preview,

@@ -15,6 +15,7 @@ JSON_EDGES = {
     "evaluation/export.py": 1,  # the report, for every card
     "events.py": 3,  # the body of an event in pipe and store
     "config/presets.py": 1,  # values of knobs: pydantic checks them
+    "data/readers.py": 3,  # rows of JSON, and how a CSV is to be read
     "distillation/student_trainer.py": 1,  # a cache key
     "runs/archive.py": 2,  # members of an exported run
     "runs/archive_validation.py": 2,  # the same, unchecked
@@ -23,6 +24,7 @@ JSON_EDGES = {
     "student/model_card.py": 2,
     "student/persistence.py": 2,  # student.json
     "student/runtime.py": 3,  # travels with an exported student, and imports nothing of ours
+    "teacher/fingerprint.py": 2,  # config.json of unknown origin
     "teacher/safe_loading.py": 3,  # config.json of unknown origin
 }
 

@@ -150,7 +150,7 @@ def predict(options: argparse.Namespace) -> None:
     of_table = options.file and len(rows.columns) > 1 + pair
     for place, (cells, (text, prediction)) in enumerate(zip(rows.cells, answers, strict=True)):
         if options.json:
-            answer: dict[str, Any] = {"text": text, "label": None, "probabilities": None}
+            answer: dict[str, object] = {"text": text, "label": None, "probabilities": None}
             if prediction:
                 answer |= {"label": prediction.label, "probabilities": prediction.probabilities}
             else:

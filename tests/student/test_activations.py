@@ -127,7 +127,7 @@ def test_without_a_run_the_built_in_teacher_answers_and_the_student_is_new(home:
     assert len(found["student"]["fc"]) == shape.fc
     pair = activations(None, TEXTS)
     assert pair["teacher"] is None and len(pair["student"]["joined"]) == 4 * len(side["vector"])
-    with pytest.raises(DataError, match="Give one text"):
+    with pytest.raises(DataError, match="Type a text first"):
         activations(None, "  ")
     with pytest.raises(DataError, match="Give two texts"):
         activations(None, ("one", ""))
