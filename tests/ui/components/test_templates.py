@@ -76,7 +76,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "comparison/plots.html": {},
     "comparison/predictions.html": {
         "total": 1, "labels": HOSTILE, "blank": 2,
-        "rows": [{"text": HOSTILE, "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES)}],
+        "rows": [{"text": HOSTILE, "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES, probability=0.9)}],
     },
     "comparison/score_table.html": {"head": [HOSTILE] * 8, "rows": [{"who": "student", **FIGURES}], "reads": 2},
     "comparison/verdict.html": {"notes": [(HOSTILE, HOSTILE)], "more": [(HOSTILE, HOSTILE)]},
