@@ -20,11 +20,13 @@ from distill_core.config.knobs import knobs, names_of
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import Config
 from distill_core.config.training_length import student_steps
+from distill_core.estimation.memory import PER_TOKEN, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
 from distill_core.json_types import JsonValue
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
     DataCounts,
+    MachinePace,
     Measurements,
     RunSize,
     StageCost,
@@ -32,17 +34,17 @@ from distill_core.pipeline.cost_model import (
     StudentPace,
     TeacherPace,
 )
-from distill_core.teacher.catalog import SUGGESTED, teacher_name
+from distill_core.teacher.catalog import is_local, suggestion, teacher_name
 
-FORMAT = 1  # raise when a measurement of `profile` changes its meaning
+FORMAT = 2  # raise when a measurement of `profile` changes its meaning
 MEASURED_RANGE = (0.75, 1.5)  # a run against a profile's few steps [benchmarks/RESULTS.md, "Estimates"]
 REPEATED_RANGE = (0.85, 1.2)  # a run against a similar one
 GUESSED_RANGE = (0.5, 2.5)  # a teacher not on this machine, by the machine's speed and the teacher's known size
 PAST_RUNS = 5  # earlier runs that count, the newest
 CACHED_SECONDS = 0.3  # to load a result from the cache
-MEMORY_FACTOR = 1.25  # peak memory of a run over that of its profile [benchmarks/RESULTS.md, "Estimates"]
-TEXT_BYTES = 700  # for one transfer text: the string, its ids, its rows in the tables
-PER_TOKEN = 5.0  # characters, special tokens aside
+OVERHEAD = 1.3  # time of an encoder over that of its matrix products alone
+GUESSED_SIZE = 100.0  # of a text, where none was counted
+FAR_LOAD = 5.0  # seconds to load a teacher that was not measured
 
 MEASUREMENT_FILE = "found.json"
 
@@ -51,7 +53,7 @@ COSTS: dict[str, StageCost] = {
     stage: import_module(f"distill_core.pipeline.stages.{stage}_cost").COST for stage in STAGES
 }
 
-M = TypeVar("M", DataCounts, TeacherPace, StudentPace)
+M = TypeVar("M", DataCounts, TeacherPace, StudentPace, MachinePace)
 Source = Literal["runs", "survey", "size"]  # keys of the page's words
 
 
@@ -107,7 +109,7 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
         labelled, unlabelled = same[0].rows["train"], same[0].rows["unlabelled"]
     else:
         return None
-    texts = same[0].texts if same or counts is None else _texts(config, counts)
+    texts = same[0].texts if same or counts is None else transfer_texts(config, counts)
     size = RunSize(texts, student_steps(config, texts))
     similar = {stage: _similar_runs(stage, values, earlier) for stage in STAGES}
     builder = _EstimateBuilder()
@@ -125,7 +127,8 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
             builder.add(stage, seconds, GUESSED_RANGE if guessed else MEASURED_RANGE, "size" if guessed else "survey")
     rests_on: Source = "size" if "size" in builder.sources else "survey" if "survey" in builder.sources else "runs"
     return Estimate(
-        stages=builder.stages, low=builder.low, high=builder.high, memory=_memory(config, known, same, texts),
+        stages=builder.stages, low=builder.low, high=builder.high,
+        memory=_memory(config, known, same, texts, builder.stages["teacher"]),
         labelled=labelled, unlabelled=unlabelled, texts=texts, steps=size.steps, rests_on=rests_on,
         runs=len(similar["student"]), cached=builder.cached,
     )  # fmt: skip
@@ -182,7 +185,7 @@ def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
 # ---- from measurements
 
 
-def _texts(config: Config, counts: DataCounts) -> int:
+def transfer_texts(config: Config, counts: DataCounts) -> int:
     """Texts of the transfer set: labelled and unlabelled ones, and those that augmentation adds to the labelled."""
     own = counts["train"]
     originals = max(own, min(own + counts["unlabelled"], config.transfer_limit))
@@ -201,28 +204,43 @@ def augmentation_yield(per_pass: Sequence[float], passes: int) -> float:
     return last + gain * fewer * (1 - fewer ** (passes - len(per_pass) + 1)) / (1 - fewer)
 
 
-def _memory(config: Config, known: Measurements, same: Sequence[PastRun], texts: int) -> int | None:
-    """Peak bytes of the run's process: those of an equal run, else those of the profile and of the texts."""
+def _memory(
+    config: Config, known: Measurements, same: Sequence[PastRun], texts: int, teacher_seconds: float
+) -> int | None:
+    """Peak bytes of the run's process: those of an equal run, else those that follow from its sizes."""
     student = [name for name in names_of("student") if name != "dropout"]
     values = config.model_dump()
     peaks = [run.memory for run in same if run.memory and _same_knobs(run, values, student)]
-    if peaks:
-        return peaks[0]
-    if known.student is None:
-        return None
-    return int(MEMORY_FACTOR * (known.student["memory"] + texts * TEXT_BYTES))
+    return peaks[0] if peaks else peak_memory(config, known, texts, teacher_seconds)
 
 
 # ---- measurements in the cache
 
 
 def known_measurements(config: Config, cache: Cache) -> Measurements:
-    """Measurements of `config` in the cache, without measuring anything."""
-    return Measurements(
-        _read(DataCounts, cache, "pace-data", config),
-        _read(TeacherPace, cache, "pace-teacher", config),
-        _read(StudentPace, cache, "pace-student", config),
-    )
+    """Measurements of `config` in the cache, without measuring anything. The pace of a teacher that is not on this
+    machine follows from its size and the machine's speed."""
+    machine = _read(MachinePace, cache, "pace-machine", config)
+    counts = _read(DataCounts, cache, "pace-data", config)
+    teacher = _read(TeacherPace, cache, "pace-teacher", config)
+    if teacher is None and not is_local(teacher_name(config), config.allow_pickle):
+        teacher = guess_teacher(config, machine, counts)
+    return Measurements(counts, teacher, _read(StudentPace, cache, "pace-student", config), machine)
+
+
+def guess_teacher(config: Config, machine: MachinePace | None, counts: DataCounts | None) -> TeacherPace | None:
+    """Pace of a suggested teacher by its size and the machine's speed, as if it were not on this machine; None for any
+    other."""
+    one, shape = suggestion(teacher_name(config)), size_of(config)
+    if one is None or shape is None or machine is None:
+        return None
+    mean = counts["size"]["labelled"] if counts else GUESSED_SIZE
+    read = min(1.0, PER_TOKEN * config.max_tokens / max(1.0, mean))  # the rest of a text is cut off
+    size = OVERHEAD * machine["product"] * one.layers / PER_TOKEN * read
+    pace: TeacherPace = {**shape, "size": size, "load": FAR_LOAD, "far": True}
+    if config.fine_tune:  # forward, backward to the inputs and backward to the weights
+        pace["step"] = 3 * size * config.teacher_batch * mean
+    return pace
 
 
 def _read(kind: type[M], cache: Cache, name: str, config: Config) -> M | None:
@@ -251,13 +269,19 @@ def teacher_key(config: Config) -> CacheKey:
 
 
 def student_key(config: Config) -> CacheKey:
-    """Cache key of the student's measurement: all that decides its pace and, with the teacher's, the memory."""
+    """Cache key of the student's measurement: all that decides its pace."""
     values = config.model_dump()
     shape = {name: values[name] for name in (*TRAINING_PACE, "max_tokens")}
-    return _key(shape, teacher=teacher_name(config), tuning=config.fine_tune)
+    name = teacher_name(config)
+    return _key(shape, teacher=name, here=is_local(name, config.allow_pickle))
 
 
-KEYS = {"pace-data": data_key, "pace-teacher": teacher_key, "pace-student": student_key}
+def machine_key(config: Config) -> CacheKey:
+    """Cache key of the machine's own measurement."""
+    return _key({})
+
+
+KEYS = {"pace-data": data_key, "pace-teacher": teacher_key, "pace-student": student_key, "pace-machine": machine_key}
 
 
 def _key(values: KnobValues, **more: JsonValue) -> CacheKey:
@@ -266,8 +290,3 @@ def _key(values: KnobValues, **more: JsonValue) -> CacheKey:
         file = Path(values.get(name) or "")
         files.append([file.stat().st_mtime_ns, file.stat().st_size] if values.get(name) and file.is_file() else None)
     return {"format": FORMAT, "machine": platform.node(), **values, **more} | ({"files": files} if any(files) else {})
-
-
-def layer_weights(name: str) -> float | None:
-    """Weights in the layers of a suggested teacher, which decide its speed; None for any other name."""
-    return next((one.layers for one in SUGGESTED if one.name == name), None)

@@ -24,11 +24,12 @@ from distill_core.data.dataset import Dataset
 from distill_core.distillation import soft_labels, student_trainer
 from distill_core.environment import peak_memory
 from distill_core.estimation import cost
+from distill_core.estimation.memory import FLOAT, LIBRARIES
 from distill_core.evaluation import baseline
 from distill_core.evaluation.objective import objective_for
 from distill_core.events import Event, Progress
 from distill_core.outputs import ModelOutput
-from distill_core.pipeline.cost_model import DataCounts, StudentPace, TeacherPace
+from distill_core.pipeline.cost_model import DataCounts, MachinePace, StudentPace, TeacherPace
 from distill_core.registry import LOSSES
 from distill_core.student import persistence, runtime, vocabulary
 from distill_core.student.outputs import student_outputs
@@ -46,12 +47,11 @@ STEPS = 14  # steps of the student; the first ones warm up and don't count
 TUNING = 3  # steps of a teacher's fine-tuning
 PASSES = 30  # passes of augmentation at most
 PATIENCE = 1.0  # seconds for these passes
-OVERHEAD = 1.3  # time of an encoder over that of its matrix products alone
 
 
 def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Measure what `cache` lacks of `config`; the signature is a pipeline's, so that a worker can run it. Downloads no
-    teacher: for one that is not on this machine only the machine's speed is measured. Raises UserError."""
+    teacher: what one that is not on this machine takes follows from the machine's own speed. Raises UserError."""
     known = cost.known_measurements(config, cache)
     keys = {kind: key(config) for kind, key in cost.KEYS.items()}
     started = _clock()
@@ -67,17 +67,18 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     if known.counts is None:
         _store(cache, "pace-data", keys["pace-data"], _count_texts(config, rows, sample, augmented, spent))
     yield Progress("transfer", 2, 4, "findings")
-    if known.teacher is None:
-        asked = _time_teacher(teacher, sample.train.texts, load, config) if teacher else _remote_teacher(config)
-        if asked:
-            _store(cache, "pace-teacher", keys["pace-teacher"], asked)
-    yield Progress("teacher", 3, 4, "findings")
+    # The student first: the process's peak memory then is that of a run without its teacher's work.
     if known.student is None:
         grown = [augmented.make(row, turn).text for turn in range(2) for row in sample.train.texts]
         texts = [*sample.train.texts, *sample.unlabelled, *grown]
         if pace := _time_student(rows, texts, teacher, config):
             _store(cache, "pace-student", keys["pace-student"], pace)
-    yield Progress("student", 4, 4, "findings")
+    yield Progress("student", 3, 4, "findings")
+    if known.machine is None:
+        _store(cache, "pace-machine", keys["pace-machine"], _time_machine())
+    if known.teacher is None and teacher:
+        _store(cache, "pace-teacher", keys["pace-teacher"], _time_teacher(teacher, sample.train.texts, load, config))
+    yield Progress("teacher", 4, 4, "findings")
 
 
 def _load(config: Config, rows: Dataset) -> Teacher | None:
@@ -142,7 +143,13 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
         started = _clock()
         teacher.logits(few)
         spent.append((_clock() - started) / sum(map(soft_labels.text_size, few)))
-    pace: TeacherPace = {"size": min(spent), "load": load, "parameters": teacher.parameters}
+    settings = teacher.model.config
+    pace: TeacherPace = {
+        "size": min(spent), "load": load, "parameters": teacher.parameters,
+        "depth": getattr(settings, "num_hidden_layers", 0), "width": getattr(settings, "hidden_size", 0),
+        "heads": getattr(settings, "num_attention_heads", 0),
+        "tokens": max(len(one["input_ids"]) for one in teacher.encode(texts)),
+    }  # fmt: skip
     if config.fine_tune:
         encoded = (teacher.encode(few) * config.teacher_batch)[: config.teacher_batch]
         objective = objective_for(config)
@@ -158,12 +165,8 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
     return pace
 
 
-def _remote_teacher(config: Config) -> TeacherPace | None:
-    """Pace of a teacher that is not on this machine, from its known size and the speed of this machine's matrix
-    products; None where its size isn't known."""
-    layers = cost.layer_weights(teacher_name(config))
-    if layers is None:
-        return None
+def _time_machine() -> MachinePace:
+    """Pace of this machine's matrix products: what a teacher that is not on it is guessed from."""
     tokens, width = 512, 768
     a, b = torch.rand(tokens, width), torch.rand(width, 4 * width)
     spent = []
@@ -171,20 +174,14 @@ def _remote_teacher(config: Config) -> TeacherPace | None:
         started = _clock()
         a @ b
         spent.append(_clock() - started)
-    product = statistics.median(spent) / (tokens * width * 4 * width)  # seconds for a weight and a token
-    size = OVERHEAD * product * layers / cost.PER_TOKEN
-    pace: TeacherPace = {"size": size, "load": 5.0, "far": True}
-    if config.fine_tune:  # forward, backward to the inputs and backward to the weights
-        pace["step"] = 3 * size * config.teacher_batch * 100
-    return pace
+    return {"product": statistics.median(spent) / (tokens * width * 4 * width)}
 
 
 def _time_student(
     rows: Dataset, texts: Sequence[tuple[str, ...]], teacher: Teacher | None, config: Config
 ) -> StudentPace | None:
-    """Pace of the student on `texts`: seconds for one optimiser step and for one scored row; and the peak memory of
-    this process so far, which by then has loaded the same as a run's. None for a network that comes from a teacher
-    which is not on this machine."""
+    """Pace of the student on `texts`: seconds for one optimiser step and for one scored row; and the memory of this
+    process without the teacher. None for a network that comes from a teacher which is not on this machine."""
     if teacher is None and persistence.has_own_network(config.student):
         return None
     sides = [side for row in texts for side in row]
@@ -224,7 +221,8 @@ def _time_student(
     lengths = runtime.total_lengths(read).tolist()
     plan = training_plan.TrainingPlan(STEPS, config.batch, config.lr, config.optimiser, evaluate_every=STEPS)
     step, scored = _time_steps(model, len(texts), loss, score, plan, lengths)
-    return {"step": step, "row": scored / len(texts), "memory": peak_memory() or 0}
+    loaded = LIBRARIES + FLOAT * teacher.parameters if teacher else 0
+    return {"step": step, "row": scored / len(texts), "memory": int(max(0, (peak_memory() or 0) - loaded))}
 
 
 def _time_steps(
@@ -261,6 +259,8 @@ def _mean(values: Iterable[float]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def _store(cache: Cache, kind: str, key: CacheKey, measurement: DataCounts | TeacherPace | StudentPace) -> None:
+def _store(
+    cache: Cache, kind: str, key: CacheKey, measurement: DataCounts | TeacherPace | StudentPace | MachinePace
+) -> None:
     with cache.put(kind, key) as place:
         (place / cost.MEASUREMENT_FILE).write_text(json.dumps(measurement), encoding="utf-8")

@@ -42,21 +42,34 @@ class DataCounts(TypedDict):
 
 class TeacherPace(TypedDict):
     """Pace of the teacher in seconds: to `load` it, for one unit of text `size`, and for one `step` where it is to be
-    fine-tuned; `far` where it is not on this machine."""
+    fine-tuned; `far` where it was not measured and its pace follows from its size. Its memory goes by its `parameters`,
+    its `depth` in layers, the `width` of its hidden states, its attention `heads`, and the `tokens` of the longest
+    text."""
 
     size: float
     load: float
     step: NotRequired[float]
     far: NotRequired[bool]
     parameters: NotRequired[int]
+    depth: NotRequired[int]
+    width: NotRequired[int]
+    heads: NotRequired[int]
+    tokens: NotRequired[int]
 
 
 class StudentPace(TypedDict):
-    """Pace of the student in seconds for one optimiser `step` and one scored `row`; peak `memory` in bytes."""
+    """Pace of the student in seconds for one optimiser `step` and one scored `row`; `memory` in bytes, that of the
+    whole process without the teacher."""
 
     step: float
     row: float
     memory: int
+
+
+class MachinePace(TypedDict):
+    """Pace of this machine: seconds of a matrix product for one weight and one token."""
+
+    product: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,7 @@ class Measurements:
     counts: DataCounts | None = None
     teacher: TeacherPace | None = None
     student: StudentPace | None = None
+    machine: MachinePace | None = None
 
     @property
     def complete(self) -> bool:

@@ -32,28 +32,34 @@ DEFAULT = "google-bert/bert-base-uncased"
 @dataclass(frozen=True)
 class Suggestion:
     """Suggested teacher. `short` is what people call it; `weights` counts all of them, `layers` those outside the
-    embedding tables, which decide its speed; `published`: the accuracy that its authors report, and the data set."""
+    embedding tables, which decide its speed; `width` is that of its hidden states. `published`: the accuracy that its
+    authors report, and the data set."""
 
     name: str
     short: str
     help: str
     weights: float
     layers: float
+    width: int = 768
     published: tuple[float, str] | None = None
 
 
-SUGGESTED = (
+SUGGESTED = (  # the first ones are shown as cards
     Suggestion(DEFAULT, "BERT base", message("BERT base: the usual teacher; fine-tune it."), 109.5e6, 85.1e6),
-    Suggestion("google-bert/bert-large-uncased", "BERT large",
-               message("BERT large: used in the paper; takes three times as long as BERT base."), 335.1e6, 302.3e6),
-    Suggestion("FacebookAI/roberta-base", "RoBERTa base",
-               message("RoBERTa base: often a little better than BERT; fine-tune it."), 124.6e6, 85.1e6),
+    Suggestion("sentence-transformers/all-MiniLM-L6-v2", "MiniLM",
+               message("MiniLM with six layers: the quickest to fine-tune."), 22.7e6, 10.6e6, 384),
+    Suggestion("sentence-transformers/all-MiniLM-L12-v2", "MiniLM-L12",
+               message("MiniLM with twelve layers: a quarter of the cost of BERT base; fine-tune it."),
+               33.4e6, 21.3e6, 384),
     Suggestion("distilbert/distilbert-base-uncased", "DistilBERT",
                message("DistilBERT: half the cost of BERT base; fine-tune it."), 66.4e6, 42.5e6),
-    Suggestion("sentence-transformers/all-MiniLM-L6-v2", "MiniLM",
-               message("MiniLM with six layers: the quickest to fine-tune."), 22.7e6, 10.6e6),
+    Suggestion("FacebookAI/roberta-base", "RoBERTa base",
+               message("RoBERTa base: often a little better than BERT; fine-tune it."), 124.6e6, 85.1e6),
+    Suggestion("google-bert/bert-large-uncased", "BERT large",
+               message("BERT large: used in the paper; takes three times as long as BERT base."),
+               335.1e6, 302.3e6, 1024),
     Suggestion("distilbert/distilbert-base-uncased-finetuned-sst-2-english", "DistilBERT (SST-2)",
-               message("DistilBERT already fine-tuned for SST-2."), 67.0e6, 42.5e6, (0.913, "SST-2")),
+               message("DistilBERT already fine-tuned for SST-2."), 67.0e6, 42.5e6, published=(0.913, "SST-2")),
     Suggestion("google-bert/bert-base-multilingual-cased", "Multilingual BERT",
                message("Multilingual BERT, 104 languages; fine-tune it."), 177.9e6, 85.1e6),
 )  # fmt: skip
@@ -64,6 +70,21 @@ MONTHS = (
     message("Aug"), message("Sep"), message("Oct"), message("Nov"), message("Dec"),
 )  # fmt: skip
 LONGEST_TITLE = 80  # letters
+
+
+def suggestion(name: str) -> Suggestion | None:
+    """Suggested teacher of that name, None for any other."""
+    return next((one for one in SUGGESTED if one.name == name), None)
+
+
+def smaller_suggestions(config: Config) -> list[str]:
+    """Names of the smaller English encoders that can be fine-tuned in the place of the usual teacher, the largest
+    first; none where the config or its task names another."""
+    usual = SUGGESTED[0]
+    if teacher_name(config) != usual.name:
+        return []
+    smaller = [one for one in SUGGESTED if one.layers < usual.layers and one.published is None]
+    return [one.name for one in sorted(smaller, key=lambda one: -one.layers)]
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ SENTENCES: dict[str, str] = {
     "RoBERTa base: often a little better than BERT; fine-tune it.": "RoBERTa base: oft ein wenig besser als BERT; nachtrainieren.",
     "DistilBERT: half the cost of BERT base; fine-tune it.": "DistilBERT: halb so teuer wie BERT base; nachtrainieren.",
     "MiniLM with six layers: the quickest to fine-tune.": "MiniLM mit sechs Schichten: am schnellsten nachtrainiert.",
+    "MiniLM with twelve layers: a quarter of the cost of BERT base; fine-tune it.": "MiniLM mit zwölf Schichten: ein Viertel der Kosten von BERT base; nachtrainieren.",
     "DistilBERT already fine-tuned for SST-2.": "DistilBERT, für SST-2 schon nachtrainiert.",
     "Multilingual BERT, 104 languages; fine-tune it.": "Mehrsprachiges BERT, 104 Sprachen; nachtrainieren.",
     "{base}, fine-tuned here on {n:row|rows}. Its labels: {labels}.": "{base}, hier auf {n:Zeile|Zeilen} nachtrainiert. Seine Label: {labels}.",
