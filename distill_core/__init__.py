@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         teacher_title,
         teachers,
     )
-    from distill_core.api.estimates import estimate, profile, schedule_profile
+    from distill_core.api.estimates import estimate, profile, schedule_profile, settings_for, teacher_estimates
     from distill_core.api.inference import (
         activations,
         ask,
@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         UserError,
     )
     from distill_core.estimation.cost import Estimate
+    from distill_core.estimation.time_budget import BudgetSettings, free_config
     from distill_core.evaluation.columns import COLUMNS, Column
     from distill_core.evaluation.diagnostics import BASELINE_OUTCOMES
     from distill_core.evaluation.summary import (
@@ -104,7 +105,7 @@ _DOOR = {
         "teacher_title", "teachers",
     ),
     "distill_core.api.answers": ("Answers", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer"),
-    "distill_core.api.estimates": ("estimate", "profile", "schedule_profile"),
+    "distill_core.api.estimates": ("estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates"),
     "distill_core.api.inference": (
         "ask", "export", "predict_file", "activations", "save_predictions", "save_scored", "text_columns",
     ),
@@ -118,6 +119,7 @@ _DOOR = {
     "distill_core.data.preparation": ("is_row_counts",),
     "distill_core.api.session": ("close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
+    "distill_core.estimation.time_budget": ("BudgetSettings", "free_config"),
     "distill_core.evaluation.columns": ("COLUMNS", "Column"),
     "distill_core.evaluation.diagnostics": ("BASELINE_OUTCOMES",),
     "distill_core.evaluation.summary": (

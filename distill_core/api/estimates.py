@@ -3,6 +3,8 @@
 import threading
 import time
 import traceback
+from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from distill_core.api.runs import FOLLOW_SECONDS, with_absolute_paths
@@ -15,7 +17,10 @@ from distill_core.runs import job as runs_job
 from distill_core.runs import queue, worker
 
 if TYPE_CHECKING:
+    from distill_core.cache import Cache
     from distill_core.estimation.cost import Estimate, PastRun
+    from distill_core.estimation.time_budget import BudgetSettings
+    from distill_core.pipeline.cost_model import TeacherPace
 
 MAX_PAST_RUNS = 60  # finished runs that an estimate looks at
 THREAD_NAME, IDLE = "stillroom-survey", 10.0  # the thread that surveys, and the seconds after which it ends
@@ -70,6 +75,83 @@ def profile(config: Config) -> "Estimate | None":
             if ended and ended.status == "failed" and not known.counts:
                 raise UserError(restore_message(ended.message, ended.made))
     return estimate(config)
+
+
+def settings_for(
+    config: Config, minutes: float | None = None, *, typed: Collection[str] | None = None, measure: bool = True
+) -> "BudgetSettings | None":
+    """Settings for the time that you have: teacher, passes over the rows, texts and their length, such that the run of
+    `config` takes about so long on this machine, and a third more at most by its estimate.
+
+    Args:
+        config: The run, with all that is not chosen here.
+        minutes: The time; None for as long as it takes.
+        typed: The knobs that stay as they are; without it those that differ from their defaults.
+        measure: Whether to measure what isn't known yet, as `profile` does, or to return None.
+
+    Returns:
+        The config, the knobs that were chosen, the estimate, and whether it fits: the shortest run where none does.
+        None where the teacher is not on this machine and of unknown size.
+
+    Raises:
+        UserError: The data can't be read.
+
+    Example:
+        >>> chosen = core.settings_for(config, minutes=1, typed=["max_tokens"])
+        >>> chosen.fits, chosen.estimate.seconds < 60, sorted(chosen.knobs)
+        (True, True, ['epochs', 'n_iter'])
+    """
+    from distill_core.cache import Cache
+    from distill_core.estimation import cost, time_budget
+
+    typed = config.changed() if typed is None else typed
+    free = time_budget.free_config(config, typed)
+    if measure:
+        profile(free)
+    cache = Cache(session.store().home / "cache")
+    others = {name: _teacher_pace(free, name, cache) for name in time_budget.other_teachers(free, typed)}
+    known = cost.known_measurements(free, cache)
+    seconds = None if minutes is None else 60 * minutes
+    paces = {name: pace for name, pace in others.items() if pace is not None}
+    return time_budget.choose_settings(free, known, past_runs(), seconds, typed, paces)
+
+
+def teacher_estimates(config: Config, fine_tuned: dict[str, bool]) -> "dict[str, Estimate]":
+    """Estimates of a run of `config` with other teachers, without measuring: one that was not measured is guessed from
+    its size.
+
+    Args:
+        config: The run.
+        fine_tuned: By a teacher's name, whether it is to be fine-tuned.
+
+    Returns:
+        By a teacher's name; those of which too little is known are missing.
+
+    Example:
+        >>> core.teacher_estimates(config, {"nobody/knows": True})
+        {}
+    """
+    from distill_core.cache import Cache
+    from distill_core.estimation import cost
+
+    cache, earlier = Cache(session.store().home / "cache"), past_runs()
+    known = cost.known_measurements(config, cache)
+    estimates = {}
+    for name, tuned in fine_tuned.items():
+        one = config.model_copy(update={"teacher": name, "fine_tune": tuned})
+        pace = _teacher_pace(one, name, cache)
+        if found := cost.estimate(one, replace(known, teacher=pace), earlier):
+            estimates[name] = found
+    return estimates
+
+
+def _teacher_pace(config: Config, name: str, cache: "Cache") -> "TeacherPace | None":
+    """Pace of the teacher of that name, guessed where it was not measured."""
+    from distill_core.estimation import cost
+
+    one = config.model_copy(update={"teacher": name})
+    known = cost.known_measurements(one, cache)
+    return known.teacher or cost.guess_teacher(one, known.machine, known.counts)
 
 
 def schedule_profile(config: Config) -> bool:

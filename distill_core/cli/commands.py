@@ -9,20 +9,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import isinf
 from pathlib import Path
 from typing import Any
 
-from distill_core.api import catalog, inference, predictions, preview
+from distill_core.api import catalog, estimates, inference, predictions, preview
 from distill_core.api import runs as api_runs
 from distill_core.api.predictions import TextOrPair
 from distill_core.api.runs import FOLLOW_SECONDS, Run
 from distill_core.api.session import predictor
 from distill_core.cli import tables
-from distill_core.cli.config_options import config_from_options
+from distill_core.cli.config_options import config_from_options, typed_knobs
 from distill_core.cli.exit_codes import BUG, DONE, INPUT, STOPPED
 from distill_core.cli.progress import progress_reporter
+from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError
 from distill_core.messages import Message
+from distill_core.teacher.catalog import teacher_name
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +34,26 @@ def run(options: argparse.Namespace) -> int:
     if (config.vectors == "file") != bool(config.vectors_file):
         raise KnobError("--vectors file and --vectors-file F, a word2vec or GloVe file as text, need one another.")
     preview.check_data(config)  # reports a fault in a file at once, without a run
+    if options.minutes:
+        config = _for_time(config, options.minutes, typed_knobs(options))
     return _follow(api_runs.start(config, name=getattr(options, "name", "")), options.json)
+
+
+def _for_time(config: Config, minutes: float, typed: list[str]) -> Config:
+    """Config for that many minutes, with a line on what was chosen. Raises UserError."""
+    wanted = None if isinf(minutes) else minutes
+    chosen = estimates.settings_for(config, wanted, typed=typed)
+    if chosen is None:
+        raise KnobError(
+            f"The time of {teacher_name(config)} can't be known before it is on this machine. Leave out --minutes."
+        )
+    seconds = chosen.estimate.seconds
+    about = f"about {seconds:.0f} seconds" if seconds < 100 else f"about {seconds / 60:.0f} minutes"
+    if not chosen.fits:
+        print(f"Even the shortest run takes {about} here.", file=sys.stderr)
+    values = ", ".join(f"{name} {value}" for name, value in chosen.knobs.items())
+    print(f"Chosen for this time: {values}. The run takes {about} here.", file=sys.stderr)
+    return chosen.config
 
 
 def resume(options: argparse.Namespace) -> int:

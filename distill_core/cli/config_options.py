@@ -2,6 +2,8 @@
 
 import argparse
 from collections.abc import Iterable
+from contextlib import suppress
+from math import inf
 
 from distill_core.config.knobs import Knob, settings
 from distill_core.config.schema import Config
@@ -13,6 +15,27 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     for kind in ("preset", "size"):
         names = " ".join(f"{one.name}: {one.help}" for one in settings(kind))
         command.add_argument(f"--{kind}", default=argparse.SUPPRESS, metavar="NAME", help=f"{names} Knobs overrule it.")
+
+
+def add_minutes(command: argparse.ArgumentParser) -> None:
+    """Add the option --minutes to a command."""
+    command.add_argument(
+        "--minutes", type=_minutes, metavar="N",
+        help="the time that you have, or 'any': chooses the teacher's and the student's epochs and the texts for these "
+        "data on this machine. Knobs overrule it.",
+    )  # fmt: skip
+
+
+def _minutes(text: str) -> float:
+    with suppress(ValueError):
+        if (minutes := inf if text == "any" else float(text)) > 0:
+            return minutes
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0, nor 'any'")
+
+
+def typed_knobs(options: argparse.Namespace) -> list[str]:
+    """Names of the knobs that stand among the options."""
+    return [name for name in vars(options) if name in Config.model_fields]
 
 
 OF_FILE = ("train", "valid", "test")  # options that mean the task "file"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import get_args
 
 from distill_core.api.session import ExportedRow
-from distill_core.cli.config_options import add_knobs, add_settings
+from distill_core.cli.config_options import add_knobs, add_minutes, add_settings
 from distill_core.config.knobs import knobs
 from distill_core.events import STATUSES
 
@@ -49,10 +49,12 @@ def parser() -> argparse.ArgumentParser:
     add_knobs(added, [knob for knob in knobs() if knob.group != "task" or knob.name in ("seed", "limit")])
 
     add_settings(added)
+    add_minutes(added)
 
     added = command("run", cli_commands.run, "Run a distillation and wait for its end.", json=one)
     added.add_argument("--name", default="", help="what to call the run")
     add_settings(added)
+    add_minutes(added)
     add_knobs(added, knobs())
 
     added = command("runs", cli_commands.runs, "List the runs, newest first.", json="print one JSON object a run")

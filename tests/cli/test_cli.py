@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.api import runs
+from distill_core.api import estimates, runs
 from distill_core.api.session import session
 from distill_core.cli import main, tables
 from distill_core.cli.config_options import config_from_options
@@ -20,6 +20,8 @@ from distill_core.cli.parser import parse
 from distill_core.config.knobs import Knob, knobs
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError
+from distill_core.estimation import cost
+from distill_core.pipeline.cost_model import Measurements
 from distill_core.student.runtime import Prediction
 
 ROOT = Path(__file__).parents[2]
@@ -177,6 +179,22 @@ def test_run_ends_in_one_json_object(stillroom: Callable[..., Done]) -> None:
     assert again.code == 0 and again.report == done.report
 
 
+def test_minutes_choose_what_was_not_typed(stillroom: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"train": 300, "valid": 50, "test": 100, "unlabelled": 0, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
+              "size": {"labelled": 100.0, "unlabelled": 0.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7]}  # fmt: skip
+    known = Measurements(counts, {"size": 1e-5, "load": 1.0}, {"step": 0.02, "row": 1e-4, "memory": 10**9})
+    monkeypatch.setattr(cost, "known_measurements", lambda config, cache: known)
+    monkeypatch.setattr(estimates, "past_runs", list)
+    done = stillroom("run", "--minutes", "5", "--epochs", "3", "--json")
+    chosen = runs.find("last").config
+    assert done.code == 0 and "Chosen for this time: n_iter 8. The run takes about " in done.err
+    assert (chosen.n_iter, chosen.epochs) == (8, 3)
+    assert "Even the shortest run takes about " in stillroom("run", "--minutes", "0.1").err
+    stillroom("run", "--minutes", "any", "--n-iter", "2")
+    chosen = runs.find("last").config
+    assert (chosen.n_iter, chosen.epochs) == (2, 116), "1,500 steps of 64 of the 810 texts"
+
+
 def test_run_shows_four_rows_to_people(stillroom: Callable[..., Done]) -> None:
     done = stillroom("demo", "--epochs", "2")
     assert done.code == 0
@@ -195,6 +213,8 @@ def test_run_shows_four_rows_to_people(stillroom: Callable[..., Done]) -> None:
         (["run", "--student", "bilstn"], 2, "Did you mean 'bilstm'?"),
         (["run", "--rules", "mask=2"], 2, "the rate of mask must lie between 0 and 1"),
         (["run", "--no-such-knob"], 2, "unrecognized arguments: --no-such-knob"),
+        (["run", "--minutes", "0"], 2, "'0' is not a number of minutes above 0, nor 'any'"),
+        (["run", "--minutes", "soon"], 2, "'soon' is not a number of minutes"),
         (["run", "--vectors", "file"], 2, "need one another"),
         (["run", "--vectors-file", "a.txt"], 2, "need one another"),
         (["run", "--epoch", "3"], 2, "unrecognized arguments: --epoch"),
