@@ -18,7 +18,7 @@ from ui.history import page
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
 from ui.learn import page as learn_page
-from ui.steps import augmentation, comparison, distillation, launch_bar, teacher
+from ui.steps import augmentation, comparison, distillation, launch_bar, teacher, time_budget
 from ui.steps import task as steps_task
 
 # not every browser tells when it is idle
@@ -51,7 +51,9 @@ def build() -> gr.Blocks:
         teacher.wire(form, second)
         augmentation.wire(form, third, tabs)
         distillation.wire(form, fourth, tabs, under)
-        more = [(second.cost, teacher.price), (third.counts, augmentation.counted)]
+        asked = [first.about.change, *(form.controls[name].change for name in ("teacher", "fine_tune"))]
+        time_budget.wire(form, fourth.budget, fourth.recipe, asked)
+        more = [(second.cost, teacher.price), (second.times, teacher.times), (third.counts, augmentation.counted)]
         launch_bar.wire(form, under, tabs, fourth.live, [demo.load, first.about.change], more)
         comparison.wire(fifth, fourth.live)
 

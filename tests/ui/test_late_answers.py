@@ -117,6 +117,27 @@ def test_what_is_chosen_is_not_taken_back_by_an_earlier_choice(page: Any, app: s
     assert page.get_by_label("Epochs", exact=True).input_value() == "7"
 
 
+def test_a_time_fills_what_nobody_changed_meanwhile(page: Any, app: str) -> None:
+    opened(page, app, "Teacher")
+    card = page.locator("#teachers label", has_text="all-MiniLM-L6-v2").locator("span[data-time*=guessed]")
+    shown = card.evaluate("(words) => getComputedStyle(words, '::after').content")
+    assert "A run takes about" in shown
+
+    goto(page, "Distil")
+    page.get_by_text("Student and training settings").click()
+    epochs = page.locator("#knob-epochs").locator("input, textarea")
+    with late(page, EVENT):
+        page.locator("#minutes label", has_text="as long as it takes").click()
+        epochs.fill("7")
+    page.locator("#minutes-line", has_text="Chosen").wait_for()
+    page.locator("#changed-knobs", has_text="2 → 8").wait_for(state="attached")  # passes of augmentation
+    assert epochs.input_value() == "7"
+    page.locator("#back-to-preset").click()
+    page.locator("#changed-knobs", has_text="All settings are as").wait_for(state="attached")
+    page.locator("#minutes-line", has_text="Chosen").wait_for(state="detached")
+    assert page.locator("#minutes label.selected").count() == 0 and epochs.input_value() == "auto"
+
+
 def test_a_filter_that_is_still_typed_is_not_put_back(page: Any, app: str) -> None:
     with page.expect_response(SERVED):
         page.goto(f"{app}/history")

@@ -17,7 +17,7 @@ from ui.components.tabs import open_tab_js
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
 from ui.live.view import live
-from ui.steps import presets
+from ui.steps import presets, time_budget
 from ui.steps.launch_bar import Bar, fault
 
 # The run's id goes into the address, so that a reload and a shared link show the same run. The browser remembers it as
@@ -53,6 +53,7 @@ class Distil:
     compare: gr.Button
     message: gr.HTML
     recipe: presets.Recipe
+    budget: time_budget.TimeBudget
 
     @property
     def buttons(self) -> list[gr.Button]:
@@ -89,10 +90,13 @@ def build(form: Form) -> Distil:
         resume = gr.Button(translate("distil.resume"), visible=False, elem_id="resume")
         compare = gr.Button(translate("distil.open_compare"), variant="primary", visible=False, elem_id="open-compare")
     message = gr.HTML(elem_id="distil-message")
+    budget = time_budget.build()
     chosen = presets.build(form)
     view = live(elem_id="live")
     presets.settings(form)
-    return Distil(live=view, start=start, stop=stop, resume=resume, compare=compare, message=message, recipe=chosen)
+    return Distil(
+        live=view, start=start, stop=stop, resume=resume, compare=compare, message=message, recipe=chosen, budget=budget
+    )  # fmt: skip
 
 
 def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
@@ -125,7 +129,7 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
 
     begun = [step.live, step.message, bar.fault, tabs]
     gr.on([step.start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **QUICK)
-    presets.wire(form, step.recipe)
+    presets.wire(form, step.recipe, step.budget.minutes)
     acted = [*step.buttons, step.message]
     # each click is heard: one that came before the answer to a declined one would else open no question
     stopped = step.stop.click(halt, step.live, acted, js=SURE_JS, **each(QUICK))

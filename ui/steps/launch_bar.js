@@ -49,21 +49,6 @@ document.getElementById('step-distil')?.addEventListener('click', (event) => {
 const listed = document.querySelector('#steps [role=tablist]')
 if (listed) new MutationObserver(arrived).observe(listed, { subtree: true, attributes: true, attributeFilter: ['aria-selected'] })
 
-// While the cost is being measured the page looks again, now and then.
-let waits
-function wait() {
-  clearTimeout(waits)
-  if (element.querySelector('[data-again]')) waits = setTimeout(async () => {
-    // an event that meets no server has Gradio load the page anew when there is one again, and what was typed is gone
-    const isServed = await fetch('gradio_api/app_id').then((answer) => answer.ok, () => false)
-    if (!element.isConnected) return
-    if (isServed) trigger('again')
-    wait()
-  }, 1500)
-}
-watch('value', wait)
-wait()
-
 // A refused value: its step opens, the words stand beside its field, and the field has the focus.
 let telling = 0
 function tell(fault) {

@@ -27,7 +27,9 @@ STEPS = ("task", "teacher", "augment", "distil", "compare")
 AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
 # what a recipe names where it is changed
 NAMED_KNOBS = ("seed", "vectors", "channels", "width", "hidden", "loss", "epochs")
-JS = Path(__file__).with_name("launch_bar.js").read_text(encoding="utf-8")
+# asks again, by the event "again", while a part says that something is measured
+AGAIN_JS = Path(__file__).with_name("again.js").read_text(encoding="utf-8")
+JS = Path(__file__).with_name("launch_bar.js").read_text(encoding="utf-8") + AGAIN_JS
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,17 @@ def describe(run: str, form: Form, values: Any) -> tuple[Config | None, Estimate
 
 def _price(config: Config) -> tuple[Estimate | None, Markup]:
     """The cost, and in words, or what is being done about it."""
-    if not (config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task):
-        return None, _waiting("bar.data")
-    estimate = core.estimate(config)
-    if estimate is None:
-        return None, _waiting("bar.measuring" if core.schedule_profile(config) else "bar.unknown")
-    return estimate, cost(estimate)
+    estimate = core.estimate(config) if _has_data(config) else None
+    return estimate, cost(estimate) if estimate else unknown(config)
 
 
-def _waiting(key: str) -> Markup:
+def _has_data(config: Config) -> bool:
+    return bool(config.train if config.task == "file" else config.dataset if config.task == "hub" else config.task)
+
+
+def unknown(config: Config) -> Markup:
+    """Why the cost of `config` isn't known; where it can be, it is measured in the background from now on."""
+    key = "bar.data" if not _has_data(config) else "bar.measuring" if core.schedule_profile(config) else "bar.unknown"
     return render("steps/waiting.html", words=translate(key), again=key == "bar.measuring")
 
 

@@ -64,16 +64,18 @@ def settings(form: Form) -> None:
                         form.place(knob.name)
 
 
-def wire(form: Form, step: Recipe) -> None:
-    """Connects the row, once every step has placed its controls."""
+def wire(form: Form, step: Recipe, minutes: gr.Radio) -> None:
+    """Connects the row, once every step has placed its controls. A preset and a size end the choice of `minutes`, which
+    had filled the same controls."""
     names = filled(form)
     choice = [step.preset, step.size]
     controls = [form.controls[name] for name in names]
     # In the browser: an answer of the server would come late, over what was typed and chosen meanwhile.
     fill, inputs = _filling(form, names), [*choice, form.controls["task"], form.controls["text2"]]
-    chose_preset = f"(preset, size, task, text2) => ['{OWN}', ...({fill})(preset, '{OWN}', task, text2)]"
-    step.preset.input(None, inputs, [step.size, *controls], js=chose_preset, **BROWSER)
-    gr.on([step.size.input, step.back.click], None, inputs, controls, js=fill, **BROWSER)
+    chose_preset = f"(preset, size, task, text2) => [null, '{OWN}', ...({fill})(preset, '{OWN}', task, text2)]"
+    chose_size = f"(...chosen) => [null, ...({fill})(...chosen)]"
+    step.preset.input(None, inputs, [minutes, step.size, *controls], js=chose_preset, **BROWSER)
+    gr.on([step.size.input, step.back.click], None, inputs, [minutes, *controls], js=chose_size, **BROWSER)
 
     def compare(preset: str, size: str, *values: Any) -> Changes:
         setting_values = _setting_values(form, preset, size, _pair(form, values))
@@ -92,6 +94,12 @@ def wire(form: Form, step: Recipe) -> None:
         [step.changed, step.back],
         **last(QUICK),
     )
+
+
+def starting_values(form: Form, preset: str, size: str, values: Sequence[Any]) -> dict[str, Any]:
+    """The value of each control with that preset and size before anything else is typed."""
+    own = {name: form.knobs[name].default for name in form.controls if name in form.knobs}
+    return own | {"teacher": ""} | _setting_values(form, preset, size, _pair(form, values))
 
 
 def filled(form: Form) -> list[str]:

@@ -31,6 +31,7 @@ class Teacher:
 
     choice: gr.Radio
     other: gr.Dropdown
+    times: gr.HTML
     cost: gr.HTML
     text: gr.Textbox
     text2: gr.Textbox
@@ -46,7 +47,7 @@ def answer_view(**more: Any) -> gr.HTML:
     return gr.HTML(None, html_template=render("steps/answer.html"), js_on_load=script, **more)
 
 
-CARDS = 4  # suggestions shown as cards; the rest is offered under "another"
+CARDS = 6  # suggestions shown as cards; the rest is offered under "another"
 
 
 def cards(config: Config) -> list[tuple[str, str]]:
@@ -145,6 +146,31 @@ def offered(config: Config, chosen: str = "") -> Any:
     return gr.update(choices=found)
 
 
+def times(config: Config, estimate: Estimate | None) -> Markup:
+    """What a whole run takes here with each card's teacher, for the page's script to write on the cards."""
+    if estimate is None:
+        return Markup("")
+    trained = _trained(config.task)
+    estimates = core.teacher_estimates(config, dict(trained.values()))
+    words = {}
+    for value, (name, _) in trained.items():
+        found = estimate if (config.teacher or "") == value else estimates.get(name)
+        if found:
+            key = "teacher.time.guess" if found.rests_on == "size" else "teacher.time"
+            words[value] = translate(key, time=duration(rounded(found.seconds)))
+    return render("steps/teacher_times.html", times=json.dumps(words))
+
+
+def _trained(task: str) -> dict[str, tuple[str, bool]]:
+    """By the card's value: the teacher's name, and whether it is one that has yet to learn a task."""
+    known = core.teachers()
+    suggested = [one for one in known if one.kind == "suggestion"]
+    shown = [one.name for one in known if one.kind == "kept"] + [one.name for one in suggested[1:CARDS]]
+    first = core.task_teacher(task) or suggested[0].name
+    raw = {one.name for one in suggested if "finetuned" not in one.name}
+    return {"": (first, first in raw)} | {name: (name, name in raw) for name in shown}
+
+
 def build(form: Form) -> Teacher:
     """Lays the step out."""
     task = form.knobs["task"].default
@@ -182,6 +208,8 @@ def build(form: Form) -> Teacher:
                     elem_id="teacher-name",
                 ),
             )
+            script = Path(__file__).with_name("teacher_times.js").read_text(encoding="utf-8")
+            times_view = gr.HTML("", js_on_load=script, elem_id="teacher-times")
             cost = gr.HTML(price(Config(), None), elem_id="teacher-cost")
             form.place("fine_tune", make_control(form.knobs["fine_tune"], elem_id="fine-tune"))
             with gr.Accordion(translate("teacher.more"), open=False):
@@ -201,8 +229,9 @@ def build(form: Form) -> Teacher:
             message = gr.HTML(elem_id="teacher-message")
             answer = answer_view(elem_id="answer")
     return Teacher(
-        choice=choice, other=other, cost=cost, text=text, text2=text2, ask=ask, message=message, answer=answer
-    )
+        choice=choice, other=other, times=times_view, cost=cost, text=text, text2=text2, ask=ask, message=message,
+        answer=answer,
+    )  # fmt: skip
 
 
 def chosen() -> str:

@@ -48,6 +48,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "steps/task.html": {
         "summary": HOSTILE, "balance": "", "findings": "", "rows": "",
     },
+    "steps/teacher_times.html": {"times": HOSTILE},
     "steps/waiting.html": {"words": HOSTILE, "again": True},
     "unknown_run.html": {"ways": [(HOSTILE, HOSTILE)]},
     "comparison/analysis.html": {

@@ -25,7 +25,7 @@ from ui.components import html as components_html
 from ui.components.form import OTHER, Form
 from ui.i18n import translate
 from ui.i18n.translate import use_language
-from ui.steps import augmentation, launch_bar, presets, task, teacher
+from ui.steps import augmentation, launch_bar, presets, task, teacher, time_budget
 from ui.steps.task import EXAMPLE
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -282,3 +282,77 @@ def test_offspring_are_shown_and_where_there_are_none_it_is_told(
     assert html.count('class="child"') == 1 + len(rates) and "<img" not in html and not pair
     assert (str(escape(translate.translate("augment.none"))) in html) == (not rates)
     assert "None" not in html  # which a template shows for a value that is nothing
+
+
+CHOSEN = core.BudgetSettings(Config.of(n_iter=4), {"n_iter": 4, "epochs": 11}, TOLD, True)
+
+
+def filling(form: Form, minutes: str | None, answer: str = "", **values: Any) -> tuple[str, dict[str, Any], str]:
+    """The line, what is filled in by control, and the answer as the next one is given it."""
+    given = typed(form, **values)
+    line, after = time_budget.fill(form, minutes, answer, presets.starting_values(form, "best", "", given), given)
+    found = json.loads(after)
+    return (
+        unescape(words(line)),
+        {name: found["after"][name] for name in found["names"] if name in found["after"]},
+        after,
+    )
+
+
+def test_a_time_fills_the_settings_and_names_what_it_chose(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def settings_for(config: Config, minutes: float | None, *, typed: list[str], measure: bool) -> Any:
+        asked.append((minutes, typed, measure))
+        knobs = {name: value for name, value in CHOSEN.knobs.items() if name not in typed}
+        return dataclasses.replace(CHOSEN, knobs=knobs)
+
+    monkeypatch.setattr(estimates, "settings_for", settings_for)
+    line, filled, answer = filling(form, "5")
+    assert "Passes 4 · Epochs 11" in line and "about 35 s here" in line
+    assert (filled["n_iter"], filled["epochs"], filled["teacher_epochs"]) == (4, "11", "auto")
+    # what it filled in is its own to change, what was typed is not
+    _, filled, answer = filling(form, "any", answer, n_iter=4, epochs="7", max_tokens=99)
+    assert asked == [(5.0, [], False), (None, ["max_tokens", "epochs"], False)]
+    assert filled["n_iter"] == 4 and not {"epochs", "max_tokens"} & set(filled)
+    # no time any more: what it had filled in is as it was before
+    line, filled, _ = filling(form, None, answer, n_iter=4, epochs="7")
+    assert line == "" and filled["n_iter"] == 2 and "epochs" not in filled
+
+
+def test_a_time_that_is_too_short_or_a_guess_is_told_so(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = dataclasses.replace(CHOSEN, fits=False, estimate=dataclasses.replace(TOLD, rests_on="size"))
+    monkeypatch.setattr(estimates, "settings_for", lambda *given, **more: short)
+    line, filled, _ = filling(form, "1")
+    assert "Even the shortest run takes about 35 s here." in line and "guess from its size" in line
+    assert filled["n_iter"] == 4
+    with use_language("de"):
+        assert "Selbst der kürzeste Lauf dauert hier etwa 35 s." in filling(form, "1")[0]
+
+
+def test_a_time_is_measured_for_in_the_background(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    wished: list[Config] = []
+    monkeypatch.setattr(estimates, "settings_for", lambda *given, **more: None)
+    monkeypatch.setattr(estimates, "schedule_profile", lambda config: not wished.append(config))
+    given = typed(form, n_iter=9)
+    line, answer = time_budget.fill(form, "5", "", presets.starting_values(form, "best", "", given), given)
+    assert "data-again" in line and json.loads(answer)["names"] == [] and wished[0].n_iter == 9
+    line, filled, _ = filling(form, "5", lr=99)
+    assert "can't be 99" in line and not filled
+
+
+def test_each_card_tells_what_a_run_takes_with_its_teacher(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = "sentence-transformers/all-MiniLM-L6-v2"
+    asked: dict[str, bool] = {}
+
+    def teacher_estimates(config: Config, fine_tuned: dict[str, bool]) -> Any:
+        asked.update(fine_tuned)
+        return {small: dataclasses.replace(TOLD, rests_on="size")}
+
+    monkeypatch.setattr(estimates, "teacher_estimates", teacher_estimates)
+    told = unescape(teacher.times(Config(), TOLD))
+    times = json.loads(re.search('data-times="(.*)"', told)[1])
+    assert set(times) == {"", small} and "about 35" in times[""] and "guessed" in times[small]
+    assert asked["builtin"] is False and asked[small] is True
+    assert set(asked) - {"builtin"} < {value for _, value in teacher.cards("reviews")}
+    assert teacher.times(Config(), None) == ""
