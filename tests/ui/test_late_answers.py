@@ -98,7 +98,7 @@ def test_what_is_chosen_is_not_taken_back_by_an_earlier_choice(page: Any, app: s
         page.locator("#presets label").nth(1).click()
         page.locator("#sizes label").nth(2).click()
         page.get_by_text("Student and training settings").click()
-        page.get_by_label("Epochs", exact=True).fill("7")
+        page.locator("#knob-epochs").locator("input, textarea").fill("7")
         goto(page, "Task")
         page.locator("#tasks label", has_text="MNLI").click()
         goto(page, "Teacher")
@@ -114,7 +114,7 @@ def test_what_is_chosen_is_not_taken_back_by_an_earlier_choice(page: Any, app: s
     )
     goto(page, "Distil")
     assert "selected" in page.locator("#sizes label").nth(2).get_attribute("class")
-    assert page.get_by_label("Epochs", exact=True).input_value() == "7"
+    assert page.locator("#knob-epochs").locator("input, textarea").input_value() == "7"
 
 
 def test_a_time_fills_what_nobody_changed_meanwhile(page: Any, app: str) -> None:
