@@ -286,7 +286,7 @@ class Config(BaseModel):
     )
     epochs: Passes | Literal["auto"] = knob(
         "auto", "training", "Epochs",
-        "Passes over the transfer set. auto: 3, and for few texts as many as make 1,500 steps.",
+        "Passes over the transfer set. auto: 3, and for few texts as many as make 600 steps.",
     )  # fmt: skip
     evaluations: int = knob(
         20, "training", "Evaluations", "How often the validation rows are scored in a run.", "training", ge=1, le=1000

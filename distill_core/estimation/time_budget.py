@@ -26,10 +26,11 @@ FEW_ROWS = 2_000  # labelled rows up to which many passes of augmentation are wo
 Length = tuple[int, int]
 TEACHER_LENGTHS: tuple[Length, ...] = ((1, 100), (2, 150), (PASSES, LEAST_TEACHER_STEPS))
 SHORT_TEACHER_LENGTHS: tuple[Length, ...] = ((1, 25), (1, 50))
-STUDENT_LENGTHS: tuple[Length, ...] = ((1, 300), (1, 600), (2, 1_000), (PASSES, LEAST_STUDENT_STEPS))
-AUGMENTATION_PASSES = (0, 1, 2, 4, 8)
+STUDENT_LENGTHS: tuple[Length, ...] = ((1, 150), (1, 300), (2, 450), (PASSES, LEAST_STUDENT_STEPS))
+AUGMENTATION_PASSES = (0, 1, 2, 4, 8, 16)
 TRANSFER_LIMITS = (2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 SHORT_TOKENS = 64
+ENGLISH = ("auto", "en")  # languages of a config that the smaller encoders, which are English, may serve
 CHOSEN = ("teacher", "teacher_epochs", "max_tokens", "epochs", "n_iter", "transfer_limit")
 
 
@@ -70,7 +71,7 @@ def free_config(config: Config, typed: Collection[str]) -> Config:
 def other_teachers(config: Config, typed: Collection[str]) -> list[str]:
     """The teachers that may stand in for the config's own where it takes too long, the largest first: where it is the
     usual one and nobody chose it, the smaller ones of its kind."""
-    if "teacher" in typed or not config.fine_tune or config.language != "en":
+    if "teacher" in typed or not config.fine_tune or config.language not in ENGLISH:
         return []
     return smaller_suggestions(config)
 

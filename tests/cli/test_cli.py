@@ -187,12 +187,12 @@ def test_minutes_choose_what_was_not_typed(stillroom: Callable[..., Done], monke
     monkeypatch.setattr(estimates, "past_runs", list)
     done = stillroom("run", "--minutes", "5", "--epochs", "3", "--json")
     chosen = runs.find("last").config
-    assert done.code == 0 and "Chosen for this time: n_iter 8. The run takes about " in done.err
-    assert (chosen.n_iter, chosen.epochs) == (8, 3)
+    assert done.code == 0 and "Chosen for this time: n_iter 16. The run takes about " in done.err
+    assert (chosen.n_iter, chosen.epochs) == (16, 3)
     assert "Even the shortest run takes about " in stillroom("run", "--minutes", "0.1").err
     stillroom("run", "--minutes", "any", "--n-iter", "2")
     chosen = runs.find("last").config
-    assert (chosen.n_iter, chosen.epochs) == (2, 116), "1,500 steps of 64 of the 810 texts"
+    assert (chosen.n_iter, chosen.epochs) == (2, 47), "600 steps of 64 of the 810 texts"
 
 
 def test_run_shows_four_rows_to_people(stillroom: Callable[..., Done]) -> None:

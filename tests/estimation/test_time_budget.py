@@ -51,10 +51,11 @@ def test_more_time_means_longer_training_and_more_texts_that_fit() -> None:
         assert estimate(one.config, faster) == one.estimate, "what was chosen is what the bar then estimates"
 
 
-def test_the_teacher_trains_to_its_end_before_the_student_and_the_texts_get_anything() -> None:
-    found = chosen(450)
-    teacher, student, _ = steps(found)
-    assert found.fits and teacher >= 200 and student < 1500 and found.config.n_iter == 0
+def test_the_teacher_trains_to_its_end_first_then_the_student_then_texts_are_added() -> None:
+    for seconds, to_its_end, passes in ((420, False, 1), (430, True, 0), (470, True, 16)):
+        found = chosen(seconds)
+        teacher, student, _ = steps(found)
+        assert found.fits and teacher >= 200 and (student >= 600) == to_its_end and found.config.n_iter == passes
 
 
 def test_below_a_hundred_steps_of_the_teacher_only_where_nothing_else_fits() -> None:
@@ -86,8 +87,8 @@ def test_a_smaller_teacher_that_trains_to_its_end_is_better_than_a_larger_one_th
 
 
 def test_as_long_as_it_takes_is_what_the_defaults_mean_and_many_passes_over_few_rows() -> None:
-    found, auto = chosen(None), estimate(Config.of(**FILE.model_dump() | {"n_iter": 8}), KNOWN)
-    assert auto and found.config.n_iter == 8 and found.estimate == auto
+    found, auto = chosen(None), estimate(Config.of(**FILE.model_dump() | {"n_iter": 16}), KNOWN)
+    assert auto and found.config.n_iter == 16 and found.estimate == auto
     many = replace(KNOWN, counts=COUNTS | {"train": 60_000})
     assert chosen(None, known=many).config.n_iter == 2
 

@@ -164,7 +164,7 @@ def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
     page.get_by_label("number input for Passes").fill("0")
     page.locator("#to-distil").click()
     page.get_by_text("Student and training settings").click()
-    page.get_by_label("Epochs", exact=True).fill("1")
+    page.locator("#knob-epochs textarea, #knob-epochs input").fill("1")
     page.locator("#start").click()
     assert ended(page) == "finished"
     times = page.locator("#live .log time").all_inner_texts()
@@ -201,7 +201,7 @@ def test_a_mistake_is_told_at_the_step_and_nothing_typed_is_lost(page: Any, app:
 
 def test_a_run_stops_and_history_knows_it(page: Any, app: str, own_csv: Path, tiny_teacher: Path) -> None:
     set_up(page, app, own_csv, tiny_teacher)
-    page.get_by_label("Epochs", exact=True).fill("1000")
+    page.locator("#knob-epochs textarea, #knob-epochs input").fill("1000")
     page.locator("#start").click()
     page.wait_for_url(re.compile(r"run="))
     page.locator("#live .trace").first.wait_for(timeout=120_000)

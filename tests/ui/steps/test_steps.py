@@ -354,5 +354,5 @@ def test_each_card_tells_what_a_run_takes_with_its_teacher(home: Any, monkeypatc
     times = json.loads(re.search('data-times="(.*)"', told)[1])
     assert set(times) == {"", small} and "about 35" in times[""] and "guessed" in times[small]
     assert asked["builtin"] is False and asked[small] is True
-    assert set(asked) - {"builtin"} < {value for _, value in teacher.cards("reviews")}
+    assert set(asked) - {"builtin"} < {value for _, value in teacher.cards(Config())}
     assert teacher.times(Config(), None) == ""

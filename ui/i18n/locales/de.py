@@ -797,7 +797,7 @@ WORDS: dict[str, str] = {
     "knob.batch.label": "Stapel",
     "knob.batch.help": "Zeilen in einem Schritt (der Aufsatz: 50, bei Paaren 256).",
     "knob.epochs.label": "Epochen",
-    "knob.epochs.help": "Durchgänge über die Transfermenge. auto: 3, bei wenigen Texten so viele, dass es 1.500 Schritte werden.",
+    "knob.epochs.help": "Durchgänge über die Transfermenge. auto: 3, bei wenigen Texten so viele, dass es 600 Schritte werden.",
     "knob.evaluations.label": "Auswertungen",
     "knob.evaluations.help": "Wie oft die Validierungszeilen in einem Lauf gewertet werden.",
     "knob.patience.label": "Geduld",
