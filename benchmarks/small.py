@@ -78,10 +78,13 @@ def main() -> int:
     text = "\n".join(table(list(stored().values())))
     print(text)
     draw.between(ROOT / "benchmarks" / "RESULTS.md", text, HEADING, "small.py")
+    if not draw.save(figure(list(stored().values())), ROOT / PICTURE):
+        print(f"{PICTURE}: not drawn, for want of a Chromium.")
     return 0
 
 
 HEADING = "# Few labelled rows"
+PICTURE = "benchmarks/small.svg"
 
 
 def measure(name: str, rows: int, seed: int, minutes: int | None, folder: Path) -> dict[str, Any] | None:
@@ -102,7 +105,10 @@ def measure(name: str, rows: int, seed: int, minutes: int | None, folder: Path) 
     }  # fmt: skip
     config = core.Config.of(**knobs)
     if minutes:
-        config = core.Config.of(**{**knobs, **core.settings_for(config, minutes)})
+        chosen = core.settings_for(config, minutes, typed=[*knobs])
+        if chosen is None:
+            raise SystemExit("Too little is known of the teacher to choose by time.")
+        config = chosen.config
     estimate = core.estimate(config) or core.profile(config)
     began, load = time.monotonic(), os.getloadavg()[0]
     run = core.start(config, name=f"small: {name} {rows} {seed}")
@@ -181,14 +187,54 @@ def line(one: dict[str, Any]) -> str:
     return f"{one['metric']}: {scores}; {one['seconds']} s (told {one['told']}); {one['verdict']}"
 
 
+def cells_of(runs: Sequence[dict[str, Any]]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """Runs by data set and rows, in the order of SETS."""
+    cells: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for one in sorted(runs, key=lambda run: (list(SETS).index(run["set"]), run["rows"], run["seed"])):
+        cells[one["set"], one["rows"]].append(one)
+    return cells
+
+
+def figure(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figure as plotly's JSON: a panel a data set, the mean score of each model by the number of labelled rows."""
+    from draw import GREY, INDIGO, INK, TEAL
+    from plotly.subplots import make_subplots
+
+    cells = cells_of([one for one in runs if "scores" in one])
+    names = list(dict.fromkeys(name for name, _ in cells))
+    panels = make_subplots(1, max(1, len(names)), subplot_titles=names, horizontal_spacing=0.04)
+    lines = (
+        ("floor", GREY, "dot"),
+        ("control", GREY, "solid"),
+        ("student", TEAL, "solid"),
+        ("teacher", INDIGO, "dash"),
+    )
+    for column, name in enumerate(names, 1):
+        for of, colour, dash in lines:
+            means = {
+                rows: statistics.mean(100 * one["scores"][of] for one in those if of in one["scores"])
+                for (where, rows), those in cells.items() if where == name
+            }  # fmt: skip
+            panels.add_scatter(
+                x=list(means), y=list(means.values()), name=of.replace("floor", "floor (TF-IDF)"), mode="lines+markers",
+                line={"color": colour, "width": 2, "dash": dash}, marker={"size": 8}, legendgroup=of,
+                showlegend=column == 1, row=1, col=column,
+            )  # fmt: skip
+    panels.update_xaxes(type="log", tickvals=ROWS, ticktext=[f"{rows:,}" for rows in ROWS], gridcolor="#e5e7eb")
+    panels.update_yaxes(gridcolor="#e5e7eb")
+    panels.update_layout(
+        width=1080, height=360, template="plotly_white", font={"color": INK, "size": 13},
+        legend={"orientation": "h", "y": -0.15}, margin={"l": 40, "r": 20, "t": 40, "b": 20},
+    )  # fmt: skip
+    drawn: dict[str, Any] = panels.to_plotly_json()
+    return json.loads(json.dumps(drawn, default=list))
+
+
 def table(runs: list[dict[str, Any]]) -> list[str]:
     """Markdown: a line a cell, means over its seeds, the lowest in brackets."""
     heads = ("rows of", "", "seeds", "metric", *MODELS, "constant", "refused", "baseline advised", "seconds, told")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    cells: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for one in runs:
-        cells[one["set"], one["rows"]].append(one)
-    for (name, rows), those in sorted(cells.items(), key=lambda cell: (list(SETS).index(cell[0][0]), cell[0][1])):
+    for (name, rows), those in cells_of(runs).items():
         scored = [one for one in those if "scores" in one]
         values = []
         for of in MODELS:
