@@ -148,7 +148,7 @@ def test_a_second_stop_ends_a_deaf_worker(jobs: RunQueue, store: Store, monkeypa
     store.ask_stop(run)
     assert over(store, run) == "stopped"
     until(lambda: not exists(pid))
-    assert "Ended at once" in store.run(run).message
+    assert "Stopped at once" in store.run(run).message
 
 
 def test_a_silent_worker_is_ended_after_a_while(jobs: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,10 +130,10 @@ def test_a_time_fills_what_nobody_changed_meanwhile(page: Any, app: str) -> None
         page.locator("#minutes label", has_text="as long as it takes").click()
         epochs.fill("7")
     page.locator("#minutes-line", has_text="Chosen").wait_for()
-    page.locator("#changed-knobs", has_text="2 → 8").wait_for(state="attached")  # passes of augmentation
+    page.locator("#changed-knobs", has_text="2 → 16").wait_for(state="attached")  # passes of augmentation
     assert epochs.input_value() == "7"
     page.locator("#back-to-preset").click()
-    page.locator("#changed-knobs", has_text="All settings are as").wait_for(state="attached")
+    page.locator("#changed-knobs", has_text="All settings are those of").wait_for(state="attached")
     page.locator("#minutes-line", has_text="Chosen").wait_for(state="detached")
     assert page.locator("#minutes label.selected").count() == 0 and epochs.input_value() == "auto"
 

@@ -188,6 +188,8 @@ def _control_values(form: Form, values: Any) -> dict[str, Any]:
 
 
 def _same(typed: Any, setting: Any) -> bool:
+    if isinstance(setting, int | float) and isinstance(typed, str):  # of a field that takes a word as well
+        return typed == str(setting)
     if isinstance(setting, int | float) and isinstance(typed, int | float) and not isinstance(setting, bool):
         return abs(typed - setting) <= 1e-9 * max(1.0, abs(setting))
     return typed == setting

@@ -71,7 +71,9 @@ def test_only_who_started_a_run_changes_it_and_others_look_on(
     for strange in (THEIRS, "", "short", MINE + "x"):
         ask(strange)
         told = changes(run.id)
-        assert all("only by who started it" in str(one) for one in told) and len(told) == 11, told
+        assert (
+            all("Only the browser that started this run can change it" in str(one) for one in told) and len(told) == 11
+        ), told
         assert run.row == before
         buttons = steps.distillation.controls(run.id)
         assert not buttons[steps.distillation.stop].visible and not buttons[steps.distillation.resume].visible
@@ -154,11 +156,14 @@ def test_a_browser_gets_its_key_and_a_script_sends_its_own(space: str) -> None:
             return json.loads(error.read())["error"]
 
     run = call("start_run", {"epochs": 1, "n_iter": 0}, cookie=kept)
-    assert "only by who started it" in call("stop_run", run) and call("run", run)["run"] == run
+    assert (
+        "Only the browser that started this run can change it" in call("stop_run", run)
+        and call("run", run)["run"] == run
+    )
     assert call("stop_run", run, cookie=kept) in ("stopped", "stopping")
     script = Client(space, verbose=False, headers={ownership.HEADER: MINE})
     own = script.predict({"epochs": 1, "n_iter": 0}, api_name="/start_run")
-    assert "only by who started it" in call("stop_run", own, cookie=kept)
+    assert "Only the browser that started this run can change it" in call("stop_run", own, cookie=kept)
     assert script.predict(own, api_name="/stop_run") in ("stopped", "stopping")
 
 
