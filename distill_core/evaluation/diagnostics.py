@@ -220,7 +220,7 @@ def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
     value = values_of(summary)
     words = {row: metric_message(one, metric) for row, one in value.items()}
     findings = [_outcome(summary, rows), *_difference(summary, rows), *_doubts(summary, rows)]
-    if value["teacher"] < value["floor"]:
+    if value["floor"] - value["teacher"] >= MIN_GAIN:
         findings.append(("warning", message(
             "The teacher ({teacher}) is below the simple baseline ({floor}): it had nothing to teach here.",
             teacher=words["teacher"], floor=words["floor"])))  # fmt: skip

@@ -33,7 +33,7 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
         steps.append(("take_floor", message(
             "The simple baseline ({floor}) is enough for these rows, the student reaches {student}. Take the baseline: "
             "it needs no teacher.", floor=words["floor"], student=words["student"])))  # fmt: skip
-    if value["teacher"] < value["floor"]:
+    if value["floor"] - value["teacher"] >= MIN_GAIN:
         if fine_tuned:
             steps.append(("train_longer", message(
                 "The teacher ({teacher}) is below the simple baseline ({floor}): more passes may bring it above.",

@@ -356,3 +356,9 @@ def test_each_card_tells_what_a_run_takes_with_its_teacher(home: Any, monkeypatc
     assert asked["builtin"] is False and asked[small] is True
     assert set(asked) - {"builtin"} < {value for _, value in teacher.cards(Config())}
     assert teacher.times(Config(), None) == ""
+
+
+def test_a_number_in_a_field_that_takes_words_too_is_compared_as_a_number() -> None:
+    """The field of the epochs gives "4" back where the preset "paper" filled in a 4."""
+    assert presets._same("4", 4) and presets._same("auto", "auto")
+    assert not presets._same("7", 4) and not presets._same("auto", 4)
