@@ -5,6 +5,7 @@ its files copied out over the earlier ones. A process that is killed, at whateve
 the new one; who reads meanwhile gets one of the two. No folder is renamed that a reader may have open: Windows refuses.
 """
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from distill_core.messages import message
 
 SETTINGS = "student.json"  # a folder without it holds no student
 PART, NEXT = ".part", ".next"  # within a student's folder: a student that is being written, and one that is complete
+RETRIES = 20  # of a folder that lacks a file, though it looks as it did
 T = TypeVar("T")
 
 
@@ -82,16 +84,19 @@ def stamp(folder: Path) -> tuple[str, int, int] | None:
 def read_student(folder: Path, read: Callable[[Path], T]) -> T:
     """What `read` makes of the folder that holds the student's files, all of one student: it reads again where they
     were replaced meanwhile. Raises DataError without a student."""
-    while True:
+    for attempt in itertools.count():
         before, place = stamp(folder), current(folder)
         if place is None:
             raise DataError(message("There is no student in {folder}: it has no {file}. Give the folder that export "
                                    "wrote.", folder=str(folder), file=SETTINGS))  # fmt: skip
         try:
             value = read(place)
-        except Exception:  # of half one student and half the other, whatever that is
-            if stamp(folder) == before:
+        except Exception as error:  # of half one student and half the other, whatever that is
+            # A clock of coarse ticks may give two students one stamp, but no complete one lacks a file.
+            unnoticed = isinstance(error, FileNotFoundError) and attempt < RETRIES
+            if stamp(folder) == before and not unnoticed:
                 raise
             continue
         if stamp(folder) == before:
             return value
+    raise AssertionError("count() has no end")
