@@ -5,7 +5,6 @@ its files copied out over the earlier ones. A process that is killed, at whateve
 the new one; who reads meanwhile gets one of the two. No folder is renamed that a reader may have open: Windows refuses.
 """
 
-import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -84,7 +83,8 @@ def stamp(folder: Path) -> tuple[str, int, int] | None:
 def read_student(folder: Path, read: Callable[[Path], T]) -> T:
     """What `read` makes of the folder that holds the student's files, all of one student: it reads again where they
     were replaced meanwhile. Raises DataError without a student."""
-    for attempt in itertools.count():
+    attempt = 0
+    while True:
         before, place = stamp(folder), current(folder)
         if place is None:
             raise DataError(message("There is no student in {folder}: it has no {file}. Give the folder that export "
@@ -96,7 +96,7 @@ def read_student(folder: Path, read: Callable[[Path], T]) -> T:
             unnoticed = isinstance(error, FileNotFoundError) and attempt < RETRIES
             if stamp(folder) == before and not unnoticed:
                 raise
+            attempt += 1
             continue
         if stamp(folder) == before:
             return value
-    raise AssertionError("count() has no end")
