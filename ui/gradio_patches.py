@@ -2,10 +2,12 @@
 where a newer one no longer takes them.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import gradio as gr
+from gradio import component_meta
 from gradio.state_holder import SessionState
 
 REST = 0.02  # seconds between two looks for work in an empty queue
@@ -37,3 +39,15 @@ def rest_between_looks(demo: gr.Blocks) -> None:
     """Slows Gradio's queue, which looks for work a thousand times a second unless told otherwise: up to a tenth of a
     core, for nothing."""
     demo._queue.sleep_when_free = REST
+
+
+@contextmanager
+def without_stub_file() -> Iterator[None]:
+    """Within it a class of components may be written: Gradio would put a .pyi file for it beside our source, into
+    people's installations, and type checkers then read that in the source's place. Checked on 6.31."""
+    write = component_meta.create_or_modify_pyi
+    component_meta.create_or_modify_pyi = lambda *_: None
+    try:
+        yield
+    finally:
+        component_meta.create_or_modify_pyi = write

@@ -16,6 +16,7 @@ from ui.components.formatting import count, duration, millions, percent, rounded
 from ui.components.formatting import size as size_of
 from ui.components.html import note, why
 from ui.components.templates import render
+from ui.gradio_patches import without_stub_file
 from ui.i18n.names import components, translate_message
 from ui.i18n.names import task_name as task_name
 from ui.i18n.translate import translate
@@ -48,6 +49,19 @@ def answer_view(**more: Any) -> gr.HTML:
 
 
 CARDS = 6  # suggestions shown as cards; the rest is offered under "another"
+
+
+with without_stub_file():
+
+    class Cards(gr.Radio):
+        """Cards of the teachers to choose from. The server takes any value, for which are offered changes with the
+        data: an event that is on its way may name one that is offered no more, and a run says what it thinks of it."""
+
+        is_template = True  # for Gradio's page it is a Radio
+
+        def preprocess(self, payload: str | int | float | None) -> str | int | float | None:
+            """The value as it came."""
+            return payload
 
 
 def cards(config: Config) -> list[tuple[str, str]]:
@@ -179,7 +193,7 @@ def build(form: Form) -> Teacher:
         with gr.Column(scale=5, min_width=320):
             choice = form.place(
                 "teacher",
-                gr.Radio(
+                Cards(
                     cards(Config(task=task)),
                     value="",
                     label=translate("teacher.choose"),
@@ -188,9 +202,6 @@ def build(form: Form) -> Teacher:
                     elem_id="teachers",
                 ),
             )
-            # The server takes any value, for which are offered changes with the data: an event that is on its way may
-            # name one that is offered no more, and a run says what it thinks of it.
-            choice.preprocess = lambda payload: payload  # type: ignore[method-assign]
             other = form.place(
                 OTHER_NAME,
                 gr.Dropdown(

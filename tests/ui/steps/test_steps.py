@@ -362,3 +362,11 @@ def test_a_number_in_a_field_that_takes_words_too_is_compared_as_a_number() -> N
     """The field of the epochs gives "4" back where the preset "paper" filled in a 4."""
     assert presets._same("4", 4) and presets._same("auto", "auto")
     assert not presets._same("7", 4) and not presets._same("auto", 4)
+
+
+def test_the_cards_of_teachers_take_any_value_also_once_others_are_offered(steps: Any) -> None:
+    """Gradio makes a component that an answer changed anew, of its class: what was set on the one object is lost."""
+    shown = steps.form.controls["teacher"]
+    anew = type(shown)(choices=[("one", "one")])
+    assert anew.preprocess("kept:gone") == "kept:gone"
+    assert not list(Path(teacher.__file__).parent.glob("*.pyi")), "a file of Gradio's beside our source"
