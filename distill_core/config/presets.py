@@ -31,7 +31,7 @@ PRESETS: dict[str, tuple[str, KnobValues]] = {
         },
     ),
     "quick": (
-        "At most five minutes for SST-2: fewer texts for the teacher to label, and fewer passes over them.",
+        "About five minutes for SST-2: fewer texts for the teacher to label.",
         {"n_iter": 1, "transfer_limit": 50_000},
     ),
 }  # fmt: skip

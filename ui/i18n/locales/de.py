@@ -148,7 +148,7 @@ WORDS: dict[str, str] = {
     "preset.paper.name": "Wie im Aufsatz",
     "setting.preset.paper": "Tang et al. 2019 aufs Wort: Wörter in zwei Kanälen zu 300, AdaDelta, 20 Durchgänge (10 bei Paaren). Stunden.",
     "preset.quick.name": "Schnell",
-    "setting.preset.quick": "Höchstens fünf Minuten für SST-2: weniger Texte für den Lehrer und weniger Durchgänge.",
+    "setting.preset.quick": "Etwa fünf Minuten für SST-2: weniger Texte, die der Lehrer bewertet.",
     "size.choose": "Wie groß der Schüler sein darf",
     "size.own.name": "Empfohlene Größe",
     "size.own.help": "Klein; bei „Wie im Aufsatz“ die Größe, die der Aufsatz verwendet.",
