@@ -34,7 +34,6 @@ AFFECTS = (
 
 LONGEST = 1_000
 Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
-Patience = Annotated[int, Field(ge=0, le=1000)]
 
 
 class Declaration(TypedDict, total=False):
@@ -291,10 +290,10 @@ class Config(BaseModel):
     evaluations: int = knob(
         20, "training", "Evaluations", "How often the validation rows are scored in a run.", "training", ge=1, le=1000
     )
-    patience: Patience = knob(
+    patience: int = knob(
         6, "training", "Patience",
         "Evaluations without a better one after which a training ends early, the teacher's too; 0: never.",
-        "training teacher",
+        "training teacher", ge=0, le=1000,
     )  # fmt: skip
     control: bool = knob(
         True,

@@ -36,9 +36,10 @@ from distill_core.student.outputs import student_outputs
 from distill_core.student.runtime import Predictor, Vocabulary
 from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
-from distill_core.training.batching import BALANCED, repeat_rare
+from distill_core.training.batching import BALANCED, training_rows
 from distill_core.training.checkpoints import OTHER_CONTENT
 from distill_core.training.plan import BestStep, TrainingPlan
+from distill_core.training.reporting import report_training
 
 FORMAT = 5  # raise when a cached control would come out otherwise
 FIRST_KNOBS = (  # of the first keys, which hold these whatever their value
@@ -321,7 +322,7 @@ class StudentTrainer:
             self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=variant.seed,
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric, patience=config.patience,
         )  # fmt: skip
-        rows = torch.tensor(repeat_rare(targets.tolist()) if self.metric in BALANCED else range(len(targets)))
+        rows = torch.tensor(training_rows(targets.tolist(), self.metric))
         lengths, valid = runtime.total_lengths(sides)[rows].tolist(), self._read(variant).valid
         checkpoint = self.folder / f"{variant.series_name(stage)}.ckpt"
 
@@ -331,28 +332,13 @@ class StudentTrainer:
 
         # A control is cached for other runs: one of a checkpoint that names no content could be of other labels.
         unnamed = stage == "student" and checkpoint.is_file() and self._reads_alike(self.place(variant))
-        ticks = CapturedGenerator(
-            loop.fit(
-                model, len(rows), lambda index: loss(rows[index]), score, plan, lengths=lengths, checkpoint=checkpoint,
-                content=content, unnamed=unnamed, stop=self.stop,
-            )
+        ticks = loop.fit(
+            model, len(rows), lambda index: loss(rows[index]), score, plan, lengths=lengths, checkpoint=checkpoint,
+            content=content, unnamed=unnamed, stop=self.stop,
         )  # fmt: skip
-        for tick in ticks:
-            if tick.anew:
-                yield Note(OTHER_CONTENT, "warning", stage)
-            yield Progress(stage, tick.step, tick.steps, "steps", tick.left)
-            yield Point(variant.series_name(f"{stage}/loss"), tick.step, tick.loss)
-            for name, value in (tick.scores or {}).items():
-                if name != loop.CONSTANT:
-                    yield Point(variant.series_name(f"{stage}/valid_{name}"), tick.step, value)
-            if tick.best:
-                on_best()
+        best = yield from report_training(ticks, plan, stage, variant.series_name, on_best)
         if not self.stop():
             checkpoint.unlink(missing_ok=True)
-        best: BestStep = ticks.value
-        if not self.stop() and (ended := plan.early_end(best)):
-            yield Progress(stage, plan.steps, plan.steps, "steps", 0.0)
-            yield Note(ended, about=stage)
         return best
 
     def _scores(self, logits: Tensor, loss: Tensor) -> dict[str, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import DEFAULTS, LONGEST, Config
+from distill_core.config.schema import AUTO_LANGUAGE, DEFAULTS, LONGEST, Config
 from distill_core.config.training_length import LEAST_STUDENT_STEPS, LEAST_TEACHER_STEPS, PASSES, steps_of_pass
 from distill_core.estimation.cost import Estimate, PastRun, estimate, transfer_texts
 from distill_core.estimation.memory import PER_TOKEN
@@ -30,7 +30,7 @@ STUDENT_LENGTHS: tuple[Length, ...] = ((1, 150), (1, 300), (2, 450), (PASSES, LE
 AUGMENTATION_PASSES = (0, 1, 2, 4, 8, 16)
 TRANSFER_LIMITS = (2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 SHORT_TOKENS = 64
-ENGLISH = ("auto", "en")  # languages of a config that the smaller encoders, which are English, may serve
+ENGLISH = (AUTO_LANGUAGE, "en")  # languages of a config that the smaller encoders, which are English, may serve
 CHOSEN = ("teacher", "teacher_epochs", "max_tokens", "epochs", "n_iter", "transfer_limit")
 
 

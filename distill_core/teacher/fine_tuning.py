@@ -21,7 +21,7 @@ from distill_core.config.training_length import (
 from distill_core.errors import Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective, metric_for
-from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
+from distill_core.events import Event, Note
 from distill_core.messages import Message, message
 from distill_core.teacher import catalog, fingerprint, safe_loading
 from distill_core.teacher import weights as teacher_weights
@@ -30,10 +30,9 @@ from distill_core.teacher.loading import assemble, load_saved, locate
 from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
-from distill_core.training.batching import BALANCED, repeat_rare
-from distill_core.training.checkpoints import OTHER_CONTENT
+from distill_core.training.batching import BALANCED, training_rows
 from distill_core.training.device import autocast, device
-from distill_core.training.plan import BestStep
+from distill_core.training.reporting import report_training
 
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
@@ -168,25 +167,13 @@ def _train(
         evaluate_every=per_pass * passes_between_evaluations(passes), seed=config.seed, select=metric,
         patience=config.patience,
     )  # fmt: skip
-    rows = repeat_rare(data.train.labels) if metric in BALANCED else list(range(len(texts)))
+    rows = training_rows(data.train.labels, metric)
     lengths = [len(texts[row]["input_ids"]) for row in rows]
-    ticks = CapturedGenerator(
-        loop.fit(
-            model, len(rows), lambda index: loss([rows[i] for i in index.tolist()]), score, plan, lengths=lengths,
-            checkpoint=checkpoint, content=content, stop=stop,
-        )
+    ticks = loop.fit(
+        model, len(rows), lambda index: loss([rows[i] for i in index.tolist()]), score, plan, lengths=lengths,
+        checkpoint=checkpoint, content=content, stop=stop,
     )  # fmt: skip
-    for tick in ticks:
-        if tick.anew:
-            yield Note(OTHER_CONTENT, "warning", "teacher")
-        yield Progress("teacher", tick.step, tick.steps, "steps", tick.left)
-        yield Point("teacher/loss", tick.step, tick.loss)
-        for name, value in (tick.scores or {}).items():
-            if name != loop.CONSTANT:
-                yield Point(f"teacher/valid_{name}", tick.step, value)
-    best: BestStep = ticks.value
+    best = yield from report_training(ticks, plan, "teacher")
     if stop() or not best.step:
         raise Stopped(message("Stopped while the teacher was being fine-tuned."))
-    if ended := plan.early_end(best):
-        yield Note(ended, about="teacher")
     return best.scores

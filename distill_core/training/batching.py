@@ -26,6 +26,11 @@ def repeat_rare(labels: Sequence[Any]) -> list[int]:
     return [row for row, one in enumerate(classes) for _ in range(repeats[one])]
 
 
+def training_rows(labels: Sequence[Any], metric: str) -> list[int]:
+    """Row numbers that a training for this metric reads in one pass: each once, or rare classes more often."""
+    return repeat_rare(labels) if metric in BALANCED else list(range(len(labels)))
+
+
 def epoch_batches(rows: int, size: int, seed: int, epoch: int, lengths: Sequence[int] | None = None) -> list[Tensor]:
     """Batches of one epoch, each a tensor of row indices; every row once. The order depends on seed and epoch alone, so
     that training can resume anywhere. Rows of similar `lengths` share a batch."""

@@ -66,7 +66,7 @@ def fit(
     order: list[Tensor] = []
     model.train()
     try:
-        while state.step < plan.steps and not _out_of_patience(state, plan):
+        while state.step < plan.steps and not plan.is_out_of_patience(state.step, state.best_step):
             if stop():
                 if checkpoint and state.step > first:
                     save_checkpoint(checkpoint, identity, model, optimisers, state)
@@ -118,10 +118,6 @@ def _step(
     for optimiser in optimisers:
         optimiser.step()
     return value
-
-
-def _out_of_patience(state: TrainingState, plan: TrainingPlan) -> bool:
-    return 0 < plan.patience * plan.evaluate_every <= state.step - state.best_step
 
 
 def _better(scores: dict[str, float], best: dict[str, float] | None, select: str) -> bool:

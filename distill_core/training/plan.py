@@ -40,9 +40,13 @@ class TrainingPlan:
         ]
         return f"Plan({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in shown)})"
 
+    def is_out_of_patience(self, step: int, best_step: int) -> bool:
+        """Whether a training at `step`, with its best scores at `best_step`, is to end."""
+        return 0 < self.patience * self.evaluate_every <= step - best_step
+
     def early_end(self, best: "BestStep") -> Message | None:
-        """Sentence on a training that ran out of patience, None where it ran its whole length."""
-        if best.last >= self.steps:
+        """Sentence on a training that ran out of patience before its last step, else None."""
+        if best.last >= self.steps or not self.is_out_of_patience(best.last, best.step):
             return None
         return message(
             "The training ended early, at step {last:,} of {steps:,}: {patience:evaluation|evaluations} in a row "
