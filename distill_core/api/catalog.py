@@ -99,14 +99,14 @@ def teachers(labels: Collection[str] = (), pair: bool | None = None) -> list[Tea
                 labels=_listed(one.labels),
             ),
             True,
-            weights(one.name, next((base.weights for base in catalog.SUGGESTED if base.name == one.base), None)),
+            weights(one.name, base.weights if (base := catalog.suggestion(one.base)) else None),
             (one.accuracy, one.file or one.task, "measured"),
             one.title,
             one.labels,
             one.pair,
         )
         for one in catalog.saved_teachers(home())
-        if (not labels or one.fits(labels)) and pair in (None, one.pair)
+        if one.fits(labels, pair)
     ]
     card = catalog.builtin_card()
     builtin = TeacherChoice(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from distill_core.cache import Cache
     from distill_core.estimation.cost import Estimate, PastRun
     from distill_core.estimation.time_budget import BudgetSettings
-    from distill_core.pipeline.cost_model import TeacherPace
+    from distill_core.pipeline.cost_model import Measurements, TeacherPace
 
 MAX_PAST_RUNS = 60  # finished runs that an estimate looks at
 THREAD_NAME, IDLE = "stillroom-survey", 10.0  # the thread that surveys, and the seconds after which it ends
@@ -109,8 +109,11 @@ def settings_for(
     if measure:
         profile(free)
     cache = Cache(session.store().home / "cache")
-    others = {name: _teacher_pace(free, name, cache) for name in time_budget.other_teachers(free, typed)}
     known = cost.known_measurements(free, cache)
+    others = {
+        name: _teacher_pace(free.model_copy(update={"teacher": name}), known, cache)
+        for name in time_budget.other_teachers(free, typed)
+    }
     seconds = None if minutes is None else 60 * minutes
     paces = {name: pace for name, pace in others.items() if pace is not None}
     return time_budget.choose_settings(free, known, past_runs(), seconds, typed, paces)
@@ -139,19 +142,17 @@ def teacher_estimates(config: Config, fine_tuned: dict[str, bool]) -> "dict[str,
     estimates = {}
     for name, tuned in fine_tuned.items():
         one = config.model_copy(update={"teacher": name, "fine_tune": tuned})
-        pace = _teacher_pace(one, name, cache)
+        pace = _teacher_pace(one, known, cache)
         if found := cost.estimate(one, replace(known, teacher=pace), earlier):
             estimates[name] = found
     return estimates
 
 
-def _teacher_pace(config: Config, name: str, cache: "Cache") -> "TeacherPace | None":
-    """Pace of the teacher of that name, guessed where it was not measured."""
+def _teacher_pace(config: Config, known: "Measurements", cache: "Cache") -> "TeacherPace | None":
+    """Pace of the config's teacher, guessed where it was not measured. `known` holds all else that was measured."""
     from distill_core.estimation import cost
 
-    one = config.model_copy(update={"teacher": name})
-    known = cost.known_measurements(one, cache)
-    return known.teacher or cost.guess_teacher(one, known.machine, known.counts)
+    return cost.measured_teacher(config, cache) or cost.guess_teacher(config, known.machine, known.counts)
 
 
 def schedule_profile(config: Config) -> bool:

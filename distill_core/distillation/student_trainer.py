@@ -293,14 +293,14 @@ class StudentTrainer:
         """Whether the student in `folder`, of an earlier version that named no content, has this run's labels and
         vocabulary."""
         try:
-            found = persistence.load(folder)
+            labels, theirs = persistence.load_labels(folder)
         except DataError:
             return False
-        mine, theirs = self.data.vocabulary, found.vocabulary
-        if not isinstance(theirs, Vocabulary):  # of a network of its own, which no earlier version had
+        if theirs is None:  # of a network of its own, which no earlier version had
             return False
+        mine = self.data.vocabulary
         alike = (mine.entries, mine.token_ids) == (theirs.entries, theirs.token_ids)
-        return alike and found.labels == list(self.data.dataset.labels)
+        return alike and labels == list(self.data.dataset.labels)
 
     def _train(
         self,

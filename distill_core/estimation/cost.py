@@ -222,10 +222,15 @@ def known_measurements(config: Config, cache: Cache) -> Measurements:
     machine follows from its size and the machine's speed."""
     machine = _read(MachinePace, cache, "pace-machine", config)
     counts = _read(DataCounts, cache, "pace-data", config)
-    teacher = _read(TeacherPace, cache, "pace-teacher", config)
+    teacher = measured_teacher(config, cache)
     if teacher is None and not is_local(teacher_name(config), config.allow_pickle):
         teacher = guess_teacher(config, machine, counts)
     return Measurements(counts, teacher, _read(StudentPace, cache, "pace-student", config), machine)
+
+
+def measured_teacher(config: Config, cache: Cache) -> TeacherPace | None:
+    """Pace of the config's teacher as it was measured, None where it was not."""
+    return _read(TeacherPace, cache, "pace-teacher", config)
 
 
 def guess_teacher(config: Config, machine: MachinePace | None, counts: DataCounts | None) -> TeacherPace | None:

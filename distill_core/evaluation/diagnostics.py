@@ -144,18 +144,18 @@ def refuse_teacher(
          message("always answering {label}", label=repr(objective.label(usual, labels)))),
         (baseline, metric, message("the simple baseline (TF-IDF)")),
     ]  # fmt: skip
+
+    def reached(given: "NDArray[Any]", measure: str) -> Message:
+        true, answered, number = count_cells(right, given)
+        values = objective.metrics_from_counts(true, answered, number[None], len(labels))
+        return metric_message(float(values[measure][0]), measure)
+
     for rival, measure, name in rivals:
         if paired_difference(teacher, rival, truth, len(labels), measure, objective=objective)["high"] < 0:
-            cells = (count_cells(right, given) for given in (teacher, rival))
-            own, other = (
-                metric_message(
-                    float(objective.metrics_from_counts(true, given, number[None], len(labels))[measure][0]), measure
-                )
-                for true, given, number in cells
-            )
             return message(
                 "On the {rows:,} validation rows the teacher reaches {own}, {name} {other}. A student of this teacher "
-                "would learn its mistakes. {way}", rows=len(right), own=own, name=name, other=other, way=TEACHER_WAY,
+                "would learn its mistakes. {way}", rows=len(right), own=reached(teacher, measure), name=name,
+                other=reached(rival, measure), way=TEACHER_WAY,
             )  # fmt: skip
     return None
 

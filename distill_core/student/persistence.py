@@ -84,5 +84,16 @@ def _load(place: Path) -> Predictor:
     return Predictor.load(place, STUDENTS.get(name))
 
 
+def load_labels(folder: Path) -> tuple[list[str], Vocabulary | None]:
+    """Labels and vocabulary of the student in `folder`, without its weights; None for the vocabulary of a network of
+    its own. Raises DataError without a student."""
+
+    def read(place: Path) -> tuple[list[str], Vocabulary | None]:
+        settings = json.loads((place / SETTINGS).read_text(encoding="utf-8"))
+        return settings["labels"], None if has_own_network(settings["student"]) else Vocabulary.load(place)
+
+    return read_student(Path(folder), read)
+
+
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode()

@@ -112,7 +112,8 @@ class SavedTeacher:
         """Title to show: the given one, else its base, its rows, its date and its score."""
         if self.given:
             return self.given
-        base = next((one.short for one in SUGGESTED if one.name == self.base), re.split(r"[/\\]", self.base)[-1])
+        known = suggestion(self.base)
+        base = known.short if known else re.split(r"[/\\]", self.base)[-1]
         data = self.file or (message("own rows") if self.task == "file" else self.task)
         day = datetime.datetime.fromisoformat(self.date).astimezone()
         facts = {"base": base, "data": data, "date": message("{day} {month}", day=day.day, month=MONTHS[day.month - 1])}
@@ -122,9 +123,10 @@ class SavedTeacher:
                        score=self.score or 0.0, **facts)  # fmt: skip
 
     def fits(self, labels: Collection[str], pair: bool | None = None) -> bool:
-        """True where it answers with these labels, case and blanks aside; and to pairs or to single texts as asked."""
+        """True where it answers with these labels, case and blanks aside, and to pairs or to single texts as asked. No
+        labels: any will do."""
         theirs, ours = ({label.strip().casefold() for label in some} for some in (self.labels, labels))
-        return theirs == ours and pair in (None, self.pair)
+        return (not ours or theirs == ours) and pair in (None, self.pair)
 
 
 FACT_KEYS = {field.name for field in dataclasses.fields(SavedTeacher)} - {"name", "folder"}
@@ -167,11 +169,11 @@ def find_saved(name: str, folder: Path | None = None) -> SavedTeacher:
                               known=", ".join(f"{one.name} ({one.title})" for one in everything[:5])))  # fmt: skip
 
 
-def teacher_title(name: str) -> str:
-    """Title of a saved teacher, the name itself of any other, and of one that is gone."""
+def teacher_title(name: str, folder: Path | None = None) -> str:
+    """Title of a saved teacher under the home `folder`, the name itself of any other, and of one that is gone."""
     with suppress(TeacherError):
         if name.startswith(PREFIX):
-            return find_saved(name).title
+            return find_saved(name, folder).title
     return name
 
 

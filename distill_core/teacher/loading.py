@@ -65,7 +65,7 @@ def load_saved(entry: Path, data: "Dataset", config: Config) -> Teacher:
     notes: list[Message] = []
     model = safe_loading.build_model(entry, settings, weights, name, new_head=False, notes=notes)
     teacher = assemble(entry, model, weights, data.labels, range(len(data.labels)), config, name, notes)
-    teacher.title = next((one.title for one in catalog.saved_teachers(entry.parents[1]) if one.name == name), name)
+    teacher.title = catalog.teacher_title(name, entry.parents[1])
     return teacher
 
 

@@ -89,7 +89,8 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
             raise TeacherError(message(
                 "config.json of {name} says {key} = {value}. Its answers depend on that, and this app can't compute "
                 "them so. Choose another teacher.", name=name, key=key, value=_shown(document[key])))  # fmt: skip
-    clean = {key: value for key, value in document.items() if key in _known_keys(kind)}
+    known = _known_keys(kind)
+    clean = {key: value for key, value in document.items() if key in known}
     for key, value in clean.items():
         if not _plain(value):
             raise TeacherError(message(
@@ -316,8 +317,9 @@ def _labels(document: JsonObject, name: str) -> list[str]:
         labels = [f"LABEL_{i}" for i in range(count)]
     else:
         try:
-            labels = [str(stated[key]) for key in sorted(stated, key=int)]
-            if [int(key) for key in sorted(stated, key=int)] != list(range(len(labels))) or not 0 < len(labels) <= 1000:
+            keys = sorted(stated, key=int)
+            labels = [str(stated[key]) for key in keys]
+            if [int(key) for key in keys] != list(range(len(keys))) or not 0 < len(keys) <= 1000:
                 raise ValueError
         except (TypeError, ValueError, LookupError, AttributeError):
             raise _unnumbered(name) from None

@@ -43,12 +43,14 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
     valid_logits = yield from context.label_texts(teacher, dataset.valid.texts, "teacher")
     score = data.objective.metrics(valid_logits.numpy(), dataset.valid.labels)[data.metric]
     yield Fact("validation", {"floor": data.baseline_score, "teacher": score})
-    refusal = diagnostics.refuse_teacher(
-        data.objective.decide(valid_logits.numpy()), data.objective.decide(data.baseline.logits(dataset.valid.texts)),
-        dataset.valid.labels, dataset.labels, data.metric, data.objective,
-    )  # fmt: skip
-    if refusal and not config.teach_anyway:
-        raise TeacherError(refusal)
     doubts = label_mapping.check_agreement(valid_logits, dataset.valid.labels, dataset.labels, data.objective)
+    if not config.teach_anyway:
+        decide = data.objective.decide
+        refusal = diagnostics.refuse_teacher(
+            decide(valid_logits.numpy()), decide(data.baseline.logits(dataset.valid.texts)), dataset.valid.labels,
+            dataset.labels, data.metric, data.objective,
+        )  # fmt: skip
+        if refusal:
+            raise TeacherError(refusal)
     yield from doubts or notes(diagnostics.check_teacher(score, data.baseline_score, data.metric), "teacher")
     return Done(TeacherOutput(teacher, valid_logits, score))
