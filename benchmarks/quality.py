@@ -235,10 +235,14 @@ def state() -> dict[str, Any]:
 
 
 def remember(name: str, known: dict[str, Any]) -> None:
+    write(state() | {name: known}, STATE)
+
+
+def write(known: dict[str, Any], file: Path) -> None:
     """Writes it whole or not at all: another of these may run, and each may be killed."""
-    part = STATE.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(state() | {name: known}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(STATE)
+    part = file.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(file)
 
 
 def listing() -> None:

@@ -31,7 +31,7 @@ STATE = ROOT / "benchmarks" / "small.json"
 for name, value in {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_XET": "1"}.items():
     os.environ.setdefault(name, value)
 
-from quality import commit, hub, machine, now  # noqa: E402
+from quality import commit, hub, machine, now, write  # noqa: E402
 
 import distill_core as core  # noqa: E402
 
@@ -176,7 +176,7 @@ def stored() -> dict[str, Any]:
 
 
 def store(runs: dict[str, Any]) -> None:
-    STATE.write_text(json.dumps(runs, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    write(dict(sorted(runs.items())), STATE)
 
 
 def line(one: dict[str, Any]) -> str:

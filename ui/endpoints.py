@@ -5,7 +5,6 @@ same functions that the page and the command line stand on. A name is for ever; 
 import functools
 import html
 import inspect
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import gradio as gr
 import distill_core as core
 from distill_core import Config, UserError
 from ui.access import ownership, public_host
+from ui.comparison.takeaway import zip_of
 from ui.components.events import SCRIPT_HEAVY, SCRIPT_QUICK
 
 LONGEST_ID = 64
@@ -203,18 +203,14 @@ def export_student(run: str) -> Iterator[str]:
     alone."""
     # Gradio copies what is handed out into its own cache, which it sweeps; what was made for it is gone afterwards
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        folder = Path(place) / "student"
-        core.export(_id(run), folder)
-        yield shutil.make_archive(str(Path(place) / f"student-{_id(run)[:8]}"), "zip", place, "student")
+        yield zip_of(_id(run), "student", Path(place))
 
 
 def export_baseline(run: str) -> Iterator[str]:
     """A finished run's simple baseline (TF-IDF and logistic regression) as a zip: a folder that predicts from raw text
     with numpy alone."""
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        folder = Path(place) / "baseline"
-        core.export(_id(run), folder, "floor")
-        yield shutil.make_archive(str(Path(place) / f"baseline-{_id(run)[:8]}"), "zip", place, "baseline")
+        yield zip_of(_id(run), "floor", Path(place))
 
 
 def export_run(run: str) -> Iterator[str]:

@@ -216,9 +216,10 @@ class Run:
             False
         """
         try:
-            return session.baseline_folder(self.id).is_dir()
+            session.baseline_folder(self.id)
         except UserError:
             return False
+        return True
 
     def texts(self) -> Iterator[ScoredText]:
         """Texts that the run was scored on.

@@ -3,7 +3,6 @@
 Knows nothing of tables.
 """
 
-import re
 from dataclasses import dataclass, field
 
 from distill_core.data.language import evidence
@@ -12,7 +11,6 @@ from distill_core.messages import Message, message
 
 GUESSED_BYTES = 200_000  # looked at for the guess
 MOSTLY_UTF8 = 5  # letters in UTF-8 to a broken one, from which on a file is damaged and not in another encoding
-STRANGE = re.compile("[^\x00-\x7f]")
 EXAMPLE = 60  # characters of the line that shows how the guess reads
 # What spreadsheets and older programs write, and how people call it. The library knows many more, and then guesses a
 # Macintosh of 1990 for a short file with an accent.
@@ -61,7 +59,7 @@ def _decode(data: bytes, name: str) -> DecodedFile:
         return DecodedFile(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         text = data.decode("utf-8-sig", "replace")
-        broken, strange = text.count("\ufffd"), len(STRANGE.findall(text))
+        broken, strange = text.count("\ufffd"), len(text) - len(text.encode("ascii", "ignore"))
         if strange > MOSTLY_UTF8 * broken:
             return DecodedFile(text, doubts=[message(
                 "{name} is UTF-8 but for {n:character|characters}, the first in line {line:,}; {n:~it is|they are} "

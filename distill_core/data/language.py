@@ -88,7 +88,7 @@ def evidence(text: str) -> tuple[str | None, int]:
     script = max(weights, key=lambda name: weights[name])
     if not weights[script]:
         return None, 0
-    if script in FUNCTION_WORDS or script in ("Latin", "Cyrillic", "Arabic"):
+    if script in ("Latin", "Cyrillic", "Arabic"):
         return _by_words(text)
     common = COMMON_SIGNS.get(script)
     return script, sum(sign in common for sign in text) if common else letters[script]

@@ -179,7 +179,7 @@ def _extra(config: Config, pair: bool, raw: RawDataset, notes: Notes) -> list[Te
                                name=table.name))  # fmt: skip
     if not pair:
         columns = Columns(columns.text)
-    texts = [clean_text(text) for text in examples_from(table, Columns(columns.text, columns.text2)).texts]
+    texts = [clean_text(text) for text in examples_from(table, columns).texts]
     good = [text for text in texts if all(0 < len(side) <= MAX_CHARACTERS for side in text)]
     notes.all += [*(("info", note) for note in table.notes), *(("warning", note) for note in table.doubts)]
     notes.info("{n:unlabelled text|unlabelled texts} read from {name}, column {column}.",

@@ -28,14 +28,16 @@ from distill_core.data.table import (
     as_cell,
     class_name,
     column_names,
-    is_used,
     text_cell,
     too_many_columns,
     too_many_rows,
+    without_unused,
 )
 from distill_core.data.workbook import is_workbook, read_workbook
 from distill_core.errors import DataError
 from distill_core.messages import Message, message, os_error_reason, unreadable_reason
+
+NO_BLANK = re.compile(r"\S")
 
 
 def read_table(path: str | Path) -> Table:
@@ -216,10 +218,8 @@ class _Rows:
     def __iter__(self) -> Iterator[tuple[int, int, list[str] | None]]:
         at, number = 0, 0
         reader = self._reader(at)
-        begin = 0
         while True:
-            number, line = number + 1, at + reader.line_num
-            begin = line
+            number, begin = number + 1, at + reader.line_num
             try:
                 row = next(reader)
             except StopIteration:
@@ -298,13 +298,8 @@ def _table(text: str, name: str, rows: int, notes: list[Message], doubts: list[M
     if problem:
         doubts.append(message(UNREADABLE, n=len(unreadable), name=name, rows=row_numbers(list(unreadable)),
                               first=problem))  # fmt: skip
-    cells = [row for _, row in found]
-    used = [place for place, column in enumerate(columns) if is_used(place, column, cells)]
-    return Table(
-        name, tuple(columns[place] for place in used), [tuple(row[place] for place in used) for row in cells],
-        [number for number, _ in found], notes=notes, doubts=doubts,
-        unreadable={number: tuple(row[place] for place in used) for number, row in unreadable.items()},
-    )  # fmt: skip
+    cells, numbers = [row for _, row in found], [number for number, _ in found]
+    return without_unused(Table(name, columns, cells, numbers, notes=notes, doubts=doubts, unreadable=unreadable))
 
 
 def _csv_problem(row: Message, reason: str) -> Message:
@@ -393,7 +388,7 @@ def _json_objects(text: str) -> list[Any] | None:
         return None
     decoder, at, found = json.JSONDecoder(), 0, []
     try:
-        while rest := re.compile(r"\S").search(text, at):
+        while rest := NO_BLANK.search(text, at):
             value, at = decoder.raw_decode(text, rest.start())
             found.append(value)
     except (ValueError, RecursionError):

@@ -66,7 +66,8 @@ def cut_missing_splits(
                 "of {split} rows.", n=len(train), split=name))  # fmt: skip
         cut[name] = [free[position] for position in held_out]
         notes.info(CUT_SINGLE if single else CUT_PAIRS, split=name, n=len(held_out), seed=config.seed)
-        if bare := [label for label, number in classes.items() if number not in {labels[place] for place in cut[name]}]:
+        present = {labels[place] for place in cut[name]}
+        if bare := [label for label, number in classes.items() if number not in present]:
             notes.warn("No row of {split} has {n:~the label|one of the labels} {labels}: {n:~it has|they have} too few "
                        "rows, or too alike, for every split.", split=name, n=len(bare),
                        labels=", ".join(map(repr, bare[:5])))  # fmt: skip

@@ -3,7 +3,7 @@
 import difflib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from distill_core.errors import DataError
@@ -79,6 +79,21 @@ def column_names(names: Sequence[str], name: str, first_row: bool = True) -> tup
 def is_used(place: int, column: str, rows: Sequence[tuple[Cell, ...]]) -> bool:
     """False of a nameless column without a cell: commas at the end of every line make such."""
     return column != f"column {place + 1}" or any(row[place] is not None for row in rows)
+
+
+def without_unused(table: Table) -> Table:
+    """The table without its nameless columns that have no cell."""
+    used = [place for place, column in enumerate(table.columns) if is_used(place, column, table.rows)]
+    if len(used) == len(table.columns):
+        return table
+
+    def cut(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        return tuple(row[place] for place in used)
+
+    return replace(
+        table, columns=tuple(table.columns[place] for place in used), rows=list(map(cut, table.rows)),
+        unreadable={number: cut(row) for number, row in table.unreadable.items()},
+    )  # fmt: skip
 
 
 def too_many_columns(name: str, columns: int) -> DataError:

@@ -182,7 +182,8 @@ def choose_classes(train: list[LabelledExample], declared: tuple[str, ...] | Non
         labels = tuple(sorted(counts, key=lambda label: (float(label) if number else 0, label)))
     else:
         labels = tuple(label for label in dict.fromkeys(map(_declared, declared)) if label in counts)
-        unknown = [row for row in train if row.label not in labels]
+        learnable = set(labels)
+        unknown = [row for row in train if row.label not in learnable]
         if 2 * len(unknown) >= len(train):
             raise DataError(message("{row} has the label {label}; this task knows {known}.", row=unknown[0].place,
                                    label=repr(unknown[0].label), known=", ".join(declared)))  # fmt: skip
@@ -204,7 +205,8 @@ def drop_strangers(
     rows: list[LabelledExample], labels: Sequence[str], split: str, notes: Notes
 ) -> list[LabelledExample]:
     """The rows whose label is one of `labels`. Raises DataError where half have another."""
-    strangers = [row for row in rows if row.label not in labels]
+    learned = set(labels)  # as many as there are rows, where a column is no label
+    strangers = [row for row in rows if row.label not in learned]
     if not strangers:
         return rows
     first, known = strangers[0], ", ".join(repr(label) for label in labels[:10])
@@ -222,7 +224,7 @@ def drop_strangers(
     notes.warn("{n:row|rows} of {name} left out of {split}: {n:~its label|their labels} {labels} {n:~is|are} not among "
                "those that are learned ({rows}).", n=len(strangers), name=first.source, split=split,
                labels=", ".join(map(repr, list(unknown)[:5])), rows=row_numbers(strangers))  # fmt: skip
-    return [row for row in rows if row.label in labels]
+    return [row for row in rows if row.label in learned]
 
 
 def drop_rare_classes(

@@ -15,9 +15,9 @@ from distill_core.data.table import (
     Table,
     as_cell,
     column_names,
-    is_used,
     too_many_columns,
     too_many_rows,
+    without_unused,
 )
 from distill_core.errors import DataError
 from distill_core.messages import Message, message
@@ -112,6 +112,4 @@ def _table(lines: list[tuple[int, tuple[Cell, ...]]], name: str, sheet: str, oth
     by_number = dict(lines[head + 1 :])
     numbers = list(range(lines[head][0] + 1, max(by_number, default=0) + 1))
     padded = [(row := by_number.get(number, ())) + (None,) * (width - len(row)) for number in numbers]
-    used = [place for place, column in enumerate(columns) if is_used(place, column, padded)]
-    cells = [tuple(row[place] for place in used) for row in padded]
-    return Table(name, tuple(columns[place] for place in used), cells, numbers, notes=notes)
+    return without_unused(Table(name, columns, padded, numbers, notes=notes))

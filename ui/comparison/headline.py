@@ -78,7 +78,6 @@ def next_steps(summary: Summary, run: str) -> Markup:
     """What may help now: each cause with one button that does something about it."""
     ways = [
         {
-            "action": step["action"],
             "cause": translate_message(step["message"] or step["cause"]),
             "do": translate(f"next_step.{step['action']}"),
             "address": _address(run, step["action"]),

@@ -2,7 +2,6 @@
 is to take away. Only layout and wiring; what is shown is made in ui/comparison.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ui.comparison.headline import headline
 from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import answers, preview_answers
 from ui.comparison.score_table import score_table
+from ui.comparison.takeaway import zip_of
 from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
 from ui.components.html import note, why
 from ui.i18n.names import translate_message
@@ -153,21 +153,11 @@ class Compare:
 
     def export(self, run: str) -> Iterator[Changes]:
         """The student as a zip, for the hidden download button."""
-
-        def write(place: Path) -> str:
-            core.export(run, place / "student")
-            return shutil.make_archive(str(place / f"student-{run[:8]}"), "zip", place, "student")
-
-        yield from self._hand_out(write)
+        yield from self._hand_out(lambda place: zip_of(run, "student", place))
 
     def export_floor(self, run: str) -> Iterator[Changes]:
         """The baseline as a zip."""
-
-        def write(place: Path) -> str:
-            core.export(run, place / "baseline", "floor")
-            return shutil.make_archive(str(place / f"baseline-{run[:8]}"), "zip", place, "baseline")
-
-        yield from self._hand_out(write)
+        yield from self._hand_out(lambda place: zip_of(run, "floor", place))
 
     def scored(self, run: str) -> Iterator[Changes]:
         """The scored rows with everyone's answers, as CSV."""

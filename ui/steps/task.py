@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
+from gradio.events import Dependency
 from markupsafe import Markup
 
 import distill_core as core
@@ -159,16 +160,17 @@ def wire(
     offer, offering_inputs = offering(form, teachers), [followers[0], *form.inputs]
     picks = form.controls_of(gr.Dropdown, *COLUMNS)
 
+    def then_offer(event: Dependency) -> None:
+        event.then(offer, offering_inputs, followers[0], **SILENT_HEAVY)
+
     def choose(task: str) -> Changes:
         reading = empty_card(translate("task.reading"))
         return {**step.visible_parts(task), step.about: reading, followers[0]: teachers(Config(task=task), "")}
 
     chosen = [step.own, step.hub, step.look, step.about, followers[0]]
-    step.choice.input(None, step.choice, followers, js=follow, **BROWSER).then(
-        choose, step.choice, chosen, **last(QUICK)
-    ).then(inspect, form.inputs, step.about, **last(SILENT_HEAVY)).then(
-        offer, offering_inputs, followers[0], **SILENT_HEAVY
-    )
+    chose = step.choice.input(None, step.choice, followers, js=follow, **BROWSER)
+    emptied = chose.then(choose, step.choice, chosen, **last(QUICK))
+    then_offer(emptied.then(inspect, form.inputs, step.about, **last(SILENT_HEAVY)))
 
     def uploaded(*typed_values: Any) -> Changes:
         """A new file: its columns are offered, those that fit it no more are forgotten, the rest is guessed."""
@@ -185,9 +187,7 @@ def wire(
         columns = {knob: chosen[knob] or guessed.get(knob) or "" for knob in COLUMNS}
         return {step.about: shown, **{form.controls[knob]: _pick(knob, names, columns[knob]) for knob in COLUMNS}}
 
-    form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY)).then(
-        offer, offering_inputs, followers[0], **SILENT_HEAVY
-    )
+    then_offer(form.controls["train"].change(uploaded, form.inputs, [*picks, step.about], **last(SILENT_HEAVY)))
     typed = form.controls_of(gr.Textbox, "dataset", "subset", *(HUB + knob for knob in COLUMNS))
     (limit,), (seed,) = form.controls_of(gr.Textbox, "limit"), form.controls_of(gr.Number, "seed")
     (language,), (merge,) = form.controls_of(gr.Textbox, "language"), form.controls_of(gr.Checkbox, "merge_labels")
@@ -198,9 +198,7 @@ def wire(
         *(limit.submit, limit.blur, seed.submit, seed.blur, step.look.click),
         *(control.submit for control in typed),
     ):
-        event(inspect, form.inputs, step.about, **last(SILENT_HEAVY)).then(
-            offer, offering_inputs, followers[0], **SILENT_HEAVY
-        )
+        then_offer(event(inspect, form.inputs, step.about, **last(SILENT_HEAVY)))
 
 
 def _pick(knob: str, names: tuple[str, ...], value: str) -> gr.Dropdown:

@@ -1,6 +1,7 @@
 """Step two: who teaches, and what it makes of a sentence."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,9 @@ def cards(config: Config) -> list[tuple[str, str]]:
     name."""
     task = config.task
     known = core.teachers(core.task_labels(config), core.task_pair(task))
-    suggested = [one for one in known if one.kind == "suggestion"]
-    own = core.task_teacher(task)
-    first = (translate("teacher.own"), _words(own)) if own else (suggested[0].name, _card_words(suggested[0]))
-    shown = [one for one in known if one.kind == "kept"] + suggested[1:CARDS]
+    own, usual = core.task_teacher(task), next(one for one in known if one.kind == "suggestion")
+    first = (translate("teacher.own"), _words(own)) if own else (usual.name, _card_words(usual))
+    shown = _shown(known)
     words = [
         first,
         *((_name(one), _card_words(one)) for one in shown),
@@ -81,6 +81,16 @@ def cards(config: Config) -> list[tuple[str, str]]:
     ]
     values = ["", *(one.name for one in shown), OTHER]
     return [("\n".join(card), value) for card, value in zip(words, values, strict=True)]
+
+
+def _shown(known: Sequence[core.TeacherChoice]) -> list[core.TeacherChoice]:
+    """The teachers with a card beside the first one: those kept here, and some more suggestions."""
+    suggested = [one for one in known if one.kind == "suggestion"]
+    return [one for one in known if one.kind == "kept"] + suggested[1:CARDS]
+
+
+def _is_untrained(one: core.TeacherChoice) -> bool:
+    return one.kind == "suggestion" and "finetuned" not in one.name
 
 
 def _card_words(one: core.TeacherChoice) -> str:
@@ -91,8 +101,7 @@ def needs_training(name: str, task: str) -> bool:
     """Whether the teacher of that name is offered as an encoder that has yet to learn a task. "" is the task's."""
     known = core.teachers()
     name = name or core.task_teacher(task) or next(one.name for one in known if one.kind == "suggestion")
-    kind = next((one.kind for one in known if one.name == name), "")
-    return kind == "suggestion" and "finetuned" not in name
+    return any(_is_untrained(one) for one in known if one.name == name)
 
 
 def _name(teaching: core.TeacherChoice) -> str:
@@ -178,11 +187,9 @@ def times(config: Config, estimate: Estimate | None) -> Markup:
 def _trained(task: str) -> dict[str, tuple[str, bool]]:
     """By the card's value: the teacher's name, and whether it is one that has yet to learn a task."""
     known = core.teachers()
-    suggested = [one for one in known if one.kind == "suggestion"]
-    shown = [one.name for one in known if one.kind == "kept"] + [one.name for one in suggested[1:CARDS]]
-    first = core.task_teacher(task) or suggested[0].name
-    raw = {one.name for one in suggested if "finetuned" not in one.name}
-    return {"": (first, first in raw)} | {name: (name, name in raw) for name in shown}
+    first = core.task_teacher(task) or next(one.name for one in known if one.kind == "suggestion")
+    untrained = {one.name for one in known if _is_untrained(one)}
+    return {"": (first, first in untrained)} | {one.name: (one.name, one.name in untrained) for one in _shown(known)}
 
 
 def build(form: Form) -> Teacher:
