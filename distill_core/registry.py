@@ -7,6 +7,7 @@ registry imports nothing heavy; only `get` imports a component.
 import ast
 import difflib
 import importlib
+import threading
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 
 from distill_core.errors import UnknownPart
 from distill_core.messages import Message, message
+
+# In Python 3.11 two threads that parse at once can fail with "AST constructor recursion depth mismatch".
+PARSING = threading.Lock()
 
 
 class Registry:
@@ -25,6 +29,7 @@ class Registry:
         self.name, self.kind = name, kind
         self.package = f"distill_core.{package}"
         self.folder = Path(__file__).parent.joinpath(*package.split("."))
+        self._sources: dict[str, ast.Module] = {}
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -59,7 +64,11 @@ class Registry:
         return default
 
     def _source(self, name: str) -> ast.Module:
-        return ast.parse((self.folder / f"{self.check(name)}.py").read_text(encoding="utf-8"))
+        with PARSING:
+            if name not in self._sources:
+                source = (self.folder / f"{self.check(name)}.py").read_text(encoding="utf-8")
+                self._sources[name] = ast.parse(source)
+            return self._sources[name]
 
 
 def unknown_name(kind: Message, name: Any, names: Collection[str]) -> Message:

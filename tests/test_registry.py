@@ -1,5 +1,8 @@
 """Shelves: names from files, help and constants without importing, and a helpful refusal."""
 
+import ast
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,23 @@ def test_a_file_is_a_part_and_its_source_tells_about_it(shelf: Registry) -> None
     assert shelf.constant("apple", "RATE") == 0.5, "an annotated constant counts, and nothing was imported"
     assert shelf.constant("pear", "SIZES") == ("a", "b")
     assert shelf.constant("pear", "RATE", 7) == 7
+
+
+def test_a_source_is_parsed_once_however_many_ask_at_once(shelf: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, parsed, at_work = ast.parse, [], []
+
+    def slow_parse(source: str) -> ast.Module:
+        at_work.append(source)
+        time.sleep(0.02)
+        parsed.append(len(at_work))
+        at_work.pop()
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", slow_parse)
+    with ThreadPoolExecutor(8) as pool:
+        helps = list(pool.map(shelf.help, ["apple", "pear"] * 8))
+    assert helps == ["Round and red.", "Green."] * 8
+    assert parsed == [1, 1], "Python 3.11 may fail where two threads parse at once"
 
 
 def test_an_unknown_part_gets_the_nearest_name(shelf: Registry) -> None:
