@@ -118,6 +118,7 @@ def measure(name: str, rows: int, seed: int, minutes: int | None, folder: Path) 
     found: dict[str, Any] = {
         "set": name, "rows": rows, "seed": seed, "minutes": minutes, "status": row.status, "message": row.message,
         "seconds": round(seconds, 1), "told": estimate and round(estimate.seconds, 1), "stages": report["stages"],
+        "told_stages": estimate and {stage: round(cost, 1) for stage, cost in estimate.stages.items()},
         "commit": commit(), "machine": machine(), "when": now(), "load": [round(load, 1), round(os.getloadavg()[0], 1)],
     }  # fmt: skip
     if row.summary:

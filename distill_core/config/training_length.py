@@ -13,6 +13,7 @@ PASSES = 3
 LEAST_TEACHER_STEPS = 200
 LEAST_STUDENT_STEPS = 600  # with 1,500 the learning rate falls too late: a few texts are learnt by heart before
 LONGER = 3  # times the passes of a run that was too short
+PATIENT_SHARE = 0.75  # of the steps of a training that patience may end: half to all of them are made
 TEACHER_EVALUATIONS = 20  # at most: a look at the validation rows takes a teacher seconds
 
 
@@ -29,6 +30,11 @@ def passes_between_evaluations(passes: int) -> int:
 def teacher_evaluations(passes: int) -> int:
     """Looks at the validation rows in that many passes of the teacher."""
     return math.ceil(passes / passes_between_evaluations(passes))
+
+
+def expected_share(patience: int, evaluations: int) -> float:
+    """Share of a training's steps to count on, where it ends after `patience` evaluations without a better one."""
+    return PATIENT_SHARE if 0 < patience < evaluations else 1.0
 
 
 def student_passes(config: Config, texts: int) -> int:

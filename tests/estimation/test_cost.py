@@ -9,6 +9,7 @@ import pytest
 
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
+from distill_core.config.training_length import PATIENT_SHARE
 from distill_core.estimation import cost
 from distill_core.estimation.cost import Measurements, PastRun, augmentation_yield, estimate
 from distill_core.events import STAGES
@@ -52,7 +53,12 @@ def test_more_passes_make_ever_fewer_texts() -> None:
 def test_seconds_follow_what_was_measured() -> None:
     told = estimate(Config.of(n_iter=0, epochs=2, batch=50, evaluations=10), PACES)
     assert told.steps == 2 * math.ceil(1500 / 50)
-    assert told.stages["student"] == pytest.approx(60 * 0.02 + 10 * 100 * 1e-4)
+    whole = 60 * 0.02 + 10 * 100 * 1e-4
+    assert told.stages["student"] == pytest.approx(PATIENT_SHARE * whole), "patience ends most trainings early"
+    for patience in (0, 10):  # never, and no sooner than the training itself
+        patient = estimate(Config.of(n_iter=0, epochs=2, batch=50, evaluations=10, patience=patience), PACES)
+        assert patient.stages["student"] == pytest.approx(whole)
+    assert told.high > whole, "the upper end knows of the trainings that go on to the last step"
     assert told.stages["label"] == pytest.approx(1000 * 100e-5 + 500 * 50e-5)
     assert told.low < told.seconds < told.high
     assert told.rests_on == "survey" and told.memory > 500_000_000
@@ -66,7 +72,7 @@ def test_an_earlier_run_of_the_like_is_believed_before_a_survey() -> None:
     assert told.stages["label"] == pytest.approx(6.4 / 3200 * told.texts)
     assert (told.rests_on, told.runs, told.cached) == ("runs", 1, ())
     other = estimate(Config.of(seed=2, hidden=200), PACES, [before])  # another student goes at another pace
-    assert other.stages["student"] == pytest.approx(other.steps * 0.02 + 20 * 100 * 1e-4)
+    assert other.stages["student"] == pytest.approx(PATIENT_SHARE * (other.steps * 0.02 + 20 * 100 * 1e-4))
     assert other.rests_on == "survey"
 
 

@@ -2,6 +2,7 @@
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
+from distill_core.config.training_length import expected_share
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
     DataCounts,
@@ -14,10 +15,12 @@ from distill_core.pipeline.cost_model import (
 
 
 def training_seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
-    """Seconds of one network's training: its steps and the scoring of the validation rows."""
+    """Seconds of one network's training: its steps and the scoring of the validation rows,
+    as far as its patience lets it come."""
     if known.student is None:
         return None
-    return size.steps * known.student["step"] + config.evaluations * counts["valid"] * known.student["row"]
+    whole = size.steps * known.student["step"] + config.evaluations * counts["valid"] * known.student["row"]
+    return whole * expected_share(config.patience, config.evaluations)
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:

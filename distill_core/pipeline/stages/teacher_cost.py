@@ -2,7 +2,7 @@
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
-from distill_core.config.training_length import steps_of_pass, teacher_evaluations, teacher_passes
+from distill_core.config.training_length import expected_share, steps_of_pass, teacher_evaluations, teacher_passes
 from distill_core.pipeline.cost_model import TASK, DataCounts, Measurements, RunSize, StageCost
 
 
@@ -17,7 +17,9 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
             return None
         passes = teacher_passes(config, counts["train"])
         steps = passes * steps_of_pass(counts["train"], config.teacher_batch)
-        tuning = steps * teacher["step"] + teacher_evaluations(passes) * validation
+        evaluations = teacher_evaluations(passes)
+        whole = steps * teacher["step"] + evaluations * validation
+        tuning = whole * expected_share(config.patience, evaluations)
     return teacher["load"] + tuning + validation
 
 
