@@ -171,7 +171,8 @@ def test_every_fault_at_the_door_is_one_quick_sentence(
     fault, words, fake_hub: FakeHub, id: str, pauses, monkeypatch
 ) -> None:
     if fault["kind"] == "hang":
-        monkeypatch.setattr(client, "ANSWER_TIMEOUT", 0.5)
+        for module in (models, datasets):
+            monkeypatch.setattr(module, "ANSWER_TIMEOUT", 0.5)
     fake_hub.fail(**fault)
     for door in (models.model_folder, datasets.dataset_rows):
         with pytest.raises(HubError, match=words) as caught:

@@ -2,6 +2,7 @@
 that names the key. The keys are found, not listed: those that a config declares, and those that are read undeclared."""
 
 import dataclasses
+import functools
 import inspect
 import json
 import re
@@ -74,14 +75,17 @@ IDS = torch.randint(5, 60, (6, 20), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(autouse=True)
-def quiet():
+def quiet(monkeypatch):
     safe_loading.silence_transformers()
+    monkeypatch.setenv("HF_DEACTIVATE_ASYNC_LOAD", "1")  # threads cost more than weights this small
 
 
+@functools.cache
 def base(family: str) -> dict:
     """The content of a small config.json of the family."""
     kind = CONFIG_MAPPING[family]
-    sizes = {key: value for key, value in SMALL.items() if hasattr(kind(), key) and key not in kind.attribute_map}
+    plain = kind()
+    sizes = {key: value for key, value in SMALL.items() if hasattr(plain, key) and key not in kind.attribute_map}
     document = kind(**{**sizes, **OWN.get(family, {})}).to_dict()
     return {key: value for key, value in document.items() if value is not None or key in ("id2label",)}
 
@@ -120,12 +124,13 @@ def variants(family: str) -> list[dict]:
     """Other values for each key that the family's config declares or its code names, one by one; those that only
     training reads together, and those of other families together."""
     kind, document = CONFIG_MAPPING[family], base(family)
+    plain = kind()
     declared = {field.name for field in dataclasses.fields(kind)}
     model = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[kind]
     code = "".join(inspect.getsource(inspect.getmodule(one)) for one in (kind, model))
     alone, training, foreign = [], {}, {}
     for key in sorted(declared | {*safe_loading.UNDECLARED, *VALUES}):
-        value = document.get(key, getattr(kind(), key, None))
+        value = document.get(key, getattr(plain, key, None))
         other = value * 2 + 0.1 if isinstance(value, float) else value * 2 or 1 if isinstance(value, int) else 8
         values = VALUES.get(key) or [not value if isinstance(value, bool) else other]
         if key in SIZES or isinstance(value, str) and key not in VALUES:
