@@ -43,6 +43,16 @@ import pytest  # noqa: E402
 from toy import TOY  # noqa: E402
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with time limits of their own are the long ones, and come first: the last of them would else run alone
+    while the other process has nothing left to do."""
+    patience: dict[Path, float] = {}
+    for item in items:
+        for marker in item.iter_markers("timeout"):
+            patience[item.path] = max(marker.args[0], patience.get(item.path, 0))
+    items.sort(key=lambda item: -patience.get(item.path, 0))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """STILLROOM_HOME: an empty folder for each test."""
