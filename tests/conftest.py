@@ -129,12 +129,18 @@ def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of `app`. Who leaves something there takes it away again."""
+    return tmp_path_factory.mktemp("app") / "home"
+
+
+@pytest.fixture(scope="session")
+def app(app_home: Path) -> Iterator[str]:
     """The address of an app in a process of its own, with a home of its own: the same for all modules that have none
     of theirs. It serves its actions as tools too, where that can be."""
     from scripts.served import served
 
-    place = tmp_path_factory.mktemp("app")
+    place = app_home.parent
     with served(place, *["--mcp"] * (find_spec("mcp") is not None)) as running:
         yield running.address
     print((place / "log.txt").read_text(errors="replace"))  # pytest shows it where a test failed

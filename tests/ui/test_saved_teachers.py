@@ -1,6 +1,7 @@
 """Saved teachers in a real browser: offered by their titles, while the data have their labels."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,26 +9,26 @@ from typing import Any
 import pytest
 from browsing import goto
 
-from scripts.served import served
-
 pytestmark = pytest.mark.timeout(280)
 TITLES = {"Verdicts": ["negative", "positive"], "Opinions": ["good", "bad"]}
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    place = tmp_path_factory.mktemp("app")
-    for number, (title, labels) in enumerate(TITLES.items()):
-        folder = place / "home" / "teachers" / f"{number}123abcd"
+@pytest.fixture
+def saved(app: str, app_home: Path) -> Iterator[None]:
+    """One teacher for each of the titles, in the app's home."""
+    folders = [app_home / "teachers" / f"{number}123abcd" for number in range(len(TITLES))]
+    for folder, (title, labels) in zip(folders, TITLES.items(), strict=True):
         folder.mkdir(parents=True)
         facts = {"base": "a/tiny", "task": "file", "labels": labels, "pair": False, "accuracy": 0.9, "rows": 20,
                  "date": "2026-11-29T12:00:00+00:00", "given": title}  # fmt: skip
         (folder / "teacher.json").write_text(json.dumps(facts))
         (folder / "key.json").write_text("{}")
-    with served(place) as running:
-        yield running.address
+    yield
+    for folder in folders:
+        shutil.rmtree(folder)
 
 
+@pytest.mark.usefixtures("saved")
 def test_a_saved_teacher_is_offered_while_the_data_have_its_labels(page: Any, app: str, toy_csv: Path) -> None:
     page.goto(app)
     page.locator("#about-data table").wait_for()
