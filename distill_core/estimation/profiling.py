@@ -136,7 +136,10 @@ def _count_texts(
 def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: float, config: Config) -> TeacherPace:
     """Pace of the teacher: seconds for one unit of `soft_labels.text_size` and, for a fine-tuning, for one step."""
     few = list(texts[:LABELLED])
-    teacher.choose_dtype(few)
+    if config.fine_tune:  # on a new head's answers, all near a tie, no lower precision would pass `choose_dtype`
+        teacher.dtype, _ = teacher.fast(few)
+    else:
+        teacher.choose_dtype(few)
     teacher.logits(few[:8])
     spent = []
     for _ in range(2):
@@ -152,13 +155,15 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
     }  # fmt: skip
     if config.fine_tune:
         encoded = (teacher.encode(few) * config.teacher_batch)[: config.teacher_batch]
-        objective = objective_for(config)
+        objective, where = objective_for(config), device.device()
+        fast = fine_tuning.training_dtype(teacher, few)
         plan = training_plan.TrainingPlan(
             TUNING, len(encoded), config.teacher_lr, weight_decay=0.01, evaluate_every=TUNING
         )
 
         def loss(index: Tensor) -> Tensor:
-            logits = teacher.model(**teacher.pad(encoded, device.device())).logits.float()
+            with device.autocast(where, fast):
+                logits = teacher.model(**teacher.pad(encoded, where)).logits.float()
             return objective.hard_loss(logits, objective.hard_targets(logits))
 
         pace["step"], _ = _time_steps(teacher.model, len(encoded), loss, lambda: {"accuracy": 0.0, "loss": 0.0}, plan)

@@ -116,6 +116,13 @@ def load_untuned(config: Config, labels: Sequence[str]) -> Teacher:
     return _with_new_head(folder, settings, weights, labels, config)
 
 
+def training_dtype(learner: Teacher, texts: Sequence[tuple[str, ...]]) -> torch.dtype:
+    """Precision in which the teacher is trained on those texts: bfloat16, where the device and the model can, has
+    float32's range and needs no loss scaling, as float16 would."""
+    fast, _ = learner.fast(texts)
+    return fast if fast == torch.bfloat16 else torch.float32
+
+
 def _with_new_head(
     folder: Path, settings: Any, weights: teacher_weights.Weights, labels: Sequence[str], config: Config
 ) -> Teacher:
@@ -141,9 +148,7 @@ def _train(
     model, where = learner.model, device()
     texts, truth = learner.encode(data.train.texts), objective.targets(data.train.labels)
     valid, valid_truth = learner.encode(data.valid.texts), objective.targets(data.valid.labels)
-    fast, _ = learner.fast(data.train.texts)
-    if fast != torch.bfloat16:
-        fast = torch.float32  # bfloat16 has float32's range, so it needs no loss scaling; float16 would
+    fast = training_dtype(learner, data.train.texts)
 
     def loss(index: list[int]) -> Tensor:
         inputs = learner.pad([texts[i] for i in index], where)

@@ -1,6 +1,7 @@
 """What a run will cost: the arithmetic on its own, and a survey of the toy against the run that follows."""
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,3 +151,30 @@ def test_a_loss_on_hidden_states_is_timed_with_the_teacher_it_asks(
     student, teacher = seen[0]
     assert len(student.hidden_states) == 1 and len(teacher.hidden_states) == 3, "two layers, and the embeddings"
     assert len(student.logits) == len(teacher.logits) == len(teacher.hidden_states[0])
+
+
+def test_a_teacher_to_be_fine_tuned_is_timed_in_the_precision_it_then_has(
+    toy_config: Config, tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from distill_core.estimation import profiling
+    from distill_core.teacher.model import Teacher
+    from distill_core.training import device
+
+    forward, labelled, trained = Teacher.forward, [], []
+
+    def recorded(self: Teacher, encoded: Any, dtype: torch.dtype) -> torch.Tensor:
+        labelled.append(dtype)
+        return forward(self, encoded, torch.float32)
+
+    def autocast(where: str, dtype: torch.dtype) -> Any:
+        trained.append(dtype)
+        return nullcontext()
+
+    monkeypatch.setattr(Teacher, "fast", lambda self, texts: (torch.bfloat16, torch.full((len(texts), 2), 0.5)))
+    monkeypatch.setattr(Teacher, "forward", recorded)
+    monkeypatch.setattr(device, "autocast", autocast)
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "fine_tune": True})
+    list(profiling.profile(config, tmp_path, Cache(tmp_path / "cache")))
+    assert {*labelled} == {torch.bfloat16} and trained == [torch.bfloat16] * profiling.TUNING

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from distill_core.evaluation.comparison import unseen_words
 from distill_core.evaluation.next_steps import advise
 
 
@@ -41,3 +43,40 @@ def test_few_texts_call_for_more_and_a_foreign_teacher_for_another() -> None:
     [step] = advise(summary(), 300, True, True)
     assert step["cause"].startswith("300 pairs are little to learn from.")
     assert step["message"] and step["message"]["with"] == {"n": 300}
+
+
+BEHIND = {"student-teacher": {"difference": -0.1, "low": -0.15, "high": -0.05}}
+EQUAL = {"student-teacher": {"difference": -0.02, "low": -0.15, "high": 0.1}}
+
+
+def unseen(agreeing: int, rows: int, others: int, other_rows: int) -> Any:
+    """Rows with the word "flange", which no learnt text holds, then rows without."""
+    texts = [("the flange broke",)] * rows + [("the screw broke",)] * other_rows
+    agree = np.array([i < agreeing for i in range(rows)] + [i < others for i in range(other_rows)])
+    return unseen_words(texts, [("The screw",), ("it broke",)], agree)
+
+
+def test_words_never_met_are_a_cause_where_the_student_fails_on_them_beyond_chance() -> None:
+    found = unseen(10, 40, 55, 60)
+    assert (found["rows"], found["agreement"], round(found["others"], 2)) == (40, 0.25, 0.92)
+    [step] = advise(summary(unseen_words=found, differences=BEHIND), 300, False, True)
+    assert step["action"] == "more_texts", "one button, of the cause that was measured"
+    assert step["cause"].startswith("40 test rows hold words that the student never met while it learnt. There it "
+                                    "gives the teacher's answer to 25 %, elsewhere to 92 %.")  # fmt: skip
+    for chance in (unseen(9, 10, 19, 20), unseen(40, 40, 10, 60)):  # as often, and more often than elsewhere
+        assert not actions(summary(unseen_words=chance, differences=BEHIND))
+    assert not actions(summary(unseen_words=found, differences=EQUAL))
+    assert not actions(summary(unseen_words=found, differences=BEHIND, student=0.895)), "it is as good as its teacher"
+    assert unseen(0, 0, 5, 9) is None and unseen(3, 9, 0, 0) is None
+
+
+def test_a_side_of_a_pair_with_a_new_word_counts() -> None:
+    found = unseen_words([("a b", "c"), ("a", "d")], [("A", "b c")], np.array([True, False]))
+    assert found and (found["rows"], found["agreement"], found["others"]) == (1, 0.0, 1.0)
+
+
+def test_split_labels_come_first_and_are_named() -> None:
+    split = summary(split_labels=[["Billing", "billing"], ["Other", "OTHER", "other"]], student=0.895)
+    [step] = advise(split, 9000, False, True)
+    assert step["action"] == "merge_labels"
+    assert "'Billing', 'billing'" in step["cause"] and "as 5 classes" in step["cause"]

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -95,6 +96,20 @@ def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
     expected = {f"{row}/{what}" for row in ("control", "student") for what in ("loss", "valid_loss", "valid_accuracy")}
     assert expected <= series
     assert all(0 <= event.done <= event.total for event in of(events, Progress))
+
+
+def test_labels_that_differ_by_case_are_named_until_they_are_merged(config, tmp_path, cache):
+    rows = Path(config.train).read_text("utf-8").split(",good\n")
+    own = tmp_path / "own.csv"
+    own.write_text(",Good\n".join(rows[:6]) + ",Good\n" + ",good\n".join(rows[6:]), "utf-8")
+    changed = {"train": str(own), "fine_tune": True, "teacher_epochs": 1, "epochs": 1, "teach_anyway": True}
+    for merge in (False, True):
+        asked = config.model_copy(update={**changed, "merge_labels": merge})
+        [compared] = of(run(asked, tmp_path / f"run-{merge}", cache), Compared)
+        assert compared.summary.get("split_labels") == (None if merge else [["Good", "good"]])
+        assert ("merge_labels" in [step["action"] for step in compared.summary["next_steps"]]) is not merge
+        counted = compared.summary["unseen_words"]["rows"] if "unseen_words" in compared.summary else 0
+        assert 0 <= counted < compared.summary["rows"]["test"]
 
 
 def test_the_control_is_learning_before_the_teacher_labels(config, tmp_path, cache):

@@ -86,5 +86,12 @@ def test_the_address_names_the_run_to_start_from(steps: SimpleNamespace, home: P
     assert refill(steps, {"from": run, "run": run}) == {steps.again: ""}  # a run that is shown is not refilled
 
 
+def test_the_button_that_merges_labels_fills_the_form_with_them_merged(steps: SimpleNamespace, home: Path) -> None:
+    merge, run = steps.form.controls["merge_labels"], Store(home).create(Config.of(epochs=9).model_dump(), name="Mine")
+    changes = refill(steps, {"from": run, "next": "merge_labels"})
+    assert changes[merge]["value"] is True and "labels merged" in changes[steps.again]
+    assert refill(steps, {"from": run, "next": "more_texts"})[merge]["value"] is False
+
+
 def refill(steps: SimpleNamespace, query: dict[str, str]) -> Changes:
     return page.refill(steps.form, steps.task, steps.again, SimpleNamespace(query_params=query))
