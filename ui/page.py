@@ -125,7 +125,8 @@ def build() -> gr.Blocks:
     return demo
 
 
-NEXT = {"train_longer": "distil", "other_teacher": "teacher", "more_texts": "task"}  # step where the action is taken
+# step where the action is taken
+NEXT = {"train_longer": "distil", "other_teacher": "teacher", "more_texts": "task", "merge_labels": "task"}
 
 
 def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Request) -> Changes:
@@ -141,7 +142,8 @@ def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Reques
     except UserError as error:
         return {again: note(translate_message(error), "error")}
     action = str(request.query_params.get("next") or "")
-    config = run.row.config | (run.longer() if action == "train_longer" else {})
+    changed = {"train_longer": run.longer, "merge_labels": lambda: {"merge_labels": True}}
+    config = run.row.config | (changed[action]() if action in changed else {})
     wanted = usable_settings(config)[0]
     updates, lost = form.fill(config, teacher.cards(wanted))
     filled = translate(f"again.{action}" if action in NEXT else "again.filled", name=run.name)

@@ -33,6 +33,7 @@ WAYS = {  # options by which a next step is taken from the shell
     "train_longer": "More passes: --teacher-epochs, --epochs.",
     "other_teacher": "Another teacher: --teacher.",
     "more_texts": "Texts without labels: --unlabelled.",
+    "merge_labels": "Merged labels: --merge-labels.",
     "take_floor": "Take it home: stillroom export {run} FOLDER --row floor.",
 }
 

@@ -3,7 +3,7 @@
 Knows nothing of training. Every figure here is measured in the run that shows it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -11,10 +11,20 @@ from numpy.typing import NDArray
 
 from distill_core.cache import Cache, digest
 from distill_core.data.dataset import Split
+from distill_core.data.overlap import split_words
 from distill_core.evaluation import metrics, significance
 from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import mcnemar
-from distill_core.evaluation.summary import Comparison, Difference, Metric, ModelCost, PredictionScores, RowPair, Score
+from distill_core.evaluation.summary import (
+    Comparison,
+    Difference,
+    Metric,
+    ModelCost,
+    PredictionScores,
+    RowPair,
+    Score,
+    UnseenWords,
+)
 
 NAMES: tuple[Metric, ...] = get_args(Metric)
 PAIRS: dict[str, RowPair] = {"control": "student-control", "teacher": "student-teacher"}
@@ -109,3 +119,22 @@ def compare(
     if matrices := {row: counts.tolist() for row, counts in confusion.items() if counts is not None}:
         summary["confusion"] = matrices
     return summary
+
+
+def unseen_words(
+    texts: Sequence[tuple[str, ...]], learnt: Iterable[tuple[str, ...]], agree: NDArray[np.bool_]
+) -> UnseenWords | None:
+    """How student and teacher `agree` (texts,) on the `texts` with a word that no text of `learnt` holds, beside the
+    others; None where either kind is missing. Words and not entries of the vocabulary: pieces make up any word, met or
+    not."""
+    known = {word for text in learnt for side in text for word in split_words(side)}
+    unseen = np.array([any(word not in known for side in text for word in split_words(side)) for text in texts], bool)
+    first, others = agree[unseen], agree[~unseen]
+    if not len(first) or not len(others):
+        return None
+    return {
+        "rows": len(first),
+        "agreement": float(first.mean()),
+        "others": float(others.mean()),
+        "p": significance.fisher(int(first.sum()), len(first), int(others.sum()), len(others)),
+    }

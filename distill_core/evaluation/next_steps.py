@@ -1,6 +1,13 @@
 """Next steps after a comparison: the likeliest causes of a disappointing result, each with what to do about it."""
 
-from distill_core.evaluation.diagnostics import FEW_EXAMPLES, MIN_GAIN, constant_answer, metric_message, values_of
+from distill_core.evaluation.diagnostics import (
+    FEW_EXAMPLES,
+    MIN_GAIN,
+    NO_EVIDENCE,
+    constant_answer,
+    metric_message,
+    values_of,
+)
 from distill_core.evaluation.summary import Action, NextStep, Summary
 from distill_core.messages import Message, message, message_data
 
@@ -8,14 +15,19 @@ MOST = 3  # more at once are no advice
 STILL_LEARNING = 0.9  # share of the steps: a best step later than this one was not the last word
 FEW_TEXTS = "{n:text is|texts are} little to learn from. Add texts, also without labels: the teacher labels them."
 FEW_PAIRS = "{n:pair is|pairs are} little to learn from. Add pairs, also without labels: the teacher labels them."
+UNSEEN = (
+    "{n:test row holds|test rows hold} words that the student never met while it learnt. There it gives the teacher's "
+    "answer to {agreement:.0%}, elsewhere to {others:.0%}. Add texts that hold such words, also without labels."
+)
+SPLIT = "The labels {labels} differ by case alone and were learnt as {n:class|classes}. Merge them and start again."
 
 
 def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[NextStep]:
     """Next steps, the most promising first; none where the student does what it can.
 
     Args:
-        summary: The comparison, with "metric", "scores", "rows", "labels" and "confusion"; "best_step" and "steps" may
-            be missing.
+        summary: The comparison, with "metric", "scores", "rows", "labels" and "confusion"; "best_step", "steps",
+            "unseen_words" and "split_labels" may be missing.
         texts: Number of texts of the transfer set that are not augmented.
         pair: Whether they are pairs.
         fine_tuned: Whether the teacher was trained in this run, so that it can be trained longer.
@@ -27,6 +39,9 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
     words = {row: metric_message(one, summary["metric"]) for row, one in value.items()}
     steps: list[tuple[Action, Message]] = []
     best, all_steps = summary.get("best_step") or 0, summary.get("steps") or 0
+    if groups := summary.get("split_labels"):
+        steps.append(("merge_labels", message(
+            SPLIT, labels=[", ".join(map(repr, group)) for group in groups], n=sum(map(len, groups)))))  # fmt: skip
     if constant_answer(summary):
         steps.append(("train_longer", message("The student was trained too short: it gives one answer to all.")))
     if value["floor"] >= value["student"]:
@@ -44,6 +59,10 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
             steps.append(("train_longer", message(
                 "The student was still getting better when its training ended: step {best:,} of {steps:,} was best.",
                 best=best, steps=all_steps)))  # fmt: skip
+        unseen = summary.get("unseen_words")
+        if unseen and unseen["p"] < NO_EVIDENCE and summary["differences"]["student-teacher"]["high"] < 0:
+            steps.append(("more_texts", message(
+                UNSEEN, n=unseen["rows"], agreement=unseen["agreement"], others=unseen["others"])))  # fmt: skip
         if texts < FEW_EXAMPLES[pair]:
             steps.append(("more_texts", message(FEW_PAIRS if pair else FEW_TEXTS, n=texts)))
     first: dict[Action, Message] = {}

@@ -20,6 +20,14 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
+def fisher(hits: int, of: int, other_hits: int, other_of: int) -> float:
+    """Exact one-sided p-value of Fisher's test that hits are no rarer among the first than among the others."""
+    from scipy.stats import fisher_exact
+
+    table = [[hits, of - hits], [other_hits, other_of - other_hits]]
+    return float(fisher_exact(table, alternative="less").pvalue)
+
+
 RESAMPLES = 2000
 PERCENTILES = (2.5, 97.5)  # percentiles: the 95 % interval
 

@@ -36,7 +36,9 @@ Finding = (  # (level, sentence), in later versions with the message data; stric
     Annotated[tuple[Level, Label], Field(strict=False)]
     | Annotated[tuple[Level, Label, MessageData | None], Field(strict=False)]
 )
-Action = Literal["train_longer", "other_teacher", "more_texts", "take_floor"]  # what the page has a button for
+Action = Literal[
+    "train_longer", "other_teacher", "more_texts", "take_floor", "merge_labels"
+]  # what the page has a button for
 foreign = with_config(ConfigDict(strict=True, extra="allow"))
 V = TypeVar("V")
 
@@ -239,6 +241,16 @@ class Disagreement(TypedDict):
 
 
 @foreign
+class UnseenWords(TypedDict):
+    """Agreement of student and teacher on the test rows with words that no transfer text holds, and on the others."""
+
+    rows: Count
+    agreement: Share
+    others: Share
+    p: Share
+
+
+@foreign
 class Comparison(TypedDict):
     """Rows of the comparison side by side. `gap_recovered`: (student - control) / (teacher - control) of the metric,
     None where the teacher is not above the control. `kept`: student / teacher. `agreement`: the share of rows with the
@@ -288,6 +300,8 @@ class Summary(Comparison, VariantSummary):
     best_step: NotRequired[Any]
     steps: NotRequired[Any]
     disagreement: NotRequired[Any]
+    unseen_words: NotRequired[UnseenWords]
+    split_labels: NotRequired[Annotated[list[list[Label]], Field(max_length=10_000)]]
     tests_read: NotRequired[Count]
     verdict: NotRequired[Annotated[list[Finding], Field(max_length=100)]]
     next_steps: NotRequired[Annotated[list[NextStep], Field(max_length=20)]]

@@ -4,6 +4,7 @@ The only stage that reads the test rows; it reads them once.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -11,6 +12,7 @@ from typing import Any, TypeVar, cast
 from numpy.typing import NDArray
 
 from distill_core.cache import write_atomic
+from distill_core.data.labels import case_variants
 from distill_core.distillation.student_trainer import TrainedStudent
 from distill_core.distillation.variants import Variant
 from distill_core.evaluation import aggregation, comparison, diagnostics, latency, next_steps
@@ -109,7 +111,15 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     }
     if teacher.title != teacher.name:
         summary["teacher_title"] = str(teacher.title)[:100]
-    source = inputs.transfer.transfer_set.source
+    transfer, agree = inputs.transfer.transfer_set, data.objective.decide(logits["student"])
+    agree = data.objective.agree(agree, data.objective.decide(soft_labels))
+    learnt = (transfer.texts[place] for place in control.trainer.share(main).tolist())
+    if unseen := comparison.unseen_words(test.texts, learnt, agree):
+        summary["unseen_words"] = unseen
+    counts = Counter(data.objective.label(label, data.dataset.labels) for label in data.dataset.train.labels)
+    if not context.config.merge_labels and (variants := case_variants(counts)):
+        summary["split_labels"] = list(variants.values())
+    source = transfer.source
     plain = len(source) - source.count("augmented")
     findings = diagnostics.conclude(summary, plain, data.dataset.pair)
     summary["next_steps"] = next_steps.advise(summary, plain, data.dataset.pair, context.config.fine_tune)

@@ -494,6 +494,8 @@ SENTENCES: dict[str, str] = {
     "The teacher ({teacher}) is below the simple baseline ({floor}): more passes may bring it above.": "Der Lehrer ({teacher}) liegt unter der einfachen Vergleichsgröße ({floor}): Mehr Durchgänge heben ihn vielleicht darüber.",
     "Another teacher may suit these texts better.": "Ein anderer Lehrer passt vielleicht besser zu diesen Texten.",
     "The student was still getting better when its training ended: step {best:,} of {steps:,} was best.": "Der Schüler wurde noch besser, als sein Training endete: Schritt {best:,} von {steps:,} war der beste.",
+    "{n:test row holds|test rows hold} words that the student never met while it learnt. There it gives the teacher's answer to {agreement:.0%}, elsewhere to {others:.0%}. Add texts that hold such words, also without labels.": "{n:Testzeile enthält|Testzeilen enthalten} Wörter, denen der Schüler beim Lernen nie begegnet ist. Dort gibt er auf {agreement:.0%} die Antwort des Lehrers, sonst auf {others:.0%}. Texte mit solchen Wörtern hinzufügen, auch ohne Label.",
+    "The labels {labels} differ by case alone and were learnt as {n:class|classes}. Merge them and start again.": "Die Label {labels} unterscheiden sich allein in Groß- und Kleinschreibung und wurden als {n:Klasse|Klassen} gelernt. Zusammenlegen und neu starten.",
     "{n:text is|texts are} little to learn from. Add texts, also without labels: the teacher labels them.": "{n:Text ist|Texte sind} wenig, um daraus zu lernen. Texte hinzufügen, auch ohne Label: Der Lehrer gibt sie ihnen.",
     "{n:pair is|pairs are} little to learn from. Add pairs, also without labels: the teacher labels them.": "{n:Paar ist|Paare sind} wenig, um daraus zu lernen. Paare hinzufügen, auch ohne Label: Der Lehrer gibt sie ihnen.",
 }
