@@ -13,7 +13,9 @@ PASSES = 3
 LEAST_TEACHER_STEPS = 200
 LEAST_STUDENT_STEPS = 600  # with 1,500 the learning rate falls too late: a few texts are learnt by heart before
 LONGER = 3  # times the passes of a run that was too short
-PATIENT_SHARE = 0.75  # of the steps of a training that patience may end: half to all of them are made
+# Share of the steps that are made of a training which patience may end [measured: 20 runs of benchmarks/small.py: the
+# control's 0.57, the student's 0.81, the teacher's 0.85].
+PATIENT_SHARE = 0.75
 TEACHER_EVALUATIONS = 20  # at most: a look at the validation rows takes a teacher seconds
 
 
