@@ -3,19 +3,20 @@
 Knows nothing of rows or splits.
 """
 
+import ast
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
+from distill_core.registry import PARSING
 from distill_core.unicode import replace_surrogates
 
 # A byte order mark, soft hyphens, marks of direction and the like. Joiners stay: Persian writes with them.
 INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u2060\u00ad\u200e\u200f\u202a\u202b\u202c"))
 NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.([0-9]*?)0*)?")
 DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]{1,2})")  # 1,0 of a spreadsheet in half of Europe; 1,000 is another
-# One part of a list as Python or JSON write it: 'a', "b", 3 and the comma after it.
-LIST_ITEM = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|(-?[0-9.]+))\s*(?:,|$)""")
 JOINTS = (";", "|", ",")  # what people put between several labels
 
 
@@ -50,12 +51,10 @@ def listed_labels(labels: Collection[str]) -> dict[str, tuple[str, ...]]:
     listed: dict[str, tuple[str, ...]] = {}
     for label in labels:
         if label.startswith("[") and label.endswith("]"):
-            parts, place, end = [], 1, len(label) - 1
-            while item := LIST_ITEM.match(label, place, end):
-                parts.append(next(filter(None, item.groups()), ""))
-                place = item.end()
-            if place == end:
-                listed[label] = tuple(parts)
+            with PARSING, suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                parts = ast.literal_eval(label)
+                if isinstance(parts, list) and not any(isinstance(part, list | dict | tuple) for part in parts):
+                    listed[label] = tuple(map(str, parts))
     return listed if 2 * len(listed) > len(labels) else {}
 
 

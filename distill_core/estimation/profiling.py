@@ -156,7 +156,7 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
     if config.fine_tune:
         encoded = (teacher.encode(few) * config.teacher_batch)[: config.teacher_batch]
         objective, where = objective_for(config), device.device()
-        fast = fine_tuning.training_dtype(teacher, few)
+        fast = fine_tuning.training_dtype(teacher.dtype or torch.float32)
         plan = training_plan.TrainingPlan(
             TUNING, len(encoded), config.teacher_lr, weight_decay=0.01, evaluate_every=TUNING
         )

@@ -116,10 +116,9 @@ def load_untuned(config: Config, labels: Sequence[str]) -> Teacher:
     return _with_new_head(folder, settings, weights, labels, config)
 
 
-def training_dtype(learner: Teacher, texts: Sequence[tuple[str, ...]]) -> torch.dtype:
-    """Precision in which the teacher is trained on those texts: bfloat16, where the device and the model can, has
-    float32's range and needs no loss scaling, as float16 would."""
-    fast, _ = learner.fast(texts)
+def training_dtype(fast: torch.dtype) -> torch.dtype:
+    """Precision of a training, by the fast one in which the teacher can label: bfloat16 has float32's range and needs
+    no loss scaling, as float16 would."""
     return fast if fast == torch.bfloat16 else torch.float32
 
 
@@ -148,7 +147,7 @@ def _train(
     model, where = learner.model, device()
     texts, truth = learner.encode(data.train.texts), objective.targets(data.train.labels)
     valid, valid_truth = learner.encode(data.valid.texts), objective.targets(data.valid.labels)
-    fast = training_dtype(learner, data.train.texts)
+    fast = training_dtype(learner.fast(data.train.texts)[0])
 
     def loss(index: list[int]) -> Tensor:
         inputs = learner.pad([texts[i] for i in index], where)

@@ -306,6 +306,7 @@ def test_several_labels_in_one_are_refused_where_they_are_many() -> None:
     slip = made(RawSplit(texts, ["a;b", *["a", "b"] * 29, "a"], "f.csv"))
     assert slip.labels == ("a", "b") and "1 row of f.csv left out: several labels (row 1)" in said(slip, "warning")
     assert made(RawSplit(texts, ["['a']", '["b"]'] * 30)).labels == ("a", "b")
+    assert made(RawSplit(texts, ["['a']", '["caf\\u00e9"]'] * 30)).labels == ("a", "café"), "as JSON writes it"
     plain = ["food; drinks", "arts, crafts", "a"]
     assert made(RawSplit(texts, plain * 20)).labels == ("a", "arts, crafts", "food; drinks")
 
