@@ -110,6 +110,7 @@ class Facts(TypedDict, total=False):
     """Facts of a run that estimates read, by name."""
 
     rows: dict[str, int]
+    max_tokens: int
     teacher: TeacherFacts
     transfer: TransferFacts
     memory: int
@@ -119,10 +120,10 @@ class Facts(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Fact(Event):
-    """A fact that later pages show: name "rows", "labels", "teacher", "columns", "transfer", "vocabulary", "memory"
-    (peak bytes of the run's process), "metric" (one of metrics.METRICS), "members" (the variants of a run that trains
-    several, in order: "name", "student", "seed", "share") or "validation" (the metric on validation of "floor",
-    "control" and "teacher", for the chart's lines); value is JSON."""
+    """A fact that later pages show: name "rows", "labels", "max_tokens" (that are read of a text), "teacher",
+    "columns", "transfer", "vocabulary", "memory" (peak bytes of the run's process), "metric" (one of metrics.METRICS),
+    "members" (the variants of a run that trains several, in order: "name", "student", "seed", "share") or "validation"
+    (the metric on validation of "floor", "control" and "teacher", for the chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
     name: str

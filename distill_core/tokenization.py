@@ -3,6 +3,7 @@
 Knows nothing of vocabularies, teachers' networks or training.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -99,6 +100,13 @@ def without_truncation(tokenizer: Tokenizer) -> Tokenizer:
     copy.no_truncation()
     copy.no_padding()
     return copy
+
+
+def cut_middle(ids: Sequence[int], most: int) -> list[int]:
+    """At most so many of a text's ids: a quarter from its beginning and the rest from its end, as the student does
+    (`cut_sequence` of `student/runtime.py`, which travels and imports nothing of ours)."""
+    head = math.ceil(most / 4)
+    return list(ids) if len(ids) <= most else [*ids[:head], *ids[len(ids) - most + head :]]
 
 
 def _merged(text: str, offsets: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

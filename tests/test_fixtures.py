@@ -158,3 +158,21 @@ def test_what_a_newer_export_writes_can_be_read_by_an_older_reader(expected: dic
     assert settings[0].items() <= settings[1].items()
     keys = [set(safe_open(place / "model.safetensors", framework="np").keys()) for place in (old, folder)]
     assert keys[0] == keys[1]
+
+
+def test_an_older_student_reads_the_beginning_of_a_long_text_where_it_is_and_exported(
+    fixture: Path, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    run = core.run(expected["runs"]["single"]["id"])
+    assert run.config.max_tokens == 16 and run.config.cut == "head"
+    words = " ".join(expected["asked"]).replace("[MASK]", "").split() * 20
+    long, other = " ".join(words[:100]), " ".join([*words[:60], *words[3:30]])  # as far as it reads, they are the same
+    student = run.student()
+    (ids,) = student.vocabulary.ids([long], 1000)
+    assert len(ids) >= 100 and student.vocabulary.ids([long], *student.limit) == [ids[:16]]
+    for folder in (fixture / "exported", core.export(run.id, tmp_path / "again")):
+        code = [sys.executable, "-I", str(folder / "predict.py"), long, other]
+        done = subprocess.run(code, capture_output=True, encoding="utf-8", timeout=60, check=True)
+        one, two = (json.loads(line)["probabilities"] for line in done.stdout.splitlines())
+        assert one == pytest.approx(two, abs=1e-6)
+    assert one == pytest.approx(core.ask(run.id, long)["student"], abs=1e-5)

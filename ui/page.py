@@ -125,8 +125,10 @@ def build() -> gr.Blocks:
     return demo
 
 
-# step where the action is taken
-NEXT = {"train_longer": "distil", "other_teacher": "teacher", "more_texts": "task", "merge_labels": "task"}
+NEXT = {  # step where the action is taken
+    "train_longer": "distil", "read_longer": "distil", "other_teacher": "teacher", "more_texts": "task",
+    "merge_labels": "task",
+}  # fmt: skip
 
 
 def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Request) -> Changes:
@@ -142,8 +144,10 @@ def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Reques
     except UserError as error:
         return {again: note(translate_message(error), "error")}
     action = str(request.query_params.get("next") or "")
-    changed = {"train_longer": run.longer, "merge_labels": lambda: {"merge_labels": True}}
-    config = run.row.config | (changed[action]() if action in changed else {})
+    changes = {
+        "train_longer": run.longer, "read_longer": run.longer_texts, "merge_labels": lambda: {"merge_labels": True},
+    }  # fmt: skip
+    config = run.row.config | (changes[action]() if action in changes else {})
     wanted = usable_settings(config)[0]
     updates, lost = form.fill(config, teacher.cards(wanted))
     filled = translate(f"again.{action}" if action in NEXT else "again.filled", name=run.name)

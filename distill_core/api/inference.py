@@ -298,9 +298,8 @@ def _untrained(pair: bool) -> "Predictor":
     """Untrained student of the default config, built once."""
     from distill_core.student import activations
 
-    config = Config()
-
     def make() -> "Predictor":
+        config = session.resolve_limit(Config())
         texts = [*session.load_data(config).train.texts, *session.load_data(config).unlabelled]
         return activations.untrained_predictor(session.load_teacher(config), texts, pair, config)
 

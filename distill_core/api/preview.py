@@ -131,7 +131,7 @@ def inspect(config: Config, sample: int = 8) -> Inspection:
 
     data, objective = session.load_data(config), objective_for(config)
     names = ("text", "text2")
-    lengths = diagnostics.check_lengths(data, config.max_tokens)
+    lengths = diagnostics.check_lengths(data, config)
     return Inspection(
         rows={"train": len(data.train.texts), "valid": len(data.valid.texts), "test": len(data.test.texts),
               "unlabelled": len(data.unlabelled)},

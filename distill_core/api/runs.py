@@ -311,6 +311,19 @@ class Run:
             passes["teacher_epochs"] = teacher_passes(config, rows["train"])
         return {knob: min(LONGEST, LONGER * number) for knob, number in passes.items()}
 
+    def longer_texts(self) -> KnobValues:
+        """Settings of a run like this one that reads twice as many tokens of a text, as far as its teacher can; {}
+        before the comparison, and where it reads no more.
+
+        Example:
+            >>> run.longer_texts()  # it has read every text whole
+            {}
+        """
+        from distill_core.evaluation import next_steps
+
+        limit = next_steps.longer_limit(self.row.summary or cast(Summary, {}))
+        return {"max_tokens": limit} if limit else {}
+
     def report(self) -> Report:
         """Report of the run as one JSON object.
 

@@ -117,15 +117,22 @@ class Session:
 
     def load_teacher(self, config: Config) -> "Teacher":
         """Teacher of the config, loaded once. Raises UserError."""
-        data = self.load_data(config)
+        data, config = self.load_data(config), self.resolve_limit(config)
         return self._loaded(teacher_name(config), data.labels, data.pair, config)
+
+    def resolve_limit(self, config: Config) -> Config:
+        """The config with the limit of its texts' length as a run of it has it. Raises UserError."""
+        from distill_core.data import lengths
+
+        return lengths.resolve_limit(config, self.load_data(config))
 
     def _loaded(self, name: str, labels: tuple[str, ...], pair: bool, config: Config) -> "Teacher":
         with self.load_lock:  # which imports one after the other too: two threads at once may find half a module
             from distill_core.evaluation.objective import objective_for
             from distill_core.teacher import loading
 
-        key = (name, labels, pair, objective_for(config).name, config.max_tokens, config.allow_pickle)
+        key = (name, labels, pair, objective_for(config).name, config.token_limit, config.cut,
+               config.allow_pickle)  # fmt: skip
         return self.cached(self.teachers, key, lambda: loading.load_teacher(name, labels, pair, config))
 
     def load_teacher_of_run(self, row: RunRecord) -> "Teacher | None":
@@ -136,8 +143,10 @@ class Session:
         fact = json.loads(file.read_text(encoding="utf-8"))
         settings = self.predictor(row.id).settings
         labels, pair = tuple(settings["labels"]), bool(settings["pair"])
+        limit, cut = self.predictor(row.id).limit
         try:
-            teacher = self._loaded(fact["name"], labels, pair, Config.stored(row.config))
+            config = Config.stored(row.config).model_copy(update={"max_tokens": limit, "cut": cut})
+            teacher = self._loaded(fact["name"], labels, pair, config)
         except UserError:
             return None
         # elsewhere a name may mean another model, and it must not answer for the one that taught

@@ -31,6 +31,7 @@ WIDTH = 110  # columns where stdout is no terminal
 
 WAYS = {  # options by which a next step is taken from the shell
     "train_longer": "More passes: --teacher-epochs, --epochs.",
+    "read_longer": "More of each text: --max-tokens.",
     "other_teacher": "Another teacher: --teacher.",
     "more_texts": "Texts without labels: --unlabelled.",
     "merge_labels": "Merged labels: --merge-labels.",

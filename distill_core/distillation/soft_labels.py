@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distill_core.cache import Cache, CacheKey, digest
+from distill_core.config.schema import EARLIER
 from distill_core.errors import Stopped
 from distill_core.events import Progress
 from distill_core.messages import message
@@ -92,6 +93,7 @@ def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> CacheKey:
     return {
         "format": FORMAT, "teacher": teacher.fingerprint, "max_tokens": teacher.max_tokens,
         "dtype": str(teacher.dtype), "device": device(), "texts": digest(chunk),
+        **({} if teacher.cut == EARLIER["cut"] else {"cut": teacher.cut}),  # so that the first keys stay valid
     }  # fmt: skip
 
 

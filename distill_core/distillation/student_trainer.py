@@ -80,8 +80,8 @@ class StudentData:
 class EncodedTexts:
     """The run's texts as the students of one vocabulary read them, each part encoded where it is first read."""
 
-    def __init__(self, vocabulary: Vocabulary, data: StudentData, max_tokens: int):
-        self.vocabulary, self._data, self._max_tokens = vocabulary, data, max_tokens
+    def __init__(self, vocabulary: Vocabulary, data: StudentData, config: Config):
+        self.vocabulary, self._data, self._limit = vocabulary, data, (config.token_limit, config.cut)
 
     @cached_property
     def labelled(self) -> runtime.Sides:
@@ -100,7 +100,7 @@ class EncodedTexts:
         return self._encode(self._data.dataset.valid.texts)
 
     def _encode(self, texts: Texts) -> runtime.Sides:
-        return runtime.encode_rows(self.vocabulary, texts, self._max_tokens)
+        return runtime.encode_rows(self.vocabulary, texts, *self._limit)
 
 
 class StudentTrainer:
@@ -255,7 +255,7 @@ class StudentTrainer:
         owner = student if persistence.has_own_network(student) else ""
         if owner not in self._encoded:
             vocabulary = persistence.choose_vocabulary(student, data.vocabulary, data.source)
-            self._encoded[owner] = EncodedTexts(vocabulary, data, self.config.max_tokens)
+            self._encoded[owner] = EncodedTexts(vocabulary, data, self.config)
         return self._encoded[owner]
 
     @cached_property

@@ -36,7 +36,7 @@ from distill_core.pipeline.cost_model import (
 )
 from distill_core.teacher.catalog import is_local, suggestion, teacher_name
 
-FORMAT = 3  # raise when a measurement of `profile` changes its meaning
+FORMAT = 4  # raise when a measurement of `profile` changes its meaning
 MEASURED_RANGE = (0.75, 1.5)  # a run against a profile's few steps [benchmarks/RESULTS.md, "Estimates"]
 REPEATED_RANGE = (0.85, 1.2)  # a run against a similar one
 GUESSED_RANGE = (0.5, 2.5)  # a teacher not on this machine, by the machine's speed and the teacher's known size
@@ -60,7 +60,8 @@ Source = Literal["runs", "survey", "size"]  # keys of the page's words
 @dataclass(frozen=True)
 class PastRun:
     """Finished run on this machine. `stages`: (seconds, from the cache) by stage; `texts` of its transfer set;
-    `memory`: the peak bytes of its process, None where not measured; `rows` of its data by split; `teacher`: its name,
+    `tokens` that it read of a text where its config left that to the rows, which `config` then has too; `memory`: the
+    peak bytes of its process, None where not measured; `rows` of its data by split; `teacher`: its name,
     parameters and accuracy on the validation rows, as far as the run recorded them."""
 
     config: StoredConfig
@@ -70,6 +71,7 @@ class PastRun:
     memory: int | None = None
     teacher: TeacherFacts = field(default_factory=TeacherFacts)
     rows: Mapping[str, int] = field(default_factory=lambda: {"train": 0, "unlabelled": 0})
+    tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Estimate:
 
 def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = ()) -> Estimate | None:
     """Estimate for a run of `config`; None while too little is known. `earlier` runs come newest first."""
+    config = resolve_limit(config, known.counts, earlier)
     values = config.model_dump()
     same = [run for run in earlier if _same_knobs(run, values, names_of("task", "transfer", "teacher"))]
     counts = known.counts
@@ -132,6 +135,17 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
         labelled=labelled, unlabelled=unlabelled, texts=texts, steps=size.steps, rests_on=rests_on,
         runs=len(similar["student"]), cached=builder.cached,
     )  # fmt: skip
+
+
+def resolve_limit(config: Config, counts: DataCounts | None, earlier: Sequence[PastRun] = ()) -> Config:
+    """The config with `max_tokens` as a number where it is known what these rows need: counted, or by an earlier run of
+    theirs."""
+    if config.max_tokens != "auto":
+        return config
+    values = config.model_dump()
+    theirs = (run.tokens for run in earlier if run.tokens and _same_knobs(run, values, names_of("task")))
+    tokens = counts["tokens"] if counts else next(theirs, None)
+    return config.model_copy(update={"max_tokens": tokens}) if tokens else config
 
 
 @dataclass
@@ -222,6 +236,7 @@ def known_measurements(config: Config, cache: Cache) -> Measurements:
     machine follows from its size and the machine's speed."""
     machine = _read(MachinePace, cache, "pace-machine", config)
     counts = _read(DataCounts, cache, "pace-data", config)
+    config = resolve_limit(config, counts)
     teacher = measured_teacher(config, cache)
     if teacher is None and not is_local(teacher_name(config), config.allow_pickle):
         teacher = guess_teacher(config, machine, counts)
@@ -237,10 +252,11 @@ def guess_teacher(config: Config, machine: MachinePace | None, counts: DataCount
     """Pace of a suggested teacher by its size and the machine's speed, as if it were not on this machine; None for any
     other."""
     one, shape = suggestion(teacher_name(config)), size_of(config)
-    if one is None or shape is None or machine is None:
+    config = resolve_limit(config, counts)
+    if one is None or shape is None or machine is None or config.max_tokens == "auto":
         return None
     mean = counts["size"]["labelled"] if counts else GUESSED_SIZE
-    read = min(1.0, PER_TOKEN * config.max_tokens / max(1.0, mean))  # the rest of a text is cut off
+    read = min(1.0, PER_TOKEN * config.token_limit / max(1.0, mean))  # the rest of a text is cut off
     size = OVERHEAD * machine["product"] * one.layers / PER_TOKEN * read
     pace: TeacherPace = {**shape, "size": size, "load": FAR_LOAD, "far": True}
     if config.fine_tune:  # forward, backward to the inputs and backward to the weights

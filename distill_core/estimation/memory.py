@@ -43,7 +43,7 @@ def teacher_memory(
 ) -> tuple[float, float]:
     """Peak bytes of the teacher alone: while it labels, and while it trains for `tuning` seconds."""
     parameters, depth = teacher["parameters"], teacher.get("depth", 0)
-    tokens = min(config.max_tokens, teacher.get("tokens") or _long_text(counts) or config.max_tokens)
+    tokens = min(config.token_limit, teacher.get("tokens") or _long_text(counts) or config.token_limit)
     reading = parameters * (1 + FAST_COPY) + _activations(teacher, READ_BATCH, tokens, READ)
     if not config.fine_tune:
         return FLOAT * reading, 0.0

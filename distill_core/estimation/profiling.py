@@ -19,7 +19,7 @@ from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey
 from distill_core.config.schema import Config
-from distill_core.data import dataset
+from distill_core.data import dataset, lengths
 from distill_core.data.dataset import Dataset
 from distill_core.distillation import soft_labels, student_trainer
 from distill_core.environment import peak_memory
@@ -52,11 +52,12 @@ PATIENCE = 1.0  # seconds for these passes
 def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Measure what `cache` lacks of `config`; the signature is a pipeline's, so that a worker can run it. Downloads no
     teacher: what one that is not on this machine takes follows from the machine's own speed. Raises UserError."""
-    known = cost.known_measurements(config, cache)
-    keys = {kind: key(config) for kind, key in cost.KEYS.items()}
     started = _clock()
     rows = tasks.load_dataset(config)
     spent = _clock() - started
+    config = lengths.resolve_limit(config, rows)
+    known = cost.known_measurements(config, cache)
+    keys = {kind: key(config) for kind, key in cost.KEYS.items()}
     started = _clock()
     teacher = _load(config, rows)
     load = _clock() - started
@@ -129,7 +130,7 @@ def _count_texts(
         "train": len(rows.train), "valid": len(rows.valid), "test": len(rows.test), "unlabelled": len(rows.unlabelled),
         "size": {"labelled": own, "unlabelled": _mean(map(soft_labels.text_size, sample.unlabelled)) or own,
                  "augmented": _mean(sizes) or own},
-        "grown": grown, "make": make, "read": read, "seconds": spent + fitting,
+        "grown": grown, "tokens": lengths.auto_limit(rows), "make": make, "read": read, "seconds": spent + fitting,
     }  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def _time_student(
     outputs = objective.head_size(rows.labels)
     model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, teacher, where)
     words = persistence.choose_vocabulary(config.student, words, teacher)
-    read = runtime.encode_rows(words, texts, config.max_tokens)
+    read = runtime.encode_rows(words, texts, config.token_limit, config.cut)
     soft = torch.randn(len(texts), outputs, device=where)
     loss_fn, needs = LOSSES.get(config.loss).loss, student_trainer.live_needs(config.loss)
 
@@ -223,9 +224,9 @@ def _time_student(
         runtime.predict_logits(model, read, device=where)
         return {"accuracy": 0.0, "loss": 0.0}
 
-    lengths = runtime.total_lengths(read).tolist()
+    sizes = runtime.total_lengths(read).tolist()
     plan = training_plan.TrainingPlan(STEPS, config.batch, config.lr, config.optimiser, evaluate_every=STEPS)
-    step, scored = _time_steps(model, len(texts), loss, score, plan, lengths)
+    step, scored = _time_steps(model, len(texts), loss, score, plan, sizes)
     loaded = LIBRARIES + FLOAT * teacher.parameters if teacher else 0
     return {"step": step, "row": scored / len(texts), "memory": int(max(0, (peak_memory() or 0) - loaded))}
 

@@ -14,7 +14,7 @@ from typing import Any
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO_LANGUAGE, DEFAULTS, LONGEST, Config
 from distill_core.config.training_length import LEAST_STUDENT_STEPS, LEAST_TEACHER_STEPS, PASSES, steps_of_pass
-from distill_core.estimation.cost import Estimate, PastRun, estimate, transfer_texts
+from distill_core.estimation.cost import Estimate, PastRun, estimate, resolve_limit, transfer_texts
 from distill_core.estimation.memory import PER_TOKEN
 from distill_core.pipeline.cost_model import DataCounts, Measurements, StudentPace, TeacherPace
 from distill_core.teacher.catalog import smaller_suggestions
@@ -131,7 +131,7 @@ class _Search:
         return _Choice(other, teacher[0], self._tokens()[0], STUDENT_LENGTHS[0], self._texts()[0])
 
     def _tokens(self) -> tuple[int, ...]:
-        full = self.config.max_tokens
+        full = self._full_tokens()
         long = "max_tokens" not in self.typed and min(full, self._mean_tokens()) > SHORT_TOKENS
         return (SHORT_TOKENS, full) if long else (full,)
 
@@ -148,6 +148,9 @@ class _Search:
             many = AUGMENTATION_PASSES[-1] if train <= FEW_ROWS else int(DEFAULTS["n_iter"])
             passes = [each for each in AUGMENTATION_PASSES if each <= many]
         return [(passes[0], limit) for limit in limits] + [(each, most) for each in passes[1:]]
+
+    def _full_tokens(self) -> int:
+        return resolve_limit(self.config, self.counts).token_limit
 
     def _mean_tokens(self) -> float:
         return self.counts["size"]["labelled"] / PER_TOKEN
@@ -167,7 +170,7 @@ class _Search:
             knobs["teacher"] = choice.other
         if self.config.fine_tune:
             knobs["teacher_epochs"] = _epochs(choice.teacher, self.counts["train"], self.config.teacher_batch)
-        if choice.tokens != self.config.max_tokens:
+        if choice.tokens != self._full_tokens():
             knobs["max_tokens"] = choice.tokens
         if limit != self.config.transfer_limit:
             knobs["transfer_limit"] = limit
@@ -179,7 +182,7 @@ class _Search:
         return Config.of(**self.config.model_dump() | {k: v for k, v in knobs.items() if k not in self.typed})
 
     def _estimate(self, choice: _Choice) -> Estimate:
-        share = min(choice.tokens, self._mean_tokens()) / min(self.config.max_tokens, self._mean_tokens())
+        share = min(choice.tokens, self._mean_tokens()) / min(self._full_tokens(), self._mean_tokens())
         teacher, student = self.others[choice.other] if choice.other else self.known.teacher, self.known.student
         known = dataclasses.replace(
             self.known, teacher=teacher and _shorter_teacher(teacher, share),

@@ -7,12 +7,13 @@ of models, only of their figures.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from distill_core.config.schema import MOST_TOKENS, Config
 from distill_core.data.examples import shorten
-from distill_core.data.overlap import split_words
+from distill_core.data.lengths import estimate_pieces, resolve_limit
 from distill_core.evaluation.metrics import count_cells, is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference, paired_difference
-from distill_core.evaluation.summary import Difference, Disagreement, Level, Summary
+from distill_core.evaluation.summary import CutTexts, Difference, Disagreement, Level, Summary
 from distill_core.messages import Message, message
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ SMALL_GAIN = 0.05  # hardly any task on real text here gained more: a test that 
 # Northcutt et al. 2021 count 3.4 % wrong labels in ten well-known test sets; three times that is no slip.
 MANY_DISAGREEMENTS = 0.1
 ROWS_FOR_CONSTANT = 10  # of validation: on fewer a good teacher may by chance give one answer alone
+MANY_CUT = 0.1  # of the texts: fewer move a score by less than a test of some hundred rows can show
 MANY_USES = 20  # uses of a test set, after which the best result owes something to luck
 EXAMPLES = 3
 TEACHER_WAY = message(
@@ -98,19 +100,30 @@ def check_data(data: "Dataset") -> Findings:
     return findings
 
 
-def check_lengths(data: "Dataset", max_tokens: int) -> Findings:
-    """Findings on texts that are longer than what a model reads of them. A word is a token or more, so these are the
-    texts that are cut under any tokenizer."""
-    texts = [*data.train.texts, *data.valid.texts, *data.test.texts, *data.unlabelled]
-    limit = max_tokens - (3 if data.pair else 2)  # the marks at the beginning, between and at the end
-    words = [sum(len(split_words(side)) for side in text) for text in texts if sum(map(len, text)) > limit]
-    cut = [count for count in words if count > limit]
-    if not cut:
-        return []
-    return [("warning", message(
-        "{n:text is|texts are} longer than the {limit:,} tokens that are read of a text, of {all:,} in all; of the "
-        "longest, about {share:.0%} is never seen. {knob:knob} reads more, and takes longer.", n=len(cut),
-        limit=max_tokens, all=len(texts), share=1 - limit / max(cut), knob="max_tokens"))]  # fmt: skip
+def check_lengths(data: "Dataset", config: Config) -> Findings:
+    """Findings on how much is read of a text, and on those that are longer, before the tokenizer that decides it."""
+    limit = resolve_limit(config, data).token_limit
+    lengths = [
+        estimate_pieces(text)
+        for texts in (data.train.texts, data.valid.texts, data.test.texts, data.unlabelled)
+        for text in texts
+    ]
+    longer = [length for length in lengths if length > limit]
+    if not longer:
+        whole = message("Texts are read up to {limit:,} tokens: none of the {all:,} is longer.", limit=limit,
+                        all=len(lengths))  # fmt: skip
+        return [("info", whole)] if config.max_tokens == "auto" else []
+    said = message(
+        "Texts are read up to {limit:,} tokens ({knob:knob}): about {n:,} of {all:,} are longer, and about {share:.0%} "
+        "of those is read.", limit=limit, knob="max_tokens", n=len(longer), all=len(lengths),
+        share=limit * len(longer) / sum(longer))  # fmt: skip
+    higher = min(2 * limit, MOST_TOKENS)
+    if higher > limit:
+        times = sum(min(length, higher) for length in lengths) / sum(min(length, limit) for length in lengths)
+        dearer = message("Up to {higher:,} tokens would take about {times:.1f} times as long.", higher=higher,
+                         times=times)  # fmt: skip
+        said = message("{one} {more}", one=said, more=dearer)
+    return [("warning" if len(longer) >= MANY_CUT * len(lengths) else "info", said)]
 
 
 def check_teacher(teacher: float, baseline: float, metric: str) -> Findings:
@@ -239,6 +252,12 @@ def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
         findings.append(("warning", message("The teacher contradicts {share:.0%} of the training labels: the student "
                      "follows the teacher, the scores follow the labels.",
                      share=disagreement["rows"] / disagreement["of"])))  # fmt: skip
+    if cut := many_cut(summary):
+        fine = value["teacher"] - MIN_GAIN < value["student"] > value["floor"]
+        findings.append(("info" if fine else "warning", message(
+            "{rows:,} of {all:,} test texts are longer than the {limit:,} tokens that the teacher reads: it has seen "
+            "about {share:.0%} of those, the simple baseline (TF-IDF) all.", rows=cut["rows"], all=cut["of"],
+            limit=cut["limit"], share=cut["share"])))  # fmt: skip
     behind = summary["differences"]["student-teacher"]
     if behind["low"] > 0:
         findings.append(("info", message("On these {rows:,} rows the student is better than its teacher.", rows=rows)))
@@ -254,6 +273,12 @@ def values_of(summary: Summary) -> dict[str, float]:
     """Values of the run's metric by row of the comparison."""
     metric = summary["metric"]
     return {row: score[metric] for row, score in summary["scores"].items()}
+
+
+def many_cut(summary: Summary) -> CutTexts | None:
+    """The test texts that were cut, where they are a share that counts."""
+    cut = summary.get("cut_texts")
+    return cut if cut and cut["rows"] >= max(1, MANY_CUT * cut["of"]) else None
 
 
 def constant_answer(summary: Summary) -> str | None:

@@ -5,6 +5,7 @@ from distill_core.evaluation.diagnostics import (
     MIN_GAIN,
     NO_EVIDENCE,
     constant_answer,
+    many_cut,
     metric_message,
     values_of,
 )
@@ -38,6 +39,7 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
     value = values_of(summary)
     words = {row: metric_message(one, summary["metric"]) for row, one in value.items()}
     steps: list[tuple[Action, Message]] = []
+    longer = _longer_texts(summary)
     best, all_steps = summary.get("best_step") or 0, summary.get("steps") or 0
     if groups := summary.get("split_labels"):
         steps.append(("merge_labels", message(
@@ -48,7 +50,9 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
         steps.append(("take_floor", message(
             "The simple baseline ({floor}) is enough for these rows, the student reaches {student}. Take the baseline: "
             "it needs no teacher.", floor=words["floor"], student=words["student"])))  # fmt: skip
+        steps += longer
     if value["floor"] - value["teacher"] >= MIN_GAIN:
+        steps += longer
         if fine_tuned:
             steps.append(("train_longer", message(
                 "The teacher ({teacher}) is below the simple baseline ({floor}): more passes may bring it above.",
@@ -63,6 +67,7 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
         if unseen and unseen["p"] < NO_EVIDENCE and summary["differences"]["student-teacher"]["high"] < 0:
             steps.append(("more_texts", message(
                 UNSEEN, n=unseen["rows"], agreement=unseen["agreement"], others=unseen["others"])))  # fmt: skip
+        steps += longer
         if texts < FEW_EXAMPLES[pair]:
             steps.append(("more_texts", message(FEW_PAIRS if pair else FEW_TEXTS, n=texts)))
     first: dict[Action, Message] = {}
@@ -72,3 +77,20 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
         {"action": action, "cause": str(sentence), "message": message_data(sentence)}
         for action, sentence in list(first.items())[:MOST]
     ]
+
+
+def longer_limit(summary: Summary) -> int | None:
+    """Tokens that a run reads of a text which reads more of those that were cut: twice as many, as far as the teacher
+    reads them; None where it reads no more."""
+    cut = summary.get("cut_texts")
+    return min(2 * cut["limit"], cut["longest"]) if cut and cut["rows"] and cut["longest"] > cut["limit"] else None
+
+
+def _longer_texts(summary: Summary) -> list[tuple[Action, Message]]:
+    """The step that reads more of each text, where many test texts were cut and the teacher can read more of them."""
+    cut, limit = many_cut(summary), longer_limit(summary)
+    if not cut or not limit:
+        return []
+    return [("read_longer", message(
+        "{rows:,} of {all:,} test texts were cut at {limit:,} tokens; what was not read may decide. Reading up to "
+        "{higher:,} takes longer.", rows=cut["rows"], all=cut["of"], limit=cut["limit"], higher=limit))]  # fmt: skip

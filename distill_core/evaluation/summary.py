@@ -37,7 +37,7 @@ Finding = (  # (level, sentence), in later versions with the message data; stric
     | Annotated[tuple[Level, Label, MessageData | None], Field(strict=False)]
 )
 Action = Literal[
-    "train_longer", "other_teacher", "more_texts", "take_floor", "merge_labels"
+    "train_longer", "read_longer", "other_teacher", "more_texts", "take_floor", "merge_labels"
 ]  # what the page has a button for
 foreign = with_config(ConfigDict(strict=True, extra="allow"))
 V = TypeVar("V")
@@ -251,6 +251,18 @@ class UnseenWords(TypedDict):
 
 
 @foreign
+class CutTexts(TypedDict):
+    """Test texts that the teacher read a part of: `rows` of `of`, and the `share` of their tokens that it read. It read
+    `limit` tokens of a text, and could read `longest`."""
+
+    rows: Count
+    of: Count
+    share: Share
+    limit: Count
+    longest: Count
+
+
+@foreign
 class Comparison(TypedDict):
     """Rows of the comparison side by side. `gap_recovered`: (student - control) / (teacher - control) of the metric,
     None where the teacher is not above the control. `kept`: student / teacher. `agreement`: the share of rows with the
@@ -303,6 +315,7 @@ class Summary(Comparison, VariantSummary):
     unseen_words: NotRequired[UnseenWords]
     split_labels: NotRequired[Annotated[list[list[Label]], Field(max_length=10_000)]]
     tests_read: NotRequired[Count]
+    cut_texts: NotRequired[CutTexts]
     verdict: NotRequired[Annotated[list[Finding], Field(max_length=100)]]
     next_steps: NotRequired[Annotated[list[NextStep], Field(max_length=20)]]
 

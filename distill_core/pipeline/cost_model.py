@@ -25,7 +25,8 @@ class TextSizes(TypedDict):
 
 
 class DataCounts(TypedDict):
-    """Counts of the rows by split, sizes, and seconds: `make` for one augmented text, `read` for one text of the
+    """Counts of the rows by split, sizes, the `tokens` that are read of a text where the config leaves that to the
+    rows, and seconds: `make` for one augmented text, `read` for one text of the
     transfer set, `seconds` to load the data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, …
     passes."""
 
@@ -35,6 +36,7 @@ class DataCounts(TypedDict):
     unlabelled: int
     size: TextSizes
     grown: list[float]
+    tokens: int
     make: float
     read: float
     seconds: float

@@ -11,6 +11,7 @@ then train variant by variant. Knows nothing of the store or of processes.
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from distill_core.cache import Cache
@@ -32,6 +33,7 @@ def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     context = RunContext(config, Path(folder), cache, device(), stop)
     context.folder.mkdir(parents=True, exist_ok=True)
     rows = yield from _timed("data", data.run(context), stop)
+    context = replace(context, config=rows.config)
     teacher_output = yield from _timed("teacher", teacher.run(context, rows), stop)
     texts = yield from _timed("transfer", transfer.run(context, rows, teacher_output), stop)
     controls = yield from _timed("control", control.run(context, rows, teacher_output, texts), stop)

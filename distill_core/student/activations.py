@@ -20,7 +20,7 @@ from distill_core.evaluation.objective import objective_for
 from distill_core.messages import message
 from distill_core.registry import EMBEDDINGS
 from distill_core.student import persistence, vocabulary
-from distill_core.student.runtime import Predictor, Student, pad, predict_logits
+from distill_core.student.runtime import Predictor, Student, cut_sequence, pad, predict_logits
 from distill_core.student.source import EmbeddingSource
 from distill_core.unicode import replace_surrogates
 
@@ -198,19 +198,18 @@ def _unpacked(output: Tensor | PackedSequence) -> Tensor:
 
 def _pieces(student: Predictor, sentence: str) -> list[SubwordReading]:
     words = student.vocabulary
-    rows = words.ids([sentence], student.settings["max_tokens"])[0]
+    rows = words.ids([sentence], *student.limit)[0]
     valid = replace_surrogates(sentence).replace(tokenization.MASK, words.mask_token)
     encoded = words.tokenizer.encode(valid, add_special_tokens=False)
     spans = [
         valid[start:end].strip() or token for (start, end), token in zip(encoded.offsets, encoded.tokens, strict=True)
     ]
-    return [
-        SubwordReading(span, words.entries[row]) for span, row in zip(spans or [sentence], rows, strict=False)
-    ]  # cut, or none known
+    spans = cut_sequence(spans, *student.limit) or [sentence]  # none known
+    return [SubwordReading(span, words.entries[row]) for span, row in zip(spans, rows, strict=True)]
 
 
 def _prefix_logits(student: Predictor, sentence: str) -> Tensor:
-    ids = student.vocabulary.ids([sentence], student.settings["max_tokens"])[0]
+    ids = student.vocabulary.ids([sentence], *student.limit)[0]
     return predict_logits(student.model, [pad([ids[:end] for end in range(1, len(ids) + 1)])])
 
 

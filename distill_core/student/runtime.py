@@ -16,6 +16,7 @@ A component offers an `Encoder`, around which `Student` and `Vocabulary` stand, 
 import importlib.util
 import inspect
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 Sides = list[tuple[Tensor, Tensor]]
+
+
+def cut_sequence(values: "Sequence[Any]", most: int, cut: str) -> list[Any]:
+    """At most so many of the values: the first ones ("head"), or a quarter from the beginning and the rest from the end
+    ("head_tail"). [Sun et al. 2019, section 5.2: 128 and 382 of 510 word pieces]"""
+    head = math.ceil(most / 4) if cut == "head_tail" else most
+    return list(values) if len(values) <= most else [*values[:head], *values[len(values) - most + head :]]
 
 
 def pad(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
@@ -154,16 +162,16 @@ class Vocabulary:
         """Rows of the embedding table, the three special ones included."""
         return len(self.entries)
 
-    def ids(self, sentences: "Sequence[str]", max_tokens: int) -> list[list[int]]:
+    def ids(self, sentences: "Sequence[str]", max_tokens: int, cut: str = "head") -> list[list[int]]:
         """The ids of each sentence, `max_tokens` at most and never none: an empty sentence is one unknown word."""
         valid = [s.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask_token) for s in sentences]
         encoded = self.tokenizer.encode_batch_fast(valid, add_special_tokens=False)
         row = self._rows.get
-        return [[row(token, 1) for token in one.ids[:max_tokens]] or [1] for one in encoded]
+        return [[row(token, 1) for token in cut_sequence(one.ids, max_tokens, cut)] or [1] for one in encoded]
 
-    def sides(self, rows: "Sequence[Sequence[str]]", max_tokens: int) -> list[list[list[int]]]:
+    def sides(self, rows: "Sequence[Sequence[str]]", max_tokens: int, cut: str = "head") -> list[list[list[int]]]:
         """The ids of the rows of one or two sentences, side by side: each sentence by itself."""
-        return [self.ids(sentences, max_tokens) for sentences in zip(*rows, strict=True)]
+        return [self.ids(sentences, max_tokens, cut) for sentences in zip(*rows, strict=True)]
 
     def save(self, folder: "str | Path") -> None:
         """Write tokenizer.json and vocabulary.json into `folder`, which exists."""
@@ -179,9 +187,9 @@ class Vocabulary:
         return cls(tokenizer=Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
 
 
-def encode_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]], max_tokens: int) -> Sides:
-    """Rows of one or two sentences as the network reads them."""
-    return [pad(side) for side in vocabulary.sides(rows, max_tokens)]
+def encode_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]], max_tokens: int, cut: str) -> Sides:
+    """Rows of one or two sentences as the network reads them, `cut` as its settings say where they are longer."""
+    return [pad(side) for side in vocabulary.sides(rows, max_tokens, cut)]
 
 
 class Reading(NamedTuple):
@@ -239,7 +247,12 @@ class Predictor:
 
     def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
         """Logits (rows, labels) of rows of one or two sentences."""
-        return predict_logits(self.model, encode_rows(self.vocabulary, rows, self.settings["max_tokens"]))
+        return predict_logits(self.model, encode_rows(self.vocabulary, rows, *self.limit))
+
+    @property
+    def limit(self) -> tuple[int, str]:
+        """Most tokens of a sentence, and how a longer one is cut: older students lack that and read its beginning."""
+        return self.settings["max_tokens"], self.settings.get("cut", "head")
 
     @classmethod
     def load(cls, folder: Path, component: ModuleType) -> "Predictor":

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from distill_core.cache import digest
 from distill_core.config.knobs import names_of
-from distill_core.config.schema import Config
+from distill_core.config.schema import EARLIER, Config
 from distill_core.config.training_length import (
     passes_between_evaluations,
     steps_of_pass,
     teacher_evaluations,
     teacher_passes,
 )
+from distill_core.data.lengths import resolve_limit
 from distill_core.errors import Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective, metric_for
@@ -54,6 +55,7 @@ def fine_tune(
     The teacher is saved under `home`; the same base, rows and knobs later return the saved one. A killed training
     resumes from `checkpoint` and equals an uninterrupted one bit for bit. Raises TeacherError, HubError, Stopped,
     Diverged."""
+    config = resolve_limit(config, data)
     base = teacher_name(config)
     folder = locate(base, config)
     settings = safe_loading.read_config(folder, base, data.labels)
@@ -68,6 +70,8 @@ def fine_tune(
     }  # fmt: skip
     if not 0 < config.patience < teacher_evaluations(passes):  # without it, keys from before it stay valid
         del key["patience"]
+    if config.cut == EARLIER["cut"]:
+        del key["cut"]
     metric = metric_for(config, data, objective)
     if metric != "accuracy":  # without the metric in it, older teachers' keys stay valid
         key["metric"] = metric

@@ -77,12 +77,13 @@ def assemble(
     notes.extend(folders.unused_modules(folder, name))
     tokenizer = tokenizers.load_tokenizer(folder, model.config, name, notes)
     limit = tokenizers.max_length(model.config, tokenizer)
-    if limit < config.max_tokens:
+    if limit < config.token_limit:
         notes.append(message("The teacher reads {limit:,} tokens at most, so longer texts are cut there ({knob:knob} "
                             "said {asked:,}).", limit=limit, knob="max_tokens",
-                            asked=config.max_tokens))  # fmt: skip
+                            asked=config.token_limit))  # fmt: skip
     return Teacher(
-        model, tokenizer, labels, list(order), name=name, max_tokens=min(limit, config.max_tokens),
+        model, tokenizer, labels, list(order), name=name, max_tokens=min(limit, config.token_limit),
+        longest=limit, cut=config.cut,
         fingerprint=fingerprint.fingerprint(folder, weights, labels), bytes=weights.bytes, notes=notes,
         objective=objective_for(config),
     )  # fmt: skip

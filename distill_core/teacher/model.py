@@ -14,10 +14,11 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor
 
+from distill_core.config.schema import MOST_TOKENS
 from distill_core.errors import TeacherError
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.messages import message
-from distill_core.tokenization import MASK, without_truncation
+from distill_core.tokenization import MASK, cut_middle, without_truncation
 from distill_core.training.device import autocast, device, fast_dtype
 from distill_core.unicode import replace_surrogates
 
@@ -39,6 +40,8 @@ class Teacher:
     labels        the data's labels, in their order
     fingerprint   sha256 of all that decides its answers
     max_tokens    most tokens that it reads of a text (both sentences of a pair), special ones included
+    longest       most tokens that it could read
+    cut           "head" or "head_tail": what it reads of a longer single text
     parameters    number of its weights, the table of word pieces included; `bytes` is the size of its files
     notes         sentences about it for the person to read
     objective     how its logits become answers
@@ -54,6 +57,8 @@ class Teacher:
         name: str = "",
         fingerprint: str = "",
         max_tokens: int = 128,
+        longest: int = MOST_TOKENS,
+        cut: str = "head",
         bytes: int = 0,
         notes: Sequence[str] = (),
         objective: Objective = SINGLE_LABEL,
@@ -62,7 +67,7 @@ class Teacher:
         self.model, self.tokenizer = model, tokenizer
         self.labels, self.order = tuple(labels), list(order)
         self.name, self.fingerprint, self.max_tokens = name, fingerprint, max_tokens
-        self.title = name
+        self.longest, self.cut, self.title = longest, cut, name
         self.notes, self.objective = list(notes), objective
         self.parameters = sum(value.numel() for value in model.parameters())
         self.bytes = bytes or 4 * self.parameters
@@ -122,15 +127,37 @@ class Teacher:
 
     def encode(self, texts: Sequence[Text]) -> list[dict[str, list[int]]]:
         """Inputs of the model for each text, not yet padded, with special tokens and cut to `max_tokens`."""
+        if self.cut == "head" or not texts or len(texts[0]) > 1:
+            return self._encode(texts, self.max_tokens)
+        return [self._without_middle(one) for one in self._encode(texts, None)]
+
+    def lengths(self, texts: Sequence[Text]) -> list[int]:
+        """Tokens of each text, special ones included, before it is cut."""
+        return [len(one["input_ids"]) for one in self._encode(texts, None)]
+
+    def _encode(self, texts: Sequence[Text], most: int | None) -> list[dict[str, list[int]]]:
         if not texts:
             return []
         sides = [[self._side(side) for side in column] for column in zip(*texts, strict=True)]
+        shape = {"truncation": "longest_first", "max_length": most} if most else {"truncation": False}
         with self._lock:
             encoding = self.tokenizer(
-                *sides, truncation="longest_first", max_length=self.max_tokens, padding=False,
-                return_attention_mask=False, return_token_type_ids=self._types,
+                *sides, **shape, padding=False, return_attention_mask=False, return_token_type_ids=self._types,
+                verbose=False,
             )  # fmt: skip
         return [{key: values[row] for key, values in encoding.items()} for row in range(len(texts))]
+
+    def _without_middle(self, one: dict[str, list[int]]) -> dict[str, list[int]]:
+        """The inputs of a single text, where it is too long with those of its first and last tokens alone for which
+        there is room between the special ones."""
+        start, end = map(len, self._frame)
+        room = self.max_tokens - start - end
+
+        def shorter(values: list[int]) -> list[int]:
+            inner = cut_middle(values[start : len(values) - end], room)
+            return [*values[:start], *inner, *values[len(values) - end :]]
+
+        return {key: shorter(values) for key, values in one.items()}
 
     def pad(self, encoded: Sequence[dict[str, list[int]]], where: str = "cpu") -> dict[str, Tensor]:
         """Batch of encoded texts as tensors (batch, longest) on the device `where`, with the attention mask."""

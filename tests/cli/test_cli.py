@@ -181,7 +181,8 @@ def test_run_ends_in_one_json_object(stillroom: Callable[..., Done]) -> None:
 
 def test_minutes_choose_what_was_not_typed(stillroom: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {"train": 300, "valid": 50, "test": 100, "unlabelled": 0, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
-              "size": {"labelled": 100.0, "unlabelled": 0.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7]}  # fmt: skip
+              "size": {"labelled": 100.0, "unlabelled": 0.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7],
+              "tokens": 128}  # fmt: skip
     known = Measurements(counts, {"size": 1e-5, "load": 1.0}, {"step": 0.02, "row": 1e-4, "memory": 10**9})
     monkeypatch.setattr(cost, "known_measurements", lambda config, cache: known)
     monkeypatch.setattr(estimates, "past_runs", list)

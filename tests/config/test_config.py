@@ -110,5 +110,13 @@ def test_every_knob_that_decides_something_says_what() -> None:
         assert set(one.affects) <= set(AFFECTS)
         assert one.affects or one.name in ("teacher", "fine_tune", "teach_anyway", "allow_pickle", "epochs"), one.name
         assert not (one.path or one.column) or one.type is str and one.optional
-    assert names_of(affecting=("network",)) == ("max_tokens", "student", "channels", "hidden", "fc", "dropout")
+    network = ("max_tokens", "cut", "student", "channels", "hidden", "fc", "dropout")
+    assert names_of(affecting=("network",)) == network
     assert path_names() == ("train", "valid", "test", "unlabelled", "vectors_file")
+
+
+def test_a_run_from_before_the_limit_followed_the_rows_reads_as_it_did() -> None:
+    old = Config.stored({"task": "sst2"})
+    assert (old.max_tokens, old.cut) == (128, "head")
+    young = Config.stored(Config().model_dump())
+    assert (young.max_tokens, young.cut) == ("auto", "head_tail")

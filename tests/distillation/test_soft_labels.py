@@ -1,5 +1,6 @@
 """Labelling: once per distinct text, in order, resumable, honest about the time left."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,17 @@ def test_texts_that_the_teacher_cannot_read_are_refused(asked, cache):
 
 def test_no_texts(asked, cache):
     assert run(soft_labels.label_texts(asked, [], cache))[1].shape == (0, 2)
+
+
+def test_a_teacher_that_reads_other_ends_is_asked_anew_and_earlier_keys_stay(cache, tiny_teacher, monkeypatch):
+    def asked(cut):
+        config = Config.of(max_tokens=8, cut=cut)
+        return loading.load_teacher(str(tiny_teacher), ("bad", "good"), False, config)
+
+    long = [("a film she sings the soup was cold and quiet",)]
+    _, head = run(soft_labels.label_texts(asked("head"), long, cache))
+    (entry,) = (cache.root / "logits").glob("*/key.json")
+    assert "cut" not in json.loads(entry.read_text())
+    seen = counted(other := asked("head_tail"), monkeypatch)
+    _, both = run(soft_labels.label_texts(other, long, cache))
+    assert len(seen) == 1 and not torch.equal(head, both)

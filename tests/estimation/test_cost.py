@@ -17,14 +17,15 @@ from distill_core.events import STAGES
 
 COUNTS = {
     "train": 1000, "valid": 100, "test": 200, "unlabelled": 500, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
-    "size": {"labelled": 100.0, "unlabelled": 50.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7, 2.4],
+    "size": {"labelled": 100.0, "unlabelled": 50.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7, 2.4], "tokens": 48,
 }  # fmt: skip
 PACES = Measurements(COUNTS, {"size": 1e-5, "load": 0.5}, {"step": 0.02, "row": 1e-4, "memory": 500_000_000})
 
 
 def earlier(config: Config, texts: int = 3200, steps: int = 200, **stages: float) -> PastRun:
     seconds = dict.fromkeys(STAGES, 1.0) | stages
-    return PastRun(config.model_dump(), {name: (took, False) for name, took in seconds.items()}, texts, steps, 600)
+    measured = {name: (took, False) for name, took in seconds.items()}
+    return PastRun(config.model_dump() | {"max_tokens": 48}, measured, texts, steps, 600, tokens=48)
 
 
 def test_nothing_is_told_while_nothing_is_known() -> None:

@@ -9,7 +9,8 @@ from distill_core.estimation.memory import peak_memory, size_of
 from distill_core.pipeline.cost_model import Measurements
 
 COUNTS: Any = {"train": 500, "valid": 50, "test": 100, "unlabelled": 0, "seconds": 1.0, "make": 0.0, "read": 0.0,
-               "size": {"labelled": 100.0, "unlabelled": 0.0, "augmented": 0.0}, "grown": [0.0]}  # fmt: skip
+               "size": {"labelled": 100.0, "unlabelled": 0.0, "augmented": 0.0}, "grown": [0.0],
+               "tokens": 128}  # fmt: skip
 STUDENT: Any = {"step": 0.01, "row": 1e-4, "memory": 486_000_000}
 MINILM: Any = {"size": 1e-5, "load": 1.0, "parameters": 22_700_000, "depth": 6, "width": 384, "heads": 12, "tokens": 24}
 BUILTIN: Any = {"size": 1e-6, "load": 0.1, "parameters": 1_140_000, "depth": 2, "width": 128, "heads": 2, "tokens": 24}

@@ -15,6 +15,7 @@ from distill_core.events import STAGES
 COUNTS: Any = {
     "train": 300, "valid": 100, "test": 200, "unlabelled": 0, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
     "size": {"labelled": 100.0, "unlabelled": 100.0, "augmented": 80.0}, "grown": [0.0, 0.9, 1.7, 2.4, 3.0],
+    "tokens": 128,
 }  # fmt: skip
 TEACHER: Any = {"size": 2e-4, "load": 2.0, "step": 1.5, "parameters": 110_000_000, "depth": 12, "width": 768}
 SMALL: Any = {"size": 2e-5, "load": 1.0, "step": 0.15, "parameters": 23_000_000, "far": True}
@@ -111,10 +112,12 @@ def test_texts_without_a_label_are_taken_before_any_are_made() -> None:
 
 def test_long_texts_are_cut_where_there_is_little_time() -> None:
     long: Any = replace(KNOWN, counts=COUNTS | {"size": {"labelled": 1000.0, "unlabelled": 0.0, "augmented": 900.0}})
-    assert chosen(None, known=long).config.max_tokens == 128
+    assert chosen(None, known=long).config.max_tokens == "auto"
     found = [chosen(seconds, known=long) for seconds in (300, 3000)]
-    assert found[0].config.max_tokens == 64 < found[1].config.max_tokens
-    assert chosen(300).config.max_tokens == 128, "short texts lose nothing, and win no time"
+    assert [one.config.max_tokens for one in found] == [64, "auto"]
+    assert chosen(300).config.max_tokens == "auto", "short texts lose nothing, and win no time"
+    typed = chosen(300, Config.of(**FILE.model_dump() | {"max_tokens": 200}), long, typed=("max_tokens",))
+    assert typed.config.max_tokens == 200
     assert time_budget.SHORT_TOKENS == 64
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from distill_core.cache import Cache
+from distill_core.config.schema import Config
 from distill_core.data.dataset import Dataset, Split
 from distill_core.evaluation import comparison, diagnostics, significance
 from distill_core.evaluation.objective import SINGLE_LABEL
@@ -237,3 +238,40 @@ def test_student_and_teacher_are_compared_in_words(changed: Any, behind: Any, sa
         summary["differences"]["student-teacher"] |= {"low": behind[0], "high": behind[1]}
     text = " ".join(one for _, one in diagnostics.conclude(summary, 9000, False))
     assert said in text if said else "teacher are equally" not in text and "better than its teacher" not in text
+
+
+def cut(rows: int) -> dict[str, Any]:
+    return {"cut_texts": {"rows": rows, "of": 200, "share": 0.4, "limit": 128, "longest": 512}}
+
+
+def test_test_texts_that_were_cut_are_told_where_they_are_many() -> None:
+    sentence = (
+        "20 of 200 test texts are longer than the 128 tokens that the teacher reads: it has seen about 40 % of those"
+    )
+    assert sentence in warnings(diagnostics.conclude(compared(**cut(20)), 9000, False))
+    for summary in (compared(), compared(**cut(19)), compared(**cut(0))):
+        assert "longer than" not in str(diagnostics.conclude(summary, 9000, False))
+    fine = compared(student=0.895, **cut(20))
+    assert ("info", sentence) in [
+        (level, text[: len(sentence)]) for level, text in diagnostics.conclude(fine, 9, False)
+    ]
+
+
+def test_what_is_read_of_a_text_is_told_before() -> None:
+    def texts(*words: int) -> Dataset:
+        split = Split([("cat " * count,) for count in words], [0, 1] * (len(words) // 2))
+        return Dataset(split, split, split, [], ("bad", "good"), False, "en", "test", [], {})
+
+    def told(data: Dataset, **knobs: Any) -> list[tuple[str, str]]:
+        return [(level, str(text)) for level, text in diagnostics.check_lengths(data, Config.of(**knobs))]
+
+    short, long = texts(10, 20), texts(*[10] * 16, *[498] * 4)
+    assert told(short) == [("info", "Texts are read up to 64 tokens: none of the 6 is longer.")]
+    assert told(short, max_tokens=64) == []
+    [(level, said)] = told(long, max_tokens=100)
+    assert level == "warning" and said == (
+        "Texts are read up to 100 tokens (max_tokens): about 12 of 60 are longer, and about 20 % of those is read. Up "
+        "to 200 tokens would take about 1.7 times as long.")  # fmt: skip
+    few = texts(*[10] * 19, 498)
+    assert told(few)[0][0] == "info" and "about 3 of 60 are longer" in told(few)[0][1]
+    assert "would take" not in told(texts(10, 3000), max_tokens=512)[0][1], "no limit is higher"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from distill_core.evaluation.comparison import unseen_words
-from distill_core.evaluation.next_steps import advise
+from distill_core.evaluation.next_steps import advise, longer_limit
 
 
 def summary(floor: float = 0.6, control: float = 0.7, student: float = 0.8, teacher: float = 0.9, **more: Any) -> Any:
@@ -17,6 +17,9 @@ def summary(floor: float = 0.6, control: float = 0.7, student: float = 0.8, teac
 
 def actions(of: Any, texts: int = 9000, fine_tuned: bool = True) -> list[str]:
     return [step["action"] for step in advise(of, texts, False, fine_tuned)]
+
+
+CUT = {"rows": 30, "of": 100, "share": 0.4, "limit": 128, "longest": 512}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,11 @@ def actions(of: Any, texts: int = 9000, fine_tuned: bool = True) -> list[str]:
             {"labels": ["a", "b"], "confusion": {"student": [[50, 0], [50, 0]]}, "student": 0.5, "best_step": 0},
             ["train_longer", "take_floor"],
         ),
+        ({"cut_texts": CUT}, ["read_longer"]),
+        ({"cut_texts": CUT, "student": 0.895}, []),
+        ({"cut_texts": CUT | {"rows": 5}}, []),
+        ({"cut_texts": CUT | {"longest": 128}}, []),  # this teacher reads no more
+        ({"cut_texts": CUT, "teacher": 0.55, "student": 0.5}, ["take_floor", "read_longer", "train_longer"]),
     ],
 )
 def test_each_cause_has_its_action(changed: Any, wanted: list[str]) -> None:
@@ -80,3 +88,10 @@ def test_split_labels_come_first_and_are_named() -> None:
     [step] = advise(split, 9000, False, True)
     assert step["action"] == "merge_labels"
     assert "'Billing', 'billing'" in step["cause"] and "as 5 classes" in step["cause"]
+
+
+def test_a_longer_limit_is_twice_as_long_or_the_teachers_own() -> None:
+    [step] = advise(summary(cut_texts=CUT), 9000, False, True)
+    assert "30 of 100 test texts were cut at 128 tokens" in step["cause"] and "up to 256" in step["cause"]
+    assert longer_limit(summary(cut_texts=CUT | {"limit": 300})) == 512
+    assert longer_limit(summary(cut_texts=CUT | {"rows": 0})) is longer_limit(summary()) is None

@@ -43,7 +43,7 @@ class Vocabulary:
     def of(cls, source):
         return cls(source.subword_tokenizer(), source.mask_token)
 
-    def sides(self, rows, max_tokens):
+    def sides(self, rows, max_tokens, cut):
         masked = [tuple(side.replace("[MASK]", self.mask) for side in row) for row in rows]
         encoded = self.tokenizer.encode_batch_fast([row if len(row) > 1 else row[0] for row in masked])
         return [[one.ids[:max_tokens] for one in encoded]]
@@ -121,7 +121,7 @@ def test_it_trains_beside_others_and_its_export_answers_alone(config: Config, tm
     assert [one["student"] for one in compared.summary["members"]] == ["own", "bag"]
     student, row = persistence.load(tmp_path / "run" / "student"), ("a warm and funny film", "[MASK] soup")
     row = row[: 1 + student.settings["pair"]]
-    (side,) = student.vocabulary.sides([row], 24)
+    (side,) = student.vocabulary.sides([row], 24, "head")
     teacher = load_teacher(config.teacher, ("bad", "good"), len(row) == 2, config)
     assert side == [teacher.encode([row])[0]["input_ids"]]  # its special tokens among them, a pair as one sequence
     (other,) = (tmp_path / "run").glob("student@bag*/")

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from distill_core import tokenization
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.registry import STUDENTS
@@ -200,3 +201,43 @@ def test_a_knob_of_the_network_reaches_a_student_that_is_loaded_and_an_older_one
     settings = json.loads((tmp_path / "student.json").read_text()) | {"gain": 3.0}
     (tmp_path / "student.json").write_text(json.dumps(settings))
     assert persistence.load(tmp_path).model.gain == 3.0
+
+
+LONG = "good bad plain a warm and funny film never seen this before good bad plain film"  # 16 words
+
+
+def test_of_a_long_text_a_quarter_is_read_from_its_beginning_and_the_rest_from_its_end():
+    numbers = list(range(600))
+    assert runtime.cut_sequence(numbers, 510, "head_tail") == numbers[:128] + numbers[-382:]  # Sun et al. 2019
+    for most in (1, 2, 8, 9, 599, 600, 601):
+        cut = runtime.cut_sequence(numbers, most, "head_tail")
+        assert len(cut) == min(most, 600) and cut == tokenization.cut_middle(numbers, most), (
+            "teacher and student differ"
+        )
+        assert runtime.cut_sequence(numbers, most, "head") == numbers[:most]
+    words = predictor().vocabulary
+    (whole,) = words.ids([LONG], 100)
+    assert words.ids([LONG], 12, "head_tail") == [whole[:3] + whole[-9:]]
+    assert words.ids([LONG], 12) == [whole[:12]]
+    assert words.sides([(LONG,)], 8, "head_tail") == [[whole[:2] + whole[-6:]]]
+
+
+def test_an_exported_student_cuts_a_long_text_as_it_did_here_and_an_older_one_reads_its_beginning(tmp_path, student):
+    here = predictor(student)
+    assert here.settings["cut"] == "head_tail"
+    persistence.save(here, tmp_path / "student")
+    out = export.export(tmp_path / "student", tmp_path / "out", REPORT)
+
+    def exported(text: str) -> dict[str, float]:
+        code = [sys.executable, "-I", str(out / "predict.py"), text]
+        done = subprocess.run(code, capture_output=True, text=True, encoding="utf-8", timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["probabilities"]
+
+    words = LONG.split()
+    assert exported(LONG) == pytest.approx(here([LONG])[0].probabilities)
+    assert exported(" ".join(words[:3] + words[-9:])) == pytest.approx(exported(LONG))
+    settings = json.loads((out / "student.json").read_text())
+    del settings["cut"]
+    (out / "student.json").write_text(json.dumps(settings))
+    assert exported(LONG) == pytest.approx(here([" ".join(words[:12])])[0].probabilities)

@@ -203,7 +203,7 @@ def asked(folder, home) -> model.Teacher:
     """Fine-tuned from its pretrained weights, one epoch."""
     config = Config.of(teacher=str(folder), fine_tune=True, teacher_epochs=1, teacher_batch=10, allow_pickle=True)
     rows = SimpleNamespace(texts=[(text,) for text in TEXTS], labels=[i // 10 for i in range(20)])
-    data = SimpleNamespace(train=rows, valid=rows, labels=LABELS, pair=False)
+    data = SimpleNamespace(train=rows, valid=rows, unlabelled=[], labels=LABELS, pair=False)
     training = fine_tuning.fine_tune(config, data, home=home)
     while True:
         try:

@@ -430,7 +430,12 @@ def toy(toy_rows):
         return SimpleNamespace(texts=[(text,) for text, _ in rows], labels=[LABELS.index(label) for _, label in rows])
 
     return SimpleNamespace(
-        train=split(toy_rows), valid=split(toy_rows[:8]), labels=LABELS, pair=False, fingerprint=lambda: "toy"
+        train=split(toy_rows),
+        valid=split(toy_rows[:8]),
+        unlabelled=[],
+        labels=LABELS,
+        pair=False,
+        fingerprint=lambda: "toy",
     )
 
 
@@ -572,3 +577,44 @@ def test_what_cannot_be_read_is_not_offered(home):
     (broken / "key.json").write_text("{}")
     (broken / "teacher.json").write_text("{")
     assert catalog.saved_teachers() == []
+
+
+# texts that are too long
+
+LONG = "a film she sings the soup was cold and quiet in a room"
+
+
+@pytest.mark.parametrize("most", [8, 9, 12])
+def test_of_a_long_text_its_beginning_and_its_end_are_read(tiny_teacher, most):
+    whole = loading.load_teacher(str(tiny_teacher), LABELS, False, Config.of(max_tokens=64)).encode([(LONG,)])[0]
+    asked = loading.load_teacher(str(tiny_teacher), LABELS, False, Config.of(max_tokens=most))
+    (cut,) = asked.encode([(LONG,)])
+    first, *inner, last = whole["input_ids"]
+    head = {8: 2, 9: 2, 12: 3}[most]  # a quarter of the room between the special tokens
+    tail = most - 2 - head
+    assert cut["input_ids"] == [first, *inner[:head], *inner[-tail:], last]
+    assert cut["token_type_ids"] == [0] * most
+    assert asked.lengths([(LONG,), ("a film",)]) == [len(whole["input_ids"]), 4]
+    assert asked.encode([("a film",)])[0]["input_ids"] == [first, *inner[:2], last]
+
+
+def test_where_the_beginning_alone_is_read_and_of_pairs_nothing_has_changed(tiny_teacher):
+    asked = loading.load_teacher(str(tiny_teacher), LABELS, False, Config.of(max_tokens=10, cut="head"))
+    both = loading.load_teacher(str(tiny_teacher), LABELS, False, Config.of(max_tokens=10))
+    for text in [(LONG, "a film"), ("a film", LONG)]:
+        one = both.tokenizer(*text, truncation="longest_first", max_length=10)["input_ids"]
+        assert asked.encode([text])[0]["input_ids"] == both.encode([text])[0]["input_ids"] == one
+    whole = asked.tokenizer(LONG)["input_ids"]
+    assert asked.encode([(LONG,)])[0]["input_ids"] == [*whole[:9], whole[-1]]
+
+
+def test_teachers_that_were_fine_tuned_on_beginnings_are_found_again(bare, toy, home):
+    def key(**knobs) -> dict[str, object]:
+        before = set((home / "teachers").glob("*/key.json"))
+        run(fine_tuning.fine_tune(tuning(bare, teacher_epochs=1, **knobs), toy))
+        (made,) = set((home / "teachers").glob("*/key.json")) - before
+        return json.loads(made.read_text())
+
+    both, head = key(), key(cut="head")
+    assert both["cut"] == "head_tail" and head == {name: both[name] for name in both if name != "cut"}
+    assert key(max_tokens="auto")["max_tokens"] == 64

@@ -12,11 +12,13 @@ from typing import Any, TypeVar, cast
 from numpy.typing import NDArray
 
 from distill_core.cache import write_atomic
+from distill_core.config.schema import MOST_TOKENS
 from distill_core.data.labels import case_variants
 from distill_core.distillation.student_trainer import TrainedStudent
 from distill_core.distillation.variants import Variant
 from distill_core.evaluation import aggregation, comparison, diagnostics, latency, next_steps
 from distill_core.evaluation.summary import (
+    CutTexts,
     ModelCost,
     ModelSize,
     PredictionScores,
@@ -35,6 +37,7 @@ from distill_core.pipeline.stages.student import StudentOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput
 from distill_core.pipeline.stages.transfer import TransferOutput
 from distill_core.student import persistence
+from distill_core.teacher.model import Teacher
 
 Logits = NDArray[Any]  # (texts, labels)
 Predict = Callable[[Sequence[tuple[str, ...]]], Logits]
@@ -109,6 +112,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
             context.cache, test, data.dataset.labels, context.folder.name, data.objective
         ),
     }
+    summary["cut_texts"] = _cut_texts(teacher, test.texts)
     if teacher.title != teacher.name:
         summary["teacher_title"] = str(teacher.title)[:100]
     transfer, agree = inputs.transfer.transfer_set, data.objective.decide(logits["student"])
@@ -126,6 +130,16 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     summary["verdict"] = [(level, str(sentence), message_data(sentence)) for level, sentence in findings]
     yield Compared(dict(summary))
     return Done(None)
+
+
+def _cut_texts(teacher: Teacher, texts: Sequence[tuple[str, ...]]) -> CutTexts:
+    """The test texts of which the teacher read a part, and how much of them."""
+    limit = teacher.max_tokens
+    longer = [length for length in teacher.lengths(texts) if length > limit]
+    return {
+        "rows": len(longer), "of": len(texts), "share": limit * len(longer) / sum(longer) if longer else 1.0,
+        "limit": limit, "longest": min(teacher.longest, MOST_TOKENS),
+    }  # fmt: skip
 
 
 def _predict(control: ControlOutput, trained: TrainedStudent, variant: Variant) -> Predict:

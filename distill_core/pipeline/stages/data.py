@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from distill_core import tasks
+from distill_core.config.schema import Config
 from distill_core.data import frozen
 from distill_core.data.dataset import Dataset
 from distill_core.data.frozen import FrozenDataset
+from distill_core.data.lengths import resolve_limit
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
 from distill_core.evaluation.objective import Objective, metric_for, objective_for
@@ -21,9 +23,11 @@ from distill_core.pipeline.context import Done, RunContext, Stage, notes
 
 @dataclass(frozen=True)
 class DataOutput:
-    """Data of a run: the data set, its rows by split in `counts`, the objective of its task, the run's metric, and the
-    baseline with its value of that metric on the validation rows."""
+    """Data of a run: the run's config with all that it left to the rows, the data set, its rows by split in `counts`,
+    the objective of its task, the run's metric, and the baseline with its value of that metric on the validation
+    rows."""
 
+    config: Config
     dataset: Dataset
     counts: SplitSizes
     objective: Objective
@@ -42,8 +46,10 @@ def run(context: RunContext) -> Stage[DataOutput]:
         sources = frozen.source_digests(context.config)
         dataset = tasks.load_dataset(context.config)
         frozen.save(FrozenDataset(dataset, sources), context.folder)
-    lengths = diagnostics.check_lengths(dataset, context.config.max_tokens)
+    config = resolve_limit(context.config, dataset)
+    lengths = diagnostics.check_lengths(dataset, context.config)
     yield from notes([*dataset.notes, *diagnostics.check_data(dataset), *lengths], "data")
+    yield Fact("max_tokens", config.token_limit)
     counts: SplitSizes = {"train": len(dataset.train), "valid": len(dataset.valid), "test": len(dataset.test)}
     yield Fact("rows", {**counts, "unlabelled": len(dataset.unlabelled)})
     yield Fact("labels", list(dataset.labels))
@@ -54,7 +60,7 @@ def run(context: RunContext) -> Stage[DataOutput]:
     baseline = fit_baseline(dataset.train, len(dataset.labels), dataset.pair, objective)
     values = objective.metrics(baseline.logits(dataset.valid.texts), dataset.valid.labels)
     yield Fact("validation", {"floor": values[metric]})
-    return Done(DataOutput(dataset, counts, objective, metric, baseline, values[metric]))
+    return Done(DataOutput(config, dataset, counts, objective, metric, baseline, values[metric]))
 
 
 def _changes(context: RunContext, begun: FrozenDataset) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 
 from distill_core.config.schema import Config
+from distill_core.events import Compared, Ended
 from distill_core.runs.store import Store
 from ui import page
 from ui.components.events import Changes
@@ -95,3 +96,16 @@ def test_the_button_that_merges_labels_fills_the_form_with_them_merged(steps: Si
 
 def refill(steps: SimpleNamespace, query: dict[str, str]) -> Changes:
     return page.refill(steps.form, steps.task, steps.again, SimpleNamespace(query_params=query))
+
+
+def test_a_run_that_cut_texts_is_started_again_with_a_longer_limit(steps: SimpleNamespace, home: Path) -> None:
+    store = Store(home)
+    run = store.create(Config().model_dump(), name="Mine")
+    query = {"from": run, "next": "read_longer"}
+    assert refill(steps, query)[steps.form.controls["max_tokens"]]["value"] == "auto"  # nothing is compared yet
+    cut = {"rows": 30, "of": 100, "share": 0.4, "limit": 128, "longest": 512}
+    store.transition(run, ["queued"], "running")
+    store.append(run, [Compared({"cut_texts": cut}), Ended("finished")])
+    changes = refill(steps, query)
+    assert changes[steps.form.controls["max_tokens"]]["value"] == "256"
+    assert "longer texts are read further" in changes[steps.again]

@@ -1,0 +1,47 @@
+"""Lengths of texts before any tokenizer has read them, and the limit that the config leaves to the data.
+
+A word piece has about as many characters whatever the tokenizer, so the limit follows from the rows alone: before a
+teacher is chosen or downloaded, and the same in a preview, an estimate and a run.
+"""
+
+import math
+
+from distill_core.config.presets import KnobValues
+from distill_core.config.schema import MOST_AUTO_TOKENS, Config
+from distill_core.data.dataset import Dataset
+from distill_core.data.overlap import SIGN, Text
+
+PER_PIECE = 4  # characters, blanks among them: English has more of them, German in an English vocabulary fewer
+MARKS = {False: 2, True: 3}  # special tokens at the beginning, between the sentences of a pair, and at the end
+SHARE = 0.95  # of the texts that are read whole: the longest ones would make every batch dear
+STEP, LEAST = 16, 64  # shorter texts are cheap as they are: a batch is padded to its own longest
+SAMPLE = 5_000  # texts that the limit is chosen from, evenly drawn
+
+
+def resolve_limit(config: Config, data: Dataset) -> Config:
+    """The config with `max_tokens` as a number, as many as the texts to learn from need where it is left to them, and
+    with the `cut` that these rows allow: the end of a pair is the end of its second sentence."""
+    resolved: KnobValues = {}
+    if config.max_tokens == "auto":
+        resolved["max_tokens"] = auto_limit(data)
+    if data.pair:
+        resolved["cut"] = "head"
+    return config.model_copy(update=resolved) if resolved else config
+
+
+def auto_limit(data: Dataset) -> int:
+    """Tokens that "auto" reads of a text. Rows that only score have no say in it."""
+    texts = [*data.train.texts, *data.unlabelled]
+    lengths = sorted(map(estimate_pieces, texts[:: max(1, len(texts) // SAMPLE)]))
+    needed = lengths[math.ceil(SHARE * len(lengths)) - 1] if lengths else 0
+    return min(MOST_AUTO_TOKENS, max(LEAST, STEP * math.ceil(needed / STEP)))
+
+
+def estimate_pieces(text: Text) -> int:
+    """Word pieces of a text, special tokens included, estimated from its characters and its words."""
+    return MARKS[len(text) > 1] + sum(map(_pieces, text))
+
+
+def _pieces(sentence: str) -> int:
+    rest, signs = (sentence, 0) if sentence.isascii() else SIGN.subn(" ", sentence)  # each sign is a piece
+    return signs + max(len(rest.split()), math.ceil((len(sentence) - signs) / PER_PIECE))
