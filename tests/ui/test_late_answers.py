@@ -98,6 +98,8 @@ def test_what_is_chosen_is_not_taken_back_by_an_earlier_choice(page: Any, app: s
         page.locator("#presets label").nth(1).click()
         page.locator("#sizes label").nth(2).click()
         page.get_by_text("Student and training settings").click()
+        filled = "(epochs) => document.querySelector('#knob-epochs').querySelector('input, textarea').value === epochs"
+        page.wait_for_function(filled, arg="4")  # the preset's, which the browser fills in by itself
         page.locator("#knob-epochs").locator("input, textarea").fill("7")
         goto(page, "Task")
         page.locator("#tasks label", has_text="MNLI").click()

@@ -46,3 +46,22 @@ def test_a_saved_teacher_is_offered_while_the_data_have_its_labels(page: Any, ap
     assert "selected" in (cards.first.get_attribute("class") or "")
     cards.filter(has_text="Opinions").click()
     page.locator("#recipe", has_text="Opinions").wait_for()
+
+
+@pytest.mark.usefixtures("saved")
+def test_a_saved_teacher_gets_another_title(page: Any, app: str, app_home: Path) -> None:
+    page.goto(app)
+    page.locator("#about-data table").wait_for()
+    goto(page, "Teacher")
+    title = page.locator("#teacher-title textarea, #teacher-title input")
+    assert not title.is_visible()
+    page.locator("#teachers label", has_text="Verdicts").click()
+    title.wait_for()
+    assert title.input_value() == "Verdicts"
+    title.fill("Support, second <b>try</b>")
+    page.get_by_role("button", name="Rename").click()
+    page.locator("#teachers label.selected", has_text="Support, second <b>try</b>").wait_for()
+    facts = json.loads((app_home / "teachers" / "0123abcd" / "teacher.json").read_text())
+    assert facts["given"] == "Support, second <b>try</b>"
+    page.locator("#teachers label").first.click()
+    title.wait_for(state="hidden")

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
+from ui.access import public_host
 from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
 from ui.components.form import OTHER, OTHER_NAME, Form, make_control
 from ui.components.formatting import count, duration, millions, percent, rounded
@@ -28,6 +29,16 @@ ROW_JS = "(said, ...typed) => (!typed.some((text) => text?.trim()) && said?.row)
 
 
 @dataclass(frozen=True)
+class Title:
+    """The row in which a saved teacher gets another title."""
+
+    row: gr.Row
+    text: gr.Textbox
+    rename: gr.Button
+    message: gr.HTML
+
+
+@dataclass(frozen=True)
 class Teacher:
     """The parts that the page's opening fills."""
 
@@ -35,6 +46,7 @@ class Teacher:
     other: gr.Dropdown
     times: gr.HTML
     cost: gr.HTML
+    title: Title
     text: gr.Textbox
     text2: gr.Textbox
     ask: gr.Button
@@ -226,6 +238,12 @@ def build(form: Form) -> Teacher:
                     elem_id="teacher-name",
                 ),
             )
+            with gr.Row(visible=False, elem_id="teacher-title") as row:
+                title = gr.Textbox(
+                    label=translate("teacher.title"), info=translate("teacher.title.info"), interactive=True, scale=4,
+                )  # fmt: skip
+                rename = gr.Button(translate("teacher.title.button"), size="sm", scale=1, min_width=100)
+            renaming = Title(row, title, rename, gr.HTML())
             script = Path(__file__).with_name("teacher_times.js").read_text(encoding="utf-8")
             times_view = gr.HTML("", js_on_load=script, elem_id="teacher-times")
             cost = gr.HTML(price(Config(), None), elem_id="teacher-cost")
@@ -247,8 +265,8 @@ def build(form: Form) -> Teacher:
             message = gr.HTML(elem_id="teacher-message")
             answer = answer_view(elem_id="answer")
     return Teacher(
-        choice=choice, other=other, times=times_view, cost=cost, text=text, text2=text2, ask=ask, message=message,
-        answer=answer,
+        choice=choice, other=other, times=times_view, cost=cost, title=renaming, text=text, text2=text2, ask=ask,
+        message=message, answer=answer,
     )  # fmt: skip
 
 
@@ -303,6 +321,7 @@ def wire(form: Form, step: Teacher) -> None:
         **last(SILENT_HEAVY),
     ).then(None, [step.answer, *texts], texts, js=ROW_JS, **BROWSER)
 
+    _wire_title(form, step)
     gr.on(
         [step.choice.input, step.other.input],
         None,
@@ -310,6 +329,35 @@ def wire(form: Form, step: Teacher) -> None:
         [step.other, form.controls["fine_tune"]],
         js=chosen(),
         **BROWSER,
+    )
+
+
+def _wire_title(form: Form, step: Teacher) -> None:
+    """Connects the row of the title. On a public host a saved teacher is everyone's, and keeps the title it has."""
+    title = step.title
+
+    def show(name: str) -> Changes:
+        saved = not public_host.public() and any(one.name == name and one.kind == "kept" for one in core.teachers())
+        changes: Changes = {title.row: gr.Row(visible=saved), title.message: ""}
+        return changes | ({title.text: core.teacher_title(name)} if saved else {})
+
+    def rename(wanted: str, name: str, *values: Any) -> Changes:
+        try:
+            if public_host.public():
+                raise UserError(translate("teacher.title.public"))
+            given = core.rename_teacher(name, wanted)
+        except UserError as error:
+            return {title.message: note(translate_message(error), "error")}
+        found = offered(form.config(values), name)
+        return {step.choice: found, title.text: given, title.message: note(translate("teacher.title.done", name=given))}
+
+    step.choice.change(show, step.choice, [title.row, title.text, title.message], **QUICK)
+    gr.on(
+        [title.text.submit, title.rename.click],
+        rename,
+        [title.text, step.choice, *form.inputs],
+        [step.choice, title.text, title.message],
+        **QUICK,
     )
 
 
