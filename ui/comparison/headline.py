@@ -51,7 +51,9 @@ def _faults(summary: Summary, reached: Mapping[str, float]) -> list[str]:
     if "control" in reached:
         gap = summary.get("gap_recovered")
         if reached["control"] > student or (gap is not None and gap < 0):
-            faults.append(translate("compare.gap.negative"))
+            difference = (summary.get("differences") or {}).get("student-control")
+            certain = difference is None or difference["high"] < 0
+            faults.append(translate("compare.gap.negative" if certain else "compare.gap.chance"))
         elif reached["control"] == student:
             faults.append(translate("compare.gap.level"))
     return faults

@@ -88,10 +88,14 @@ def sentence(summary: dict[str, Any]) -> str:
 
 
 def test_a_student_below_the_control_recovered_nothing_and_is_not_praised() -> None:
-    told = sentence(reaching(student=0.65))
+    certain = {"student-control": {"difference": -0.05, "low": -0.09, "high": -0.01}}
+    told = sentence(reaching(student=0.65) | {"differences": certain})
     assert told.startswith('<p class="headline">The student ended below the control')
     assert "−" not in told and "of the gap" not in told and "20× smaller" in told and "<b>" not in told
     assert "level with the control" in sentence(reaching(student=0.7))
+    assert "more than chance" not in told and "distilling did not pay" in told
+    by_chance = {"student-control": {"difference": -0.05, "low": -0.11, "high": 0.01}}
+    assert "by no more than chance explains" in sentence(reaching(student=0.65) | {"differences": by_chance})
     # where the teacher is no better than the control there is no gap, but the student may be below both
     assert "ended below the control" in sentence(reaching(student=0.65, teacher=0.68))
 

@@ -316,6 +316,7 @@ WORDS: dict[str, str] = {
     "compare.gap.all": "Das Destillieren hat die ganze Lücke zwischen Kontrolle und Lehrer geschlossen.",
     "compare.gap.none": "Der Lehrer ist hier nicht besser als die Kontrolle, also gab es keine Lücke zu schließen: Das Destillieren hat sich nicht gelohnt.",
     "compare.gap.negative": "Der Schüler endete unter der Kontrolle: Auf diesen Zeilen hat sich das Destillieren nicht gelohnt.",
+    "compare.gap.chance": "Der Schüler liegt unter der Kontrolle, aber nicht weiter, als der Zufall erklärt: Auf diesen Zeilen zeigt sich nicht, dass sich das Destillieren gelohnt hat.",
     "compare.gap.level": "Der Schüler endete gleichauf mit der Kontrolle: Auf diesen Zeilen hat sich das Destillieren nicht gelohnt.",
     "compare.floor": "Die einfache Vergleichsgröße (TF-IDF) ist besser als der Schüler: {floor} gegenüber {student}.",
     "compare.floor.level": "Die einfache Vergleichsgröße (TF-IDF) ist so gut wie der Schüler: {student}.",

@@ -313,6 +313,7 @@ WORDS: dict[str, str] = {
     "compare.gap.all": "Distilling closed the whole gap between control and teacher.",
     "compare.gap.none": "The teacher is no better than the control here, so there was no gap to close: distilling did not pay.",
     "compare.gap.negative": "The student ended below the control: on these rows distilling did not pay.",
+    "compare.gap.chance": "The student ended below the control, but by no more than chance explains: on these rows it does not show that distilling paid.",
     "compare.gap.level": "The student ended level with the control: on these rows distilling did not pay.",
     "compare.floor": "The simple baseline (TF-IDF) is better than the student: {floor} against {student}.",
     "compare.floor.level": "The simple baseline (TF-IDF) is as good as the student: {student}.",
