@@ -9,6 +9,7 @@ Knows nothing of the use of models. Importing it costs nothing: the libraries lo
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from distill_core.hub.errors import MODEL, OFFLINE, explain_error, is_unreachabl
 from distill_core.messages import message
 
 MODEL_BYTES = 4_000_000_000
+MODULES = "modules.json"  # of a sentence-transformers model
 CONFIGS = (
-    "config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "modules.json",
+    "config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", MODULES,
 )  # fmt: skip
 TOKENIZERS = (
     "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "dict.txt", "spiece.model", "spm.model",
@@ -68,8 +70,11 @@ def on_this_machine(id: str, allow_pickle: bool = False) -> bool:
 
 
 def _files_to_fetch(info: Any, id: str, pickles: bool, public: bool) -> list[str]:
-    """Names of the files to fetch, all at the top of the repository. Raises HubError where it is no model."""
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    """Names of the files to fetch: at the top of the repository, or in the folder of an older sentence-transformers
+    model's encoder. Raises HubError where it is no model."""
+    every = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    inside = _encoder_folder(every)
+    sizes = {name.removeprefix(inside): size for name, size in every.items() if name.startswith(inside)}
     if "adapter_config.json" in sizes:
         raise HubError(message(
             "{id} holds an adapter ({file}), and its answers need the model beneath it too. Merge both first (in peft: "
@@ -103,7 +108,16 @@ def _files_to_fetch(info: Any, id: str, pickles: bool, public: bool) -> list[str
     if size > MODEL_BYTES:
         raise HubError(message("{id} has {size:,.1f} GB of weights; at most {most:.0f} are read. Choose a smaller one.",
                               id=id, size=size / 1e9, most=MODEL_BYTES / 1e9))  # fmt: skip
-    return [*(name for name in (*CONFIGS, *TOKENIZERS) if name in sizes), *weights]
+    names = [inside + name for name in (*CONFIGS, *TOKENIZERS) if name in sizes]
+    return [*([MODULES] if inside else []), *names, *(inside + name for name in weights)]
+
+
+def _encoder_folder(names: Iterable[str]) -> str:
+    """Where the config is: "" at the top, else the name of the first folder with one, a slash at its end, beside a list
+    of the modules that make up a sentence-transformers model. Its first module is the encoder (0_Transformer)."""
+    names = set(names)
+    folders = sorted(name.removesuffix("config.json") for name in names if re.fullmatch(r"[^/]+/config\.json", name))
+    return folders[0] if "config.json" not in names and MODULES in names and folders else ""
 
 
 def _digests(info: Any) -> dict[str, str]:
@@ -113,11 +127,13 @@ def _digests(info: Any) -> dict[str, str]:
 def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
     """The `folder`, after its weights were compared with their sha256: by the Hub's list, else by the cache's own file
     name. A damaged file is deleted, so that the next try downloads it anew. Raises HubError."""
-    for path in folder.iterdir():
+    for path in [*folder.iterdir(), *folder.glob("*/*")]:
         if path.suffix not in WEIGHTS:
             continue
         stored = path.resolve()
-        expected = digests.get(path.name) or (stored.name if SHA256.fullmatch(stored.name) else None)
+        expected = digests.get(path.relative_to(folder).as_posix()) or (
+            stored.name if SHA256.fullmatch(stored.name) else None
+        )
         if expected is None:
             continue
         with path.open("rb") as file:
@@ -146,6 +162,7 @@ def _cached(id: str, kind: str, pickles: bool) -> Path | None:
 
 def _complete(folder: Path, pickles: bool) -> bool:
     """True where the folder has the config and all weights."""
+    folder /= _encoder_folder(path.relative_to(folder).as_posix() for path in [*folder.glob("*"), *folder.glob("*/*")])
     if not (folder / "config.json").is_file():
         return False
     for ending, stem in WEIGHTS.items():

@@ -16,6 +16,7 @@ from huggingface_hub.utils import validate_repo_id
 from distill_core.data import hub_datasets
 from distill_core.errors import HubError
 from distill_core.hub import client, datasets, models
+from distill_core.teacher import folders
 
 _ids = (f"someone/thing-{number}" for number in itertools.count())
 CSV = b"text,label\na fine film,good\na dull film,bad\n"
@@ -263,6 +264,30 @@ def test_sharded_weights_come_whole(fake_hub: FakeHub, id: str) -> None:
     files = {"config.json": b"{}", "model.safetensors.index.json": index, shards[0]: b"one", shards[1]: b"two"}
     fake_hub.add("models", id, files)
     assert {path.name for path in models.model_folder(id).iterdir()} == set(files)
+
+
+def test_an_encoder_in_a_folder_of_its_own_comes_with_the_list_of_modules(
+    fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch
+) -> None:
+    inside = {f"0_Transformer/{path.name}": path.read_bytes() for path in tiny_teacher.iterdir()}
+    names = [("0", "0_Transformer", "Transformer"), ("1", "1_Pooling", "Pooling")]
+    listed = [
+        {"idx": int(idx), "path": path, "type": f"sentence_transformers.models.{kind}"} for idx, path, kind in names
+    ]
+    files = {"modules.json": json.dumps(listed).encode(), "1_Pooling/config.json": b"{}", **inside}
+    fake_hub.add("models", id, files)
+    fake_hub.fail("flip", match="model.safetensors", times=1)
+    with pytest.raises(HubError, match="was damaged"):
+        models.model_folder(id)
+    folder = models.model_folder(id)
+    assert files_asked(fake_hub) == {"modules.json", *inside}
+    asked = len(fake_hub.requests)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert models.model_folder(id) == folder and models.on_this_machine(id) and len(fake_hub.requests) == asked
+    transformer = folders.transformer_folder(folder, id)
+    assert transformer == folder / "0_Transformer" and (transformer / "model.safetensors").is_file()
+    (transformer / "model.safetensors").unlink()
+    assert not models.on_this_machine(id)
 
 
 @pytest.mark.parametrize(
