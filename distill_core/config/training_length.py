@@ -16,6 +16,8 @@ LONGER = 3  # times the passes of a run that was too short
 # Share of the steps that are made of a training which patience may end [measured: 20 runs of benchmarks/small.py: the
 # control's 0.57, the student's 0.81, the teacher's 0.85].
 PATIENT_SHARE = 0.75
+# Validation rows; fewer can't tell one step of a teacher's training from another [measured: benchmarks/selection.py].
+LEAST_SELECTING = 20
 TEACHER_EVALUATIONS = 20  # at most: a look at the validation rows takes a teacher seconds
 
 
@@ -32,6 +34,12 @@ def passes_between_evaluations(passes: int) -> int:
 def teacher_evaluations(passes: int) -> int:
     """Looks at the validation rows in that many passes of the teacher."""
     return math.ceil(passes / passes_between_evaluations(passes))
+
+
+def teacher_patience(config: Config, valid: int) -> int:
+    """Patience of the teacher's training, with that number of validation rows: none where these are too few to select
+    a step, and the last one is taken."""
+    return config.patience if valid >= LEAST_SELECTING else 0
 
 
 def expected_share(patience: int, evaluations: int) -> float:

@@ -13,10 +13,12 @@ from distill_core.cache import digest
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import EARLIER, Config
 from distill_core.config.training_length import (
+    LEAST_SELECTING,
     passes_between_evaluations,
     steps_of_pass,
     teacher_evaluations,
     teacher_passes,
+    teacher_patience,
 )
 from distill_core.data.lengths import resolve_limit
 from distill_core.errors import Stopped
@@ -38,6 +40,10 @@ from distill_core.training.reporting import report_training
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
+LAST_STEP = (
+    "{n:validation row is|validation rows are} too few to tell one step of the teacher's training from another, so its "
+    "last step is taken."
+)
 FORMAT = 1  # raise when a fine-tuning's outcome changes with the code
 
 
@@ -50,7 +56,7 @@ def fine_tune(
     objective: Objective = SINGLE_LABEL,
 ) -> Generator[Event, None, Teacher]:
     """Train the teacher that `config` names on `data.train`, and return it with the weights of the best epoch on
-    `data.valid`.
+    `data.valid`, or of the last one where that has fewer than LEAST_SELECTING rows.
 
     The teacher is saved under `home`; the same base, rows and knobs later return the saved one. A killed training
     resumes from `checkpoint` and equals an uninterrupted one bit for bit. Raises TeacherError, HubError, Stopped,
@@ -77,8 +83,11 @@ def fine_tune(
         key["metric"] = metric
     if metric in BALANCED:
         key["balanced"] = True
-    saved = catalog.teacher_cache(home)
-    if earlier := saved.get(catalog.KIND, key):
+    saved, best_key = catalog.teacher_cache(home), key
+    if selects_last := len(data.valid.texts) < LEAST_SELECTING:
+        key = {name: value for name, value in key.items() if name != "patience"} | {"select": training_plan.LAST}
+    # a teacher that an earlier version saved with its best step on few rows is not trained again
+    if earlier := saved.get(catalog.KIND, key) or saved.get(catalog.KIND, best_key):
         yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
         return load_saved(earlier, data, config)
@@ -87,6 +96,8 @@ def fine_tune(
     for note in learner.notes:
         yield Note(note, about="teacher")
     scores = yield from _train(learner, data, config, metric, objective, checkpoint, stop, digest(key))
+    if selects_last:
+        yield Note(message(LAST_STEP, n=len(data.valid.texts)), about="teacher")
     facts = {
         "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
         "pair": data.pair, "accuracy": scores["accuracy"], "rows": len(data.train.texts),
@@ -172,8 +183,9 @@ def _train(
     passes, per_pass = teacher_passes(config, len(texts)), steps_of_pass(len(texts), config.teacher_batch)
     plan = training_plan.TrainingPlan(
         per_pass * passes, config.teacher_batch, config.teacher_lr, weight_decay=0.01,
-        evaluate_every=per_pass * passes_between_evaluations(passes), seed=config.seed, select=metric,
-        patience=config.patience,
+        evaluate_every=per_pass * passes_between_evaluations(passes), seed=config.seed, 
+        select=metric if len(valid) >= LEAST_SELECTING else training_plan.LAST,
+        patience=teacher_patience(config, len(valid)),
     )  # fmt: skip
     rows = training_rows(data.train.labels, metric)
     lengths = [len(texts[row]["input_ids"]) for row in rows]

@@ -19,7 +19,7 @@ from distill_core.progress import TimeLeft
 from distill_core.training.batching import epoch_batches
 from distill_core.training.checkpoints import TrainingState, load_checkpoint, save_checkpoint
 from distill_core.training.optimizers import build_optimizers, set_learning_rates
-from distill_core.training.plan import BestStep, Tick, TrainingPlan
+from distill_core.training.plan import LAST, BestStep, Tick, TrainingPlan
 
 CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
 CHECKPOINT_SHARE = 30  # a checkpoint is written at most 1/30 of the time: a large teacher's takes seconds
@@ -121,7 +121,10 @@ def _step(
 
 
 def _better(scores: dict[str, float], best: dict[str, float] | None, select: str) -> bool:
-    """Whether the scores are better: those of a model with more than one answer before those of a constant one."""
+    """Whether the scores are better, or those of a later step where the last one is selected: those of a model with
+    more than one answer before those of a constant one."""
+    if select == LAST:
+        return best is None or bool(best.get(CONSTANT)) >= bool(scores.get(CONSTANT))
 
     def rank(of: dict[str, float]) -> tuple[bool, float, float]:
         return not of.get(CONSTANT), of[select], -of["loss"]

@@ -9,14 +9,16 @@ FIRST_FIELDS = (
     "seed",
 )  # fmt: skip
 
+LAST = "last"  # in the place of a score to select by
+
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """Plan of a training: `steps` optimiser steps of `batch` rows; learning rate `lr` after `warmup` (a share of the
     steps), then falling to zero, or constant for adadelta; `table_lr` times that for embedding tables; scores every
     `evaluate_every` steps and at the end. The weights with the highest `select` score win, the lower "loss" breaking
-    ties; `patience` evaluations without a better one end the training early, 0 never does. Its `repr` is part of a
-    checkpoint's identity (`loop.fit`)."""
+    ties; where `select` is LAST, those of the last step. `patience` evaluations without a better one end the training
+    early, 0 never does. Its `repr` is part of a checkpoint's identity (`loop.fit`)."""
 
     steps: int
     batch: int

@@ -472,7 +472,9 @@ def test_fine_tuning_learns_is_kept_and_is_offered(bare, toy, home):
     assert (progress[-1].done, progress[-1].total, progress[-1].stage) == (48, 48, "teacher")
     (one,) = catalog.saved_teachers()
     assert (one.base, one.labels, one.pair, one.rows) == (str(bare), LABELS, False, 20)
-    assert one.accuracy == max(e.value for e in events if isinstance(e, Point) and e.series == "teacher/valid_accuracy")
+    scores = [e.value for e in events if isinstance(e, Point) and e.series == "teacher/valid_accuracy"]
+    assert one.accuracy == scores[-1] < max(scores), "of eight rows no step is the best one"
+    assert any("8 validation rows are too few" in e.text for e in events if isinstance(e, Note))
     again = loading.load_teacher(one.name, LABELS, False, Config.of(max_tokens=16))
     assert torch.equal(again.logits(toy.train.texts), tuned.logits(toy.train.texts))
     assert again.fingerprint == tuned.fingerprint and one.folder.is_relative_to(home)
@@ -509,6 +511,16 @@ def test_a_teacher_of_an_earlier_version_has_a_title_of_what_it_has(home):
     assert one.fits(["Good ", "BAD"]) and not one.fits(["good"]) and not one.fits(["good", "bad"], pair=True)
     (folder / "teacher.json").write_text(json.dumps({**facts, "date": "yesterday"}))
     assert catalog.saved_teachers() == []
+
+
+def test_where_there_are_rows_to_select_on_the_best_step_is_taken(bare, toy, monkeypatch):
+    with monkeypatch.context() as few:
+        few.setattr(fine_tuning, "LEAST_SELECTING", len(toy.valid.texts))
+        events, _ = run(fine_tuning.fine_tune(tuning(bare, patience=0), toy))
+    (one,) = catalog.saved_teachers()
+    assert one.accuracy == max(e.value for e in events if isinstance(e, Point) and e.series == "teacher/valid_accuracy")
+    events, _ = run(fine_tuning.fine_tune(tuning(bare, patience=0), toy))
+    assert [type(event) for event in events] == [Note] and len(catalog.saved_teachers()) == 1, "no second training"
 
 
 def test_the_same_fine_tuning_is_not_done_twice(bare, toy):

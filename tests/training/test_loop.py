@@ -228,9 +228,9 @@ def scores_of(values):
     return lambda: dict(zip(("accuracy", "loss", loop.CONSTANT), next(rest), strict=True))
 
 
-def scripted(values, patience=0, checkpoint=None, stop=lambda: False):
+def scripted(values, patience=0, checkpoint=None, stop=lambda: False, **changes):
     """A training whose evaluations, one every 10 steps of 60, have these scores."""
-    model, plan = Toy(), replace(PLAN, patience=patience)
+    model, plan = Toy(), replace(PLAN, patience=patience, **changes)
     loss = lambda index: cross_entropy(model(IDS[index]), LABELS[index])  # noqa: E731
     return loop.fit(model, 160, loss, scores_of(values), plan, checkpoint=checkpoint, stop=stop)
 
@@ -270,3 +270,13 @@ def test_rows_of_rare_classes_stand_several_times():
     assert counts == [90, 30, 8] and set(rows) == set(range(101))  # 3 = sqrt(90 / 10), and 8 is the most
     assert batching.repeat_rare([0, 1, 0, 1]) == [0, 1, 2, 3] and batching.repeat_rare([]) == []
     assert batching.repeat_rare([[1, 0]] * 4 + [[1, 1]]) == [0, 1, 2, 3, 4, 4]  # several labels a row
+
+
+def test_the_last_step_is_taken_where_no_score_selects_but_not_for_a_constant_model():
+    falling = [(0.9 - step / 10, 0.1, 0) for step in range(6)]
+    _, best = finish(scripted(falling, select=training_plan.LAST))
+    assert (best.step, best.scores["accuracy"]) == (60, falling[-1][0])
+    _, best = finish(scripted([*falling[:4], (0.9, 0.1, 1), (0.9, 0.1, 1)], select=training_plan.LAST))
+    assert best.step == 40
+    _, best = finish(scripted([(0.5, 0.2, 1)] * 6, select=training_plan.LAST))
+    assert best.step == 60

@@ -2,7 +2,13 @@
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
-from distill_core.config.training_length import expected_share, steps_of_pass, teacher_evaluations, teacher_passes
+from distill_core.config.training_length import (
+    expected_share,
+    steps_of_pass,
+    teacher_evaluations,
+    teacher_passes,
+    teacher_patience,
+)
 from distill_core.pipeline.cost_model import TASK, DataCounts, Measurements, RunSize, StageCost
 
 
@@ -19,7 +25,7 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
         steps = passes * steps_of_pass(counts["train"], config.teacher_batch)
         evaluations = teacher_evaluations(passes)
         whole = steps * teacher["step"] + evaluations * validation
-        tuning = whole * expected_share(config.patience, evaluations)
+        tuning = whole * expected_share(teacher_patience(config, counts["valid"]), evaluations)
     return teacher["load"] + tuning + validation
 
 
