@@ -13,7 +13,7 @@ from distill_core.environment import set_library_defaults
 set_library_defaults()  # before anything imports the Hub's libraries, which read it when they load
 
 if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __getattr__ says nothing
-    from distill_core.api.answers import Answers, Preview, Reading, Report, ScoredText, TeacherAnswer
+    from distill_core.api.answers import Answers, Preview, Reading, Report, ScoredText, TeacherAnswer, WordsBrought
     from distill_core.api.catalog import (
         Component,
         TeacherChoice,
@@ -104,7 +104,9 @@ _DOOR = {
         "Component", "TeacherChoice", "components", "rename_teacher", "task_labels", "task_pair", "task_teacher",
         "teacher_title", "teachers",
     ),
-    "distill_core.api.answers": ("Answers", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer"),
+    "distill_core.api.answers": (
+        "Answers", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer", "WordsBrought",
+    ),
     "distill_core.api.estimates": ("estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates"),
     "distill_core.api.inference": (
         "ask", "export", "predict_file", "activations", "save_predictions", "save_scored", "text_columns",

@@ -84,8 +84,8 @@ def toy_config(toy_csv: Path):
     """A config that runs the toy file in a blink; the teacher is for the test to name."""
     from distill_core.config.schema import Config
 
-    return Config.of(task="file", train=str(toy_csv), text="text", label="label", n_iter=1, width=8, hidden=8, fc=8,
-                     batch=8, epochs=2, evaluations=2, max_tokens=16)  # fmt: skip
+    return Config.of(task="file", train=str(toy_csv), text="text", label="label", n_iter=1, neighbours=0, width=8,
+                     hidden=8, fc=8, batch=8, epochs=2, evaluations=2, max_tokens=16)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,8 @@ def config(tmp_path_factory, lively_teacher):
     with file.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out).writerows([("text", "label"), *rows])
     return Config.of(task="file", train=str(file), text="text", label="label", teacher=str(lively_teacher), n_iter=2,
-                     width=8, hidden=8, fc=8, batch=4, epochs=3, evaluations=6, max_tokens=16)  # fmt: skip
+                     neighbours=0, width=8, hidden=8, fc=8, batch=4, epochs=3, evaluations=6,
+                     max_tokens=16)  # fmt: skip
 
 
 def ran(config, folder, label):

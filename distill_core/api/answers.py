@@ -93,11 +93,23 @@ class Offspring(TypedDict):
     answer: NotRequired[str]
 
 
+class WordsBrought(TypedDict):
+    """Distinct words of new texts that no labelled text has (`brought`), and the shares of the validation rows' own
+    distinct words that stand in the labelled texts alone (`before`) and in both (`after`); None without such rows."""
+
+    brought: int
+    before: float | None
+    after: float | None
+
+
 class Preview(TypedDict):
-    """Text and what the augmentation rules make of it, as `preview.preview` gives it."""
+    """Text and what the augmentation rules make of it, as `preview.preview` gives it; `near`: what the exchange of
+    words for near ones makes of it, and `words` that such texts bring, both where the config makes them."""
 
     text: list[str]
     offspring: list[Offspring]
+    near: NotRequired[list[Offspring]]
+    words: NotRequired[WordsBrought]
     probabilities: NotRequired[Probabilities]
     answer: NotRequired[str]
 

@@ -7,16 +7,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.api import inference
 from distill_core.api.answers import Offspring, Preview, TeacherAnswer
 from distill_core.api.session import session
 from distill_core.cache import atomic_file
 from distill_core.config.schema import Config
-from distill_core.errors import UserError
+from distill_core.errors import TeacherError, UserError
 from distill_core.messages import message
+
+if TYPE_CHECKING:
+    from distill_core.augmentation.augmenter import Augmenter
+    from distill_core.data.dataset import Dataset
+    from distill_core.distillation.word_coverage import WordCoverage
+    from distill_core.teacher.model import Teacher
 
 # What the first preview imports, in pieces of a second or so.
 HEAVY_MODULES = (
@@ -29,6 +36,7 @@ HEAVY_MODULES = (
     "distill_core.augmentation.augmenter",
     "textblob.en",
 )
+MOST_NEAR_TEXTS = 20_000  # whose words a preview counts: as many as "auto" makes, a second or two
 CALM_PAUSE = 0.3  # seconds between two looks whether it is calm
 
 
@@ -191,7 +199,10 @@ def preview(
     Returns:
         {"text": [side, …], "probabilities": {label: p}, "answer": label, "offspring": [{"text", "rules", "changed":
         [[side, word number, before, after, rule], …], "probabilities", "answer"}, …]}; neither probabilities nor answer
-        where `ask` is False or the teacher is yet to be fine-tuned.
+        where `ask` is False or the teacher is yet to be fine-tuned. Where the config makes texts with near words and
+        the teacher is on this machine: "near", offspring with such words (of a teacher that is yet to be fine-tuned by
+        its table before), and "words", {"brought", "before", "after"}: how many words they bring. Not where `ask` is
+        False.
 
     Raises:
         UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
@@ -223,17 +234,51 @@ def preview(
             lambda: augmentation_augmenter.Augmenter(data.train.texts, config, pieces, data.language),
         )
         offspring = augmenter.first(chosen, n, seed)
-    texts = [chosen, *(child.text for child in offspring)]
+        near = None
+        with suppress(TeacherError):  # without the teacher's pieces there are no such texts, as in the run
+            near = _near_words(config, data, teacher) if ask else None
+        near_offspring = near[0].first(chosen, n, seed) if near else []
+    texts = [chosen, *(child.text for child in (*offspring, *near_offspring))]
     objective = objective_for(config)
     shares = inference.teacher_probabilities(teacher, texts, objective) if teacher else []
     children: list[Offspring] = [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
-        for child in offspring
+        for child in (*offspring, *near_offspring)
     ]
-    result: Preview = {"text": list(chosen), "offspring": children}
+    result: Preview = {"text": list(chosen), "offspring": children[: len(offspring)]}
+    if near:
+        result["near"] = children[len(offspring) :]
+        result["words"] = {"brought": near[1].brought, "before": near[1].before, "after": near[1].after}
     for part, one in zip((result, *children), shares, strict=False):  # no answers where the teacher is not asked
         part["probabilities"], part["answer"] = one, objective.answer(one)
     return result
+
+
+def _near_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[Augmenter, WordCoverage] | None":
+    """The augmenter that exchanges words for near ones, and the words that its texts bring; None where a run of
+    `config` makes none, or where its teacher is not on this machine."""
+    from distill_core.config.transfer_size import mean_size, neighbour_passes
+    from distill_core.distillation.neighbours import NeighbourWords
+    from distill_core.distillation.sources import neighbour
+    from distill_core.distillation.word_coverage import word_coverage
+    from distill_core.teacher import fine_tuning
+    from distill_core.teacher.catalog import is_local, teacher_name
+    from distill_core.tokenization import WITHOUT_SPACES
+
+    texts, name = data.train.texts, teacher_name(config)
+    passes = neighbour_passes(config, len(texts), len(data.unlabelled), data.pair, mean_size(texts))
+    if not passes or (teacher is None and not is_local(name, config.allow_pickle)):
+        return None
+
+    def make() -> "tuple[Augmenter, WordCoverage]":
+        source = teacher or fine_tuning.load_untuned(config, data.labels)
+        pieces = source.subword_tokenizer() if data.language in WITHOUT_SPACES else None
+        augmenter = neighbour.neighbour_augmenter(texts, config, NeighbourWords(source), pieces, data.language)
+        children = islice(neighbour.neighbour_texts(augmenter, texts, passes), MOST_NEAR_TEXTS)
+        return augmenter, word_coverage(texts, (child.text for child in children), data.valid.texts)
+
+    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, passes, config.seed)
+    return session.cached(session.near_words, key, make)
 
 
 def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:

@@ -25,6 +25,7 @@ from distill_core.teacher.catalog import teacher_name
 if TYPE_CHECKING:
     from distill_core.augmentation.augmenter import Augmenter
     from distill_core.data.dataset import Dataset
+    from distill_core.distillation.word_coverage import WordCoverage
     from distill_core.estimation.cost import PastRun
     from distill_core.evaluation.baseline_runtime import Predictor as BaselinePredictor
     from distill_core.student.runtime import Predictor
@@ -50,6 +51,7 @@ class Session:
         self.datasets: LRUCache[Any, Dataset] = LRUCache(MAX_LOADED)
         self.labels: dict[tuple[str, str], tuple[str, ...]] = {}  # of all data that were read
         self.augmenters: LRUCache[Any, Augmenter] = LRUCache(MAX_LOADED)
+        self.near_words: LRUCache[Any, tuple[Augmenter, WordCoverage]] = LRUCache(MAX_LOADED)
         self.refusals: LRUCache[Any, DataError] = LRUCache(MAX_REFUSALS)
         self.past_runs: dict[str, PastRun] = {}  # by id: a finished run changes no more
         self.profile_lock = threading.Lock()  # one profile at a time: two would measure each other
@@ -207,8 +209,8 @@ class Session:
             self._stores.clear()
         with self.load_lock:
             for loaded in (
-                self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.labels,
-                self.refusals,
+                self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.near_words,
+                self.labels, self.refusals,
             ):  # fmt: skip
                 loaded.clear()
         with self.wish_lock:

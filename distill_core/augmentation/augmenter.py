@@ -60,17 +60,19 @@ class Augmenter:
         pieces: Tokenizer | None = None,
         language: str | None = None,
         seed: int | None = None,
+        only: tuple[str, float, WordRule] | None = None,
     ):
-        """An augmenter with the teacher's tokenizer `pieces`, which cuts words in languages without spaces. Raises
-        KnobError where the rates of the word rules add up to more than 1. `notes` are the rules that are off, each with
-        its reason."""
+        """An augmenter with the teacher's tokenizer `pieces`, which cuts words in languages without spaces. With `only`
+        (name, rate, prepared rule) of that rule alone, instead of the config's. Raises KnobError where the rates
+        of the word rules add up to more than 1. `notes` are the rules that are off, each with its reason;
+        `words` are the distinct ones of the corpus."""
         asked = ENGLISH if config.language == AUTO_LANGUAGE else config.language
         self.language = asked if language is None else language
         self.seed = config.seed if seed is None else seed
         self.notes: list[tuple[str, str]] = []
         self._pieces = without_truncation(pieces) if pieces is not None and self.language in WITHOUT_SPACES else None
         self._words: dict[str, TokenizedText] = {}
-        rates = {name: config.rules.get(name, 0.0) for name in RULES.names}
+        rates = {name: config.rules.get(name, 0.0) for name in RULES.names} if only is None else {}
         rates = {name: rate for name, rate in rates.items() if rate > 0}
         level = {name: RULES.get(name).LEVEL for name in rates}
         total = sum(rate for name, rate in rates.items() if level[name] == "word")
@@ -82,6 +84,7 @@ class Augmenter:
         cuts = [self._cut(sentence) for text in corpus for sentence in text]
         sentences = [cut.tokens for cut in cuts]
         self._cuts = {cut.tokens: cut for cut in reversed(cuts)}
+        self.words = tuple(dict.fromkeys(word for tokens in sentences for word in tokens))
         active: list[str] = []
         self._word_rules: list[tuple[str, WordRule]] = []
         self._span_rules: list[tuple[str, float, SpanRule]] = []
@@ -98,6 +101,10 @@ class Augmenter:
                 self._span_rules.append((name, rate, rule))
             else:
                 self._text_rules.append((name, rate, rule))
+        if only is not None:
+            name, rates[only[0]], word_rule = only
+            active.append(name)
+            self._word_rules.append((name, word_rule))
         self.rules = tuple(active)
         self._limits = list(accumulate(rates[name] for name, _ in self._word_rules))
         self._random = random.Random()
@@ -112,6 +119,10 @@ class Augmenter:
             if len(children) == n:
                 break
         return list(children.values())
+
+    def count_words(self, text: Text) -> int:
+        """Number of words and signs of a text, as the rules meet them."""
+        return sum(len(self._cut(side).tokens) for side in text)
 
     def make(self, text: Text, turn: int, origin: int = 0, seed: int | None = None) -> AugmentedText:
         """The new text of pass number `turn` over `text`; its `rules` are empty where nothing changed. `seed` overrules

@@ -201,12 +201,16 @@ def preview(result: Preview) -> None:
     """Print a text and its offspring with their rules, from `api.preview.preview`."""
     out = _console()
     out.print(f"{_shares(result.get('probabilities'))}{escape(' | '.join(result['text']))}", soft_wrap=True)
-    for child in result["offspring"]:
+    for child in (*result["offspring"], *result.get("near", ())):
         rules = "+".join(child["rules"]) or "unchanged"
         out.print(
             f"{_shares(child.get('probabilities'))}{escape(' | '.join(child['text']))}  ({escape(rules)})",
             soft_wrap=True,
         )
+    if words := result.get("words"):
+        share = f" ({_share(words['before'])} of the validation rows' words, then {_share(words['after'])})"
+        out.print(f"The texts with near words bring {words['brought']:,} that no labelled row has"
+                  f"{share if words['after'] is not None else ''}.", soft_wrap=True)  # fmt: skip
 
 
 def _shares(probabilities: dict[str, float] | None) -> str:

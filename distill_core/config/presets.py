@@ -23,7 +23,7 @@ PRESETS: dict[str, tuple[str, KnobValues]] = {
         "Tang et al. 2019 to the letter: words in two channels of 300, AdaDelta, 20 passes (10 for pairs). Hours.",
         {
             "rules": {"mask": 0.1, "pos": 0.1, "ngram": 0.25},
-            "n_iter": 20, "augmented": "all", "transfer_limit": 2_000_000,
+            "n_iter": 20, "augmented": "all", "neighbours": 0, "transfer_limit": 2_000_000,
             "student": "bilstm", "vocabulary": "words", "vocabulary_limit": 1_000_000, "unseen": "unknown",
             "vectors": "teacher_static", "channels": "both", "width": 300, "hidden": 150, "fc": 200, "dropout": 0.1,
             "loss": "logit_mse", "alpha": 0.0, "optimiser": "adadelta", "lr": 1.0, "table_lr": 1.0,

@@ -190,6 +190,13 @@ class Config(BaseModel):
         "All, or whole ones: those that stand in no other, as SST-2's sentences do; as many new texts in all.",
         "transfer",
     )  # fmt: skip
+    neighbours: Annotated[int, Field(ge=0, le=100)] | Literal["auto"] = knob(
+        "auto", "transfer", "Texts with near words",
+        "New texts of each labelled one in which two words of five are exchanged for near ones of the teacher's own "
+        "table. They bring words that no row has. auto: 10 for up to 2,000 rows, none for pairs and long texts; "
+        "0: none.",
+        "transfer",
+    )  # fmt: skip
     transfer_limit: int = knob(
         250_000,
         "transfer",
@@ -402,4 +409,6 @@ class Config(BaseModel):
 REGISTRIES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": EMBEDDINGS, "loss": LOSSES}
 DEFAULTS: KnobValues = Config().model_dump()
 # What runs did before there was such a knob, where that is not its default. At these values it stands in no cache key.
-EARLIER: KnobValues = {"patience": 0, "teach_anyway": True, "max_tokens": 128, "cut": "head"}
+EARLIER: KnobValues = {
+    "neighbours": 0, "patience": 0, "teach_anyway": True, "max_tokens": 128, "cut": "head",
+}  # fmt: skip

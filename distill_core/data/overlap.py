@@ -10,8 +10,14 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NGRAM = 3  # words
+LONG_NGRAM = 8  # words in a row that a text doesn't share with another one by chance
 SIGNS_PER_WORD = 2  # signs of a script without spaces that make up about one word
 SHORT_CHARACTERS = 80  # no longer sentence is examined as a fragment of fewer than NGRAM words
 # Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
@@ -68,9 +74,13 @@ def _shared(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[
 
 
 class HeldOutIndex:
-    """An index of held-out texts, for the test of other texts one by one: does a text contain one of them?"""
+    """An index of held-out texts, for the test of other texts one by one: does a text contain one of them, or share
+    LONG_NGRAM words in a row with one? Words in a row that a text of `own`, the labelled ones, has too are usual in
+    these texts and count for nothing."""
 
-    def __init__(self, texts: Sequence[Text]):
+    def __init__(self, texts: Sequence[Text], own: Sequence[Text] = ()):
+        import numpy as np
+
         self._sentences: set[tuple[str, ...]] = set()
         self._long: dict[tuple[str, ...], list[tuple[tuple[str, ...], int]]] = defaultdict(list)
         sentences = {tuple(split_words(sentence)) for text in texts for sentence in text}
@@ -81,6 +91,19 @@ class HeldOutIndex:
                 rarity = [sum(1 / counts[word] for word in gram) for gram in _grams(sentence)]
                 offset = rarity.index(max(rarity))
                 self._long[sentence[offset : offset + NGRAM]].append((sentence, offset))
+        self._shingles = np.unique(_shingles(texts))
+        if len(self._shingles):
+            self._shingles = np.setdiff1d(self._shingles, _shingles(own))
+
+    def shares(self, text: Text) -> bool:
+        """True if a sentence of the text has LONG_NGRAM words in a row of a held-out text."""
+        if not len(self._shingles):
+            return False
+        found = _shingles([text])
+        if not len(found):
+            return False
+        places = self._shingles.searchsorted(found)
+        return any(self._shingles[places % len(self._shingles)] == found)
 
     def inside(self, text: Text) -> bool:
         """True if the sentence `text` equals or contains a held-out text, or the pair shares a sentence with one."""
@@ -106,6 +129,21 @@ def word_weight(tokens: Sequence[str]) -> float:
 
 def _grams(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return zip(*(tokens[shift:] for shift in range(NGRAM)), strict=False)
+
+
+def _shingles(texts: Sequence[Text]) -> "NDArray[np.int64]":
+    """Hashes of all stretches of LONG_NGRAM words; numbers, for millions of them must fit into memory."""
+    import numpy as np
+
+    def stretches() -> Iterator[tuple[str, ...]]:
+        for text in texts:
+            for sentence in text:
+                tokens = split_words(sentence)
+                size = LONG_NGRAM * (SIGNS_PER_WORD if SIGN.search(sentence) else 1)
+                if len(tokens) >= size:
+                    yield from zip(*(tokens[shift:] for shift in range(size)), strict=False)
+
+    return np.fromiter(map(hash, stretches()), dtype=np.int64)
 
 
 class _Index:

@@ -8,6 +8,8 @@ from distill_core.data.overlap import HeldOutIndex
 from distill_core.events import Note
 from distill_core.messages import message
 
+FROM_ROWS = ("labelled", "augmented")  # sources whose words all come from labelled rows
+
 
 class LimitValues(TypedDict):
     """Values of a note that names the limit and its knob."""
@@ -18,7 +20,8 @@ class LimitValues(TypedDict):
 
 class TransferSetBuilder:
     """Builder of a transfer set: the texts so far, each once, none of them held out. `limit` is how many texts the set
-    shall have, `counts` how many augmented ones show each rule."""
+    shall have, `counts` how many augmented ones show each rule, `alike` how many unlabelled ones share many words in a
+    row with a held-out text."""
 
     def __init__(self, held_out: set[Text], holding: HeldOutIndex, limit: int):
         self.texts: list[Text] = []
@@ -26,12 +29,15 @@ class TransferSetBuilder:
         self.origin: list[int] = []
         self.limit, self.counts = limit, Counter[str]()
         self.dropped: Counter[str] = Counter(duplicates=0, held_out=0)
+        self.alike = 0
         self._held_out, self._holding = held_out, holding
         self._seen: set[Text] = set()
 
     def add(self, text: Text, source: str, origin: int, parent: Text | None = None) -> bool:
         """Add the text unless it is known or held out, or holds what is held out and its `parent` does not: what the
-        data's checks let through is not judged again. Returns whether it was added."""
+        data's checks let through is not judged again. A text with words from elsewhere is not added either where it
+        shares many words in a row with a held-out one; of the person's own texts these are counted. Returns whether
+        it was added."""
         if text in self._seen:
             self.dropped["duplicates"] += 1
             return False
@@ -40,6 +46,11 @@ class TransferSetBuilder:
         if newly or normalize(text) in self._held_out:
             self.dropped["held_out"] += 1
             return False
+        if source not in FROM_ROWS and self._holding.shares(text):
+            if source != "unlabelled":
+                self.dropped["shared"] += 1
+                return False
+            self.alike += 1
         self.texts.append(text)
         self.source.append(source)
         self.origin.append(origin)

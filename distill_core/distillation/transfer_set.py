@@ -1,4 +1,5 @@
-"""Transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled by small changes.
+"""Transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled: by small changes, and
+by the exchange of words for near ones of the teacher's table.
 
 Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
 word rule changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with
@@ -6,7 +7,7 @@ its own rate. Pairs rotate: the first sentence changes, the second, both. Knows 
 teacher will say.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,25 +16,28 @@ from tokenizers import Tokenizer
 from distill_core.augmentation.augmenter import Text
 from distill_core.config.schema import Config
 from distill_core.data.examples import normalize
-from distill_core.data.overlap import HeldOutIndex
-from distill_core.distillation.sources import augmented, labelled, unlabelled
+from distill_core.data.overlap import LONG_NGRAM, HeldOutIndex
+from distill_core.distillation.sources import augmented, labelled, neighbour, unlabelled
 from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
-from distill_core.events import CapturedGenerator, Event
+from distill_core.distillation.word_coverage import word_coverage
+from distill_core.events import CapturedGenerator, Event, Note
 from distill_core.messages import message
+from distill_core.student.source import EmbeddingSource
 
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
-SOURCES = (labelled, unlabelled, augmented)
+SOURCES = (labelled, unlabelled, augmented, neighbour)
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
 _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with the fingerprint of their knobs
 
 
 @dataclass(frozen=True)
 class TransferSet:
-    """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled" or "augmented", in this
-    order; `origin` is the row of the labelled set it is or came from, of the unlabelled pool for an unlabelled one.
-    `counts` is how many augmented texts show each rule; `dropped` counts "duplicates" and "held_out" texts left out."""
+    """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "augmented" or
+    "neighbour", in this order; `origin` is the row of the labelled set it is or came from, of the unlabelled pool for
+    an unlabelled one. `counts` is how many augmented texts show each rule; `dropped` counts the texts left out:
+    "duplicates", "held_out", and "shared" where one has many words in a row of a held-out text."""
 
     texts: list[Text]
     source: list[str]
@@ -43,11 +47,16 @@ class TransferSet:
 
 
 def build_transfer_set(
-    data: "Dataset", config: Config, pieces: Tokenizer | None = None, stop: Callable[[], bool] | None = None
+    data: "Dataset",
+    config: Config,
+    pieces: Tokenizer | None = None,
+    stop: Callable[[], bool] | None = None,
+    teacher: EmbeddingSource | None = None,
 ) -> Generator[Event, None, TransferSet]:
-    """Build the transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts until
-    `config.transfer_limit`. No text of the validation or test rows enters it, whatever its case or spacing, nor an
-    augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
+    """Build the transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts, then those with
+    near words of the `teacher`'s table (none without a teacher), until `config.transfer_limit`. No text of the
+    validation or test rows enters it, whatever its case or spacing, nor an augmented one that came to hold such a text
+    of three words or more, unless `config.leaks` says keep.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
     for preloaded_data, knobs, events, transfer_set in _preloaded:
         if preloaded_data is data and knobs == config.fingerprint(*KNOB_GROUPS):
@@ -55,19 +64,49 @@ def build_transfer_set(
             return transfer_set
     held_out = [text for split in (data.valid, data.test) for text in split.texts]
     builder = TransferSetBuilder(
-        {normalize(text) for text in held_out}, HeldOutIndex(held_out if config.leaks == "remove" else ()),
-        config.transfer_limit,
+        {normalize(text) for text in held_out},
+        HeldOutIndex(held_out if config.leaks == "remove" else (), data.train.texts), config.transfer_limit,
     )  # fmt: skip
     for source in SOURCES:
-        yield from source.add_texts(builder, data, config, pieces, stop)
+        yield from source.add_texts(builder, data, config, pieces, stop, teacher)
+    yield from _words_brought(data, builder)
     if builder.dropped["held_out"]:
         yield transfer_note("{n:text|texts} left out of the transfer set: {n:~it equals or contains|they equal or "
                             "contain} a validation or test text.", n=builder.dropped["held_out"])  # fmt: skip
+    if builder.dropped["shared"]:
+        yield transfer_note("{n:text|texts} left out of the transfer set: {n:~it shares|they share} {words} words in a "
+                            "row with a validation or test text.",
+                            n=builder.dropped["shared"], words=LONG_NGRAM)  # fmt: skip
+    if builder.alike:
+        yield transfer_note("{n:unlabelled text shares|unlabelled texts share} {words} words in a row with a "
+                            "validation or test text. {n:~It stays|They stay}; look whether copies of these texts "
+                            "are among them.",
+                            n=builder.alike, words=LONG_NGRAM)  # fmt: skip
     if counts := builder.counts:
         shares = [message("{rule} in {n:,}", rule=rule, n=count) for rule, count in counts.items()]
         yield transfer_note("{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.",
                     n=builder.source.count("augmented"), shares=shares, same=builder.dropped["duplicates"])  # fmt: skip
     return TransferSet(builder.texts, builder.source, builder.origin, dict(builder.counts), dict(builder.dropped))
+
+
+def _words_brought(data: "Dataset", builder: TransferSetBuilder) -> Iterator[Event]:
+    """Notes on the words that the sources bring from elsewhere; rules draw all of theirs from labelled texts."""
+    for source in ("unlabelled", "neighbour"):
+        new = [text for text, of in zip(builder.texts, builder.source, strict=True) if of == source]
+        if not new:
+            continue
+        brought, before, after = word_coverage(data.train.texts, new, data.valid.texts)
+        if source == "unlabelled":
+            words = message("{n:text|texts} without a label {n:~brings|bring} {brought:,} words that no labelled text "
+                            "has.", n=len(new), brought=brought)  # fmt: skip
+        else:
+            words = message("{n:text|texts} with near words {n:~brings|bring} {brought:,} words that no labelled text "
+                            "has.", n=len(new), brought=brought)  # fmt: skip
+        if before is None:
+            yield Note(words, "info", "transfer")
+        else:
+            yield transfer_note("{words} Of the validation rows' words the labelled texts have {before:.0%}; with "
+                                "these texts it is {after:.0%}.", words=words, before=before, after=after)  # fmt: skip
 
 
 def preload(data: "Dataset", config: Config) -> None:

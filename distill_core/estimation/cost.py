@@ -33,6 +33,7 @@ from distill_core.pipeline.cost_model import (
     StoredConfig,
     StudentPace,
     TeacherPace,
+    neighbour_texts,
 )
 from distill_core.teacher.catalog import is_local, suggestion, teacher_name
 
@@ -200,10 +201,10 @@ def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
 
 
 def transfer_texts(config: Config, counts: DataCounts) -> int:
-    """Texts of the transfer set: labelled and unlabelled ones, and those that augmentation adds to the labelled."""
+    """Texts of the transfer set: labelled and unlabelled ones, and those that are made from the labelled."""
     own = counts["train"]
     originals = max(own, min(own + counts["unlabelled"], config.transfer_limit))
-    augmented = own * augmentation_yield(counts["grown"], config.n_iter)
+    augmented = own * augmentation_yield(counts["grown"], config.n_iter) + neighbour_texts(config, counts)
     return max(originals, min(config.transfer_limit, round(originals + augmented)))
 
 

@@ -21,7 +21,7 @@ from distill_core.cache import Cache, CacheKey
 from distill_core.config.schema import Config
 from distill_core.data import dataset, lengths
 from distill_core.data.dataset import Dataset
-from distill_core.distillation import soft_labels, student_trainer
+from distill_core.distillation import neighbours, soft_labels, student_trainer
 from distill_core.environment import peak_memory
 from distill_core.estimation import cost
 from distill_core.estimation.memory import FLOAT, LIBRARIES
@@ -130,8 +130,16 @@ def _count_texts(
         "train": len(rows.train), "valid": len(rows.valid), "test": len(rows.test), "unlabelled": len(rows.unlabelled),
         "size": {"labelled": own, "unlabelled": _mean(map(soft_labels.text_size, sample.unlabelled)) or own,
                  "augmented": _mean(sizes) or own},
-        "grown": grown, "tokens": lengths.auto_limit(rows), "make": make, "read": read, "seconds": spent + fitting,
+        "grown": grown, "near": _near_yield(texts, augmented), "pair": rows.pair, "tokens": lengths.auto_limit(rows),
+        "make": make, "read": read, "seconds": spent + fitting,
     }  # fmt: skip
+
+
+def _near_yield(texts: Sequence[tuple[str, ...]], augmented: augmenter.Augmenter) -> float:
+    """New texts with near words from one text in a pass: the texts of which at least one word is exchanged. As if the
+    teacher's table knew every word, which is true of most."""
+    words = [augmented.count_words(text) / len(text) for text in texts]  # of one sentence: a pass may change one alone
+    return _mean(1 - (1 - neighbours.RATE) ** count for count in words)
 
 
 def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: float, config: Config) -> TeacherPace:

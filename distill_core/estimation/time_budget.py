@@ -16,7 +16,7 @@ from distill_core.config.schema import AUTO_LANGUAGE, DEFAULTS, LONGEST, Config
 from distill_core.config.training_length import LEAST_STUDENT_STEPS, LEAST_TEACHER_STEPS, PASSES, steps_of_pass
 from distill_core.estimation.cost import Estimate, PastRun, estimate, resolve_limit, transfer_texts
 from distill_core.estimation.memory import PER_TOKEN
-from distill_core.pipeline.cost_model import DataCounts, Measurements, StudentPace, TeacherPace
+from distill_core.pipeline.cost_model import DataCounts, Measurements, StudentPace, TeacherPace, counted_passes
 from distill_core.teacher.catalog import smaller_suggestions
 
 DOUBT = 4 / 3  # of the time, that the upper end of the estimate may reach
@@ -31,7 +31,7 @@ AUGMENTATION_PASSES = (0, 1, 2, 4, 8, 16)
 TRANSFER_LIMITS = (2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 SHORT_TOKENS = 64
 ENGLISH = (AUTO_LANGUAGE, "en")  # languages of a config that the smaller encoders, which are English, may serve
-CHOSEN = ("teacher", "teacher_epochs", "max_tokens", "epochs", "n_iter", "transfer_limit")
+CHOSEN = ("teacher", "teacher_epochs", "max_tokens", "epochs", "n_iter", "neighbours", "transfer_limit")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Choice:
     teacher: Length
     tokens: int
     student: Length
-    texts: tuple[int, int]  # passes of augmentation, largest transfer set
+    texts: tuple[int, int, int]  # passes of augmentation, largest transfer set, texts with near words of each row
 
 
 def free_config(config: Config, typed: Collection[str]) -> Config:
@@ -135,8 +135,9 @@ class _Search:
         long = "max_tokens" not in self.typed and min(full, self._mean_tokens()) > SHORT_TOKENS
         return (SHORT_TOKENS, full) if long else (full,)
 
-    def _texts(self) -> list[tuple[int, int]]:
-        """From the fewest texts to the most: unlabelled ones first, then those that augmentation makes."""
+    def _texts(self) -> list[tuple[int, int, int]]:
+        """From the fewest texts to the most: unlabelled ones first, then those that a few passes of augmentation make,
+        then those with near words, which are worth more than more passes."""
         train, most = self.counts["train"], self.config.transfer_limit
         own = train + self.counts["unlabelled"]
         limits = [most]
@@ -147,7 +148,15 @@ class _Search:
         else:
             many = AUGMENTATION_PASSES[-1] if train <= FEW_ROWS else int(DEFAULTS["n_iter"])
             passes = [each for each in AUGMENTATION_PASSES if each <= many]
-        return [(passes[0], limit) for limit in limits] + [(each, most) for each in passes[1:]]
+        all_near = counted_passes(self.config, self.counts)
+        near = [all_near] if "neighbours" in self.typed else sorted({0, all_near // 2, all_near})
+        few = [each for each in passes if each <= int(DEFAULTS["n_iter"])] or passes[:1]
+        return [
+            *((few[0], limit, near[0]) for limit in limits),
+            *((each, most, near[0]) for each in few[1:]),
+            *((few[-1], most, each) for each in near[1:]),
+            *((each, most, near[-1]) for each in passes if each > few[-1]),
+        ]
 
     def _full_tokens(self) -> int:
         return resolve_limit(self.config, self.counts).token_limit
@@ -164,8 +173,10 @@ class _Search:
         return BudgetSettings(self._config(knobs), knobs, self._estimate(choice), fits)
 
     def _knobs(self, choice: _Choice) -> KnobValues:
-        passes, limit = choice.texts
+        passes, limit, near = choice.texts
         knobs: KnobValues = {"n_iter": passes}
+        if near != counted_passes(self.config, self.counts):
+            knobs["neighbours"] = near
         if choice.other:
             knobs["teacher"] = choice.other
         if self.config.fine_tune:

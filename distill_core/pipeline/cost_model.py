@@ -12,6 +12,7 @@ from typing import NotRequired, TypedDict
 from distill_core.config.knobs import names_of
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import Config
+from distill_core.config.transfer_size import neighbour_passes
 
 StoredConfig = KnobValues  # as the store has them, where newer knobs may be missing
 
@@ -28,7 +29,8 @@ class DataCounts(TypedDict):
     """Counts of the rows by split, sizes, the `tokens` that are read of a text where the config leaves that to the
     rows, and seconds: `make` for one augmented text, `read` for one text of the
     transfer set, `seconds` to load the data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, …
-    passes."""
+    passes; `near`: new texts with near words from one text in a pass, 1 where not measured. `pair`: whether the
+    texts are pairs."""
 
     train: int
     valid: int
@@ -37,6 +39,8 @@ class DataCounts(TypedDict):
     size: TextSizes
     grown: list[float]
     tokens: int
+    near: NotRequired[float]
+    pair: NotRequired[bool]
     make: float
     read: float
     seconds: float
@@ -100,6 +104,17 @@ class RunSize:
 def one_unit(size: RunSize, config: StoredConfig) -> int:
     """Unit count 1, for a stage whose time does not grow with texts or steps."""
     return 1
+
+
+def neighbour_texts(config: Config, counts: DataCounts) -> int:
+    """Texts with near words that a run of `config` makes, were there no limit."""
+    return round(counted_passes(config, counts) * counts["train"] * counts.get("near", 1.0))
+
+
+def counted_passes(config: Config, counts: DataCounts) -> int:
+    """Texts with near words that a run of `config` makes of each labelled one."""
+    size = counts["size"]["labelled"]
+    return neighbour_passes(config, counts["train"], counts["unlabelled"], counts.get("pair", False), size)
 
 
 def text_units(size: RunSize, config: StoredConfig) -> int:

@@ -223,6 +223,21 @@ def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, t
         preview.ask_teacher(Config.of(**config.model_dump() | {"fine_tune": True}), "a text")
 
 
+def test_a_preview_shows_near_words_and_how_many_words_they_bring(toy_config: Config, tiny_teacher: Path) -> None:
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "neighbours": 3})
+    shown = preview.preview(config, "a warm and funny film", n=2)
+    assert shown["near"] and all(child["rules"] == ["neighbour"] and child["answer"] for child in shown["near"])
+    for child in shown["near"]:
+        assert [change[2] for change in child["changed"]] != [change[3] for change in child["changed"]]
+    assert shown["words"]["brought"] > 0 and 0 <= shown["words"]["before"] <= shown["words"]["after"] <= 1
+    tuned = Config.of(**config.model_dump() | {"fine_tune": True})  # by the table before fine-tuning, without answers
+    assert preview.preview(tuned, "a warm and funny film", n=2)["near"][0]["text"] == shown["near"][0]["text"]
+    assert "answer" not in preview.preview(tuned, "a warm and funny film", n=2)["near"][0]
+    for off in ({"neighbours": 0}, {"teacher": "nobody/nowhere", "fine_tune": True}):
+        assert "near" not in preview.preview(Config.of(**config.model_dump() | off), "a warm and funny film", n=2)
+    assert "near" not in preview.preview(config, "a warm and funny film", n=2, ask=False)
+
+
 def test_opening_clears_away_what_was_half_written(home: Path) -> None:
     old, young = (home / "cache" / "logits" / name for name in (".old", ".young"))
     teacher, whole = home / "teachers" / ".old", home / "cache" / "logits" / "whole"

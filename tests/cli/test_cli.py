@@ -191,7 +191,7 @@ def test_minutes_choose_what_was_not_typed(stillroom: Callable[..., Done], monke
     assert done.code == 0 and "Chosen for this time: n_iter 16. The run takes about " in done.err
     assert (chosen.n_iter, chosen.epochs) == (16, 3)
     assert "Even the shortest run takes about " in stillroom("run", "--minutes", "0.1").err
-    stillroom("run", "--minutes", "any", "--n-iter", "2")
+    stillroom("run", "--minutes", "any", "--n-iter", "2", "--neighbours", "0")
     chosen = runs.find("last").config
     assert (chosen.n_iter, chosen.epochs) == (2, 47), "600 steps of 64 of the 810 texts"
 
@@ -396,8 +396,11 @@ def test_augment_shows_offspring(stillroom: Callable[..., Done], toy_config: Con
     done = stillroom(*typed, "the soup was hot and tasty and the staff was friendly")
     assert done.code == 0, done.err
     lines = done.out.splitlines()
-    assert len(lines) == 4 and all(line.startswith("bad 0.") and " good 0." in line for line in lines)
-    assert all(line.endswith(")") for line in lines[1:])
+    *lines, words = lines
+    assert len(lines) == 7 and all(line.startswith("bad 0.") and " good 0." in line for line in lines)
+    assert [line.endswith("(neighbour)") for line in lines] == [False] * 4 + [True] * 3
+    assert all(line.endswith(")") for line in lines[1:]) and words.startswith("The texts with near words bring ")
+    assert len(stillroom(*typed, "--neighbours", "0", "a good film and a bad plot").out.splitlines()) == 4
     told = stillroom(*typed, "--json").report
     assert len(told["offspring"]) == 3 and told["offspring"][0]["changed"] is not None
     refused = stillroom(*typed, "two", "texts")

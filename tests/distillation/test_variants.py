@@ -38,7 +38,7 @@ def config(tmp_path_factory, tiny_teacher):
         csv.writer(out).writerows([("text", "label"), *rows])
     return Config.of(
         task="file", train=str(file), student="bilstm", teacher=str(tiny_teacher), width=8, hidden=8, fc=8,
-        batch=8, max_tokens=16, n_iter=2, epochs=4, evaluations=3, dropout=0.2, **SEVERAL,
+        batch=8, max_tokens=16, n_iter=2, neighbours=0, epochs=4, evaluations=3, dropout=0.2, **SEVERAL,
     )  # fmt: skip
 
 

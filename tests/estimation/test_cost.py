@@ -36,13 +36,23 @@ def test_nothing_is_told_while_nothing_is_known() -> None:
 
 def test_passes_multiply_the_labelled_texts_up_to_the_limit() -> None:
     def texts(**knobs: Any) -> int:
-        return estimate(Config.of(**knobs), PACES).texts
+        return estimate(Config.of(**{"neighbours": 0} | knobs), PACES).texts
 
     assert texts(n_iter=0) == 1500
     assert texts(n_iter=2) == 1500 + 1700
     assert texts(n_iter=3) < texts(n_iter=6) < 1500 + 6000  # beyond what was tried: still more, but fewer each time
     assert texts(n_iter=3, transfer_limit=2000) == 2000
     assert texts(n_iter=3, transfer_limit=10) == 1000  # labelled rows are never cut
+    assert texts(n_iter=2, neighbours=4) == 1500 + 1700 + 4000
+    assert texts(n_iter=0, neighbours="auto") == 1500 + 10_000  # so few rows, and fewer texts without a label
+
+
+def test_texts_with_near_words_cost_their_making_and_their_labelling() -> None:
+    without, with_them = (estimate(Config.of(n_iter=0, neighbours=passes), PACES) for passes in (0, 4))
+    assert with_them.stages["label"] - without.stages["label"] == pytest.approx(4000 * 100e-5)
+    assert with_them.stages["transfer"] > without.stages["transfer"] + 4000 * 2e-4
+    fewer = Measurements(COUNTS | {"near": 0.5}, PACES.teacher, PACES.student)  # short texts: none of their words drawn
+    assert estimate(Config.of(n_iter=0, neighbours=4), fewer).texts == 1500 + 2000
 
 
 def test_more_passes_make_ever_fewer_texts() -> None:
@@ -53,12 +63,13 @@ def test_more_passes_make_ever_fewer_texts() -> None:
 
 
 def test_seconds_follow_what_was_measured() -> None:
-    told = estimate(Config.of(n_iter=0, epochs=2, batch=50, evaluations=10), PACES)
+    plain = {"n_iter": 0, "neighbours": 0, "epochs": 2, "batch": 50, "evaluations": 10}
+    told = estimate(Config.of(**plain), PACES)
     assert told.steps == 2 * math.ceil(1500 / 50)
     whole = 60 * 0.02 + 10 * 100 * 1e-4
     assert told.stages["student"] == pytest.approx(PATIENT_SHARE * whole), "patience ends most trainings early"
     for patience in (0, 10):  # never, and no sooner than the training itself
-        patient = estimate(Config.of(n_iter=0, epochs=2, batch=50, evaluations=10, patience=patience), PACES)
+        patient = estimate(Config.of(**plain, patience=patience), PACES)
         assert patient.stages["student"] == pytest.approx(whole)
     assert told.high > whole, "the upper end knows of the trainings that go on to the last step"
     assert told.stages["label"] == pytest.approx(1000 * 100e-5 + 500 * 50e-5)

@@ -53,10 +53,19 @@ def test_more_time_means_longer_training_and_more_texts_that_fit() -> None:
 
 
 def test_the_teacher_trains_to_its_end_first_then_the_student_then_texts_are_added() -> None:
-    for seconds, to_its_end, passes in ((320, False, 0), (330, True, 0), (370, True, 16)):
+    for seconds, to_its_end, passes, near in (
+        (320, False, 0, 0), (330, True, 0, 0), (370, True, 2, 0), (390, True, 2, 5), (450, True, 16, "auto")
+    ):  # fmt: skip
         found = chosen(seconds)
         teacher, student, _ = steps(found)
-        assert found.fits and teacher >= 200 and (student >= 600) == to_its_end and found.config.n_iter == passes
+        assert found.fits and teacher >= 200 and (student >= 600) == to_its_end
+        assert (found.config.n_iter, found.config.neighbours) == (passes, near)
+
+
+def test_texts_with_near_words_stay_as_they_were_typed() -> None:
+    assert chosen(10, FILE.model_copy(update={"neighbours": 7}), typed=["neighbours"]).config.neighbours == 7
+    none = FILE.model_copy(update={"neighbours": 0})
+    assert {chosen(seconds, none, typed=["neighbours"]).config.neighbours for seconds in (10, 390, 900)} == {0}
 
 
 def test_below_a_hundred_steps_of_the_teacher_only_where_nothing_else_fits() -> None:

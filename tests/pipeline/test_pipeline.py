@@ -142,6 +142,19 @@ def test_the_tasks_metric_picks_the_weights_and_is_named(config, tmp_path, cache
     assert student["metric_low"] <= student["mcc"] <= student["metric_high"]
 
 
+def test_near_words_of_the_teacher_are_learnt_from_and_the_run_says_how_many_they_are(config, tmp_path, cache):
+    many = config.model_copy(update={"neighbours": 4, "epochs": 1, "control": False})
+    without, with_them = (
+        run(one, tmp_path / str(one.neighbours), cache) for one in (many.model_copy(update={"neighbours": 0}), many)
+    )
+    texts = [
+        next(e.value["texts"] for e in of(events, Fact) if e.name == "transfer") for events in (without, with_them)
+    ]
+    assert texts[1] > texts[0] + 10
+    assert any("texts with near words bring" in event.text for event in of(with_them, Note))
+    assert of(with_them, Compared)[0].summary["rows"]["transfer"] == texts[1]
+
+
 def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
     [compared] = of(run(config, tmp_path / "run", cache), Compared)
     lines = [json.loads(line) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]

@@ -39,9 +39,9 @@ def sent(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> tuple[
     train.parent.mkdir()
     with train.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *((text, label) for label in TOY for text in TOY[label])])
-    config = Config.of(task="file", train=str(train), text="text", label="label", n_iter=1, width=8, hidden=8, fc=8,
-                       batch=8, epochs=2, evaluations=2, max_tokens=16, teacher=str(tiny_teacher), vectors="random",
-                       allow_pickle=True)  # fmt: skip
+    config = Config.of(task="file", train=str(train), text="text", label="label", n_iter=1, neighbours=0, width=8,
+                       hidden=8, fc=8, batch=8, epochs=2, evaluations=2, max_tokens=16, teacher=str(tiny_teacher),
+                       vectors="random", allow_pickle=True)  # fmt: skip
     store = Store(home)
     run = store.create(config.model_dump(), name="<b>Mine</b>")
     store.update(run, note="a note")

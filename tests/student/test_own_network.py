@@ -110,8 +110,8 @@ def config(request: Any, tmp_path: Path, lively_teacher: Path) -> Config:
         csv.writer(out).writerows([("text", "other", "label"), *rows])
     pair: dict[str, Any] = {"text2": "other"} if request.param else {}
     return Config.of(task="file", train=str(file), text="text", label="label", **pair, student="own", students=["bag"],
-                     teacher=str(lively_teacher), n_iter=1, width=8, hidden=8, fc=8, batch=8, epochs=2, evaluations=2,
-                     max_tokens=24)  # fmt: skip
+                     teacher=str(lively_teacher), n_iter=1, neighbours=0, width=8, hidden=8, fc=8, batch=8, epochs=2,
+                     evaluations=2, max_tokens=24)  # fmt: skip
 
 
 def test_it_trains_beside_others_and_its_export_answers_alone(config: Config, tmp_path: Path) -> None:

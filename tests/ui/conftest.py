@@ -64,8 +64,8 @@ def learning(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
     with file.open("w", encoding="utf-8", newline="") as written:
         csv.writer(written).writerows([("text", "label"), *rows])
     knobs = {"task": "file", "train": str(file), "text": "text", "label": "label", "teacher": str(tiny_teacher),
-             "n_iter": 8, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 1000, "evaluations": 500,
-             "max_tokens": 16, "control": False, "teach_anyway": True, "patience": 0}  # fmt: skip
+             "n_iter": 8, "neighbours": 0, "width": 8, "hidden": 8, "fc": 8, "batch": 8, "epochs": 1000,
+             "evaluations": 500, "max_tokens": 16, "control": False, "teach_anyway": True, "patience": 0}  # fmt: skip
 
     return lambda address: call(address, "start_run", knobs)
 

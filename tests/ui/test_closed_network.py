@@ -45,7 +45,8 @@ def test_no_process_of_the_app_asks_of_another_machine(tmp_path: Path, toy_csv: 
         builtin = {"task": "reviews", "limit": 60, "n_iter": 0, "epochs": 1, "evaluations": 1, "control": False,
                    "width": 8, "hidden": 8, "fc": 8, "transfer_limit": 300}  # fmt: skip
         own = {"task": "file", "train": str(toy_csv), "teacher": str(tiny_teacher), "fine_tune": True, "n_iter": 1,
-               "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 1, "max_tokens": 16}  # fmt: skip
+               "neighbours": 0, "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 1,
+               "max_tokens": 16}  # fmt: skip
         for run in [call(app.address, "start_run", knobs) for knobs in (builtin, own)]:
             while (status := call(app.address, "run", run)["status"]) not in ENDED:
                 time.sleep(0.3)

@@ -101,8 +101,8 @@ def test_the_same_actions_are_tools_for_an_assistant(app: str) -> None:
 
 
 def test_a_run_from_start_to_an_answer(client: Any, toy_csv: Path, tiny_teacher: Path) -> None:
-    knobs = {"task": "file", "train": str(toy_csv), "teacher": str(tiny_teacher), "n_iter": 1, "width": 8, "hidden": 8,
-             "fc": 8, "epochs": 1, "evaluations": 1, "max_tokens": 16}  # fmt: skip
+    knobs = {"task": "file", "train": str(toy_csv), "teacher": str(tiny_teacher), "n_iter": 1, "neighbours": 0,
+             "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 1, "max_tokens": 16}  # fmt: skip
     told = client.predict(knobs, "a warm and funny film", 3, api_name="/preview_augmentation")
     assert told["text"] == ["a warm and funny film"] and told["offspring"]
     run = client.predict(knobs, api_name="/start_run")

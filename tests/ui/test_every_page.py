@@ -64,7 +64,8 @@ def knobs(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> dict[
         ugly = [(f"{one} {UGLY}", PART) for one in ("first", "second", "third")]  # one may be kept for the test
         csv.writer(file).writerows([(PART, "opinion"), *ugly, *rows])
     return {"task": "file", "train": str(place / "own.csv"), "text": PART, "label": "opinion", "teacher": str(teacher),
-            "n_iter": 1, "width": 8, "hidden": 8, "fc": 8, "epochs": 1, "evaluations": 2, "max_tokens": 16}  # fmt: skip
+            "n_iter": 1, "neighbours": 0, "width": 8, "hidden": 8,
+"fc": 8, "epochs": 1, "evaluations": 2, "max_tokens": 16}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -176,6 +176,17 @@ def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
     assert page.locator("#comparison .cards tbody tr").count() == 4
 
 
+def test_no_new_texts_means_none_with_near_words_either(page: Any, app: str) -> None:
+    page.goto(app)
+    near = page.locator("#knob-neighbours").locator("input, textarea")
+    for button, wanted in (("#skip-augment", "0"), ("#use-these", "auto")):
+        goto(page, "Augment")
+        page.locator(button).click()
+        page.locator("#step-distil").wait_for()
+        assert near.input_value() == wanted
+        assert (page.locator("#knob-n_iter input").first.input_value() == "0") == (wanted == "0")
+
+
 def test_a_mistake_is_told_at_the_step_and_nothing_typed_is_lost(page: Any, app: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text("text,label\na good one,yes\none,two,three\n", encoding="utf-8")

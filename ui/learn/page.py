@@ -25,6 +25,7 @@ FOLDER = Path(__file__).parent
 LESSONS = {file.stem.split("_", 1)[1]: file for file in sorted((FOLDER / "lessons").glob("*.js"))}
 STEPS = ("task", "teacher", "augment", "distil", "compare")  # the anchors that a step's "?" opens
 OFFSPRING = 4
+NEAR = 2  # texts with near words, beside those of the rules
 LONGEST = 500  # characters of a typed sentence
 SIDES = " | "
 
@@ -135,7 +136,7 @@ def vary(event: gr.EventData) -> dict[str, Any]:
         return {"offspring": {"fault": translate_message(error)}}
     before = SIDES.join(preview["text"])
     texts = [{"html": escape(before), "rules": translate("augment.original"), "said": preview.get("probabilities")}]
-    for child in preview["offspring"]:
+    for child in (*preview["offspring"], *preview.get("near", ())[:NEAR]):
         html = diff(before, SIDES.join(child["text"]))
         texts.append(
             {"html": html, "rules": ", ".join(map(rule_name, child["rules"])), "said": child.get("probabilities")}

@@ -11,7 +11,7 @@ import distill_core as core
 from distill_core import Config, Estimate, UserError
 from ui.components.events import BROWSER, HEAVY, Changes, last
 from ui.components.form import RULE, Form, make_control, rate
-from ui.components.formatting import count
+from ui.components.formatting import count, percent
 from ui.components.html import bars, diff, note, why
 from ui.components.tabs import open_tab_js
 from ui.components.templates import render
@@ -20,6 +20,7 @@ from ui.i18n.translate import translate
 from ui.steps.pieces import empty_card, hint
 
 OFFSPRING = 5
+NEAR = 3  # texts with near words, beside those of the rules
 SIDES = " | "  # between the two sentences of a pair
 
 
@@ -60,6 +61,7 @@ def build(form: Form) -> Augment:
                 ),
             )
             form.place("augmented")
+            form.place("neighbours")
             form.place("transfer_limit", make_control(form.knobs["transfer_limit"]))
             counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
             with gr.Row(elem_classes="actions"):
@@ -86,7 +88,7 @@ def counted(config: Config, estimate: Estimate | None) -> Markup:
     """The counts of texts before and after."""
     if estimate is None:
         return hint(translate("augment.counts.wait"))
-    if not config.n_iter:
+    if not config.n_iter and estimate.texts <= estimate.labelled + estimate.unlabelled:
         return hint(translate("augment.counts.off", texts=count(estimate.texts)))
     unlabelled = translate("augment.counts.loose", n=count(estimate.unlabelled)) if estimate.unlabelled else ""
     summary = translate(
@@ -101,10 +103,11 @@ def counted(config: Config, estimate: Estimate | None) -> Markup:
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
-    passes, on = form.controls["n_iter"], open_tab_js("distil")
-    use = f"(n) => [n || {form.knobs['n_iter'].default}, ({on})()]"
-    step.use.click(None, passes, [passes, tabs], js=use, **BROWSER)
-    step.skip.click(None, None, [passes, tabs], js=f"() => [0, ({on})()]", **BROWSER)
+    passes, on = [form.controls["n_iter"], form.controls["neighbours"]], open_tab_js("distil")
+    n, near = (form.knobs[name].default for name in ("n_iter", "neighbours"))
+    use = f"(n, near) => n || Number(near) ? [n, near, ({on})()] : [{n}, '{near}', ({on})()]"
+    step.use.click(None, passes, [*passes, tabs], js=use, **BROWSER)
+    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', ({on})()]", **BROWSER)
 
     def preview(text: str, text2: str, *values: Any) -> Changes:
         html, pair = offspring(form, values, text, text2)
@@ -133,7 +136,7 @@ def offspring(form: Form, values: Any, text: str, text2: str, seed: int | None =
         return note(translate_message(error), "error"), pair
     before = SIDES.join(preview["text"])
     children = [_child(translate("augment.original"), before, preview.get("probabilities"))]
-    for child in preview["offspring"]:
+    for child in (*preview["offspring"], *preview.get("near", ())[:NEAR]):
         children.append(
             _child(
                 ", ".join(map(rule_name, child["rules"])),
@@ -142,8 +145,9 @@ def offspring(form: Form, values: Any, text: str, text2: str, seed: int | None =
                 broken(preview.get("answer"), child.get("answer")),
             )
         )
-    nothing = note(translate("augment.none")) if not preview["offspring"] else ""
-    return render("steps/offspring.html", children=children, nothing=nothing), pair
+    nothing = note(translate("augment.none")) if len(children) == 1 else ""
+    words = _words(preview["words"]) if "words" in preview else ""
+    return render("steps/offspring.html", children=children, nothing=nothing, words=words), pair
 
 
 def broken(original: str | None, child: str | None) -> str:
@@ -151,6 +155,13 @@ def broken(original: str | None, child: str | None) -> str:
     wasn't asked."""
     asked = original is not None and child is not None
     return translate("augment.broken", label=child, before=original) if asked and original != child else ""
+
+
+def _words(words: core.WordsBrought) -> str:
+    """How many words the texts with near words bring, and how many of the validation rows' words stand in them."""
+    known = {"before": percent(words["before"], 0), "after": percent(words["after"], 0)}
+    share = f" {translate('augment.words.share', **known)}" if words["after"] is not None else ""
+    return translate("augment.words", n=words["brought"]) + share
 
 
 def _child(rule: str, text: str, probabilities: dict[str, float] | None, broken: str = "") -> Markup:

@@ -26,7 +26,7 @@ from ui.i18n.translate import translate
 from ui.steps import launch_bar, presets
 
 TIMES = {"1": 1.0, "5": 5.0, "30": 30.0, "any": None}  # minutes
-KNOBS = ("teacher", "teacher_epochs", "max_tokens", "n_iter", "transfer_limit", "epochs")
+KNOBS = ("teacher", "teacher_epochs", "max_tokens", "n_iter", "neighbours", "transfer_limit", "epochs")
 FILL_JS = """(answer, ...values) => {
   const { names, before, after } = JSON.parse(answer || '{"names": []}')
   const same = (name, value) => name in after && String(value ?? '') === before[name]

@@ -11,13 +11,14 @@ from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
 from distill_core.events import Event, Progress
 from distill_core.progress import TimeLeft
+from distill_core.student.source import EmbeddingSource
 
 REPORT_SECONDS = 0.25  # between two Progress events
 
 
 def add_texts(
     builder: TransferSetBuilder, data: Dataset, config: Config, pieces: Tokenizer | None,
-    stop: Callable[[], bool] | None,
+    stop: Callable[[], bool] | None, teacher: EmbeddingSource | None = None,
 ) -> Iterator[Event]:  # fmt: skip
     """Add the augmented texts and count which rules they show. Raises Stopped, KnobError."""
     if not config.n_iter:

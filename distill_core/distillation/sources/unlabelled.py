@@ -8,11 +8,12 @@ from distill_core.config.schema import Config
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
 from distill_core.events import Event
+from distill_core.student.source import EmbeddingSource
 
 
 def add_texts(
     builder: TransferSetBuilder, data: Dataset, config: Config, pieces: Tokenizer | None,
-    stop: Callable[[], bool] | None,
+    stop: Callable[[], bool] | None, teacher: EmbeddingSource | None = None,
 ) -> Iterator[Event]:  # fmt: skip
     """Add the unlabelled pool; a note says where the limit ended it."""
     limit = max(builder.limit, len(builder.texts))

@@ -2,7 +2,15 @@
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
-from distill_core.pipeline.cost_model import KIND, DataCounts, Measurements, RunSize, StageCost, text_units
+from distill_core.pipeline.cost_model import (
+    KIND,
+    DataCounts,
+    Measurements,
+    RunSize,
+    StageCost,
+    neighbour_texts,
+    text_units,
+)
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
@@ -11,8 +19,9 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     labelled = min(counts["train"], size.texts)
     unlabelled = min(counts["unlabelled"], size.texts - labelled)
     augmented = size.texts - labelled - unlabelled
+    near = min(neighbour_texts(config, counts), augmented)  # a word for a word: as long as the labelled ones
     of = counts["size"]
-    total = labelled * of["labelled"] + unlabelled * of["unlabelled"] + augmented * of["augmented"]
+    total = (labelled + near) * of["labelled"] + unlabelled * of["unlabelled"] + (augmented - near) * of["augmented"]
     return total * known.teacher["size"]
 
 
