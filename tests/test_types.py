@@ -20,8 +20,10 @@ JSON_EDGES = {
     "runs/archive.py": 2,  # members of an exported run
     "runs/archive_validation.py": 2,  # the same, unchecked
     "student/activations.py": 1,  # what the page draws
+    "student/cutting.py": 1,  # student.json
+    "student/encoders/cut.py": 3,  # the same; travels with an exported student
     "student/export.py": 1,  # the report, for the card
-    "student/model_card.py": 2,
+    "student/model_card.py": 3,
     "student/persistence.py": 2,  # student.json
     "student/runtime.py": 3,  # travels with an exported student, and imports nothing of ours
     "teacher/fingerprint.py": 2,  # config.json of unknown origin

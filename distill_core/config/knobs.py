@@ -103,7 +103,8 @@ def path_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Setting:
-    """A preset or a size: its name, one line of help, and a value for every knob that any setting of its kind sets."""
+    """A preset or a size: its name, one line of help, and a value for every knob that any setting of its kind sets; the
+    student of a size that names none is the preset's."""
 
     name: str
     help: str
@@ -115,4 +116,6 @@ def settings(kind: str, pair: bool = False) -> list[Setting]:
     sets: choosing one leaves nothing of another. `pair`: for texts that are pairs."""
     table = {name: (help, values | pair_overrides(name, pair)) for name, (help, values) in SETTINGS[kind].items()}
     touched = {knob: DEFAULTS[knob] for _, values in table.values() for knob in values}
+    if kind == "size":
+        del touched["student"]
     return [Setting(name, help, touched | values) for name, (help, values) in table.items()]

@@ -39,7 +39,7 @@ PAIR_OVERRIDES: dict[str, KnobValues] = {"paper": {"n_iter": 10, "batch": 256}}
 """The knobs of a preset that differ where the texts are pairs."""
 
 # Embeddings dominate, so a size caps the vocabulary too. Each is true of every student, for one sentence and for two,
-# whatever the task: tests/config/test_presets.py counts.
+# whatever the task: tests/config/test_presets.py counts. The last is as large as the teacher makes it.
 SIZES: dict[str, tuple[str, KnobValues]] = {
     "tiny": (
         "Under 300,000 weights, embeddings included.",
@@ -52,6 +52,10 @@ SIZES: dict[str, tuple[str, KnobValues]] = {
     "medium": (
         "Under 4 million weights, embeddings included.",
         {"width": 128, "hidden": 160, "fc": 128, "vocabulary_limit": 20_000, "channels": "trained"},
+    ),
+    "cut": (
+        "The teacher's own table, first and last layer: millions of weights, and several times its speed.",
+        {"student": "cut", "vocabulary_limit": 50_000},
     ),
 }
 SETTINGS = {"preset": PRESETS, "size": SIZES}

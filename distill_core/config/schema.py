@@ -4,6 +4,7 @@ The page's controls, the command line's options and the validation derive from t
 nothing of torch, files or the Hub: the data room checks that a file exists.
 """
 
+import re
 from functools import reduce
 from typing import Annotated, Any, Literal, TypedDict, cast
 
@@ -33,10 +34,14 @@ AFFECTS = (
 
 
 LONGEST = 1_000
+Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
 Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
 MOST_TOKENS = 512  # of a text: what BERT and most others were trained to read
 MOST_AUTO_TOKENS = 256  # that "auto" chooses: the cost of attention grows with their square
 Tokens = Annotated[int, Field(ge=8, le=MOST_TOKENS)]
+
+
+LAYERS = re.compile(r"first_last|all|(even|first|last):[1-9]\d?|\d{1,2}(,\d{1,2})*", re.ASCII)
 
 
 class Declaration(TypedDict, total=False):
@@ -271,6 +276,18 @@ class Config(BaseModel):
         ge=2,
         le=4096,
     )
+    layers: str = knob(
+        "first_last", "student", "Layers of the teacher",
+        "Which ones a student cut from the teacher has: first_last, even:3 (three in even steps), first:2, last:2, "
+        "all, or numbers from 0: 0,5.",
+        "network",
+    )  # fmt: skip
+    table_width: int | None = knob(
+        None, "student", "Table's width",
+        "How many numbers a student cut from the teacher has for each word piece: fewer make it smaller. Left out: as "
+        "many as the teacher.",
+        "network", ge=2, le=1024,
+    )  # fmt: skip
     dropout: float = knob(0.1, "student", "Dropout", "Share of units silenced in training.", "network", ge=0, lt=1)
 
     # training
@@ -286,7 +303,11 @@ class Config(BaseModel):
     optimiser: Literal["adam", "adadelta"] = knob(
         "adam", "training", "Optimiser", "adam, or the paper's adadelta (learning rate 1).", "training"
     )
-    lr: float = knob(4e-3, "training", "Learning rate", "Peak of the schedule.", "training", gt=0, le=10)
+    lr: Rate | Literal["auto"] = knob(
+        "auto", "training", "Learning rate",
+        "Peak of the schedule. auto: 0.004, and for a student cut from the teacher, which knows something, 0.0002.",
+        "training",
+    )  # fmt: skip
     table_lr: float = knob(
         0.3, "training", "Table's share of it",
         "At what share of the learning rate the starting vectors learn: slower, they forget less.",
@@ -376,6 +397,14 @@ class Config(BaseModel):
     @classmethod
     def _each_registered(cls, value: list[str]) -> list[str]:
         return list(dict.fromkeys(STUDENTS.check(name) for name in value))
+
+    @field_validator("layers")
+    @classmethod
+    def _choice_of_layers(cls, value: str) -> str:
+        chosen = value.replace(" ", "")
+        if not LAYERS.fullmatch(chosen):
+            raise ValueError(message("it must be first_last, all, even:3, first:2, last:2, or numbers such as 0,5"))
+        return chosen
 
     @field_validator("learning_curve")
     @classmethod

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +31,7 @@ from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
 from distill_core.messages import message
 from distill_core.outputs import ModelOutput
-from distill_core.registry import LOSSES
+from distill_core.registry import LOSSES, STUDENTS
 from distill_core.student import persistence, runtime
 from distill_core.student.outputs import student_outputs
 from distill_core.student.runtime import Predictor, Vocabulary
@@ -38,6 +39,7 @@ from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
 from distill_core.training.batching import BALANCED, training_rows
 from distill_core.training.checkpoints import OTHER_CONTENT
+from distill_core.training.device import autocast, fast_dtype
 from distill_core.training.plan import BestStep, TrainingPlan
 from distill_core.training.reporting import report_training
 
@@ -129,9 +131,10 @@ class StudentTrainer:
     def control(self, variant: Variant) -> Generator[Event, None, TrainedStudent]:
         """Train the variant without a teacher: on the labelled texts and their labels alone. Raises Stopped,
         Diverged."""
-        key = {**self._key, **{knob: getattr(variant, knob) for knob in ("student", "seed")}}
+        rate = persistence.learning_rate(variant.config(self.config))
+        key = {**self._key, "student": variant.student, "seed": variant.seed, "lr": rate}
         if persistence.has_own_network(variant.student):
-            key["source"] = self.data.source.fingerprint
+            key |= {"source": self.data.source.fingerprint, "vocabulary_limit": self.config.vocabulary_limit}
         model = self._untrained(variant)
         if entry := self.cache.get("control", key):
             model.load_state_dict(load_file(entry / "model.safetensors"))
@@ -143,8 +146,9 @@ class StudentTrainer:
         hard_loss = self.objective.hard_loss
 
         def loss(rows: Tensor) -> Tensor:
-            logits = model(runtime.take_rows(sides, rows, self.device))
-            return hard_loss(logits, targets[rows].to(self.device))
+            with training_precision(variant.student, self.device):
+                logits = model(runtime.take_rows(sides, rows, self.device))
+            return hard_loss(logits.float(), targets[rows].to(self.device))
 
         def valid_loss(logits: Tensor) -> Tensor:
             return hard_loss(logits, self.valid_targets)
@@ -196,7 +200,12 @@ class StudentTrainer:
 
         def loss(rows: Tensor) -> Tensor:
             on_device, read = rows.to(self.device), runtime.take_rows(sides, rows, self.device)
-            outputs = student_outputs(model, read) if ask_teacher else ModelOutput(model(read))
+            if ask_teacher:
+                outputs = student_outputs(model, read)
+            else:
+                with training_precision(variant.student, self.device):
+                    logits = model(read)
+                outputs = ModelOutput(logits.float())
             batch = [texts[place] for place in chosen[rows].tolist()] if ask_teacher else ()
             return compare(outputs, soft[on_device], batch, targets[on_device])
 
@@ -254,7 +263,7 @@ class StudentTrainer:
         student, data = variant.student, self.data
         owner = student if persistence.has_own_network(student) else ""
         if owner not in self._encoded:
-            vocabulary = persistence.choose_vocabulary(student, data.vocabulary, data.source)
+            vocabulary = persistence.choose_vocabulary(self.config, student, data.vocabulary, data.source)
             self._encoded[owner] = EncodedTexts(vocabulary, data, self.config)
         return self._encoded[owner]
 
@@ -317,9 +326,10 @@ class StudentTrainer:
         """Train a model, the loop's ticks as events; returns the best step. `targets` are the hard ones of the
         rows in `sides`; `on_best` is called while the model has its best weights; `valid_loss` takes the validation
         rows' logits; `content` is the digest of all that is read."""
-        config = self.config
+        config = variant.config(self.config)
+        rate = persistence.learning_rate(config)
         plan = TrainingPlan(
-            self.steps, config.batch, config.lr, config.optimiser, config.table_lr, seed=variant.seed,
+            self.steps, config.batch, rate, config.optimiser, config.table_lr, seed=variant.seed,
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric, patience=config.patience,
         )  # fmt: skip
         rows = torch.tensor(training_rows(targets.tolist(), self.metric))
@@ -359,8 +369,9 @@ class StudentTrainer:
         torch.manual_seed(variant.seed)
         outputs = self.objective.head_size(self.data.dataset.labels)
         data = self.data
+        words = self._read(variant).vocabulary
         return build_student(
-            self.config, variant.student, data.vectors, outputs, data.dataset.pair, data.source, self.device
+            self.config, variant.student, data.vectors, outputs, data.dataset.pair, data.source, words, self.device
         )
 
 
@@ -369,11 +380,20 @@ def _tensor_digest(values: Tensor) -> str:
 
 
 def build_student(
-    config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, source: EmbeddingSource | None, device: str
-) -> nn.Module:
+    config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, source: EmbeddingSource | None,
+    vocabulary: Vocabulary, device: str,
+) -> nn.Module:  # fmt: skip
     """Build a student of that kind on the device, its other weights drawn from torch's generator as it stands."""
     sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
-    return persistence.build_model(config, student, vectors, outputs, pair, source, sparse).to(device)
+    return persistence.build_model(config, student, vectors, outputs, pair, source, vocabulary, sparse).to(device)
+
+
+def training_precision(student: str, device: str) -> AbstractContextManager[object]:
+    """Precision of a training of students of that kind: bfloat16 where the device is fast in it, for a component that
+    says MIXED. It has float32's range and needs no loss scaling, as float16 would."""
+    fast = fast_dtype(device)
+    mixed = getattr(STUDENTS.get(student), "MIXED", False) and fast == torch.bfloat16
+    return autocast(device, fast if mixed else torch.float32)
 
 
 def live_needs(loss: str) -> frozenset[str]:

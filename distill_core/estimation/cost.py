@@ -17,10 +17,11 @@ from typing import Literal, TypeVar
 
 from distill_core.cache import Cache, CacheKey
 from distill_core.config.knobs import knobs, names_of
+from distill_core.config.layers import choose_layers
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import Config
 from distill_core.config.training_length import student_steps
-from distill_core.estimation.memory import PER_TOKEN, peak_memory, size_of
+from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
 from distill_core.json_types import JsonValue
 from distill_core.pipeline.cost_model import (
@@ -46,6 +47,11 @@ CACHED_SECONDS = 0.3  # to load a result from the cache
 OVERHEAD = 1.3  # time of an encoder over that of its matrix products alone
 GUESSED_SIZE = 100.0  # of a text, where none was counted
 FAR_LOAD = 5.0  # seconds to load a teacher that was not measured
+
+CUT = "cut"  # the student that is made of its teacher
+LAST_LAYER = 1 / 6  # of a layer's products: those of the last one, of which a cut student computes one token
+VOCABULARY = 30_000  # word pieces of a suggested teacher
+PROCESS = 400e6  # bytes of a small student's process
 
 MEASUREMENT_FILE = "found.json"
 
@@ -127,7 +133,8 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
         elif counts is None or (seconds := cost.seconds(config, counts, known, size)) is None:
             return None
         else:
-            guessed = cost.by_teacher and (known.teacher is None or known.teacher.get("far"))
+            of_teacher = cost.by_teacher or (config.student == CUT and stage in ("control", "student"))
+            guessed = of_teacher and (known.teacher is None or known.teacher.get("far"))
             builder.add(stage, seconds, GUESSED_RANGE if guessed else MEASURED_RANGE, "size" if guessed else "survey")
     rests_on: Source = "size" if "size" in builder.sources else "survey" if "survey" in builder.sources else "runs"
     return Estimate(
@@ -241,7 +248,10 @@ def known_measurements(config: Config, cache: Cache) -> Measurements:
     teacher = measured_teacher(config, cache)
     if teacher is None and not is_local(teacher_name(config), config.allow_pickle):
         teacher = guess_teacher(config, machine, counts)
-    return Measurements(counts, teacher, _read(StudentPace, cache, "pace-student", config), machine)
+    student = _read(StudentPace, cache, "pace-student", config)
+    if student is None and teacher is not None and teacher.get("far"):
+        student = guess_cut_student(config, teacher, counts)
+    return Measurements(counts, teacher, student, machine)
 
 
 def measured_teacher(config: Config, cache: Cache) -> TeacherPace | None:
@@ -263,6 +273,19 @@ def guess_teacher(config: Config, machine: MachinePace | None, counts: DataCount
     if config.fine_tune:  # forward, backward to the inputs and backward to the weights
         pace["step"] = 3 * size * config.teacher_batch * mean
     return pace
+
+
+def guess_cut_student(config: Config, teacher: TeacherPace, counts: DataCounts | None) -> StudentPace | None:
+    """Pace of a student that is cut from a teacher of a guessed pace; None for any other, which is measured without its
+    teacher. Raises KnobError for layers that the teacher lacks."""
+    depth, width = teacher.get("depth", 0), teacher.get("width", 0)
+    if config.student != CUT or not depth or counts is None:
+        return None
+    layers = len(choose_layers(config.layers, depth))
+    row = teacher["size"] * (layers - 1 + LAST_LAYER) / depth * counts["size"]["labelled"]
+    weights = layers * 12 * width**2 + min(config.vocabulary_limit, VOCABULARY) * (config.table_width or width)
+    memory = int(PROCESS + FLOAT * TUNED * weights)
+    return {"step": 3 * row * config.batch, "row": row, "memory": memory}
 
 
 def _read(kind: type[M], cache: Cache, name: str, config: Config) -> M | None:

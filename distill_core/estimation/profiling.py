@@ -61,6 +61,8 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     started = _clock()
     teacher = _load(config, rows)
     load = _clock() - started
+    if teacher:
+        persistence.check_source(config, teacher.model)
     sample = _sample(rows)
     pieces = teacher.subword_tokenizer() if teacher and rows.language in tokenization.WITHOUT_SPACES else None
     augmented = augmenter.Augmenter(sample.train.texts, config, pieces, rows.language)
@@ -208,8 +210,8 @@ def _time_student(
     vectors = torch.randn(words.size, config.width) * 0.1
     objective = objective_for(config)
     outputs = objective.head_size(rows.labels)
-    model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, teacher, where)
-    words = persistence.choose_vocabulary(config.student, words, teacher)
+    words = persistence.choose_vocabulary(config, config.student, words, teacher)
+    model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, teacher, words, where)
     read = runtime.encode_rows(words, texts, config.token_limit, config.cut)
     soft = torch.randn(len(texts), outputs, device=where)
     loss_fn, needs = LOSSES.get(config.loss).loss, student_trainer.live_needs(config.loss)
@@ -219,7 +221,9 @@ def _time_student(
         batch, wanted = runtime.take_rows(read, index, where), ModelOutput(soft[index_])
         targets = objective.hard_targets(wanted.logits)
         if not needs:
-            value: Tensor = loss_fn(ModelOutput(model(batch)), wanted, targets, config, objective)
+            with student_trainer.training_precision(config.student, where):
+                logits = model(batch)
+            value: Tensor = loss_fn(ModelOutput(logits.float()), wanted, targets, config, objective)
         elif teacher is None:  # who would be asked in every step: the student's part alone can be timed
             value = objective.hard_loss(model(batch), targets)
         else:
@@ -233,7 +237,8 @@ def _time_student(
         return {"accuracy": 0.0, "loss": 0.0}
 
     sizes = runtime.total_lengths(read).tolist()
-    plan = training_plan.TrainingPlan(STEPS, config.batch, config.lr, config.optimiser, evaluate_every=STEPS)
+    rate = persistence.learning_rate(config)
+    plan = training_plan.TrainingPlan(STEPS, config.batch, rate, config.optimiser, evaluate_every=STEPS)
     step, scored = _time_steps(model, len(texts), loss, score, plan, sizes)
     loaded = LIBRARIES + FLOAT * teacher.parameters if teacher else 0
     return {"step": step, "row": scored / len(texts), "memory": int(max(0, (peak_memory() or 0) - loaded))}

@@ -154,9 +154,10 @@ def untrained_predictor(
     words = vocabulary.build_vocabulary(config.vocabulary, sentences, pieces, teacher.mask_token)
     generator = torch.Generator().manual_seed(config.seed)
     vectors = EMBEDDINGS.get(config.vectors).make(words, teacher, config.width, config, generator)
+    words = persistence.choose_vocabulary(config, config.student, words, teacher)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = persistence.build_model(config, config.student, vectors, len(teacher.labels), pair, teacher)
+        model = persistence.build_model(config, config.student, vectors, len(teacher.labels), pair, teacher, words)
     settings = persistence.settings(config, teacher.labels, pair, model, objective_for(config).name)
     return Predictor(model, words, settings)
 

@@ -29,7 +29,7 @@ tags: [text-classification, knowledge-distillation]
 # A {settings["student"]} student of {teacher}
 
 Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
-
+{_origin(settings)}
 {comparison_table(report)}
 The control is this same student without a teacher; the floor is a simple baseline (TF-IDF with
 logistic regression).
@@ -50,6 +50,18 @@ Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 It knows the kind of text it was trained on, and repeats its teacher's mistakes and leanings.
 Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
 {counts.get("transfer", "?")} texts labelled by the teacher.
+"""
+
+
+def _origin(settings: dict[str, Any]) -> str:
+    """A paragraph on a student that was cut from its teacher, "" of any other."""
+    if "teacher_layers" not in settings:
+        return ""
+    layers, depth = settings["teacher_layers"]
+    numbers = ", ".join(str(number + 1) for number in layers)
+    return f"""
+It is its teacher, shortened: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and its head, all
+trained further. It reads both sentences of a pair as one text.
 """
 
 

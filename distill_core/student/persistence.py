@@ -19,6 +19,7 @@ from distill_core.student.runtime import Predictor, Student, Vocabulary, shape_o
 from distill_core.student.source import EmbeddingSource
 
 WEIGHTS = "model.safetensors"
+NEW_RATE = 4e-3  # learning rate of a network that knows nothing yet
 
 
 def settings(
@@ -34,22 +35,37 @@ def has_own_network(student: str) -> bool:
     return hasattr(STUDENTS.get(student), "Student")
 
 
-def choose_vocabulary(student: str, vocabulary: Vocabulary, source: EmbeddingSource | None) -> Vocabulary:
+def learning_rate(config: Config) -> float:
+    """Learning rate of the config's student: "auto" is the one that its component names, for all but few begin anew."""
+    return float(getattr(STUDENTS.get(config.student), "LR", NEW_RATE)) if config.lr == "auto" else config.lr
+
+
+def choose_vocabulary(
+    config: Config, student: str, vocabulary: Vocabulary, source: EmbeddingSource | None
+) -> Vocabulary:
     """The vocabulary of students of that kind: their own, or the `vocabulary` of the transfer set."""
     if not has_own_network(student):
         return vocabulary
-    own: Vocabulary = STUDENTS.get(student).Vocabulary.of(source)
+    own: Vocabulary = STUDENTS.get(student).Vocabulary.of(source, vocabulary, config)
     return own
+
+
+def check_source(config: Config, model: Any) -> None:
+    """Raise UserError where a student of the config that is a network of its own can't come from a teacher's `model`:
+    before hours of training, not after."""
+    for student in dict.fromkeys([config.student, *config.students]):
+        if has_own_network(student) and (check := getattr(STUDENTS.get(student).Student, "check", None)):
+            check(model, config)
 
 
 def build_model(
     config: Config, student: str, vectors: torch.Tensor, outputs: int, pair: bool, source: EmbeddingSource | None,
-    sparse: bool = False,
+    vocabulary: Vocabulary, sparse: bool = False,
 ) -> nn.Module:  # fmt: skip
     """Build a student of that kind around the starting `vectors` (entries, width), or a whole network from the
-    `source`; its other weights are drawn from torch's generator as it stands."""
+    `source` for its `vocabulary`; its other weights are drawn from torch's generator as it stands."""
     if has_own_network(student):
-        own: nn.Module = STUDENTS.get(student).Student.of(source, outputs, config)
+        own: nn.Module = STUDENTS.get(student).Student.of(source, outputs, config, vocabulary)
         return own
     shape = shape_of({name: getattr(config, name) for name in names_of(affecting=("network",))})
     return Student(vectors, STUDENTS.get(student).Encoder, outputs, pair, **shape, sparse=sparse)

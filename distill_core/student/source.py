@@ -16,6 +16,9 @@ class SpecialTokens(Protocol):
     @property
     def all_special_ids(self) -> list[int]: ...
 
+    @property
+    def unk_token_id(self) -> int | None: ...
+
 
 class EmbeddingSource(Protocol):
     """A model whose subwords, vectors and labels a student inherits."""
@@ -35,6 +38,10 @@ class EmbeddingSource(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of the data."""
+
+    @property
+    def order(self) -> list[int]:
+        """The network's output for each of the labels."""
 
     @property
     def mask_token(self) -> str:

@@ -54,13 +54,14 @@ def fine_tune(
     stop: Callable[[], bool] = lambda: False,
     home: Path | None = None,
     objective: Objective = SINGLE_LABEL,
+    check: Callable[[Any], None] = lambda model: None,
 ) -> Generator[Event, None, Teacher]:
     """Train the teacher that `config` names on `data.train`, and return it with the weights of the best epoch on
     `data.valid`, or of the last one where that has fewer than LEAST_SELECTING rows.
 
     The teacher is saved under `home`; the same base, rows and knobs later return the saved one. A killed training
-    resumes from `checkpoint` and equals an uninterrupted one bit for bit. Raises TeacherError, HubError, Stopped,
-    Diverged."""
+    resumes from `checkpoint` and equals an uninterrupted one bit for bit. `check` is given the model before it trains,
+    and raises where it would not do. Raises TeacherError, HubError, Stopped, Diverged."""
     config = resolve_limit(config, data)
     base = teacher_name(config)
     folder = locate(base, config)
@@ -92,6 +93,7 @@ def fine_tune(
                    about="teacher")  # fmt: skip
         return load_saved(earlier, data, config)
     learner = _with_new_head(folder, settings, weights, data.labels, config)
+    check(learner.model)
     learner.check_texts(data.train.texts)
     for note in learner.notes:
         yield Note(note, about="teacher")

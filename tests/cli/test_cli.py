@@ -88,7 +88,7 @@ def other(knob: Knob) -> object:
     if knob.type is dict:
         return {"mask": 0.375}
     if knob.type is str:
-        return "de"
+        return "last:2" if knob.name == "layers" else "de"
     low, high = knob.low or 0, knob.high if knob.high is not None else (knob.low or 0) + 8
     value = low + (high - low) / 4
     return knob.type(value) if knob.type is float else max(int(value), int(low) + 1)
@@ -251,7 +251,7 @@ def test_runs_lists_and_filters(stillroom: Callable[..., Done]) -> None:
     stillroom("run", "--epochs", "1", "--seed", "9", "--json")
     done = stillroom("runs")
     assert len(done.out.splitlines()) == 3 and "first one" in done.out and "finished" in done.out
-    assert len(stillroom("runs", "--search", "first", "--json").out.splitlines()) == 1
+    assert len(stillroom("runs", "--search", "first one", "--json").out.splitlines()) == 1
     assert stillroom("runs", "-n", "1", "--json").report["seed"] == 9
     assert stillroom("runs", "--status", "failed", "--json").out == ""
     assert stillroom("runs", "--sort=-kept").code == 0

@@ -110,8 +110,9 @@ def test_every_knob_that_decides_something_says_what() -> None:
         assert set(one.affects) <= set(AFFECTS)
         assert one.affects or one.name in ("teacher", "fine_tune", "teach_anyway", "allow_pickle", "epochs"), one.name
         assert not (one.path or one.column) or one.type is str and one.optional
-    network = ("max_tokens", "cut", "student", "channels", "hidden", "fc", "dropout")
-    assert names_of(affecting=("network",)) == network
+    assert names_of(affecting=("network",)) == (
+        "max_tokens", "cut", "student", "channels", "hidden", "fc", "layers", "table_width", "dropout",
+    )  # fmt: skip
     assert path_names() == ("train", "valid", "test", "unlabelled", "vectors_file")
 
 

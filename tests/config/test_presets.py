@@ -80,12 +80,15 @@ def test_an_unknown_name_gets_the_nearest(kind: str) -> None:
 def test_the_page_gets_a_value_for_every_control_that_a_choice_may_change(pair: bool) -> None:
     """Choosing one after the other must leave nothing of the first."""
     for choices in (settings("preset", pair), settings("size")):
-        assert len({frozenset(one.knobs) for one in choices}) == 1
+        assert len({frozenset(one.knobs) - {"student"} for one in choices}) == 1
         for one in choices:
             assert one.help.endswith(".") and set(one.knobs) <= set(DEFAULTS)
     for one in settings("preset", pair):
         assert Config.of(**one.knobs, task="mrpc" if pair else "sst2") == Config.of(
             preset=one.name, task="mrpc" if pair else "sst2"
         )
+    assert all("student" in one.knobs for one in settings("preset", pair)), "the student of a size that names none"
+    assert [one.name for one in settings("size") if "student" in one.knobs] == ["cut"]
+    assert Config.of(size="cut").vocabulary_limit > 30_522, "all of BERT's pieces, which cost no time"
     best = next(one for one in settings("preset") if one.name == "best")
     assert best.knobs == {name: DEFAULTS[name] for name in best.knobs}

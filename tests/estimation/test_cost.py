@@ -11,6 +11,7 @@ import pytest
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.config.training_length import PATIENT_SHARE
+from distill_core.errors import KnobError
 from distill_core.estimation import cost
 from distill_core.estimation.cost import Measurements, PastRun, augmentation_yield, estimate
 from distill_core.events import STAGES
@@ -103,6 +104,23 @@ def test_a_teacher_that_is_not_here_leaves_more_doubt() -> None:
     far = Measurements(COUNTS, {"size": 1e-3, "load": 5.0, "far": True}, PACES.student)
     told = estimate(Config(), far)
     assert told.rests_on == "size" and told.high / told.seconds > estimate(Config(), PACES).high / told.seconds
+
+
+def test_a_student_cut_from_a_teacher_that_is_not_here_is_guessed_by_its_layers() -> None:
+    teacher: Any = {"size": 1e-4, "load": 5.0, "far": True, "depth": 6, "width": 384}
+
+    def pace(**knobs: Any) -> Any:
+        return cost.guess_cut_student(Config.of(student="cut", **knobs), teacher, COUNTS)
+
+    assert cost.guess_cut_student(Config(), teacher, COUNTS) is None
+    whole = pace(layers="all")["row"]
+    assert 0.8 * 1e-4 * 100 < whole < 1e-4 * 100, "the teacher's own time for a text, but for its last layer"
+    assert pace(layers="last:1")["row"] < 0.1 * whole < pace()["row"] < pace(layers="even:3")["row"] < whole
+    assert pace(table_width=64)["memory"] < pace()["memory"] < pace(layers="all")["memory"]
+    with pytest.raises(KnobError, match="The teacher has 6 layers"):
+        pace(layers="0,6")
+    told = estimate(Config.of(student="cut"), Measurements(COUNTS, teacher, pace()))
+    assert told.rests_on == "size" and told.stages["student"] > 3 * told.stages["label"]
 
 
 def test_a_survey_counts_what_the_run_then_makes(toy_config: Config, tiny_teacher: Path, tmp_path: Path) -> None:

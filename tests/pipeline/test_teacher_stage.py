@@ -28,7 +28,7 @@ RIGHT = torch.nn.functional.one_hot(torch.tensor(TRUTH)).float()
 def test_the_reason_that_can_be_mended_comes_first(
     logits: torch.Tensor, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    teacher = SimpleNamespace(notes=[], **dict.fromkeys(stage.FACTS, "one"))
+    teacher = SimpleNamespace(notes=[], model=None, **dict.fromkeys(stage.FACTS, "one"))
     monkeypatch.setattr(stage.loading, "load_teacher", lambda *_: teacher)
 
     def label_texts(*_: Any) -> Generator[Any, None, torch.Tensor]:

@@ -40,7 +40,7 @@ class Vocabulary:
         self.tokenizer, self.mask = tokenizer, mask
 
     @classmethod
-    def of(cls, source):
+    def of(cls, source, vocabulary, config):
         return cls(source.subword_tokenizer(), source.mask_token)
 
     def sides(self, rows, max_tokens, cut):
@@ -68,7 +68,7 @@ class Student(nn.Module):
         self.load_state_dict(weights)
 
     @classmethod
-    def of(cls, source, outputs, config):
+    def of(cls, source, outputs, config, vocabulary):
         table = source.model.get_input_embeddings().weight.detach().float().cpu().clone()
         head = nn.Linear(table.shape[1], outputs)
         return cls({"table.weight": table, **{f"head.{k}": v.detach() for k, v in head.named_parameters()}}, 3.0)

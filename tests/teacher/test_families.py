@@ -12,7 +12,9 @@ from safetensors.torch import save_file
 from toy import TOY
 
 from distill_core.config.schema import Config
-from distill_core.errors import TeacherError
+from distill_core.errors import KnobError, TeacherError
+from distill_core.student.encoders import cut
+from distill_core.student.runtime import encode_rows, predict_logits
 from distill_core.student.vocabulary import build_vocabulary
 from distill_core.teacher import fine_tuning, loading, model, safe_loading
 from distill_core.tokenization import MASK
@@ -273,6 +275,20 @@ def test_fine_tuned_and_kept_it_loads_by_itself(asked, home, monkeypatch):
     again = loading.load_teacher(asked.name, ("good", "bad"), False, Config.of())
     texts = [(text,) for text in TEXTS]
     assert torch.allclose(again.logits(texts), asked.logits(texts)[:, [1, 0]], atol=1e-5)
+
+
+def test_a_student_cut_from_it_with_all_its_layers_answers_as_it_does(family, asked):
+    if family.model_type in ("xlm", "albert", "deberta", "deberta-v2", "mpnet"):
+        with pytest.raises(KnobError, match=f"of the family {family.model_type}, only from"):
+            cut.Student.check(asked.model, Config.of(student="cut"))
+        return
+    config = Config.of(student="cut", layers="all")
+    words = cut.Vocabulary.of(asked, None, config)
+    student = cut.Student.of(asked, 2, config, words).eval()
+    for texts in ([("film",), (f"the {MASK} lasts for days " * 9,)], [("a soup", "the film " * 30), ("", "not bad")]):
+        assert words.sides(texts, 128, asked.cut) == [[one["input_ids"] for one in asked.encode(texts)]] or words.types
+        logits = predict_logits(student, encode_rows(words, texts, 128, asked.cut))
+        assert torch.allclose(logits, asked.logits(texts), atol=1e-4), family.model_type
 
 
 OTHERS = {

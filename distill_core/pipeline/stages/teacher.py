@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from distill_core.evaluation import diagnostics
 from distill_core.events import Fact, Note
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
 from distill_core.pipeline.stages.data import DataOutput
+from distill_core.student import persistence
 from distill_core.teacher import catalog, fine_tuning, label_mapping, loading
 from distill_core.teacher.model import Teacher
 
@@ -27,14 +29,21 @@ class TeacherOutput:
 
 
 def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
-    """Load or fine-tune the teacher and warn where it has little to teach. Raises TeacherError, HubError, Stopped."""
+    """Load or fine-tune the teacher and warn where it has little to teach. Raises TeacherError, HubError, KnobError,
+    Stopped."""
     config, dataset = context.config, data.dataset
     if config.fine_tune:
         teacher = yield from fine_tuning.fine_tune(
-            config, dataset, context.folder / "teacher.ckpt", context.stop, objective=data.objective
+            config,
+            dataset,
+            context.folder / "teacher.ckpt",
+            context.stop,
+            objective=data.objective,
+            check=partial(persistence.check_source, config),
         )
     else:
         teacher = loading.load_teacher(catalog.teacher_name(config), dataset.labels, dataset.pair, config)
+    persistence.check_source(config, teacher.model)
     for note in teacher.notes:
         yield Note(note, about="teacher")
     fact = {name: getattr(teacher, name) for name in FACTS}

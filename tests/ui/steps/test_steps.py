@@ -146,7 +146,7 @@ def test_what_differs_from_the_preset_is_named_with_both_values(form: Form) -> N
     given = typed(form, lr=0.5)
     said = presets._setting_values(form, "best", "", pair=False)
     told = presets.changed(form, "best", said, ["lr"], given)
-    assert f"{form.knobs['lr'].label} {said['lr']:g} → 0.5" in words(told) and 'data-changed="knob-lr"' in told
+    assert f"{form.knobs['lr'].label} {said['lr']} → 0.5" in words(told) and 'data-changed="knob-lr"' in told
     assert "→" not in presets.changed(form, "best", said, [], given)
 
 

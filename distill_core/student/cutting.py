@@ -1,0 +1,166 @@
+"""A teacher's weights as those of a student cut from it: which layers, which rows of its table, and by which names.
+
+Knows nothing of how such a student computes (`encoders/cut.py`), nor of teachers: transformers' modules will do.
+"""
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from distill_core.config.layers import choose_layers
+from distill_core.errors import KnobError
+from distill_core.messages import message
+from distill_core.student.runtime import Vocabulary
+from distill_core.student.source import EmbeddingSource
+
+ACTIVATIONS = {  # transformers' names by those of `encoders/cut.py`
+    "gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family of teachers names what a student takes: `layer` is the list of layers, `parts` what is in each,
+    `pooler` and `head` the two layers of its head, with `squash` between them."""
+
+    pooler: str
+    head: str
+    squash: str
+    layer: str = "encoder.layer"
+    parts: tuple[str, ...] = (
+        "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
+        "attention.output.LayerNorm", "intermediate.dense", "output.dense", "output.LayerNorm",
+    )  # fmt: skip
+
+
+_ROBERTA = Family("classifier.dense", "classifier.out_proj", "tanh")
+FAMILIES = {
+    "bert": Family("bert.pooler.dense", "classifier", "tanh"),
+    "distilbert": Family(
+        "pre_classifier", "classifier", "relu", "transformer.layer",
+        ("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "sa_layer_norm", "ffn.lin1",
+         "ffn.lin2", "output_layer_norm"),
+    ),
+    "roberta": _ROBERTA, "xlm-roberta": _ROBERTA, "camembert": _ROBERTA,
+    "electra": Family("classifier.dense", "classifier.out_proj", "gelu"),
+}  # fmt: skip
+OFFSET = ("roberta", "xlm-roberta", "camembert")  # families whose places are numbered from behind the padding's id
+PARTS = ("query", "key", "value", "mix", "mix_norm", "up", "down", "norm")  # in the order of Family.parts
+
+
+def check(model: Any, layers: str) -> None:
+    """Raise KnobError where no student can be cut from the teacher's `model`, or none with these `layers`."""
+    settings = model.config
+    act = _activation(settings)
+    if settings.model_type not in FAMILIES or act not in ACTIVATIONS or not hasattr(model, "classifier"):
+        raise KnobError(message(
+            "No student can be cut from a teacher of the family {family}, only from one of these: {families}. Choose "
+            "such a teacher, or another student ({knob:knob}).", family=settings.model_type,
+            families=", ".join(FAMILIES), knob="student=bilstm_max"), "student")  # fmt: skip
+    choose_layers(layers, settings.num_hidden_layers)
+
+
+def choose_rows(
+    source: EmbeddingSource, vocabulary: Vocabulary | None = None, limit: int | None = None
+) -> tuple[list[int], list[tuple[int, int]], int]:
+    """The piece of each row of the student's table, (piece, row) of those that are read as another, and the row of the
+    rest. The special tokens and the pieces in `vocabulary` come first; then the teacher's others in the order of its
+    table, which tokenizers fill with the frequent ones first, up to `limit` rows: the teacher knows them, though no
+    text of the transfer set holds them. A vocabulary of whole words says nothing of pieces: then all have a row."""
+    pieces, special = len(source.input_embeddings()), source.tokenizer.all_special_ids
+    unknown = source.tokenizer.unk_token_id or 0
+    if vocabulary is None or vocabulary.kind != "pieces":
+        return list(range(pieces)), [], unknown
+    theirs = vocabulary.teacher_ids
+    chosen = {token for token in (*theirs, *special, unknown) if 0 <= token < pieces}
+    others = (token for token in range(pieces) if token not in chosen)
+    room = pieces if limit is None else max(0, limit - len(chosen))
+    tokens = sorted(chosen | set(islice(others, room)))
+    row_of = {token: row for row, token in enumerate(tokens)}
+    read_as = [(token, row_of[theirs[row]]) for token, row in vocabulary.aliases if token not in row_of]
+    return tokens, read_as, row_of[unknown]
+
+
+def has_sentence_types(model: Any) -> bool:
+    """Whether the teacher marks the two sentences of a pair by a table of types, not by separators alone."""
+    return (getattr(model.config, "type_vocab_size", 0) or 0) > 1
+
+
+@torch.no_grad()
+def cut(
+    source: EmbeddingSource, tokens: list[int], layers: str, table_width: int | None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights of the student by `encoders/cut.py`'s names, and what they do not show of its shape. `tokens` are
+    the pieces in its table, which has `table_width` numbers a row, or the teacher's where that is None. Raises
+    KnobError."""
+    model = source.model
+    check(model, layers)
+    settings, family = model.config, FAMILIES[model.config.model_type]
+    state = {name: value.detach().float().cpu() for name, value in model.state_dict().items()}
+    base, chosen = model.base_model_prefix, choose_layers(layers, settings.num_hidden_layers)
+
+    def take(name: str) -> dict[str, Tensor]:
+        return {part: state[f"{name}.{part}"].clone() for part in ("weight", "bias")}
+
+    weights = _tables(state, f"{base}.embeddings", settings, source.max_tokens, has_sentence_types(model))
+    weights["pieces.weight"] = weights["pieces.weight"][tokens].clone()
+    if table_width is not None and table_width < weights["pieces.weight"].shape[1]:
+        weights |= _narrow(weights["pieces.weight"], table_width)
+    if f"{base}.embeddings_project.weight" in state:
+        weights |= _named("project", take(f"{base}.embeddings_project"))
+    for place, number in enumerate(chosen):
+        parts = {
+            part: take(f"{base}.{family.layer}.{number}.{theirs}")
+            for part, theirs in zip(PARTS, family.parts, strict=True)
+        }
+        key, value = parts.pop("key"), parts.pop("value")
+        parts["key_value"] = {part: torch.cat([key[part], value[part]]) for part in key}
+        for part, values in parts.items():
+            weights |= _named(f"layers.{place}.{part}", values)
+    head = {part: value[source.order] for part, value in take(family.head).items()}
+    weights |= _named("pooler", take(family.pooler)) | _named("head", head)
+    return weights, {
+        "head_size": settings.hidden_size // settings.num_attention_heads,
+        "eps": getattr(settings, "layer_norm_eps", 1e-12),
+        "activation": ACTIVATIONS[_activation(settings)], "squash": family.squash,
+        "teacher_layers": [chosen, settings.num_hidden_layers],
+    }  # fmt: skip
+
+
+def _activation(settings: Any) -> str:
+    found = getattr(settings, "hidden_act", None) or getattr(settings, "activation", "")
+    return found if isinstance(found, str) else ""
+
+
+def _tables(state: dict[str, Tensor], name: str, settings: Any, longest: int, types: bool) -> dict[str, Tensor]:
+    """The tables of pieces, of places and, where there are several, of types, and their norm."""
+    first = (settings.pad_token_id or 0) + 1 if settings.model_type in OFFSET else 0
+    places = state[f"{name}.position_embeddings.weight"][first : first + longest].clone()
+    tables = {"pieces.weight": state[f"{name}.word_embeddings.weight"]}
+    kinds = state.get(f"{name}.token_type_embeddings.weight")
+    if types and kinds is not None:
+        tables["types.weight"] = kinds.clone()
+    elif kinds is not None:
+        places += kinds[0]  # every token has it
+    norm = {part: state[f"{name}.LayerNorm.{part}"].clone() for part in ("weight", "bias")}
+    return {**tables, "places.weight": places, **_named("norm", norm)}
+
+
+def _narrow(table: Tensor, width: int) -> dict[str, Tensor]:
+    """The table in `width` numbers a row, and the layer that makes the teacher's of them: the nearest such product."""
+    mean = table.mean(0)
+    centred = (table - mean).double()
+    _, directions = torch.linalg.eigh(centred.T @ centred)
+    directions = directions.flip(1)[:, :width]
+    return {
+        "pieces.weight": (centred @ directions).float(), "widen.weight": directions.float().contiguous(),
+        "widen.bias": mean.clone(),
+    }  # fmt: skip
+
+
+def _named(name: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{name}.{part}": value for part, value in values.items()}

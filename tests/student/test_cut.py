@@ -1,0 +1,211 @@
+"""A student cut from its teacher: which layers, which pieces, how narrow, and what it needs."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from running import run
+from test_predictor import GUARD, REPORT
+from torch import Tensor
+from toy import TOY
+
+from distill_core.cache import Cache
+from distill_core.config.layers import choose_layers
+from distill_core.config.schema import Config
+from distill_core.errors import KnobError
+from distill_core.estimation import profiling
+from distill_core.evaluation import latency
+from distill_core.events import Compared, StageEnded
+from distill_core.runs import archive_validation
+from distill_core.student import cutting, export, persistence
+from distill_core.student.encoders import cut
+from distill_core.student.nearest import nearest
+from distill_core.student.runtime import Vocabulary, encode_rows, pad, predict_logits
+from distill_core.student.vocabulary import build_vocabulary
+from distill_core.teacher.loading import load_teacher
+from distill_core.teacher.model import Teacher
+
+TEXTS = [text for texts in TOY.values() for text in texts]
+
+
+@pytest.fixture(scope="module")
+def teacher(lively_teacher: Path) -> Teacher:
+    teacher = load_teacher(str(lively_teacher), ("good", "bad"), True, Config.of())  # not in its own order
+    teacher.dtype = torch.float32
+    return teacher
+
+
+def vocabulary_of(teacher: Teacher, data: Vocabulary | None = None, limit: int = 10_000) -> cut.Vocabulary:
+    return cut.Vocabulary.of(teacher, data, Config.of(student="cut", vocabulary_limit=limit))
+
+
+def answers(
+    teacher: Teacher, texts: list[tuple[str, ...]], words: cut.Vocabulary | None = None, **knobs: object
+) -> Tensor:
+    words = words or vocabulary_of(teacher)
+    student = cut.Student.of(teacher, 2, Config.of(student="cut", **knobs), words).eval()
+    return predict_logits(student, encode_rows(words, texts, 128, teacher.cut))
+
+
+@pytest.mark.parametrize(
+    ("choice", "depth", "numbers"),
+    [("first_last", 6, [0, 5]), ("first_last", 1, [0]), ("even:3", 6, [0, 2, 5]), ("even:1", 6, [5]),
+     ("last:2", 6, [4, 5]), ("first:2", 6, [0, 1]), ("all", 3, [0, 1, 2]), ("5,0", 6, [0, 5]),
+     ("even:6", 6, [*range(6)])],
+)  # fmt: skip
+def test_layers_are_chosen_by_a_word_or_by_number(choice: str, depth: int, numbers: list[int]) -> None:
+    assert choose_layers(Config.of(layers=choice).layers, depth) == numbers
+
+
+@pytest.mark.parametrize("choice", ["even:7", "last:7", "first:7", "0,6"])
+def test_layers_that_the_teacher_lacks_are_refused_with_their_number(choice: str) -> None:
+    with pytest.raises(KnobError, match="The teacher has 6 layers, numbered from 0 to 5") as refusal:
+        choose_layers(choice, 6)
+    assert refusal.value.knob == "layers"
+
+
+@pytest.mark.parametrize("choice", ["", "odd:3", "even:", "even:0", "0;5", "-1"])
+def test_what_means_no_layers_is_refused(choice: str) -> None:
+    with pytest.raises(KnobError, match="it must be first_last, all"):
+        Config.of(layers=choice)
+
+
+def test_one_layer_is_the_teacher_without_the_other(teacher: Teacher) -> None:
+    import copy
+
+    short = copy.copy(teacher)
+    short.model = copy.deepcopy(teacher.model)
+    del short.model.base_model.encoder.layer[0]
+    texts = [(text, text[::-1]) for text in TEXTS]
+    assert torch.allclose(answers(teacher, texts, layers="last:1"), short.logits(texts), atol=1e-4)
+    assert not torch.allclose(answers(teacher, texts, layers="first:1"), short.logits(texts), atol=1e-2)
+
+
+def test_padding_changes_nothing_in_training_either(teacher: Teacher) -> None:
+    student = cut.Student.of(teacher, 2, Config.of(dropout=0.0), vocabulary_of(teacher))
+    ids, lengths = pad([[5, 6, 7], [8, 9, 3, 4, 5, 6]])
+    wider = torch.cat([ids, torch.full((2, 4), 9, dtype=ids.dtype)], dim=1)
+    assert torch.allclose(student([(wider, lengths)]), student([(ids, lengths)]), atol=1e-5)
+    alone = student([(ids[:1, :3], lengths[:1])])
+    alone.sum().backward()
+    assert torch.allclose(student([(ids, lengths)])[:1], alone, atol=1e-5)
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in student.parameters())
+
+
+def test_a_short_vocabulary_reads_its_own_pieces_as_before_and_others_as_their_nearest(teacher: Teacher) -> None:
+    own = TEXTS[:4]
+    data = build_vocabulary("pieces", own, teacher.subword_tokenizer(), teacher.mask_token)
+    data = data.aliased(nearest(data, teacher))
+    words = vocabulary_of(teacher, data, limit=4)
+    assert len(words.tokens) < len(teacher.input_embeddings())
+    seen = [(text, f"[MASK] {text}") for text in own]
+    assert torch.allclose(answers(teacher, seen, words, layers="all"), teacher.logits(seen), atol=1e-4)
+    (token, row), *_ = [pair for pair in data.aliases if data.tokenizer.id_to_token(pair[0]).isalpha()]
+    new, near = (data.tokenizer.id_to_token(one) for one in (token, data.token_ids[row]))
+    assert words.sides([(new,)], 9) == words.sides([(near,)], 9) or near.startswith("##")
+    unaliased = vocabulary_of(teacher, data.aliased(()), limit=4)
+    assert unaliased.sides([(new,)], 9)[0][0][1] == words.tokens.index(teacher.tokenizer.unk_token_id)
+
+
+def test_room_in_its_table_is_filled_with_the_teachers_other_pieces(teacher: Teacher) -> None:
+    data = build_vocabulary("pieces", TEXTS[:4], teacher.subword_tokenizer(), teacher.mask_token)
+    data = data.aliased(nearest(data, teacher))
+    least, pieces = vocabulary_of(teacher, data, limit=4), len(teacher.input_embeddings())
+    more = vocabulary_of(teacher, data, limit=len(least.tokens) + 5)
+    first = [token for token in range(pieces) if token not in least.tokens][:5]
+    assert set(more.tokens) == {*least.tokens, *first} and not {token for token, _ in more.aliases} & set(more.tokens)
+    assert vocabulary_of(teacher, data).tokens == [*range(pieces)]
+    whole = vocabulary_of(teacher, build_vocabulary("words", TEXTS), limit=4)
+    assert whole.tokens == [*range(pieces)], "whole words say nothing of pieces"
+
+
+def test_a_narrow_table_is_the_nearest_of_its_rank(teacher: Teacher) -> None:
+    texts = [(text,) for text in TEXTS]
+    exact, few = answers(teacher, texts, layers="all"), answers(teacher, texts, layers="all", table_width=31)
+    assert torch.allclose(few, exact, atol=0.2) and not torch.equal(few, exact)
+    words = vocabulary_of(teacher)
+    for width in (4, 12):
+        weights, _ = cutting.cut(teacher, words.tokens, "all", width)
+        table = weights["pieces.weight"] @ weights["widen.weight"].T + weights["widen.bias"]
+        full = teacher.input_embeddings()
+        _, values, _ = torch.linalg.svd(full - full.mean(0))
+        assert weights["pieces.weight"].shape[1] == width
+        assert float((table - full).square().sum()) == pytest.approx(float(values[width:].square().sum()), rel=1e-3)
+
+
+@pytest.fixture(params=[False, True], ids=["single", "pair"])
+def config(
+    request: pytest.FixtureRequest, tmp_path: Path, lively_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> Config:
+    monkeypatch.setattr(latency, "SECONDS", 0.01)
+    rows = [(text, text[::-1], label) for label, texts in TOY.items() for text in texts]
+    file = tmp_path / "rows.csv"
+    with file.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerows([("text", "other", "label"), *rows])
+    pair = {"text2": "other"} if request.param else {}
+    return Config.of(task="file", train=str(file), text="text", label="label", **pair, student="cut",
+                     teacher=str(lively_teacher), n_iter=1, batch=8, epochs=2, evaluations=2, max_tokens=24,
+                     table_width=8, teach_anyway=True)  # fmt: skip
+
+
+def test_a_run_its_export_and_its_control(config: Config, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    events = run(config, tmp_path / "run", cache)
+    (compared,) = (event for event in events if isinstance(event, Compared))
+    assert set(compared.summary["scores"]) == {"floor", "control", "student", "teacher"}
+    student = persistence.load(tmp_path / "run" / "student")
+    row = ("a warm and funny film", "[MASK] soup")[: 1 + student.settings["pair"]]
+    assert len(student.vocabulary.sides([row], 24)) == 1  # both sentences of a pair as one text
+    assert student.settings["teacher_layers"] == [[0, 1], 2]
+    out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
+    assert "layers 1, 2 of 2" in (out / "README.md").read_text(encoding="utf-8")
+    given = ["--pair", *row] if len(row) == 2 else list(row)
+    call = [sys.executable, "-c", GUARD, "|".join(given), str(out / "predict.py")]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    expected = student([row if len(row) == 2 else row[0]])[0].probabilities
+    assert json.loads(done.stdout)["probabilities"] == pytest.approx(expected, abs=1e-6)
+    archive_validation._student(tmp_path / "run" / "student", "a run of another machine")
+
+    def control_cached(folder: str, **knobs: object) -> bool:
+        events = run(config.model_copy(update=knobs), tmp_path / folder, cache)
+        return next(event.cached for event in events if isinstance(event, StageEnded) and event.stage == "control")
+
+    assert control_cached("again") and not control_cached("other", layers="last:1")
+    assert not control_cached("shorter", vocabulary_limit=student.settings["entries"] - 2)
+
+
+def test_its_control_starts_from_the_same_cut(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[dict[str, Tensor]] = []
+    of = cut.Student.of
+
+    def remember(*given: object) -> cut.Student:
+        model = of(*given)
+        starts.append({name: value.detach().clone() for name, value in model.state_dict().items()})
+        return model
+
+    monkeypatch.setattr(cut.Student, "of", remember)
+    run(config, tmp_path / "run", Cache(tmp_path / "cache"))
+    control, student = starts
+    assert all(torch.equal(control[name], student[name]) for name in control)
+
+
+def test_a_teacher_that_none_can_be_cut_from_is_refused_before_it_is_fine_tuned(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = config.model_copy(update={"layers": "0,7", "fine_tune": True, "teacher_epochs": 1})
+    monkeypatch.setattr("distill_core.teacher.fine_tuning._train", lambda *a, **k: pytest.fail("it was trained"))
+    with pytest.raises(KnobError, match="The teacher has 2 layers"):
+        run(asked, tmp_path / "run", Cache(tmp_path / "cache"))
+    with pytest.raises(KnobError, match="The teacher has 2 layers"):
+        list(profiling.profile(asked, tmp_path, Cache(tmp_path / "cache")))
+
+
+def test_auto_is_the_learning_rate_of_the_students_own_kind() -> None:
+    rate = persistence.learning_rate
+    assert rate(Config.of()) == 4e-3 and rate(Config.of(student="cut")) == cut.LR
+    assert rate(Config.of(student="cut", lr=0.01)) == 0.01
