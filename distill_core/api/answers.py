@@ -65,11 +65,13 @@ class SideReading(TypedDict):
 
 
 class StudentReading(ModelReading):
-    """Student that read a text, with what its layers made of it; `trained` where it is a run's."""
+    """Student that read a text, with what its layers made of it; `trained` where it is a run's. `alignment` is None
+    unless it reads the two sentences of a pair together."""
 
     trained: bool
     sides: list[SideReading]
     so_far: list[list[float]] | None
+    alignment: list[list[list[float]]] | None
     joined: list[float]
     fc: list[float]
 

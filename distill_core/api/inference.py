@@ -118,8 +118,8 @@ def activations(run: str | None, text: str | Text) -> Reading:
     network: StudentReading = {
         "name": student.settings["student"], "trained": run is not None, "temperature": temperature, "ms": ms,
         "bytes": weights, "parameters": sum(value.numel() for value in student.model.parameters()),
-        "sides": layers["sides"], "so_far": layers["so_far"], "joined": layers["joined"], "fc": layers["fc"],
-        "logits": layers["logits"],
+        "sides": layers["sides"], "so_far": layers["so_far"], "alignment": layers["alignment"],
+        "joined": layers["joined"], "fc": layers["fc"], "logits": layers["logits"],
     }  # fmt: skip
     return {"labels": student.labels, "run": run, "teacher": teaching, "student": network}
 

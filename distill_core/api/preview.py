@@ -187,7 +187,8 @@ def data_refusal(config: Config) -> UserError | None:
 def preview(
     config: Config, text: str | inference.Text | None = None, n: int = 5, *, ask: bool = True, seed: int | None = None
 ) -> Preview:
-    """Preview of the texts that the augmentation rules make of one text, with the teacher's answer to each.
+    """Preview of the texts that the augmentation rules make of one text, with the teacher's answer to each. For a pair
+    the new pairs of its sentences come first, whose rule is "paired".
 
     Args:
         config: The knobs of a run.
@@ -213,6 +214,7 @@ def preview(
         (2, ['changed', 'rules', 'text'])
     """
     from distill_core.augmentation import augmenter as augmentation_augmenter
+    from distill_core.distillation.sources.paired import SOURCE, first_pairs
     from distill_core.evaluation.objective import objective_for
     from distill_core.tokenization import WITHOUT_SPACES
 
@@ -238,16 +240,18 @@ def preview(
         with suppress(TeacherError):  # without the teacher's pieces there are no such texts, as in the run
             near = _near_words(config, data, teacher) if ask else None
         near_offspring = near[0].first(chosen, n, seed) if near else []
-    texts = [chosen, *(child.text for child in (*offspring, *near_offspring))]
+    paired = first_pairs(chosen, data.train.texts, min(n, config.pairing), seed) if data.pair else []
+    texts = [chosen, *paired, *(child.text for child in (*offspring, *near_offspring))]
     objective = objective_for(config)
     shares = inference.teacher_probabilities(teacher, texts, objective) if teacher else []
-    children: list[Offspring] = [
+    children: list[Offspring] = [{"text": list(pair), "rules": [SOURCE], "changed": []} for pair in paired]
+    children += [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}
         for child in (*offspring, *near_offspring)
     ]
-    result: Preview = {"text": list(chosen), "offspring": children[: len(offspring)]}
+    result: Preview = {"text": list(chosen), "offspring": children[: len(paired) + len(offspring)]}
     if near:
-        result["near"] = children[len(offspring) :]
+        result["near"] = children[len(paired) + len(offspring) :]
         result["words"] = {"brought": near[1].brought, "before": near[1].before, "after": near[1].after}
     for part, one in zip((result, *children), shares, strict=False):  # no answers where the teacher is not asked
         part["probabilities"], part["answer"] = one, objective.answer(one)

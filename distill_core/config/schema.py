@@ -202,6 +202,10 @@ class Config(BaseModel):
         "0: none.",
         "transfer",
     )  # fmt: skip
+    pairing: int = knob(
+        0, "transfer", "New pairs", "For pairs: how many new ones to put together of each row's sentences.",
+        "transfer", ge=0, le=100,
+    )  # fmt: skip
     transfer_limit: int = knob(
         250_000,
         "transfer",

@@ -28,6 +28,7 @@ from distill_core.distillation.variants import Variant
 from distill_core.errors import DataError, Diverged, Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
+from distill_core.evaluation.prior import balancing_offsets
 from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
 from distill_core.messages import message
 from distill_core.outputs import ModelOutput
@@ -281,7 +282,7 @@ class StudentTrainer:
                 for name in knobs
                 if (value := getattr(self.config, name)) != defaults[name] or name in FIRST_KNOBS
             },
-            **({"balanced": True} if self.metric in BALANCED else {}),
+            **({"balanced": "offsets"} if self.metric in BALANCED else {}),
         }  # fmt: skip
 
     @cached_property
@@ -338,7 +339,7 @@ class StudentTrainer:
 
         def score() -> dict[str, float]:
             logits = runtime.predict_logits(model, valid, device=self.device)
-            return self._scores(logits, valid_loss(logits))
+            return self._scores(logits + self._offsets(model, logits), valid_loss(logits))
 
         # A control is cached for other runs: one of a checkpoint that names no content could be of other labels.
         unnamed = stage == "student" and checkpoint.is_file() and self._reads_alike(self.place(variant))
@@ -347,9 +348,19 @@ class StudentTrainer:
             content=content, unnamed=unnamed, stop=self.stop,
         )  # fmt: skip
         best = yield from report_training(ticks, plan, stage, variant.series_name, on_best)
+        if best.step and (shift := getattr(model, "shift", None)):
+            shift(self._offsets(model, runtime.predict_logits(model, valid, device=self.device)))
         if not self.stop():
             checkpoint.unlink(missing_ok=True)
         return best
+
+    def _offsets(self, model: nn.Module, logits: Tensor) -> Tensor:
+        """Offsets (labels,) with which the validation rows' logits give each answer as often as its label is given in
+        training: for a metric that weighs the labels alike, and a network that can be shifted; else zeros."""
+        labels = logits.shape[1]
+        if self.metric not in BALANCED or self.objective.name != "single_label" or not hasattr(model, "shift"):
+            return torch.zeros(labels)
+        return torch.from_numpy(balancing_offsets(logits.numpy(), self.own_targets.tolist())).float()
 
     def _scores(self, logits: Tensor, loss: Tensor) -> dict[str, float]:
         value = float(loss)

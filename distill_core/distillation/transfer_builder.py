@@ -8,7 +8,7 @@ from distill_core.data.overlap import HeldOutIndex
 from distill_core.events import Note
 from distill_core.messages import message
 
-FROM_ROWS = ("labelled", "augmented")  # sources whose words all come from labelled rows
+FROM_ROWS = ("labelled", "paired", "augmented")  # sources whose words all come from labelled rows
 
 
 class LimitValues(TypedDict):

@@ -17,7 +17,7 @@ from distill_core.augmentation.augmenter import Text
 from distill_core.config.schema import Config
 from distill_core.data.examples import normalize
 from distill_core.data.overlap import LONG_NGRAM, HeldOutIndex
-from distill_core.distillation.sources import augmented, labelled, neighbour, unlabelled
+from distill_core.distillation.sources import augmented, labelled, neighbour, paired, unlabelled
 from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
 from distill_core.distillation.word_coverage import word_coverage
 from distill_core.events import CapturedGenerator, Event, Note
@@ -27,14 +27,14 @@ from distill_core.student.source import EmbeddingSource
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
-SOURCES = (labelled, unlabelled, augmented, neighbour)
+SOURCES = (labelled, unlabelled, paired, augmented, neighbour)
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
 _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with the fingerprint of their knobs
 
 
 @dataclass(frozen=True)
 class TransferSet:
-    """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "augmented" or
+    """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "paired", "augmented" or
     "neighbour", in this order; `origin` is the row of the labelled set it is or came from, of the unlabelled pool for
     an unlabelled one. `counts` is how many augmented texts show each rule; `dropped` counts the texts left out:
     "duplicates", "held_out", and "shared" where one has many words in a row of a held-out text."""
@@ -53,8 +53,8 @@ def build_transfer_set(
     stop: Callable[[], bool] | None = None,
     teacher: EmbeddingSource | None = None,
 ) -> Generator[Event, None, TransferSet]:
-    """Build the transfer set of `data`: labelled texts, then the unlabelled pool, then augmented texts, then those with
-    near words of the `teacher`'s table (none without a teacher), until `config.transfer_limit`. No text of the
+    """Build the transfer set of `data`: labelled texts, the unlabelled pool, new pairs, augmented texts, then those
+    with near words of the `teacher`'s table (none without a teacher), until `config.transfer_limit`. No text of the
     validation or test rows enters it, whatever its case or spacing, nor an augmented one that came to hold such a text
     of three words or more, unless `config.leaks` says keep.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""

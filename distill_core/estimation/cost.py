@@ -208,11 +208,12 @@ def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
 
 
 def transfer_texts(config: Config, counts: DataCounts) -> int:
-    """Texts of the transfer set: labelled and unlabelled ones, and those that are made from the labelled."""
+    """Texts of the transfer set: labelled and unlabelled ones, new pairs, and those that are made from the labelled."""
     own = counts["train"]
     originals = max(own, min(own + counts["unlabelled"], config.transfer_limit))
     augmented = own * augmentation_yield(counts["grown"], config.n_iter) + neighbour_texts(config, counts)
-    return max(originals, min(config.transfer_limit, round(originals + augmented)))
+    paired = own * config.pairing if counts.get("pair") else 0
+    return max(originals, min(config.transfer_limit, round(originals + paired + augmented)))
 
 
 def augmentation_yield(per_pass: Sequence[float], passes: int) -> float:

@@ -52,6 +52,12 @@ class Baseline:
         _Pickler(pickled).dump(self.model)
         return pickled.tell()
 
+    def shift(self, offsets: NDArray[np.float64]) -> None:
+        """Add an offset (labels,) to the logits, for good."""
+        regression = self.model[-1]
+        own = offsets[regression.classes_]  # two labels share one intercept
+        regression.intercept_ = regression.intercept_ + (own if len(regression.intercept_) > 1 else own[1:] - own[:1])
+
     def save(self, folder: Path, labels: Sequence[str], temperature: float) -> None:
         """Write the baseline into `folder`, for `baseline_runtime.load`; the settings last: with them the folder is
         complete. The `temperature` divides its logits before they become probabilities."""

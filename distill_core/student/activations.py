@@ -25,12 +25,14 @@ from distill_core.student.source import EmbeddingSource
 from distill_core.unicode import replace_surrogates
 
 # Poolings that an encoder may concatenate: the last state of each direction (of the backward one: at the first piece),
-# and each unit's maximum.
+# and each unit's maximum and mean.
 POOLINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ahead": lambda ahead, back: ahead[-1],
     "back": lambda ahead, back: back[0],
     "ahead_max": lambda ahead, back: ahead.amax(0),
     "back_max": lambda ahead, back: back.amax(0),
+    "ahead_mean": lambda ahead, back: ahead.mean(0),
+    "back_mean": lambda ahead, back: back.mean(0),
 }
 
 
@@ -58,13 +60,16 @@ class SentenceActivations:
 @dataclass(frozen=True)
 class Activations:
     """The activations of one text. `joined` is the head's input, `fc` its hidden layer after ReLU, `logits` (labels,)
-    its output; `prefix_logits` (pieces, labels) are the logits of the text cut after each piece, None for a pair."""
+    its output; `prefix_logits` (pieces, labels) are the logits of the text cut after each piece, None for a pair.
+    `alignment` is, where a pair is read together, how much each piece of the first sentence looks at each of the
+    second (pieces, pieces of the other), and the other way round."""
 
     sides: list[SentenceActivations]
     joined: Tensor
     fc: Tensor
     logits: Tensor
     prefix_logits: Tensor | None
+    alignment: tuple[Tensor, Tensor] | None
 
 
 class RecurrentStates(NamedTuple):
@@ -86,6 +91,7 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
     states: list[RecurrentStates] = []
     sides: list[tuple[list[RecurrentStates], Tensor]] = []
     captured: dict[str, Tensor] = {}
+    aligned: list[list[Tensor]] = []
 
     thread = threading.get_ident()  # the student is shared: other threads' passes are not recorded
 
@@ -96,10 +102,20 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
 
         return hook
 
-    def record_side(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def record_sides(module: nn.Module, inputs: Any, output: Tensor | tuple[Tensor, ...]) -> None:
         if threading.get_ident() == thread:
-            sides.append((list(states), output[0]))
+            if isinstance(output, Tensor):
+                sides.append((list(states), output[0]))
+            else:  # two sentences read together, as rows of one batch, which pads the shorter
+                for side, (vector, lengths) in enumerate(zip(output, inputs[1::2], strict=True)):
+                    end = int(lengths[0])
+                    own = [one._replace(output=_padded(one.output)[side : side + 1, :end]) for one in states]
+                    sides.append((own, vector[0]))
             states.clear()
+
+    def record_alignment(module: nn.Module, inputs: Any, output: tuple[Tensor, Tensor]) -> None:
+        if threading.get_ident() == thread:
+            aligned.append([weights[0] for weights in output])
 
     def record_head_input(module: nn.Module, inputs: Any) -> None:
         if threading.get_ident() == thread:
@@ -111,7 +127,9 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
 
     layers = [(name, module) for name, module in model.encoder.named_modules() if isinstance(module, nn.RNNBase)]
     hooks = [module.register_forward_hook(record_states(name)) for name, module in layers]
-    hooks.append(model.encoder.register_forward_hook(record_side))
+    hooks.append(model.encoder.register_forward_hook(record_sides))
+    if isinstance(alignment := getattr(model.encoder, "alignment", None), nn.Module):
+        hooks.append(alignment.register_forward_hook(record_alignment))
     hooks.append(model.head.register_forward_pre_hook(record_head_input))
     hooks.append(model.head[1].register_forward_hook(record_hidden_layer))
     try:
@@ -121,7 +139,11 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
             hook.remove()
     sentences = [_sentence(student, sentence, *side) for sentence, side in zip(row, sides, strict=True)]
     prefix_logits = _prefix_logits(student, row[0]) if len(row) == 1 else None
-    return Activations(sentences, captured["joined"], captured["fc"], logits, prefix_logits)
+    alignments = None
+    if aligned:
+        (there, back), (first, second) = aligned[0], (len(side.pieces) for side in sentences)
+        alignments = there[:first, :second], back[:second, :first]
+    return Activations(sentences, captured["joined"], captured["fc"], logits, prefix_logits, alignments)
 
 
 def to_dict(student: Predictor, reading: Activations, digits: int = 4) -> dict[str, Any]:
@@ -142,7 +164,8 @@ def to_dict(student: Predictor, reading: Activations, digits: int = 4) -> dict[s
     ]
     prefixes = None if reading.prefix_logits is None else plain(student.probabilities(reading.prefix_logits))
     rest = {name: plain(getattr(reading, name)) for name in ("joined", "fc", "logits")}
-    return {"sides": sides, "so_far": prefixes, **rest}
+    alignment = reading.alignment and [plain(weights) for weights in reading.alignment]
+    return {"sides": sides, "so_far": prefixes, "alignment": alignment, **rest}
 
 
 def untrained_predictor(
@@ -174,27 +197,33 @@ def _pooling_names(ahead: Tensor | None, back: Tensor | None, vector: Tensor) ->
         return ()
     known = {name: part(ahead, back) for name, part in POOLINGS.items()}
     names = [
-        next((name for name, part in known.items() if torch.equal(part, chunk)), "")
+        next((name for name, part in known.items() if torch.allclose(part, chunk, atol=1e-6)), "")
         for chunk in torch.split(vector, ahead.shape[1])
     ]
     return tuple(names) if all(names) else ()
 
 
 def _directions(states: list[RecurrentStates]) -> tuple[Tensor | None, Tensor | None]:
-    """Forward and backward states in the order of the text: of one layer that reads both ways, or of two, of which
-    "back" reads the text turned round."""
+    """Forward and backward states in the order of the text, of the last layer that reads both ways, or of the last two,
+    of which "back" reads the text turned round."""
     outputs = {name: _unpacked(output) for name, _, output in states}
     both = [name for name, bidirectional, _ in states if bidirectional]
     if both:
         ahead, back = outputs[both[-1]].chunk(2, dim=1)
         return ahead, back
-    if set(outputs) == {"ahead", "back"}:
-        return outputs["ahead"], outputs["back"].flip(0)
+    last = list(outputs)[-2:]
+    if [name.rpartition(".")[2] for name in last] == ["ahead", "back"]:
+        return outputs[last[0]], outputs[last[1]].flip(0)
     return None, None
 
 
 def _unpacked(output: Tensor | PackedSequence) -> Tensor:
-    return (pad_packed_sequence(output, batch_first=True)[0] if isinstance(output, PackedSequence) else output)[0]
+    return _padded(output)[0]
+
+
+def _padded(output: Tensor | PackedSequence) -> Tensor:
+    states: Tensor = pad_packed_sequence(output, batch_first=True)[0] if isinstance(output, PackedSequence) else output
+    return states
 
 
 def _pieces(student: Predictor, sentence: str) -> list[SubwordReading]:

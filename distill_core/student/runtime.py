@@ -71,7 +71,8 @@ class Student(nn.Module):
 
     `vectors` (entries, width) is the starting table, row 0 the padding. `channels` is "trained", "frozen" or "both":
     one frozen and one trained copy side by side, the paper's multichannel. For a pair the one encoder reads both
-    sentences and the head sees [h1, h2, h1*h2, |h1-h2|]. `sizes` is what its settings hold of the table.
+    sentences and the head sees [h1, h2, h1*h2, |h1-h2|]; an encoder that names a network `Pair` has that read the two
+    together instead. `sizes` is what its settings hold of the table.
     """
 
     def __init__(
@@ -90,8 +91,10 @@ class Student(nn.Module):
         self.sizes = {"entries": vectors.shape[0], "width": vectors.shape[1]}
         kinds = ("frozen", "trained") if channels == "both" else (channels,)
         self.tables = nn.ModuleDict({kind: _table(vectors, kind == "frozen", sparse) for kind in kinds})
-        network: Any = encoder(vectors.shape[1] * len(kinds), hidden, dropout)
+        together = getattr(encoder, "Pair", None) if pair else None
+        network: Any = (together or encoder)(vectors.shape[1] * len(kinds), hidden, dropout)
         self.encoder: nn.Module = network
+        self.together = together is not None
         self.dropout = nn.Dropout(dropout)
         self.pair = pair
         inputs = network.outputs * (4 if pair else 1)
@@ -99,7 +102,14 @@ class Student(nn.Module):
 
     def forward(self, sides: Sides) -> Tensor:
         """Logits (batch, labels) of one or two sides, each ids (batch, length) and lengths (batch,) on the CPU."""
-        return self.classify([self.encode(ids, lengths) for ids, lengths in sides])
+        return self.classify(self.encode_sides(sides))
+
+    def encode_sides(self, sides: Sides) -> list[Tensor]:
+        """One vector (batch, outputs) a sentence; where the encoder reads a pair together, each knows of the other."""
+        if not self.together:
+            return [self.encode(ids, lengths) for ids, lengths in sides]
+        (first, ends), (second, others) = sides
+        return list(self.encoder(self._vectors(first), ends, self._vectors(second), others))
 
     def classify(self, vectors: list[Tensor]) -> Tensor:
         """Logits (batch, labels) of one vector (batch, outputs) a sentence."""
@@ -110,10 +120,19 @@ class Student(nn.Module):
         return logits
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """One vector (batch, outputs) a sentence."""
-        vectors = torch.cat([table(ids) for table in self.tables.values()], dim=2)
-        vector: Tensor = self.encoder(self.dropout(vectors), lengths)
+        """One vector (batch, outputs) a sentence, read alone."""
+        vector: Tensor = self.encoder(self._vectors(ids), lengths)
         return vector
+
+    @torch.no_grad()
+    def shift(self, offsets: Tensor) -> None:
+        """Add an offset (labels,) to the logits, for good."""
+        output: Any = self.head[-1]
+        output.bias += offsets.to(output.bias)
+
+    def _vectors(self, ids: Tensor) -> Tensor:
+        vectors: Tensor = self.dropout(torch.cat([table(ids) for table in self.tables.values()], dim=2))
+        return vectors
 
 
 def shape_of(settings: dict[str, Any]) -> dict[str, Any]:

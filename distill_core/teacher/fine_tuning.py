@@ -6,7 +6,9 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_core.cache import digest
@@ -24,6 +26,7 @@ from distill_core.data.lengths import resolve_limit
 from distill_core.errors import Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective, metric_for
+from distill_core.evaluation.prior import balancing_offsets
 from distill_core.events import Event, Note
 from distill_core.messages import Message, message
 from distill_core.teacher import catalog, fingerprint, safe_loading
@@ -83,11 +86,13 @@ def fine_tune(
     if metric != "accuracy":  # without the metric in it, older teachers' keys stay valid
         key["metric"] = metric
     if metric in BALANCED:
-        key["balanced"] = True
+        key["balanced"] = "offsets" if _is_shifted(metric, objective) else True
     saved, best_key = catalog.teacher_cache(home), key
+    if metric in BALANCED:
+        best_key = key | {"balanced": True}
     if selects_last := len(data.valid.texts) < LEAST_SELECTING:
         key = {name: value for name, value in key.items() if name != "patience"} | {"select": training_plan.LAST}
-    # a teacher that an earlier version saved with its best step on few rows is not trained again
+    # a teacher that an earlier version saved, by its best step or without offsets, is not trained again
     if earlier := saved.get(catalog.KIND, key) or saved.get(catalog.KIND, best_key):
         yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
@@ -172,11 +177,20 @@ def _train(
             logits = model(**inputs).logits
         return objective.hard_loss(logits.float(), truth[index].to(where))
 
-    def score() -> dict[str, float]:
+    def valid_logits() -> Tensor:
         logits = torch.empty(len(valid), len(data.labels))
         for rows in length_batches([len(one["input_ids"]) for one in valid], 64):
             logits[rows] = learner.forward([valid[row] for row in rows], torch.float32)
-        answers = logits.numpy()
+        return logits
+
+    output = _output_layer(model, len(data.labels)) if _is_shifted(metric, objective) else None
+
+    def offsets(logits: Tensor) -> NDArray[np.float64]:
+        return balancing_offsets(logits.numpy(), data.train.labels)
+
+    def score() -> dict[str, float]:
+        logits = valid_logits()
+        answers = logits.numpy() + (offsets(logits) if output else 0.0)
         values = objective.metrics(answers, data.valid.labels)
         loss = float(objective.hard_loss(logits, valid_truth))
         constant = float(is_constant(objective.decide(answers), data.valid.labels))
@@ -198,4 +212,19 @@ def _train(
     best = yield from report_training(ticks, plan, "teacher")
     if stop() or not best.step:
         raise Stopped(message("Stopped while the teacher was being fine-tuned."))
+    if output:
+        with torch.no_grad():
+            bias: Any = output.bias
+            bias += torch.from_numpy(offsets(valid_logits())).to(bias)
     return best.scores
+
+
+def _is_shifted(metric: str, objective: Objective) -> bool:
+    """Whether teacher, control, student and baseline answer each label as often as it is given."""
+    return metric in BALANCED and objective.name == SINGLE_LABEL.name
+
+
+def _output_layer(model: torch.nn.Module, labels: int) -> torch.nn.Linear | None:
+    """The layer of a new head that gives the logits; None where it has no bias."""
+    layers = [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one.out_features == labels]
+    return layers[-1] if layers and layers[-1].bias is not None else None

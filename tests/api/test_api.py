@@ -202,6 +202,24 @@ def test_inspect_shows_the_file(toy_config: Config) -> None:
     assert preview.inspect(toy_config).labels == ("0", "1", "2"), "a changed file is read again"
 
 
+def test_a_preview_of_a_pair_begins_with_new_pairs(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.csv"
+    kinds = [
+        f"{kind} {animal}" for kind in ("red", "old", "young", "wild", "tame") for animal in ("dog", "fox", "bear")
+    ]
+    lines = [f"the {one} sings a song,a {one} makes loud music,{place % 2}" for place, one in enumerate(kinds * 2)]
+    lines[15:] = [line.replace("song", "hymn").replace("loud", "soft") for line in lines[15:]]
+    file.write_text("\n".join(["text,other,label", *lines]), encoding="utf-8")
+    config = Config.of(task="file", train=str(file), text2="other", text="text", label="label", pairing=2)
+    shown = preview.preview(config, n=3, ask=False)
+    new = [child for child in shown["offspring"] if child["rules"] == ["paired"]]
+    assert len(new) == 2 and all(child["text"][0] == shown["text"][0] for child in new)
+    assert all(child["text"][1].endswith(" music") and child["text"] != shown["text"] for child in new)
+    assert shown["offspring"][:2] == new and len(shown["offspring"]) > 2
+    off = preview.preview(Config.of(**config.model_dump() | {"pairing": 0}), n=3, ask=False)
+    assert all(child["rules"] != ["paired"] for child in off["offspring"])
+
+
 def test_a_teacher_answers_and_a_preview_shows_its_answers(toy_config: Config, tiny_teacher: Path) -> None:
     config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher)})
     said = preview.ask_teacher(config, "a warm and funny film")

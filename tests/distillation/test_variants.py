@@ -4,6 +4,7 @@ import csv
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -14,6 +15,7 @@ from toy import TOY
 from distill_core.cache import Cache
 from distill_core.cli import tables
 from distill_core.config.schema import Config, knob
+from distill_core.distillation import student_trainer
 from distill_core.distillation.student_trainer import StudentData, StudentTrainer
 from distill_core.distillation.variants import Variant, plan_variants
 from distill_core.errors import Stopped
@@ -169,6 +171,21 @@ def test_members_share_all_but_their_weights_and_are_told_together(config, whole
     one = compared(run(alone, tmp_path / "alone", Cache(cache)))
     assert "members" not in one and one["scores"]["student"]["accuracy"] == summary["scores"]["student"]["accuracy"]
     assert same(weights(tmp_path / "alone")["student"], weights(folder)["student"])
+
+
+def test_for_macro_f1_student_and_control_answer_as_often_as_the_labels_are(config, tmp_path, monkeypatch):
+    """Far offsets show that they are put into the weights, once, on a second reading of the cache too."""
+    monkeypatch.setattr(student_trainer, "balancing_offsets", lambda logits, labels: np.array([-500.0, 500.0]))
+    plain = config.model_copy(update={"students": [], "seeds": 1, "learning_curve": []})
+    cache = Cache(tmp_path / "cache")
+    for metric, folder in (("macro_f1", "first"), ("macro_f1", "again"), ("accuracy", "other")):
+        events = run(plain.model_copy(update={"metric": metric}), tmp_path / folder, cache)
+        confusion = compared(events)["confusion"]
+        constant = [all(counts[0] == 0 for counts in confusion[row]) for row in ("student", "control")]
+        assert constant == [metric == "macro_f1"] * 2
+        logits = persistence.load(tmp_path / folder / "student").logits([("a warm film",), ("bland",)])
+        apart = (logits[:, 1] - logits[:, 0] - 1000 * (metric == "macro_f1")).abs().max()
+        assert apart < 100
 
 
 def test_a_smaller_share_is_part_of_a_larger_one(config):

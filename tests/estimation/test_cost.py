@@ -1,5 +1,6 @@
 """What a run will cost: the arithmetic on its own, and a survey of the toy against the run that follows."""
 
+import dataclasses
 import math
 from contextlib import nullcontext
 from pathlib import Path
@@ -33,6 +34,15 @@ def test_nothing_is_told_while_nothing_is_known() -> None:
     assert estimate(Config(), Measurements()) is None
     assert estimate(Config(), Measurements(COUNTS)) is None  # how long the teacher takes nobody knows
     assert Measurements(COUNTS).complete is False and PACES.complete
+
+
+def test_new_pairs_are_counted_where_the_texts_are_pairs() -> None:
+    pairs = dataclasses.replace(PACES, counts={**COUNTS, "pair": True})
+    without, with_three = (estimate(Config.of(n_iter=0, neighbours=0, pairing=n), pairs) for n in (0, 3))
+    assert with_three.texts - without.texts == 3 * COUNTS["train"]
+    assert with_three.stages["label"] > without.stages["label"]
+    assert estimate(Config.of(n_iter=0, neighbours=0, pairing=3), PACES).texts == without.texts
+    assert estimate(Config.of(n_iter=0, neighbours=0, pairing=3, transfer_limit=2000), pairs).texts == 2000
 
 
 def test_passes_multiply_the_labelled_texts_up_to_the_limit() -> None:
@@ -119,7 +129,7 @@ def test_a_student_cut_from_a_teacher_that_is_not_here_is_guessed_by_its_layers(
     assert pace(table_width=64)["memory"] < pace()["memory"] < pace(layers="all")["memory"]
     with pytest.raises(KnobError, match="The teacher has 6 layers"):
         pace(layers="0,6")
-    told = estimate(Config.of(student="cut"), Measurements(COUNTS, teacher, pace()))
+    told = estimate(Config.of(student="cut", neighbours=0), Measurements(COUNTS, teacher, pace()))
     assert told.rests_on == "size" and told.stages["student"] > 3 * told.stages["label"]
 
 

@@ -91,6 +91,28 @@ def test_one_reader_reads_both_sentences() -> None:
     assert torch.equal(same.sides[0].vector, same.sides[1].vector) and same.prefix_logits is None
 
 
+MEETING = [name for name in ENCODERS if hasattr(STUDENTS.get(name).Encoder, "Pair")]
+
+
+@pytest.mark.parametrize("kind", MEETING)
+def test_the_alignment_is_what_the_pair_was_read_with(kind: str) -> None:
+    predictor = student(kind, pair=True)
+    found = read_activations(predictor, TEXTS)
+    assert torch.equal(found.logits, predictor.logits([TEXTS])[0]) and found.prefix_logits is None
+    there, back = found.alignment
+    sizes = [len(side.pieces) for side in found.sides]
+    assert list(there.shape) == sizes and list(back.shape) == sizes[::-1]
+    assert torch.allclose(there.sum(1), torch.ones(sizes[0])) and torch.allclose(back.sum(1), torch.ones(sizes[1]))
+    one, other = (side.vector for side in found.sides)
+    assert torch.equal(found.joined, torch.cat([one, other, one * other, (one - other).abs()]))
+    for side in found.sides:  # of the reading whose mean and maximum the vector is
+        assert len(side.ahead) == len(side.back) == len(side.pieces)
+        assert side.poolings == ("ahead_mean", "back_mean", "ahead_max", "back_max")
+    plain = to_dict(predictor, found)
+    assert [len(weights) for weights in plain["alignment"]] == sizes
+    assert read_activations(student("bilstm", pair=True), TEXTS).alignment is None
+
+
 def test_listening_leaves_no_trace_and_hears_no_other_thread() -> None:
     predictor = student("bilstm")
     stop = threading.Event()

@@ -32,6 +32,19 @@ def test_padding_changes_nothing(name):
     assert torch.allclose(model([(wider, lengths)]), alone, atol=1e-6)
 
 
+def test_padding_a_pair_changes_nothing(name):
+    model = build(name, pair=True)
+    first, second = [[5, 6, 7], [8, 9], [3], [11]], [[4, 4], [3, 4, 5, 6, 7, 8, 9, 10], [7], [2, 3, 4]]
+    together = model([pad(first), pad(second)])
+    alone = torch.cat([model([pad([one]), pad([other])]) for one, other in zip(first, second, strict=True)])
+    assert torch.allclose(together, alone, atol=1e-6)
+    wider = [
+        (torch.cat([ids, torch.zeros(4, 5, dtype=ids.dtype)], 1), lengths) for ids, lengths in map(pad, (first, second))
+    ]
+    assert torch.allclose(model(wider), alone, atol=1e-6)
+    assert torch.allclose(predict_logits(model, [pad(first), pad(second)], batch=2), alone, atol=1e-6)
+
+
 def test_word_order_matters(name):
     model = build(name)
     there, back = model([pad([[5, 6, 7, 8]])]), model([pad([[8, 7, 6, 5]])])
@@ -48,11 +61,55 @@ def test_logits_keep_the_order_of_the_rows(name):
 def test_a_pairs_sides_share_their_weights(name):
     model = build(name, pair=True)
     a, b = pad([[5, 6, 7]]), pad([[9, 8]])
+    assert not torch.allclose(model([a, b]), model([b, a]), atol=1e-5)
+    if model.together:
+        first, second = model.encode_sides([a, b])
+        turned = model.encode_sides([b, a])
+        assert torch.allclose(first, turned[1], atol=1e-6) and torch.allclose(second, turned[0], atol=1e-6)
+        return
     first, second = model.encode(*a), model.encode(*b)
     by_hand = model.head(torch.cat([first, second, first * second, (first - second).abs()], dim=1))
     assert torch.allclose(model([a, b]), by_hand)
-    assert not torch.allclose(model([a, b]), model([b, a]), atol=1e-5)
     assert len(list(model.encoder.parameters())) == len(list(build(name).encoder.parameters()))
+
+
+def test_a_sentence_knows_of_the_other_where_a_pair_is_read_together(name):
+    model = build(name, pair=True)
+    known, changed = (model.encode_sides([pad([[5, 6, 7]]), pad([other])])[0] for other in ([9, 8], [9, 7]))
+    assert torch.equal(known, changed) != model.together
+    assert model.together == hasattr(STUDENTS.get(name).Encoder, "Pair")
+
+
+def test_a_word_is_aligned_by_the_cosines_of_vectors():
+    """Parikh et al. 2016, equations 1 and 2, word by word, with cosines for products."""
+    encoder = build("compare_aggregate", pair=True).encoder
+    seen = []
+    encoder.alignment.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    first, lengths = torch.randn(2, 4, 12), torch.tensor([4, 2])
+    second, ends = torch.randn(2, 3, 12), torch.tensor([2, 3])
+    encoder(first, lengths, second, ends)
+    [(there, back)] = seen
+    likeness = torch.nn.functional.cosine_similarity(first[:, :, None], second[:, None], dim=3)
+    weights = (encoder.alignment.sharpness * likeness).exp()
+    for row, (own, other) in enumerate([(4, 2), (2, 3)]):
+        for place in range(own):
+            expected = weights[row, place, :other] / weights[row, place, :other].sum()
+            assert torch.allclose(there[row, place, :other], expected, atol=1e-6)
+            assert there[row, place, other:].eq(0).all()
+        for word in range(other):
+            expected = weights[row, :own, word] / weights[row, :own, word].sum()
+            assert torch.allclose(back[row, word, :own], expected, atol=1e-6)
+            assert back[row, word, own:].eq(0).all()
+
+
+def test_of_two_equal_sentences_each_word_meets_itself():
+    encoder = build("compare_aggregate", pair=True).encoder
+    words, length = torch.randn(1, 5, 12), torch.tensor([5])
+    own = torch.ones(1, 5, dtype=torch.bool)
+    there, back = encoder.alignment(words, words, own, own)
+    assert there[0].argmax(1).tolist() == back[0].argmax(1).tolist() == [0, 1, 2, 3, 4]
+    one, other = encoder(words, length, words, length)
+    assert torch.allclose(one, other, atol=1e-6)
 
 
 def test_reversing_the_input_swaps_the_halves():

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -521,6 +522,17 @@ def test_where_there_are_rows_to_select_on_the_best_step_is_taken(bare, toy, mon
     assert one.accuracy == max(e.value for e in events if isinstance(e, Point) and e.series == "teacher/valid_accuracy")
     events, _ = run(fine_tuning.fine_tune(tuning(bare, patience=0), toy))
     assert [type(event) for event in events] == [Note] and len(catalog.saved_teachers()) == 1, "no second training"
+
+
+def test_for_macro_f1_the_head_is_shifted_by_what_the_validation_rows_say(bare, toy, monkeypatch):
+    _, plain = run(fine_tuning.fine_tune(tuning(bare, metric="macro_f1"), toy))
+    offsets = np.array([-500.0, 500.0])
+    monkeypatch.setattr(fine_tuning, "balancing_offsets", lambda logits, labels: offsets)
+    _, shifted = run(fine_tuning.fine_tune(tuning(bare, metric="macro_f1", seed=1), toy))
+    assert (shifted.logits(toy.valid.texts).argmax(1) == 1).all()
+    assert plain.logits(toy.valid.texts).abs().max() < 100
+    _, other = run(fine_tuning.fine_tune(tuning(bare, metric="accuracy", seed=1), toy))
+    assert other.logits(toy.valid.texts).abs().max() < 100
 
 
 def test_the_same_fine_tuning_is_not_done_twice(bare, toy):

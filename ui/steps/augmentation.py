@@ -62,6 +62,7 @@ def build(form: Form) -> Augment:
             )
             form.place("augmented")
             form.place("neighbours")
+            form.place("pairing")
             form.place("transfer_limit", make_control(form.knobs["transfer_limit"]))
             counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
             with gr.Row(elem_classes="actions"):
@@ -103,11 +104,14 @@ def counted(config: Config, estimate: Estimate | None) -> Markup:
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
-    passes, on = [form.controls["n_iter"], form.controls["neighbours"]], open_tab_js("distil")
+    passes, on = [form.controls[name] for name in ("n_iter", "neighbours", "pairing")], open_tab_js("distil")
     n, near = (form.knobs[name].default for name in ("n_iter", "neighbours"))
-    use = f"(n, near) => n || Number(near) ? [n, near, ({on})()] : [{n}, '{near}', ({on})()]"
+    use = (
+        "(n, near, pairs) => n || Number(near) || Number(pairs) "
+        f"? [n, near, pairs, ({on})()] : [{n}, '{near}', pairs, ({on})()]"
+    )
     step.use.click(None, passes, [*passes, tabs], js=use, **BROWSER)
-    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', ({on})()]", **BROWSER)
+    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', 0, ({on})()]", **BROWSER)
 
     def preview(text: str, text2: str, *values: Any) -> Changes:
         html, pair = offspring(form, values, text, text2)

@@ -261,6 +261,7 @@ def test_texts_are_counted_before_and_after() -> None:
     assert "600 labelled rows and 6,000 texts without a label → about 8,800 texts" in told
     assert "No new texts" in augmentation.counted(Config.of(n_iter=0), dataclasses.replace(TOLD, texts=6600))
     assert "about 8,800 texts" in words(augmentation.counted(Config.of(n_iter=0, neighbours=4), TOLD))
+    assert "No new texts" not in augmentation.counted(Config.of(n_iter=0, pairing=2), TOLD)
     assert "is reached" in augmentation.counted(Config.of(transfer_limit=8826), TOLD)
 
 

@@ -140,6 +140,7 @@ SENTENCES: dict[str, str] = {
     "{words} Of the validation rows' words the labelled texts have {before:.0%}; with these texts it is {after:.0%}.": "{words} Von den Wörtern der Validierungszeilen stehen {before:.0%} in den Texten mit Label; mit diesen Texten sind es {after:.0%}.",
     "{rule} in {n:,}": "{rule} in {n:,}",
     "{n:,} augmented texts: {shares}; duplicates dropped: {same:,}.": "{n:,} abgewandelte Texte: {shares}; doppelte weggelassen: {same:,}.",
+    "{n:,} new pairs of sentences: {shares}.": "{n:,} neue Satzpaare: {shares}.",
     "The rule {rule} is off: {reason}": "Die Regel {rule} ist aus: {reason}",
     "Only the first {seen:,} of {all:,} unlabelled texts are used: the limit of {limit:,} texts ({knob:knob}) is reached.": "Nur die ersten {seen:,} von {all:,} Texten ohne Label werden benutzt: Die Grenze von {limit:,} Texten ({knob:knob}) ist erreicht.",
     "Nothing was augmented: the texts given already reach the limit of {limit:,} ({knob:knob}).": "Nichts wurde abgewandelt: Schon die gegebenen Texte erreichen die Grenze von {limit:,} ({knob:knob}).",
