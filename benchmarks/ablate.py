@@ -103,7 +103,7 @@ def students(config: Config) -> list[dict[str, float]]:
     import torch
 
     from distill_core import tasks
-    from distill_core.data.lengths import resolve_limit
+    from distill_core.data.automatic import resolve_auto
     from distill_core.distillation import soft_labels
     from distill_core.pipeline.distill import distill
     from distill_core.student import persistence
@@ -120,7 +120,7 @@ def students(config: Config) -> list[dict[str, float]]:
                 break
         kept = [persistence.load(file.parent) for file in sorted(Path(folder).glob("student*/student.json"))]
     rows = tasks.load_dataset(config)
-    config = resolve_limit(config, rows)
+    config = resolve_auto(config, rows)
     teacher = loading.load_teacher(catalog.teacher_name(config), rows.labels, rows.pair, config)
     asked, truth = (
         CapturedGenerator(soft_labels.label_texts(teacher, rows.valid.texts, cache)),

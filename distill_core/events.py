@@ -111,6 +111,7 @@ class Facts(TypedDict, total=False):
 
     rows: dict[str, int]
     max_tokens: int
+    pair: bool
     teacher: TeacherFacts
     transfer: TransferFacts
     memory: int
@@ -120,10 +121,11 @@ class Facts(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Fact(Event):
-    """A fact that later pages show: name "rows", "labels", "max_tokens" (that are read of a text), "teacher",
-    "columns", "transfer", "vocabulary", "memory" (peak bytes of the run's process), "metric" (one of metrics.METRICS),
-    "members" (the variants of a run that trains several, in order: "name", "student", "seed", "share") or "validation"
-    (the metric on validation of "floor", "control" and "teacher", for the chart's lines); value is JSON."""
+    """A fact that later pages show: name "rows", "labels", "max_tokens" (that are read of a text), "pair" (whether the
+    texts are pairs), "teacher", "columns", "transfer", "vocabulary", "memory" (peak bytes of the run's process),
+    "metric" (one of metrics.METRICS), "members" (the variants of a run that trains several, in order: "name",
+    "student", "seed", "share") or "validation" (the metric on validation of "floor", "control" and "teacher", for the
+    chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
     name: str

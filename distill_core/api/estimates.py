@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from distill_core.api.runs import FOLLOW_SECONDS, with_absolute_paths
 from distill_core.api.session import session
-from distill_core.config.schema import DEFAULTS, EARLIER, Config
+from distill_core.config.schema import AUTO, AUTO_STUDENTS, DEFAULTS, EARLIER, Config
 from distill_core.errors import UserError
 from distill_core.events import Ended, Fact, Facts, StageEnded, TeacherFacts
 from distill_core.messages import restore_message
@@ -152,7 +152,7 @@ def _teacher_pace(config: Config, known: "Measurements", cache: "Cache") -> "Tea
     """Pace of the config's teacher, guessed where it was not measured. `known` holds all else that was measured."""
     from distill_core.estimation import cost
 
-    config = cost.resolve_limit(config, known.counts)
+    config = cost.resolve_auto(config, known.counts)
     return cost.measured_teacher(config, cache) or cost.guess_teacher(config, known.machine, known.counts)
 
 
@@ -220,10 +220,13 @@ def past_runs() -> "list[PastRun]":
             transfer = facts.get("transfer")
             texts = int(transfer["texts"]) if transfer else 0
             config = DEFAULTS | EARLIER | row.config  # a knob may be younger than the run
-            tokens = facts.get("max_tokens") if config["max_tokens"] == "auto" else None
-            config["max_tokens"] = tokens or config["max_tokens"]
+            tokens, pair = facts.get("max_tokens"), facts.get("pair")
+            if config["max_tokens"] == AUTO and tokens:
+                config["max_tokens"] = tokens
+            if config["student"] == AUTO:
+                config["student"] = AUTO_STUDENTS[bool(pair)]
             past = session.past_runs[row.id] = PastRun(
-                config, stages, texts, steps, facts.get("memory"), teacher, rows, tokens
+                config, stages, texts, steps, facts.get("memory"), teacher, rows, tokens, pair
             )
         runs.append(past)
     return runs

@@ -299,7 +299,7 @@ def _untrained(pair: bool) -> "Predictor":
     from distill_core.student import activations
 
     def make() -> "Predictor":
-        config = session.resolve_limit(Config())
+        config = session.resolve_auto(Config())
         texts = [*session.load_data(config).train.texts, *session.load_data(config).unlabelled]
         return activations.untrained_predictor(session.load_teacher(config), texts, pair, config)
 

@@ -119,14 +119,14 @@ class Session:
 
     def load_teacher(self, config: Config) -> "Teacher":
         """Teacher of the config, loaded once. Raises UserError."""
-        data, config = self.load_data(config), self.resolve_limit(config)
+        data, config = self.load_data(config), self.resolve_auto(config)
         return self._loaded(teacher_name(config), data.labels, data.pair, config)
 
-    def resolve_limit(self, config: Config) -> Config:
+    def resolve_auto(self, config: Config) -> Config:
         """The config with the limit of its texts' length as a run of it has it. Raises UserError."""
-        from distill_core.data import lengths
+        from distill_core.data import automatic
 
-        return lengths.resolve_limit(config, self.load_data(config))
+        return automatic.resolve_auto(config, self.load_data(config))
 
     def _loaded(self, name: str, labels: tuple[str, ...], pair: bool, config: Config) -> "Teacher":
         with self.load_lock:  # which imports one after the other too: two threads at once may find half a module

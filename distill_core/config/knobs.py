@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from distill_core.config.presets import SETTINGS, KnobValues, pair_overrides
-from distill_core.config.schema import DEFAULTS, REGISTRIES, Config, declaration
+from distill_core.config.schema import AUTO, DEFAULTS, LEFT_TO_DATA, REGISTRIES, Config, declaration
+from distill_core.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,16 @@ def _knob(name: str, field: FieldInfo) -> Knob:
         optional=optional,
         low=limits.get("ge", limits.get("gt")),
         high=limits.get("le", limits.get("lt")),
-        choices=args if literal else registry.names if registry else (),
+        choices=args if literal else _parts(name, registry) if registry else (),
         path=extra["path"],
         column=extra["column"],
         affects=tuple(extra["affects"]),
         words=words,
     )
+
+
+def _parts(knob: str, registry: Registry) -> tuple[str, ...]:
+    return (AUTO, *registry.names) if knob in LEFT_TO_DATA else registry.names
 
 
 def names_of(

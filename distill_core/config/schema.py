@@ -33,6 +33,9 @@ AFFECTS = (
 )
 
 
+AUTO = "auto"  # the value of a knob that is left to the data
+LEFT_TO_DATA = ("student",)  # the knobs with a shelf of which AUTO is a value beside its components
+AUTO_STUDENTS = {False: "bilstm_max", True: "compare_aggregate"}  # by whether the texts are pairs
 LONGEST = 1_000
 Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
 Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
@@ -217,7 +220,10 @@ class Config(BaseModel):
     )
 
     # student
-    student: str = knob("bilstm_max", "student", "Student", "The network that learns.", "network", shelf=STUDENTS)
+    student: str = knob(
+        AUTO, "student", "Student", "The network that learns. auto: bilstm_max, and compare_aggregate for pairs.",
+        "network", shelf=STUDENTS,
+    )  # fmt: skip
     students: list[str] = knob(
         [], "student", "Other students",
         "More networks to compare with it in the same run, on the same texts, labels and vectors: textcnn,bag.",
@@ -379,8 +385,8 @@ class Config(BaseModel):
 
     @property
     def token_limit(self) -> int:
-        """The knob `max_tokens` as a number: where it is left to the rows and `data.lengths.resolve_limit` has not seen
-        these, the most that it may become."""
+        """The knob `max_tokens` as a number: where it is left to the rows and `data.automatic.resolve_auto` has not
+        seen these, the most that it may become."""
         return self.max_tokens if isinstance(self.max_tokens, int) else MOST_AUTO_TOKENS
 
     def changed(self) -> KnobValues:
@@ -390,6 +396,8 @@ class Config(BaseModel):
     @field_validator("task", "student", "vectors", "loss")
     @classmethod
     def _registered(cls, value: str, info: ValidationInfo) -> str:
+        if value == AUTO and info.field_name in LEFT_TO_DATA:
+            return value
         return REGISTRIES[str(info.field_name)].check(value)
 
     @field_validator("students", "learning_curve", mode="before")
@@ -443,5 +451,5 @@ REGISTRIES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors
 DEFAULTS: KnobValues = Config().model_dump()
 # What runs did before there was such a knob, where that is not its default. At these values it stands in no cache key.
 EARLIER: KnobValues = {
-    "neighbours": 0, "patience": 0, "teach_anyway": True, "max_tokens": 128, "cut": "head",
+    "student": "bilstm_max", "neighbours": 0, "patience": 0, "teach_anyway": True, "max_tokens": 128, "cut": "head",
 }  # fmt: skip

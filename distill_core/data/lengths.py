@@ -1,4 +1,4 @@
-"""Lengths of texts before any tokenizer has read them, and the limit that the config leaves to the data.
+"""Lengths of texts before any tokenizer has read them, and the limit that follows from them.
 
 A word piece has about as many characters whatever the tokenizer, so the limit follows from the rows alone: before a
 teacher is chosen or downloaded, and the same in a preview, an estimate and a run.
@@ -6,8 +6,7 @@ teacher is chosen or downloaded, and the same in a preview, an estimate and a ru
 
 import math
 
-from distill_core.config.presets import KnobValues
-from distill_core.config.schema import MOST_AUTO_TOKENS, Config
+from distill_core.config.schema import MOST_AUTO_TOKENS
 from distill_core.data.dataset import Dataset
 from distill_core.data.overlap import SIGN, Text
 
@@ -16,17 +15,6 @@ MARKS = {False: 2, True: 3}  # special tokens at the beginning, between the sent
 SHARE = 0.95  # of the texts that are read whole: the longest ones would make every batch dear
 STEP, LEAST = 16, 64  # shorter texts are cheap as they are: a batch is padded to its own longest
 SAMPLE = 5_000  # texts that the limit is chosen from, evenly drawn
-
-
-def resolve_limit(config: Config, data: Dataset) -> Config:
-    """The config with `max_tokens` as a number, as many as the texts to learn from need where it is left to them, and
-    with the `cut` that these rows allow: the end of a pair is the end of its second sentence."""
-    resolved: KnobValues = {}
-    if config.max_tokens == "auto":
-        resolved["max_tokens"] = auto_limit(data)
-    if data.pair:
-        resolved["cut"] = "head"
-    return config.model_copy(update=resolved) if resolved else config
 
 
 def auto_limit(data: Dataset) -> int:

@@ -19,7 +19,7 @@ from distill_core.cache import Cache, CacheKey
 from distill_core.config.knobs import knobs, names_of
 from distill_core.config.layers import choose_layers
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import Config
+from distill_core.config.schema import AUTO, AUTO_STUDENTS, Config
 from distill_core.config.training_length import student_steps
 from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
@@ -67,7 +67,8 @@ Source = Literal["runs", "survey", "size"]  # keys of the page's words
 @dataclass(frozen=True)
 class PastRun:
     """Finished run on this machine. `stages`: (seconds, from the cache) by stage; `texts` of its transfer set;
-    `tokens` that it read of a text where its config left that to the rows, which `config` then has too; `memory`: the
+    `tokens` that it read of a text and whether they are `pair`s, None where not recorded; `config` has what it left to
+    the rows as the run had it; `memory`: the
     peak bytes of its process, None where not measured; `rows` of its data by split; `teacher`: its name,
     parameters and accuracy on the validation rows, as far as the run recorded them."""
 
@@ -79,6 +80,7 @@ class PastRun:
     teacher: TeacherFacts = field(default_factory=TeacherFacts)
     rows: Mapping[str, int] = field(default_factory=lambda: {"train": 0, "unlabelled": 0})
     tokens: int | None = None
+    pair: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Estimate:
 
 def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = ()) -> Estimate | None:
     """Estimate for a run of `config`; None while too little is known. `earlier` runs come newest first."""
-    config = resolve_limit(config, known.counts, earlier)
+    config = resolve_auto(config, known.counts, earlier)
     values = config.model_dump()
     same = [run for run in earlier if _same_knobs(run, values, names_of("task", "transfer", "teacher"))]
     counts = known.counts
@@ -145,15 +147,20 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
     )  # fmt: skip
 
 
-def resolve_limit(config: Config, counts: DataCounts | None, earlier: Sequence[PastRun] = ()) -> Config:
-    """The config with `max_tokens` as a number where it is known what these rows need: counted, or by an earlier run of
+def resolve_auto(config: Config, counts: DataCounts | None, earlier: Sequence[PastRun] = ()) -> Config:
+    """The config with what it leaves to these rows, as far as it is known of them: counted, or by an earlier run of
     theirs."""
-    if config.max_tokens != "auto":
-        return config
     values = config.model_dump()
-    theirs = (run.tokens for run in earlier if run.tokens and _same_knobs(run, values, names_of("task")))
-    tokens = counts["tokens"] if counts else next(theirs, None)
-    return config.model_copy(update={"max_tokens": tokens}) if tokens else config
+    theirs = (run for run in earlier if run.tokens and _same_knobs(run, values, names_of("task")))
+    past = None if counts else next(theirs, None)
+    tokens = counts["tokens"] if counts else past.tokens if past else None
+    pair = counts.get("pair") if counts else past.pair if past else None
+    resolved: KnobValues = {}
+    if config.max_tokens == AUTO and tokens:
+        resolved["max_tokens"] = tokens
+    if config.student == AUTO and pair is not None:
+        resolved["student"] = AUTO_STUDENTS[pair]
+    return config.model_copy(update=resolved) if resolved else config
 
 
 @dataclass
@@ -245,7 +252,7 @@ def known_measurements(config: Config, cache: Cache) -> Measurements:
     machine follows from its size and the machine's speed."""
     machine = _read(MachinePace, cache, "pace-machine", config)
     counts = _read(DataCounts, cache, "pace-data", config)
-    config = resolve_limit(config, counts)
+    config = resolve_auto(config, counts)
     teacher = measured_teacher(config, cache)
     if teacher is None and not is_local(teacher_name(config), config.allow_pickle):
         teacher = guess_teacher(config, machine, counts)
@@ -264,7 +271,7 @@ def guess_teacher(config: Config, machine: MachinePace | None, counts: DataCount
     """Pace of a suggested teacher by its size and the machine's speed, as if it were not on this machine; None for any
     other."""
     one, shape = suggestion(teacher_name(config)), size_of(config)
-    config = resolve_limit(config, counts)
+    config = resolve_auto(config, counts)
     if one is None or shape is None or machine is None or config.max_tokens == "auto":
         return None
     mean = counts["size"]["labelled"] if counts else GUESSED_SIZE

@@ -19,7 +19,7 @@ from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey
 from distill_core.config.schema import Config
-from distill_core.data import dataset, lengths
+from distill_core.data import automatic, dataset, lengths
 from distill_core.data.dataset import Dataset
 from distill_core.distillation import neighbours, soft_labels, student_trainer
 from distill_core.environment import peak_memory
@@ -55,7 +55,7 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     started = _clock()
     rows = tasks.load_dataset(config)
     spent = _clock() - started
-    config = lengths.resolve_limit(config, rows)
+    config = automatic.resolve_auto(config, rows)
     known = cost.known_measurements(config, cache)
     keys = {kind: key(config) for kind, key in cost.KEYS.items()}
     started = _clock()

@@ -14,7 +14,7 @@ from typing import Any
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO_LANGUAGE, DEFAULTS, LONGEST, Config
 from distill_core.config.training_length import LEAST_STUDENT_STEPS, LEAST_TEACHER_STEPS, PASSES, steps_of_pass
-from distill_core.estimation.cost import Estimate, PastRun, estimate, resolve_limit, transfer_texts
+from distill_core.estimation.cost import Estimate, PastRun, estimate, resolve_auto, transfer_texts
 from distill_core.estimation.memory import PER_TOKEN
 from distill_core.pipeline.cost_model import DataCounts, Measurements, StudentPace, TeacherPace, counted_passes
 from distill_core.teacher.catalog import smaller_suggestions
@@ -159,7 +159,7 @@ class _Search:
         ]
 
     def _full_tokens(self) -> int:
-        return resolve_limit(self.config, self.counts).token_limit
+        return resolve_auto(self.config, self.counts).token_limit
 
     def _mean_tokens(self) -> float:
         return self.counts["size"]["labelled"] / PER_TOKEN

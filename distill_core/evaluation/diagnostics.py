@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill_core.config.schema import MOST_TOKENS, Config
+from distill_core.data.automatic import resolve_auto
 from distill_core.data.examples import shorten
-from distill_core.data.lengths import estimate_pieces, resolve_limit
+from distill_core.data.lengths import estimate_pieces
 from distill_core.evaluation.metrics import count_cells, is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference, paired_difference
@@ -102,7 +103,7 @@ def check_data(data: "Dataset") -> Findings:
 
 def check_lengths(data: "Dataset", config: Config) -> Findings:
     """Findings on how much is read of a text, and on those that are longer, before the tokenizer that decides it."""
-    limit = resolve_limit(config, data).token_limit
+    limit = resolve_auto(config, data).token_limit
     lengths = [
         estimate_pieces(text)
         for texts in (data.train.texts, data.valid.texts, data.test.texts, data.unlabelled)

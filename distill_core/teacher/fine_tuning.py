@@ -22,7 +22,7 @@ from distill_core.config.training_length import (
     teacher_passes,
     teacher_patience,
 )
-from distill_core.data.lengths import resolve_limit
+from distill_core.data.automatic import resolve_auto
 from distill_core.errors import Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective, metric_for
@@ -65,7 +65,7 @@ def fine_tune(
     The teacher is saved under `home`; the same base, rows and knobs later return the saved one. A killed training
     resumes from `checkpoint` and equals an uninterrupted one bit for bit. `check` is given the model before it trains,
     and raises where it would not do. Raises TeacherError, HubError, Stopped, Diverged."""
-    config = resolve_limit(config, data)
+    config = resolve_auto(config, data)
     base = teacher_name(config)
     folder = locate(base, config)
     settings = safe_loading.read_config(folder, base, data.labels)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from distill_core.config.schema import Config
+from distill_core.data.automatic import resolve_auto
 from distill_core.data.dataset import Dataset, Split
-from distill_core.data.lengths import auto_limit, estimate_pieces, resolve_limit
+from distill_core.data.lengths import auto_limit, estimate_pieces
 
 
 def rows(train: list[int], unlabelled: Sequence[int] = (), test: Sequence[int] = (5,), pair: bool = False) -> Dataset:
@@ -39,16 +40,16 @@ def rows(train: list[int], unlabelled: Sequence[int] = (), test: Sequence[int] =
 )
 def test_the_limit_is_what_95_of_100_texts_need(data: Dataset, limit: int) -> None:
     assert auto_limit(data) == limit
-    resolved = resolve_limit(Config(), data)
+    resolved = resolve_auto(Config(), data)
     assert resolved.max_tokens == resolved.token_limit == limit
-    assert resolve_limit(resolved, data) == resolved
-    assert resolve_limit(Config.of(max_tokens=40), data).max_tokens == 40
+    assert resolve_auto(resolved, data) == resolved
+    assert resolve_auto(Config.of(max_tokens=40), data).max_tokens == 40
 
 
 def test_a_pair_is_read_from_its_beginning() -> None:
-    assert resolve_limit(Config(), rows([5], pair=True)).cut == "head"
-    assert resolve_limit(Config(), rows([5])).cut == "head_tail"
-    assert resolve_limit(Config.of(cut="head"), rows([5])).cut == "head"
+    assert resolve_auto(Config(), rows([5], pair=True)).cut == "head"
+    assert resolve_auto(Config(), rows([5])).cut == "head_tail"
+    assert resolve_auto(Config.of(cut="head"), rows([5])).cut == "head"
 
 
 def test_pieces_are_words_or_characters_and_each_sign_of_a_script_without_blanks() -> None:
@@ -56,3 +57,9 @@ def test_pieces_are_words_or_characters_and_each_sign_of_a_script_without_blanks
     assert estimate_pieces(("unbelievably",)) == 2 + 3
     assert estimate_pieces(("这部电影很好",)) == 2 + 6
     assert estimate_pieces(("a b", "")) == 3 + 2
+
+
+def test_the_student_that_suits_the_texts_is_chosen_by_the_data() -> None:
+    assert resolve_auto(Config(), rows([5])).student == "bilstm_max"
+    assert resolve_auto(Config(), rows([5], pair=True)).student == "compare_aggregate"
+    assert resolve_auto(Config.of(student="bag"), rows([5], pair=True)).student == "bag"

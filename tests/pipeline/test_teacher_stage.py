@@ -35,7 +35,9 @@ def test_the_reason_that_can_be_mended_comes_first(
         yield from ()
         return logits
 
-    context: Any = SimpleNamespace(config=Config.of(teacher="one"), folder=tmp_path, label_texts=label_texts)
+    context: Any = SimpleNamespace(
+        config=Config.of(teacher="one", student="bag"), folder=tmp_path, label_texts=label_texts
+    )
     rows = SimpleNamespace(valid=Split([(f"{n}",) for n in range(60)], TRUTH), labels=("bad", "good"), pair=False)
     data: Any = SimpleNamespace(
         dataset=rows, objective=SINGLE_LABEL, metric="accuracy", baseline_score=1.0,

@@ -207,5 +207,5 @@ def test_a_teacher_that_none_can_be_cut_from_is_refused_before_it_is_fine_tuned(
 
 def test_auto_is_the_learning_rate_of_the_students_own_kind() -> None:
     rate = persistence.learning_rate
-    assert rate(Config.of()) == 4e-3 and rate(Config.of(student="cut")) == cut.LR
+    assert rate(Config.of(student="bag")) == 4e-3 and rate(Config.of(student="cut")) == cut.LR
     assert rate(Config.of(student="cut", lr=0.01)) == 0.01

@@ -161,7 +161,7 @@ def recipe(config: Config) -> str:
         "task": names.task_name(config.task),
         "rows": translate("labelled", n=count(config.limit)) if config.limit else translate("labelled.all"),
         "teacher": teacher + (translate("fine_tuned") if config.fine_tune else ""),
-        "student": config.student,
+        "student": translate("recipe.auto") if config.student == "auto" else config.student,
         "passes": translate("passes", n=config.n_iter) if config.n_iter else translate("passes.none"),
     }
     changed = {name: value for name, value in config.changed().items() if name in NAMED_KNOBS}

@@ -9,9 +9,9 @@ from typing import cast
 from distill_core import tasks
 from distill_core.config.schema import Config
 from distill_core.data import frozen
+from distill_core.data.automatic import resolve_auto
 from distill_core.data.dataset import Dataset
 from distill_core.data.frozen import FrozenDataset
-from distill_core.data.lengths import resolve_limit
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective, metric_for, objective_for
@@ -48,10 +48,11 @@ def run(context: RunContext) -> Stage[DataOutput]:
         sources = frozen.source_digests(context.config)
         dataset = tasks.load_dataset(context.config)
         frozen.save(FrozenDataset(dataset, sources), context.folder)
-    config = resolve_limit(context.config, dataset)
+    config = resolve_auto(context.config, dataset)
     lengths = diagnostics.check_lengths(dataset, context.config)
     yield from notes([*dataset.notes, *diagnostics.check_data(dataset), *lengths], "data")
     yield Fact("max_tokens", config.token_limit)
+    yield Fact("pair", dataset.pair)
     counts: SplitSizes = {"train": len(dataset.train), "valid": len(dataset.valid), "test": len(dataset.test)}
     yield Fact("rows", {**counts, "unlabelled": len(dataset.unlabelled)})
     yield Fact("labels", list(dataset.labels))

@@ -698,6 +698,7 @@ WORDS: dict[str, str] = {
     "learn.limits.off.text": "A teacher answers everything, also what it knows nothing about, and often without a doubt. A student learns that, too. Three sentences that are no reviews, or give no opinion:",
     "learn.limits.off.told": "“{text}”: the teacher says {label}, at {share}.",
     # what a knob may be set to
+    "choice.student.auto": "automatic",
     "choice.metric.auto": "automatic",
     "choice.leaks.remove": "remove",
     "choice.leaks.keep": "keep",
@@ -722,6 +723,7 @@ WORDS: dict[str, str] = {
     "no": "no",
     "labelled": "{n} labelled rows",
     "labelled.all": "all labelled rows",
+    "recipe.auto": "the student for such texts",
     "recipe": "{task} · {rows} · {teacher} → {student} · {passes}",
     "fine_tuned": " (fine-tuned first)",
     "passes": "{n:,} {n:~augmentation pass|augmentation passes}",
