@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -141,22 +142,9 @@ def constant(counts: Sequence[Sequence[int]], labels: int) -> bool:
 
 def draw_rows(name: str, rows: int, seed: int) -> tuple[list[list[str]] | None, list[list[str]]]:
     """Labelled rows of the data set's training split, drawn by the seed in the classes' own shares, and test rows."""
-    from datasets import load_dataset
-
-    address, subset, texts, label = SETS[name]
-    data = load_dataset(address, subset)
-    names = getattr(data["train"].features[label], "names", None)
-
-    def read(split: str) -> list[list[str]]:
-        found = []
-        for row in data[split]:
-            if row[label] != -1:
-                found.append([*(row[text] for text in texts), names[row[label]] if names else str(row[label])])
-        return found
-
-    generator, train, test = random.Random(seed), read("train"), read("test")
+    generator, train, test = random.Random(seed), read_rows(name, "train"), read_rows(name, "test")
     if not test:
-        test = read("validation")
+        test = read_rows(name, "validation")
     if len(train) < rows:
         return None, test
     of_class: dict[str, list[list[str]]] = defaultdict(list)
@@ -169,6 +157,20 @@ def draw_rows(name: str, rows: int, seed: int) -> tuple[list[list[str]] | None, 
     ]
     generator.shuffle(chosen)
     return chosen, random.Random(0).sample(test, min(TEST_ROWS, len(test)))
+
+
+@cache
+def read_rows(name: str, split: str) -> list[list[str]]:
+    """Labelled rows of the data set's split: the texts, then the label's name."""
+    from datasets import load_dataset
+
+    address, subset, texts, label = SETS[name]
+    data = load_dataset(address, subset)
+    names = getattr(data["train"].features[label], "names", None)
+    return [
+        [*(row[text] for text in texts), names[row[label]] if names else str(row[label])]
+        for row in data[split] if row[label] != -1
+    ]  # fmt: skip
 
 
 def stored() -> dict[str, Any]:

@@ -16,7 +16,8 @@ LONGER = 3  # times the passes of a run that was too short
 # Share of the steps that are made of a training which patience may end [measured: 20 runs of benchmarks/small.py: the
 # control's 0.57, the student's 0.81, the teacher's 0.85].
 PATIENT_SHARE = 0.75
-# Validation rows; fewer can't tell one step of a teacher's training from another [measured: benchmarks/selection.py].
+# Validation rows; fewer can't tell one step of a teacher's training from another [benchmarks/selection.py: the step
+# that 10 rows chose and the last one were as good in the mean].
 LEAST_SELECTING = 20
 TEACHER_EVALUATIONS = 20  # at most: a look at the validation rows takes a teacher seconds
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SWEEPS = 50  # over the labels; for two one is enough
-LEAST_ROWS = 100  # validation rows: with fewer the shares of the answers are chance, and no offset is fitted
+LEAST_ROWS = 30  # validation rows: with fewer no offset is fitted [benchmarks/RESULTS.md, "Pairs"]
 PRIOR_ROWS = 10  # rows that "no offset" weighs: a handful of validation rows moves little
 
 
