@@ -102,7 +102,7 @@ def _words_brought(data: "Dataset", builder: TransferSetBuilder) -> Iterator[Eve
         else:
             words = message("{n:text|texts} with near words {n:~brings|bring} {brought:,} words that no labelled text "
                             "has.", n=len(new), brought=brought)  # fmt: skip
-        if before is None:
+        if before is None or before == 1:  # no rows to speak of, or nothing that they lack
             yield Note(words, "info", "transfer")
         else:
             yield transfer_note("{words} Of the validation rows' words the labelled texts have {before:.0%}; with "

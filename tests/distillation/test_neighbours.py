@@ -238,6 +238,9 @@ def test_words_brought_are_those_no_labelled_text_has() -> None:
     assert "1 text without a label brings 2 words that no labelled text has." in notes(more)
     told = " ".join(notes(events).split()).replace(" %", "%")
     assert "Of the validation rows' words the labelled texts have 25%; with these texts it is 75%." in told
+    known = Rows(Part(labelled), valid=Part([("the film",)]))
+    _, events = finish(build_transfer_set(known, Config.of(n_iter=0, neighbours=50), None, None, Table()))
+    assert "with near words" in notes(events) and "validation rows' words" not in notes(events), "they lack none"
 
 
 def test_automatic_is_for_few_rows_of_one_short_sentence_without_texts_of_the_person() -> None:
