@@ -6,6 +6,7 @@ of the arithmetic that uses it.
 
 import dataclasses
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -165,7 +166,7 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
         "tokens": max(len(one["input_ids"]) for one in teacher.encode(texts)),
     }  # fmt: skip
     if config.fine_tune:
-        encoded = (teacher.encode(few) * config.teacher_batch)[: config.teacher_batch]
+        encoded = _usual_batch(teacher.encode(texts), config.teacher_batch)
         objective, where = objective_for(config), device.device()
         fast = fine_tuning.training_dtype(teacher.dtype or torch.float32)
         plan = training_plan.TrainingPlan(
@@ -179,6 +180,17 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
 
         pace["step"], _ = _time_steps(teacher.model, len(encoded), loss, lambda: {"accuracy": 0.0, "loss": 0.0}, plan)
     return pace
+
+
+def _usual_batch(encoded: list[dict[str, list[int]]], size: int) -> list[dict[str, list[int]]]:
+    """A batch of so many of the encoded texts as most are: a training puts texts of like length together, so the
+    longest of a usual one is about as long as a text is in the mean."""
+    by_length = sorted(encoded * math.ceil(size / len(encoded)), key=lambda one: len(one["input_ids"]))
+    lengths = [len(one["input_ids"]) for one in by_length]
+    mean = sum(lengths) / len(lengths)
+    starts = range(len(by_length) - size + 1)
+    start = min(starts, key=lambda place: abs(lengths[place + size - 1] - mean))
+    return by_length[start : start + size]
 
 
 def _time_machine() -> MachinePace:

@@ -218,3 +218,12 @@ def test_a_teacher_to_be_fine_tuned_is_timed_in_the_precision_it_then_has(
     config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "fine_tune": True})
     list(profiling.profile(config, tmp_path, Cache(tmp_path / "cache")))
     assert {*labelled} == {torch.bfloat16} and trained == [torch.bfloat16] * profiling.TUNING
+
+
+def test_the_batch_that_is_timed_is_a_usual_one() -> None:
+    from distill_core.estimation.profiling import _usual_batch
+
+    encoded = [{"input_ids": list(range(length))} for length in (*[5] * 20, *[10] * 20, 100)]
+    lengths = [len(one["input_ids"]) for one in _usual_batch(encoded, 4)]
+    assert max(lengths) == 10 and len(lengths) == 4, "neither the shortest nor the one that is ten times as long"
+    assert len(_usual_batch(encoded[:3], 8)) == 8
