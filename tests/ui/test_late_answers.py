@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from browsing import EVENT, goto
 
+from distill_core import settings
+
 pytestmark = pytest.mark.timeout(280)
 
 QUEUED = "**/gradio_api/queue/join*"
@@ -98,8 +100,10 @@ def test_what_is_chosen_is_not_taken_back_by_an_earlier_choice(page: Any, app: s
         page.locator("#presets label").nth(1).click()
         page.locator("#sizes label").nth(2).click()
         page.get_by_text("Student and training settings").click()
-        filled = "(epochs) => document.querySelector('#knob-epochs').querySelector('input, textarea').value === epochs"
-        page.wait_for_function(filled, arg="4")  # the preset's, which the browser fills in by itself
+        # first the preset's epochs, then the size's units, both of which the browser fills in by itself
+        filled = """(hidden) => ['epochs', 'hidden'].map((name) => document.querySelector(`#knob-${name}`)
+          .querySelector('input, textarea').value).join() === `4,${hidden}`"""
+        page.wait_for_function(filled, arg=next(one.knobs["hidden"] for one in settings("size") if one.name == "small"))
         page.locator("#knob-epochs").locator("input, textarea").fill("7")
         goto(page, "Task")
         page.locator("#tasks label", has_text="MNLI").click()
