@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from distill_core.api.runs import FOLLOW_SECONDS, with_absolute_paths
 from distill_core.api.session import session
-from distill_core.config.schema import AUTO, AUTO_STUDENTS, DEFAULTS, EARLIER, Config
+from distill_core.config.automatic import automatic_values
+from distill_core.config.schema import DEFAULTS, EARLIER, Config
 from distill_core.errors import UserError
 from distill_core.events import Ended, Fact, Facts, StageEnded, TeacherFacts
 from distill_core.messages import restore_message
@@ -221,10 +222,7 @@ def past_runs() -> "list[PastRun]":
             texts = int(transfer["texts"]) if transfer else 0
             config = DEFAULTS | EARLIER | row.config  # a knob may be younger than the run
             tokens, pair = facts.get("max_tokens"), facts.get("pair")
-            if config["max_tokens"] == AUTO and tokens:
-                config["max_tokens"] = tokens
-            if config["student"] == AUTO:
-                config["student"] = AUTO_STUDENTS[bool(pair)]
+            config |= automatic_values(config, pair, tokens)
             past = session.past_runs[row.id] = PastRun(
                 config, stages, texts, steps, facts.get("memory"), teacher, rows, tokens, pair
             )

@@ -123,7 +123,7 @@ class Session:
         return self._loaded(teacher_name(config), data.labels, data.pair, config)
 
     def resolve_auto(self, config: Config) -> Config:
-        """The config with the limit of its texts' length as a run of it has it. Raises UserError."""
+        """The config with all that it leaves to its data, as a run of it has it. Raises UserError."""
         from distill_core.data import automatic
 
         return automatic.resolve_auto(config, self.load_data(config))

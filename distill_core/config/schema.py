@@ -35,15 +35,13 @@ AFFECTS = (
 
 AUTO = "auto"  # the value of a knob that is left to the data
 LEFT_TO_DATA = ("student",)  # the knobs with a shelf of which AUTO is a value beside its components
-AUTO_STUDENTS = {False: "bilstm_max", True: "compare_aggregate"}  # by whether the texts are pairs
+BALANCED = ("macro_f1",)  # metrics that weigh each class alike
 LONGEST = 1_000
 Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
 Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
 MOST_TOKENS = 512  # of a text: what BERT and most others were trained to read
 MOST_AUTO_TOKENS = 256  # that "auto" chooses: the cost of attention grows with their square
 Tokens = Annotated[int, Field(ge=8, le=MOST_TOKENS)]
-
-
 LAYERS = re.compile(r"first_last|all|(even|first|last):[1-9]\d?|\d{1,2}(,\d{1,2})*", re.ASCII)
 
 

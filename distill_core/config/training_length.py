@@ -37,10 +37,14 @@ def teacher_evaluations(passes: int) -> int:
     return math.ceil(passes / passes_between_evaluations(passes))
 
 
+def selects_step(valid: int) -> bool:
+    """Whether that number of validation rows selects a step of the teacher's training; else the last one is taken."""
+    return valid >= LEAST_SELECTING
+
+
 def teacher_patience(config: Config, valid: int) -> int:
-    """Patience of the teacher's training, with that number of validation rows: none where these are too few to select
-    a step, and the last one is taken."""
-    return config.patience if valid >= LEAST_SELECTING else 0
+    """Patience of the teacher's training, with that number of validation rows: none where these select no step."""
+    return config.patience if selects_step(valid) else 0
 
 
 def expected_share(patience: int, evaluations: int) -> float:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from distill_core.cache import Cache, digest, write_atomic
 from distill_core.config.knobs import names_of
-from distill_core.config.schema import EARLIER, Config
+from distill_core.config.schema import BALANCED, EARLIER, Config
 from distill_core.config.training_length import student_steps
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
@@ -38,7 +38,7 @@ from distill_core.student.outputs import student_outputs
 from distill_core.student.runtime import Predictor, Vocabulary
 from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
-from distill_core.training.batching import BALANCED, training_rows
+from distill_core.training.batching import training_rows
 from distill_core.training.checkpoints import OTHER_CONTENT
 from distill_core.training.device import autocast, fast_dtype
 from distill_core.training.plan import BestStep, TrainingPlan
@@ -356,11 +356,11 @@ class StudentTrainer:
 
     def _offsets(self, model: nn.Module, logits: Tensor) -> Tensor:
         """Offsets (labels,) with which the validation rows' logits give each answer as often as its label is given in
-        training: for a metric that weighs the labels alike, and a network that can be shifted; else zeros."""
-        labels = logits.shape[1]
-        if self.metric not in BALANCED or self.objective.name != "single_label" or not hasattr(model, "shift"):
-            return torch.zeros(labels)
-        return torch.from_numpy(balancing_offsets(logits.numpy(), self.own_targets.tolist())).float()
+        training; zeros where that is not wanted, or the network can't be shifted."""
+        if not hasattr(model, "shift"):
+            return torch.zeros(logits.shape[1])
+        labels = self.own_targets.tolist()
+        return torch.from_numpy(balancing_offsets(logits.numpy(), labels, self.metric, self.objective)).float()
 
     def _scores(self, logits: Tensor, loss: Tensor) -> dict[str, float]:
         value = float(loss)

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from distill_core.cache import Cache, CacheKey
+from distill_core.config.automatic import automatic_values
 from distill_core.config.knobs import knobs, names_of
 from distill_core.config.layers import choose_layers
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import AUTO, AUTO_STUDENTS, Config
+from distill_core.config.schema import AUTO, Config
 from distill_core.config.training_length import student_steps
 from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
@@ -68,9 +69,8 @@ Source = Literal["runs", "survey", "size"]  # keys of the page's words
 class PastRun:
     """Finished run on this machine. `stages`: (seconds, from the cache) by stage; `texts` of its transfer set;
     `tokens` that it read of a text and whether they are `pair`s, None where not recorded; `config` has what it left to
-    the rows as the run had it; `memory`: the
-    peak bytes of its process, None where not measured; `rows` of its data by split; `teacher`: its name,
-    parameters and accuracy on the validation rows, as far as the run recorded them."""
+    the rows as the run had it; `memory`: the peak bytes of its process, None where not measured; `rows` of its data by
+    split; `teacher`: its name, parameters and accuracy on the validation rows, as far as the run recorded them."""
 
     config: StoredConfig
     stages: Mapping[str, tuple[float, bool]]
@@ -155,12 +155,7 @@ def resolve_auto(config: Config, counts: DataCounts | None, earlier: Sequence[Pa
     past = None if counts else next(theirs, None)
     tokens = counts["tokens"] if counts else past.tokens if past else None
     pair = counts.get("pair") if counts else past.pair if past else None
-    resolved: KnobValues = {}
-    if config.max_tokens == AUTO and tokens:
-        resolved["max_tokens"] = tokens
-    if config.student == AUTO and pair is not None:
-        resolved["student"] = AUTO_STUDENTS[pair]
-    return config.model_copy(update=resolved) if resolved else config
+    return config.model_copy(update=automatic_values(values, pair, tokens))
 
 
 @dataclass
@@ -269,10 +264,9 @@ def measured_teacher(config: Config, cache: Cache) -> TeacherPace | None:
 
 def guess_teacher(config: Config, machine: MachinePace | None, counts: DataCounts | None) -> TeacherPace | None:
     """Pace of a suggested teacher by its size and the machine's speed, as if it were not on this machine; None for any
-    other."""
+    other, and while the most tokens of a text are left to rows that are not known."""
     one, shape = suggestion(teacher_name(config)), size_of(config)
-    config = resolve_auto(config, counts)
-    if one is None or shape is None or machine is None or config.max_tokens == "auto":
+    if one is None or shape is None or machine is None or config.max_tokens == AUTO:
         return None
     mean = counts["size"]["labelled"] if counts else GUESSED_SIZE
     read = min(1.0, PER_TOKEN * config.token_limit / max(1.0, mean))  # the rest of a text is cut off

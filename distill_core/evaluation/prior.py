@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_core.config.schema import BALANCED
+from distill_core.evaluation.objective import SINGLE_LABEL, Objective
+
 SWEEPS = 50  # over the labels; for two one is enough
 LEAST_ROWS = 30  # validation rows: with fewer no offset is fitted [benchmarks/RESULTS.md, "Pairs"]
 PRIOR_ROWS = 10  # rows that "no offset" weighs: a handful of validation rows moves little
@@ -34,10 +37,13 @@ def fit_offsets(logits: NDArray[Any], shares: NDArray[Any]) -> NDArray[np.float6
     return centred
 
 
-def balancing_offsets(logits: NDArray[Any], train_labels: Sequence[int]) -> NDArray[np.float64]:
+def balancing_offsets(
+    logits: NDArray[Any], train_labels: Sequence[Any], metric: str, objective: Objective
+) -> NDArray[np.float64]:
     """Offsets (labels,) with which the answers to the validation rows' `logits` (rows, labels) have the shares that the
-    labels have in `train_labels`; zeros where these rows are fewer than LEAST_ROWS."""
+    labels have in `train_labels`. Zeros where these rows are fewer than LEAST_ROWS, where the `metric` does not weigh
+    the labels alike, and where a text has several labels."""
     rows, labels = logits.shape
-    if rows < LEAST_ROWS:
+    if metric not in BALANCED or objective.name != SINGLE_LABEL.name or rows < LEAST_ROWS:
         return np.zeros(labels)
     return fit_offsets(logits, np.bincount(np.asarray(train_labels), minlength=labels) / len(train_labels))

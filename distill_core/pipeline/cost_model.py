@@ -27,10 +27,9 @@ class TextSizes(TypedDict):
 
 class DataCounts(TypedDict):
     """Counts of the rows by split, sizes, the `tokens` that are read of a text where the config leaves that to the
-    rows, and seconds: `make` for one augmented text, `read` for one text of the
-    transfer set, `seconds` to load the data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, …
-    passes; `near`: new texts with near words from one text in a pass, 1 where not measured. `pair`: whether the
-    texts are pairs."""
+    rows, and seconds: `make` for one augmented text, `read` for one text of the transfer set, `seconds` to load the
+    data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, … passes; `near`: new texts with near
+    words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs."""
 
     train: int
     valid: int

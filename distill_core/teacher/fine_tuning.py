@@ -13,10 +13,10 @@ from torch import Tensor
 
 from distill_core.cache import digest
 from distill_core.config.knobs import names_of
-from distill_core.config.schema import EARLIER, Config
+from distill_core.config.schema import BALANCED, EARLIER, Config
 from distill_core.config.training_length import (
-    LEAST_SELECTING,
     passes_between_evaluations,
+    selects_step,
     steps_of_pass,
     teacher_evaluations,
     teacher_passes,
@@ -36,7 +36,7 @@ from distill_core.teacher.loading import assemble, load_saved, locate
 from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
-from distill_core.training.batching import BALANCED, training_rows
+from distill_core.training.batching import training_rows
 from distill_core.training.device import autocast, device
 from distill_core.training.reporting import report_training
 
@@ -60,7 +60,7 @@ def fine_tune(
     check: Callable[[Any], None] = lambda model: None,
 ) -> Generator[Event, None, Teacher]:
     """Train the teacher that `config` names on `data.train`, and return it with the weights of the best epoch on
-    `data.valid`, or of the last one where that has fewer than LEAST_SELECTING rows.
+    `data.valid`, or of the last one where its rows are too few to select one.
 
     The teacher is saved under `home`; the same base, rows and knobs later return the saved one. A killed training
     resumes from `checkpoint` and equals an uninterrupted one bit for bit. `check` is given the model before it trains,
@@ -86,14 +86,12 @@ def fine_tune(
     if metric != "accuracy":  # without the metric in it, older teachers' keys stay valid
         key["metric"] = metric
     if metric in BALANCED:
-        key["balanced"] = "offsets" if _is_shifted(metric, objective) else True
-    saved, best_key = catalog.teacher_cache(home), key
-    if metric in BALANCED:
-        best_key = key | {"balanced": True}
-    if selects_last := len(data.valid.texts) < LEAST_SELECTING:
-        key = {name: value for name, value in key.items() if name != "patience"} | {"select": training_plan.LAST}
+        key["balanced"] = True
+    selecting, saved = selects_step(len(data.valid.texts)), catalog.teacher_cache(home)
+    own_key = key | ({"balanced": "offsets"} if metric in BALANCED else {})
+    own_key |= {} if selecting else {"select": training_plan.LAST, "patience": 0}
     # a teacher that an earlier version saved, by its best step or without offsets, is not trained again
-    if earlier := saved.get(catalog.KIND, key) or saved.get(catalog.KIND, best_key):
+    if earlier := saved.get(catalog.KIND, own_key) or saved.get(catalog.KIND, key):
         yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
         return load_saved(earlier, data, config)
@@ -102,8 +100,8 @@ def fine_tune(
     learner.check_texts(data.train.texts)
     for note in learner.notes:
         yield Note(note, about="teacher")
-    scores = yield from _train(learner, data, config, metric, objective, checkpoint, stop, digest(key))
-    if selects_last:
+    scores = yield from _train(learner, data, config, metric, objective, checkpoint, stop, digest(own_key))
+    if not selecting:
         yield Note(message(LAST_STEP, n=len(data.valid.texts)), about="teacher")
     facts = {
         "base": base, "task": config.dataset if config.task == "hub" else config.task, "labels": list(data.labels),
@@ -117,7 +115,7 @@ def fine_tune(
         learner.tokenizer.save_pretrained(place)
         (place / catalog.FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
-    entry, _ = saved.memo(catalog.KIND, key, save, lambda place: place)
+    entry, _ = saved.memo(catalog.KIND, own_key, save, lambda place: place)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     teacher = load_saved(entry, data, config)
@@ -183,10 +181,10 @@ def _train(
             logits[rows] = learner.forward([valid[row] for row in rows], torch.float32)
         return logits
 
-    output = _output_layer(model, len(data.labels)) if _is_shifted(metric, objective) else None
+    output = _output_layer(model, len(data.labels))
 
     def offsets(logits: Tensor) -> NDArray[np.float64]:
-        return balancing_offsets(logits.numpy(), data.train.labels)
+        return balancing_offsets(logits.numpy(), data.train.labels, metric, objective)
 
     def score() -> dict[str, float]:
         logits = valid_logits()
@@ -199,8 +197,8 @@ def _train(
     passes, per_pass = teacher_passes(config, len(texts)), steps_of_pass(len(texts), config.teacher_batch)
     plan = training_plan.TrainingPlan(
         per_pass * passes, config.teacher_batch, config.teacher_lr, weight_decay=0.01,
-        evaluate_every=per_pass * passes_between_evaluations(passes), seed=config.seed, 
-        select=metric if len(valid) >= LEAST_SELECTING else training_plan.LAST,
+        evaluate_every=per_pass * passes_between_evaluations(passes), seed=config.seed,
+        select=metric if selects_step(len(valid)) else training_plan.LAST,
         patience=teacher_patience(config, len(valid)),
     )  # fmt: skip
     rows = training_rows(data.train.labels, metric)
@@ -217,11 +215,6 @@ def _train(
             bias: Any = output.bias
             bias += torch.from_numpy(offsets(valid_logits())).to(bias)
     return best.scores
-
-
-def _is_shifted(metric: str, objective: Objective) -> bool:
-    """Whether teacher, control, student and baseline answer each label as often as it is given."""
-    return metric in BALANCED and objective.name == SINGLE_LABEL.name
 
 
 def _output_layer(model: torch.nn.Module, labels: int) -> torch.nn.Linear | None:

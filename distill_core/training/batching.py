@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from distill_core.config.schema import BALANCED
+
 # Batches that are sorted by length together: enough for even lengths, few enough for a new order in each epoch.
 POOL_BATCHES = 50
-BALANCED = ("macro_f1",)  # metrics that weigh each class alike: a training for them meets rare classes more often
 MOST_REPEATS = 8
 
 
@@ -27,7 +28,8 @@ def repeat_rare(labels: Sequence[Any]) -> list[int]:
 
 
 def training_rows(labels: Sequence[Any], metric: str) -> list[int]:
-    """Row numbers that a training for this metric reads in one pass: each once, or rare classes more often."""
+    """Row numbers that a training for this metric reads in one pass: each once, or, for a metric that weighs each class
+    alike, rare classes more often."""
     return repeat_rare(labels) if metric in BALANCED else list(range(len(labels)))
 
 

@@ -15,11 +15,10 @@ from toy import TOY
 from distill_core.cache import Cache
 from distill_core.cli import tables
 from distill_core.config.schema import Config, knob
-from distill_core.distillation import student_trainer
 from distill_core.distillation.student_trainer import StudentData, StudentTrainer
 from distill_core.distillation.variants import Variant, plan_variants
 from distill_core.errors import Stopped
-from distill_core.evaluation import latency
+from distill_core.evaluation import latency, prior
 from distill_core.evaluation.aggregation import aggregate, mean_interval, pareto_front
 from distill_core.events import Compared, Fact, Note, Point, Progress
 from distill_core.messages import percent
@@ -175,7 +174,8 @@ def test_members_share_all_but_their_weights_and_are_told_together(config, whole
 
 def test_for_macro_f1_student_and_control_answer_as_often_as_the_labels_are(config, tmp_path, monkeypatch):
     """Far offsets show that they are put into the weights, once, on a second reading of the cache too."""
-    monkeypatch.setattr(student_trainer, "balancing_offsets", lambda logits, labels: np.array([-500.0, 500.0]))
+    monkeypatch.setattr(prior, "LEAST_ROWS", 1)
+    monkeypatch.setattr(prior, "fit_offsets", lambda logits, shares: np.array([-500.0, 500.0]))
     plain = config.model_copy(update={"students": [], "seeds": 1, "learning_curve": []})
     cache = Cache(tmp_path / "cache")
     for metric, folder in (("macro_f1", "first"), ("macro_f1", "again"), ("accuracy", "other")):

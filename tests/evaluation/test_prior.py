@@ -5,6 +5,7 @@ import pytest
 
 from distill_core.data.dataset import Split
 from distill_core.evaluation.baseline import fit_baseline
+from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.evaluation.prior import LEAST_ROWS, PRIOR_ROWS, balancing_offsets, fit_offsets
 
 
@@ -42,8 +43,10 @@ def test_a_label_that_has_no_rows_is_not_answered() -> None:
 
 def test_with_few_validation_rows_nothing_moves() -> None:
     logits = np.random.default_rng(4).normal(size=(LEAST_ROWS, 2)) + [5.0, 0.0]
-    assert not balancing_offsets(logits[1:], [0, 1, 1, 1]).any()
-    assert shares(logits + balancing_offsets(logits, [0, 1, 1, 1]))[1] > shares(logits)[1] + 0.1
+    assert not balancing_offsets(logits[1:], [0, 1, 1, 1], "macro_f1", SINGLE_LABEL).any()
+    assert not balancing_offsets(logits, [0, 1, 1, 1], "accuracy", SINGLE_LABEL).any()
+    balanced = logits + balancing_offsets(logits, [0, 1, 1, 1], "macro_f1", SINGLE_LABEL)
+    assert shares(balanced)[1] > shares(logits)[1] + 0.1
 
 
 @pytest.mark.parametrize("labels", [2, 3])

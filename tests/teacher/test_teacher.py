@@ -12,8 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from distill_core import registry
+from distill_core.config import training_length
 from distill_core.config.schema import Config
 from distill_core.errors import Stopped, TeacherError
+from distill_core.evaluation import prior
 from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import Note, Point, Progress
 from distill_core.teacher import catalog, fine_tuning, label_mapping, loading
@@ -516,7 +518,7 @@ def test_a_teacher_of_an_earlier_version_has_a_title_of_what_it_has(home):
 
 def test_where_there_are_rows_to_select_on_the_best_step_is_taken(bare, toy, monkeypatch):
     with monkeypatch.context() as few:
-        few.setattr(fine_tuning, "LEAST_SELECTING", len(toy.valid.texts))
+        few.setattr(training_length, "LEAST_SELECTING", len(toy.valid.texts))
         events, _ = run(fine_tuning.fine_tune(tuning(bare, patience=0), toy))
     (one,) = catalog.saved_teachers()
     assert one.accuracy == max(e.value for e in events if isinstance(e, Point) and e.series == "teacher/valid_accuracy")
@@ -526,8 +528,8 @@ def test_where_there_are_rows_to_select_on_the_best_step_is_taken(bare, toy, mon
 
 def test_for_macro_f1_the_head_is_shifted_by_what_the_validation_rows_say(bare, toy, monkeypatch):
     _, plain = run(fine_tuning.fine_tune(tuning(bare, metric="macro_f1"), toy))
-    offsets = np.array([-500.0, 500.0])
-    monkeypatch.setattr(fine_tuning, "balancing_offsets", lambda logits, labels: offsets)
+    monkeypatch.setattr(prior, "LEAST_ROWS", 1)
+    monkeypatch.setattr(prior, "fit_offsets", lambda logits, shares: np.array([-500.0, 500.0]))
     _, shifted = run(fine_tuning.fine_tune(tuning(bare, metric="macro_f1", seed=1), toy))
     assert (shifted.logits(toy.valid.texts).argmax(1) == 1).all()
     assert plain.logits(toy.valid.texts).abs().max() < 100

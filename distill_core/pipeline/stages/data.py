@@ -14,13 +14,12 @@ from distill_core.data.dataset import Dataset
 from distill_core.data.frozen import FrozenDataset
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
-from distill_core.evaluation.objective import SINGLE_LABEL, Objective, metric_for, objective_for
+from distill_core.evaluation.objective import Objective, metric_for, objective_for
 from distill_core.evaluation.prior import balancing_offsets
 from distill_core.evaluation.summary import Metric, SplitSizes
 from distill_core.events import Fact
 from distill_core.messages import message
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
-from distill_core.training.batching import BALANCED
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,11 @@ def run(context: RunContext) -> Stage[DataOutput]:
     metric = cast(Metric, metric_for(context.config, dataset, objective))  # one of metrics.METRICS
     yield Fact("metric", metric)
     baseline = fit_baseline(dataset.train, len(dataset.labels), dataset.pair, objective)
-    if metric in BALANCED and objective.name == SINGLE_LABEL.name:
-        baseline.shift(balancing_offsets(baseline.logits(dataset.valid.texts), dataset.train.labels))
-    values = objective.metrics(baseline.logits(dataset.valid.texts), dataset.valid.labels)
+    logits = baseline.logits(dataset.valid.texts)
+    if (offsets := balancing_offsets(logits, dataset.train.labels, metric, objective)).any():
+        baseline.shift(offsets)
+        logits = baseline.logits(dataset.valid.texts)
+    values = objective.metrics(logits, dataset.valid.labels)
     yield Fact("validation", {"floor": values[metric]})
     return Done(DataOutput(config, dataset, counts, objective, metric, baseline, values[metric]))
 

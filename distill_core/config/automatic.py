@@ -1,0 +1,20 @@
+"""Values of the knobs that are left to the data, once it is known what these need."""
+
+from distill_core.config.presets import KnobValues
+from distill_core.config.schema import AUTO
+
+STUDENTS = {False: "bilstm_max", True: "compare_aggregate"}  # by whether the texts are pairs
+
+
+def automatic_values(values: KnobValues, pair: bool | None, tokens: int | None) -> KnobValues:
+    """The values that a run has instead of those in `values`: the student where it is left to the data, the most
+    `tokens` that are read of a text where that is, and the beginning alone of a longer `pair`, for its end is the end
+    of its second sentence. What is not known (None) stays."""
+    resolved: KnobValues = {}
+    if values["student"] == AUTO and pair is not None:
+        resolved["student"] = STUDENTS[pair]
+    if values["max_tokens"] == AUTO and tokens is not None:
+        resolved["max_tokens"] = tokens
+    if pair:
+        resolved["cut"] = "head"
+    return resolved
