@@ -261,7 +261,6 @@ def preview(
 def _near_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[Augmenter, WordCoverage] | None":
     """The augmenter that exchanges words for near ones, and the words that its texts bring; None where a run of
     `config` makes none, or where its teacher is not on this machine."""
-    from distill_core.config.transfer_size import mean_size, neighbour_passes
     from distill_core.distillation.neighbours import NeighbourWords
     from distill_core.distillation.sources import neighbour
     from distill_core.distillation.word_coverage import word_coverage
@@ -270,7 +269,7 @@ def _near_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> "
     from distill_core.tokenization import WITHOUT_SPACES
 
     texts, name = data.train.texts, teacher_name(config)
-    passes = neighbour_passes(config, len(texts), len(data.unlabelled), data.pair, mean_size(texts))
+    passes = neighbour.planned_passes(config, data)
     if not passes or (teacher is None and not is_local(name, config.allow_pickle)):
         return None
 

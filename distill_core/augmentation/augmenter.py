@@ -196,11 +196,20 @@ class Augmenter:
 def augmentation_passes(
     augmenter: Augmenter, texts: Sequence[Text], config: Config, stop: Callable[[], bool] | None
 ) -> Iterator[AugmentedText]:
-    """The new texts, pass by pass and in random order, so that a limit cuts all texts alike, even where rows are sorted
-    by label. Their number is `config.n_iter` times that of `texts`, whichever of them are augmented. Raises Stopped."""
-    order = _maximal_texts(texts) if config.augmented == "whole" else list(range(len(texts)))
+    """The new texts of the config's rules. Their number is `config.n_iter` times that of `texts`, whichever of them are
+    augmented. Raises Stopped."""
+    places = _maximal_texts(texts) if config.augmented == "whole" else list(range(len(texts)))
+    return make_passes(augmenter, texts, places, config.n_iter * len(texts), stop)
+
+
+def make_passes(
+    augmenter: Augmenter, texts: Sequence[Text], places: list[int], count: int, stop: Callable[[], bool] | None = None
+) -> Iterator[AugmentedText]:
+    """`count` new texts of those at the `places`, pass by pass and in random order, so that a limit cuts all texts
+    alike, even where rows are sorted by label. Raises Stopped."""
+    order = list(places)
     random.Random(augmenter.seed).shuffle(order)
-    for place in range(config.n_iter * len(texts)):
+    for place in range(count):
         if stop is not None and place % 256 == 0 and stop():
             raise Stopped(message("The run was stopped while the transfer set was made."))
         turn, origin = divmod(place, len(order))

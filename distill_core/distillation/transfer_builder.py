@@ -1,13 +1,18 @@
 """Builder of the transfer set, to which the sources offer their texts."""
 
+import time
 from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, TypedDict
 
+from distill_core.augmentation.augmenter import AugmentedText
 from distill_core.data.examples import Text, normalize
 from distill_core.data.overlap import HeldOutIndex
-from distill_core.events import Note
+from distill_core.events import Event, Note, Progress
 from distill_core.messages import message
+from distill_core.progress import TimeLeft
 
+REPORT_SECONDS = 0.25  # between two Progress events
 FROM_ROWS = ("labelled", "paired", "augmented")  # sources whose words all come from labelled rows
 
 
@@ -59,6 +64,26 @@ class TransferSetBuilder:
     def limit_values(self) -> LimitValues:
         """Values of a note that names the limit and its knob."""
         return {"limit": self.limit, "knob": "transfer_limit"}
+
+
+def add_children(
+    builder: TransferSetBuilder, children: Iterable[AugmentedText], source: str, texts: Sequence[Text], total: int
+) -> Generator[Event, None, int | None]:
+    """Add those of `total` children of the `texts` that differ from their parents, and count the rules in the builder's
+    `counts` that they show. Yields Progress; returns the number of the child that reached the limit, None where none
+    did."""
+    time_left, reported, last = TimeLeft(total), time.monotonic(), None
+    for done, child in enumerate(children, 1):
+        if child.rules and builder.add(child.text, source, child.origin, texts[child.origin]):
+            builder.counts.update(rule for rule in child.rules if rule in builder.counts)
+            if len(builder.texts) == builder.limit:
+                last = done
+                break
+        if done % 256 == 0 and (now := time.monotonic()) - reported > REPORT_SECONDS:
+            reported = now
+            yield Progress("transfer", done, total, "texts", time_left.after(done))
+    yield Progress("transfer", total, total, "texts", 0.0)
+    return last
 
 
 def transfer_note(template: str, level: str = "info", **values: Any) -> Note:

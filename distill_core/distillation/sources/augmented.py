@@ -1,6 +1,5 @@
 """Texts made from the labelled ones by small changes, pass by pass, up to the limit (Tang et al. 2019, section 3.3)."""
 
-import time
 from collections.abc import Callable, Iterator
 
 from tokenizers import Tokenizer
@@ -8,12 +7,9 @@ from tokenizers import Tokenizer
 from distill_core.augmentation.augmenter import Augmenter, augmentation_passes
 from distill_core.config.schema import Config
 from distill_core.data.dataset import Dataset
-from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
+from distill_core.distillation.transfer_builder import TransferSetBuilder, add_children, transfer_note
 from distill_core.events import Event, Progress
-from distill_core.progress import TimeLeft
 from distill_core.student.source import EmbeddingSource
-
-REPORT_SECONDS = 0.25  # between two Progress events
 
 
 def add_texts(
@@ -27,22 +23,16 @@ def add_texts(
         yield transfer_note("Nothing was augmented: the texts given already reach the limit of {limit:,} "
                             "({knob:knob}).", "warning", **builder.limit_values())  # fmt: skip
         return
-    total = config.n_iter * len(data.train.texts)
+    texts = data.train.texts
+    total = config.n_iter * len(texts)
     yield Progress("transfer", 0, total, "texts")
-    augmenter = Augmenter(data.train.texts, config, pieces, getattr(data, "language", None))
+    augmenter = Augmenter(texts, config, pieces, getattr(data, "language", None))
     for rule, reason in augmenter.notes:
         yield transfer_note("The rule {rule} is off: {reason}", "warning", rule=rule, reason=reason)
     builder.counts.update(dict.fromkeys(augmenter.rules, 0))
-    time_left, reported = TimeLeft(total), time.monotonic()
-    for done, child in enumerate(augmentation_passes(augmenter, data.train.texts, config, stop), 1):
-        if child.rules and builder.add(child.text, "augmented", child.origin, data.train.texts[child.origin]):
-            builder.counts.update(child.rules)
-            if len(builder.texts) == builder.limit:
-                yield transfer_note("Augmentation ended in pass {turn:,} of {all:,}: the limit of {limit:,} texts "
-                            "({knob:knob}) is reached.", turn=(done - 1) // len(data.train.texts) + 1,
-                            all=config.n_iter, **builder.limit_values())  # fmt: skip
-                break
-        if done % 256 == 0 and (now := time.monotonic()) - reported > REPORT_SECONDS:
-            reported = now
-            yield Progress("transfer", done, total, "texts", time_left.after(done))
-    yield Progress("transfer", total, total, "texts", 0.0)
+    children = augmentation_passes(augmenter, texts, config, stop)
+    last = yield from add_children(builder, children, "augmented", texts, total)
+    if last:
+        yield transfer_note(
+            "Augmentation ended in pass {turn:,} of {all:,}: the limit of {limit:,} texts ({knob:knob}) is reached.",
+            turn=(last - 1) // len(texts) + 1, all=config.n_iter, **builder.limit_values())  # fmt: skip

@@ -1,26 +1,21 @@
 """Texts whose words are exchanged for near ones of the teacher's own table (TinyBERT's rates: Jiao et al. 2020)."""
 
-import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 from tokenizers import Tokenizer
 
-from distill_core.augmentation.augmenter import AugmentedText, Augmenter
+from distill_core.augmentation.augmenter import AugmentedText, Augmenter, make_passes
 from distill_core.config.schema import Config
 from distill_core.config.transfer_size import mean_size, neighbour_passes
 from distill_core.data.dataset import Dataset
 from distill_core.data.examples import Text
 from distill_core.distillation.neighbours import RATE, NeighbourWords
-from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
-from distill_core.errors import Stopped, TeacherError
+from distill_core.distillation.transfer_builder import TransferSetBuilder, add_children, transfer_note
+from distill_core.errors import TeacherError
 from distill_core.events import Event, Progress
-from distill_core.messages import message
-from distill_core.progress import TimeLeft
 from distill_core.student.source import EmbeddingSource
 
 NAME = "neighbour"
-REPORT_SECONDS = 0.25  # between two Progress events
 
 
 def add_texts(
@@ -28,15 +23,14 @@ def add_texts(
     stop: Callable[[], bool] | None, teacher: EmbeddingSource | None = None,
 ) -> Iterator[Event]:  # fmt: skip
     """Add the texts with near words, up to the limit. Raises Stopped."""
-    texts = data.train.texts
-    passes = neighbour_passes(config, len(texts), len(data.unlabelled), len(texts[0]) > 1, mean_size(texts))
-    total = passes * len(texts)
-    if not total or teacher is None:
+    texts, passes = data.train.texts, planned_passes(config, data)
+    if not passes or teacher is None:
         return
     if len(builder.texts) >= builder.limit:
         yield transfer_note("No texts with near words were made: the limit of {limit:,} texts ({knob:knob}) is "
                             "reached.", "warning", **builder.limit_values())  # fmt: skip
         return
+    total = passes * len(texts)
     yield Progress("transfer", 0, total, "texts")
     try:
         near = NeighbourWords(teacher)
@@ -44,15 +38,8 @@ def add_texts(
         yield transfer_note("No texts with near words were made: {reason}", "warning", reason=error.args[0])
         return
     augmenter = neighbour_augmenter(texts, config, near, pieces, data.language)
-    time_left, reported = TimeLeft(total), time.monotonic()
-    for done, child in enumerate(neighbour_texts(augmenter, texts, passes, stop), 1):
-        added = child.rules and builder.add(child.text, NAME, child.origin, texts[child.origin])
-        if added and len(builder.texts) == builder.limit:
-            break
-        if done % 256 == 0 and (now := time.monotonic()) - reported > REPORT_SECONDS:
-            reported = now
-            yield Progress("transfer", done, total, "texts", time_left.after(done))
-    yield Progress("transfer", total, total, "texts", 0.0)
+    children = neighbour_texts(augmenter, texts, passes, stop)
+    yield from add_children(builder, children, NAME, texts, total)
     if not near.has_any:
         yield transfer_note("The teacher's table has no near words for these texts, so none were exchanged.",
                             "warning")  # fmt: skip
@@ -70,11 +57,12 @@ def neighbour_augmenter(
 def neighbour_texts(
     augmenter: Augmenter, texts: Sequence[Text], passes: int, stop: Callable[[], bool] | None = None
 ) -> Iterator[AugmentedText]:
-    """The new texts, pass by pass and in random order, so that a limit cuts all texts alike. Raises Stopped."""
-    order = list(range(len(texts)))
-    random.Random(augmenter.seed).shuffle(order)
-    for place in range(passes * len(texts)):
-        if stop is not None and place % 256 == 0 and stop():
-            raise Stopped(message("The run was stopped while the transfer set was made."))
-        turn, origin = divmod(place, len(order))
-        yield augmenter.make(texts[order[origin]], turn, order[origin])
+    """The new texts of so many passes over all `texts`. Raises Stopped."""
+    return make_passes(augmenter, texts, list(range(len(texts))), passes * len(texts), stop)
+
+
+def planned_passes(config: Config, data: Dataset) -> int:
+    """Passes over the labelled rows of `data` that a run of the config makes."""
+    texts = data.train.texts
+    pair = bool(texts) and len(texts[0]) > 1
+    return neighbour_passes(config, len(texts), len(data.unlabelled), pair, mean_size(texts))

@@ -46,7 +46,7 @@ def add_texts(
             break
         if done % BLOCK == 1:
             if stop and stop():
-                raise Stopped(message("Stopped before there was a student to save."))
+                raise Stopped(message("The run was stopped while the transfer set was made."))
             yield Progress("transfer", done - 1, total, "texts")
         counts[kind] += builder.add(pair, SOURCE, origin, JUDGED)
     yield Progress("transfer", total, total, "texts", 0.0)
