@@ -8,7 +8,8 @@ phrases would tie nearly all texts into one group; those stay in training instea
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,11 @@ Text = tuple[str, ...]
 def split_words(text: str) -> list[str]:
     """The text's words, case folded, without punctuation; the text itself where it has no words (":-)")."""
     return WORD.findall(text.casefold()) or [text.strip()]
+
+
+def distinct_words(texts: Iterable[Text]) -> set[str]:
+    """The distinct words of the texts, in small letters."""
+    return {word for text in texts for side in text for word in split_words(side)}
 
 
 def containments(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -79,8 +85,7 @@ class HeldOutIndex:
     these texts and count for nothing."""
 
     def __init__(self, texts: Sequence[Text], own: Sequence[Text] = ()):
-        import numpy as np
-
+        self._texts, self._own = texts, own
         self._sentences: set[tuple[str, ...]] = set()
         self._long: dict[tuple[str, ...], list[tuple[tuple[str, ...], int]]] = defaultdict(list)
         sentences = {tuple(split_words(sentence)) for text in texts for sentence in text}
@@ -91,9 +96,14 @@ class HeldOutIndex:
                 rarity = [sum(1 / counts[word] for word in gram) for gram in _grams(sentence)]
                 offset = rarity.index(max(rarity))
                 self._long[sentence[offset : offset + NGRAM]].append((sentence, offset))
-        self._shingles = np.unique(_shingles(texts))
-        if len(self._shingles):
-            self._shingles = np.setdiff1d(self._shingles, _shingles(own))
+
+    @cached_property
+    def _shingles(self) -> "NDArray[np.int64]":
+        """Hashes of the stretches of LONG_NGRAM words that count, sorted: asked for by few transfer sets."""
+        import numpy as np
+
+        held_out = np.unique(_shingles(self._texts))
+        return np.setdiff1d(held_out, _shingles(self._own)) if len(held_out) else held_out
 
     def shares(self, text: Text) -> bool:
         """True if a sentence of the text has LONG_NGRAM words in a row of a held-out text."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from distill_core.data.examples import Text
-from distill_core.data.overlap import split_words
+from distill_core.data.overlap import distinct_words
 
 
 class WordCoverage(NamedTuple):
@@ -28,8 +28,3 @@ def word_coverage(labelled: Sequence[Text], new: Iterable[Text], valid: Sequence
         return WordCoverage(len(brought), None, None)
     before = len(wanted & known) / len(wanted)
     return WordCoverage(len(brought), before, before + len(wanted & brought) / len(wanted))
-
-
-def distinct_words(texts: Iterable[Text]) -> set[str]:
-    """The distinct words of the texts."""
-    return {word for text in texts for side in text for word in split_words(side)}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from distill_core.cache import Cache, digest
 from distill_core.data.dataset import Split
-from distill_core.data.overlap import split_words
+from distill_core.data.overlap import distinct_words
 from distill_core.evaluation import metrics, significance
 from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import mcnemar
@@ -127,8 +127,8 @@ def unseen_words(
     """How student and teacher `agree` (texts,) on the `texts` with a word that no text of `learnt` holds, beside the
     others; None where either kind is missing. Words and not entries of the vocabulary: pieces make up any word, met or
     not."""
-    known = {word for text in learnt for side in text for word in split_words(side)}
-    unseen = np.array([any(word not in known for side in text for word in split_words(side)) for text in texts], bool)
+    known = distinct_words(learnt)
+    unseen = np.array([not distinct_words([text]) <= known for text in texts], bool)
     first, others = agree[unseen], agree[~unseen]
     if not len(first) or not len(others):
         return None

@@ -13,6 +13,7 @@ from torch import Tensor
 from distill_core.config.layers import choose_layers
 from distill_core.errors import KnobError
 from distill_core.messages import message
+from distill_core.student.projection import principal_axes
 from distill_core.student.runtime import Vocabulary
 from distill_core.student.source import EmbeddingSource
 
@@ -154,10 +155,9 @@ def _narrow(table: Tensor, width: int) -> dict[str, Tensor]:
     """The table in `width` numbers a row, and the layer that makes the teacher's of them: the nearest such product."""
     mean = table.mean(0)
     centred = (table - mean).double()
-    _, directions = torch.linalg.eigh(centred.T @ centred)
-    directions = directions.flip(1)[:, :width]
+    axes = principal_axes(centred, width)
     return {
-        "pieces.weight": (centred @ directions).float(), "widen.weight": directions.float().contiguous(),
+        "pieces.weight": (centred @ axes).float(), "widen.weight": axes.float().contiguous(),
         "widen.bias": mean.clone(),
     }  # fmt: skip
 

@@ -64,14 +64,20 @@ def reduce_width(rows: Tensor, known: Tensor, width: int) -> Tensor:
     scaled; unknown rows are zero, which after centring is the mean."""
     sample = rows[known].double()
     centred = sample - sample.mean(0)
+    table = torch.zeros(rows.shape[0], width, dtype=torch.float64)
+    table[known] = centred @ principal_axes(centred, width)
+    return scale_rows(table.float(), known)
+
+
+def principal_axes(centred: Tensor, width: int) -> Tensor:
+    """The first `width` principal axes (d, width) of rows (n, d) whose mean is zero."""
     # eigh of the small (d, d) matrix: exact, and the same on every run, unlike a randomised decomposition.
     _, directions = torch.linalg.eigh(centred.T @ centred)
     directions = directions.flip(1)[:, :width]
     # An eigenvector's sign is arbitrary; fixing it makes tables equal across machines.
     largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
-    table = torch.zeros(rows.shape[0], width, dtype=torch.float64)
-    table[known] = centred @ (directions * largest.sign())
-    return scale_rows(table.float(), known)
+    axes: Tensor = directions * largest.sign()
+    return axes
 
 
 def scale_rows(table: Tensor, known: Tensor) -> Tensor:
