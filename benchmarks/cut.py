@@ -8,7 +8,6 @@ best step is chosen on rows cut from the labelled ones. benchmarks/cut.json reme
 """
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -64,18 +63,13 @@ def stored() -> dict[str, Any]:
 
 def measure(name: str, rows: int, setting: str, seed: int, folder: Path) -> dict[str, Any]:
     """One run as one object of JSON."""
-    train, columns = small.draw_rows(name, rows, seed)[0], small.SETS[name][2]
+    train, _ = small.draw_rows(name, rows, seed)
     assert train is not None, f"{name} has fewer than {rows} rows"
-    files = {}
-    for split, lines in (("train", train), ("test", validation(name))):
-        files[split] = folder / f"{name}-{rows}-{seed}-{split}.csv"
-        with files[split].open("w", encoding="utf-8", newline="") as out:
-            csv.writer(out).writerows([[*("text", "text2")[: len(columns)], "label"], *lines])
+    every = small.read_rows(name, "validation")
+    valid = random.Random(0).sample(every, min(small.TEST_ROWS, len(every)))  # the same for every seed
+    files = small.write_rows(folder, f"{name}-{rows}-{seed}", train=train, test=valid)
     knobs = dict(part.split("=", 1) for part in setting.split())
-    config = Config.of(
-        task="file", train=str(files["train"]), test=str(files["test"]), teacher=small.TEACHER, fine_tune=True,
-        seed=seed, text="text", **({"text2": "text2"} if len(columns) > 1 else {}), label="label", **knobs,
-    )  # fmt: skip
+    config = Config.of(**files | {"teacher": small.TEACHER, "fine_tune": True, "seed": seed} | knobs)
     found: dict[str, Any] = {"set": name, "rows": rows, "setting": setting, "seed": seed, "commit": commit(),
                              "machine": machine(), "when": now(), "load": round(os.getloadavg()[0], 1)}  # fmt: skip
     seconds: dict[str, float] = {}
@@ -98,17 +92,6 @@ def measure(name: str, rows: int, setting: str, seed: int, folder: Path) -> dict
         "ms": {of: summary["scores"][of]["latency_ms"] for of in ("student", "teacher")},
         "texts_per_s": {of: summary["scores"][of]["texts_per_s"] for of in ("student", "teacher")},
     }  # fmt: skip
-
-
-def validation(name: str) -> list[list[str]]:
-    """Rows of the data set's validation split, the same for every seed."""
-    from datasets import load_dataset
-
-    address, subset, texts, label = small.SETS[name]
-    data = load_dataset(address, subset)["validation"]
-    names = getattr(data.features[label], "names", None)
-    rows = [[*(row[text] for text in texts), names[row[label]] if names else str(row[label])] for row in data]
-    return random.Random(0).sample(rows, min(small.TEST_ROWS, len(rows)))
 
 
 def table(runs: list[dict[str, Any]]) -> list[str]:

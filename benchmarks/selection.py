@@ -11,7 +11,6 @@ line of JSON for each training: the score of each rule's step, and of the best o
 """
 
 import argparse
-import csv
 import json
 import random
 import sys
@@ -78,16 +77,10 @@ def measure(name: str, rows: int, draw: int, share: float, teacher_only: bool) -
     spare = random.Random(draw).sample(rest, min(SCORED_ROWS, len(rest)))
     labels = sorted({row[-1] for row in spare})
     train, valid = cut(chosen, labels, share, draw)
-    columns = ["text", "text2"][: len(spare[0]) - 1]
     with tempfile.TemporaryDirectory() as place, recorded(spare, labels) as found:
-        files = {}
-        for split, table in (("train", train), ("valid", valid), ("test", spare[:20])):
-            files[split] = str(Path(place) / f"{split}.csv")
-            with open(files[split], "w", encoding="utf-8", newline="") as out:
-                csv.writer(out).writerows([[*columns, "label"], *table])
+        files = small.write_rows(Path(place), name, train=train, valid=valid, test=spare[:20])
         config = core.Config.of(
-            task="file", **files, **{column: column for column in columns}, label="label", teacher=small.TEACHER,
-            fine_tune=True, teach_anyway=True, seed=draw, patience=0,
+            **files, teacher=small.TEACHER, fine_tune=True, teach_anyway=True, seed=draw, patience=0
         )  # fmt: skip
         for event in distill(config, Path(place) / "run", Cache(Path(place) / "cache"), lambda: False):
             if teacher_only and isinstance(event, StageEnded) and event.stage == "teacher":

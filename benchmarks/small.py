@@ -93,17 +93,8 @@ def measure(name: str, rows: int, seed: int, minutes: int | None, folder: Path) 
     train, test = draw_rows(name, rows, seed)
     if train is None:
         return None
-    columns, files = ["text", "text2"][: len(train[0]) - 1], {}
-    for split, table in (("train", train), ("test", test)):
-        files[split] = folder / f"{name}-{rows}-{seed}-{split}.csv"
-        with files[split].open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out)
-            writer.writerow([*columns, "label"])
-            writer.writerows(table)
-    knobs: dict[str, Any] = {
-        "task": "file", "train": str(files["train"]), "test": str(files["test"]), "teacher": TEACHER,
-        "fine_tune": True, "seed": seed, **{column: column for column in columns},
-    }  # fmt: skip
+    files = write_rows(folder, f"{name}-{rows}-{seed}", train=train, test=test)
+    knobs: dict[str, Any] = {**files, "teacher": TEACHER, "fine_tune": True, "seed": seed}
     config = core.Config.of(**knobs)
     if minutes:
         chosen = core.settings_for(config, minutes, typed=[*knobs])
@@ -157,6 +148,19 @@ def draw_rows(name: str, rows: int, seed: int) -> tuple[list[list[str]] | None, 
     ]
     generator.shuffle(chosen)
     return chosen, random.Random(0).sample(test, min(TEST_ROWS, len(test)))
+
+
+def write_rows(folder: Path, name: str, **splits: list[list[str]]) -> dict[str, Any]:
+    """The knobs of a task whose rows are these, each split as a file in the folder."""
+    columns = ["text", "text2"][: len(splits["train"][0]) - 1]
+    files = {split: folder / f"{name}-{split}.csv" for split in splits}
+    for split, file in files.items():
+        with file.open("w", encoding="utf-8", newline="") as out:
+            csv.writer(out).writerows([[*columns, "label"], *splits[split]])
+    return {
+        "task": "file", **{split: str(file) for split, file in files.items()},
+        **{column: column for column in columns}, "label": "label",
+    }  # fmt: skip
 
 
 @cache

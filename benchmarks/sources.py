@@ -10,7 +10,6 @@ difference from the first setting over all pairs of runs.
 """
 
 import argparse
-import csv
 import os
 import statistics
 import sys
@@ -63,23 +62,10 @@ def main() -> int:
 
 def write_rows(name: str, rows: int, seed: int, folder: Path) -> dict[str, Any]:
     """The knobs of a cell, with its rows as files: drawn training rows, and the validation rows in the test's place."""
-    address, subset, texts, label = small.SETS[name]
-    from datasets import load_dataset
-
-    data = load_dataset(address, subset)
-    names = getattr(data["train"].features[label], "names", None)
     train, _ = small.draw_rows(name, rows, seed)
     assert train is not None
-    held = [row for row in data["validation"] if row[label] != -1][:VALID_ROWS]
-    valid = [[*(row[text] for text in texts), names[row[label]] if names else str(row[label])] for row in held]
-    columns, files = ["text", "text2"][: len(texts)], {}
-    for split, part in (("train", train), ("test", valid)):
-        files[split] = str(folder / f"{name}-{rows}-{seed}-{split}.csv")
-        with Path(files[split]).open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out)
-            writer.writerow([*columns, "label"])
-            writer.writerows(part)
-    return {"task": "file", **files, **{column: column for column in columns}}
+    valid = small.read_rows(name, "validation")[:VALID_ROWS]
+    return small.write_rows(folder, f"{name}-{rows}-{seed}", train=train, test=valid)
 
 
 def measure(files: dict[str, Any], seed: int, knobs: dict[str, Any]) -> dict[str, float]:
