@@ -345,10 +345,11 @@ def _wire_title(form: Form, step: Teacher) -> None:
         try:
             if public_host.public():
                 raise UserError(translate("teacher.title.public"))
+            config = form.config(values)  # first: a form that holds a mistake says so before anything is renamed
             given = core.rename_teacher(name, wanted)
         except UserError as error:
             return {title.message: note(translate_message(error), "error")}
-        found = offered(form.config(values), name)
+        found = offered(config, name)
         return {step.choice: found, title.text: given, title.message: note(translate("teacher.title.done", name=given))}
 
     step.choice.change(show, step.choice, [title.row, title.text, title.message], **QUICK)
