@@ -21,6 +21,7 @@ from distill_core.errors import TeacherError
 from distill_core.hub import models
 from distill_core.messages import message
 from distill_core.registry import TASKS
+from distill_core.teacher.label_names import order_by_name
 
 PREFIX = "kept:"
 KIND = "teachers"
@@ -123,10 +124,9 @@ class SavedTeacher:
                        score=self.score or 0.0, **facts)  # fmt: skip
 
     def fits(self, labels: Collection[str], pair: bool | None = None) -> bool:
-        """True where it answers with these labels, case and blanks aside, and to pairs or to single texts as asked. No
-        labels: any will do."""
-        theirs, ours = ({label.strip().casefold() for label in some} for some in (self.labels, labels))
-        return (not ours or theirs == ours) and pair in (None, self.pair)
+        """True where it answers with these labels by name, and to pairs or to single texts as asked. No labels: any
+        will do."""
+        return (not labels or order_by_name(self.labels, list(labels)) is not None) and pair in (None, self.pair)
 
 
 FACT_KEYS = {field.name for field in dataclasses.fields(SavedTeacher)} - {"name", "folder"}

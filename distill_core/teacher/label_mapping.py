@@ -14,21 +14,9 @@ from distill_core.errors import TeacherError
 from distill_core.evaluation.objective import Labels, Objective
 from distill_core.events import Note
 from distill_core.messages import Message, message
+from distill_core.teacher.label_names import order_by_name
 
 GENERIC = re.compile(r"label[_ ]?(\d+)$", re.IGNORECASE)
-SYNONYMS = (
-    ("positive", "pos"),
-    ("negative", "neg"),
-    ("neutral", "neu"),
-    ("entailment", "entail", "entails", "entailed"),
-    ("contradiction", "contradict", "contradicts", "contradictory"),
-    ("not entailment", "non entailment", "no entailment"),
-    ("equivalent", "paraphrase", "duplicate", "is duplicate"),
-    ("not equivalent", "not paraphrase", "not duplicate", "no paraphrase", "no duplicate", "non duplicate"),
-    ("true", "yes"),
-    ("false", "no"),
-)
-MEANING = {word: group[0] for group in SYNONYMS for word in group}
 ROWS_FOR_ORDER = 40  # validation rows below which another order of the labels may look better by luck
 CLEARLY = 0.1  # accuracy, as a fraction, from which on one order of the labels is clearly better
 
@@ -36,7 +24,7 @@ CLEARLY = 0.1  # accuracy, as a fraction, from which on one order of the labels 
 def match_labels(teacher: Sequence[str], data: Sequence[str], name: str) -> tuple[list[int], list[Message]]:
     """Index of the teacher's output for each label of the data, and notes on the match.
 
-    By name first (case, blanks and common synonyms aside), then by number where either side has only numbers. Raises
+    By name first (`order_by_name`), then by number where either side has only numbers. Raises
     TeacherError, naming both lists, where neither works."""
     if len(teacher) == 1:
         raise TeacherError(message(
@@ -47,11 +35,9 @@ def match_labels(teacher: Sequence[str], data: Sequence[str], name: str) -> tupl
                                   "({knob:knob}) or choose another teacher.", name=name, n=len(teacher),
                                   theirs=_listed(teacher), here=len(data), ours=_listed(data),
                                   knob="fine_tune"))  # fmt: skip
-    for normalize in (_plain, lambda label: MEANING.get(_plain(label), _plain(label))):
-        theirs = {normalize(label): i for i, label in enumerate(teacher)}
-        ours = [normalize(label) for label in data]
-        if len(theirs) == len(teacher) and set(ours) == set(theirs):
-            return [theirs[label] for label in ours], []
+    by_name = order_by_name(teacher, data)
+    if by_name is not None:
+        return by_name, []
     numbers = [_number(label) for label in data]
     if sorted(numbers) == list(range(len(data))):
         pairs = ", ".join(f"{label} = {teacher[i]}" for label, i in zip(data, numbers, strict=True))
@@ -102,10 +88,6 @@ def check_agreement(logits: Tensor, truth: Labels, labels: Sequence[str], object
         )  # fmt: skip
         return [Note(warning, "warning", "teacher")]
     return []
-
-
-def _plain(label: str) -> str:
-    return re.sub(r"[\s_\-]+", " ", str(label)).strip().casefold()
 
 
 def _number(label: str) -> int:

@@ -1,5 +1,6 @@
 """The teacher: labels in the data's order, logits that belong to their texts, guards, fine-tuning, what is kept."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -208,6 +209,7 @@ def test_logits_come_in_the_datas_label_order(tiny_teacher, asked, texts):
         (["LABEL_1", "LABEL_0"], ["ham", "spam"], [1, 0]),
         (["negative", "positive"], ["1", "0"], [1, 0]),
         (["LABEL_0", "LABEL_1"], ["1", "0"], [1, 0]),
+        (["Billing", "billing", "Other"], ["Other", "billing", "Billing"], [2, 1, 0]),  # data split by case
     ],
 )
 def test_labels_are_matched(theirs, ours, order):
@@ -219,7 +221,12 @@ def test_labels_are_matched(theirs, ours, order):
 
 @pytest.mark.parametrize(
     ("theirs", "ours"),
-    [(["joy", "anger"], ["bad", "good"]), (["a", "b", "c"], ["bad", "good"]), (["score"], ["bad", "good"])],
+    [
+        (["joy", "anger"], ["bad", "good"]),
+        (["a", "b", "c"], ["bad", "good"]),
+        (["score"], ["bad", "good"]),
+        (["joy", "Joy", "anger"], ["joy", "anger", "fear"]),
+    ],
 )
 def test_a_mismatch_names_both_lists(theirs, ours):
     with pytest.raises(TeacherError) as error:
@@ -512,6 +519,8 @@ def test_a_teacher_of_an_earlier_version_has_a_title_of_what_it_has(home):
     (one,) = catalog.saved_teachers()
     assert one.title == "tiny, sst2, 5 Mar, accuracy 93 %"
     assert one.fits(["Good ", "BAD"]) and not one.fits(["good"]) and not one.fits(["good", "bad"], pair=True)
+    by_case = dataclasses.replace(one, labels=("bad", "Bad", "good"))
+    assert by_case.fits(["Bad", "good", "bad"]) and not by_case.fits(["bad", "good"])  # three outputs teach no two
     (folder / "teacher.json").write_text(json.dumps({**facts, "date": "yesterday"}))
     assert catalog.saved_teachers() == []
 
