@@ -48,7 +48,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         warm_up,
     )
     from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
-    from distill_core.api.session import close, open_app, predictor
+    from distill_core.api.session import ExportedRow, close, open_app, predictor
     from distill_core.config.knobs import Knob, Setting, knobs, settings
     from distill_core.config.schema import Config
     from distill_core.data.preparation import is_row_counts
@@ -119,7 +119,7 @@ _DOOR = {
         "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",
     ),
     "distill_core.data.preparation": ("is_row_counts",),
-    "distill_core.api.session": ("close", "open_app", "predictor"),
+    "distill_core.api.session": ("ExportedRow", "close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
     "distill_core.estimation.time_budget": ("BudgetSettings", "free_config"),
     "distill_core.evaluation.columns": ("COLUMNS", "Column"),

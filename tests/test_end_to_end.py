@@ -119,7 +119,17 @@ def test_the_command_line_from_file_to_prediction(
     assert json.loads(done.stdout)["probabilities"] == pytest.approx(said["probabilities"]), done.stderr
     accuracy = report["scores"]["floor"]["accuracy"]
     assert f"accuracy: {100 * accuracy:.1f} %" in (floor / "README.md").read_text(encoding="utf-8")
-    assert "already holds something else" in stillroom("export", report["run"], str(folder), "--row=floor", code=2)[1]
+    control = tmp_path / "control"
+    said = json.loads(stillroom("predict", report["run"], "--row", "control", "--json", "rude staff")[0])
+    stillroom("export", report["run"], str(control), "--row", "control")
+    done = subprocess.run([sys.executable, control / "predict.py", "rude staff"], capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})  # fmt: skip
+    assert json.loads(done.stdout)["probabilities"] == pytest.approx(said["probabilities"]), done.stderr
+    card = (control / "README.md").read_text(encoding="utf-8")
+    assert "It is the control of a distillation" in card and "its teacher's mistakes" not in card
+    for row in ("floor", "control"):  # an export is replaced by its own row alone
+        assert "holds something else" in stillroom("export", report["run"], str(folder), f"--row={row}", code=2)[1]
+    stillroom("export", report["run"], str(control), "--row", "control")
 
     Path(config.train).write_text("text,label\nonly one class,a\nand no other,a\n")
     out, err = stillroom(*typed, code=2)

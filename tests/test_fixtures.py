@@ -138,7 +138,7 @@ def test_an_exported_student_predicts_by_itself_and_opens_here(fixture: Path, ex
 
 def test_a_run_from_before_baselines_were_stored_has_none_to_export(expected: dict[str, Any], tmp_path: Path) -> None:
     run = core.run(expected["runs"]["single"]["id"])
-    assert not run.has_baseline() and (run.folder / "floor").exists() is False
+    assert not run.has_model("floor") and (run.folder / "floor").exists() is False
     with pytest.raises(core.UserError, match="lacks its simple baseline .* earlier version") as told:
         core.export(run.id, tmp_path / "floor", "floor")
     assert not (tmp_path / "floor").exists() and "Start it again" in str(told.value)

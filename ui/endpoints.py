@@ -40,7 +40,8 @@ def add() -> None:
         rows, answers = gr.File(label="rows"), gr.File(label="answers")
         call.click(_with_user_errors(predict_file), [name, rows], answers, api_name="predict_file", **SCRIPT_HEAVY)
         call.click(_with_user_errors(export_student), name, student, api_name="export_student", **SCRIPT_HEAVY)
-        baseline = gr.File(label="baseline")
+        control, baseline = gr.File(label="control"), gr.File(label="baseline")
+        call.click(_with_user_errors(export_control), name, control, api_name="export_control", **SCRIPT_HEAVY)
         call.click(_with_user_errors(export_baseline), name, baseline, api_name="export_baseline", **SCRIPT_HEAVY)
 
 
@@ -211,6 +212,13 @@ def export_baseline(run: str) -> Iterator[str]:
     with numpy alone."""
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
         yield zip_of(_id(run), "floor", Path(place))
+
+
+def export_control(run: str) -> Iterator[str]:
+    """A finished run's control (the student's network, trained on the labels alone) as a zip: a folder that predicts
+    from raw text with torch, tokenizers and safetensors alone."""
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        yield zip_of(_id(run), "control", Path(place))
 
 
 def export_run(run: str) -> Iterator[str]:

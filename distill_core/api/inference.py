@@ -131,12 +131,14 @@ def _teacher_temperature(summary: "Summary | None") -> float:
 
 
 def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
-    """Export the run's student, or its baseline, to `folder`, which then predicts from raw text without Stillroom.
+    """Export the run's student, its control or its baseline to `folder`, which then predicts from raw text without
+    Stillroom.
 
     Args:
         run: The run's id.
         folder: A new or an empty folder, or one that holds an export of the same row.
-        row: "student", or "floor" for the simple baseline (TF-IDF).
+        row: "student", "control" for the same model trained without the teacher, or "floor" for the simple baseline
+            (TF-IDF).
 
     Returns:
         The folder. `python predict.py "a text"` in it needs torch, tokenizers and safetensors alone; the baseline's
@@ -157,10 +159,10 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
         raise UserError(message("{row} is no model that can be exported. Choose one of these: {rows}.", row=repr(row),
                                rows=", ".join(get_args(ExportedRow))))  # fmt: skip
     source = runs.run(run)
-    report = {**source.report(), "summary": source.summary or {}}
+    report, model = {**source.report(), "summary": source.summary or {}}, session.model_folder(run, row)
     if row == "floor":
-        return baseline_export.export(session.baseline_folder(run), Path(folder), report)
-    return student_export.export(session.student_folder(run), Path(folder), report)
+        return baseline_export.export(model, Path(folder), report)
+    return student_export.export(model, Path(folder), report)
 
 
 def predict_file(

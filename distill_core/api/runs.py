@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from distill_core.api.answers import Report, ScoredText
-from distill_core.api.session import session
+from distill_core.api.session import ExportedRow, session
 from distill_core.config.knobs import path_names
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import LONGEST, Config
@@ -208,15 +208,15 @@ class Run:
         """
         return session.predictor(self.id)
 
-    def has_baseline(self) -> bool:
-        """Whether the run has its baseline on this machine, which `export` writes as the row "floor".
+    def has_model(self, row: ExportedRow) -> bool:
+        """Whether the run has the model of that row of the comparison on this machine, so that `export` can write it.
 
         Example:
-            >>> run.has_baseline()  # it was imported
-            False
+            >>> run.has_model("student"), run.has_model("floor")  # it was imported
+            (True, False)
         """
         try:
-            session.baseline_folder(self.id)
+            session.model_folder(self.id, row)
         except UserError:
             return False
         return True

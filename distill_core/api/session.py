@@ -34,7 +34,18 @@ if TYPE_CHECKING:
 MAX_LOADED = 2  # of each kind in memory
 MAX_REFUSALS = 50
 BASELINE_FILE = "baseline.json"  # is written last: where it stands, the baseline is complete
-ExportedRow = Literal["student", "floor"]  # rows of the comparison that can leave as a folder
+ExportedRow = Literal["student", "control", "floor"]  # rows of the comparison that can leave as a folder
+NOT_YET = {  # sentences on a run that has come to no such model
+    "student": "Run {run} has no student yet ({status:status}). Wait for its end, or resume it.",
+    "control": "Run {run} has no control yet ({status:status}). Wait for its end, or resume it.",
+    "floor": "Run {run} has no simple baseline (TF-IDF) yet ({status:status}). Wait for its end, or resume it.",
+}
+LACKING = {  # on a run that ended without one; every run that came to its end has a student
+    "control": "Run {run} lacks its control: it was started without one, it was imported, or an earlier version of "
+               "Stillroom made it. Start it again, with its control.",
+    "floor": "Run {run} lacks its simple baseline (TF-IDF): the run was imported, or an earlier version of Stillroom "
+             "made it. Start it again with the same settings.",
+}  # fmt: skip
 T = TypeVar("T")
 
 
@@ -154,47 +165,33 @@ class Session:
         # elsewhere a name may mean another model, and it must not answer for the one that taught
         return teacher if not row.origin or teacher.fingerprint == fact["fingerprint"] else None
 
-    def student_folder(self, run: str) -> Path:
-        """Folder of the run's student. Raises UserError where there is none (yet)."""
-        row = self.store().run(run)
-        folder = self.store().home / "runs" / row.id / "student"
-        if row.example:
-            raise UserError(message(
-                "Run {run} is an example: its figures are real, but its student is not here. Start a run like it.",
-                run=run))  # fmt: skip
-        if not student_files.current(folder):
-            raise UserError(message(
-                "Run {run} has no student yet ({status:status}). Wait for its end, or resume it.", run=run,
-                status=row.status))  # fmt: skip
-        return folder
-
-    def predictor(self, run: str) -> "Predictor":
-        """Student of a run, loaded once. Raises UserError where there is none (yet)."""
-        folder = self.student_folder(run)
-        # A run that goes on replaces its best student by a better one.
-        return self.cached(self.predictors, student_files.stamp(folder), lambda: _load_predictor(folder))
-
-    def baseline_folder(self, run: str) -> Path:
-        """Folder of the run's baseline. Raises UserError where there is none (yet)."""
-        row = self.store().run(run)
-        folder = self.store().home / "runs" / row.id / "floor"
-        if row.example:
+    def model_folder(self, run: str, row: ExportedRow) -> Path:
+        """Folder of the run's student, control or baseline. Raises UserError where there is none (yet)."""
+        record = self.store().run(run)
+        folder = self.store().home / "runs" / record.id / row
+        if record.example:
             raise UserError(message(
                 "Run {run} is an example: its figures are real, but its models are not here. Start a run like it.",
                 run=run))  # fmt: skip
-        if (folder / BASELINE_FILE).is_file():
+        if (folder / BASELINE_FILE).is_file() if row == "floor" else student_files.current(folder):
             return folder
-        if row.summary is None:
-            raise UserError(message(
-                "Run {run} has no simple baseline (TF-IDF) yet ({status:status}). Wait for its end, or resume it.",
-                run=run, status=row.status))  # fmt: skip
-        raise UserError(message(
-            "Run {run} lacks its simple baseline (TF-IDF): the run was imported, or an earlier version of Stillroom "
-            "made it. Start it again with the same settings.", run=run))  # fmt: skip
+        if record.summary is not None and row in LACKING:
+            raise UserError(message(LACKING[row], run=run))
+        raise UserError(message(NOT_YET[row], run=run, status=record.status))
+
+    def student_folder(self, run: str) -> Path:
+        """Folder of the run's student. Raises UserError where there is none (yet)."""
+        return self.model_folder(run, "student")
+
+    def predictor(self, run: str, row: Literal["student", "control"] = "student") -> "Predictor":
+        """Student of a run, or its control, loaded once. Raises UserError where there is none (yet)."""
+        folder = self.model_folder(run, row)
+        # A run that goes on replaces its best student by a better one.
+        return self.cached(self.predictors, student_files.stamp(folder), lambda: _load_predictor(folder))
 
     def baseline(self, run: str) -> "BaselinePredictor":
         """Baseline of a run, loaded once. Raises UserError where there is none (yet)."""
-        folder = self.baseline_folder(run)
+        folder = self.model_folder(run, "floor")
         key = (str(folder), (folder / BASELINE_FILE).stat().st_mtime_ns)
         return self.cached(self.baselines, key, lambda: _load_baseline(folder))
 
@@ -242,7 +239,7 @@ def _load_baseline(folder: Path) -> "BaselinePredictor":
 
 
 @overload
-def predictor(run: str, row: Literal["student"] = "student") -> "Predictor": ...
+def predictor(run: str, row: Literal["student", "control"] = "student") -> "Predictor": ...
 
 
 @overload
@@ -250,11 +247,11 @@ def predictor(run: str, row: Literal["floor"]) -> "BaselinePredictor": ...
 
 
 def predictor(run: str, row: ExportedRow = "student") -> "Predictor | BaselinePredictor":
-    """Predictor of a run: its student, or its baseline, loaded once, called with raw texts.
+    """Predictor of a run: its student, its control or its baseline, loaded once, called with raw texts.
 
     Args:
         run: The run's id.
-        row: "student", or "floor" for the simple baseline (TF-IDF).
+        row: "student", "control", or "floor" for the simple baseline (TF-IDF).
 
     Returns:
         A callable from texts (pairs as tuples) to one Prediction each.
@@ -267,7 +264,7 @@ def predictor(run: str, row: ExportedRow = "student") -> "Predictor | BaselinePr
         >>> student.labels, len(student(["a warm and funny film", "the soup was cold"]))
         (['bad', 'good'], 2)
     """
-    return session.baseline(run) if row == "floor" else session.predictor(run)
+    return session.baseline(run) if row == "floor" else session.predictor(run, row)
 
 
 def open_app() -> None:

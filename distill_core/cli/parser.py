@@ -119,7 +119,8 @@ def _run_argument(added: argparse.ArgumentParser) -> None:
 
 def _row_option(added: argparse.ArgumentParser) -> None:
     added.add_argument("--row", choices=get_args(ExportedRow), default="student",
-                       help="which model: student (default), or floor for the simple baseline (TF-IDF)")  # fmt: skip
+                       help="which model: student (default), control for the same model trained without the teacher, "
+                            "or floor for the simple baseline (TF-IDF)")  # fmt: skip
 
 
 def _positive(text: str) -> int:

@@ -14,7 +14,7 @@ def export(baseline: Path, folder: Path, report: dict[str, Any]) -> Path:
     """Copy the baseline's folder to `folder`, with a model card of the run's `report` and a predict.py that needs numpy
     alone. Raises DataError where `folder` holds other files or can't be written."""
     predictor = baseline_runtime.load(baseline)
-    with export_folder(folder, baseline_runtime.SETTINGS):
+    with export_folder(folder, (folder / baseline_runtime.SETTINGS).is_file):
         for name in (baseline_runtime.WEIGHTS, baseline_runtime.SETTINGS):
             shutil.copyfile(baseline / name, folder / name)
         shutil.copyfile(str(baseline_runtime.__file__), folder / "predict.py")

@@ -242,6 +242,10 @@ def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
         findings.append(("warning", message(
             "The teacher ({teacher}) is no better than the simple baseline ({floor}): it had little to teach.",
             teacher=words["teacher"], floor=words["floor"])))  # fmt: skip
+    elif "control" in value and value["control"] - value["teacher"] >= MIN_GAIN:
+        findings.append(("warning", message(
+            "The control ({control}) is better than the teacher ({teacher}): the labels alone taught it more than the "
+            "teacher knows.", control=words["control"], teacher=words["teacher"])))  # fmt: skip
     elif "control" in value and value["teacher"] - value["control"] < MIN_GAIN:
         findings.append(("warning", message(
             "The control ({control}) is as good as the teacher ({teacher}): the labels alone were enough.",

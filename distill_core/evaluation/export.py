@@ -3,7 +3,7 @@
 Knows nothing of models: the comparison comes from a run's report.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +19,11 @@ BARE = ("macro_f1",)  # without its interval: the accuracy's is enough
 
 
 @contextmanager
-def export_folder(folder: Path, settings: str) -> Iterator[Path]:
-    """Folder to write an exported model to. Raises DataError where it can't be written or holds other files: an earlier
-    export has left a file named `settings` in it."""
+def export_folder(folder: Path, replaces: Callable[[], bool]) -> Iterator[Path]:
+    """Folder to write an exported model to. Raises DataError where it can't be written, or holds other files than an
+    export that this one `replaces`."""
     try:
-        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / settings).is_file())):
+        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not replaces())):
             raise DataError(message("{folder} already holds something else. Name a new or an empty folder.",
                                    folder=str(folder)))  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)

@@ -46,17 +46,30 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
             SPLIT, labels=[", ".join(map(repr, group)) for group in groups], n=sum(map(len, groups)))))  # fmt: skip
     if constant_answer(summary):
         steps.append(("train_longer", message("The student was trained too short: it gives one answer to all.")))
-    if value["floor"] >= value["student"]:
+    control = value.get("control", 0.0)
+    if value["floor"] >= value["student"] and control - value["floor"] < MIN_GAIN:
         steps.append(("take_floor", message(
             "The simple baseline ({floor}) is enough for these rows, the student reaches {student}. Take the baseline: "
             "it needs no teacher.", floor=words["floor"], student=words["student"])))  # fmt: skip
         steps += longer
+    elif control - value["student"] >= MIN_GAIN:
+        steps.append(("take_control", message(
+            "The control ({control}) is better here than the student ({student}). It is the same network, trained on "
+            "your labels without the teacher: take it instead.", control=words["control"],
+            student=words["student"])))  # fmt: skip
     if value["floor"] - value["teacher"] >= MIN_GAIN:
         steps += longer
         if fine_tuned:
             steps.append(("train_longer", message(
                 "The teacher ({teacher}) is below the simple baseline ({floor}): more passes may bring it above.",
                 teacher=words["teacher"], floor=words["floor"])))  # fmt: skip
+        steps.append(("other_teacher", message("Another teacher may suit these texts better.")))
+    elif control - value["teacher"] >= MIN_GAIN:
+        steps += longer
+        if fine_tuned:
+            steps.append(("train_longer", message(
+                "The teacher ({teacher}) is below the control ({control}), which learnt from the same labels: more "
+                "passes may bring it above.", teacher=words["teacher"], control=words["control"])))  # fmt: skip
         steps.append(("other_teacher", message("Another teacher may suit these texts better.")))
     elif value["teacher"] - value["student"] >= MIN_GAIN:
         if all_steps and best >= STILL_LEARNING * all_steps:

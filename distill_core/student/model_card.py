@@ -1,4 +1,4 @@
-"""The model card of an exported student: its origin, scores and limits.
+"""The model card of an exported student or control: its origin, scores and limits.
 
 Knows nothing of networks: its source is a run's report.
 """
@@ -12,9 +12,14 @@ from distill_core.evaluation.columns import gap_share, teacher_share
 from distill_core.evaluation.export import comparison_table, describe_probabilities
 from distill_core.messages import METRIC_NAMES, percent
 
+CONTROL = """
+It is the control of a distillation: the network of the student, trained on the labelled rows and their labels alone.
+"""
+
 
 def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
-    """The model card as Markdown, from the run's `report` and the `settings` of student.json."""
+    """The model card as Markdown, from the run's `report` and the `settings` of student.json, whose "row" is
+    "control" where it is one."""
     summary = report.get("summary", {})
     metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
@@ -22,21 +27,34 @@ def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, An
     teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
     comes_to = "".join(f"\n- {sentence}" for _, sentence in report.get("verdict") or ())
-    return f"""---
-library_name: stillroom
-tags: [text-classification, knowledge-distillation]
----
-# A {settings["student"]} student of {teacher}
-
-Distilled with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
-{_origin(settings)}
-{comparison_table(report)}
-The control is this same student without a teacher; the floor is a simple baseline (TF-IDF with
-logistic regression).
-Share of the gap between control and teacher recovered: {_or_not_defined(gap_share, report.get("gap_recovered"))}.
+    train, transfer = counts.get("train", "?"), counts.get("transfer", "?")
+    if settings.get("row") == "control":
+        title, how, tags = f"A {settings['student']} control", "Trained", "text-classification"
+        origin, row, figures = CONTROL, "This is the row control", ""
+        leanings, source = "the mistakes and leanings of its labels", f"{train} labelled rows, without a teacher"
+    else:
+        title, how = f"A {settings['student']} student of {teacher}", "Distilled"
+        tags, origin = "text-classification, knowledge-distillation", ""
+        row = "The control is this same student without a teacher"
+        figures = f"""Share of the gap between control and teacher recovered: {
+            _or_not_defined(gap_share, report.get("gap_recovered"))
+        }.
 Kept of the teacher's {name}: {_or_not_defined(teacher_share, report.get("kept"))}.
 Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
-{comes_to}
+"""
+        leanings = "its teacher's mistakes and leanings"
+        source = f"{train} labelled rows;\n{transfer} texts labelled by the teacher"
+    return f"""---
+library_name: stillroom
+tags: [{tags}]
+---
+# {title}
+
+{how} with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
+{origin}{_cut(settings)}
+{comparison_table(report)}
+{row}; the floor is a simple baseline (TF-IDF with logistic regression).
+{figures}{comes_to}
 
 ## Use
 
@@ -47,20 +65,19 @@ Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 
 ## Limits
 
-It knows the kind of text it was trained on, and repeats its teacher's mistakes and leanings.
-Seed {report.get("seed", "?")}; {counts.get("train", "?")} labelled rows;
-{counts.get("transfer", "?")} texts labelled by the teacher.
+It knows the kind of text it was trained on, and repeats {leanings}.
+Seed {report.get("seed", "?")}; {source}.
 """
 
 
-def _origin(settings: dict[str, Any]) -> str:
-    """A paragraph on a student that was cut from its teacher, "" of any other."""
+def _cut(settings: dict[str, Any]) -> str:
+    """A paragraph on a model that was cut from the teacher, "" of any other."""
     if "teacher_layers" not in settings:
         return ""
     layers, depth = settings["teacher_layers"]
     numbers = ", ".join(str(number + 1) for number in layers)
     return f"""
-It is its teacher, shortened: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and its head, all
+It is the teacher, shortened: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and its head, all
 trained further. It reads both sentences of a pair as one text.
 """
 

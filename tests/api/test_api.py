@@ -167,12 +167,14 @@ def test_what_is_not_there_is_told() -> None:
             ask()
     with pytest.raises(UserError, match=r"has no simple baseline \(TF-IDF\) yet \(failed\)"):
         inference.export(run.id, "somewhere", "floor")
-    with pytest.raises(UserError, match="'teacher' is no model that can be exported.* student, floor"):
+    with pytest.raises(UserError, match=r"has no control yet \(failed\)"):
+        inference.export(run.id, "somewhere", "control")
+    with pytest.raises(UserError, match="'teacher' is no model that can be exported.* student, control, floor"):
         inference.export(run.id, "somewhere", "teacher")
     [example, *_] = runs.list_runs(examples=True)
     with pytest.raises(UserError, match="its models are not here"):
         inference.export(example.id, "somewhere", "floor")
-    assert not run.has_baseline() and not example.has_baseline()
+    assert not run.has_model("floor") and not example.has_model("student")
 
 
 def test_parts_tell_their_help() -> None:

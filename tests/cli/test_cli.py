@@ -324,7 +324,7 @@ class Echo:
 @pytest.fixture
 def predict(stillroom: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     stillroom("run", "--epochs", "1", "--json")
-    monkeypatch.setattr(session, "predictor", lambda run: Echo())
+    monkeypatch.setattr(session, "predictor", lambda run, row="student": Echo())
     return lambda *arguments: stillroom("predict", "last", *arguments)
 
 
@@ -378,14 +378,14 @@ def test_predict_names_what_is_wrong(
     assert "not both" in refused("a", "--file", str(toy_csv))
     assert "Text 2 holds no text" in refused("a", " ")
     assert "nowhere" in refused("--file", str(toy_csv), "--text", "nowhere")
-    monkeypatch.setattr(session, "predictor", lambda run: Echo(pair=True))
+    monkeypatch.setattr(session, "predictor", lambda run, row="student": Echo(pair=True))
     assert "two by two" in refused("a", "b", "c")
     assert "a pair is two" in refused("--file", str(tmp_path / "a.txt"))
     assert "two text columns" in refused("--file", str(toy_csv))
 
 
 def test_predict_takes_pairs(predict: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "predictor", lambda run: Echo(pair=True))
+    monkeypatch.setattr(session, "predictor", lambda run, row="student": Echo(pair=True))
     assert predict("a", "b").out == "yes\t0.750\ta | b\n"
     (tmp_path / "a.txt").write_text("one\tother\n")
     assert predict("--file", str(tmp_path / "a.txt"), "--json").report["text"] == ["one", "other"]

@@ -167,6 +167,7 @@ def test_a_gain_beyond_chance_is_told_and_nothing_else():
         ({"teacher": 0.595}, "is no better than the simple baseline (60.0 % accuracy)"),
         ({"teacher": 0.5}, "The teacher (50.0 % accuracy) is below the simple baseline (60.0 % accuracy)"),
         ({"control": 0.895, "apart": (-0.1, -0.09)}, "labels alone were enough"),
+        ({"control": 0.95, "apart": (-0.2, -0.1)}, "The control (95.0 % accuracy) is better than the teacher (90.0 %"),
         (
             {"labels": ["bad", "good"], "confusion": {"student": [[0, 9], [0, 20]]}},
             "answers 'good' to all 2,000 test rows",

@@ -28,17 +28,30 @@ CUT = {"rows": 30, "of": 100, "share": 0.4, "limit": 128, "longest": 512}
         ({"student": 0.895}, []),
         ({"best_step": 1450}, ["train_longer"]),
         ({"best_step": 1450, "student": 0.895}, []),  # as good as its teacher: there is nothing left to learn
-        ({"student": 0.6}, ["take_floor"]),
-        ({"teacher": 0.55, "student": 0.5}, ["take_floor", "train_longer", "other_teacher"]),
+        ({"student": 0.6, "control": 0.6}, ["take_floor"]),
+        ({"teacher": 0.55, "student": 0.5, "control": 0.5}, ["take_floor", "train_longer", "other_teacher"]),
         (
-            {"labels": ["a", "b"], "confusion": {"student": [[50, 0], [50, 0]]}, "student": 0.5, "best_step": 0},
+            {
+                "labels": ["a", "b"],
+                "confusion": {"student": [[50, 0], [50, 0]]},
+                "student": 0.5,
+                "control": 0.5,
+                "best_step": 0,
+            },
             ["train_longer", "take_floor"],
         ),
+        ({"control": 0.82}, ["take_control"]),
+        ({"control": 0.805}, []),  # half a point is no reason to leave the student
+        ({"control": 0.85, "student": 0.55, "teacher": 0.7}, ["take_control", "train_longer", "other_teacher"]),
+        ({"control": 0.605, "student": 0.55}, ["take_floor"]),  # nearly as good, and it needs no network
         ({"cut_texts": CUT}, ["read_longer"]),
         ({"cut_texts": CUT, "student": 0.895}, []),
         ({"cut_texts": CUT | {"rows": 5}}, []),
         ({"cut_texts": CUT | {"longest": 128}}, []),  # this teacher reads no more
-        ({"cut_texts": CUT, "teacher": 0.55, "student": 0.5}, ["take_floor", "read_longer", "train_longer"]),
+        (
+            {"cut_texts": CUT, "teacher": 0.55, "student": 0.5, "control": 0.5},
+            ["take_floor", "read_longer", "train_longer"],
+        ),
     ],
 )
 def test_each_cause_has_its_action(changed: Any, wanted: list[str]) -> None:

@@ -159,12 +159,13 @@ def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
     [compared] = of(run(config, tmp_path / "run", cache), Compared)
     lines = [json.loads(line) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]
     labels = compared.summary["labels"]
-    student = persistence.load(tmp_path / "run" / "student")
+    models = {row: persistence.load(tmp_path / "run" / row) for row in ("student", "control")}
     for row in ("control", "student", "teacher"):
         right = [labels[max(range(2), key=line[row].__getitem__)] == line["label"] for line in lines]
         assert sum(right) / len(right) == pytest.approx(compared.summary["scores"][row]["accuracy"])
-    for line, said in zip(lines, student([line["text"][0] for line in lines]), strict=True):
-        assert line["student"] == pytest.approx([said.probabilities[label] for label in labels], abs=1e-3)
+    for row, model in models.items():
+        for line, said in zip(lines, model([line["text"][0] for line in lines]), strict=True):
+            assert line[row] == pytest.approx([said.probabilities[label] for label in labels], abs=1e-3)
     floor = baseline_runtime.load(tmp_path / "run" / "floor")
     for line, said in zip(lines, floor([line["text"][0] for line in lines]), strict=True):
         assert line["floor"] == pytest.approx([said.probabilities[label] for label in labels], abs=1e-4)

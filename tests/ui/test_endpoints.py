@@ -24,6 +24,7 @@ ACTIONS = {
     "delete_run": ["run"],
     "estimate_cost": ["knobs", "measure"],
     "export_baseline": ["run"],
+    "export_control": ["run"],
     "export_run": ["run"],
     "export_student": ["run"],
     "import_run": ["file"],
@@ -130,6 +131,8 @@ def test_a_run_from_start_to_an_answer(client: Any, toy_csv: Path, tiny_teacher:
         assert "student/predict.py" in archive.namelist()
     with zipfile.ZipFile(client.predict(run, api_name="/export_baseline")) as archive:
         assert "baseline/weights.npz" in archive.namelist()
+    with zipfile.ZipFile(client.predict(run, api_name="/export_control")) as archive:
+        assert "control/predict.py" in archive.namelist()
     from gradio_client import handle_file
 
     answers = Path(client.predict(run, handle_file(toy_csv), api_name="/predict_file")).read_text(encoding="utf-8")
@@ -164,7 +167,15 @@ HOSTILE = (None, [], {"a": {}}, "<script>alert(1)</script>", 1e308, -1, "\ud800"
 
 def test_no_argument_makes_an_error_of_ours(app: str) -> None:
     """Whatever stands where an id, a number or the knobs should stand: a sentence, never a fault of the server."""
-    through_files = {"upload_file", "import_run", "export_run", "export_student", "export_baseline", "predict_file"}
+    through_files = {
+        "upload_file",
+        "import_run",
+        "export_run",
+        "export_student",
+        "export_baseline",
+        "export_control",
+        "predict_file",
+    }
     for name in sorted(set(ACTIONS) - through_files):
         for value in HOSTILE if ACTIONS[name] else ():
             sent = json.dumps({"data": [value] * len(ACTIONS[name])}).encode()

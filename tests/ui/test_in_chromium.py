@@ -134,6 +134,11 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
     assert {"baseline/predict.py", "baseline/README.md", "baseline/weights.npz"} <= set(names)
 
+    with page.expect_download() as caught:
+        page.locator("#download-control").click()
+    names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
+    assert {"control/predict.py", "control/README.md", "control/model.safetensors"} <= set(names)
+
     page.get_by_text("Answer a whole file").click()
     page.locator("#predict-drop input[type=file]").set_input_files(str(own_csv))
     page.locator("#predicted table").wait_for()

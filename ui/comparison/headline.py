@@ -91,7 +91,8 @@ def next_steps(summary: Summary, run: str) -> Markup:
 
 def _address(run: str, action: str) -> str:
     """Where the action is taken: the download below, or the form filled in from the run."""
-    return "#download-floor" if action == "take_floor" else f"./?{urlencode({'from': run, 'next': action})}"
+    row = action.removeprefix("take_")
+    return f"#download-{row}" if row != action else f"./?{urlencode({'from': run, 'next': action})}"
 
 
 def verdict(summary: Summary) -> Markup:

@@ -2,14 +2,14 @@
 
 import shutil
 from pathlib import Path
-from typing import Literal
 
 import distill_core as core
 
-FOLDERS = {"student": "student", "floor": "baseline"}  # by row of the comparison
+# Names of the folders, and so of the zips.
+FOLDERS: dict[core.ExportedRow, str] = {"student": "student", "control": "control", "floor": "baseline"}
 
 
-def zip_of(run: str, row: Literal["student", "floor"], place: Path) -> str:
+def zip_of(run: str, row: core.ExportedRow, place: Path) -> str:
     """The exported folder of that row of the run with that whole id as a zip in `place`; its path. Raises UserError."""
     name = FOLDERS[row]
     core.export(run, place / name, row)

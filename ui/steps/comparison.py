@@ -3,8 +3,9 @@ is to take away. Only layout and wiring; what is shown is made in ui/comparison.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gradio.blocks import Block
 from markupsafe import escape
 
 import distill_core as core
-from distill_core import ENDED, Run, UserError
+from distill_core import ENDED, ExportedRow, Run, UserError
 from ui.comparison import disagreements
 from ui.comparison.analysis import analysis
 from ui.comparison.headline import headline
@@ -27,6 +28,7 @@ from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
 from ui.steps.pieces import card, empty_card, hint, title
 
+OPTIONAL: dict[str, ExportedRow] = {"download_control": "control", "download_floor": "floor"}  # not every run has them
 DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
 COPY_JS = """(run) => {
   const at = new URL(location)
@@ -71,7 +73,7 @@ class Compare:
         return [
             self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.message, self.differing,
             self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
-            self.buttons["download_floor"],
+            *(self.buttons[name] for name in OPTIONAL),
         ]  # fmt: skip
 
     def show(self, run: str) -> Changes:
@@ -95,7 +97,7 @@ class Compare:
             self.text2: gr.Textbox(visible=_pair(shown_run)),
             self.answer: empty_card(translate("compare.ask.empty")),
             **{part: gr.Column(visible=own) for part in (self.answers, self.differing, self.takeaway)},
-            self.buttons["download_floor"]: gr.Button(visible=shown_run.has_baseline()),
+            **{self.buttons[name]: gr.Button(visible=shown_run.has_model(of)) for name, of in OPTIONAL.items()},
         }
         return self._cleared(about) | changes | (self.list_differing(run, "any") if own else {})
 
@@ -110,7 +112,7 @@ class Compare:
             self.search: gr.Textbox(value=""),
             self.shown: disagreements.PAGE,
             self.more: gr.Button(visible=False),
-            self.buttons["download_floor"]: gr.skip(),  # hidden with `takeaway`
+            **{self.buttons[name]: gr.skip() for name in OPTIONAL},  # hidden with `takeaway`
         }
 
     def list_differing(self, run: str, who: str, words: str = "", shown: float = disagreements.PAGE) -> Changes:
@@ -151,13 +153,9 @@ class Compare:
             return {self.predicted: note(translate_message(error), "error"), self.save: gr.Button(visible=False)}
         return {self.predicted: html, self.save: gr.Button(visible=True)}
 
-    def export(self, run: str) -> Iterator[Changes]:
-        """The student as a zip, for the hidden download button."""
-        yield from self._hand_out(lambda place: zip_of(run, "student", place))
-
-    def export_floor(self, run: str) -> Iterator[Changes]:
-        """The baseline as a zip."""
-        yield from self._hand_out(lambda place: zip_of(run, "floor", place))
+    def export(self, run: str, row: ExportedRow = "student") -> Iterator[Changes]:
+        """The student, the control or the baseline as a zip, for the hidden download button."""
+        yield from self._hand_out(lambda place: zip_of(run, row, place))
 
     def scored(self, run: str) -> Iterator[Changes]:
         """The scored rows with everyone's answers, as CSV."""
@@ -251,6 +249,7 @@ def build() -> Compare:
                 name: gr.Button(translate(f"compare.{name}"), elem_id=elem_id)
                 for name, elem_id in (
                     ("download", "download"),
+                    ("download_control", "download-control"),
                     ("download_floor", "download-floor"),
                     ("scored_rows", "download-rows"),
                     ("pack", "download-run"),
@@ -289,13 +288,14 @@ def wire(step: Compare, live: gr.HTML) -> None:
         [step.predicted, step.save],
         **last(HEAVY),
     )
-    for button, make, inputs in (
+    hand_outs: list[tuple[gr.Button, Callable[..., Iterator[Changes]], Sequence[Block]]] = [
         (step.buttons["download"], step.export, [live]),
-        (step.buttons["download_floor"], step.export_floor, [live]),
+        *((step.buttons[name], partial(step.export, row=row), [live]) for name, row in OPTIONAL.items()),
         (step.buttons["scored_rows"], step.scored, [live]),
         (step.buttons["pack"], step.packed, [live]),
         (step.save, step.predictions, [live, step.file, *step.columns]),
-    ):
+    ]
+    for button, make, inputs in hand_outs:
         button.click(make, inputs, [step.handed, step.message], **HEAVY).success(
             None, None, None, js=DOWNLOAD_JS, **BROWSER
         )

@@ -89,6 +89,10 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     _write_texts(context, data, shares)
     persistence.calibrate(control.trainer.place(main), temperature["student"])
     data.baseline.save(context.folder / "floor", data.dataset.labels, temperature["floor"])
+    if without := control.control_of(main):
+        predictor = control.trainer.predictor(without.model, main)
+        predictor.settings |= {"row": "control", "temperature": temperature["control"]}
+        persistence.save(predictor, context.folder / "control")
     several: VariantSummary = {}
     if len(control.variants) > 1:
         scored: list[ScoredVariant] = []
