@@ -113,9 +113,7 @@ def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
 
 def start_run(knobs: dict) -> str:
     """Queues a run of `knobs` (any knob of the config; what is missing is default) and returns its id."""
-    config = _config(knobs)
-    core.check_data(config)
-    return ownership.assign_owner(core.start(config)).id
+    return ownership.assign_owner(core.start(_config(knobs))).id
 
 
 def run(run: str) -> dict:

@@ -397,6 +397,8 @@ def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
     Raises:
         KnobError: A knob is out of range or unknown.
         UnknownPart: A knob names a component that there is not.
+        UserError: The config's own file can't be read, or no run could use it. A data set of the Hub is read by the
+            run.
 
     Example:
         >>> first = core.start(config, name="first try", epochs=1)
@@ -404,6 +406,7 @@ def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
         ('finished', 14)
     """
     config = Config.of(**(config.model_dump() if config else {}) | knobs)
+    session.check_data(config)
     return Run(session.queue().start(config.model_dump() | with_absolute_paths(config), name), session.store())
 
 

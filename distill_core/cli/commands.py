@@ -33,7 +33,6 @@ def run(options: argparse.Namespace) -> int:
     config = config_from_options(options)
     if (config.vectors == "file") != bool(config.vectors_file):
         raise KnobError("--vectors file and --vectors-file F, a word2vec or GloVe file as text, need one another.")
-    preview.check_data(config)  # reports a fault in a file at once, without a run
     if options.minutes:
         config = _for_time(config, options.minutes, typed_knobs(options))
     return _follow(api_runs.start(config, name=getattr(options, "name", "")), options.json)

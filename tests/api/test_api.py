@@ -95,11 +95,13 @@ def test_knobs_go_over_a_config() -> None:
 def test_a_run_keeps_its_files_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Resumed from another working directory it must still find them."""
     monkeypatch.chdir(tmp_path)
-    Path("rows.csv").write_text("text,label\na,b\n")
+    Path("rows.csv").write_text("text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(40)))
     Path("mine").mkdir()
-    config = runs.start(task="file", train="rows.csv", teacher="mine", test="lost.csv", epochs=1).config
+    config = runs.start(task="file", train="rows.csv", teacher="mine", epochs=1).config
     assert (config.train, config.teacher) == (str(tmp_path / "rows.csv"), str(tmp_path / "mine"))
-    assert config.test == "lost.csv" and config.valid is None, "what isn't there is told as it was typed"
+    assert config.test is config.valid is None
+    with pytest.raises(UserError, match="'lost.csv'"):  # what isn't there is told as it was typed
+        runs.start(task="file", train="rows.csv", test="lost.csv")
     Path("builtin").mkdir()
     assert runs.start(teacher="builtin", epochs=1).config.teacher == "builtin"
     monkeypatch.setenv("SPACE_ID", "a/b")
@@ -155,6 +157,19 @@ def test_opening_the_app_takes_over_what_was_left() -> None:
     assert [runs.run(run).status for run in left] == ["interrupted", "queued"]
     distill_core.open_app()
     assert [runs.run(run).wait() for run in left] == ["finished"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("text,label\na,b\n", "needs at least two classes"), (None, "There is no file")], ids=["one row", "no file"],
+)  # fmt: skip
+def test_a_file_that_no_run_could_use_begins_none(tmp_path: Path, text: str | None, told: str) -> None:
+    file, before = tmp_path / "rows.csv", runs.count()
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UserError, match=told):
+        runs.start(task="file", train=str(file))
+    assert runs.count() == before
 
 
 def test_what_is_not_there_is_told() -> None:
