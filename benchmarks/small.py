@@ -239,7 +239,8 @@ def figure(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def table(runs: list[dict[str, Any]]) -> list[str]:
     """Markdown: a line a cell, means over its seeds, the lowest in brackets."""
-    heads = ("rows of", "", "seeds", "metric", *MODELS, "constant", "refused", "baseline advised", "seconds, told")
+    heads = ("rows of", "", "seeds", "metric", *MODELS, "constant", "refused", "baseline, control advised",
+             "seconds, told")  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for (name, rows), those in cells_of(runs).items():
         scored = [one for one in those if "scores" in one]
@@ -249,11 +250,12 @@ def table(runs: list[dict[str, Any]]) -> list[str]:
             values.append(f"{statistics.mean(found):.1f} ({min(found):.1f})" if found else "–")
         metric = ", ".join(sorted({one["metric"] for one in scored}))
         told = [one["told"] for one in those if one["told"]]
+        advised = [sum(f"take_{of}" in one["steps"] for one in scored) for of in ("floor", "control")]
         constants = sum(bool({"student", "teacher"} & {*one["constant"]}) for one in scored)
         lines.append(
             f"| {name} | {rows:,} | {len(those)} | {metric} | {' | '.join(values)} | "
             f"{constants} | {len(those) - len(scored)} | "
-            f"{sum('take_floor' in one['steps'] for one in scored)} | "
+            f"{advised[0]}, {advised[1]} | "
             f"{statistics.mean(one['seconds'] for one in those):.0f}, "
             f"{f'{statistics.mean(told):.0f}' if told else '–'} |"
         )
