@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from distill_core.api import runs
 from distill_core.api.session import session
 from distill_core.cli import main
 from distill_core.config.schema import Config
+from distill_core.errors import UserError
 from distill_core.events import Note, Point
+from distill_core.student import persistence
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,6 +38,46 @@ def config(toy_config: Config, tiny_teacher: Path) -> Config:
 
 def weights(run: runs.Run) -> str:
     return hashlib.sha256((run.folder / "student" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_the_teacher_answers_what_the_student_is_not_sure_of(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STILLROOM_WORKER", "thread")
+    teacher = shutil.copytree(str(config.teacher), tmp_path / "teacher")
+    run = distill_core.start(config, teacher=str(teacher))
+    assert run.wait() == "finished" and run.summary
+    assert [level["threshold"] for level in run.summary["deferral"]["levels"]] == [None] * 3
+    with pytest.raises(UserError, match="can't promise an agreement of 0.95"):
+        distill_core.cascade(run.id, 0.95)
+    texts = ["a warm and funny film", "rude staff", "the soup was cold"]
+    alone = run.student()(texts)
+    middle = sorted(answer.probability for answer in alone)[1]
+    persistence.calibrate(run.folder / "student", run.summary["scores"]["student"]["temperature"], {"0.9": middle})
+    answers = distill_core.cascade(run.id, 0.9)(texts)
+    handed = [isinstance(answer, distill_core.TeacherPrediction) for answer in answers]
+    assert handed == [answer.probability < middle for answer in alone] and sum(handed) == 1
+    place = handed.index(True)
+    assert answers[place].probabilities == pytest.approx(distill_core.ask(run.id, texts[place])["teacher"], abs=1e-5)
+    assert answers[place - 1] == alone[place - 1]
+    with pytest.raises(UserError, match=r"too many. It can promise 0.9\."):
+        distill_core.cascade(run.id, 0.95)
+    file = tmp_path / "texts.csv"
+    file.write_text("id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(texts)) + "3,\n")
+    assert distill_core.save_predictions(run.id, file, tmp_path / "out.csv", defer=0.9) == 4
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "id,text,label,p bad,p good,answered by,note" and lines[4].endswith(",no text")
+    assert [line.split(",")[5] for line in lines[1:4]] == ["teacher" if one else "student" for one in handed]
+    out = distill_core.export(run.id, tmp_path / "exported")
+    call = [sys.executable, str(out / "predict.py"), "--defer", "0.9", *texts]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})
+    assert [json.loads(line)["deferred"] for line in done.stdout.splitlines()] == handed, done.stderr
+    done = subprocess.run([sys.executable, out / "predict.py", "--defer", "0.95", "a"], capture_output=True, text=True)
+    assert "no threshold for 0.95. It has one for: 0.9." in done.stderr
+    shutil.rmtree(teacher)
+    session.close()
+    with pytest.raises(UserError, match="teacher of run .* can't be loaded"):
+        distill_core.cascade(run.id, 0.9)
 
 
 @pytest.mark.parametrize("kind", ["process", "thread"])

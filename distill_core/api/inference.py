@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
@@ -11,12 +11,12 @@ from distill_core.api.answers import (
     Answers,
     Latencies,
     ModelReading,
-    Probabilities,
     Reading,
     StudentReading,
     TeacherAnswer,
 )
 from distill_core.api.session import ExportedRow, session
+from distill_core.api.teacher_answers import teacher_temperature
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError
 from distill_core.events import ROWS, Fact
@@ -24,8 +24,8 @@ from distill_core.messages import message
 
 if TYPE_CHECKING:
     from distill_core.api import predictions
+    from distill_core.api.cascade import Cascade
     from distill_core.evaluation.objective import Objective
-    from distill_core.evaluation.summary import Summary
     from distill_core.student.runtime import Prediction, Predictor
     from distill_core.teacher.model import Teacher
 
@@ -66,7 +66,7 @@ def ask(run: str, text: str | Text) -> Answers:
     teacher = session.load_teacher_of_run(row)
     if teacher is None:
         return {"student": probabilities, "ms": {"student": spent}}
-    temperature = _teacher_temperature(row.summary)  # the student's are calibrated too
+    temperature = teacher_temperature(row.summary)  # the student's are calibrated too
     answer = teacher_answer(teacher, chosen, stored_objective(student.settings), temperature)
     ms: Latencies = {"student": spent, "teacher": answer["ms"]}
     return {"student": probabilities, "teacher": answer["probabilities"], "ms": ms}
@@ -108,7 +108,7 @@ def activations(run: str | None, text: str | Text) -> Reading:
     teaching: ModelReading | None = None
     if teacher is not None:
         answer = teacher_answer(teacher, chosen, stored_objective(student.settings))
-        temperature = _teacher_temperature(session.store().run(run).summary if run else None)
+        temperature = teacher_temperature(session.store().run(run).summary if run else None)
         teaching = {
             "name": teacher.name, "parameters": teacher.parameters, "bytes": teacher.bytes, "logits": answer["logits"],
             "temperature": temperature, "ms": answer["ms"],
@@ -122,12 +122,6 @@ def activations(run: str | None, text: str | Text) -> Reading:
         "joined": layers["joined"], "fc": layers["fc"], "logits": layers["logits"],
     }  # fmt: skip
     return {"labels": student.labels, "run": run, "teacher": teaching, "student": network}
-
-
-def _teacher_temperature(summary: "Summary | None") -> float:
-    """Temperature that calibrates the teacher's logits, 1 where none was fitted."""
-    score = (summary.get("scores") or {}).get("teacher") if summary else None
-    return (score.get("temperature") if score else None) or 1.0
 
 
 def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
@@ -166,7 +160,7 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
 
 
 def predict_file(
-    run: str, file: Path | str, text: str | None = None, text2: str | None = None
+    run: str, file: Path | str, text: str | None = None, text2: str | None = None, defer: float | None = None
 ) -> "Iterator[tuple[str | Text, Prediction | None]]":
     """Predict the texts of a file with the run's student, batch by batch.
 
@@ -177,6 +171,7 @@ def predict_file(
         text: The column that holds the text; None for the one that the run was trained on, guessed where the file
             lacks it.
         text2: The column of a pair's second text, likewise.
+        defer: An agreement; given, the teacher answers what the student is not sure of: see `cascade`.
 
     Returns:
         An iterator of (text, Prediction) for each row, in the file's order; the text of a pair is a tuple of two. The
@@ -192,7 +187,14 @@ def predict_file(
     """
     from distill_core.api import predictions
 
-    return predictions.predict_batches(read_rows(run, file, text, text2), session.predictor(run))
+    return predictions.predict_batches(read_rows(run, file, text, text2), _answering(run, defer))
+
+
+def _answering(run: str, defer: float | None) -> "Predictor | Cascade":
+    """The run's student, with its teacher behind it where an agreement is given."""
+    from distill_core.api.cascade import cascade
+
+    return session.predictor(run) if defer is None else cascade(run, defer)
 
 
 def read_rows(
@@ -215,7 +217,12 @@ def trained_columns(run: str) -> dict[str, str]:
 
 
 def save_predictions(
-    run: str, file: Path | str, out: Path | str, text: str | None = None, text2: str | None = None
+    run: str,
+    file: Path | str,
+    out: Path | str,
+    text: str | None = None,
+    text2: str | None = None,
+    defer: float | None = None,
 ) -> int:
     """Save the predictions of `predict_file` as CSV: every column and row of the file, and behind them the label and
     the probability of each label. A row without a text has none, and says so in a last column "note". A name that the
@@ -227,6 +234,7 @@ def save_predictions(
         out: The CSV to write.
         text: A column.
         text2: A column.
+        defer: As for `predict_file`; a column "answered by" says who answered.
 
     Returns:
         The number of rows.
@@ -240,9 +248,9 @@ def save_predictions(
     """
     from distill_core.api import predictions
 
-    student, rows = session.predictor(run), read_rows(run, file, text, text2)
-    answers = predictions.predict_batches(rows, student)
-    return predictions.write_predictions(Path(out), rows, answers, student.labels)
+    model, rows = _answering(run, defer), read_rows(run, file, text, text2)
+    answers = predictions.predict_batches(rows, model)
+    return predictions.write_predictions(Path(out), rows, answers, model.labels, defer is not None)
 
 
 def text_columns(run: str, file: Path | str) -> tuple[list[str], list[str]]:
@@ -347,10 +355,3 @@ def teacher_answer(teacher: "Teacher", text: Text, objective: "Objective", tempe
         "probabilities": dict(zip(labels, probabilities, strict=True)),
         "ms": ms,
     }
-
-
-def teacher_probabilities(teacher: "Teacher", texts: Sequence[Text], objective: "Objective") -> list[Probabilities]:
-    """Probabilities of each label by the teacher, a dict for each text."""
-    with session.load_lock:
-        logits = teacher.logits(list(texts)).numpy()
-    return [dict(zip(teacher.labels, row, strict=True)) for row in objective.probabilities(logits).tolist()]

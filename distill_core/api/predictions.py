@@ -145,26 +145,37 @@ def predict_batches(
             yield rows.texts[place], None if place in rows.faults else next(answers)
 
 
+def answered_by(prediction: "Prediction") -> RowName:
+    """Row of the comparison whose model gave this answer of a cascade."""
+    from distill_core.api.cascade import TeacherPrediction
+
+    return "teacher" if isinstance(prediction, TeacherPrediction) else "student"
+
+
 def write_predictions(
-    file: Path, rows: FileRows, answers: "Iterable[tuple[TextOrPair, Prediction | None]]", labels: Sequence[str]
-) -> int:
+    file: Path, rows: FileRows, answers: "Iterable[tuple[TextOrPair, Prediction | None]]", labels: Sequence[str],
+    deferring: bool = False,
+) -> int:  # fmt: skip
     """The file's rows and columns as CSV, and behind them the label and the probability of each label, which get
-    another name where the file has one of these. A row without an answer says why. Returns how many rows."""
+    another name where the file has one of these; where the teacher may have answered, who did. A row without an answer
+    says why. Returns how many rows."""
 
     def free(name: str) -> str:
         return name if name not in rows.columns else free(f"predicted {name}")
 
     head = [*rows.columns, free("label"), *(free(f"p {label}") for label in labels)]
+    answerer = [free("answered by")] if deferring else []
     faulty = [free("note")] if rows.faults else []
 
     def line(place: int, prediction: "Prediction | None") -> list[Any]:
         cells = [*(cell or "" for cell in rows.cells[place])]
         if prediction is None:
-            return [*cells, "", *("" for _ in labels), rows.faults[place]]
+            return [*cells, "", *("" for _ in [*labels, *answerer]), rows.faults[place]]
         shares = (f"{prediction.probabilities[label]:.4f}" for label in labels)
-        return [*cells, prediction.label, *shares, *("" for _ in faulty)]
+        by = [answered_by(prediction) for _ in answerer]
+        return [*cells, prediction.label, *shares, *by, *("" for _ in faulty)]
 
-    return _write(file, [*head, *faulty], (line(place, answer) for place, (_, answer) in enumerate(answers)))
+    return _write(file, [*head, *answerer, *faulty], (line(place, answer) for place, (_, answer) in enumerate(answers)))
 
 
 def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], names: Sequence[RowName]) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core.api import inference
 from distill_core.api.answers import Offspring, Preview, TeacherAnswer
 from distill_core.api.session import session
+from distill_core.api.teacher_answers import teacher_probabilities
 from distill_core.cache import atomic_file
 from distill_core.config.schema import Config
 from distill_core.errors import TeacherError, UserError
@@ -243,7 +244,7 @@ def preview(
     paired = first_pairs(chosen, data.train.texts, min(n, config.pairing), seed) if data.pair else []
     texts = [chosen, *paired, *(child.text for child in (*offspring, *near_offspring))]
     objective = objective_for(config)
-    shares = inference.teacher_probabilities(teacher, texts, objective) if teacher else []
+    shares = teacher_probabilities(teacher, texts, objective) if teacher else []
     children: list[Offspring] = [{"text": list(pair), "rules": [SOURCE], "changed": []} for pair in paired]
     children += [
         {"text": list(child.text), "rules": list(child.rules), "changed": [list(change) for change in child.changed]}

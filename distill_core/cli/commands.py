@@ -159,14 +159,20 @@ def unpack(options: argparse.Namespace) -> None:
 def predict(options: argparse.Namespace) -> None:
     """`predict`: print one line for each text, or write a CSV."""
     run = api_runs.find(options.run)
+    deferring = options.defer is not None
+    if deferring and options.row != "student":
+        raise DataError(f"--defer is for the student, and --row {options.row} was given. Leave one of them out.")
+    from distill_core.api.cascade import cascade
+
     model = predictor(run.id, options.row)
     pair = bool(model.settings["pair"])
     rows = _rows(options, run.id, pair)
     for note in rows.notes:
         print(note, file=sys.stderr)
-    answers = predictions.predict_batches(rows, model)
+    answers = predictions.predict_batches(rows, cascade(run.id, options.defer) if deferring else model)
     if options.out:
-        print(predictions.write_predictions(Path(options.out), rows, answers, model.settings["labels"]))
+        out, labels = Path(options.out), model.settings["labels"]
+        print(predictions.write_predictions(out, rows, answers, labels, deferring))
         return
     of_table = options.file and len(rows.columns) > 1 + pair
     for place, (cells, (text, prediction)) in enumerate(zip(rows.cells, answers, strict=True)):
@@ -174,6 +180,7 @@ def predict(options: argparse.Namespace) -> None:
             answer: dict[str, object] = {"text": text, "label": None, "probabilities": None}
             if prediction:
                 answer |= {"label": prediction.label, "probabilities": prediction.probabilities}
+                answer |= {"answered by": predictions.answered_by(prediction)} if deferring else {}
             else:
                 answer["note"] = rows.faults[place]
             if of_table:
@@ -184,7 +191,8 @@ def predict(options: argparse.Namespace) -> None:
             label, share = f"({rows.faults.get(place)})", ""
             if prediction:
                 label, share = prediction.label, f"{prediction.probability:.3f}"
-            print(f"{label}\t{share}\t{shown}")
+            by = f"{predictions.answered_by(prediction) if prediction else ''}\t" if deferring else ""
+            print(f"{label}\t{share}\t{by}{shown}")
 
 
 def _rows(options: argparse.Namespace, run: str, pair: bool) -> predictions.FileRows:

@@ -251,6 +251,37 @@ class UnseenWords(TypedDict):
 
 
 @foreign
+class DeferralPoint(TypedDict):
+    """What comes of one threshold on the test rows: the share `answered` by the student, the share of those answers
+    that are the teacher's, and the accuracy of the two together."""
+
+    answered: Share
+    agreement: Share
+    accuracy: Share
+
+
+@foreign
+class DeferralLevel(TypedDict):
+    """Threshold from which on a share `wanted` of the student's answers are the teacher's; None where the validation
+    rows are too few to promise it. `needed`: rows that may."""
+
+    wanted: Share
+    threshold: Share | None
+    needed: Count
+    at: DeferralPoint | None
+
+
+@foreign
+class Deferral(TypedDict):
+    """Deferral to the teacher: thresholds fitted on so many validation `rows`, and the curve of all thresholds, from
+    the few texts that the student is surest of to all."""
+
+    rows: Count
+    levels: Annotated[list[DeferralLevel], Field(max_length=20)]
+    curve: Annotated[list[DeferralPoint], Field(max_length=1000)]
+
+
+@foreign
 class CutTexts(TypedDict):
     """Test texts that the teacher read a part of: `rows` of `of`, and the `share` of their tokens that it read. It read
     `limit` tokens of a text, and could read `longest`."""
@@ -313,6 +344,7 @@ class Summary(Comparison, VariantSummary):
     steps: NotRequired[Any]
     disagreement: NotRequired[Any]
     unseen_words: NotRequired[UnseenWords]
+    deferral: NotRequired[Deferral]
     split_labels: NotRequired[Annotated[list[list[Label]], Field(max_length=10_000)]]
     tests_read: NotRequired[Count]
     cut_texts: NotRequired[CutTexts]

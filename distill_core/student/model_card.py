@@ -6,11 +6,14 @@ Knows nothing of networks: its source is a run's report.
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.evaluation.columns import gap_share, teacher_share
 from distill_core.evaluation.export import comparison_table, describe_probabilities
 from distill_core.messages import METRIC_NAMES, percent
+
+if TYPE_CHECKING:
+    from distill_core.evaluation.summary import Deferral
 
 CONTROL = """
 It is the control of a distillation: the network of the student, trained on the labelled rows and their labels alone.
@@ -62,11 +65,30 @@ tags: [{tags}]
     python predict.py "a text"
 
 {describe_probabilities(settings.get("temperature"))}
-
+{_deferral(summary.get("deferral"))}
 ## Limits
 
 It knows the kind of text it was trained on, and repeats {leanings}.
 Seed {report.get("seed", "?")}; {source}.
+"""
+
+
+def _deferral(deferral: "Deferral | None") -> str:
+    """A paragraph on the answers that are better left to the teacher, "" where nothing was promised."""
+    lines = []
+    for level in deferral["levels"] if deferral else ():
+        if (at := level["at"]) and level["threshold"] is not None:
+            lines.append(f"""
+- `--defer {level["wanted"]:g}`: where it is sure to {level["threshold"]:.2f} or more, {percent(at["answered"])} of the
+  test rows. There {percent(at["agreement"])} of its answers are the teacher's; both together reach
+  {percent(at["accuracy"])} accuracy.""")
+    if not deferral or not lines:
+        return ""
+    return f"""
+`python predict.py --defer 0.95 "a text"` marks a text that is better asked of the teacher, or of a person. Thresholds,
+found on {deferral["rows"]} validation rows (Angelopoulos et al. 2021, "Learn then Test"); each keeps its promise with a
+probability of 95 %:
+{"".join(lines)}
 """
 
 

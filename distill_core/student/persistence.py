@@ -1,8 +1,9 @@
 """A student's folder: written, calibrated and loaded."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -83,11 +84,12 @@ def save(predictor: Predictor, folder: Path) -> None:
     replace_student(folder, write)
 
 
-def calibrate(folder: Path, temperature: float) -> None:
-    """Set the temperature of the student in `folder`, which divides its logits before they become probabilities."""
+def calibrate(folder: Path, temperature: float, defer: Mapping[str, float] = MappingProxyType({})) -> None:
+    """Set the temperature of the student in `folder`, which divides its logits before they become probabilities, and
+    the thresholds on these below which it defers to its teacher, by the share of agreement that each promises."""
     settle(folder)
-    calibrated = json.loads((folder / SETTINGS).read_text(encoding="utf-8")) | {"temperature": temperature}
-    write_atomic(folder / SETTINGS, _json(calibrated))
+    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    write_atomic(folder / SETTINGS, _json(settings | {"temperature": temperature, "defer": dict(defer)}))
 
 
 def load(folder: Path) -> Predictor:

@@ -3,6 +3,7 @@
     python predict.py "a text" "another text"        one JSON line a text
     python predict.py --pair "one" "other"           for a student of sentence pairs
     python predict.py < texts.txt                    one text a line (pairs: tab-separated)
+    python predict.py --defer 0.95 "a text"          also "deferred": whether to ask the teacher, or a person, instead
 
 From Python: `load()(["a text"])`.
 
@@ -268,6 +269,15 @@ class Predictor:
         """Logits (rows, labels) of rows of one or two sentences."""
         return predict_logits(self.model, encode_rows(self.vocabulary, rows, *self.limit))
 
+    def threshold(self, agreement: float) -> float:
+        """Least probability of an answer from which on so large a share of the answers are the teacher's. Raises
+        ValueError where the validation rows promised no such share."""
+        known: dict[str, float] = self.settings.get("defer", {})
+        if f"{agreement:g}" not in known:
+            shares = ", ".join(known) or "none: its validation rows were too few"
+            raise ValueError(f"This student has no threshold for {agreement:g}. It has one for: {shares}.")
+        return known[f"{agreement:g}"]
+
     @property
     def limit(self) -> tuple[int, str]:
         """Most tokens of a sentence, and how a longer one is cut: older students lack that and read its beginning."""
@@ -297,8 +307,10 @@ def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
 
 def main(arguments: list[str]) -> None:
     """Print one JSON line for each text of the command line or of standard input."""
-    student = load()
+    student, threshold = load(), None
     rows: list[Any]
+    if arguments[:1] == ["--defer"]:
+        threshold, arguments = student.threshold(float(arguments[1])), arguments[2:]
     if arguments[:1] == ["--pair"]:
         rows = [tuple(arguments[1:3])]
     else:
@@ -306,7 +318,9 @@ def main(arguments: list[str]) -> None:
         if student.settings["pair"]:
             rows = [tuple(row.split("\t")) for row in rows]
     for row, prediction in zip(rows, student(rows), strict=True):
-        print(json.dumps({"text": row, "label": prediction.label, "probabilities": prediction.probabilities}))
+        answer = {"text": row, "label": prediction.label, "probabilities": prediction.probabilities}
+        deferred = {} if threshold is None else {"deferred": prediction.probability < threshold}
+        print(json.dumps(answer | deferred))
 
 
 if __name__ == "__main__":

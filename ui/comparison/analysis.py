@@ -7,6 +7,8 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from distill_core import ROWS, RowName, Summary
+from ui.comparison.deferral import deferral
+from ui.comparison.drawing import SIDE, x, y
 from ui.comparison.headline import chances, differences
 from ui.comparison.score_table import several
 from ui.components.formatting import count, percent
@@ -17,7 +19,6 @@ CorrectnessKey = Literal["both", "only_teacher", "only_student", "neither"]
 SPLIT: tuple[CorrectnessKey, ...] = ("both", "only_teacher", "only_student", "neither")
 PARTS: tuple[Literal["precision", "recall", "f1"], ...] = ("precision", "recall", "f1")
 PICTURED: tuple[RowName, ...] = ("control", "student", "teacher")  # whose reliability is drawn
-SIDE = 220  # of a reliability picture, in its own units
 
 
 def analysis(summary: Summary) -> Markup:
@@ -31,6 +32,7 @@ def analysis(summary: Summary) -> Markup:
         "confusions": confusions(summary),
         "per_class": per_class(summary),
         "calibration": calibration(summary),
+        "deferral": deferral(summary),
         "several": several(summary),
     }
     if not any(parts.values()):
@@ -100,14 +102,6 @@ def calibration(summary: Summary) -> Markup:
         rows=rows,
         classes=calibrated_rows,
         side=SIDE,
-        x=_x,
-        y=_y,
+        x=x,
+        y=y,
     )
-
-
-def _x(share: float) -> float:
-    return 30 + share * (SIDE - 40)
-
-
-def _y(share: float) -> float:
-    return SIDE - 20 - share * (SIDE - 30)

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from distill_core import Answers
+from distill_core import Answers, TeacherPrediction
 from ui.comparison.disagreements import SIDES
 from ui.components.formatting import count
 from ui.components.templates import render
@@ -23,14 +23,17 @@ def preview_answers(predictions: Iterable[tuple[Any, Any]]) -> Markup:
     """The first answers as a table, how many of each label there are in all, and how many rows have no text."""
     rows: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
-    total = blank = 0
+    total = blank = handed = 0
     for text, answer in predictions:
         if answer is None:
             blank += 1
             continue
         total += 1
+        handed += isinstance(answer, TeacherPrediction)
         counts[answer.label] = counts.get(answer.label, 0) + 1
         if len(rows) < PREVIEW:
-            rows.append({"text": text if isinstance(text, str) else SIDES.join(text), "answer": answer})
+            who = "teacher" if isinstance(answer, TeacherPrediction) else "student"
+            rows.append({"text": text if isinstance(text, str) else SIDES.join(text), "answer": answer, "who": who})
     labels = ", ".join(f"{label} {count(number)}" for label, number in sorted(counts.items()))
-    return render("comparison/predictions.html", rows=rows, total=total, labels=labels, blank=blank)
+    return render("comparison/predictions.html", rows=rows, total=total, labels=labels, blank=blank,
+                  handed=handed)  # fmt: skip

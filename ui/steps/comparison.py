@@ -14,7 +14,7 @@ from gradio.blocks import Block
 from markupsafe import escape
 
 import distill_core as core
-from distill_core import ENDED, ExportedRow, Run, UserError
+from distill_core import ENDED, ExportedRow, Run, Summary, UserError
 from ui.comparison import disagreements
 from ui.comparison.analysis import analysis
 from ui.comparison.headline import headline
@@ -23,6 +23,7 @@ from ui.comparison.predictions import answers, preview_answers
 from ui.comparison.score_table import score_table
 from ui.comparison.takeaway import zip_of
 from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
+from ui.components.formatting import percent
 from ui.components.html import note, why
 from ui.i18n.names import translate_message
 from ui.i18n.translate import translate
@@ -60,6 +61,7 @@ class Compare:
     more: gr.Button
     file: gr.File
     columns: list[gr.Dropdown]
+    defer: gr.Dropdown
     predicted: gr.HTML
     save: gr.Button
     takeaway: gr.Column
@@ -73,7 +75,7 @@ class Compare:
         return [
             self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.message, self.differing,
             self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
-            *(self.buttons[name] for name in OPTIONAL),
+            *(self.buttons[name] for name in OPTIONAL), self.defer,
         ]  # fmt: skip
 
     def show(self, run: str) -> Changes:
@@ -98,6 +100,7 @@ class Compare:
             self.answer: empty_card(translate("compare.ask.empty")),
             **{part: gr.Column(visible=own) for part in (self.answers, self.differing, self.takeaway)},
             **{self.buttons[name]: gr.Button(visible=shown_run.has_model(of)) for name, of in OPTIONAL.items()},
+            self.defer: _answerers(row.summary),
         }
         return self._cleared(about) | changes | (self.list_differing(run, "any") if own else {})
 
@@ -112,7 +115,7 @@ class Compare:
             self.search: gr.Textbox(value=""),
             self.shown: disagreements.PAGE,
             self.more: gr.Button(visible=False),
-            **{self.buttons[name]: gr.skip() for name in OPTIONAL},  # hidden with `takeaway`
+            **dict.fromkeys((self.defer, *(self.buttons[name] for name in OPTIONAL)), gr.skip()),  # in `takeaway`
         }
 
     def list_differing(self, run: str, who: str, words: str = "", shown: float = disagreements.PAGE) -> Changes:
@@ -143,12 +146,14 @@ class Compare:
             self.predicted: "",
         }
 
-    def predict(self, run: str, file: str | None, text: str | None, text2: str | None) -> Changes:
+    def predict(
+        self, run: str, file: str | None, text: str | None, text2: str | None, defer: float | None = None
+    ) -> Changes:
         """The first answers to a file's texts, and whether they can be saved."""
         if not file:
             return {self.predicted: "", self.save: gr.Button(visible=False)}
         try:
-            html = preview_answers(core.predict_file(run, file, text or None, text2 or None))
+            html = preview_answers(core.predict_file(run, file, text or None, text2 or None, defer or None))
         except UserError as error:
             return {self.predicted: note(translate_message(error), "error"), self.save: gr.Button(visible=False)}
         return {self.predicted: html, self.save: gr.Button(visible=True)}
@@ -170,14 +175,16 @@ class Compare:
         """The whole run as one file."""
         yield from self._hand_out(lambda place: str(core.export_run(run, place / f"run-{run[:8]}.zip")))
 
-    def predictions(self, run: str, file: str | None, text: str | None, text2: str | None) -> Iterator[Changes]:
+    def predictions(
+        self, run: str, file: str | None, text: str | None, text2: str | None, defer: float | None = None
+    ) -> Iterator[Changes]:
         """A file's texts with the student's answers, as CSV."""
 
         def write(place: Path) -> str:
             if not file:
                 raise UserError(translate("compare.file.none"))
             out = place / f"{Path(file).stem}-predictions.csv"
-            core.save_predictions(run, file, out, text or None, text2 or None)
+            core.save_predictions(run, file, out, text or None, text2 or None, defer or None)
             return str(out)
 
         yield from self._hand_out(write)
@@ -241,6 +248,13 @@ def build() -> Compare:
                         gr.Dropdown([], label=translate(key), visible=False, interactive=True)
                         for key in ("compare.file.column", "compare.file.column2")
                     ]
+                    defer = gr.Dropdown(
+                        label=translate("compare.file.defer"),
+                        info=translate("compare.file.defer.info"),
+                        visible=False,
+                        interactive=True,
+                        elem_id="predict-defer",
+                    )
                     save = gr.Button(translate("compare.file.save"), visible=False, elem_id="save-predictions")
             predicted = gr.HTML(elem_id="predicted")
         gr.HTML(title(translate("compare.take")))
@@ -263,12 +277,14 @@ def build() -> Compare:
     return Compare(
         about=about, pictures=pictures, closer=closer, answers=answers, text=text, text2=text2, ask=ask, answer=answer,
         who=who, search=search, shown=shown, differing=differing, differ=differ, more=more, file=file, columns=columns,
+        defer=defer,
         predicted=predicted, save=save, takeaway=takeaway, buttons=buttons, handed=handed, message=message,
     )  # fmt: skip
 
 
 def wire(step: Compare, live: gr.HTML) -> None:
     """Connects the step. Loading and asking models is the heavy part: one at a time."""
+    asked: list[Block] = [live, step.file, *step.columns, step.defer]
     view, parts = [live, step.who, step.search, step.shown], [step.differ, step.more]
     gr.on([step.who.input, step.search.change], lambda: disagreements.PAGE, None, step.shown, **QUICK).then(
         step.list_differing, view, parts, **last(QUICK)
@@ -279,12 +295,12 @@ def wire(step: Compare, live: gr.HTML) -> None:
     step.differ.pick(step.pick, live, [step.text, step.text2], **QUICK)
     gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last(HEAVY))
     step.file.change(step.choose_columns, [live, step.file], [*step.columns, step.predicted], **QUICK).then(
-        step.predict, [live, step.file, *step.columns], [step.predicted, step.save], **last(HEAVY)
+        step.predict, asked, [step.predicted, step.save], **last(HEAVY)
     )
     gr.on(
-        [column.input for column in step.columns],
+        [part.input for part in (*step.columns, step.defer)],
         step.predict,
-        [live, step.file, *step.columns],
+        asked,
         [step.predicted, step.save],
         **last(HEAVY),
     )
@@ -293,7 +309,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
         *((step.buttons[name], partial(step.export, row=row), [live]) for name, row in OPTIONAL.items()),
         (step.buttons["scored_rows"], step.scored, [live]),
         (step.buttons["pack"], step.packed, [live]),
-        (step.save, step.predictions, [live, step.file, *step.columns]),
+        (step.save, step.predictions, asked),
     ]
     for button, make, inputs in hand_outs:
         button.click(make, inputs, [step.handed, step.message], **HEAVY).success(
@@ -302,6 +318,15 @@ def wire(step: Compare, live: gr.HTML) -> None:
     copied = translate("live.copied").replace("'", "’")
     step.buttons["copy"].click(None, live, None, js=COPY_JS % copied, **BROWSER)
     step.buttons["again"].click(None, live, None, js=AGAIN_JS, **BROWSER)
+
+
+def _answerers(summary: Summary) -> gr.Dropdown:
+    """The choice of who answers a file, where the validation rows were enough to promise anything."""
+    deferral = summary.get("deferral")
+    levels = [level["wanted"] for level in deferral["levels"] if level["at"]] if deferral else []
+    choices: list[tuple[str, float]] = [(translate("compare.file.defer.none"), 0.0)]
+    choices += [(translate("compare.file.defer.share", share=percent(share, 0)), share) for share in levels]
+    return gr.Dropdown(choices=choices, value=0.0, visible=bool(levels))
 
 
 def _pair(run: Run) -> bool:

@@ -17,6 +17,7 @@ from distill_core.data.labels import case_variants
 from distill_core.distillation.student_trainer import TrainedStudent
 from distill_core.distillation.variants import Variant
 from distill_core.evaluation import aggregation, comparison, diagnostics, latency, next_steps
+from distill_core.evaluation.deferral import deferral_report, thresholds
 from distill_core.evaluation.summary import (
     CutTexts,
     ModelCost,
@@ -87,7 +88,11 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     temperature = {name: score.get("temperature", 1.0) for name, score in scores.items()}
     shares = {name: data.objective.probabilities(logits[name], temperature[name]) for name in logits}
     _write_texts(context, data, shares)
-    persistence.calibrate(control.trainer.place(main), temperature["student"])
+    deferral = deferral_report(
+        (valid_logits["student"], valid_logits["teacher"]), (logits["student"], logits["teacher"]), test.labels,
+        temperature["student"], data.objective,
+    )  # fmt: skip
+    persistence.calibrate(control.trainer.place(main), temperature["student"], thresholds(deferral))
     data.baseline.save(context.folder / "floor", data.dataset.labels, temperature["floor"])
     if without := control.control_of(main):
         predictor = control.trainer.predictor(without.model, main)
@@ -112,6 +117,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
         "best_step": students[main].step,
         "steps": control.trainer.steps,
         "disagreement": inputs.label.disagreement,
+        "deferral": deferral,
         "tests_read": comparison.test_set_uses(
             context.cache, test, data.dataset.labels, context.folder.name, data.objective
         ),

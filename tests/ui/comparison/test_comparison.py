@@ -18,7 +18,8 @@ from distill_core.data.dataset import Split
 from distill_core.evaluation.baseline import fit_baseline
 from distill_core.events import Compared, Ended
 from distill_core.runs.store import Store
-from ui.comparison import analysis, disagreements, headline, plots, score_table
+from ui.comparison import analysis, deferral, disagreements, headline, plots, score_table
+from ui.components import formatting
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -71,6 +72,36 @@ def test_what_the_engine_found_is_told_and_stays_text() -> None:
     assert "14 runs" in score_table.score_table(summary(tests_read=14)) and "runs" not in score_table.score_table(
         summary(tests_read=1)
     )
+
+
+AT = {"answered": 0.7, "agreement": 0.96, "accuracy": 0.91}
+DEFERRAL = {
+    "rows": 80, "curve": [AT | {"answered": 0.1, "agreement": 1.0}, AT, AT | {"answered": 1.0, "agreement": 0.88}],
+    "levels": [{"wanted": 0.9, "threshold": 0.62, "needed": 29, "at": AT},
+               {"wanted": 0.98, "threshold": None, "needed": 149, "at": None}],
+}  # fmt: skip
+
+
+def test_what_the_student_may_hand_on_is_told_with_its_cost() -> None:
+    told = summary(deferral=DEFERRAL)
+    html = deferral.deferral(told).replace("\u00a0", " ")
+    student, teacher = (told["scores"][row]["latency_ms"] for row in ("student", "teacher"))
+    seconds = student + 0.3 * teacher
+    wanted = ["90 %", "0.62", "70.0 %", "96.0 %", "91.0 %", formatting.latency(1000 * seconds).replace("\u00a0", " ")]
+    assert re.findall(r"<t[hd][^>]*>(?:<[^>]*>)*([^<]+)", html)[6:12] == wanted
+    assert "98 % can’t be promised on 80 validation rows: that takes at least 149" in html
+    assert html.count("<circle") == 1 and "80 %" in html  # the axis begins a tenth below the lowest agreement
+    assert deferral.deferral(summary()) == "", "of a run of an earlier version"
+    assert "When should the teacher answer instead?" in analysis.analysis(told)
+
+
+def test_who_answers_a_file_can_be_chosen_where_something_is_promised(run: str, steps: Any) -> None:
+    step, home = steps.comparison, core.run(run).folder.parents[1]
+    assert step.show(run)[step.defer].visible is False
+    other = Store(home).create(Config().model_dump())
+    Store(home).append(other, [Compared(summary(deferral=DEFERRAL)), Ended("finished")])
+    shown = step.show(other)[step.defer]
+    assert shown.visible is True and shown.value == 0.0 and [share for _, share in shown.choices] == [0.0, 0.9]
 
 
 def reaching(**values: float) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""A run's student with its teacher behind it: the student answers what it is sure of, the teacher the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from distill_core.api.session import session
+from distill_core.api.teacher_answers import teacher_probabilities, teacher_temperature
+from distill_core.errors import UserError
+from distill_core.evaluation.objective import stored_objective
+from distill_core.messages import message
+from distill_core.student.runtime import Prediction
+
+if TYPE_CHECKING:
+    from distill_core.student.runtime import Predictor
+    from distill_core.teacher.model import Teacher
+
+
+class TeacherPrediction(Prediction):
+    """Prediction of the teacher, to which the student handed the text on."""
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Callable from texts to predictions, like a Predictor: the teacher's where the student's probability of its own
+    answer is below the `threshold`. `temperature` calibrates the teacher's logits."""
+
+    student: "Predictor"
+    teacher: "Teacher"
+    threshold: float
+    temperature: float
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels, in the order of the student's."""
+        return self.student.labels
+
+    def __call__(self, texts: "Sequence[str | Sequence[str]]") -> list[Prediction]:
+        """One prediction a text: the teacher's is a TeacherPrediction. Raises ValueError as the student does."""
+        answers = self.student(texts)
+        unsure = [place for place, answer in enumerate(answers) if answer.probability < self.threshold]
+        asked = [(text,) if isinstance(text, str) else tuple(text) for text in map(texts.__getitem__, unsure)]
+        if asked:
+            objective = stored_objective(self.student.settings)
+            shares = teacher_probabilities(self.teacher, asked, objective, self.temperature)
+            for place, by_label in zip(unsure, shares, strict=True):
+                ordered = {label: by_label[label] for label in self.labels}
+                answers[place] = TeacherPrediction(objective.answer(ordered), ordered)
+        return answers
+
+
+def cascade(run: str, agreement: float) -> Cascade:
+    """Student of a run that hands on to its teacher what it is not sure of.
+
+    Args:
+        run: The run's id.
+        agreement: Share of the student's own answers that are to be the teacher's: one of those in the summary's
+            "deferral", for which the validation rows were enough.
+
+    Returns:
+        A callable from texts (pairs as tuples) to one Prediction each, of the class TeacherPrediction where the
+        teacher answered.
+
+    Raises:
+        UserError: The run has no student or no such threshold, or its teacher can't be loaded any more.
+
+    Example:
+        >>> both = core.cascade(run.id, 0.95)
+        Traceback (most recent call last):
+        distill_core.errors.UserError: The student of run ... can't promise an agreement of 0.95 with its teacher: ...
+    """
+    student = session.predictor(run)
+    try:
+        threshold = student.threshold(agreement)
+    except ValueError:
+        known = student.settings.get("defer")
+        too_few = message(
+            "The student of run {run} can't promise an agreement of {wanted:g} with its teacher: its validation rows "
+            "were too few, or the two differ on too many.", run=run, wanted=agreement)  # fmt: skip
+        if not known:
+            raise UserError(too_few) from None
+        raise UserError(message("{why} It can promise {known}.", why=too_few, known=", ".join(known))) from None
+    record = session.store().run(run)
+    teacher = session.load_teacher_of_run(record)
+    if teacher is None:
+        raise UserError(message(
+            "The teacher of run {run} can't be loaded here any more, so no text can be handed on to it. Ask the "
+            "student alone.", run=run))  # fmt: skip
+    return Cascade(student, teacher, threshold, teacher_temperature(record.summary))

@@ -1,0 +1,42 @@
+"""Deferral in Compare: how much the student may answer alone, how well it then follows its teacher, at what cost."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from distill_core import Summary
+from ui.comparison.drawing import SIDE, x, y
+from ui.components.formatting import duration, latency, percent
+from ui.components.templates import render
+from ui.i18n.translate import format_number, translate
+
+COLUMNS = ("wanted", "threshold", "answered", "agreement", "both", "cost")
+TEXTS = 1000  # that a cost is told for
+GRID = 0.1  # the picture begins at a tenth below the lowest agreement
+
+
+def deferral(summary: Summary) -> Markup:
+    """Curve and thresholds of a run's student; nothing for a run of an earlier version."""
+    report = summary.get("deferral")
+    if not report or not report["curve"]:
+        return Markup()
+    promised = [level for level in report["levels"] if level["at"] is not None]
+    lowest = min(one["agreement"] for one in [*report["curve"], *(level["at"] for level in promised if level["at"])])
+    student, teacher = (summary["scores"][row] for row in ("student", "teacher"))
+    head = [translate(f"compare.defer.{key}") for key in COLUMNS]
+
+    def line(name: str, threshold: str, at: Any) -> list[str]:
+        milliseconds = TEXTS * (student["latency_ms"] + (1 - at["answered"]) * teacher["latency_ms"])
+        return [name, threshold, percent(at["answered"]), percent(at["agreement"]), percent(at["accuracy"]),
+                latency(milliseconds) if milliseconds < 60_000 else duration(milliseconds / 1000)]  # fmt: skip
+
+    rows = [
+        line(percent(level["wanted"], 0), format_number(level["threshold"] or 0.0, ".2f"), level["at"])
+        for level in promised
+    ]
+    rows.append(line(translate("compare.defer.never"), "–", report["curve"][-1]))
+    return render(
+        "comparison/deferral.html", curve=report["curve"], promised=promised, head=head, rows=rows,
+        refused=[level for level in report["levels"] if level["at"] is None], valid=report["rows"],
+        lowest=max(0.0, int(lowest / GRID) * GRID - (GRID if lowest == 1 else 0)), side=SIDE, x=x, y=y,
+    )  # fmt: skip
