@@ -101,6 +101,7 @@ def test_a_run_through_a_worker_and_its_student_in_python(
     asked = distill_core.ask(run.id, "a warm and funny film")
     assert asked["student"] == pytest.approx(prediction.probabilities)
     assert set(asked["teacher"]) == {"bad", "good"} and set(asked["ms"]) == {"student", "teacher"}
+    assert asked["unknown_words"] == [] and distill_core.ask(run.id, "An Ocelot!")["unknown_words"] == ["Ocelot"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the worker is killed by signal")

@@ -24,6 +24,7 @@ class Answers(TypedDict):
     student: Probabilities
     teacher: NotRequired[Probabilities]
     ms: Latencies
+    unknown_words: list[str]
 
 
 class TeacherAnswer(TypedDict):

@@ -44,7 +44,8 @@ def ask(run: str, text: str | Text) -> Answers:
 
     Returns:
         {"teacher": {label: probability}, "student": {label: probability}, "ms": {"teacher": median milliseconds,
-        "student": the same}}. The teacher's part is missing where it can't be loaded any more.
+        "student": the same}, "unknown_words": words of the text that the student never met}. The teacher's part is
+        missing where it can't be loaded any more.
 
     Raises:
         UserError: The run has no student, or the text is empty or of the wrong number of sides.
@@ -63,13 +64,15 @@ def ask(run: str, text: str | Text) -> Answers:
     text_or_pair = chosen if pair else chosen[0]
     prediction, spent = time_call(lambda: student([text_or_pair])[0])
     probabilities = dict(prediction.probabilities)
-    teacher = session.load_teacher_of_run(row)
+    teacher, unknown = session.load_teacher_of_run(row), student.unknown_words(chosen)
     if teacher is None:
-        return {"student": probabilities, "ms": {"student": spent}}
+        return {"student": probabilities, "ms": {"student": spent}, "unknown_words": unknown}
     temperature = teacher_temperature(row.summary)  # the student's are calibrated too
     answer = teacher_answer(teacher, chosen, stored_objective(student.settings), temperature)
     ms: Latencies = {"student": spent, "teacher": answer["ms"]}
-    return {"student": probabilities, "teacher": answer["probabilities"], "ms": ms}
+    return {
+        "student": probabilities, "teacher": answer["probabilities"], "ms": ms, "unknown_words": unknown
+    }  # fmt: skip
 
 
 def activations(run: str | None, text: str | Text) -> Reading:

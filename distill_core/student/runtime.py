@@ -184,10 +184,23 @@ class Vocabulary:
 
     def ids(self, sentences: "Sequence[str]", max_tokens: int, cut: str = "head") -> list[list[int]]:
         """The ids of each sentence, `max_tokens` at most and never none: an empty sentence is one unknown word."""
-        valid = [s.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask_token) for s in sentences]
+        valid = [self._valid(sentence) for sentence in sentences]
         encoded = self.tokenizer.encode_batch_fast(valid, add_special_tokens=False)
         row = self._rows.get
         return [[row(token, 1) for token in cut_sequence(one.ids, max_tokens, cut)] or [1] for one in encoded]
+
+    def unknown_words(self, sentence: str) -> list[str]:
+        """Words of the sentence, in their order, that hold a piece without a row of its own: no text that the student
+        learned from held it."""
+        valid, known = self._valid(sentence), {token for token in self.token_ids[2:] if token >= 0}
+        encoded = self.tokenizer.encode(valid, add_special_tokens=False)
+        pieces = zip(encoded.ids, encoded.word_ids, strict=True)
+        places = dict.fromkeys(word for token, word in pieces if token not in known and word is not None)
+        words = [valid[slice(*(encoded.word_to_chars(word) or (0, 0)))].strip() for word in places]
+        return list(dict.fromkeys(word for word in words if any(map(str.isalnum, word))))
+
+    def _valid(self, sentence: str) -> str:
+        return sentence.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask_token)
 
     def sides(self, rows: "Sequence[Sequence[str]]", max_tokens: int, cut: str = "head") -> list[list[list[int]]]:
         """The ids of the rows of one or two sentences, side by side: each sentence by itself."""
@@ -268,6 +281,11 @@ class Predictor:
     def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
         """Logits (rows, labels) of rows of one or two sentences."""
         return predict_logits(self.model, encode_rows(self.vocabulary, rows, *self.limit))
+
+    def unknown_words(self, row: "Sequence[str]") -> list[str]:
+        """Words of one or two sentences that the student never met; none where it has the teacher's own table."""
+        known = getattr(self.vocabulary, "unknown_words", None)
+        return list(dict.fromkeys(word for side in row for word in known(side))) if known else []
 
     def threshold(self, agreement: float) -> float:
         """Least probability of an answer from which on so large a share of the answers are the teacher's. Raises

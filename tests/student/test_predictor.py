@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from distill_core import tokenization
 from distill_core.config.schema import Config
@@ -70,6 +71,19 @@ def test_a_text_of_the_wrong_kind_is_told():
         predictor()(["fine", ("a", "pair")])
     with pytest.raises(ValueError, match="Text 1 should be two sentences"):
         predictor(pair=True)(["alone"])
+
+
+@pytest.mark.parametrize("kind", ["words", "pieces"])
+def test_words_that_it_never_met_are_named_as_they_are_written(kind, tiny_teacher):
+    pieces = Tokenizer.from_file(str(tiny_teacher / "tokenizer.json")) if kind == "pieces" else None
+    words = vocabulary.build_vocabulary(kind, ["a warm and funny film", "Crème brûlée"], pieces)
+    assert words.unknown_words("A warm [MASK] FILM, crème!") == []
+    assert words.unknown_words("a dull Film, dull and Dreary.") == ["dull", "Dreary"]
+    assert words.unknown_words("") == words.unknown_words("\ud800 ?!") == []
+
+
+def test_words_that_a_pair_never_met_are_of_both_its_sentences():
+    assert predictor(pair=True).unknown_words(("a dull film", "a dull one")) == ["dull", "one"]
 
 
 def test_an_empty_folder_is_told(tmp_path):

@@ -5,7 +5,6 @@ is to take away. Only layout and wiring; what is shown is made in ui/comparison.
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -158,9 +157,17 @@ class Compare:
             return {self.predicted: note(translate_message(error), "error"), self.save: gr.Button(visible=False)}
         return {self.predicted: html, self.save: gr.Button(visible=True)}
 
-    def export(self, run: str, row: ExportedRow = "student") -> Iterator[Changes]:
-        """The student, the control or the baseline as a zip, for the hidden download button."""
-        yield from self._hand_out(lambda place: zip_of(run, row, place))
+    def export(self, run: str) -> Iterator[Changes]:
+        """The student as a zip, for the hidden download button."""
+        yield from self._hand_out(lambda place: zip_of(run, "student", place))
+
+    def export_control(self, run: str) -> Iterator[Changes]:
+        """The control as a zip."""
+        yield from self._hand_out(lambda place: zip_of(run, "control", place))
+
+    def export_floor(self, run: str) -> Iterator[Changes]:
+        """The baseline as a zip."""
+        yield from self._hand_out(lambda place: zip_of(run, "floor", place))
 
     def scored(self, run: str) -> Iterator[Changes]:
         """The scored rows with everyone's answers, as CSV."""
@@ -306,7 +313,8 @@ def wire(step: Compare, live: gr.HTML) -> None:
     )
     hand_outs: list[tuple[gr.Button, Callable[..., Iterator[Changes]], Sequence[Block]]] = [
         (step.buttons["download"], step.export, [live]),
-        *((step.buttons[name], partial(step.export, row=row), [live]) for name, row in OPTIONAL.items()),
+        (step.buttons["download_control"], step.export_control, [live]),
+        (step.buttons["download_floor"], step.export_floor, [live]),
         (step.buttons["scored_rows"], step.scored, [live]),
         (step.buttons["pack"], step.packed, [live]),
         (step.save, step.predictions, asked),

@@ -257,7 +257,7 @@ def test_the_baseline_is_handed_out_where_the_run_has_one(run: str, steps: Any) 
     texts = [("good",), ("bad",)] * 5
     fit_baseline(Split(texts, [1, 0] * 5), 2, pair=False).save(core.run(run).folder / "floor", ["no", "yes"], 1.0)
     assert step.show(run)[button].visible is True
-    handed = step.export(run, "floor")
+    handed = step.export_floor(run)
     value = next(handed)[step.handed].value
     with zipfile.ZipFile(value["path"] if isinstance(value, dict) else value) as archive:
         assert {"baseline/predict.py", "baseline/baseline.json"} <= set(archive.namelist())
@@ -265,7 +265,7 @@ def test_the_baseline_is_handed_out_where_the_run_has_one(run: str, steps: Any) 
     assert step.show(run)[step.buttons["download_control"]].visible is False
 
 
-@pytest.mark.parametrize("handler", ["export", "scored", "packed", "predictions"])
+@pytest.mark.parametrize("handler", ["export", "export_control", "export_floor", "scored", "packed", "predictions"])
 def test_what_is_taken_away_is_there_while_it_is_copied(handler: str, steps: Any) -> None:
     # a function that hands a generator on is no generator to Gradio
     assert inspect.isgeneratorfunction(getattr(steps.comparison, handler))

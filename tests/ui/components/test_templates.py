@@ -55,11 +55,20 @@ FILLED: dict[str, dict[str, Any]] = {
         "differences": "", "chances": HOSTILE, "split": {"both": 3}, "names": {"both": HOSTILE}, "agreement": 0.5,
         "confusions": {"student": [[1, 2], [0, 0]]}, "labels": [HOSTILE, "b"],
         "per_class": {"head": [HOSTILE, "b"], "rows": [[HOSTILE, HOSTILE]]}, "calibration": "", "several": "",
+        "deferral": "",
     },
-    "comparison/answers.html": {"models": ["student"], "answers": {"student": SHARES, "ms": {"student": 1.0}}},
+    "comparison/answers.html": {
+        "models": ["student"],
+        "answers": {"student": SHARES, "ms": {"student": 1.0}, "unknown_words": [HOSTILE, "b"]},
+    },
     "comparison/calibration.html": {
         "scores": {"student": SCORE}, "pictured": ["student"], "head": ["a", HOSTILE], "rows": [[HOSTILE, HOSTILE]],
         "classes": [HOSTILE], "side": 9, "x": float, "y": float,
+    },
+    "comparison/deferral.html": {
+        "curve": [{"answered": 0.5, "agreement": 0.9}], "promised": [], "head": ["a", HOSTILE],
+        "rows": [[HOSTILE, HOSTILE]], "refused": [{"wanted": 0.9, "needed": 29}], "valid": 9, "lowest": 0.5, "side": 9,
+        "x": float, "y": float,
     },
     "comparison/differences.html": {"rows": [{"other": HOSTILE, "places": [0.5, 0, 1], "sentence": HOSTILE}]},
     "comparison/disagreements.html": {
@@ -76,8 +85,9 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/plots.html": {},
     "comparison/predictions.html": {
-        "total": 1, "labels": HOSTILE, "blank": 2,
-        "rows": [{"text": HOSTILE, "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES, probability=0.9)}],
+        "total": 1, "labels": HOSTILE, "blank": 2, "handed": 1,
+        "rows": [{"text": HOSTILE, "who": "teacher",
+                  "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES, probability=0.9)}],
     },
     "comparison/score_table.html": {"head": [HOSTILE] * 8, "rows": [{"who": "student", **FIGURES}], "reads": 2},
     "comparison/verdict.html": {"notes": [(HOSTILE, HOSTILE)], "more": [(HOSTILE, HOSTILE)]},

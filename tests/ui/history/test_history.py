@@ -127,7 +127,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list:
 
     def ask(run: str, text: object) -> dict:
         seen.append(text)
-        return {"student": {"yes": 1.0}, "teacher": {"yes": 1.0}, "ms": {"student": 1.0, "teacher": 2.0}}
+        return {"student": {"yes": 1.0}, "teacher": {"yes": 1.0}, "ms": {"student": 1.0, "teacher": 2.0},
+                "unknown_words": []}  # fmt: skip
 
     monkeypatch.setattr(core, "ask", ask)
     return seen

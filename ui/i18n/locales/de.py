@@ -428,6 +428,7 @@ WORDS: dict[str, str] = {
     "compare.text": "Eigener Text",
     "compare.text2": "Sein zweiter Satz",
     "compare.ask": "Beide fragen",
+    "compare.ask.unknown": "{n:~Dieses Wort|Diese Wörter} hat der Schüler beim Lernen nie gesehen: {words}.",
     "compare.ask.empty": "Einen Text eintippen und beide Antworten sehen.",
     "compare.differ": "Wo sie sich unterscheiden",
     "compare.differ.info": "Testzeilen, auf die Schüler und Lehrer verschieden antworten. Wählen, wer recht hat; ein Klick auf eine Zeile übernimmt sie nach oben.",

@@ -424,6 +424,7 @@ WORDS: dict[str, str] = {
     "compare.text": "Your text",
     "compare.text2": "Its second sentence",
     "compare.ask": "Ask both",
+    "compare.ask.unknown": "The student never met {n:~this word|these words} while it learnt: {words}.",
     "compare.ask.empty": "Type a text and see both answers.",
     "compare.differ": "Where they differ",
     "compare.differ.info": "Test rows on which student and teacher give different answers. Choose who is right; click a row to try it above.",
