@@ -14,7 +14,7 @@ set_library_defaults()  # before anything imports the Hub's libraries, which rea
 
 if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __getattr__ says nothing
     from distill_core.api.answers import Answers, Preview, Reading, Report, ScoredText, TeacherAnswer, WordsBrought
-    from distill_core.api.cascade import Cascade, TeacherPrediction, cascade
+    from distill_core.api.cascade import Cascade, TeacherPrediction, answered_by, cascade
     from distill_core.api.catalog import (
         Component,
         TeacherChoice,
@@ -105,7 +105,7 @@ _DOOR = {
         "Component", "TeacherChoice", "components", "rename_teacher", "task_labels", "task_pair", "task_teacher",
         "teacher_title", "teachers",
     ),
-    "distill_core.api.cascade": ("Cascade", "TeacherPrediction", "cascade"),
+    "distill_core.api.cascade": ("Cascade", "TeacherPrediction", "answered_by", "cascade"),
     "distill_core.api.answers": (
         "Answers", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer", "WordsBrought",
     ),

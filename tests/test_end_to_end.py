@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 import distill_core
 from distill_core.api import runs
@@ -62,6 +63,8 @@ def test_the_teacher_answers_what_the_student_is_not_sure_of(
     assert answers[place - 1] == alone[place - 1]
     with pytest.raises(UserError, match=r"too many. It can promise 0.9\."):
         distill_core.cascade(run.id, 0.95)
+    with pytest.raises(UserError, match=r"agreement of 95 is not looked for. Give one of these: 0.9, 0.95, 0.98"):
+        distill_core.cascade(run.id, 95)
     file = tmp_path / "texts.csv"
     file.write_text("id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(texts)) + "3,\n")
     assert distill_core.save_predictions(run.id, file, tmp_path / "out.csv", defer=0.9) == 4
@@ -69,11 +72,24 @@ def test_the_teacher_answers_what_the_student_is_not_sure_of(
     assert lines[0] == "id,text,label,p bad,p good,answered by,note" and lines[4].endswith(",no text")
     assert [line.split(",")[5] for line in lines[1:4]] == ["teacher" if one else "student" for one in handed]
     out = distill_core.export(run.id, tmp_path / "exported")
-    call = [sys.executable, str(out / "predict.py"), "--defer", "0.9", *texts]
+    call = [sys.executable, str(out / "predict.py"), *texts, "--defer", "0.9"]
     done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})
     assert [json.loads(line)["deferred"] for line in done.stdout.splitlines()] == handed, done.stderr
     done = subprocess.run([sys.executable, out / "predict.py", "--defer", "0.95", "a"], capture_output=True, text=True)
     assert "no threshold for 0.95. It has one for: 0.9." in done.stderr
+    of_student = run.folder / "student" / "student.json"
+    settings = json.loads(of_student.read_text())
+    of_student.write_text(json.dumps({key: value for key, value in settings.items() if key != "defer"}))
+    with pytest.raises(UserError, match="has no thresholds: an earlier version"):
+        distill_core.cascade(run.id, 0.9)
+    of_student.write_text(json.dumps(settings))
+    weights = teacher / "model.safetensors"
+    values = load_file(weights)
+    save_file({name: value + 0.001 for name, value in values.items()}, weights)
+    session.close()
+    with pytest.raises(UserError, match="or is another by now"):
+        distill_core.cascade(run.id, 0.9)
+    assert distill_core.ask(run.id, texts[0])["teacher"], "as good as any to look at"
     shutil.rmtree(teacher)
     session.close()
     with pytest.raises(UserError, match="teacher of run .* can't be loaded"):

@@ -1,14 +1,16 @@
 """A run's student with its teacher behind it: the student answers what it is sure of, the teacher the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distill_core.api.session import session
 from distill_core.api.teacher_answers import teacher_probabilities, teacher_temperature
 from distill_core.errors import UserError
+from distill_core.evaluation.deferral import WANTED
 from distill_core.evaluation.objective import stored_objective
-from distill_core.messages import message
+from distill_core.events import RowName
+from distill_core.messages import Message, message
 from distill_core.student.runtime import Prediction
 
 if TYPE_CHECKING:
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
 
 class TeacherPrediction(Prediction):
     """Prediction of the teacher, to which the student handed the text on."""
+
+
+def answered_by(prediction: Prediction) -> RowName:
+    """Row of the comparison whose model gave this answer of a cascade.
+
+    Example:
+        >>> core.answered_by(run.student()(["a warm and funny film"])[0])
+        'student'
+    """
+    return "teacher" if isinstance(prediction, TeacherPrediction) else "student"
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,21 @@ class Cascade:
         return answers
 
 
+def _refusal(known: Mapping[str, float] | None, run: str, agreement: float) -> Message:
+    """Why a student with these thresholds can't promise that agreement."""
+    if known is None:
+        return message(
+            "The student of run {run} has no thresholds: an earlier version of Stillroom made it. Start the run again.",
+            run=run)  # fmt: skip
+    if agreement not in WANTED:
+        return message("An agreement of {wanted:g} is not looked for. Give one of these: {shares}.", wanted=agreement,
+                      shares=", ".join(f"{share:g}" for share in WANTED))  # fmt: skip
+    too_few = message(
+        "The student of run {run} can't promise an agreement of {wanted:g} with its teacher: its validation rows were "
+        "too few, or the two differ on too many.", run=run, wanted=agreement)  # fmt: skip
+    return message("{why} It can promise {known}.", why=too_few, known=", ".join(known)) if known else too_few
+
+
 def cascade(run: str, agreement: float) -> Cascade:
     """Student of a run that hands on to its teacher what it is not sure of.
 
@@ -67,23 +94,18 @@ def cascade(run: str, agreement: float) -> Cascade:
     Example:
         >>> both = core.cascade(run.id, 0.95)
         Traceback (most recent call last):
-        distill_core.errors.UserError: The student of run ... can't promise an agreement of 0.95 with its teacher: ...
+        distill_core.errors.UserError: The student of run ... has no thresholds: an earlier version of Stillroom made
+        it. Start the run again.
     """
     student = session.predictor(run)
     try:
         threshold = student.threshold(agreement)
     except ValueError:
-        known = student.settings.get("defer")
-        too_few = message(
-            "The student of run {run} can't promise an agreement of {wanted:g} with its teacher: its validation rows "
-            "were too few, or the two differ on too many.", run=run, wanted=agreement)  # fmt: skip
-        if not known:
-            raise UserError(too_few) from None
-        raise UserError(message("{why} It can promise {known}.", why=too_few, known=", ".join(known))) from None
+        raise UserError(_refusal(student.settings.get("defer"), run, agreement)) from None
     record = session.store().run(run)
-    teacher = session.load_teacher_of_run(record)
+    teacher = session.load_teacher_of_run(record, same=True)
     if teacher is None:
         raise UserError(message(
-            "The teacher of run {run} can't be loaded here any more, so no text can be handed on to it. Ask the "
-            "student alone.", run=run))  # fmt: skip
+            "The teacher of run {run} can't be loaded here any more, or is another by now, so no text can be handed on "
+            "to it. Ask the student alone.", run=run))  # fmt: skip
     return Cascade(student, teacher, threshold, teacher_temperature(record.summary))

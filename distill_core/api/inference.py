@@ -44,7 +44,7 @@ def ask(run: str, text: str | Text) -> Answers:
 
     Returns:
         {"teacher": {label: probability}, "student": {label: probability}, "ms": {"teacher": median milliseconds,
-        "student": the same}, "unknown_words": words of the text that the student never met}. The teacher's part is
+        "student": the same}, "unknown_words": words of the text that the student does not know}. The teacher's part is
         missing where it can't be loaded any more.
 
     Raises:

@@ -145,13 +145,6 @@ def predict_batches(
             yield rows.texts[place], None if place in rows.faults else next(answers)
 
 
-def answered_by(prediction: "Prediction") -> RowName:
-    """Row of the comparison whose model gave this answer of a cascade."""
-    from distill_core.api.cascade import TeacherPrediction
-
-    return "teacher" if isinstance(prediction, TeacherPrediction) else "student"
-
-
 def write_predictions(
     file: Path, rows: FileRows, answers: "Iterable[tuple[TextOrPair, Prediction | None]]", labels: Sequence[str],
     deferring: bool = False,
@@ -159,6 +152,8 @@ def write_predictions(
     """The file's rows and columns as CSV, and behind them the label and the probability of each label, which get
     another name where the file has one of these; where the teacher may have answered, who did. A row without an answer
     says why. Returns how many rows."""
+
+    from distill_core.api.cascade import answered_by
 
     def free(name: str) -> str:
         return name if name not in rows.columns else free(f"predicted {name}")
@@ -172,7 +167,7 @@ def write_predictions(
         if prediction is None:
             return [*cells, "", *("" for _ in [*labels, *answerer]), rows.faults[place]]
         shares = (f"{prediction.probabilities[label]:.4f}" for label in labels)
-        by = [answered_by(prediction) for _ in answerer]
+        by = [answered_by(prediction)] if deferring else []
         return [*cells, prediction.label, *shares, *by, *("" for _ in faulty)]
 
     return _write(file, [*head, *answerer, *faulty], (line(place, answer) for place, (_, answer) in enumerate(answers)))

@@ -23,6 +23,7 @@ from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
 
 if TYPE_CHECKING:
+    from distill_core.evaluation.summary import Action
     from distill_core.student.runtime import Predictor
 
 FOLLOW_SECONDS = 0.1
@@ -221,6 +222,16 @@ class Run:
             return False
         return True
 
+    def offers(self, action: "Action") -> bool:
+        """Whether a next step of the run can be taken here: a model that is to be taken home may be on another machine.
+
+        Example:
+            >>> run.offers("train_longer"), run.offers("take_floor")  # it was imported
+            (True, False)
+        """
+        rows = {"take_floor": "floor", "take_control": "control"}
+        return action not in rows or self.has_model(cast(ExportedRow, rows[action]))
+
     def texts(self) -> Iterator[ScoredText]:
         """Texts that the run was scored on.
 
@@ -383,12 +394,13 @@ def _score_columns(score: Score) -> ReportedScore:
     return {name: score.get(name) for name in SCORE_KEYS}
 
 
-def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
+def start(config: Config | None = None, *, name: str = "", checked: bool = False, **knobs: Any) -> Run:
     """Start a run: it is queued, and begins as soon as a worker is free.
 
     Args:
         config: The knobs of the run; None for the defaults.
         name: What to call it.
+        checked: Whether `check_data` has read the config's own file already, perhaps before it was copied.
         knobs: Knobs that replace those of `config`.
 
     Returns:
@@ -406,7 +418,8 @@ def start(config: Config | None = None, *, name: str = "", **knobs: Any) -> Run:
         ('finished', 14)
     """
     config = Config.of(**(config.model_dump() if config else {}) | knobs)
-    session.check_data(config)
+    if not checked:
+        session.check_data(config)
     return Run(session.queue().start(config.model_dump() | with_absolute_paths(config), name), session.store())
 
 

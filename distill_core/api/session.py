@@ -148,8 +148,9 @@ class Session:
                config.allow_pickle)  # fmt: skip
         return self.cached(self.teachers, key, lambda: loading.load_teacher(name, labels, pair, config))
 
-    def load_teacher_of_run(self, row: RunRecord) -> "Teacher | None":
-        """Teacher of a finished run, None where it can't be loaded any more."""
+    def load_teacher_of_run(self, row: RunRecord, same: bool = False) -> "Teacher | None":
+        """Teacher of a finished run, None where it can't be loaded any more; where it must be the `same`, also where it
+        has become another since."""
         file = self.store().folder(row.id) / "teacher.json"
         if not file.is_file():
             return None
@@ -163,7 +164,8 @@ class Session:
         except UserError:
             return None
         # elsewhere a name may mean another model, and it must not answer for the one that taught
-        return teacher if not row.origin or teacher.fingerprint == fact["fingerprint"] else None
+        trusted = not row.origin and not same
+        return teacher if trusted or teacher.fingerprint == fact["fingerprint"] else None
 
     def model_folder(self, run: str, row: ExportedRow) -> Path:
         """Folder of the run's student, control or baseline. Raises UserError where there is none (yet)."""

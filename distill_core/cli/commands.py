@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_from_options(options)
     if (config.vectors == "file") != bool(config.vectors_file):
         raise KnobError("--vectors file and --vectors-file F, a word2vec or GloVe file as text, need one another.")
+    preview.check_data(config)  # before anything is measured for the time
     if options.minutes:
         config = _for_time(config, options.minutes, typed_knobs(options))
     return _follow(api_runs.start(config, name=getattr(options, "name", "")), options.json)
@@ -162,7 +163,7 @@ def predict(options: argparse.Namespace) -> None:
     deferring = options.defer is not None
     if deferring and options.row != "student":
         raise DataError(f"--defer is for the student, and --row {options.row} was given. Leave one of them out.")
-    from distill_core.api.cascade import cascade
+    from distill_core.api.cascade import answered_by, cascade
 
     model = predictor(run.id, options.row)
     pair = bool(model.settings["pair"])
@@ -180,7 +181,7 @@ def predict(options: argparse.Namespace) -> None:
             answer: dict[str, object] = {"text": text, "label": None, "probabilities": None}
             if prediction:
                 answer |= {"label": prediction.label, "probabilities": prediction.probabilities}
-                answer |= {"answered by": predictions.answered_by(prediction)} if deferring else {}
+                answer |= {"answered by": answered_by(prediction)} if deferring else {}
             else:
                 answer["note"] = rows.faults[place]
             if of_table:
@@ -191,7 +192,7 @@ def predict(options: argparse.Namespace) -> None:
             label, share = f"({rows.faults.get(place)})", ""
             if prediction:
                 label, share = prediction.label, f"{prediction.probability:.3f}"
-            by = f"{predictions.answered_by(prediction) if prediction else ''}\t" if deferring else ""
+            by = f"{answered_by(prediction) if prediction else ''}\t" if deferring else ""
             print(f"{label}\t{share}\t{by}{shown}")
 
 

@@ -86,8 +86,8 @@ def parser() -> argparse.ArgumentParser:
                        "trained on, or guessed")  # fmt: skip
     added.add_argument("--text2", metavar="COL", help="the column of the second text of a pair")
     added.add_argument("--defer", metavar="SHARE", type=float, help="the teacher answers what the student is not sure "
-                       "of: so large a share of the student's own answers are to be the teacher's (0.9, 0.95 or 0.98, "
-                       "where the run's validation rows were enough to promise it)")  # fmt: skip
+                       "of, so that the student's own answers agree with it in that share (0.9, 0.95 or 0.98, where "
+                       "the run's validation rows were enough to promise it)")  # fmt: skip
 
     added = command("teachers", cli_commands.teachers, "List the teachers to choose from, with the labels of the kept "
                     "ones.", json="print one JSON object a teacher")  # fmt: skip

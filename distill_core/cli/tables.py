@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,7 +24,7 @@ from distill_core.evaluation.columns import (
     shown,
     teacher_share,
 )
-from distill_core.evaluation.summary import MeanInterval, Metric, SeedAggregate, VariantSummary
+from distill_core.evaluation.summary import Action, MeanInterval, Metric, SeedAggregate, VariantSummary
 from distill_core.events import ENDED, Note, RowName
 from distill_core.messages import METRIC_NAMES, percent
 
@@ -58,7 +59,8 @@ def comparison(run: Run) -> None:
     for level, sentence in report["verdict"] or ():
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
     for action, cause in report["next_steps"] or ():
-        out.print(escape(f"→ {cause} {WAYS[action].format(run=run.id[:6])}"))
+        if run.offers(cast(Action, action)):
+            out.print(escape(f"→ {cause} {WAYS[action].format(run=run.id[:6])}"))
     _several(out, report, metric)
     out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
 

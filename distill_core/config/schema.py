@@ -199,8 +199,8 @@ class Config(BaseModel):
     neighbours: Annotated[int, Field(ge=0, le=100)] | Literal["auto"] = knob(
         "auto", "transfer", "Texts with near words",
         "New texts of each labelled one in which two words of five are exchanged for near ones of the teacher's own "
-        "table. They bring words that no row has. auto: 10 for up to 2,000 rows, none for pairs and long texts; "
-        "0: none.",
+        "table. They bring words that no row has. auto: 10 for up to 2,000 rows, up to 40 for fewer than 400, "
+        "none for pairs and long texts; 0: none.",
         "transfer",
     )  # fmt: skip
     pairing: int = knob(

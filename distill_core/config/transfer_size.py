@@ -1,12 +1,15 @@
 """Number of transfer texts that the config leaves to the data."""
 
 from collections.abc import Sequence
+from math import ceil
 
 from distill_core.config.schema import Config
 
 FEW_ROWS = 2_000  # labelled rows up to which texts with near words are made [benchmarks/RESULTS.md, "Near words"]
 SHORT_TEXT = 300  # characters: between the sentences for which they are good and the abstracts for which they are not
-NEIGHBOUR_PASSES = 10  # such texts of each labelled one
+# Such texts of each labelled one: ten, or as many as make NEIGHBOUR_TEXTS of fewer rows, up to the forty that were
+# measured [the same, "More of them for a hundred rows"].
+NEIGHBOUR_PASSES, MOST_PASSES, NEIGHBOUR_TEXTS = 10, 40, 4_000
 
 
 def neighbour_passes(config: Config, rows: int, unlabelled: int, pair: bool, size: float) -> int:
@@ -15,7 +18,9 @@ def neighbour_passes(config: Config, rows: int, unlabelled: int, pair: bool, siz
     pairs, whose answer hangs on the words that both sentences share, the exchange does harm."""
     if isinstance(config.neighbours, int):
         return config.neighbours
-    return NEIGHBOUR_PASSES if unlabelled < rows <= FEW_ROWS and size <= SHORT_TEXT and not pair else 0
+    if not unlabelled < rows <= FEW_ROWS or size > SHORT_TEXT or pair:
+        return 0
+    return min(MOST_PASSES, max(NEIGHBOUR_PASSES, ceil(NEIGHBOUR_TEXTS / rows)))
 
 
 def mean_size(texts: Sequence[tuple[str, ...]]) -> float:

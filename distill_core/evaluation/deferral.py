@@ -1,11 +1,13 @@
 """Deferral: the student answers the texts that it is sure of, and hands the others on to its teacher.
 
 How sure is sure enough is a threshold on the student's probability of its own answer, found on validation rows: among
-the texts above it the student gives the teacher's answer to at least the share that is wanted, and that promise is
-broken with a probability of 5 % at most. Thresholds are tested one after the other, from a high one down, each by the
-exact binomial bound (Clopper and Pearson 1934), and the last before the first that fails is taken: a fixed sequence,
-which costs nothing for trying several (Angelopoulos et al. 2021, "Learn then Test", section 3). Few rows promise
-nothing: `rows_needed` says how many it takes.
+the texts above it the student gives the teacher's answer to at least the share that is wanted. In at most 5 of 100 runs
+is a threshold named that does not keep this. Thresholds are tested one after the other, from a high one down, each by
+the exact binomial bound (Clopper and Pearson 1934), and the last before the first that fails is taken: a fixed
+sequence, which costs nothing for trying several (Angelopoulos et al. 2021, "Learn then Test", section 3). Few rows
+promise nothing: `rows_needed` says how many it takes. The validation rows also choose the student's step and its
+temperature, so that they flatter it a little, and the 5 of 100 hold only about. So what comes of a threshold on the
+test rows stands beside it.
 """
 
 from functools import cache
@@ -20,6 +22,7 @@ from distill_core.evaluation.summary import Deferral, DeferralPoint
 
 WANTED = (0.9, 0.95, 0.98)  # shares of the student's own answers that are to be the teacher's
 RISK = 0.05  # probability that a promise is broken
+ROUNDING = 1e-6  # a student answers in float32: what is as sure as the threshold must not fall below it
 POINTS = 40  # of the curve
 TESTS = 20  # thresholds tried, one after the other
 FIRST = 0.25  # share of the rows above the first of them: fewer say too little to go on from
@@ -28,8 +31,8 @@ Array = NDArray[Any]
 
 def fit_threshold(confidence: Array, agree: NDArray[np.bool_], wanted: float) -> float | None:
     """Lowest threshold found on the `confidence` (rows,) of the student in its answers from which on these `agree`
-    (rows,) with the teacher's in the share `wanted` at least, None where so few rows can't promise it. The rows must be
-    others than those the threshold is used on, drawn alike.
+    (rows,) with the teacher's in the share `wanted` at least, None where so few rows can't promise it. It is for other
+    texts, drawn alike.
 
     >>> sure = np.linspace(0.5, 1, 400)
     >>> round(fit_threshold(sure, sure > 0.7, 0.95), 2)
@@ -43,10 +46,10 @@ def fit_threshold(confidence: Array, agree: NDArray[np.bool_], wanted: float) ->
     descending = np.sort(confidence)[::-1]
     for count in np.unique(np.linspace(first, rows, TESTS).round().astype(int)).tolist():
         threshold = float(descending[count - 1])
-        above = agree[confidence >= threshold]
+        above = agree[confidence >= threshold - ROUNDING]
         if _lower_bound(int(above.sum()), len(above)) < wanted:
             break
-        found = threshold
+        found = max(0.0, threshold - ROUNDING)
     return found
 
 
@@ -94,13 +97,12 @@ def deferral_report(
             "accuracy": float(np.where(chosen, right, taught).mean()),
         }
 
-    order = np.argsort(-confidence, kind="stable")
-    ranks = np.empty(len(order), int)
-    ranks[order] = np.arange(len(order))
-    numbers = np.unique(np.linspace(1, len(order), min(POINTS, len(order))).round().astype(int))
+    surest = np.argsort(-confidence, kind="stable")
+    numbers = np.unique(np.linspace(1, len(surest), min(POINTS, len(surest))).round().astype(int)).tolist()
+    places = np.arange(len(surest))
     sure, own_valid, theirs_valid = _answers(*valid, temperature, objective)
     report: Deferral = {
-        "rows": len(sure), "levels": [], "curve": [point(ranks < number) for number in numbers.tolist()]
+        "rows": len(sure), "levels": [], "curve": [point(np.isin(places, surest[:number])) for number in numbers]
     }  # fmt: skip
     for wanted in WANTED:
         threshold = fit_threshold(sure, objective.agree(own_valid, theirs_valid), wanted)

@@ -55,7 +55,7 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
     elif control - value["student"] >= MIN_GAIN:
         steps.append(("take_control", message(
             "The control ({control}) is better here than the student ({student}). It is the same network, trained on "
-            "your labels without the teacher: take it instead.", control=words["control"],
+            "your labels without the teacher's answers: take it instead.", control=words["control"],
             student=words["student"])))  # fmt: skip
     if value["floor"] - value["teacher"] >= MIN_GAIN:
         steps += longer

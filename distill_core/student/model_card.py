@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.evaluation.columns import gap_share, teacher_share
+from distill_core.evaluation.deferral import thresholds
 from distill_core.evaluation.export import comparison_table, describe_probabilities
 from distill_core.messages import METRIC_NAMES, percent
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from distill_core.evaluation.summary import Deferral
 
 CONTROL = """
-It is the control of a distillation: the network of the student, trained on the labelled rows and their labels alone.
+It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
+their labels, without the teacher's answers.
 """
 
 
@@ -33,7 +35,7 @@ def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, An
     train, transfer = counts.get("train", "?"), counts.get("transfer", "?")
     if settings.get("row") == "control":
         title, how, tags = f"A {settings['student']} control", "Trained", "text-classification"
-        origin, row, figures = CONTROL, "This is the row control", ""
+        origin, row, figures, deferral = CONTROL, "This is the row control", "", ""
         leanings, source = "the mistakes and leanings of its labels", f"{train} labelled rows, without a teacher"
     else:
         title, how = f"A {settings['student']} student of {teacher}", "Distilled"
@@ -45,6 +47,7 @@ def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, An
 Kept of the teacher's {name}: {_or_not_defined(teacher_share, report.get("kept"))}.
 Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 """
+        deferral = _deferral(summary.get("deferral"))
         leanings = "its teacher's mistakes and leanings"
         source = f"{train} labelled rows;\n{transfer} texts labelled by the teacher"
     return f"""---
@@ -65,7 +68,7 @@ tags: [{tags}]
     python predict.py "a text"
 
 {describe_probabilities(settings.get("temperature"))}
-{_deferral(summary.get("deferral"))}
+{deferral}
 ## Limits
 
 It knows the kind of text it was trained on, and repeats {leanings}.
@@ -75,20 +78,22 @@ Seed {report.get("seed", "?")}; {source}.
 
 def _deferral(deferral: "Deferral | None") -> str:
     """A paragraph on the answers that are better left to the teacher, "" where nothing was promised."""
-    lines = []
-    for level in deferral["levels"] if deferral else ():
-        if (at := level["at"]) and level["threshold"] is not None:
-            lines.append(f"""
-- `--defer {level["wanted"]:g}`: where it is sure to {level["threshold"]:.2f} or more, {percent(at["answered"])} of the
-  test rows. There {percent(at["agreement"])} of its answers are the teacher's; both together reach
-  {percent(at["accuracy"])} accuracy.""")
-    if not deferral or not lines:
+    promised = thresholds(deferral) if deferral else {}
+    if not deferral or not promised:
         return ""
+    reached = (level["at"] for level in deferral["levels"] if level["at"])
+    lines = "".join(
+        f"""
+- `--defer {wanted}`: where it is sure to {threshold:.4f} or more, {percent(at["answered"])} of the test rows. There
+  {percent(at["agreement"])} of its answers are the teacher's; the accuracy of both is {percent(at["accuracy"])}."""
+        for (wanted, threshold), at in zip(promised.items(), reached, strict=True)
+    )
     return f"""
-`python predict.py --defer 0.95 "a text"` marks a text that is better asked of the teacher, or of a person. Thresholds,
-found on {deferral["rows"]} validation rows (Angelopoulos et al. 2021, "Learn then Test"); each keeps its promise with a
-probability of 95 %:
-{"".join(lines)}
+`python predict.py --defer {next(iter(promised))} "a text"` marks a text that is better asked of the teacher, or of a
+person. The thresholds come from {deferral["rows"]} validation rows, by a test that promises in vain in at most 5 of 100
+runs (Angelopoulos et al. 2021, "Learn then Test"). That holds for texts like those rows, and only about: the same rows
+chose the student's weights.
+{lines}
 """
 
 

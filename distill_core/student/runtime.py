@@ -14,6 +14,7 @@ A component offers an `Encoder`, around which `Student` and `Vocabulary` stand, 
 `Vocabulary` of its own. These meet the others in `Sides` and in the methods that CONTRIBUTING.md lists.
 """
 
+import argparse
 import importlib.util
 import inspect
 import json
@@ -190,8 +191,8 @@ class Vocabulary:
         return [[row(token, 1) for token in cut_sequence(one.ids, max_tokens, cut)] or [1] for one in encoded]
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """Words of the sentence, in their order, that hold a piece without a row of its own: no text that the student
-        learned from held it."""
+        """Words of the sentence, in their order, that hold a piece without a row of its own: it is read as the unknown
+        word or as another piece."""
         valid, known = self._valid(sentence), {token for token in self.token_ids[2:] if token >= 0}
         encoded = self.tokenizer.encode(valid, add_special_tokens=False)
         pieces = zip(encoded.ids, encoded.word_ids, strict=True)
@@ -283,7 +284,8 @@ class Predictor:
         return predict_logits(self.model, encode_rows(self.vocabulary, rows, *self.limit))
 
     def unknown_words(self, row: "Sequence[str]") -> list[str]:
-        """Words of one or two sentences that the student never met; none where it has the teacher's own table."""
+        """Words of one or two sentences that the student does not know; none for a student that keeps the teacher's
+        tokenizer whole."""
         known = getattr(self.vocabulary, "unknown_words", None)
         return list(dict.fromkeys(word for side in row for word in known(side))) if known else []
 
@@ -325,16 +327,22 @@ def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
 
 def main(arguments: list[str]) -> None:
     """Print one JSON line for each text of the command line or of standard input."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("texts", nargs="*", help="without any, standard input is read, one text a line")
+    parser.add_argument("--pair", action="store_true", help="the two texts are one pair")
+    parser.add_argument("--defer", type=float, metavar="SHARE", help="say whether each is better asked of the teacher")
+    given = parser.parse_args(arguments)
     student, threshold = load(), None
-    rows: list[Any]
-    if arguments[:1] == ["--defer"]:
-        threshold, arguments = student.threshold(float(arguments[1])), arguments[2:]
-    if arguments[:1] == ["--pair"]:
-        rows = [tuple(arguments[1:3])]
-    else:
-        rows = arguments or [line.rstrip("\n") for line in sys.stdin]
-        if student.settings["pair"]:
-            rows = [tuple(row.split("\t")) for row in rows]
+    if given.defer is not None:
+        try:
+            threshold = student.threshold(given.defer)
+        except ValueError as error:
+            parser.error(str(error))
+    rows: list[Any] = given.texts or [line.rstrip("\n") for line in sys.stdin]
+    if given.pair:
+        rows = [tuple(rows)]
+    elif student.settings["pair"]:
+        rows = [tuple(row.split("\t")) for row in rows]
     for row, prediction in zip(rows, student(rows), strict=True):
         answer = {"text": row, "label": prediction.label, "probabilities": prediction.probabilities}
         deferred = {} if threshold is None else {"deferred": prediction.probability < threshold}

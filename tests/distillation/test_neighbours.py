@@ -247,7 +247,8 @@ def test_automatic_is_for_few_rows_of_one_short_sentence_without_texts_of_the_pe
     def passes(rows: int, unlabelled: int = 0, pair: bool = False, size: float = 60, **knobs: object) -> int:
         return neighbour_passes(Config.of(**knobs), rows, unlabelled, pair, size)
 
-    assert passes(300) == 10 == passes(FEW_ROWS)
+    assert passes(400) == 10 == passes(FEW_ROWS)
+    assert (passes(300), passes(100), passes(20)) == (14, 40, 40), "the fewer rows, the more of each"
     assert passes(FEW_ROWS + 1) == 0 == passes(300, 300)
     assert passes(300, pair=True) == 0, "pairs hang on the words that both sentences share"
     assert passes(300, size=1200) == 0, "the texts of abstracts"

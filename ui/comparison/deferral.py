@@ -8,11 +8,11 @@ from distill_core import Summary
 from ui.comparison.drawing import SIDE, x, y
 from ui.components.formatting import duration, latency, percent
 from ui.components.templates import render
-from ui.i18n.translate import format_number, translate
+from ui.i18n.translate import translate
 
 COLUMNS = ("wanted", "threshold", "answered", "agreement", "both", "cost")
 TEXTS = 1000  # that a cost is told for
-GRID = 0.1  # the picture begins at a tenth below the lowest agreement
+GRID = 0.1  # the picture begins at the tenth below the lowest agreement
 
 
 def deferral(summary: Summary) -> Markup:
@@ -30,10 +30,7 @@ def deferral(summary: Summary) -> Markup:
         return [name, threshold, percent(at["answered"]), percent(at["agreement"]), percent(at["accuracy"]),
                 latency(milliseconds) if milliseconds < 60_000 else duration(milliseconds / 1000)]  # fmt: skip
 
-    rows = [
-        line(percent(level["wanted"], 0), format_number(level["threshold"] or 0.0, ".2f"), level["at"])
-        for level in promised
-    ]
+    rows = [line(percent(level["wanted"], 0), percent(level["threshold"], 2), level["at"]) for level in promised]
     rows.append(line(translate("compare.defer.never"), "–", report["curve"][-1]))
     return render(
         "comparison/deferral.html", curve=report["curve"], promised=promised, head=head, rows=rows,

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+import distill_core as core
 from distill_core import BASELINE_OUTCOMES, Summary
 from ui.comparison.metric_values import metric_of, value
 from ui.components.formatting import chance, count, percent, points
@@ -85,8 +86,9 @@ def next_steps(summary: Summary, run: str) -> Markup:
             "address": _address(run, step["action"]),
         }
         for step in summary.get("next_steps") or ()
+        if run and core.run(run).offers(step["action"])
     ]
-    return render("comparison/next_steps.html", ways=ways) if ways and run else Markup()
+    return render("comparison/next_steps.html", ways=ways) if ways else Markup()
 
 
 def _address(run: str, action: str) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from distill_core import Answers, TeacherPrediction
+import distill_core as core
+from distill_core import Answers
 from ui.comparison.disagreements import SIDES
 from ui.components.formatting import count
 from ui.components.templates import render
@@ -19,8 +20,9 @@ def answers(by_model: Answers) -> Markup:
     return render("comparison/answers.html", models=models, answers=by_model)
 
 
-def preview_answers(predictions: Iterable[tuple[Any, Any]]) -> Markup:
-    """The first answers as a table, how many of each label there are in all, and how many rows have no text."""
+def preview_answers(predictions: Iterable[tuple[Any, Any]], all_of_them: bool = True) -> Markup:
+    """The first answers as a table, how many of each label there are, and how many rows have no text. Where these are
+    not `all_of_them`, that is told."""
     rows: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
     total = blank = handed = 0
@@ -29,11 +31,11 @@ def preview_answers(predictions: Iterable[tuple[Any, Any]]) -> Markup:
             blank += 1
             continue
         total += 1
-        handed += isinstance(answer, TeacherPrediction)
+        who = core.answered_by(answer)
+        handed += who == "teacher"
         counts[answer.label] = counts.get(answer.label, 0) + 1
         if len(rows) < PREVIEW:
-            who = "teacher" if isinstance(answer, TeacherPrediction) else "student"
             rows.append({"text": text if isinstance(text, str) else SIDES.join(text), "answer": answer, "who": who})
     labels = ", ".join(f"{label} {count(number)}" for label, number in sorted(counts.items()))
     return render("comparison/predictions.html", rows=rows, total=total, labels=labels, blank=blank,
-                  handed=handed)  # fmt: skip
+                  handed=handed, all_of_them=all_of_them)  # fmt: skip

@@ -14,11 +14,12 @@ from markupsafe import escape
 
 import distill_core as core
 from distill_core import ENDED, ExportedRow, Run, Summary, UserError
-from ui.comparison import disagreements
+from ui.access import public_host
+from ui.comparison import disagreements, predictions
 from ui.comparison.analysis import analysis
 from ui.comparison.headline import headline
 from ui.comparison.plots import figures, plots
-from ui.comparison.predictions import answers, preview_answers
+from ui.comparison.predictions import PREVIEW, preview_answers
 from ui.comparison.score_table import score_table
 from ui.comparison.takeaway import zip_of
 from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
@@ -152,7 +153,8 @@ class Compare:
         if not file:
             return {self.predicted: "", self.save: gr.Button(visible=False)}
         try:
-            html = preview_answers(core.predict_file(run, file, text or None, text2 or None, defer or None))
+            answers = core.predict_file(run, file, text or None, text2 or None, defer or None)
+            html = preview_answers(islice(answers, PREVIEW), False) if defer else preview_answers(answers)
         except UserError as error:
             return {self.predicted: note(translate_message(error), "error"), self.save: gr.Button(visible=False)}
         return {self.predicted: html, self.save: gr.Button(visible=True)}
@@ -329,8 +331,9 @@ def wire(step: Compare, live: gr.HTML) -> None:
 
 
 def _answerers(summary: Summary) -> gr.Dropdown:
-    """The choice of who answers a file, where the validation rows were enough to promise anything."""
-    deferral = summary.get("deferral")
+    """The choice of who answers a file, where the validation rows were enough to promise anything. On a public host all
+    wait for whoever computes, so that a teacher answers no files there."""
+    deferral = None if public_host.public() else summary.get("deferral")
     levels = [level["wanted"] for level in deferral["levels"] if level["at"]] if deferral else []
     choices: list[tuple[str, float]] = [(translate("compare.file.defer.none"), 0.0)]
     choices += [(translate("compare.file.defer.share", share=percent(share, 0)), share) for share in levels]
@@ -345,6 +348,6 @@ def _pair(run: Run) -> bool:
 def ask(run: str, text: str, text2: str) -> str:
     """Both models' answers to a typed text, with both latencies."""
     try:
-        return answers(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
+        return predictions.answers(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
     except UserError as error:
         return note(translate_message(error), "error")

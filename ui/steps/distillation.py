@@ -106,7 +106,7 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
         """Starts the run and shows it; a refused value is told here and, where it has a field, there too."""
         try:
             core.check_data(form.config(values))  # as the first step has read it, before the file is copied
-            run = ownership.assign_owner(core.start(form.config(values, keep=True)))
+            run = ownership.assign_owner(core.start(form.config(values, keep=True), checked=True))
         except UserError as error:
             words, at = fault(form, error, time.monotonic_ns())
             refused = note(translate_message(error), "error")

@@ -87,7 +87,14 @@ def test_what_the_student_may_hand_on_is_told_with_its_cost() -> None:
     html = deferral.deferral(told).replace("\u00a0", " ")
     student, teacher = (told["scores"][row]["latency_ms"] for row in ("student", "teacher"))
     seconds = student + 0.3 * teacher
-    wanted = ["90 %", "0.62", "70.0 %", "96.0 %", "91.0 %", formatting.latency(1000 * seconds).replace("\u00a0", " ")]
+    wanted = [
+        "90 %",
+        "62.00 %",
+        "70.0 %",
+        "96.0 %",
+        "91.0 %",
+        formatting.latency(1000 * seconds).replace("\u00a0", " "),
+    ]
     assert re.findall(r"<t[hd][^>]*>(?:<[^>]*>)*([^<]+)", html)[6:12] == wanted
     assert "98 % can’t be promised on 80 validation rows: that takes at least 149" in html
     assert html.count("<circle") == 1 and "80 %" in html  # the axis begins a tenth below the lowest agreement
@@ -95,13 +102,17 @@ def test_what_the_student_may_hand_on_is_told_with_its_cost() -> None:
     assert "When should the teacher answer instead?" in analysis.analysis(told)
 
 
-def test_who_answers_a_file_can_be_chosen_where_something_is_promised(run: str, steps: Any) -> None:
+def test_who_answers_a_file_can_be_chosen_where_something_is_promised(
+    run: str, steps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     step, home = steps.comparison, core.run(run).folder.parents[1]
     assert step.show(run)[step.defer].visible is False
     other = Store(home).create(Config().model_dump())
     Store(home).append(other, [Compared(summary(deferral=DEFERRAL)), Ended("finished")])
     shown = step.show(other)[step.defer]
     assert shown.visible is True and shown.value == 0.0 and [share for _, share in shown.choices] == [0.0, 0.9]
+    monkeypatch.setenv("SPACE_ID", "somebody/space")
+    assert step.show(other)[step.defer].visible is False, "there all would wait for the teacher"
 
 
 def reaching(**values: float) -> dict[str, Any]:

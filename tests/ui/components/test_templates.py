@@ -85,7 +85,7 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/plots.html": {},
     "comparison/predictions.html": {
-        "total": 1, "labels": HOSTILE, "blank": 2, "handed": 1,
+        "total": 1, "labels": HOSTILE, "blank": 2, "handed": 1, "all_of_them": True,
         "rows": [{"text": HOSTILE, "who": "teacher",
                   "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES, probability=0.9)}],
     },
