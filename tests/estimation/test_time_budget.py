@@ -54,7 +54,7 @@ def test_more_time_means_longer_training_and_more_texts_that_fit() -> None:
 
 def test_the_teacher_trains_to_its_end_first_then_the_student_then_texts_are_added() -> None:
     for seconds, to_its_end, passes, near in (
-        (320, False, 0, 0), (330, True, 0, 0), (370, True, 2, 0), (390, True, 2, 7), (450, True, 16, "auto")
+        (320, False, 0, 0), (330, True, 0, 0), (370, True, 2, 0), (390, True, 2, 7), (470, True, 16, "auto")
     ):  # fmt: skip
         found = chosen(seconds)
         teacher, student, _ = steps(found)
