@@ -23,7 +23,7 @@ from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
 
 if TYPE_CHECKING:
-    from distill_core.evaluation.summary import Action
+    from distill_core.evaluation.summary import Action, DoubtfulRow
     from distill_core.student.runtime import Predictor
 
 FOLLOW_SECONDS = 0.1
@@ -258,6 +258,25 @@ class Run:
                 row = json.loads(line)
                 shares = {name: dict(zip(labels, row[name], strict=True)) for name in ROWS if name in row}
                 yield row | shares | {"answers": {name: objective.answer(one) for name, one in shares.items()}}
+
+    def doubtful_rows(self) -> "list[DoubtfulRow]":
+        """Labelled rows, of training and validation, whose label the teacher contradicts, the surest first: some of
+        these labels may be wrong.
+
+        Returns:
+            At most twenty of {"text": [side, …], "label", "teacher": the teacher's answer, "probability": how sure it
+            is of that}. Empty before the teacher has labelled the texts, and for a run of another machine.
+
+        Example:
+            >>> run.doubtful_rows()  # it was imported
+            []
+        """
+        from distill_core.evaluation.diagnostics import DOUBTS_FILE
+
+        file = self._store.home / "runs" / self.row.id / DOUBTS_FILE
+        if not file.is_file():
+            return []
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
     def rename(self, name: str) -> None:
         """Rename the run; "" takes its name away.

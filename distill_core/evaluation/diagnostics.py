@@ -14,7 +14,7 @@ from distill_core.data.lengths import estimate_pieces
 from distill_core.evaluation.metrics import count_cells, is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import DISAGREEMENT_RATE, POWER, detectable_difference, paired_difference
-from distill_core.evaluation.summary import CutTexts, Difference, Disagreement, Level, Summary
+from distill_core.evaluation.summary import CutTexts, Difference, Disagreement, DoubtfulRow, Level, Summary
 from distill_core.messages import Message, message
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ ROWS_FOR_CONSTANT = 10  # of validation: on fewer a good teacher may by chance g
 MANY_CUT = 0.1  # of the texts: fewer move a score by less than a test of some hundred rows can show
 MANY_USES = 20  # uses of a test set, after which the best result owes something to luck
 EXAMPLES = 3
+DOUBTFUL_ROWS = 20  # that a person looks at in one go
+DOUBTS_FILE = "doubts.jsonl"  # of the run's folder; stays on this machine when a run is packed, as all learnt rows do
 TEACHER_WAY = message(
     "Fine-tune it longer ({knob:knob}) or choose another teacher; {anyway:knob} goes on all the same.",
     knob="teacher_epochs", anyway="teach_anyway",
@@ -197,15 +199,27 @@ def label_disagreements(
     usual = np.array([shares[has, c].mean() if has.any() else 1.0 for c, has in enumerate(members.T)])
     sure = np.where(shares >= usual, shares, 0.0)
     slips = (sure.max(1) > 0) & ~members[np.arange(len(texts)), sure.argmax(1)] & contradicted
-    wrong, confidence = np.flatnonzero(contradicted), objective.confidence(shares, answers)
-    first = wrong[np.argsort(-confidence[wrong], kind="stable")][:EXAMPLES]
     return {
-        "rows": len(wrong), "of": len(texts), "confident": int(slips.sum()),
-        "examples": [
-            {"text": list(texts[i]), "label": objective.label(truth[i], labels),
-             "teacher": objective.label(answers[i], labels), "probability": float(confidence[i])} for i in first
-        ],
+        "rows": int(contradicted.sum()), "of": len(texts), "confident": int(slips.sum()),
+        "examples": doubtful_rows(texts, truth, logits, labels, objective, EXAMPLES),
     }  # fmt: skip
+
+
+def doubtful_rows(
+    texts: Sequence[tuple[str, ...]], truth: "NDArray[Any]", logits: "NDArray[Any]", labels: Sequence[str],
+    objective: Objective, most: int,
+) -> list[DoubtfulRow]:  # fmt: skip
+    """The rows, at most so many, whose label the teacher's `logits` (rows, labels) contradict, the surest first."""
+    import numpy as np
+
+    answers = objective.decide(logits)
+    confidence = objective.confidence(objective.probabilities(logits), answers)
+    wrong = np.flatnonzero(~objective.agree(answers, truth))
+    return [
+        {"text": list(texts[i]), "label": objective.label(truth[i], labels),
+         "teacher": objective.label(answers[i], labels), "probability": float(confidence[i])}
+        for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+    ]  # fmt: skip
 
 
 def describe_disagreements(disagreement: Disagreement) -> Findings:

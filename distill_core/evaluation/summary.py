@@ -222,7 +222,7 @@ class SplitSizes(TypedDict):
     transfer: NotRequired[Count]
 
 
-class DisagreementExample(TypedDict):
+class DoubtfulRow(TypedDict):
     """A labelled text that the teacher contradicts, and the teacher's probability of its own answer."""
 
     text: list[str]
@@ -237,7 +237,7 @@ class Disagreement(TypedDict):
     rows: int
     of: int
     confident: int
-    examples: list[DisagreementExample]
+    examples: list[DoubtfulRow]
 
 
 @foreign

@@ -173,6 +173,17 @@ def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):
     assert size < 2 * compared.summary["scores"]["floor"]["bytes"]
 
 
+def test_the_rows_to_look_at_are_those_whose_label_the_teacher_contradicts(config, tmp_path, cache):
+    [compared] = of(run(config, tmp_path / "run", cache), Compared)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "doubts.jsonl").read_text().splitlines()]
+    assert rows and all(row["label"] != row["teacher"] for row in rows)
+    sure = [row["probability"] for row in rows]
+    assert sure == sorted(sure, reverse=True) and min(sure) > 0.5
+    scored = [json.loads(line)["text"] for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]
+    assert not [row for row in rows if row["text"] in scored], "no test row is shown to be corrected"
+    assert len(rows) >= min(20, compared.summary["disagreement"]["rows"])
+
+
 def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):
     monkeypatch.setattr(
         latency, "measure_speed", lambda *_: {"latency_ms": 1.0, "latency_p95_ms": 1.0, "texts_per_s": 1.0}

@@ -2,12 +2,14 @@
 probability can be believed.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from markupsafe import Markup
 
-from distill_core import ROWS, RowName, Summary
+from distill_core import ROWS, DoubtfulRow, RowName, Summary
 from ui.comparison.deferral import deferral
+from ui.comparison.disagreements import SIDES
 from ui.comparison.drawing import SIDE, x, y
 from ui.comparison.headline import chances, differences
 from ui.comparison.score_table import several
@@ -18,12 +20,13 @@ from ui.i18n.translate import format_number, translate
 CorrectnessKey = Literal["both", "only_teacher", "only_student", "neither"]
 SPLIT: tuple[CorrectnessKey, ...] = ("both", "only_teacher", "only_student", "neither")
 PARTS: tuple[Literal["precision", "recall", "f1"], ...] = ("precision", "recall", "f1")
+LONGEST = 300  # letters of a text in a list
 PICTURED: tuple[RowName, ...] = ("control", "student", "teacher")  # whose reliability is drawn
 
 
-def analysis(summary: Summary) -> Markup:
-    """The analysis: whether the differences are more than chance, who is right where, what is mistaken for what, and
-    the rest. A run from before these were kept shows those it has."""
+def analysis(summary: Summary, doubtful: Sequence[DoubtfulRow] = ()) -> Markup:
+    """The analysis: whether the differences are more than chance, who is right where, what is mistaken for what, the
+    labelled rows whose label is `doubtful`, and the rest. A run from before these were kept shows those it has."""
     split = summary.get("split")
     parts = {
         "differences": differences(summary),
@@ -34,6 +37,10 @@ def analysis(summary: Summary) -> Markup:
         "calibration": calibration(summary),
         "deferral": deferral(summary),
         "several": several(summary),
+        "doubtful": [
+            [SIDES.join(row["text"]), row["label"], f"{row['teacher']} {percent(row['probability'])}"]
+            for row in doubtful
+        ],
     }
     if not any(parts.values()):
         return Markup()
@@ -44,6 +51,10 @@ def analysis(summary: Summary) -> Markup:
         agreement=summary.get("agreement"),
         labels=summary.get("labels"),
     )
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def confusions(summary: Summary) -> dict[str, list[list[int]]]:

@@ -91,7 +91,7 @@ class Compare:
         about = card(headline(row.summary, "" if row.example else shown_run.id) + score_table(row.summary))
         if row.example:
             about += note(translate("compare.example"))
-        closer = analysis(row.summary)
+        closer = analysis(row.summary, shown_run.doubtful_rows())
         own = not row.example
         changes: Changes = {
             self.pictures: figures(row.summary),

@@ -1,10 +1,12 @@
 """Stage label: the teacher's logits for every text of the transfer set, and their disagreement with the labels."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
+from distill_core.cache import write_atomic
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.summary import Disagreement
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
@@ -32,4 +34,12 @@ def run(context: RunContext, data: DataOutput, teacher: TeacherOutput, transfer:
         transfer_set.texts[:own], truth, soft_labels[:own].numpy(), data.dataset.labels, data.objective
     )
     yield from notes(diagnostics.describe_disagreements(disagreement), "label")
+    valid = data.dataset.valid
+    doubtful = diagnostics.doubtful_rows(
+        [*transfer_set.texts[:own], *valid.texts], np.concatenate([truth, np.array(valid.labels, truth.dtype)]),
+        np.concatenate([soft_labels[:own].numpy(), teacher.valid_logits.numpy()]), data.dataset.labels,
+        data.objective, diagnostics.DOUBTFUL_ROWS,
+    )  # fmt: skip
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in doubtful)
+    write_atomic(context.folder / diagnostics.DOUBTS_FILE, lines.encode("utf-8", "replace"))
     return Done(LabelOutput(soft_labels, disagreement))

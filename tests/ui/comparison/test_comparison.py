@@ -74,6 +74,14 @@ def test_what_the_engine_found_is_told_and_stays_text() -> None:
     )
 
 
+def test_labels_that_the_teacher_doubts_are_listed(run: str, steps: Any) -> None:
+    row = {"text": [f"{HOSTILE} a", "b"], "label": "yes", "teacher": "no", "probability": 0.987}
+    (core.run(run).folder / "doubts.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    html = steps.comparison.show(run)[steps.comparison.closer].replace("\u00a0", " ")
+    assert "Labels to look at" in html and "&lt;img src=x onerror=alert(1)&gt; a | b" in html and "no 98.7 %" in html
+    assert "Labels to look at" not in analysis.analysis(summary())
+
+
 AT = {"answered": 0.7, "agreement": 0.96, "accuracy": 0.91}
 DEFERRAL = {
     "rows": 80, "curve": [AT | {"answered": 0.1, "agreement": 1.0}, AT, AT | {"answered": 1.0, "agreement": 0.88}],
