@@ -223,12 +223,14 @@ class Run:
         return True
 
     def offers(self, action: "Action") -> bool:
-        """Whether a next step of the run can be taken here: a model that is to be taken home may be on another machine.
+        """Whether a next step of the run can be taken here: models and rows may have stayed on another machine.
 
         Example:
             >>> run.offers("train_longer"), run.offers("take_floor")  # it was imported
             (True, False)
         """
+        if action == "check_labels":
+            return bool(self.doubtful_rows())
         rows = {"take_floor": "floor", "take_control": "control"}
         return action not in rows or self.has_model(cast(ExportedRow, rows[action]))
 

@@ -36,6 +36,7 @@ WAYS = {  # options by which a next step is taken from the shell
     "other_teacher": "Another teacher: --teacher.",
     "more_texts": "Texts without labels: --unlabelled.",
     "merge_labels": "Merged labels: --merge-labels.",
+    "check_labels": "In Python: core.run(…).doubtful_rows(); on the page: Labels to look at.",
     "take_control": "Take it home: stillroom export {run} FOLDER --row control.",
     "take_floor": "Take it home: stillroom export {run} FOLDER --row floor.",
 }

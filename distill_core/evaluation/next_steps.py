@@ -2,6 +2,7 @@
 
 from distill_core.evaluation.diagnostics import (
     FEW_EXAMPLES,
+    MANY_DISAGREEMENTS,
     MIN_GAIN,
     NO_EVIDENCE,
     constant_answer,
@@ -9,7 +10,7 @@ from distill_core.evaluation.diagnostics import (
     metric_message,
     values_of,
 )
-from distill_core.evaluation.summary import Action, NextStep, Summary
+from distill_core.evaluation.summary import Action, Disagreement, NextStep, Summary
 from distill_core.messages import Message, message, message_data
 
 MOST = 3  # more at once are no advice
@@ -44,6 +45,13 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
     if groups := summary.get("split_labels"):
         steps.append(("merge_labels", message(
             SPLIT, labels=[", ".join(map(repr, group)) for group in groups], n=sum(map(len, groups)))))  # fmt: skip
+    disagreement: Disagreement | None = summary.get("disagreement")
+    best_teacher = value["teacher"] >= max(value["floor"], value.get("control", 0.0))
+    if disagreement and best_teacher and disagreement["rows"] >= MANY_DISAGREEMENTS * disagreement["of"]:
+        steps.append(("check_labels", message(
+            "The teacher contradicts {rows:,} of {all:,} training labels, {sure:,} of them with confidence. Look at "
+            "the rows where it is surest: some labels may be wrong.", rows=disagreement["rows"],
+            all=disagreement["of"], sure=disagreement["confident"])))  # fmt: skip
     if constant_answer(summary):
         steps.append(("train_longer", message("The student was trained too short: it gives one answer to all.")))
     control = value.get("control", 0.0)

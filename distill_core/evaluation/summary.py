@@ -37,7 +37,14 @@ Finding = (  # (level, sentence), in later versions with the message data; stric
     | Annotated[tuple[Level, Label, MessageData | None], Field(strict=False)]
 )
 Action = Literal[
-    "train_longer", "read_longer", "other_teacher", "more_texts", "take_floor", "take_control", "merge_labels"
+    "train_longer",
+    "read_longer",
+    "other_teacher",
+    "more_texts",
+    "take_floor",
+    "take_control",
+    "merge_labels",
+    "check_labels",
 ]  # what the page has a button for
 foreign = with_config(ConfigDict(strict=True, extra="allow"))
 V = TypeVar("V")

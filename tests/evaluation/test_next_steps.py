@@ -19,6 +19,7 @@ def actions(of: Any, texts: int = 9000, fine_tuned: bool = True) -> list[str]:
     return [step["action"] for step in advise(of, texts, False, fine_tuned)]
 
 
+DOUBTED = {"rows": 15, "of": 100, "confident": 7, "examples": []}
 CUT = {"rows": 30, "of": 100, "share": 0.4, "limit": 128, "longest": 512}
 
 
@@ -44,6 +45,12 @@ CUT = {"rows": 30, "of": 100, "share": 0.4, "limit": 128, "longest": 512}
         ({"control": 0.805}, []),  # half a point is no reason to leave the student
         ({"control": 0.85, "student": 0.55, "teacher": 0.7}, ["take_control", "train_longer", "other_teacher"]),
         ({"control": 0.605, "student": 0.55}, ["take_floor"]),  # nearly as good, and it needs no network
+        ({"disagreement": DOUBTED, "student": 0.895}, ["check_labels"]),
+        (
+            {"disagreement": DOUBTED, "student": 0.895, "control": 0.93},
+            ["take_control", "train_longer", "other_teacher"],
+        ),
+        ({"disagreement": DOUBTED | {"rows": 9}, "student": 0.895}, []),
         ({"cut_texts": CUT}, ["read_longer"]),
         ({"cut_texts": CUT, "student": 0.895}, []),
         ({"cut_texts": CUT | {"rows": 5}}, []),

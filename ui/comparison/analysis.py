@@ -50,6 +50,7 @@ def analysis(summary: Summary, doubtful: Sequence[DoubtfulRow] = ()) -> Markup:
         names={key: translate(f"compare.split.{key}") for key in SPLIT},
         agreement=summary.get("agreement"),
         labels=summary.get("labels"),
+        advised=any(step["action"] == "check_labels" for step in summary.get("next_steps") or ()),
     )
 
 

@@ -93,6 +93,8 @@ def next_steps(summary: Summary, run: str) -> Markup:
 
 def _address(run: str, action: str) -> str:
     """Where the action is taken: the download below, or the form filled in from the run."""
+    if action == "check_labels":
+        return "#doubtful"
     row = action.removeprefix("take_")
     return f"#download-{row}" if row != action else f"./?{urlencode({'from': run, 'next': action})}"
 

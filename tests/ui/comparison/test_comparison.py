@@ -80,6 +80,11 @@ def test_labels_that_the_teacher_doubts_are_listed(run: str, steps: Any) -> None
     html = steps.comparison.show(run)[steps.comparison.closer].replace("\u00a0", " ")
     assert "Labels to look at" in html and "&lt;img src=x onerror=alert(1)&gt; a | b" in html and "no 98.7 %" in html
     assert "Labels to look at" not in analysis.analysis(summary())
+    step = {"action": "check_labels", "cause": "Look.", "message": None}
+    assert "#doubtful" in headline.next_steps(summary(next_steps=[step]), run)
+    assert '<details class="more" id="doubtful" open>' in analysis.analysis(summary(next_steps=[step]), [row])
+    (core.run(run).folder / "doubts.jsonl").unlink()
+    assert headline.next_steps(summary(next_steps=[step]), run) == "", "of a run from elsewhere"
 
 
 AT = {"answered": 0.7, "agreement": 0.96, "accuracy": 0.91}

@@ -55,7 +55,7 @@ FILLED: dict[str, dict[str, Any]] = {
         "differences": "", "chances": HOSTILE, "split": {"both": 3}, "names": {"both": HOSTILE}, "agreement": 0.5,
         "confusions": {"student": [[1, 2], [0, 0]]}, "labels": [HOSTILE, "b"],
         "per_class": {"head": [HOSTILE, "b"], "rows": [[HOSTILE, HOSTILE]]}, "calibration": "", "several": "",
-        "deferral": "", "doubtful": [[HOSTILE, HOSTILE, HOSTILE]],
+        "deferral": "", "doubtful": [[HOSTILE, HOSTILE, HOSTILE]], "advised": True,
     },
     "comparison/answers.html": {
         "models": ["student"],

@@ -463,6 +463,7 @@ WORDS: dict[str, str] = {
     "next_step.other_teacher": "Anderer Lehrer",
     "next_step.more_texts": "Mehr Texte",
     "next_step.merge_labels": "Label zusammenlegen",
+    "next_step.check_labels": "Label ansehen",
     "next_step.take_control": "Kontrolle mitnehmen",
     "next_step.take_floor": "Vergleichsmodell mitnehmen",
     "again.filled": "Alle Schritte zeigen die Einstellungen von „{name}“. Ändern, was anders werden soll, dann auf „Start“ drücken.",

@@ -459,6 +459,7 @@ WORDS: dict[str, str] = {
     "next_step.other_teacher": "Another teacher",
     "next_step.more_texts": "More texts",
     "next_step.merge_labels": "Merge labels",
+    "next_step.check_labels": "Look at labels",
     "next_step.take_control": "Take the control",
     "next_step.take_floor": "Take the baseline",
     "again.filled": "Every step holds the settings of “{name}”. Change what you like, then press Start.",
