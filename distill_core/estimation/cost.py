@@ -39,7 +39,7 @@ from distill_core.pipeline.cost_model import (
 )
 from distill_core.teacher.catalog import is_local, suggestion, teacher_name
 
-FORMAT = 5  # raise when a measurement of `profile` changes its meaning
+FORMAT = 6  # raise when a measurement of `profile` changes its meaning
 MEASURED_RANGE = (0.75, 1.5)  # a run against a profile's few steps [benchmarks/RESULTS.md, "Estimates"]
 REPEATED_RANGE = (0.85, 1.2)  # a run against a similar one
 GUESSED_RANGE = (0.5, 2.5)  # a teacher not on this machine, by the machine's speed and the teacher's known size

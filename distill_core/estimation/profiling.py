@@ -42,7 +42,7 @@ from distill_core.training import device, loop
 from distill_core.training import plan as training_plan
 
 TEXTS = 256  # sampled texts, labelled and unlabelled each
-LABELLED = 64  # texts for the teacher to label
+LABELLED, REPEATED = 64, 4  # texts for the teacher to label: a quarter as many, each so often
 ROWS = 2000  # rows to time the baseline on
 STEPS = 14  # steps of the student; the first ones warm up and don't count
 TUNING = 3  # steps of a teacher's fine-tuning
@@ -147,7 +147,10 @@ def _near_yield(texts: Sequence[tuple[str, ...]], augmented: augmenter.Augmenter
 
 def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: float, config: Config) -> TeacherPace:
     """Pace of the teacher: seconds for one unit of `soft_labels.text_size` and, for a fine-tuning, for one step."""
-    few = list(texts[:LABELLED])
+    encoded = teacher.encode(texts)
+    tokens = [len(one["input_ids"]) for one in encoded]
+    # Texts of like length, as a stage sorts thousands of them: a few mixed ones would be padded to the longest.
+    few = [texts[place] for place in _usual_batch(tokens, LABELLED // REPEATED)] * REPEATED
     if config.fine_tune:  # on a new head's answers, all near a tie, no lower precision would pass `choose_dtype`
         teacher.dtype, _ = teacher.fast(few)
     else:
@@ -163,33 +166,33 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
         "size": min(spent), "load": load, "parameters": teacher.parameters,
         "depth": getattr(settings, "num_hidden_layers", 0), "width": getattr(settings, "hidden_size", 0),
         "heads": getattr(settings, "num_attention_heads", 0),
-        "tokens": max(len(one["input_ids"]) for one in teacher.encode(texts)),
+        "tokens": max(tokens),
     }  # fmt: skip
     if config.fine_tune:
-        encoded = _usual_batch(teacher.encode(texts), config.teacher_batch)
+        batch = [encoded[place] for place in _usual_batch(tokens, config.teacher_batch)]
         objective, where = objective_for(config), device.device()
         fast = fine_tuning.training_dtype(teacher.dtype or torch.float32)
         plan = training_plan.TrainingPlan(
-            TUNING, len(encoded), config.teacher_lr, weight_decay=0.01, evaluate_every=TUNING
+            TUNING, len(batch), config.teacher_lr, weight_decay=0.01, evaluate_every=TUNING
         )
 
         def loss(index: Tensor) -> Tensor:
             with device.autocast(where, fast):
-                logits = teacher.model(**teacher.pad(encoded, where)).logits.float()
+                logits = teacher.model(**teacher.pad(batch, where)).logits.float()
             return objective.hard_loss(logits, objective.hard_targets(logits))
 
-        pace["step"], _ = _time_steps(teacher.model, len(encoded), loss, lambda: {"accuracy": 0.0, "loss": 0.0}, plan)
+        pace["step"], _ = _time_steps(teacher.model, len(batch), loss, lambda: {"accuracy": 0.0, "loss": 0.0}, plan)
     return pace
 
 
-def _usual_batch(encoded: list[dict[str, list[int]]], size: int) -> list[dict[str, list[int]]]:
-    """A batch of so many of the encoded texts as most are: a training puts texts of like length together, so the
-    longest of a usual one is about as long as a text is in the mean."""
-    by_length = sorted(encoded * math.ceil(size / len(encoded)), key=lambda one: len(one["input_ids"]))
-    lengths = [len(one["input_ids"]) for one in by_length]
-    mean = sum(lengths) / len(lengths)
+def _usual_batch(tokens: Sequence[int], size: int) -> list[int]:
+    """Places of so many texts, of these `tokens`, as most are: texts of like length are put together, so the longest of
+    a usual batch is about as long as a text is in the mean."""
+    places = list(range(len(tokens))) * math.ceil(size / len(tokens))
+    by_length = sorted(places, key=tokens.__getitem__)
+    mean = sum(tokens) / len(tokens)
     starts = range(len(by_length) - size + 1)
-    start = min(starts, key=lambda place: abs(lengths[place + size - 1] - mean))
+    start = min(starts, key=lambda first: abs(tokens[by_length[first + size - 1]] - mean))
     return by_length[start : start + size]
 
 

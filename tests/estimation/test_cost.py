@@ -223,7 +223,30 @@ def test_a_teacher_to_be_fine_tuned_is_timed_in_the_precision_it_then_has(
 def test_the_batch_that_is_timed_is_a_usual_one() -> None:
     from distill_core.estimation.profiling import _usual_batch
 
-    encoded = [{"input_ids": list(range(length))} for length in (*[5] * 20, *[10] * 20, 100)]
-    lengths = [len(one["input_ids"]) for one in _usual_batch(encoded, 4)]
-    assert max(lengths) == 10 and len(lengths) == 4, "neither the shortest nor the one that is ten times as long"
-    assert len(_usual_batch(encoded[:3], 8)) == 8
+    tokens = [*[5] * 20, *[10] * 20, 100]
+    chosen = _usual_batch(tokens, 4)
+    assert max(tokens[place] for place in chosen) == 10 and len(chosen) == 4, (
+        "neither the shortest nor the one that is ten times as long"
+    )
+    assert len(_usual_batch(tokens[:3], 8)) == 8
+
+
+def test_the_texts_that_are_timed_are_of_like_length(
+    toy_config: Config, tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distill_core.estimation import profiling
+    from distill_core.teacher.model import Teacher
+
+    asked: list[list[int]] = []
+    logits = Teacher.logits
+
+    def recorded(self: Teacher, texts: Any) -> Any:
+        asked.append([len(one["input_ids"]) for one in self.encode(texts)])
+        return logits(self, texts)
+
+    monkeypatch.setattr(Teacher, "logits", recorded)
+    config = toy_config.model_copy(update={"teacher": str(tiny_teacher)})
+    list(profiling.profile(config, tmp_path, Cache(tmp_path / "cache")))
+    timed = [lengths for lengths in asked if len(lengths) == profiling.LABELLED]
+    assert timed and all(len({*lengths}) <= profiling.LABELLED // profiling.REPEATED for lengths in timed)
+    assert all(max(lengths) - min(lengths) <= 4 for lengths in timed), timed
