@@ -146,6 +146,7 @@ def refill(form: Form, step: steps_task.Task, again: gr.HTML, request: gr.Reques
     action = str(request.query_params.get("next") or "")
     changes = {
         "train_longer": run.longer, "read_longer": run.longer_texts, "merge_labels": lambda: {"merge_labels": True},
+        "more_texts": run.same_teacher,  # of the same rows: fine-tuning it again would take most of the time
     }  # fmt: skip
     config = run.row.config | (changes[action]() if action in changes else {})
     wanted = usable_settings(config)[0]

@@ -21,6 +21,7 @@ from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
 from distill_core.runs import queue, recovery
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
+from distill_core.teacher.catalog import saved_teachers
 
 if TYPE_CHECKING:
     from distill_core.evaluation.summary import Action, DoubtfulRow
@@ -355,6 +356,19 @@ class Run:
 
         limit = next_steps.longer_limit(self.row.summary or cast(Summary, {}))
         return {"max_tokens": limit} if limit else {}
+
+    def same_teacher(self) -> KnobValues:
+        """Settings of a run like this one that takes the teacher which this one fine-tuned, as it was saved; {} where
+        it fine-tuned none, or that is gone.
+
+        Example:
+            >>> run.same_teacher()  # it took a teacher as it was
+            {}
+        """
+        file = self._store.home / "runs" / self.row.id / "teacher.json"
+        name = json.loads(file.read_text(encoding="utf-8"))["name"] if file.is_file() else ""
+        saved = {one.name for one in saved_teachers(self._store.home)}
+        return {"teacher": name, "fine_tune": False} if name in saved else {}
 
     def report(self) -> Report:
         """Report of the run as one JSON object.

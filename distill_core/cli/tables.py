@@ -24,7 +24,15 @@ from distill_core.evaluation.columns import (
     shown,
     teacher_share,
 )
-from distill_core.evaluation.summary import Action, MeanInterval, Metric, SeedAggregate, VariantSummary
+from distill_core.evaluation.summary import (
+    Action,
+    Difference,
+    MeanInterval,
+    Metric,
+    RowPair,
+    SeedAggregate,
+    VariantSummary,
+)
 from distill_core.events import ENDED, Note, RowName
 from distill_core.messages import METRIC_NAMES, percent
 
@@ -37,8 +45,8 @@ WAYS = {  # options by which a next step is taken from the shell
     "more_texts": "Texts without labels: --unlabelled.",
     "merge_labels": "Merged labels: --merge-labels.",
     "check_labels": "In Python: core.run(…).doubtful_rows(); on the page: Labels to look at.",
-    "take_control": "Take it home: stillroom export {run} FOLDER --row control.",
-    "take_floor": "Take it home: stillroom export {run} FOLDER --row floor.",
+    "take_control": "Take it home: python -m distill_core export {run} FOLDER --row control.",
+    "take_floor": "Take it home: python -m distill_core export {run} FOLDER --row floor.",
 }
 
 
@@ -52,7 +60,7 @@ def comparison(run: Run) -> None:
     out.print(f"Scored on {_number(rows['test'], '{:,}')} rows of {report['scored_on']}; trained on "
               f"{_number(rows['train'], '{:,}')} labelled rows and {_number(rows['transfer'], '{:,}')} texts that the "
               "teacher labelled.")  # fmt: skip
-    for sentence in _outcome(report["scores"], report["gap_recovered"], report["kept"], metric):
+    for sentence in _outcome(report["scores"], report["gap_recovered"], report["kept"], metric, report["differences"]):
         out.print(sentence)
     out.print(f"Student and teacher give the same answer on {_share(report['agreement'])} of the rows.")
     if report["tests_read"]:
@@ -63,12 +71,13 @@ def comparison(run: Run) -> None:
         if run.offers(cast(Action, action)):
             out.print(escape(f"→ {cause} {WAYS[action].format(run=run.id[:6])}"))
     _several(out, report, metric)
-    out.print(f'Ask it: stillroom predict {run.id[:6]} "a text"')
+    out.print(f'Ask it: python -m distill_core predict {run.id[:6]} "a text"')
 
 
 def _outcome(
-    scores: Mapping[RowName, ReportedScore], gap: float | None, share: float | None, metric: Metric
-) -> Iterator[str]:
+    scores: Mapping[RowName, ReportedScore], gap: float | None, share: float | None, metric: Metric,
+    differences: Mapping[RowPair, Difference] | None = None,
+) -> Iterator[str]:  # fmt: skip
     """The student beside baseline, control and teacher, in sentences."""
     column = metric_column(metric)
     value = {row: score[metric] for row, score in scores.items() if score.get(metric) is not None}
@@ -76,7 +85,11 @@ def _outcome(
     student = value.get("student")
     if student is not None and (floor := value.get("floor")) is not None and floor >= student:
         how = "better than" if text["floor"] != text["student"] else "as good as"
-        yield f"The simple baseline (TF-IDF), the floor, is {how} the student: {text['floor']} to {text['student']}."
+        apart = (differences or {}).get("student-floor")
+        chance = ", by no more than chance explains" if how == "better than" and apart and apart["high"] >= 0 else ""
+        how = "ahead of" if chance else how
+        figures = f"{text['floor']} to {text['student']}"
+        yield f"The simple baseline (TF-IDF), the floor, is {how} the student: {figures}{chance}."
     control, teacher = value.get("control"), value.get("teacher")
     if "control" not in scores:
         yield "The gap recovered is not known: the control run was switched off."

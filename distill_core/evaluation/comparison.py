@@ -27,7 +27,7 @@ from distill_core.evaluation.summary import (
 )
 
 NAMES: tuple[Metric, ...] = get_args(Metric)
-PAIRS: dict[str, RowPair] = {"control": "student-control", "teacher": "student-teacher"}
+PAIRS: dict[str, RowPair] = {"control": "student-control", "teacher": "student-teacher", "floor": "student-floor"}
 
 
 def score_predictions(
@@ -98,7 +98,8 @@ def compare(
         PAIRS[row]: significance.paired_difference(
             answers["student"], answers[row], labels, classes, metric, seed, objective
         )
-        for row in others
+        for row in PAIRS
+        if row in logits
     }
     summary: Comparison = {
         "metric": metric,

@@ -63,7 +63,11 @@ HARM = "Distilling did harm: without its teacher the student is better."
 OPEN = "Whether distilling helped does not show on these {rows:,} test rows."
 BASELINE_WINS = "The simple baseline (TF-IDF) is better here than the student: {floor} against {student}."
 BASELINE_EQUAL = "The simple baseline (TF-IDF) is as good here as the student: {floor} against {student}."
-BASELINE_OUTCOMES = (BASELINE_WINS, BASELINE_EQUAL)
+BASELINE_AHEAD = (
+    "The simple baseline (TF-IDF) is ahead of the student here, {floor} against {student}, by no more than chance "
+    "explains."
+)
+BASELINE_OUTCOMES = (BASELINE_WINS, BASELINE_EQUAL, BASELINE_AHEAD)
 CONSTANT = "The student answers {label} to all {rows:,} test rows: it learnt nothing."
 ABOVE_CONTROL = (
     "The student is {points:.1f} points of {metric:metric} above its control (95 % interval {low:+.1f} to {high:+.1f})."
@@ -264,7 +268,7 @@ def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
         findings.append(("warning", message(
             "The control ({control}) is as good as the teacher ({teacher}): the labels alone were enough.",
             control=words["control"], teacher=words["teacher"])))  # fmt: skip
-    if texts < FEW_EXAMPLES[pair]:
+    if texts < FEW_EXAMPLES[pair] and value["teacher"] - value["floor"] >= MIN_GAIN:
         findings.append(("warning", message(STANDS_ON_PAIRS if pair else STANDS_ON_TEXTS, n=texts)))
     disagreement: Disagreement | None = summary.get("disagreement")
     if disagreement and disagreement["rows"] >= MANY_DISAGREEMENTS * disagreement["of"]:
@@ -281,7 +285,9 @@ def conclude(summary: Summary, texts: int, pair: bool) -> Findings:
     if behind["low"] > 0:
         findings.append(("info", message("On these {rows:,} rows the student is better than its teacher.", rows=rows)))
     elif behind["high"] >= 0 and not constant_answer(summary):
-        findings.append(("info", message("On these {rows:,} rows student and teacher are equally good.", rows=rows)))
+        findings.append(
+            ("info", message("On these {rows:,} rows no difference between student and teacher shows.", rows=rows))
+        )
     if summary.get("tests_read", 1) >= MANY_USES:
         findings.append(("warning", message("{read} Whoever picks the best of so many runs by it has picked some luck "
                      "too.", read=describe_uses(summary["tests_read"]))))  # fmt: skip
@@ -319,7 +325,8 @@ def _outcome(summary: Summary, rows: int) -> tuple[Level, Message]:
     if label := constant_answer(summary):
         return "warning", message(CONSTANT, label=repr(label), rows=rows)
     if value["floor"] - value["student"] >= MIN_GAIN:
-        return "warning", message(BASELINE_WINS, floor=floor, student=student)
+        certain = (of := summary["differences"].get("student-floor")) is None or of["high"] < 0
+        return "warning", message(BASELINE_WINS if certain else BASELINE_AHEAD, floor=floor, student=student)
     if value["floor"] >= value["student"]:
         return "warning", message(BASELINE_EQUAL, floor=floor, student=student)
     difference = summary["differences"].get("student-control")

@@ -2,7 +2,6 @@
 
 from distill_core.evaluation.diagnostics import (
     FEW_EXAMPLES,
-    MANY_DISAGREEMENTS,
     MIN_GAIN,
     NO_EVIDENCE,
     constant_answer,
@@ -14,6 +13,9 @@ from distill_core.evaluation.summary import Action, Disagreement, NextStep, Summ
 from distill_core.messages import Message, message, message_data
 
 MOST = 3  # more at once are no advice
+# A teacher that is right on fewer rows contradicts right labels more often than wrong ones; and one or two rows are no
+# reason to go through a file.
+RELIABLE, FEW_SLIPS = 0.8, 3
 STILL_LEARNING = 0.9  # share of the steps: a best step later than this one was not the last word
 FEW_TEXTS = "{n:text is|texts are} little to learn from. Add texts, also without labels: the teacher labels them."
 FEW_PAIRS = "{n:pair is|pairs are} little to learn from. Add pairs, also without labels: the teacher labels them."
@@ -46,8 +48,9 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
         steps.append(("merge_labels", message(
             SPLIT, labels=[", ".join(map(repr, group)) for group in groups], n=sum(map(len, groups)))))  # fmt: skip
     disagreement: Disagreement | None = summary.get("disagreement")
-    best_teacher = value["teacher"] >= max(value["floor"], value.get("control", 0.0))
-    if disagreement and best_teacher and disagreement["rows"] >= MANY_DISAGREEMENTS * disagreement["of"]:
+    level = value["teacher"] >= max(value["floor"], value.get("control", 0.0)) - 2 * MIN_GAIN
+    reliable = level and summary["scores"]["teacher"]["accuracy"] >= RELIABLE
+    if disagreement and reliable and disagreement["confident"] >= FEW_SLIPS:
         steps.append(("check_labels", message(
             "The teacher contradicts {rows:,} of {all:,} training labels, {sure:,} of them with confidence. Look at "
             "the rows where it is surest: some labels may be wrong.", rows=disagreement["rows"],
@@ -89,7 +92,7 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
             steps.append(("more_texts", message(
                 UNSEEN, n=unseen["rows"], agreement=unseen["agreement"], others=unseen["others"])))  # fmt: skip
         steps += longer
-        if texts < FEW_EXAMPLES[pair]:
+        if texts < FEW_EXAMPLES[pair] and value["teacher"] - value["floor"] >= MIN_GAIN:
             steps.append(("more_texts", message(FEW_PAIRS if pair else FEW_TEXTS, n=texts)))
     first: dict[Action, Message] = {}
     for action, sentence in steps:

@@ -30,7 +30,7 @@ ScoreKey = Literal[  # of a Score's numbers
     CurveKey, "macro_f1_low", "macro_f1_high", "ece", "ece_scaled", "temperature", "parameters", "bytes", "latency_ms",
     "latency_p95_ms", "texts_per_s",
 ]  # fmt: skip
-RowPair = Literal["student-control", "student-teacher"]
+RowPair = Literal["student-control", "student-teacher", "student-floor"]
 VariantKey = Literal["members", "seeds", "students", "learning_curve"]  # of a VariantSummary
 Finding = (  # (level, sentence), in later versions with the message data; strict=False, for JSON has no tuples
     Annotated[tuple[Level, Label], Field(strict=False)]

@@ -292,6 +292,8 @@ class Predictor:
     def threshold(self, agreement: float) -> float:
         """Least probability of an answer from which on so large a share of the answers are the teacher's. Raises
         ValueError where the validation rows promised no such share."""
+        if self.settings.get("row") == "control":
+            raise ValueError("This is a control: it had no teacher whose answers it could be held against.")
         known: dict[str, float] = self.settings.get("defer", {})
         if f"{agreement:g}" not in known:
             shares = ", ".join(known) or "none: its validation rows were too few"

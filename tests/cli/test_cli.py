@@ -265,6 +265,7 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
             scores = {row: dict.fromkeys(runs.SCORE_KEYS, 0.5) for row in ("floor", "student", "teacher")}
             shares = {"gap_recovered": None, "kept": 1.0, "agreement": 1.0}
             shares |= {"metric": "accuracy", "tests_read": None, "verdict": None, "next_steps": None}
+            shares |= {"differences": None}
             return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}
 
     tables.comparison(Compared())

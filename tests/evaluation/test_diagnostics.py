@@ -135,7 +135,9 @@ def test_labels_that_the_teacher_contradicts_are_counted_and_named():
     assert diagnostics.describe_disagreements({"rows": 0, "of": 40, "confident": 0, "examples": []}) == []
 
 
-def compared(floor=0.6, control=0.7, student=0.8, teacher=0.9, rows=2000, apart=(0.05, 0.15), behind=-0.05, **more):
+def compared(
+    floor=0.6, control=0.7, student=0.8, teacher=0.9, rows=2000, apart=(0.05, 0.15), behind=-0.05, baseline=None, **more
+):
     value = {"floor": floor, "control": control, "student": student, "teacher": teacher}
     return {
         "metric": "accuracy", "rows": {"test": rows}, "gap_recovered": 0.5,
@@ -143,6 +145,7 @@ def compared(floor=0.6, control=0.7, student=0.8, teacher=0.9, rows=2000, apart=
         "differences": {
             "student-control": {"difference": student - control, "low": apart[0], "high": apart[1]},
             "student-teacher": {"difference": student - teacher, "low": -0.1, "high": behind},
+            **({"student-floor": {"low": baseline[0], "high": baseline[1]}} if baseline else {}),
         }, **more,
     }  # fmt: skip
 
@@ -161,6 +164,10 @@ def test_a_gain_beyond_chance_is_told_and_nothing_else():
         (
             {"student": 0.58},
             "baseline (TF-IDF) is better here than the student: 60.0 % accuracy against 58.0 % accuracy",
+        ),
+        (
+            {"student": 0.58, "baseline": (-0.05, 0.01)},
+            "baseline (TF-IDF) is ahead of the student here, 60.0 % accuracy against 58.0 % accuracy, by no more than",
         ),
         ({"student": 0.6}, "baseline (TF-IDF) is as good here as the student"),
         ({"teacher": 0.605}, "is no better than the simple baseline (60.0 % accuracy)"),
@@ -228,7 +235,7 @@ def test_a_teacher_that_is_worse_than_the_trivial_answer_or_the_baseline_is_refu
 @pytest.mark.parametrize(
     ("changed", "behind", "said"),
     [
-        ({"behind": 0.02, "student": 0.895}, None, "student and teacher are equally good"),
+        ({"behind": 0.02, "student": 0.895}, None, "no difference between student and teacher shows"),
         ({}, None, None),
         ({}, (0.01, 0.05), "the student is better than its teacher"),
     ],

@@ -50,7 +50,8 @@ CUT = {"rows": 30, "of": 100, "share": 0.4, "limit": 128, "longest": 512}
             {"disagreement": DOUBTED, "student": 0.895, "control": 0.93},
             ["take_control", "train_longer", "other_teacher"],
         ),
-        ({"disagreement": DOUBTED | {"rows": 9}, "student": 0.895}, []),
+        ({"disagreement": DOUBTED | {"confident": 2}, "student": 0.895}, []),
+        ({"disagreement": DOUBTED, "student": 0.7, "teacher": 0.75}, []),  # such a teacher is wrong too often itself
         ({"cut_texts": CUT}, ["read_longer"]),
         ({"cut_texts": CUT, "student": 0.895}, []),
         ({"cut_texts": CUT | {"rows": 5}}, []),

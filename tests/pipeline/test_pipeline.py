@@ -87,7 +87,7 @@ def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
         assert 0 <= score["low"] <= score["accuracy"] <= score["high"] <= 1
         assert score["parameters"] > 0 and score["bytes"] > 0 and score["latency_ms"] > 0 and score["texts_per_s"] > 0
         assert score["temperature"] > 0 and 0 <= score["ece"] <= 1 and score["latency_ms"] <= score["latency_p95_ms"]
-    assert set(summary["differences"]) == {"student-control", "student-teacher"}
+    assert set(summary["differences"]) == {"student-control", "student-teacher", "student-floor"}
     json.dumps(summary)
     facts = {event.name: event.value for event in of(events, Fact)}
     assert set(facts["validation"]) == {"floor", "teacher", "control"}

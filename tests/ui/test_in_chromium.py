@@ -134,8 +134,12 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
     assert {"baseline/predict.py", "baseline/README.md", "baseline/weights.npz"} <= set(names)
 
+    # A next step that is taken on this page: the button below is pressed, and the run stays in the address.
+    page.evaluate("""() => document.querySelector('#comparison .headline').insertAdjacentHTML('afterend',
+        '<a data-place="#download-control" href="./#download-control">Take the control</a>')""")
     with page.expect_download() as caught:
-        page.locator("#download-control").click()
+        page.locator("#comparison a[data-place='#download-control']").last.click()
+    assert "run=" in page.url
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
     assert {"control/predict.py", "control/README.md", "control/model.safetensors"} <= set(names)
 

@@ -1,4 +1,5 @@
-"""The disagreements of student and teacher: the scored rows, filtered by who is right and searched."""
+"""The disagreements of student and teacher: the scored rows, filtered by who is right and searched; and those on which
+the two agree against the label, which may be wrong."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -15,7 +16,7 @@ SIDES = " | "  # between the two sentences of a pair
 PAGE = 50  # rows that come at once
 MOST = 1000  # rows on one page at most
 COMPARED: tuple[RowName, ...] = ("student", "teacher")
-WHO = ("any", "only_teacher", "only_student", "neither")
+WHO = ("any", "only_teacher", "only_student", "neither", "against")
 # which row was clicked: the rows are HTML made on the server
 PICK_JS = """
 element.addEventListener('click', (event) => {
@@ -59,7 +60,7 @@ def picked(run: str, number: Any) -> list[str]:
 def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, ScoredText]]:
     wanted = str(words or "").casefold().split()[:20]
     for number, row in enumerate(run.texts()):
-        if row["answers"]["student"] == row["answers"]["teacher"] or who not in ("any", _right(row)):
+        if who != _right(row) and not (who == "any" and _differ(row)):
             continue
         text = SIDES.join(row["text"]).casefold()
         if all(word in text for word in wanted):
@@ -71,7 +72,13 @@ def _answer(row: ScoredText, name: RowName) -> dict[str, Any]:
     return {"label": label, "right": label == row["label"], "share": max(row[name].values())}
 
 
+def _differ(row: ScoredText) -> bool:
+    return row["answers"]["student"] != row["answers"]["teacher"]
+
+
 def _right(row: ScoredText) -> str:
-    """The one of two differing answers that is right, as one of WHO."""
+    """The one of the two answers that is right, as one of WHO; "" where both are."""
     right = [name for name in COMPARED if row["answers"][name] == row["label"]]
-    return f"only_{right[0]}" if right else "neither"
+    if _differ(row):
+        return f"only_{right[0]}" if right else "neither"
+    return "" if right else "against"

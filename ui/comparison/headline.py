@@ -14,6 +14,19 @@ from ui.components.templates import render
 from ui.i18n.names import metric_name, translate_message
 from ui.i18n.translate import translate, translate_or
 
+# Next steps that are taken on this very page, and where: a button that is pressed, or a part that is opened.
+PLACES = {"take_floor": "#download-floor", "take_control": "#download-control", "check_labels": "#doubtful"}
+PLACES_JS = """
+element.addEventListener('click', (event) => {
+  const link = event.target.closest('a[data-place]')
+  const place = link && document.querySelector(link.dataset.place)
+  if (!place) return
+  event.preventDefault()
+  place.scrollIntoView({ block: 'center' })
+  if (place.tagName === 'DETAILS') place.open = true
+  else place.click()
+})
+"""
 ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance
 
@@ -47,8 +60,12 @@ def _faults(summary: Summary, reached: Mapping[str, float]) -> list[str]:
     faults, student = [], reached["student"]
     if "floor" in reached and reached["floor"] >= student:
         figures = {"floor": percent(reached["floor"]), "student": percent(student)}
-        alike = figures["floor"] == figures["student"]
-        faults.append(translate("compare.floor.level" if alike else "compare.floor", **figures))
+        apart = (summary.get("differences") or {}).get("student-floor")
+        certain = apart is None or apart["high"] < 0
+        if figures["floor"] == figures["student"]:
+            faults.append(translate("compare.floor.level", **figures))
+        else:
+            faults.append(translate("compare.floor" if certain else "compare.floor.chance", **figures))
     if "control" in reached:
         gap = summary.get("gap_recovered")
         if reached["control"] > student or (gap is not None and gap < 0):
@@ -84,6 +101,7 @@ def next_steps(summary: Summary, run: str) -> Markup:
             "cause": translate_message(step["message"] or step["cause"]),
             "do": translate(f"next_step.{step['action']}"),
             "address": _address(run, step["action"]),
+            "place": PLACES.get(step["action"], ""),
         }
         for step in summary.get("next_steps") or ()
         if run and core.run(run).offers(step["action"])
@@ -93,10 +111,9 @@ def next_steps(summary: Summary, run: str) -> Markup:
 
 def _address(run: str, action: str) -> str:
     """Where the action is taken: the download below, or the form filled in from the run."""
-    if action == "check_labels":
-        return "#doubtful"
-    row = action.removeprefix("take_")
-    return f"#download-{row}" if row != action else f"./?{urlencode({'from': run, 'next': action})}"
+    if place := PLACES.get(action):
+        return f"./?{urlencode({'run': run})}{place}"
+    return f"./?{urlencode({'from': run, 'next': action})}"
 
 
 def verdict(summary: Summary) -> Markup:

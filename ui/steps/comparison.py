@@ -17,7 +17,7 @@ from distill_core import ENDED, ExportedRow, Run, Summary, UserError
 from ui.access import public_host
 from ui.comparison import disagreements, predictions
 from ui.comparison.analysis import analysis
-from ui.comparison.headline import headline
+from ui.comparison.headline import PLACES_JS, headline
 from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import PREVIEW, preview_answers
 from ui.comparison.score_table import score_table
@@ -212,7 +212,7 @@ class Compare:
 def build() -> Compare:
     """Lays the step out."""
     gr.HTML(why(translate("compare.why"), "compare"))
-    about = gr.HTML(empty_card(translate("compare.none")), elem_id="comparison")
+    about = gr.HTML(empty_card(translate("compare.none")), js_on_load=PLACES_JS, elem_id="comparison")
     pictures = plots(elem_id="plots")
     with gr.Column(visible=False, elem_id="try") as answers:
         gr.HTML(title(translate("compare.try")))

@@ -74,6 +74,25 @@ def test_what_the_engine_found_is_told_and_stays_text() -> None:
     )
 
 
+def test_a_baseline_that_is_ahead_by_chance_is_not_called_better() -> None:
+    apart = {"student-floor": {"difference": -0.02, "low": -0.05, "high": 0.01}}
+    told = sentence(reaching(floor=0.92) | {"differences": apart})
+    assert "ahead of the student, 92.0 % against 90.0 %, but by no more than chance explains." in told
+    apart["student-floor"]["high"] = -0.001
+    assert "is better than the student" in sentence(reaching(floor=0.92) | {"differences": apart})
+
+
+def test_rows_on_which_both_contradict_the_label_can_be_looked_at(run: str) -> None:
+    html, _ = disagreements.differing(run, "against")
+    assert "all agree" not in html, "with the label"
+    file = core.run(run).folder / "texts.jsonl"
+    doubted = {"text": ["doubted"], "label": "yes", "student": [0.9, 0.1], "teacher": [0.8, 0.2]}
+    file.write_text(file.read_text(encoding="utf-8") + "\n" + json.dumps(doubted), encoding="utf-8")
+    html, more = disagreements.differing(run, "against")
+    assert "doubted" in html and html.count("data-row") == 1 and not more
+    assert "doubted" not in disagreements.differing(run, "any", "", 200)[0]
+
+
 def test_labels_that_the_teacher_doubts_are_listed(run: str, steps: Any) -> None:
     row = {"text": [f"{HOSTILE} a", "b"], "label": "yes", "teacher": "no", "probability": 0.987}
     (core.run(run).folder / "doubts.jsonl").write_text(json.dumps(row), encoding="utf-8")
@@ -81,7 +100,8 @@ def test_labels_that_the_teacher_doubts_are_listed(run: str, steps: Any) -> None
     assert "Labels to look at" in html and "&lt;img src=x onerror=alert(1)&gt; a | b" in html and "no 98.7 %" in html
     assert "Labels to look at" not in analysis.analysis(summary())
     step = {"action": "check_labels", "cause": "Look.", "message": None}
-    assert "#doubtful" in headline.next_steps(summary(next_steps=[step]), run)
+    link = headline.next_steps(summary(next_steps=[step]), run)
+    assert f'href="./?run={run}#doubtful" data-place="#doubtful"' in link, "the page's base is no part of the address"
     assert '<details class="more" id="doubtful" open>' in analysis.analysis(summary(next_steps=[step]), [row])
     (core.run(run).folder / "doubts.jsonl").unlink()
     assert headline.next_steps(summary(next_steps=[step]), run) == "", "of a run from elsewhere"

@@ -81,7 +81,7 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/members.html": {"groups": [GROUP], "members": [MEMBER]},
     "comparison/next_steps.html": {
-        "ways": [{"action": HOSTILE, "cause": HOSTILE, "do": HOSTILE, "address": HOSTILE}],
+        "ways": [{"action": HOSTILE, "cause": HOSTILE, "do": HOSTILE, "address": HOSTILE, "place": HOSTILE}],
     },
     "comparison/plots.html": {},
     "comparison/predictions.html": {

@@ -280,7 +280,7 @@ def test_a_run_goes_out_and_comes_in_marked(home: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_gap_is_not_praised() -> None:
-    assert "did not pay" in headline(SUMMARY | {"gap_recovered": None})
+    assert "there was no gap to close" in headline(SUMMARY | {"gap_recovered": None})
     assert "did not pay" in headline(SUMMARY | {"gap_recovered": -0.2})
     control = SUMMARY["scores"] | {"control": {**SUMMARY["scores"]["control"], "accuracy": 1.2}}
     assert "would keep" in headline(SUMMARY)
