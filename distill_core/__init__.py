@@ -71,6 +71,8 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.evaluation.columns import COLUMNS, Column
     from distill_core.evaluation.diagnostics import BASELINE_OUTCOMES
     from distill_core.evaluation.summary import (
+        Deferral,
+        DeferralLevel,
         DoubtfulRow,
         LearningCurvePoint,
         Metric,
@@ -128,7 +130,8 @@ _DOOR = {
     "distill_core.evaluation.columns": ("COLUMNS", "Column"),
     "distill_core.evaluation.diagnostics": ("BASELINE_OUTCOMES",),
     "distill_core.evaluation.summary": (
-        "LearningCurvePoint", "Metric", "MetricScores", "ModelCost", "Score", "DoubtfulRow", "Summary", "VariantScores",
+        "LearningCurvePoint", "Metric", "MetricScores", "ModelCost", "Score",
+        "Deferral", "DeferralLevel", "DoubtfulRow", "Summary", "VariantScores",
     ),
     "distill_core.runs.queries": ("RunRecord",),
     "distill_core.config.schema": ("Config",),

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fake_pipeline import SUMMARY
@@ -170,6 +171,16 @@ def test_a_file_that_no_run_could_use_begins_none(tmp_path: Path, text: str | No
     with pytest.raises(UserError, match=told):
         runs.start(task="file", train=str(file))
     assert runs.count() == before
+
+
+def test_more_texts_are_for_the_teacher_that_was_fine_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.start()
+    run.wait()
+    assert run.same_teacher() == {}
+    (run.folder / "teacher.json").write_text('{"name": "kept:ab"}')
+    assert run.same_teacher() == {}, "it is gone"
+    monkeypatch.setattr(runs, "saved_teachers", lambda home: [SimpleNamespace(name="kept:ab")])
+    assert run.same_teacher() == {"teacher": "kept:ab", "fine_tune": False}
 
 
 def test_what_is_not_there_is_told() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from distill_core import Summary
+from distill_core import Deferral, DeferralLevel, Summary
 from ui.comparison.drawing import SIDE, x, y
 from ui.components.formatting import duration, latency, percent
 from ui.components.templates import render
@@ -15,12 +15,18 @@ TEXTS = 1000  # that a cost is told for
 GRID = 0.1  # the picture begins at the tenth below the lowest agreement
 
 
+def promises(report: Deferral) -> list[DeferralLevel]:
+    """The levels that are promised; of those with one threshold the highest, for they are one choice."""
+    levels = [level for level in report["levels"] if level["at"] is not None]
+    return list({level["threshold"]: level for level in levels}.values())
+
+
 def deferral(summary: Summary) -> Markup:
     """Curve and thresholds of a run's student; nothing for a run of an earlier version."""
     report = summary.get("deferral")
     if not report or not report["curve"]:
         return Markup()
-    promised = [level for level in report["levels"] if level["at"] is not None]
+    promised = promises(report)
     lowest = min(one["agreement"] for one in [*report["curve"], *(level["at"] for level in promised if level["at"])])
     student, teacher = (summary["scores"][row] for row in ("student", "teacher"))
     head = [translate(f"compare.defer.{key}") for key in COLUMNS]

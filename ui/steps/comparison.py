@@ -17,6 +17,7 @@ from distill_core import ENDED, ExportedRow, Run, Summary, UserError
 from ui.access import public_host
 from ui.comparison import disagreements, predictions
 from ui.comparison.analysis import analysis
+from ui.comparison.deferral import promises
 from ui.comparison.headline import PLACES_JS, headline
 from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import PREVIEW, preview_answers
@@ -334,7 +335,7 @@ def _answerers(summary: Summary) -> gr.Dropdown:
     """The choice of who answers a file, where the validation rows were enough to promise anything. On a public host all
     wait for whoever computes, so that a teacher answers no files there."""
     deferral = None if public_host.public() else summary.get("deferral")
-    levels = [level["wanted"] for level in deferral["levels"] if level["at"]] if deferral else []
+    levels = [level["wanted"] for level in promises(deferral)] if deferral else []
     choices: list[tuple[str, float]] = [(translate("compare.file.defer.none"), 0.0)]
     choices += [(translate("compare.file.defer.share", share=percent(share, 0)), share) for share in levels]
     return gr.Dropdown(choices=choices, value=0.0, visible=bool(levels))

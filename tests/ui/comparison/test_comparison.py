@@ -144,6 +144,8 @@ def test_who_answers_a_file_can_be_chosen_where_something_is_promised(
     Store(home).append(other, [Compared(summary(deferral=DEFERRAL)), Ended("finished")])
     shown = step.show(other)[step.defer]
     assert shown.visible is True and shown.value == 0.0 and [share for _, share in shown.choices] == [0.0, 0.9]
+    [ninety, _] = DEFERRAL["levels"]
+    assert deferral.promises(DEFERRAL | {"levels": [ninety, ninety | {"wanted": 0.95}]}) == [ninety | {"wanted": 0.95}]
     monkeypatch.setenv("SPACE_ID", "somebody/space")
     assert step.show(other)[step.defer].visible is False, "there all would wait for the teacher"
 
