@@ -29,7 +29,7 @@ SHORT_TEACHER_LENGTHS: tuple[Length, ...] = ((1, 25), (1, 50))
 STUDENT_LENGTHS: tuple[Length, ...] = ((1, 150), (1, 300), (2, 450), (PASSES, LEAST_STUDENT_STEPS))
 AUGMENTATION_PASSES = (0, 1, 2, 4, 8, 16)
 TRANSFER_LIMITS = (2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
-SHORT_TOKENS = 64
+SHORT_TOKENS = (64, 128)  # read of a text where there is no time for all that "auto" reads
 ENGLISH = (AUTO_LANGUAGE, "en")  # languages of a config that the smaller encoders, which are English, may serve
 CHOSEN = ("teacher", "teacher_epochs", "max_tokens", "epochs", "n_iter", "neighbours", "transfer_limit")
 
@@ -132,8 +132,8 @@ class _Search:
 
     def _tokens(self) -> tuple[int, ...]:
         full = self._full_tokens()
-        long = "max_tokens" not in self.typed and min(full, self._mean_tokens()) > SHORT_TOKENS
-        return (SHORT_TOKENS, full) if long else (full,)
+        long = "max_tokens" not in self.typed and min(full, self._mean_tokens()) > SHORT_TOKENS[0]
+        return (*(tokens for tokens in SHORT_TOKENS if long and tokens < full), full)
 
     def _texts(self) -> list[tuple[int, int, int]]:
         """From the fewest texts to the most: unlabelled ones first, then those that a few passes of augmentation make,

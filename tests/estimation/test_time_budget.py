@@ -7,7 +7,6 @@ import pytest
 
 from distill_core.config.schema import Config
 from distill_core.config.training_length import steps_of_pass
-from distill_core.estimation import time_budget
 from distill_core.estimation.cost import Measurements, PastRun, estimate
 from distill_core.estimation.time_budget import BudgetSettings, choose_settings, free_config, other_teachers
 from distill_core.events import STAGES
@@ -120,14 +119,14 @@ def test_texts_without_a_label_are_taken_before_any_are_made() -> None:
 
 
 def test_long_texts_are_cut_where_there_is_little_time() -> None:
-    long: Any = replace(KNOWN, counts=COUNTS | {"size": {"labelled": 1000.0, "unlabelled": 0.0, "augmented": 900.0}})
+    size = {"labelled": 1000.0, "unlabelled": 0.0, "augmented": 900.0}
+    long: Any = replace(KNOWN, counts=COUNTS | {"size": size, "tokens": 256})
     assert chosen(None, known=long).config.max_tokens == "auto"
-    found = [chosen(seconds, known=long) for seconds in (300, 3000)]
-    assert [one.config.max_tokens for one in found] == [64, "auto"]
+    limits = [chosen(seconds, known=long).config.max_tokens for seconds in range(200, 3001, 100)]
+    assert list(dict.fromkeys(limits)) == [64, 128, "auto"], "with more time more is read"
     assert chosen(300).config.max_tokens == "auto", "short texts lose nothing, and win no time"
     typed = chosen(300, Config.of(**FILE.model_dump() | {"max_tokens": 200}), long, typed=("max_tokens",))
     assert typed.config.max_tokens == 200
-    assert time_budget.SHORT_TOKENS == 64
 
 
 @pytest.mark.parametrize("known", [Measurements(), Measurements(COUNTS)])
