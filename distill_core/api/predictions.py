@@ -27,13 +27,14 @@ TextOrPair = str | tuple[str, ...]  # a text, or the two of a pair
 class FileRows:
     """The rows of a file to answer, each in its place. `columns` and `cells` are all that the file has; `texts` are
     what is asked, `faults` the reason, by the row's place, why a row has no text that can be asked. `notes` say how the
-    file was read."""
+    file was read, `delimiter` parts its columns."""
 
     columns: tuple[str, ...]
     cells: Sequence[tuple[Cell, ...]]
     texts: Sequence[TextOrPair]
     faults: dict[int, Message] = field(default_factory=dict)
     notes: list[Message] = field(default_factory=list)
+    delimiter: str = ","
 
 
 def read_rows(
@@ -66,7 +67,7 @@ def read_rows(
         if number in table.unreadable or not all(map(str.strip, asked))
     }
     return FileRows(table.columns, [row for _, row in lines], [asked if pair else asked[0] for asked in texts], faults,
-                    [*table.notes, *table.doubts, *notes])  # fmt: skip
+                    [*table.notes, *table.doubts, *notes], table.delimiter)  # fmt: skip
 
 
 def _columns(
@@ -149,9 +150,9 @@ def write_predictions(
     file: Path, rows: FileRows, answers: "Iterable[tuple[TextOrPair, Prediction | None]]", labels: Sequence[str],
     deferring: bool = False,
 ) -> int:  # fmt: skip
-    """The file's rows and columns as CSV, and behind them the label and the probability of each label, which get
-    another name where the file has one of these; where the teacher may have answered, who did. A row without an answer
-    says why. Returns how many rows."""
+    """The file's rows and columns as CSV with the file's own delimiter, and behind them the label and the probability
+    of each label, which get another name where the file has one of these; where the teacher may have answered, who did.
+    A row without an answer says why. Returns how many rows."""
 
     from distill_core.api.cascade import answered_by
 
@@ -170,7 +171,8 @@ def write_predictions(
         by = [answered_by(prediction)] if deferring else []
         return [*cells, prediction.label, *shares, *by, *("" for _ in faulty)]
 
-    return _write(file, [*head, *answerer, *faulty], (line(place, answer) for place, (_, answer) in enumerate(answers)))
+    lines = (line(place, answer) for place, (_, answer) in enumerate(answers))
+    return _write(file, [*head, *answerer, *faulty], lines, rows.delimiter)
 
 
 def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], names: Sequence[RowName]) -> int:
@@ -198,10 +200,12 @@ def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], 
     )
 
 
-def _write(file: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def _write(file: Path, head: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> int:
+    # Files with semicolons come from Excel and go back to it, which knows UTF-8 by its mark alone.
+    encoding = "utf-8-sig" if delimiter == ";" else "utf-8"
     number = 0
-    with file.open("w", encoding="utf-8", errors="replace", newline="") as stream:
-        out = csv.writer(stream)
+    with file.open("w", encoding=encoding, errors="replace", newline="") as stream:
+        out = csv.writer(stream, delimiter=delimiter)
         out.writerow(head)
         for row in rows:
             out.writerow(row)

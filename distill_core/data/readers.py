@@ -299,7 +299,10 @@ def _table(text: str, name: str, rows: int, notes: list[Message], doubts: list[M
         doubts.append(message(UNREADABLE, n=len(unreadable), name=name, rows=row_numbers(list(unreadable)),
                               first=problem))  # fmt: skip
     cells, numbers = [row for _, row in found], [number for number, _ in found]
-    return without_unused(Table(name, columns, cells, numbers, notes=notes, doubts=doubts, unreadable=unreadable))
+    delimiter = dialect["delimiter"] if dialect["delimiter"] in DELIMITERS else ","
+    return without_unused(
+        Table(name, columns, cells, numbers, notes=notes, doubts=doubts, unreadable=unreadable, delimiter=delimiter)
+    )
 
 
 def _csv_problem(row: Message, reason: str) -> Message:

@@ -22,7 +22,7 @@ class Table:
     """Rows of strings under named columns; an empty cell is None. `numbers` are the rows' numbers as a spreadsheet
     shows them (a header is row 1). `left_out` are columns of lists or objects; `several` are those of lists among them,
     each with an example; `unreadable` are rows that fit no columns, by their number, with the cells they have. `doubts`
-    are notes that a person should look into."""
+    are notes that a person should look into. `delimiter`: of the columns in the file, "," where it has none."""
 
     name: str
     columns: tuple[str, ...]
@@ -33,6 +33,7 @@ class Table:
     doubts: list[Message] = field(default_factory=list)
     several: dict[str, str] = field(default_factory=dict)
     unreadable: dict[int, tuple[Cell, ...]] = field(default_factory=dict)
+    delimiter: str = ","
 
     def column(self, name: str) -> list[Cell]:
         """The cells of one column. Raises DataError where no column has that name."""

@@ -73,6 +73,23 @@ def test_a_file_has_as_many_answers_as_rows_in_its_order_with_all_its_columns(tm
     assert [text for text, _ in answers] == ["good band", "", "bad sound"] and answers[1][1] is None
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "begins"), [(";", b"\xef\xbb\xbfid;"), ("\t", b"id\t"), ("|", b"id|"), (",", b"id,")]
+)
+def test_answers_come_back_with_the_delimiter_that_the_file_had(tmp_path: Path, delimiter: str, begins: bytes) -> None:
+    """A German Excel shows a file with commas as one column, and umlauts only after UTF-8's mark."""
+    file, out = tmp_path / "own.csv", tmp_path / "out.csv"
+    lines = [delimiter.join(row) for row in (("id", "text"), ("1", "schön! wirklich schön"), ("2", "nö"))]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    rows = predictions.read_rows(file, False, text="text")
+    predictions.write_predictions(out, rows, predictions.predict_batches(rows, long_or_short), ["long", "short"])
+    assert out.read_bytes().startswith(begins)
+    with out.open(encoding="utf-8-sig", newline="") as stream:
+        assert [row[:2] for row in csv.reader(stream, delimiter=delimiter)][1:] == [
+            ["1", "schön! wirklich schön"], ["2", "nö"],
+        ]  # fmt: skip
+
+
 def test_what_holds_no_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file"):
         predictions.read_rows(tmp_path / "gone.txt", False)

@@ -341,7 +341,7 @@ def test_a_messy_file_ends_with_a_useful_student_and_all_its_columns(page: Any, 
     with page.expect_download() as caught:
         page.locator("#save-predictions").click()
     with Path(caught.value.path()).open(encoding="utf-8-sig", newline="") as answers:
-        head, *rows = csv.reader(answers)
+        head, *rows = csv.reader(answers, delimiter=";")  # as the file had it
     assert head == [
         "column 1", "Ticket", "Kundentext", "Sentiment", "agent", "label", "p negative", "p positive", "note",
     ]  # fmt: skip
