@@ -372,7 +372,7 @@ WORDS: dict[str, str] = {
     "compare.defer.answered": "Allein beantwortet",
     "compare.defer.agreement": "Übereinstimmung auf den Testzeilen",
     "compare.defer.both": "Genauigkeit beider zusammen",
-    "compare.defer.cost": "Zeit für 1.000 Texte",
+    "compare.defer.cost": "Zeit für 1.000 Texte, einzeln",
     "compare.defer.never": "Schüler allein",
     "compare.defer.few": "{wanted} lassen sich auf {n} Validierungszeilen nicht zusagen: Dazu braucht es mindestens {needed}, und mehr, wo sich die beiden unterscheiden.",
     "compare.several": "Alle Schüler dieses Laufs",

@@ -368,7 +368,7 @@ WORDS: dict[str, str] = {
     "compare.defer.answered": "Answered alone",
     "compare.defer.agreement": "Agreement on the test rows",
     "compare.defer.both": "Accuracy of both together",
-    "compare.defer.cost": "Time for 1,000 texts",
+    "compare.defer.cost": "Time for 1,000 texts, one by one",
     "compare.defer.never": "student alone",
     "compare.defer.few": "{wanted} can’t be promised on {n} validation rows: that takes at least {needed}, and more where the two differ.",
     "compare.several": "All students of this run",
