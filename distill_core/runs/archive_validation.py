@@ -83,6 +83,7 @@ class StudentSettings(BaseModel):
     entries: Annotated[int, Field(ge=1, le=2_000_000)]
     width: Annotated[int, Field(ge=1, le=1024)]
     temperature: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    defer: Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(max_length=20)] = {}
 
 
 def is_teacher(name: Any) -> bool:

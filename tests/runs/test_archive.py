@@ -200,6 +200,8 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a giant table": patched("student/student.json", entries=2_000_000, width=1024),
     "a giant network": patched("student/student.json", hidden=10**9),
     "a temperature of nothing": patched("student/student.json", temperature=0),
+    "a threshold that is none": patched("student/student.json", defer={"0.9": "high"}),
+    "a threshold above one": patched("student/student.json", defer={"0.9": 2}),
     "an objective of its own": patched("student/student.json", objective="<b>"),
     "a summary's own objective": patched("summary.json", objective=["single_label"]),
     "a metric of its own": put("events.jsonl", [1, "fact", {"name": "metric", "value": "per_class"}]),
