@@ -23,6 +23,14 @@ UNSEEN = (
     "{n:test row holds|test rows hold} words that the student never met while it learnt. There it gives the teacher's "
     "answer to {agreement:.0%}, elsewhere to {others:.0%}. Add texts that hold such words, also without labels."
 )
+CONTROL_BETTER = (
+    "The control ({control}) is better here than the student ({student}). It is the same network, trained on your "
+    "labels without the teacher's answers: take it instead."
+)
+CONTROL_AHEAD = (
+    "The control ({control}) is ahead of the student ({student}), by no more than chance explains. It is the same "
+    "network, trained on your labels without the teacher's answers, and can be taken instead."
+)
 SPLIT = "The labels {labels} differ by case alone and were learnt as {n:class|classes}. Merge them and start again."
 
 
@@ -64,10 +72,16 @@ def advise(summary: Summary, texts: int, pair: bool, fine_tuned: bool) -> list[N
             "it needs no teacher.", floor=words["floor"], student=words["student"])))  # fmt: skip
         steps += longer
     elif control - value["student"] >= MIN_GAIN:
-        steps.append(("take_control", message(
-            "The control ({control}) is better here than the student ({student}). It is the same network, trained on "
-            "your labels without the teacher's answers: take it instead.", control=words["control"],
-            student=words["student"])))  # fmt: skip
+        apart = summary.get("differences", {}).get("student-control")
+        certain = apart is None or apart["high"] < 0
+        steps.append(
+            (
+                "take_control",
+                message(
+                    CONTROL_BETTER if certain else CONTROL_AHEAD, control=words["control"], student=words["student"]
+                ),
+            )
+        )
     if value["floor"] - value["teacher"] >= MIN_GAIN:
         steps += longer
         if fine_tuned:

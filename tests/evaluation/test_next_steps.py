@@ -104,6 +104,13 @@ def test_a_side_of_a_pair_with_a_new_word_counts() -> None:
     assert found and (found["rows"], found["agreement"], found["others"]) == (1, 0.0, 1.0)
 
 
+def test_a_control_that_is_ahead_by_chance_is_not_called_better() -> None:
+    for high, words in ((-0.01, "is better here than the student"), (0.02, "by no more than chance explains")):
+        apart = {"student-control": {"difference": -0.02, "low": -0.06, "high": high}}
+        [step] = advise(summary(control=0.82, differences=apart), 9000, False, True)
+        assert step["action"] == "take_control" and words in step["cause"]
+
+
 def test_split_labels_come_first_and_are_named() -> None:
     split = summary(split_labels=[["Billing", "billing"], ["Other", "OTHER", "other"]], student=0.895)
     [step] = advise(split, 9000, False, True)
