@@ -38,7 +38,7 @@ def analysis(summary: Summary, doubtful: Sequence[DoubtfulRow] = ()) -> Markup:
         "deferral": deferral(summary),
         "several": several(summary),
         "doubtful": [
-            [SIDES.join(row["text"]), row["label"], f"{row['teacher']} {percent(row['probability'])}"]
+            [_beginning(SIDES.join(row["text"])), row["label"], f"{row['teacher']} {percent(row['probability'])}"]
             for row in doubtful
         ],
     }

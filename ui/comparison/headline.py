@@ -96,6 +96,9 @@ def _more(summary: Summary, reached: Mapping[str, float]) -> list[str]:
 
 def next_steps(summary: Summary, run: str) -> Markup:
     """What may help now: each cause with one button that does something about it."""
+    if not run:
+        return Markup()
+    shown = core.run(run)
     ways = [
         {
             "cause": translate_message(step["message"] or step["cause"]),
@@ -104,7 +107,7 @@ def next_steps(summary: Summary, run: str) -> Markup:
             "place": PLACES.get(step["action"], ""),
         }
         for step in summary.get("next_steps") or ()
-        if run and core.run(run).offers(step["action"])
+        if shown.offers(step["action"])
     ]
     return render("comparison/next_steps.html", ways=ways) if ways else Markup()
 

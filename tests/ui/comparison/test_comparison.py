@@ -95,6 +95,7 @@ def test_rows_on_which_both_contradict_the_label_can_be_looked_at(run: str) -> N
 
 def test_labels_that_the_teacher_doubts_are_listed(run: str, steps: Any) -> None:
     row = {"text": [f"{HOSTILE} a", "b"], "label": "yes", "teacher": "no", "probability": 0.987}
+    assert f">{'w' * 300} …<" in analysis.analysis(summary(), [row | {"text": ["w" * 9000]}]), "a text is not a page"
     (core.run(run).folder / "doubts.jsonl").write_text(json.dumps(row), encoding="utf-8")
     html = steps.comparison.show(run)[steps.comparison.closer].replace("\u00a0", " ")
     assert "Labels to look at" in html and "&lt;img src=x onerror=alert(1)&gt; a | b" in html and "no 98.7 %" in html
