@@ -7,10 +7,12 @@ if TYPE_CHECKING:
 
 
 class ModelOutput(NamedTuple):
-    """Outputs for one batch. `logits` (batch, outputs) float32. `hidden_states`: of a teacher (batch, length, units)
-    a layer, its embeddings first; of a student around an encoder one (batch, units) a sentence. `attentions`: one
-    (batch, heads, length, length) a layer. Both are () where a loss doesn't need them."""
+    """Outputs for one batch. `logits` (batch, outputs) float32. `hidden_states`: of a teacher and of a student with
+    layers (batch, length, units) a layer, the embeddings first; of a student around an encoder one (batch, units) a
+    sentence. `attention_scores`: (batch, heads, length, length) a layer, before the softmax. `lengths` (batch,): the
+    tokens of each text; what lies behind them is padding. All but the logits are () where a loss doesn't need them."""
 
     logits: "Tensor"
     hidden_states: "tuple[Tensor, ...]" = ()
-    attentions: "tuple[Tensor, ...]" = ()
+    attention_scores: "tuple[Tensor, ...]" = ()
+    lengths: "Tensor | tuple[()]" = ()

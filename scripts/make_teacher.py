@@ -118,7 +118,7 @@ def main() -> None:
     model = make_model(len(tokenizer), asked.layers, asked.hidden, pad)
     print(f"{sum(p.numel() for p in model.parameters()):,} weights, {len(tokenizer):,} pieces, {seen:,} texts")
 
-    def loss(batch: torch.Tensor) -> torch.Tensor:
+    def loss(batch: torch.Tensor, step: int) -> torch.Tensor:
         return cross_entropy(model(**batch_of(ids, batch.tolist(), pad)).logits, labels[batch])
 
     steps = asked.epochs * -(-seen // asked.batch)

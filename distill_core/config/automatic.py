@@ -1,9 +1,11 @@
 """Values of the knobs that are left to the data, once it is known what these need."""
 
+from distill_core.config.losses import is_layerwise
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO
 
 STUDENTS = {False: "bilstm_max", True: "compare_aggregate"}  # by whether the texts are pairs
+LAYERED = "cut"  # for a loss that compares layers
 
 
 def automatic_values(values: KnobValues, pair: bool | None, tokens: int | None) -> KnobValues:
@@ -11,7 +13,9 @@ def automatic_values(values: KnobValues, pair: bool | None, tokens: int | None) 
     `tokens` that are read of a text where that is, and the beginning alone of a longer `pair`, for its end is the end
     of its second sentence. What is not known (None) stays."""
     resolved: KnobValues = {}
-    if values["student"] == AUTO and pair is not None:
+    if values["student"] == AUTO and any(is_layerwise(values[name]) for name in ("loss", "first_loss")):
+        resolved["student"] = LAYERED
+    elif values["student"] == AUTO and pair is not None:
         resolved["student"] = STUDENTS[pair]
     if values["max_tokens"] == AUTO and tokens is not None:
         resolved["max_tokens"] = tokens

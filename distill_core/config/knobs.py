@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from distill_core.config.presets import SETTINGS, KnobValues, pair_overrides
-from distill_core.config.schema import AUTO, DEFAULTS, LEFT_TO_DATA, REGISTRIES, Config, declaration
+from distill_core.config.schema import DEFAULTS, EXTRA_CHOICE, REGISTRIES, Config, declaration
 from distill_core.registry import Registry
 
 
@@ -84,7 +84,7 @@ def _knob(name: str, field: FieldInfo) -> Knob:
 
 
 def _parts(knob: str, registry: Registry) -> tuple[str, ...]:
-    return (AUTO, *registry.names) if knob in LEFT_TO_DATA else registry.names
+    return (EXTRA_CHOICE[knob], *registry.names) if knob in EXTRA_CHOICE else registry.names
 
 
 def names_of(

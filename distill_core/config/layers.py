@@ -12,6 +12,8 @@ def choose_layers(choice: str, depth: int) -> list[int]:
     name, _, count = choice.partition(":")
     if re.fullmatch(r"\d+(,\d+)*", choice):
         chosen = sorted({int(number) for number in choice.split(",")})
+    elif name == "every":
+        chosen = list(range(0, depth, int(count)))
     elif name in ("first", "last", "even"):
         chosen = _spread(name, int(count), depth)
     else:

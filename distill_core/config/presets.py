@@ -30,6 +30,22 @@ PRESETS: dict[str, tuple[str, KnobValues]] = {
             "batch": 50, "epochs": 4,
         },
     ),
+    "distilbert": (
+        "DistilBERT's way (Sanh et al. 2019): every other layer of the teacher, which learns its probabilities and the "
+        "angle of its last hidden states.",
+        {
+            "student": "cut", "layers": "every:2", "vocabulary_limit": 50_000,
+            "loss": "distilbert", "temperature": 2.0,
+        },
+    ),
+    "tinybert": (
+        "TinyBERT's two stages (Jiao et al. 2020): every third layer of the teacher learns its embeddings, hidden "
+        "states and attention, then its probabilities; words are exchanged for near ones.",
+        {
+            "student": "cut", "layers": "every:3", "vocabulary_limit": 50_000,
+            "rules": {}, "n_iter": 0, "neighbours": 20, "first_loss": "layers", "loss": "soft_kl", "temperature": 1.0,
+        },
+    ),
     "quick": (
         "About five minutes for SST-2: fewer texts for the teacher to label.",
         {"n_iter": 1, "transfer_limit": 50_000},

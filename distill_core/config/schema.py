@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from distill_core.config.losses import NONE, is_layerwise
 from distill_core.config.presets import STANDARD_RULES, KnobValues, expand_settings
 from distill_core.config.validation import problem_message
 from distill_core.errors import KnobError
@@ -34,7 +35,7 @@ AFFECTS = (
 
 
 AUTO = "auto"  # the value of a knob that is left to the data
-LEFT_TO_DATA = ("student",)  # the knobs with a shelf of which AUTO is a value beside its components
+EXTRA_CHOICE = {"student": AUTO, "first_loss": NONE}  # the value of a knob with a shelf beside its components
 BALANCED = ("macro_f1",)  # metrics that weigh each class alike
 LONGEST = 1_000
 Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
@@ -42,7 +43,7 @@ Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
 MOST_TOKENS = 512  # of a text: what BERT and most others were trained to read
 MOST_AUTO_TOKENS = 256  # that "auto" chooses: the cost of attention grows with their square
 Tokens = Annotated[int, Field(ge=8, le=MOST_TOKENS)]
-LAYERS = re.compile(r"first_last|all|(even|first|last):[1-9]\d?|\d{1,2}(,\d{1,2})*", re.ASCII)
+LAYERS = re.compile(r"first_last|all|(every|even|first|last):[1-9]\d?|\d{1,2}(,\d{1,2})*", re.ASCII)
 
 
 class Declaration(TypedDict, total=False):
@@ -286,8 +287,8 @@ class Config(BaseModel):
     )
     layers: str = knob(
         "first_last", "student", "Layers of the teacher",
-        "Which ones a student cut from the teacher has: first_last, even:3 (three in even steps), first:2, last:2, "
-        "all, or numbers from 0: 0,5.",
+        "Which ones a student cut from the teacher has: first_last, every:2 (every other), even:3 (three in even "
+        "steps), first:2, last:2, all, or numbers from 0: 0,5.",
         "network",
     )  # fmt: skip
     table_width: int | None = knob(
@@ -302,6 +303,11 @@ class Config(BaseModel):
     loss: str = knob(
         "logit_mse", "training", "Loss", "What pulls the student towards the teacher.", "loss", shelf=LOSSES
     )
+    first_loss: str = knob(
+        NONE, "training", "First loss",
+        "Another loss for the first half of the student's steps, before the loss takes over: TinyBERT's is layers.",
+        "loss", shelf=LOSSES,
+    )  # fmt: skip
     alpha: float = knob(
         0.0, "training", "Alpha", "Share of the hard labels in a mixed loss (the paper: 0).", "loss", ge=0, le=1
     )
@@ -391,12 +397,23 @@ class Config(BaseModel):
         """The knobs that differ from their defaults."""
         return {name: value for name, value in self.model_dump().items() if value != DEFAULTS[name]}
 
-    @field_validator("task", "student", "vectors", "loss")
+    @field_validator("task", "student", "vectors", "loss", "first_loss")
     @classmethod
     def _registered(cls, value: str, info: ValidationInfo) -> str:
-        if value == AUTO and info.field_name in LEFT_TO_DATA:
-            return value
-        return REGISTRIES[str(info.field_name)].check(value)
+        name = str(info.field_name)
+        return value if value == EXTRA_CHOICE.get(name) else REGISTRIES[name].check(value)
+
+    @field_validator("loss", "first_loss")
+    @classmethod
+    def _students_with_layers(cls, value: str, info: ValidationInfo) -> str:
+        if is_layerwise(value):
+            for student in (info.data.get("student", AUTO), *info.data.get("students", ())):
+                if student != AUTO and not STUDENTS.constant(student, "LAYERS", False):
+                    raise ValueError(message(
+                        "the loss {loss} compares a student's layers with its teacher's, and {student} has none: "
+                        "choose a student that is cut from its teacher ({knob:knob})", loss=value, student=student,
+                        knob="student=cut"))  # fmt: skip
+        return value
 
     @field_validator("students", "learning_curve", mode="before")
     @classmethod
@@ -413,7 +430,9 @@ class Config(BaseModel):
     def _choice_of_layers(cls, value: str) -> str:
         chosen = value.replace(" ", "")
         if not LAYERS.fullmatch(chosen):
-            raise ValueError(message("it must be first_last, all, even:3, first:2, last:2, or numbers such as 0,5"))
+            raise ValueError(
+                message("it must be first_last, all, every:2, even:3, first:2, last:2, or numbers such as 0,5")
+            )
         return chosen
 
     @field_validator("learning_curve")
@@ -445,7 +464,8 @@ class Config(BaseModel):
         return value
 
 
-REGISTRIES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": EMBEDDINGS, "loss": LOSSES}
+REGISTRIES = {"task": TASKS, "student": STUDENTS, "students": STUDENTS, "vectors": EMBEDDINGS, "loss": LOSSES,
+              "first_loss": LOSSES}  # fmt: skip
 DEFAULTS: KnobValues = Config().model_dump()
 # What runs did before there was such a knob, where that is not its default. At these values it stands in no cache key.
 EARLIER: KnobValues = {

@@ -7,6 +7,7 @@ Few-sample BERT Fine-tuning", section 5) train longer, and so do we: at least so
 
 import math
 
+from distill_core.config.losses import NONE
 from distill_core.config.schema import Config
 
 PASSES = 3
@@ -19,6 +20,7 @@ PATIENT_SHARE = 0.75
 # Validation rows; fewer can't tell one step of a teacher's training from another [benchmarks/selection.py: the step
 # that 10 rows chose and the last one were as good in the mean].
 LEAST_SELECTING = 20
+FIRST_SHARE = 0.5  # of the steps are made with the first loss, where there is one
 TEACHER_EVALUATIONS = 20  # at most: a look at the validation rows takes a teacher seconds
 
 
@@ -60,6 +62,11 @@ def student_passes(config: Config, texts: int) -> int:
 def student_steps(config: Config, texts: int) -> int:
     """Optimiser steps of those passes, those of the control as well."""
     return student_passes(config, texts) * steps_of_pass(texts, config.batch)
+
+
+def first_steps(config: Config, steps: int) -> int:
+    """Of so many steps of a student, those with its first loss."""
+    return round(FIRST_SHARE * steps) if config.first_loss != NONE else 0
 
 
 def steps_of_pass(rows: int, batch: int) -> int:

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from distill_core.cache import Cache, digest, write_atomic
 from distill_core.config.knobs import names_of
+from distill_core.config.losses import live_needs
 from distill_core.config.schema import BALANCED, EARLIER, Config
-from distill_core.config.training_length import student_steps
+from distill_core.config.training_length import first_steps, student_steps
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.distillation.variants import Variant
@@ -52,7 +53,7 @@ FIRST_KNOBS = (  # of the first keys, which hold these whatever their value
 VALID_BATCH = 256  # validation rows that a live teacher is asked about at once
 
 Texts = Sequence[tuple[str, ...]]
-AskTeacher = Callable[[Texts], ModelOutput]  # texts to what a loss NEEDS beside the cached logits
+AskTeacher = Callable[[Texts, frozenset[str]], ModelOutput]  # texts to what a loss NEEDS beside the cached logits
 T = TypeVar("T")
 
 
@@ -146,7 +147,7 @@ class StudentTrainer:
         targets, curve, sides = self.own_targets, [], self._read(variant).labelled
         hard_loss = self.objective.hard_loss
 
-        def loss(rows: Tensor) -> Tensor:
+        def loss(rows: Tensor, step: int) -> Tensor:
             with training_precision(variant.student, self.device):
                 logits = model(runtime.take_rows(sides, rows, self.device))
             return hard_loss(logits.float(), targets[rows].to(self.device))
@@ -172,11 +173,11 @@ class StudentTrainer:
         return TrainedStudent(model.cpu(), best.step, best.scores)
 
     def student(
-        self, variant: Variant, soft_labels: Tensor, valid_soft_labels: Tensor, ask_teacher: AskTeacher | None = None
+        self, variant: Variant, soft_labels: Tensor, valid_soft_labels: Tensor, ask_teacher: AskTeacher
     ) -> Generator[Event, None, TrainedStudent]:
         """Train the variant on the teacher's logits `soft_labels` (texts, labels) of the transfer set. Those of the
-        validation rows give the validation loss; `ask_teacher` gives what the loss NEEDS beside logits, None where
-        that is nothing. After a stop the best student so far; step 0 where nothing was scored yet. Raises Diverged."""
+        validation rows give the validation loss; `ask_teacher` gives what a loss NEEDS beside logits. After a stop the
+        best student so far; step 0 where nothing was scored yet. Raises Diverged."""
         folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
         chosen, encoded = self.share(variant), self._read(variant)
         targets = self.objective.hard_targets(soft_labels)
@@ -191,35 +192,34 @@ class StudentTrainer:
             yield Note(OTHER_CONTENT, "warning", "student")
         sides = [(ids[chosen], lengths[chosen]) for ids, lengths in encoded.transfer]
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
-        model, component = self._untrained(variant), LOSSES.get(self.config.loss)
+        model = self._untrained(variant)
         texts, valid_texts = self.data.transfer_set.texts, self.data.dataset.valid.texts
 
-        def compare(student: ModelOutput, logits: Tensor, batch: Texts, hard: Tensor) -> Tensor:
-            teacher = ask_teacher(batch)._replace(logits=logits) if ask_teacher else ModelOutput(logits)
-            result: Tensor = component.loss(student, teacher, hard, self.config, self.objective)
+        def compare(name: str, student: ModelOutput, logits: Tensor, batch: Texts, hard: Tensor) -> Tensor:
+            needs = live_needs(name)
+            teacher = ask_teacher(batch, needs)._replace(logits=logits) if needs else ModelOutput(logits)
+            result: Tensor = LOSSES.get(name).loss(student, teacher, hard, self.config, self.objective)
             return result
 
-        def loss(rows: Tensor) -> Tensor:
-            on_device, read = rows.to(self.device), runtime.take_rows(sides, rows, self.device)
-            if ask_teacher:
-                outputs = student_outputs(model, read)
-            else:
-                with training_precision(variant.student, self.device):
-                    logits = model(read)
-                outputs = ModelOutput(logits.float())
-            batch = [texts[place] for place in chosen[rows].tolist()] if ask_teacher else ()
-            return compare(outputs, soft[on_device], batch, targets[on_device])
+        def loss(rows: Tensor, step: int) -> Tensor:
+            name, on_device = self._loss_of(step), rows.to(self.device)
+            read, live = runtime.take_rows(sides, rows, self.device), live_needs(name)
+            with training_precision(variant.student, self.device):
+                outputs = student_outputs(model, read) if live else ModelOutput(model(read).float())
+            batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
+            return compare(name, outputs, soft[on_device], batch, targets[on_device])
 
         def valid_loss(logits: Tensor) -> Tensor:
-            if ask_teacher is None:
-                return compare(ModelOutput(logits), valid_soft_labels, (), self.valid_targets)
+            name = self.config.loss
+            if not live_needs(name):
+                return compare(name, ModelOutput(logits), valid_soft_labels, (), self.valid_targets)
             total = torch.zeros(())
             for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
                 with torch.inference_mode():
                     outputs = student_outputs(model, runtime.take_rows(encoded.valid, rows, self.device))
                     batch = [valid_texts[row] for row in rows.tolist()]
                     logits_of, hard = (part[rows].to(self.device) for part in (valid_soft_labels, self.valid_targets))
-                    total = total + compare(outputs, logits_of, batch, hard).cpu() * len(rows)
+                    total = total + compare(name, outputs, logits_of, batch, hard).cpu() * len(rows)
             return total / max(1, len(valid_texts))
 
         def save() -> None:
@@ -232,6 +232,10 @@ class StudentTrainer:
             if complete:
                 write_atomic(done, json.dumps({"best_step": best.step, "content": content}).encode())
         return TrainedStudent(model.cpu(), best.step, best.scores, complete)
+
+    def _loss_of(self, step: int) -> str:
+        """Name of the loss after that many of the steps."""
+        return self.config.first_loss if step < first_steps(self.config, self.steps) else self.config.loss
 
     def place(self, variant: Variant) -> Path:
         """Folder of the variant's student."""
@@ -319,7 +323,7 @@ class StudentTrainer:
         model: nn.Module,
         sides: runtime.Sides,
         targets: Tensor,
-        loss: Callable[[Tensor], Tensor],
+        loss: Callable[[Tensor, int], Tensor],
         valid_loss: Callable[[Tensor], Tensor],
         content: str,
         on_best: Callable[[], None] = lambda: None,
@@ -332,6 +336,7 @@ class StudentTrainer:
         plan = TrainingPlan(
             self.steps, config.batch, rate, config.optimiser, config.table_lr, seed=variant.seed,
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric, patience=config.patience,
+            patient_from=first_steps(config, self.steps) if stage == "student" else 0,
         )  # fmt: skip
         rows = torch.tensor(training_rows(targets.tolist(), self.metric))
         lengths, valid = runtime.total_lengths(sides)[rows].tolist(), self._read(variant).valid
@@ -344,8 +349,8 @@ class StudentTrainer:
         # A control is cached for other runs: one of a checkpoint that names no content could be of other labels.
         unnamed = stage == "student" and checkpoint.is_file() and self._reads_alike(self.place(variant))
         ticks = loop.fit(
-            model, len(rows), lambda index: loss(rows[index]), score, plan, lengths=lengths, checkpoint=checkpoint,
-            content=content, unnamed=unnamed, stop=self.stop,
+            model, len(rows), lambda index, step: loss(rows[index], step), score, plan, lengths=lengths,
+            checkpoint=checkpoint, content=content, unnamed=unnamed, stop=self.stop,
         )  # fmt: skip
         best = yield from report_training(ticks, plan, stage, variant.series_name, on_best)
         if best.step and (shift := getattr(model, "shift", None)):
@@ -405,11 +410,6 @@ def training_precision(student: str, device: str) -> AbstractContextManager[obje
     fast = fast_dtype(device)
     mixed = getattr(STUDENTS.get(student), "MIXED", False) and fast == torch.bfloat16
     return autocast(device, fast if mixed else torch.float32)
-
-
-def live_needs(loss: str) -> frozenset[str]:
-    """Outputs beside logits that this loss NEEDS: the teacher is then asked for them in every step."""
-    return frozenset(LOSSES.constant(loss, "NEEDS", ())) - {"logits"}
 
 
 def scale_progress(events: Generator[Event, None, T], turn: int, turns: int) -> Generator[Event, None, T]:

@@ -19,6 +19,7 @@ from distill_core.cache import Cache, CacheKey
 from distill_core.config.automatic import automatic_values
 from distill_core.config.knobs import knobs, names_of
 from distill_core.config.layers import choose_layers
+from distill_core.config.losses import NONE, live_needs
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO, Config
 from distill_core.config.training_length import student_steps
@@ -192,7 +193,8 @@ def _similar_runs(stage: str, values: StoredConfig, earlier: Sequence[PastRun]) 
     for run in earlier:
         seconds, cached = run.stages.get(stage, (0.0, True))
         units = cost.units(RunSize(run.texts, run.steps), run.config)
-        if not cached and units and _same_knobs(run, values, cost.pace):
+        alike = _same_knobs(run, values, cost.pace) and cost.kind(run.config) == cost.kind(values)
+        if not cached and units and alike:
             similar.append((seconds, units))
     return similar[:PAST_RUNS]
 
@@ -283,11 +285,16 @@ def guess_cut_student(config: Config, teacher: TeacherPace, counts: DataCounts |
     depth, width = teacher.get("depth", 0), teacher.get("width", 0)
     if config.student != CUT or not depth or counts is None:
         return None
-    layers = len(choose_layers(config.layers, depth))
-    row = teacher["size"] * (layers - 1 + LAST_LAYER) / depth * counts["size"]["labelled"]
+    layers, whole = len(choose_layers(config.layers, depth)), teacher["size"] * counts["size"]["labelled"]
+    row = whole * (layers - 1 + LAST_LAYER) / depth
     weights = layers * 12 * width**2 + min(config.vocabulary_limit, VOCABULARY) * (config.table_width or width)
     memory = int(PROCESS + FLOAT * TUNED * weights)
-    return {"step": 3 * row * config.batch, "row": row, "memory": memory}
+    pace: StudentPace = {"step": 3 * row * config.batch, "row": row, "memory": memory}
+    losses = [one for one in (config.first_loss, config.loss) if one != NONE]
+    if asking := sum(map(bool, map(live_needs, losses))):  # then every token goes through the last layer, too
+        live = (3 * layers / depth + 1) * whole * config.batch
+        pace["live"] = pace["step"] + (live - pace["step"]) * asking / len(losses)
+    return pace
 
 
 def _read(kind: type[M], cache: Cache, name: str, config: Config) -> M | None:
@@ -320,7 +327,8 @@ def student_key(config: Config) -> CacheKey:
     values = config.model_dump()
     shape = {name: values[name] for name in (*TRAINING_PACE, "max_tokens")}
     name = teacher_name(config)
-    return _key(shape, teacher=name, here=is_local(name, config.allow_pickle))
+    live = {one: values[one] for one in ("loss", "first_loss") if live_needs(values[one])}
+    return _key(shape, teacher=name, here=is_local(name, config.allow_pickle), **live)
 
 
 def machine_key(config: Config) -> CacheKey:

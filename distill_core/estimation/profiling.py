@@ -19,6 +19,7 @@ from torch import Tensor
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey
+from distill_core.config.losses import NONE, live_needs
 from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths
 from distill_core.data.dataset import Dataset
@@ -176,7 +177,7 @@ def _time_teacher(teacher: Teacher, texts: Sequence[tuple[str, ...]], load: floa
             TUNING, len(batch), config.teacher_lr, weight_decay=0.01, evaluate_every=TUNING
         )
 
-        def loss(index: Tensor) -> Tensor:
+        def loss(index: Tensor, step: int) -> Tensor:
             with device.autocast(where, fast):
                 logits = teacher.model(**teacher.pad(batch, where)).logits.float()
             return objective.hard_loss(logits, objective.hard_targets(logits))
@@ -229,22 +230,21 @@ def _time_student(
     model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, teacher, words, where)
     read = runtime.encode_rows(words, texts, config.token_limit, config.cut)
     soft = torch.randn(len(texts), outputs, device=where)
-    loss_fn, needs = LOSSES.get(config.loss).loss, student_trainer.live_needs(config.loss)
 
-    def loss(index: Tensor) -> Tensor:
-        index_ = index.to(where)
-        batch, wanted = runtime.take_rows(read, index, where), ModelOutput(soft[index_])
-        targets = objective.hard_targets(wanted.logits)
-        if not needs:
-            with student_trainer.training_precision(config.student, where):
-                logits = model(batch)
-            value: Tensor = loss_fn(ModelOutput(logits.float()), wanted, targets, config, objective)
-        elif teacher is None:  # who would be asked in every step: the student's part alone can be timed
-            value = objective.hard_loss(model(batch), targets)
-        else:
-            live = teacher_outputs(teacher, [texts[place] for place in index.tolist()], needs)
-            wanted = live._replace(logits=wanted.logits)
-            value = loss_fn(student_outputs(model, batch), wanted, targets, config, objective)
+    def plain(index: Tensor, step: int) -> Tensor:
+        with student_trainer.training_precision(config.student, where):
+            logits = model(runtime.take_rows(read, index, where))
+        return objective.hard_loss(logits.float(), objective.hard_targets(soft[index.to(where)]))
+
+    def live(index: Tensor, step: int) -> Tensor:
+        assert teacher is not None
+        name = taught[step % len(taught)]  # in turn, for half of the steps are of each
+        needs, batch = live_needs(name), runtime.take_rows(read, index, where)
+        with student_trainer.training_precision(config.student, where):
+            mine = student_outputs(model, batch) if needs else ModelOutput(model(batch).float())
+        asked = [texts[place] for place in index.tolist()]
+        theirs = teacher_outputs(teacher, asked, needs) if needs else ModelOutput(soft[index.to(where)])
+        value: Tensor = LOSSES.get(name).loss(mine, theirs, objective.hard_targets(theirs.logits), config, objective)
         return value
 
     def score() -> dict[str, float]:
@@ -254,13 +254,19 @@ def _time_student(
     sizes = runtime.total_lengths(read).tolist()
     rate = persistence.learning_rate(config)
     plan = training_plan.TrainingPlan(STEPS, config.batch, rate, config.optimiser, evaluate_every=STEPS)
-    step, scored = _time_steps(model, len(texts), loss, score, plan, sizes)
+    step, scored = _time_steps(model, len(texts), plain, score, plan, sizes)
     loaded = LIBRARIES + FLOAT * teacher.parameters if teacher else 0
-    return {"step": step, "row": scored / len(texts), "memory": int(max(0, (peak_memory() or 0) - loaded))}
+    pace: StudentPace = {
+        "step": step, "row": scored / len(texts), "memory": int(max(0, (peak_memory() or 0) - loaded))
+    }  # fmt: skip
+    taught = [one for one in (config.first_loss, config.loss) if one != NONE]
+    if teacher and any(map(live_needs, taught)):
+        pace["live"], _ = _time_steps(model, len(texts), live, score, plan, sizes)
+    return pace
 
 
 def _time_steps(
-    model: torch.nn.Module, rows: int, loss: Callable[[Tensor], Tensor], score: Callable[[], dict[str, float]],
+    model: torch.nn.Module, rows: int, loss: Callable[[Tensor, int], Tensor], score: Callable[[], dict[str, float]],
     plan: training_plan.TrainingPlan, lengths: Sequence[int] | None = None,
 ) -> tuple[float, float]:  # fmt: skip
     """Seconds of one step in the training loop, the first ones aside, and of the scoring at its end."""

@@ -63,10 +63,12 @@ class TeacherPace(TypedDict):
 
 
 class StudentPace(TypedDict):
-    """Pace of the student in seconds for one optimiser `step` and one scored `row`; `memory` in bytes, that of the
-    whole process without the teacher."""
+    """Pace of the student in seconds for one optimiser `step`, its control's too, and one scored `row`; `live` is a
+    step of a loss that asks the teacher each time, where the config has one. `memory` in bytes, that of the whole
+    process without the teacher."""
 
     step: float
+    live: NotRequired[float]
     row: float
     memory: int
 
@@ -136,6 +138,7 @@ class StageCost:
     """Cost of a stage.
 
     pace        knobs that decide its pace: earlier runs with the same values had the same pace
+    kind        what else of a config decides its pace, the same for runs of the same
     seconds     its seconds by the measurements, None where one is missing
     units       the quantity that its time grows with
     result      knobs that decide its result in the cache; () where no result is used again
@@ -151,6 +154,7 @@ class StageCost:
     by_teacher: bool = False
     middle: Callable[[Sequence[float]], float] = statistics.median
     skipped: Callable[[Config], bool] = never
+    kind: Callable[[StoredConfig], object] = type
 
 
 # The knobs that decide the kind of texts, however many of them a run uses.

@@ -7,7 +7,12 @@ from distill_core.student.runtime import Sides, Student
 
 
 def student_outputs(model: Any, sides: Sides) -> ModelOutput:
-    """Logits (batch, labels) and, as hidden states, one vector (batch, outputs of the encoder) a side."""
+    """Logits (batch, labels) and, as hidden states, those of each layer where the student has some, else one vector
+    (batch, outputs of the encoder) a side; float32."""
+    if hasattr(model, "outputs"):
+        logits, states, scores = model.outputs(sides)
+        hidden, shown = (tuple(value.float() for value in values) for values in (states, scores))
+        return ModelOutput(logits.float(), hidden, shown, sides[0][1].to(logits.device))
     together = isinstance(model, Student)
     vectors = model.encode_sides(sides) if together else [model.encode(ids, lengths) for ids, lengths in sides]
-    return ModelOutput(model.classify(vectors), tuple(vectors))
+    return ModelOutput(model.classify(vectors).float(), tuple(vector.float() for vector in vectors))

@@ -204,7 +204,7 @@ def _train(
     rows = training_rows(data.train.labels, metric)
     lengths = [len(texts[row]["input_ids"]) for row in rows]
     ticks = loop.fit(
-        model, len(rows), lambda index: loss([rows[i] for i in index.tolist()]), score, plan, lengths=lengths,
+        model, len(rows), lambda index, step: loss([rows[i] for i in index.tolist()]), score, plan, lengths=lengths,
         checkpoint=checkpoint, content=content, stop=stop,
     )  # fmt: skip
     best = yield from report_training(ticks, plan, "teacher")

@@ -30,7 +30,7 @@ CURVE_POINTS = 400  # training-loss points of one curve
 def fit(
     model: nn.Module,
     rows: int,
-    loss: Callable[[Tensor], Tensor],
+    loss: Callable[[Tensor, int], Tensor],
     score: Callable[[], dict[str, float]],
     plan: TrainingPlan,
     *,
@@ -42,13 +42,13 @@ def fit(
 ) -> Generator[Tick, None, BestStep]:
     """Train `model` in place on rows 0..rows-1, yield a Tick now and then, and return the BestStep.
 
-    `loss` takes row indices (batch,) and returns a scalar; `score` returns the validation scores, `plan.select` and
-    "loss" among them. Rows of similar `lengths` share a batch. However the generator ends (finished, stopped, closed or
-    by an exception), the model then has the best weights scored so far. With a `checkpoint` file the training resumes
-    there: on the CPU of one machine and with one torch version, the result equals an uninterrupted training bit for
-    bit. It is another training's, and left alone, where its plan, its rows or its `content` differ: the digest of all
-    that `loss` and `score` read. `unnamed`: one without a content, as earlier versions wrote them, will do. Raises
-    Diverged.
+    `loss` takes row indices (batch,) and the number of steps done and returns a scalar; `score` returns the validation
+    scores, `plan.select` and "loss" among them. Rows of similar `lengths` share a batch. However the generator ends
+    (finished, stopped, closed or by an exception), the model then has the best weights scored so far. With a
+    `checkpoint` file the training resumes there: on the CPU of one machine and with one torch version, the result
+    equals an uninterrupted training bit for bit. It is another training's, and left alone, where its plan, its rows or
+    its `content` differ: the digest of all that `loss` and `score` read. `unnamed`: one without a content, as earlier
+    versions wrote them, will do. Raises Diverged.
     """
     optimisers = build_optimizers(model, plan)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
@@ -75,7 +75,7 @@ def fit(
                 epoch = state.step // per_epoch
                 order = epoch_batches(rows, plan.batch, plan.seed, epoch, lengths)
             set_learning_rates(optimisers, rates, plan, state.step)
-            state.total += _step(model, optimisers, loss(order[state.step % per_epoch]), plan, state.step)
+            state.total += _step(model, optimisers, loss(order[state.step % per_epoch], state.step), plan, state.step)
             state.step += 1
             state.since += 1
             scores, best = None, False

@@ -18,7 +18,8 @@ class TrainingPlan:
     steps), then falling to zero, or constant for adadelta; `table_lr` times that for embedding tables; scores every
     `evaluate_every` steps and at the end. The weights with the highest `select` score win, the lower "loss" breaking
     ties; where `select` is LAST, those of the last step. `patience` evaluations without a better one end the training
-    early, 0 never does. Its `repr` is part of a checkpoint's identity (`loop.fit`)."""
+    early, 0 never does; they count from step `patient_from` on. Its `repr` is part of a checkpoint's identity
+    (`loop.fit`)."""
 
     steps: int
     batch: int
@@ -32,6 +33,7 @@ class TrainingPlan:
     select: str = "accuracy"
     seed: int = 0
     patience: int = 0
+    patient_from: int = 0
 
     @property
     def identity(self) -> str:
@@ -44,7 +46,7 @@ class TrainingPlan:
 
     def is_out_of_patience(self, step: int, best_step: int) -> bool:
         """Whether a training at `step`, with its best scores at `best_step`, is to end."""
-        return 0 < self.patience * self.evaluate_every <= step - best_step
+        return 0 < self.patience * self.evaluate_every <= step - max(best_step, self.patient_from)
 
     def early_end(self, best: "BestStep") -> Message | None:
         """Sentence on a training that ran out of patience before its last step, else None."""

@@ -181,13 +181,20 @@ def test_a_loss_on_hidden_states_is_timed_with_the_teacher_it_asks(
         seen.append((student, teacher))
         return logit_mse.loss(student, teacher, *rest)
 
-    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher)})
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "loss": "soft_kl", "student": "bilstm"})
     cache = Cache(tmp_path / "cache")
     with monkeypatch.context() as patch:
         patch.setattr(LOSSES, "get", lambda name: SimpleNamespace(loss=loss))
-        patch.setattr(LOSSES, "constant", lambda name, constant, default=None: ("logits", "hidden_states"))
+        needs = {("soft_kl", "NEEDS"): ("logits", "hidden_states")}
+        patch.setattr(LOSSES, "constant", lambda name, constant, default=None: needs.get((name, constant), default))
         list(profiling.profile(config, tmp_path, cache))
-    assert estimate(config, cost.known_measurements(config, cache)).stages["student"] > 0
+        known = cost.known_measurements(config, cache)
+        told = estimate(config, known)
+        plain, alike = (earlier(config.model_copy(update={"loss": one}), student=10.0) for one in ("ce", "soft_kl"))
+        assert estimate(config, known, [plain]).stages["student"] == told.stages["student"], "it asked nobody"
+        assert estimate(config, known, [alike]).stages["student"] == pytest.approx(10.0 / 200 * told.steps)
+    assert known.student["live"] > known.student["step"], "the control asks nobody"
+    assert told.stages["student"] > told.stages["control"] > 0
     student, teacher = seen[0]
     assert len(student.hidden_states) == 1 and len(teacher.hidden_states) == 3, "two layers, and the embeddings"
     assert len(student.logits) == len(teacher.logits) == len(teacher.hidden_states[0])

@@ -323,7 +323,7 @@ def test_labels_follow_their_texts_into_the_transfer_set():
 
 
 def test_a_loss_gets_what_it_needs_of_the_teacher_for_the_very_texts_of_its_batch(config, tmp_path, cache, monkeypatch):
-    """Hidden states and attentions come from the teacher itself, beside the cached logits of the same texts."""
+    """Hidden states and attention scores come from the teacher itself, beside the cached logits of the same texts."""
     seen = []
 
     def loss(student, teacher, targets, config, objective):
@@ -331,13 +331,13 @@ def test_a_loss_gets_what_it_needs_of_the_teacher_for_the_very_texts_of_its_batc
         return logit_mse.loss(student, teacher, targets, config, objective)
 
     events = run(config, tmp_path / "plain", cache)
-    component = SimpleNamespace(NEEDS=("logits", "hidden_states", "attentions"), loss=loss)
+    component = SimpleNamespace(NEEDS=("logits", "hidden_states", "attention_scores"), loss=loss)
     monkeypatch.setattr(LOSSES, "get", lambda name: component)
-    monkeypatch.setattr(LOSSES, "constant", lambda name, constant, default=None: component.NEEDS)
+    monkeypatch.setattr(LOSSES, "constant", lambda name, constant, default=None: getattr(component, constant, default))
     again = run(config, tmp_path / "live", cache)
     (student, teacher), *_ = seen
-    assert len(teacher.hidden_states) == 3 and len(teacher.attentions) == 2, "two layers, and the embeddings"
-    assert len({*map(len, (student.logits, teacher.logits, *teacher.hidden_states, *teacher.attentions))}) == 1
+    assert len(teacher.hidden_states) == 3 and len(teacher.attention_scores) == 2, "two layers, and the embeddings"
+    assert len({*map(len, (student.logits, teacher.logits, *teacher.hidden_states, *teacher.attention_scores))}) == 1
     assert [state.shape[1] for state in student.hidden_states] == [4 * config.hidden]
     for _, outputs in seen[:20]:  # the teacher's layers are those of the texts whose logits stand beside them
         pooled = torch.stack([outputs.hidden_states[-1][:, 0].mean(1), outputs.logits[:, 0]])
@@ -350,8 +350,9 @@ def test_a_loss_gets_what_it_needs_of_the_teacher_for_the_very_texts_of_its_batc
 def test_a_live_teacher_answers_as_the_cached_one_did(config, tiny_teacher):
     teacher = load_teacher(str(tiny_teacher), ("bad", "good"), False, config)
     texts = [("a warm and funny film",), ("the soup was cold",)]
+    teacher.dtype = torch.float32
     outputs = teacher_outputs(teacher, texts, ("hidden_states",))
-    assert torch.allclose(outputs.logits, teacher.logits(texts), atol=0.05) and outputs.attentions == ()
+    assert torch.allclose(outputs.logits, teacher.logits(texts), atol=0.05) and outputs.attention_scores == ()
     [alone] = teacher_outputs(teacher, texts[1:], ("hidden_states",)).hidden_states[-1:]
     assert torch.allclose(outputs.hidden_states[-1][1, : alone.shape[1]], alone[0], atol=1e-4), (
         "padding changes nothing"

@@ -55,7 +55,7 @@ def answers(
     ("choice", "depth", "numbers"),
     [("first_last", 6, [0, 5]), ("first_last", 1, [0]), ("even:3", 6, [0, 2, 5]), ("even:1", 6, [5]),
      ("last:2", 6, [4, 5]), ("first:2", 6, [0, 1]), ("all", 3, [0, 1, 2]), ("5,0", 6, [0, 5]),
-     ("even:6", 6, [*range(6)])],
+     ("even:6", 6, [*range(6)]), ("every:2", 6, [0, 2, 4]), ("every:3", 12, [0, 3, 6, 9]), ("every:9", 6, [0])],
 )  # fmt: skip
 def test_layers_are_chosen_by_a_word_or_by_number(choice: str, depth: int, numbers: list[int]) -> None:
     assert choose_layers(Config.of(layers=choice).layers, depth) == numbers

@@ -42,7 +42,7 @@ def run(model, plan=PLAN, checkpoint=None, stop=lambda: False, loss=None, **more
             "loss": cross_entropy(found, LABELS[160:]).item(),
         }
 
-    loss = loss or (lambda index: cross_entropy(model(IDS[index]), LABELS[index]))
+    loss = loss or (lambda index, step: cross_entropy(model(IDS[index]), LABELS[index]))
     return loop.fit(model, 160, loss, score, plan, lengths=LENGTHS, checkpoint=checkpoint, stop=stop, **more)
 
 
@@ -187,7 +187,7 @@ def test_closing_and_stopping_leave_the_best_weights():
 def test_a_loss_that_is_no_number_is_told():
     model = Toy()
     with pytest.raises(Diverged, match="step 1.*learning rate"):
-        finish(run(model, loss=lambda index: model(IDS[index]).sum() * float("nan")))
+        finish(run(model, loss=lambda index, step: model(IDS[index]).sum() * float("nan")))
 
 
 def test_the_rate_warms_up_then_falls_to_nothing():
@@ -231,7 +231,7 @@ def scores_of(values):
 def scripted(values, patience=0, checkpoint=None, stop=lambda: False, **changes):
     """A training whose evaluations, one every 10 steps of 60, have these scores."""
     model, plan = Toy(), replace(PLAN, patience=patience, **changes)
-    loss = lambda index: cross_entropy(model(IDS[index]), LABELS[index])  # noqa: E731
+    loss = lambda index, step: cross_entropy(model(IDS[index]), LABELS[index])  # noqa: E731
     return loop.fit(model, 160, loss, scores_of(values), plan, checkpoint=checkpoint, stop=stop)
 
 
@@ -244,6 +244,26 @@ def test_a_training_ends_when_its_patience_does():
     for patience in (0, 3):
         _, best = finish(scripted(values, patience=patience))
         assert (best.step, best.last) == (50, 60) and PLAN.early_end(best) is None
+
+
+def test_patience_counts_from_its_own_first_step_on():
+    values = [(0.9, 0.1, 0), *[(0.5, 1.0, 0)] * 5]
+    for begin, last in ((0, 30), (30, 50), (60, 60)):
+        _, best = finish(scripted(values, patience=2, patient_from=begin))
+        assert (best.step, best.last) == (10, last)
+    assert PLAN.identity == replace(PLAN, patient_from=0).identity != replace(PLAN, patient_from=30).identity
+
+
+def test_a_loss_gets_the_number_of_steps_done_after_a_resume_too(tmp_path):
+    seen, taken = [], itertools.count()
+
+    def loss(model):
+        return lambda index, step: seen.append(step) or cross_entropy(model(IDS[index]), LABELS[index])
+
+    for stop in (lambda: next(taken) >= 17, lambda: False):
+        model = Toy()
+        finish(run(model, checkpoint=tmp_path / "c", stop=stop, loss=loss(model)))
+    assert seen == [*range(60)]
 
 
 def test_patience_outlives_a_resume(tmp_path):

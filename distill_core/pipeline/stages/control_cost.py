@@ -14,12 +14,15 @@ from distill_core.pipeline.cost_model import (
 )
 
 
-def training_seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
+def training_seconds(
+    config: Config, counts: DataCounts, known: Measurements, size: RunSize, taught: bool = False
+) -> float | None:
     """Seconds of one network's training: its steps and the scoring of the validation rows,
-    as far as its patience lets it come."""
-    if known.student is None:
+    as far as its patience lets it come. `taught`: by the config's losses, not by labels alone."""
+    if (pace := known.student) is None:
         return None
-    whole = size.steps * known.student["step"] + config.evaluations * counts["valid"] * known.student["row"]
+    step = pace.get("live", pace["step"]) if taught else pace["step"]
+    whole = size.steps * step + config.evaluations * counts["valid"] * pace["row"]
     return whole * expected_share(config.patience, config.evaluations)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
-from distill_core.distillation.student_trainer import TrainedStudent, live_needs, scale_progress
+from distill_core.config.training_length import first_steps
+from distill_core.distillation.student_trainer import TrainedStudent, scale_progress
 from distill_core.distillation.variants import Variant
 from distill_core.errors import Stopped
 from distill_core.events import Note
@@ -35,8 +36,11 @@ def run(
     """Train the students. Raises Stopped where a stop left none, Diverged."""
     students: dict[Variant, TrainedStudent] = {}
     planned = control.variants
-    needs = live_needs(context.config.loss)
-    ask_teacher = partial(teacher_outputs, teacher.teacher, needs=needs) if needs else None
+    ask_teacher, config = partial(teacher_outputs, teacher.teacher), context.config
+    if first := first_steps(config, control.trainer.steps):
+        two = message("The student's first {n:step|steps} are made with the loss {first}, the others with {loss}.",
+                      n=first, first=config.first_loss, loss=config.loss)  # fmt: skip
+        yield Note(two, about="student")
     for turn, variant in enumerate(planned):
         if students and context.stop():
             break

@@ -1,5 +1,6 @@
 """Cost of the stage student: the control's steps for each student and seed, and once for each share of the curve."""
 
+from distill_core.config.losses import live_needs
 from distill_core.config.schema import Config
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
@@ -19,7 +20,7 @@ def count_trainings(config: StoredConfig) -> int:
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
-    each = training_seconds(config, counts, known, size)
+    each = training_seconds(config, counts, known, size, taught=True)
     return None if each is None else each * count_trainings(config.model_dump())
 
 
@@ -27,4 +28,9 @@ def _units(size: RunSize, config: StoredConfig) -> int:
     return size.steps * count_trainings(config)
 
 
-COST = StageCost(pace=TRAINING_PACE, seconds=_seconds, units=_units)
+def _asking_losses(config: StoredConfig) -> list[str]:
+    """The losses that ask the teacher in every step; all others take about as long as each other."""
+    return [name for name in (config["first_loss"], config["loss"]) if live_needs(name)]
+
+
+COST = StageCost(pace=TRAINING_PACE, kind=_asking_losses, seconds=_seconds, units=_units)

@@ -31,7 +31,7 @@ SAME = {
     "de": {
         "app", "line.at", "recipe", "task.label", "task.text", "augment.original",
         "compare.confusion.corner", "compare.parameters", "compare.truth", "knob.alpha.label", "knob.dropout.label",
-        "metric.f1", "compare.f1",
+        "metric.f1", "compare.f1", "preset.distilbert.name", "preset.tinybert.name",
     }
 }  # fmt: skip
 
