@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from distill_core.api.answers import Report, ScoredText
 from distill_core.api.session import ExportedRow, session
-from distill_core.config.knobs import path_names
+from distill_core.config.knobs import MODELS, path_names
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import LONGEST, Config
 from distill_core.config.training_length import LONGER, student_passes, teacher_passes
@@ -459,15 +459,15 @@ def start(config: Config | None = None, *, name: str = "", checked: bool = False
 
 
 def with_absolute_paths(config: Config) -> dict[str, str]:
-    """Absolute paths of the config's files and its teacher's folder: the worker may have another working folder."""
+    """Absolute paths of the config's files and its models' folders: the worker may have another working folder."""
     values = {knob: getattr(config, knob) for knob in path_names()}
-    if not public_host() and config.teacher != "builtin":  # there no teacher's name is a path
-        values["teacher"] = config.teacher
+    if not public_host():  # there no model's name is a path
+        values |= {knob: name for knob in MODELS if (name := getattr(config, knob)) != "builtin"}
     paths = {}
     for knob, name in values.items():
         with suppress(OSError, RuntimeError, ValueError):  # no path at all, which reading it reports
             path = Path(name or "").expanduser().absolute()
-            if name and (path.is_dir() if knob == "teacher" else path.is_file()):
+            if name and (path.is_dir() if knob in MODELS else path.is_file()):
                 paths[knob] = str(path)
     return paths
 

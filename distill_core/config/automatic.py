@@ -2,21 +2,23 @@
 
 from distill_core.config.losses import is_layerwise
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import AUTO
+from distill_core.config.schema import AUTO, CUT
 
 STUDENTS = {False: "bilstm_max", True: "compare_aggregate"}  # by whether the texts are pairs
-LAYERED = "cut"  # for a loss that compares layers
 
 
 def automatic_values(values: KnobValues, pair: bool | None, tokens: int | None) -> KnobValues:
-    """The values that a run has instead of those in `values`: the student where it is left to the data, the most
-    `tokens` that are read of a text where that is, and the beginning alone of a longer `pair`, for its end is the end
-    of its second sentence. What is not known (None) stays."""
+    """The values that a run has instead of those in `values`: the student and its layers where they are left
+    to the data, the most `tokens` that are read of a text where that is, and the beginning alone of a longer `pair`,
+    for its end is the end of its second sentence. What is not known (None) stays."""
     resolved: KnobValues = {}
-    if values["student"] == AUTO and any(is_layerwise(values[name]) for name in ("loss", "first_loss")):
-        resolved["student"] = LAYERED
+    layered = values["student_model"] or any(is_layerwise(values[name]) for name in ("loss", "first_loss"))
+    if values["student"] == AUTO and layered:
+        resolved["student"] = CUT
     elif values["student"] == AUTO and pair is not None:
         resolved["student"] = STUDENTS[pair]
+    if values["layers"] == AUTO:
+        resolved["layers"] = "all" if values["student_model"] else "first_last"
     if values["max_tokens"] == AUTO and tokens is not None:
         resolved["max_tokens"] = tokens
     if pair:

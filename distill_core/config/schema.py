@@ -37,13 +37,14 @@ AFFECTS = (
 AUTO = "auto"  # the value of a knob that is left to the data
 EXTRA_CHOICE = {"student": AUTO, "first_loss": NONE}  # the value of a knob with a shelf beside its components
 BALANCED = ("macro_f1",)  # metrics that weigh each class alike
+CUT = "cut"  # the student that is a shortened transformer
 LONGEST = 1_000
 Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
 Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
 MOST_TOKENS = 512  # of a text: what BERT and most others were trained to read
 MOST_AUTO_TOKENS = 256  # that "auto" chooses: the cost of attention grows with their square
 Tokens = Annotated[int, Field(ge=8, le=MOST_TOKENS)]
-LAYERS = re.compile(r"first_last|all|(every|even|first|last):[1-9]\d?|\d{1,2}(,\d{1,2})*", re.ASCII)
+LAYERS = re.compile(r"auto|first_last|all|(every|even|first|last):[1-9]\d?|\d{1,2}(,\d{1,2})*", re.ASCII)
 
 
 class Declaration(TypedDict, total=False):
@@ -285,10 +286,15 @@ class Config(BaseModel):
         ge=2,
         le=4096,
     )
+    student_model: str | None = knob(
+        None, "student", "Student's encoder",
+        "For the student cut: a small pre-trained encoder to cut it from instead of the teacher, a Hub id or a folder.",
+        "embeddings",
+    )  # fmt: skip
     layers: str = knob(
-        "first_last", "student", "Layers of the teacher",
+        AUTO, "student", "Layers of the teacher",
         "Which ones a student cut from the teacher has: first_last, every:2 (every other), even:3 (three in even "
-        "steps), first:2, last:2, all, or numbers from 0: 0,5.",
+        "steps), first:2, last:2, all, or numbers from 0: 0,5. auto: first_last, and all of an encoder of its own.",
         "network",
     )  # fmt: skip
     table_width: int | None = knob(
@@ -406,6 +412,10 @@ class Config(BaseModel):
     @field_validator("loss", "first_loss")
     @classmethod
     def _students_with_layers(cls, value: str, info: ValidationInfo) -> str:
+        if is_layerwise(value) and info.data.get("student_model"):
+            raise ValueError(message(
+                "the loss {loss} compares a student's layers with its teacher's, and a student with an encoder of its "
+                "own reads other tokens: choose another loss", loss=value))  # fmt: skip
         if is_layerwise(value):
             for student in (info.data.get("student", AUTO), *info.data.get("students", ())):
                 if student != AUTO and not STUDENTS.constant(student, "LAYERS", False):
@@ -424,6 +434,15 @@ class Config(BaseModel):
     @classmethod
     def _each_registered(cls, value: list[str]) -> list[str]:
         return list(dict.fromkeys(STUDENTS.check(name) for name in value))
+
+    @field_validator("student_model")
+    @classmethod
+    def _of_a_cut_student(cls, value: str | None, info: ValidationInfo) -> str | None:
+        students = {info.data.get("student", AUTO), *info.data.get("students", ())}
+        if value and not students & {AUTO, CUT}:
+            raise ValueError(message("only a student that is cut has an encoder of its own ({knob:knob})",
+                                     knob="student=cut"))  # fmt: skip
+        return value or None
 
     @field_validator("layers")
     @classmethod
@@ -470,4 +489,5 @@ DEFAULTS: KnobValues = Config().model_dump()
 # What runs did before there was such a knob, where that is not its default. At these values it stands in no cache key.
 EARLIER: KnobValues = {
     "student": "bilstm_max", "neighbours": 0, "patience": 0, "teach_anyway": True, "max_tokens": 128, "cut": "head",
+    "layers": "first_last",
 }  # fmt: skip

@@ -72,13 +72,15 @@ class TrainedStudent:
 @dataclass(frozen=True)
 class StudentData:
     """Data that every variant of a run reads: the data set, the transfer set, the vocabulary of it, the starting
-    vectors (vocabulary.size, width), and their source, from which a network may come whole."""
+    vectors (vocabulary.size, width), the source from which a network may come whole, and the vocabulary of the
+    transfer set in the source's pieces."""
 
     dataset: Dataset
     transfer_set: TransferSet
     vocabulary: Vocabulary
     vectors: Tensor
     source: EmbeddingSource
+    own_vocabulary: Vocabulary
 
 
 class EncodedTexts:
@@ -137,6 +139,8 @@ class StudentTrainer:
         key = {**self._key, "student": variant.student, "seed": variant.seed, "lr": rate}
         if persistence.has_own_network(variant.student):
             key |= {"source": self.data.source.fingerprint, "vocabulary_limit": self.config.vocabulary_limit}
+            if self.config.student_model:
+                key["head"] = self.config.seed  # of which its first weights are drawn
         model = self._untrained(variant)
         if entry := self.cache.get("control", key):
             model.load_state_dict(load_file(entry / "model.safetensors"))
@@ -268,7 +272,8 @@ class StudentTrainer:
         student, data = variant.student, self.data
         owner = student if persistence.has_own_network(student) else ""
         if owner not in self._encoded:
-            vocabulary = persistence.choose_vocabulary(self.config, student, data.vocabulary, data.source)
+            words = data.own_vocabulary if owner else data.vocabulary
+            vocabulary = persistence.choose_vocabulary(self.config, student, words, data.source)
             self._encoded[owner] = EncodedTexts(vocabulary, data, self.config)
         return self._encoded[owner]
 
@@ -293,11 +298,12 @@ class StudentTrainer:
     def _content(self) -> dict[str, str]:
         """Digests of what every training of this trainer reads: labelled and validation rows, vectors, vocabulary."""
         vocabulary = self.data.vocabulary
+        own = {"source": self.data.source.fingerprint} if self.config.student_model else {}
         return {
             "data": self.data.dataset.fingerprint(),
             "vectors": digest(self.data.vectors.numpy().tobytes().hex()),
-            "words": digest([vocabulary.entries, vocabulary.token_ids, vocabulary.aliases]),
-        }
+            "words": digest([vocabulary.entries, vocabulary.token_ids, vocabulary.aliases]), **own,
+        }  # fmt: skip
 
     @cached_property
     def _texts_digest(self) -> str:

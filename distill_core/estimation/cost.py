@@ -21,7 +21,7 @@ from distill_core.config.knobs import knobs, names_of
 from distill_core.config.layers import choose_layers
 from distill_core.config.losses import NONE, live_needs
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import AUTO, Config
+from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
 from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
@@ -50,7 +50,6 @@ OVERHEAD = 1.3  # time of an encoder over that of its matrix products alone
 GUESSED_SIZE = 100.0  # of a text, where none was counted
 FAR_LOAD = 5.0  # seconds to load a teacher that was not measured
 
-CUT = "cut"  # the student that is made of its teacher
 LAST_LAYER = 1 / 6  # of a layer's products: those of the last one, of which a cut student computes one token
 VOCABULARY = 30_000  # word pieces of a suggested teacher
 PROCESS = 400e6  # bytes of a small student's process
@@ -283,7 +282,7 @@ def guess_cut_student(config: Config, teacher: TeacherPace, counts: DataCounts |
     """Pace of a student that is cut from a teacher of a guessed pace; None for any other, which is measured without its
     teacher. Raises KnobError for layers that the teacher lacks."""
     depth, width = teacher.get("depth", 0), teacher.get("width", 0)
-    if config.student != CUT or not depth or counts is None:
+    if config.student != CUT or config.student_model or not depth or counts is None:
         return None
     layers, whole = len(choose_layers(config.layers, depth)), teacher["size"] * counts["size"]["labelled"]
     row = whole * (layers - 1 + LAST_LAYER) / depth
@@ -328,6 +327,8 @@ def student_key(config: Config) -> CacheKey:
     shape = {name: values[name] for name in (*TRAINING_PACE, "max_tokens")}
     name = teacher_name(config)
     live = {one: values[one] for one in ("loss", "first_loss") if live_needs(values[one])}
+    if own := values["student_model"]:
+        live["own"] = is_local(own, config.allow_pickle)
     return _key(shape, teacher=name, here=is_local(name, config.allow_pickle), **live)
 
 

@@ -63,8 +63,12 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     started = _clock()
     teacher = _load(config, rows)
     load = _clock() - started
-    if teacher:
-        persistence.check_source(config, teacher.model)
+    source = teacher
+    if config.student_model:
+        here = is_local(config.student_model, config.allow_pickle)
+        source = fine_tuning.load_untuned(config, rows.labels, config.student_model) if here else None
+    if source:
+        persistence.check_source(config, source.model)
     sample = _sample(rows)
     pieces = teacher.subword_tokenizer() if teacher and rows.language in tokenization.WITHOUT_SPACES else None
     augmented = augmenter.Augmenter(sample.train.texts, config, pieces, rows.language)
@@ -76,7 +80,7 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     if known.student is None:
         grown = [augmented.make(row, turn).text for turn in range(2) for row in sample.train.texts]
         texts = [*sample.train.texts, *sample.unlabelled, *grown]
-        if pace := _time_student(rows, texts, teacher, config):
+        if pace := _time_student(rows, texts, teacher, source, config):
             _store(cache, "pace-student", keys["pace-student"], pace)
     yield Progress("student", 3, 4, "findings")
     if known.machine is None:
@@ -210,24 +214,25 @@ def _time_machine() -> MachinePace:
 
 
 def _time_student(
-    rows: Dataset, texts: Sequence[tuple[str, ...]], teacher: Teacher | None, config: Config
+    rows: Dataset, texts: Sequence[tuple[str, ...]], teacher: Teacher | None, source: Teacher | None, config: Config
 ) -> StudentPace | None:
     """Pace of the student on `texts`: seconds for one optimiser step and for one scored row; and the memory of this
-    process without the teacher. None for a network that comes from a teacher which is not on this machine."""
-    if teacher is None and persistence.has_own_network(config.student):
+    process without the teacher. None for a network whose `source` is not on this machine."""
+    own = persistence.has_own_network(config.student)
+    if source is None and own:
         return None
     sides = [side for row in texts for side in row]
-    kind = config.vocabulary if teacher else "words"
-    words = vocabulary.build_vocabulary(
-        kind, sides, teacher.subword_tokenizer() if teacher and kind == "pieces" else None, "[MASK]"
-    )
+    reader = source if own else teacher
+    kind = config.vocabulary if reader else "words"
+    pieces = reader.subword_tokenizer() if reader and kind == "pieces" else None
+    words = vocabulary.build_vocabulary(kind, sides, pieces, "[MASK]")
     torch.manual_seed(config.seed)
     where = device.device()
     vectors = torch.randn(words.size, config.width) * 0.1
     objective = objective_for(config)
     outputs = objective.head_size(rows.labels)
-    words = persistence.choose_vocabulary(config, config.student, words, teacher)
-    model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, teacher, words, where)
+    words = persistence.choose_vocabulary(config, config.student, words, source)
+    model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, source, words, where)
     read = runtime.encode_rows(words, texts, config.token_limit, config.cut)
     soft = torch.randn(len(texts), outputs, device=where)
 

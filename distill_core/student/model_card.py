@@ -103,6 +103,11 @@ def _cut(settings: dict[str, Any]) -> str:
         return ""
     layers, depth = settings["teacher_layers"]
     numbers = ", ".join(str(number + 1) for number in layers)
+    if "encoder" in settings:
+        return f"""
+It is the encoder {settings["encoder"]}: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and a
+new head, all trained further. It reads both sentences of a pair as one text.
+"""
     return f"""
 It is the teacher, shortened: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and its head, all
 trained further. It reads both sentences of a pair as one text.

@@ -95,7 +95,7 @@ def fine_tune(
         yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
                    about="teacher")  # fmt: skip
         return load_saved(earlier, data, config)
-    learner = _with_new_head(folder, settings, weights, data.labels, config)
+    learner = _with_new_head(folder, settings, weights, data.labels, config, base)
     check(learner.model)
     learner.check_texts(data.train.texts)
     for note in learner.notes:
@@ -125,15 +125,15 @@ def fine_tune(
     return teacher
 
 
-def load_untuned(config: Config, labels: Sequence[str]) -> Teacher:
-    """Base of the config's teacher with a new head for `labels`, as before fine-tuning. Raises TeacherError,
-    HubError."""
-    base = teacher_name(config)
+def load_untuned(config: Config, labels: Sequence[str], name: str | None = None) -> Teacher:
+    """Base of the config's teacher, or the model `name`, with a new head for `labels`, as before fine-tuning. Raises
+    TeacherError, HubError."""
+    base = name or teacher_name(config)
     folder = locate(base, config)
     settings = safe_loading.read_config(folder, base, labels)
     weights = teacher_weights.find_weights(folder, base, config.allow_pickle)
     safe_loading.check_shapes(settings, weights, base)
-    return _with_new_head(folder, settings, weights, labels, config)
+    return _with_new_head(folder, settings, weights, labels, config, base)
 
 
 def training_dtype(fast: torch.dtype) -> torch.dtype:
@@ -143,10 +143,9 @@ def training_dtype(fast: torch.dtype) -> torch.dtype:
 
 
 def _with_new_head(
-    folder: Path, settings: Any, weights: teacher_weights.Weights, labels: Sequence[str], config: Config
+    folder: Path, settings: Any, weights: teacher_weights.Weights, labels: Sequence[str], config: Config, base: str
 ) -> Teacher:
     torch.manual_seed(config.seed)  # the new head's first weights
-    base = teacher_name(config)
     notes: list[Message] = []
     model = safe_loading.build_model(folder, settings, weights, base, new_head=True, notes=notes).to(device())
     return assemble(folder, model, weights, labels, range(len(labels)), config, base, notes)

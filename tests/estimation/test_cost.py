@@ -181,7 +181,9 @@ def test_a_loss_on_hidden_states_is_timed_with_the_teacher_it_asks(
         seen.append((student, teacher))
         return logit_mse.loss(student, teacher, *rest)
 
-    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "loss": "soft_kl", "student": "bilstm"})
+    config = Config.of(
+        **toy_config.model_dump() | {"teacher": str(tiny_teacher), "loss": "soft_kl", "student": "bilstm"}
+    )
     cache = Cache(tmp_path / "cache")
     with monkeypatch.context() as patch:
         patch.setattr(LOSSES, "get", lambda name: SimpleNamespace(loss=loss))

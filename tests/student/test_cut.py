@@ -17,7 +17,7 @@ from distill_core.cache import Cache
 from distill_core.config.layers import choose_layers
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError
-from distill_core.estimation import profiling
+from distill_core.estimation import cost, profiling
 from distill_core.evaluation import latency
 from distill_core.events import Compared, StageEnded
 from distill_core.runs import archive_validation
@@ -26,6 +26,7 @@ from distill_core.student.encoders import cut
 from distill_core.student.nearest import nearest
 from distill_core.student.runtime import Vocabulary, encode_rows, pad, predict_logits
 from distill_core.student.vocabulary import build_vocabulary
+from distill_core.teacher.fine_tuning import load_untuned
 from distill_core.teacher.loading import load_teacher
 from distill_core.teacher.model import Teacher
 
@@ -192,6 +193,70 @@ def test_its_control_starts_from_the_same_cut(config: Config, tmp_path: Path, mo
     run(config, tmp_path / "run", Cache(tmp_path / "cache"))
     control, student = starts
     assert all(torch.equal(control[name], student[name]) for name in control)
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """A small encoder without a head, of another family, width and vocabulary than the teacher."""
+    from transformers import BertTokenizer, ElectraConfig, ElectraModel
+
+    words = sorted({word for text in TEXTS for word in text.split()} - set("ai,"))
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words[::-1], *"abcdefghijklmnopqrstuvwxyz,"]
+    tokenizer = BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}, model_max_length=48)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = ElectraModel(ElectraConfig(
+            vocab_size=len(pieces), embedding_size=12, hidden_size=24, num_hidden_layers=3, num_attention_heads=3,
+            intermediate_size=40, max_position_embeddings=48,
+        ))  # fmt: skip
+    model.save_pretrained(tmp_path / "tiny-electra")
+    tokenizer.save_pretrained(tmp_path / "tiny-electra")
+    return tmp_path / "tiny-electra"
+
+
+def test_another_encoder_may_be_the_student(config: Config, encoder: Path, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    own = Config.of(**config.model_dump() | {"student_model": str(encoder), "student": "auto", "layers": "auto"})
+    events = run(own, tmp_path / "run", cache)
+    student = persistence.load(tmp_path / "run" / "student")
+    assert student.settings["teacher_layers"] == [[0, 1, 2], 3], "all of its layers"
+    assert student.settings["encoder"] == "tiny-electra" and str(tmp_path) not in json.dumps(student.settings)
+    texts = load_untuned(own, ("bad", "good"), str(encoder))
+    assert student.vocabulary.sides([("a warm film",)], 24)[0][0] == [
+        student.vocabulary.tokens.index(token) for token in texts.encode([("a warm film",)])[0]["input_ids"]
+    ], "its own pieces"
+    (compared,) = (event for event in events if isinstance(event, Compared))
+    assert set(compared.summary["scores"]) == {"floor", "control", "student", "teacher"}
+    out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "It is the encoder tiny-electra: layers 1, 2, 3 of 3" in card and "and its head" not in card
+
+    def control_cached(folder: str, **knobs: object) -> bool:
+        events = run(own.model_copy(update=knobs), tmp_path / folder, cache)
+        return next(event.cached for event in events if isinstance(event, StageEnded) and event.stage == "control")
+
+    assert control_cached("again") and not control_cached("of-the-teacher", student_model=None)
+
+
+def test_another_encoder_is_timed_and_checked_itself(
+    config: Config, encoder: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    own = config.model_copy(update={"student_model": str(encoder), "layers": "all"})
+    cache = Cache(tmp_path / "cache")
+    list(profiling.profile(own, tmp_path, cache))
+    assert cost.known_measurements(own, cache).student
+    assert not cost.known_measurements(config, cache).student, "that of the teacher is another"
+    with pytest.raises(KnobError, match="has 3 layers, numbered from 0 to 2"):
+        run(own.model_copy(update={"layers": "0,3", "fine_tune": True}), tmp_path / "deep", Cache(tmp_path / "c"))
+
+
+def test_an_encoder_that_no_student_would_use_is_refused() -> None:
+    with pytest.raises(KnobError, match="only a student that is cut has an encoder of its own"):
+        Config.of(student="bilstm", student_model="a/b")
+    assert Config.of(student="bilstm", students="cut", student_model="a/b").student_model == "a/b"
+    with pytest.raises(KnobError, match="reads other tokens: choose another loss"):
+        Config.of(student_model="a/b", loss="distilbert")
+    assert Config.of(student_model="").student_model is None
 
 
 def test_a_teacher_that_none_can_be_cut_from_is_refused_before_it_is_fine_tuned(

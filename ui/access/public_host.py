@@ -33,8 +33,11 @@ def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
         for knob in (one.name for one in core.knobs() if one.path)
         if knob not in uploaded and getattr(config, knob)
     ]
-    if config.teacher and config.teacher != "builtin" and Path(config.teacher).expanduser().exists():
-        named.append("teacher")
+    named += [
+        knob
+        for knob in core.MODELS
+        if (name := getattr(config, knob)) and name != "builtin" and Path(name).expanduser().exists()
+    ]
     if named:
         raise UserError(translate("host.path", knob=named[0]))
     return config

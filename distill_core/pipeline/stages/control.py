@@ -37,7 +37,10 @@ def run(
 ) -> Stage[ControlOutput]:
     """Train the controls, one for each student and seed. Raises Stopped, Diverged."""
     planned = variants.plan_variants(context.config)
-    read = StudentData(data.dataset, transfer.transfer_set, transfer.vocabulary, transfer.vectors, teacher.teacher)
+    read = StudentData(
+        data.dataset, transfer.transfer_set, transfer.vocabulary, transfer.vectors, teacher.source,
+        transfer.own_vocabulary,
+    )  # fmt: skip
     trainer = StudentTrainer(
         context.config, read, data.metric, folder=context.folder, cache=context.cache, device=context.device,
         stop=context.stop, objective=data.objective,

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from torch import Tensor
 
@@ -21,17 +21,27 @@ FACTS = ("name", "fingerprint", "parameters", "bytes", "max_tokens")
 
 @dataclass(frozen=True)
 class TeacherOutput:
-    """Teacher, its logits (validation rows, labels), and its value of the run's metric on those rows."""
+    """Teacher, its logits (validation rows, labels), and its value of the run's metric on those rows. `source`: the
+    model that a student which is a network of its own comes from, the teacher unless the config names another."""
 
     teacher: Teacher
     valid_logits: Tensor
     score: float
+    source: Teacher
 
 
 def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
     """Load or fine-tune the teacher and warn where it has little to teach. Raises TeacherError, HubError, KnobError,
     Stopped."""
     config, dataset = context.config, data.dataset
+    own = fine_tuning.load_untuned(config, dataset.labels, config.student_model) if config.student_model else None
+    if own:
+        persistence.check_source(config, own.model)
+
+    def check(model: Any) -> None:
+        if not own:
+            persistence.check_source(config, model)
+
     if config.fine_tune:
         teacher = yield from fine_tuning.fine_tune(
             config,
@@ -39,12 +49,12 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
             context.folder / "teacher.ckpt",
             context.stop,
             objective=data.objective,
-            check=partial(persistence.check_source, config),
+            check=check,
         )
     else:
         teacher = loading.load_teacher(catalog.teacher_name(config), dataset.labels, dataset.pair, config)
-    persistence.check_source(config, teacher.model)
-    for note in teacher.notes:
+    check(teacher.model)
+    for note in (*teacher.notes, *(own.notes if own else ())):
         yield Note(note, about="teacher")
     fact = {name: getattr(teacher, name) for name in FACTS}
     write_atomic(context.folder / "teacher.json", json.dumps(fact).encode())
@@ -62,4 +72,4 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
         if refusal:
             raise TeacherError(refusal)
     yield from doubts or notes(diagnostics.check_teacher(score, data.baseline_score, data.metric), "teacher")
-    return Done(TeacherOutput(teacher, valid_logits, score))
+    return Done(TeacherOutput(teacher, valid_logits, score, own or teacher))

@@ -25,11 +25,13 @@ from distill_core.teacher.model import Teacher
 
 @dataclass(frozen=True)
 class TransferOutput:
-    """Transfer set, the student's vocabulary, and its starting vectors (vocabulary.size, width) float32."""
+    """Transfer set, the student's vocabulary, and its starting vectors (vocabulary.size, width) float32.
+    `own_vocabulary`: that of a student which is a network of its own, in the pieces of the model it comes from."""
 
     transfer_set: TransferSet
     vocabulary: Vocabulary
     vectors: Tensor
+    own_vocabulary: Vocabulary
 
 
 def run(context: RunContext, data: DataOutput, teacher: TeacherOutput) -> Stage[TransferOutput]:
@@ -42,13 +44,22 @@ def run(context: RunContext, data: DataOutput, teacher: TeacherOutput) -> Stage[
     sentences = [side for row in transfer_set.texts for side in row]
     limit = config.vocabulary_limit
     vocabulary = build_vocabulary(config.vocabulary, sentences, subwords, model.mask_token, limit=limit)
-    if config.unseen == "nearest" and vocabulary.kind == "pieces":
-        vocabulary = vocabulary.aliased(_nearest(context, model, vocabulary))
+    vocabulary = _with_nearest(context, model, vocabulary)
+    own, source = vocabulary, teacher.source
+    if source is not model:
+        own = build_vocabulary("pieces", sentences, source.subword_tokenizer(), source.mask_token, limit=limit)
+        own = _with_nearest(context, source, own)
     vectors, messages, cached = _starting_vectors(context, model, vocabulary)
     for sentence in messages:
         yield Note(sentence, about="transfer")
     yield Fact("vocabulary", {"size": vocabulary.size, "width": vectors.shape[1], "cached": cached})
-    return Done(TransferOutput(transfer_set, vocabulary, vectors))
+    return Done(TransferOutput(transfer_set, vocabulary, vectors, own))
+
+
+def _with_nearest(context: RunContext, teacher: Teacher, vocabulary: Vocabulary) -> Vocabulary:
+    """The vocabulary in which each other piece of the teacher is read as its nearest, where the config asks for it."""
+    wanted = context.config.unseen == "nearest" and vocabulary.kind == "pieces"
+    return vocabulary.aliased(_nearest(context, teacher, vocabulary)) if wanted else vocabulary
 
 
 def _nearest(context: RunContext, teacher: Teacher, vocabulary: Vocabulary) -> list[tuple[int, int]]:

@@ -126,6 +126,8 @@ class Student(nn.Module):
         from distill_core.student.cutting import cut
 
         weights, shape = cut(source, vocabulary.tokens, config.layers, config.table_width)
+        if config.student_model:
+            shape["encoder"] = Path(config.student_model).name
         return cls(weights, shape, config.dropout)
 
     @staticmethod
@@ -138,7 +140,8 @@ class Student(nn.Module):
     @classmethod
     def load(cls, weights: dict[str, Tensor], settings: dict[str, Any]) -> "Student":
         """The student whose `weights` and settings were saved."""
-        shape = {name: settings[name] for name in ("head_size", "eps", "activation", "squash", "teacher_layers")}
+        names = ("head_size", "eps", "activation", "squash", "teacher_layers", "encoder")
+        shape = {name: settings[name] for name in names if name in settings}
         return cls(weights, shape, settings["dropout"])
 
     def forward(self, sides: list[tuple[Tensor, Tensor]]) -> Tensor:
