@@ -228,7 +228,7 @@ def arrived(page: Any, step: str) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
-    """From the address to both answers with Tab, Enter, arrows and letters; only the passes are turned down."""
+    """From the address to both answers with Tab, Enter, arrows and letters; passes and epochs alone are turned down."""
     page.goto(app)
     page.locator("#about-data table").first.wait_for()
     tab_to(page, "#tasks input")
@@ -243,6 +243,11 @@ def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
             tab_to(page, "[aria-label^='number input for Passes']")
             page.keyboard.press("Control+a")
             page.keyboard.type("0")
+    tab_to(page, "#settings > button")
+    page.keyboard.press("Enter")
+    tab_to(page, "#knob-epochs :is(input, textarea)")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("1")
     tab_to(page, "#start")
     page.keyboard.press("Enter")
     page.locator("#live .live[data-status=finished]").wait_for(timeout=200_000)
