@@ -13,7 +13,17 @@ from distill_core.environment import set_library_defaults
 set_library_defaults()  # before anything imports the Hub's libraries, which read it when they load
 
 if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __getattr__ says nothing
-    from distill_core.api.answers import Answers, Preview, Reading, Report, ScoredText, TeacherAnswer, WordsBrought
+    from distill_core.api.answers import (
+        Answers,
+        LayerPair,
+        LayerReading,
+        Preview,
+        Reading,
+        Report,
+        ScoredText,
+        TeacherAnswer,
+        WordsBrought,
+    )
     from distill_core.api.cascade import Cascade, TeacherPrediction, answered_by, cascade
     from distill_core.api.catalog import (
         Component,
@@ -36,6 +46,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         save_scored,
         text_columns,
     )
+    from distill_core.api.layers import layers
     from distill_core.api.preview import (
         Inspection,
         ask_teacher,
@@ -110,12 +121,14 @@ _DOOR = {
     ),
     "distill_core.api.cascade": ("Cascade", "TeacherPrediction", "answered_by", "cascade"),
     "distill_core.api.answers": (
-        "Answers", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer", "WordsBrought",
+        "Answers", "LayerPair", "LayerReading", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer",
+        "WordsBrought",
     ),
     "distill_core.api.estimates": ("estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates"),
     "distill_core.api.inference": (
         "ask", "export", "predict_file", "activations", "save_predictions", "save_scored", "text_columns",
     ),
+    "distill_core.api.layers": ("layers",),
     "distill_core.api.preview": (
         "Inspection", "ask_teacher", "check_data", "columns", "data_refusal", "inspect", "is_upload", "save_upload",
         "preview", "warm_up",

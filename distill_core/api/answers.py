@@ -1,6 +1,6 @@
 """Types of what the page, scripts and the command line are answered. At runtime each is a dict that JSON can hold."""
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict  # of the same kind as those of the summary
 
@@ -84,6 +84,34 @@ class Reading(TypedDict):
     run: str | None
     teacher: ModelReading | None
     student: StudentReading
+
+
+class LayerPair(TypedDict):
+    """Layer of a student, numbered from 1, beside the teacher's that it learns from: mean squared distances of their
+    hidden states and attention scores, the mean cosine between their states of a token, and how much each of the first
+    tokens looks at each of them, (tokens, tokens), over the heads."""
+
+    student: int
+    teacher: int
+    hidden: float
+    cosine: float
+    attention: float
+    looks: dict[Literal["student", "teacher"], list[list[float]]]
+
+
+class LayerReading(TypedDict):
+    """Reading of one text layer by layer, as `layers.layers` gives it."""
+
+    labels: list[str]
+    pieces: list[str]
+    depth: int
+    layers: list[int]
+    trained: bool
+    own: bool
+    embeddings: float
+    pairs: list[LayerPair]
+    logits: dict[Literal["student", "teacher"], list[float]]
+    losses: dict[str, float]
 
 
 class Offspring(TypedDict):

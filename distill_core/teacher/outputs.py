@@ -19,14 +19,16 @@ LIVE = {"hidden_states": "hidden_states", "attention_scores": "attentions"}  # w
 SCORES = "stillroom_scores"  # name in transformers of the attention that shows its scores
 
 
-def teacher_outputs(teacher: Teacher, texts: Sequence[tuple[str, ...]], needs: Collection[str]) -> ModelOutput:
+def teacher_outputs(
+    teacher: Teacher, texts: Sequence[tuple[str, ...]], needs: Collection[str], dtype: torch.dtype | None = None
+) -> ModelOutput:
     """Outputs of the teacher for these texts in their order, float32 on its device, padded to the longest text; those
-    of `needs` beside the logits, which come in the order of the data's labels. Computed in the precision in which it
-    labelled."""
+    of `needs` beside the logits, which come in the order of the data's labels. Computed in `dtype`, without one in the
+    precision in which it labelled."""
     where = device()
     inputs = teacher.pad(teacher.encode(texts), where)
     flags = {f"output_{theirs}": name in needs for name, theirs in LIVE.items()}
-    precision = autocast(where, teacher.dtype or torch.float32)
+    precision = autocast(where, dtype or teacher.dtype or torch.float32)
     with torch.inference_mode(), precision, _shown_scores(teacher, "attention_scores" in needs):
         found = teacher.model.to(where)(**inputs, return_dict=True, **flags)
     more = {

@@ -1,4 +1,4 @@
-"""Learn: the method in eight lessons, each with something to move on real outputs. Its own page at /learn."""
+"""Learn: the method in nine lessons, each with something to move on real outputs. Its own page at /learn."""
 
 from ui.learn.page import STEPS, build
 

@@ -51,6 +51,7 @@ def build() -> None:
     board.read_text(read_text, None, board, **queue)
     board.read_pair(read_pair, None, board, **queue)
     board.vary(vary, None, board, **queue)
+    board.read_layers(read_layers, None, board, **queue)
 
 
 def template() -> Markup:
@@ -119,6 +120,16 @@ def read_pair(event: gr.EventData) -> dict[str, Any]:
         return {"pair": core.activations(example_run.pair_run(), text if len(text) == 2 else (text[0], ""))}
     except UserError as error:
         return {"pair": {"fault": translate_message(error)}}
+
+
+def read_layers(event: gr.EventData) -> dict[str, Any]:
+    """The sentence (or pair) read by the teacher and by a student that is cut from it."""
+    run, text = _question(event)
+    chosen = str(getattr(event, "layers", None) or "first_last")[:20]
+    try:
+        return {"layers": core.layers(run, text if len(text) == 2 else text[0], chosen)}
+    except UserError as error:
+        return {"layers": {"fault": translate_message(error)}}
 
 
 def vary(event: gr.EventData) -> dict[str, Any]:

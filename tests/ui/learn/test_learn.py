@@ -91,13 +91,17 @@ def test_every_word_of_the_lessons_is_said_and_there() -> None:
     said |= {f"reader.{name}" for name in ("piece", "read", "moved_ahead", "moved_back", "so_far_head")}
     said |= {f"reader.{way}.figure" for way in ("ahead", "back")} | {"open"}
     said |= {f"reader.joined.{part}" for part in POOLINGS}
+    choices = re.search(r"CHOICES = \[(.*?)\]", SOURCE)[1].replace("'", "").replace(":", "").split(", ")
+    said |= {f"layers.choice.{name}" for name in (*choices, "own")}
+    said |= {f"layers.{name}" for name in ("pair", "cosine", "hidden", "attention")}
+    said |= {f"layers.loss.{name}" for name in ("distilbert", "layers", "soft_kl")}
     assert keys - said == set(), "idle"
     asked = set(re.findall(r"""say\(\s*'([\w.]+)'""", SOURCE)) | set(re.findall(r"[?:] '(\w+\.[\w.]+)'", SOURCE))
     assert asked - keys == set(), "no such words"
 
 
 def test_each_step_has_its_lesson_and_a_lesson_is_found_by_being_there() -> None:
-    assert set(STEPS) < set(learn_page.LESSONS) and len(learn_page.LESSONS) == 8
+    assert set(STEPS) < set(learn_page.LESSONS) and len(learn_page.LESSONS) == 9
     html = learn_page.template()
     assert all(f'id="{name}"' in html and f'href="#{name}"' in html for name in learn_page.LESSONS)
     steps = "".join(file.read_text(encoding="utf-8") for file in (LEARN.parent / "steps").glob("*.py"))
@@ -117,13 +121,16 @@ HOSTILE = [
     {"run": None, "text": "<img src=x onerror=alert(1)> fine", "rates": {"mask": "x", "evil": 1}, "seed": -1},
     {"text": "fine", "rates": {"mask": float("nan"), "ngram": 7, "pos": True}, "seed": 2**40},
     {"run": "../../etc", "text": "fine \ud800", "rates": [], "seed": 1.5},
+    {"text": "fine", "layers": "even:99"},
+    {"text": "fine", "layers": {"own": 1}},
+    {"text": "fine", "layers": "own"},
 ]
 
 
 @pytest.mark.parametrize("sent", HOSTILE)
 def test_handlers_take_anything_and_send_plain_json(sent: dict[str, Any], home: Path) -> None:
     event = SimpleNamespace(**sent)
-    for handler in (learn_page.read_text, learn_page.read_pair, learn_page.vary):
+    for handler in (learn_page.read_text, learn_page.read_pair, learn_page.read_layers, learn_page.vary):
         answer = handler(event)
         assert "<img" not in json.dumps(answer.get("offspring", "")), "text of data became markup"
         json.dumps(answer, allow_nan=False).encode("utf-8", "surrogatepass")
@@ -247,6 +254,14 @@ def test_each_lesson_moves(page: Any, app: str) -> None:
     before = float(re.search(r"\d+\.\d+", told["distil"].inner_text())[0])
     after = changes("distil", lambda: lesson["distil"].get_by_role("button", name="Follow the arrows").click())
     assert float(re.search(r"\d+\.\d+", after)[0]) < before
+    told_of = told["layers"]
+    lesson["layers"].scroll_into_view_if_needed()
+    tab.wait_for_function("() => document.querySelector('#layers .told').textContent.startsWith('2 of 3 layers')")
+    lesson["layers"].get_by_label("all", exact=True).check()
+    tab.wait_for_function("() => document.querySelector('#layers .told').textContent.includes('nothing to pull at')")
+    lesson["layers"].get_by_label("the first", exact=True).check()
+    tab.wait_for_function("() => document.querySelector('#layers .told').textContent.startsWith('1 of 3 layers (1)')")
+    assert lesson["layers"].locator("table.seen").count() == 2 and "before any training" in told_of.inner_text()
     for rate in lesson["augment"].locator("input[type=range]").all():  # every rule on the shelf has one
         slide(rate, 0)
     tab.wait_for_function("() => document.querySelector('#augment .told').textContent.includes('nothing changes')")
