@@ -6,7 +6,8 @@
 PATH is that of small.py, and so are the data sets. Of each draw of labelled rows a tenth is set aside for validation;
 on the rest a run fine-tunes a MiniLM and trains control and student, without patience. Each evaluation also scores
 training rows that the draw lacks, at most SCORED_ROWS, so that one training tells what each rule would have taken: the
-best step by the validation metric, the least validation loss, or the last step. The test rows are never read. Prints a
+best step by the validation metric, the best one of a training that its patience ends, the least validation loss, or the
+last step. The test rows are never read. Prints a
 line of JSON for each training: the score of each rule's step, and of the best one there was.
 """
 
@@ -28,6 +29,7 @@ from quality import hub  # noqa: E402
 
 import distill_core as core  # noqa: E402
 from distill_core.cache import Cache  # noqa: E402
+from distill_core.config.schema import DEFAULTS  # noqa: E402
 from distill_core.data.splitting import choose_held_out  # noqa: E402
 from distill_core.distillation.student_trainer import StudentTrainer  # noqa: E402
 from distill_core.evaluation.objective import SINGLE_LABEL  # noqa: E402
@@ -65,7 +67,21 @@ def judge(path: Sequence[Score]) -> dict[str, float]:
     best = max(range(len(path)), key=lambda place: (path[place][0], -path[place][1], -place))
     least = min(range(len(path)), key=lambda place: (path[place][1], place))
     spare = [score for _, _, score in path]
-    return {"best": spare[best], "least loss": spare[least], "last": spare[-1], "top": max(spare)}
+    return {
+        "best": spare[best], "patient": spare[_patient(path)], "least loss": spare[least], "last": spare[-1],
+        "top": max(spare),
+    }  # fmt: skip
+
+
+def _patient(path: Sequence[Score], patience: int = DEFAULTS["patience"]) -> int:
+    """The place of the best step of a training that ends after so many evaluations without a better one."""
+    best = 0
+    for place, (value, loss, _) in enumerate(path):
+        if (value, -loss) > (path[best][0], -path[best][1]):
+            best = place
+        if place - best >= patience:
+            break
+    return best
 
 
 def measure(name: str, rows: int, draw: int, share: float, teacher_only: bool) -> dict[str, list[Score]]:

@@ -17,8 +17,7 @@ LONGER = 3  # times the passes of a run that was too short
 # Share of the steps that are made of a training which patience may end [measured: 20 runs of benchmarks/small.py: the
 # control's 0.57, the student's 0.81, the teacher's 0.85].
 PATIENT_SHARE = 0.75
-# Validation rows; fewer can't tell one step of a teacher's training from another [benchmarks/selection.py: the step
-# that 10 rows chose and the last one were as good in the mean].
+# Validation rows; fewer can't tell one step of a training from another [benchmarks/selection.py].
 LEAST_SELECTING = 20
 FIRST_SHARE = 0.5  # of the steps are made with the first loss, where there is one
 TEACHER_EVALUATIONS = 20  # at most: a look at the validation rows takes a teacher seconds
@@ -40,12 +39,12 @@ def teacher_evaluations(passes: int) -> int:
 
 
 def selects_step(valid: int) -> bool:
-    """Whether that number of validation rows selects a step of the teacher's training; else the last one is taken."""
+    """Whether that number of validation rows selects a step of a training; else the last one is taken."""
     return valid >= LEAST_SELECTING
 
 
-def teacher_patience(config: Config, valid: int) -> int:
-    """Patience of the teacher's training, with that number of validation rows: none where these select no step."""
+def patience_of(config: Config, valid: int) -> int:
+    """Patience of a training with that number of validation rows: none where these select no step."""
     return config.patience if selects_step(valid) else 0
 
 

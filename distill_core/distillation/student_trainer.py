@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from distill_core.cache import Cache, digest, write_atomic
 from distill_core.config.knobs import names_of
 from distill_core.config.losses import live_needs
 from distill_core.config.schema import BALANCED, EARLIER, Config
-from distill_core.config.training_length import first_steps, student_steps
+from distill_core.config.training_length import first_steps, selects_step, student_steps
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.distillation.variants import Variant
@@ -42,7 +42,7 @@ from distill_core.training import loop
 from distill_core.training.batching import training_rows
 from distill_core.training.checkpoints import OTHER_CONTENT
 from distill_core.training.device import autocast, fast_dtype
-from distill_core.training.plan import BestStep, TrainingPlan
+from distill_core.training.plan import LAST, BestStep, TrainingPlan
 from distill_core.training.reporting import report_training
 
 FORMAT = 5  # raise when a cached control would come out otherwise
@@ -131,6 +131,8 @@ class StudentTrainer:
         self.steps = student_steps(config, len(data.transfer_set.texts))
         self._encoded: dict[str, EncodedTexts] = {}  # by the student that owns the vocabulary, "" of the data's
         self.valid_targets = objective.targets(data.dataset.valid.labels)
+        # Runs without patience, as the earliest were, take the best of all evaluations.
+        self.last_step = bool(config.patience) and not selects_step(len(self.valid_targets))
 
     def control(self, variant: Variant) -> Generator[Event, None, TrainedStudent]:
         """Train the variant without a teacher: on the labelled texts and their labels alone. Raises Stopped,
@@ -344,6 +346,8 @@ class StudentTrainer:
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric, patience=config.patience,
             patient_from=first_steps(config, self.steps) if stage == "student" else 0,
         )  # fmt: skip
+        if stage == "student" and self.last_step:  # a control would have learnt its few labels by heart by then
+            plan = replace(plan, select=LAST, patience=0)
         rows = torch.tensor(training_rows(targets.tolist(), self.metric))
         lengths, valid = runtime.total_lengths(sides)[rows].tolist(), self._read(variant).valid
         checkpoint = self.folder / f"{variant.series_name(stage)}.ckpt"

@@ -16,11 +16,11 @@ from distill_core.config.knobs import names_of
 from distill_core.config.schema import BALANCED, EARLIER, Config
 from distill_core.config.training_length import (
     passes_between_evaluations,
+    patience_of,
     selects_step,
     steps_of_pass,
     teacher_evaluations,
     teacher_passes,
-    teacher_patience,
 )
 from distill_core.data.automatic import resolve_auto
 from distill_core.errors import Stopped
@@ -198,7 +198,7 @@ def _train(
         per_pass * passes, config.teacher_batch, config.teacher_lr, weight_decay=0.01,
         evaluate_every=per_pass * passes_between_evaluations(passes), seed=config.seed,
         select=metric if selects_step(len(valid)) else training_plan.LAST,
-        patience=teacher_patience(config, len(valid)),
+        patience=patience_of(config, len(valid)),
     )  # fmt: skip
     rows = training_rows(data.train.labels, metric)
     lengths = [len(texts[row]["input_ids"]) for row in rows]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from distill_core.cache import Cache
+from distill_core.config.automatic import automatic_values
 from distill_core.config.schema import Config
 from distill_core.config.training_length import PATIENT_SHARE
 from distill_core.errors import KnobError
@@ -27,7 +28,9 @@ PACES = Measurements(COUNTS, {"size": 1e-5, "load": 0.5}, {"step": 0.02, "row": 
 def earlier(config: Config, texts: int = 3200, steps: int = 200, **stages: float) -> PastRun:
     seconds = dict.fromkeys(STAGES, 1.0) | stages
     measured = {name: (took, False) for name, took in seconds.items()}
-    return PastRun(config.model_dump() | {"max_tokens": 48}, measured, texts, steps, 600, tokens=48)
+    known = config.model_dump() | {"max_tokens": 48}
+    known |= automatic_values(known, None, None)
+    return PastRun(known, measured, texts, steps, 600, tokens=48)
 
 
 def test_nothing_is_told_while_nothing_is_known() -> None:

@@ -11,6 +11,7 @@ from running import run
 
 from distill_core import tasks
 from distill_core.cache import Cache
+from distill_core.config import training_length
 from distill_core.config.schema import Config
 from distill_core.data import dataset
 from distill_core.distillation.losses import logit_mse
@@ -121,12 +122,34 @@ def test_the_control_is_learning_before_the_teacher_labels(config, tmp_path, cac
     assert labelled and first < labelled[0]
 
 
+def test_a_student_is_taken_from_its_last_step_where_rows_are_too_few_to_choose_one(
+    config, tmp_path, cache, monkeypatch
+):
+    """Ten rows like a step of the first ones best, and patience then ends the training there; a control, which learns a
+    few labels by heart, is better off with the step that they like."""
+    plans = []
+    fit = loop.fit
+    monkeypatch.setattr(loop, "fit", lambda *a, **k: plans.append(a[4]) or fit(*a, **k))
+
+    def selected(folder):
+        plans.clear()
+        events = run(config, tmp_path / folder, cache)
+        told = sum("to tell one step of the student's training" in note.text for note in of(events, Note))
+        return [(plan.select, plan.patience) for plan in plans], told
+
+    patience = config.patience
+    assert selected("few") == ([("accuracy", patience), ("last", 0)], 1)
+    monkeypatch.setattr(training_length, "LEAST_SELECTING", 1)
+    assert selected("enough") == ([("accuracy", patience)], 0), "the control is the one of before"
+
+
 def test_the_tasks_metric_picks_the_weights_and_is_named(config, tmp_path, cache, monkeypatch):
     plans = []
     fit = loop.fit
     monkeypatch.setattr(loop, "fit", lambda *a, **k: plans.append(a[4]) or fit(*a, **k))
-    events = run(config.model_copy(update={"metric": "mcc", "epochs": 2}), tmp_path / "run", cache)
+    events = run(config.model_copy(update={"metric": "mcc", "epochs": 2, "patience": 0}), tmp_path / "run", cache)
     assert [plan.select for plan in plans] == ["mcc", "mcc"]  # control and student
+    assert not any("its last step is taken" in note.text for note in of(events, Note)), "without patience"
     facts = {event.name: event.value for event in of(events, Fact)}
     assert facts["metric"] == "mcc"
     assert {"student/valid_mcc", "student/valid_accuracy"} <= {event.series for event in of(events, Point)}

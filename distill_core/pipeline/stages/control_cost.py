@@ -2,7 +2,7 @@
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
-from distill_core.config.training_length import expected_share
+from distill_core.config.training_length import expected_share, patience_of
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
     DataCounts,
@@ -23,7 +23,8 @@ def training_seconds(
         return None
     step = pace.get("live", pace["step"]) if taught else pace["step"]
     whole = size.steps * step + config.evaluations * counts["valid"] * pace["row"]
-    return whole * expected_share(config.patience, config.evaluations)
+    patience = patience_of(config, counts["valid"]) if taught else config.patience
+    return whole * expected_share(patience, config.evaluations)
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:

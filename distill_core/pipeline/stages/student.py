@@ -16,6 +16,11 @@ from distill_core.pipeline.stages.label import LabelOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput
 from distill_core.teacher.outputs import teacher_outputs
 
+LAST_STEP = (
+    "{n:validation row is|validation rows are} too few to tell one step of the student's training from another, so its "
+    "last step is taken."
+)
+
 
 @dataclass(frozen=True)
 class StudentOutput:
@@ -41,6 +46,8 @@ def run(
         two = message("The student's first {n:step|steps} are made with the loss {first}, the others with {loss}.",
                       n=first, first=config.first_loss, loss=config.loss)  # fmt: skip
         yield Note(two, about="student")
+    if control.trainer.last_step:
+        yield Note(message(LAST_STEP, n=len(data.dataset.valid.texts)), about="student")
     for turn, variant in enumerate(planned):
         if students and context.stop():
             break

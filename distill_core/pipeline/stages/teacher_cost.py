@@ -4,10 +4,10 @@ from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 from distill_core.config.training_length import (
     expected_share,
+    patience_of,
     steps_of_pass,
     teacher_evaluations,
     teacher_passes,
-    teacher_patience,
 )
 from distill_core.pipeline.cost_model import TASK, DataCounts, Measurements, RunSize, StageCost
 
@@ -25,7 +25,7 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
         steps = passes * steps_of_pass(counts["train"], config.teacher_batch)
         evaluations = teacher_evaluations(passes)
         whole = steps * teacher["step"] + evaluations * validation
-        tuning = whole * expected_share(teacher_patience(config, counts["valid"]), evaluations)
+        tuning = whole * expected_share(patience_of(config, counts["valid"]), evaluations)
     return teacher["load"] + tuning + validation
 
 
