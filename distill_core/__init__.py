@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         ask,
         export,
         predict_file,
+        save_doubtful,
         save_predictions,
         save_scored,
         text_columns,
@@ -126,7 +127,8 @@ _DOOR = {
     ),
     "distill_core.api.estimates": ("estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates"),
     "distill_core.api.inference": (
-        "ask", "export", "predict_file", "activations", "save_predictions", "save_scored", "text_columns",
+        "ask", "export", "predict_file", "activations", "save_doubtful", "save_predictions", "save_scored",
+        "text_columns",
     ),
     "distill_core.api.layers": ("layers",),
     "distill_core.api.preview": (

@@ -4,6 +4,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict  # of the same kind as those of the summary
 
+from distill_core.data.dataset import SourceRow
 from distill_core.evaluation.columns import ReportedScore
 from distill_core.evaluation.summary import Difference, Metric, ObjectiveName, RowPair, VariantSummary
 from distill_core.events import RowName
@@ -145,7 +146,7 @@ class Preview(TypedDict):
     answer: NotRequired[str]
 
 
-class ScoredText(TypedDict):
+class ScoredText(SourceRow):
     """Text that a run was scored on, its label, the probabilities that each row of the comparison gave, and the label
     that it answered."""
 

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from distill_core.api import predictions
     from distill_core.api.cascade import Cascade
     from distill_core.evaluation.objective import Objective
+    from distill_core.evaluation.summary import DoubtfulRow
     from distill_core.student.runtime import Prediction, Predictor
     from distill_core.teacher.model import Teacher
 
@@ -305,6 +306,25 @@ def save_scored(run: str, out: Path | str) -> int:
             message("Run {run} has no scored rows on this machine. They come with its comparison.", run=run)
         )
     return written
+
+
+def save_doubtful(rows: "Iterable[DoubtfulRow]", out: Path | str) -> int:
+    """Save rows to look at as a CSV that a spreadsheet opens safely: a text that it would take for a formula is quoted.
+
+    Args:
+        rows: Those of `Run.doubtful_rows`.
+        out: The CSV to write.
+
+    Returns:
+        The number of rows.
+
+    Example:
+        >>> core.save_doubtful(run.doubtful_rows(), folder / "doubtful.csv")  # it was imported
+        0
+    """
+    from distill_core.api import predictions
+
+    return predictions.write_doubtful(Path(out), rows)
 
 
 def _untrained(pair: bool) -> "Predictor":

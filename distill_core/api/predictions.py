@@ -1,5 +1,5 @@
-"""Predictions for files: texts from a table or a text file, answers to a CSV. Shared by the page, the command line and
-scripts. Knows nothing of runs.
+"""Predictions for files: texts from a table or a text file, answers to a CSV; and a run's own rows as a CSV. Shared by
+the page, the command line and scripts. Knows nothing of runs.
 """
 
 import csv
@@ -17,9 +17,12 @@ from distill_core.messages import Message, message, os_error_reason
 if TYPE_CHECKING:
     from distill_core.data.columns import Columns
     from distill_core.data.encoding import DecodedFile
+    from distill_core.evaluation.summary import DoubtfulRow
     from distill_core.student.runtime import Prediction
 
 BATCH = 256  # texts answered at once
+# A spreadsheet computes a cell that begins so: OWASP, "CSV Injection". The wide ones count in Japan.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 TextOrPair = str | tuple[str, ...]  # a text, or the two of a pair
 
 
@@ -177,7 +180,7 @@ def write_predictions(
 
 def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], names: Sequence[RowName]) -> int:
     """Scored rows as CSV: text (and text2), their label, and of each of `names` (rows of the comparison) its answer and
-    its probability of each label. Returns how many rows."""
+    its probability of each label. A text that a spreadsheet would compute is quoted. Returns how many rows."""
     scored = list(rows)
     present = [name for name in names if scored and name in scored[0]]
     sides = ("text", "text2")[: len(scored[0]["text"])] if scored else ("text",)
@@ -187,12 +190,12 @@ def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], 
         head,
         (
             [
-                *row["text"],
-                row["label"],
+                *map(safe_cell, row["text"]),
+                safe_cell(row["label"]),
                 *(
                     part
                     for name in present
-                    for part in (row["answers"][name], *(f"{row[name][label]:.4f}" for label in labels))
+                    for part in (safe_cell(row["answers"][name]), *(f"{row[name][label]:.4f}" for label in labels))
                 ),
             ]
             for row in scored
@@ -200,9 +203,36 @@ def write_scored(file: Path, rows: Iterable[ScoredText], labels: Sequence[str], 
     )
 
 
-def _write(file: Path, head: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> int:
+def write_doubtful(file: Path, rows: "Iterable[DoubtfulRow]") -> int:
+    """Rows to look at as a CSV for a spreadsheet: where each comes from, text (and text2), its label, the teacher's
+    answer and its probability. Returns how many rows."""
+    listed = list(rows)
+    sides = ("text", "text2")[: max((len(row["text"]) for row in listed), default=1)]
+    cells = (
+        [safe_cell(row.get("source", "")), row.get("row", ""), *map(safe_cell, row["text"]), safe_cell(row["label"]),
+         safe_cell(row["teacher"]), f"{row['probability']:.4f}"]
+        for row in listed
+    )  # fmt: skip
+    return _write(file, ["file", "row", *sides, "label", "teacher", "p teacher"], cells, mark=True)
+
+
+def safe_cell(cell: str) -> str:
+    """The cell behind an apostrophe, where a spreadsheet would take it for a formula; a number stays one. What comes
+    from a user's own file and goes back to it needs none: it is as safe as that file."""
+    if not cell.startswith(FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def _write(
+    file: Path, head: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",", mark: bool = False
+) -> int:
     # Files with semicolons come from Excel and go back to it, which knows UTF-8 by its mark alone.
-    encoding = "utf-8-sig" if delimiter == ";" else "utf-8"
+    encoding = "utf-8-sig" if mark or delimiter == ";" else "utf-8"
     number = 0
     with file.open("w", encoding=encoding, errors="replace", newline="") as stream:
         out = csv.writer(stream, delimiter=delimiter)

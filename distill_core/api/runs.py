@@ -239,8 +239,10 @@ class Run:
         """Texts that the run was scored on.
 
         Returns:
-            An iterator of {"text": [side, …], "label": its label, row of the comparison: {label: probability}, …,
-            "answers": {row of the comparison: its label, …}}. Empty before the comparison, and for an example.
+            An iterator of {"source": the name of its file or data set, "row": its number there, "text": [side, …],
+            "label": its label, row of the comparison: {label: probability}, …, "answers": {row of the comparison: its
+            label, …}}. Empty before the comparison, and for an example; without "source" and "row" for a run of an
+            earlier version.
 
         Example:
             >>> row = next(run.texts())
@@ -262,13 +264,19 @@ class Run:
                 shares = {name: dict(zip(labels, row[name], strict=True)) for name in ROWS if name in row}
                 yield row | shares | {"answers": {name: objective.answer(one) for name, one in shares.items()}}
 
-    def doubtful_rows(self) -> "list[DoubtfulRow]":
-        """Labelled rows, of training and validation, whose label the teacher contradicts, the surest first: some of
-        these labels may be wrong.
+    def doubtful_rows(self, scored: bool = False) -> "list[DoubtfulRow]":
+        """Rows whose label may be wrong, the surest first: labelled rows, of training and validation, whose label the
+        teacher contradicts.
+
+        Args:
+            scored: The rows that the run was scored on instead, whose label student and teacher contradict alike.
 
         Returns:
-            At most twenty of {"text": [side, …], "label", "teacher": the teacher's answer, "probability": how sure it
-            is of that}. Empty before the teacher has labelled the texts, and for a run of another machine.
+            A list of {"source": the name of the file or data set, "row": the number there as a spreadsheet counts (a
+            header is row 1; without one, as on the Hub, the first row is 1), "text": [side, …], "label", "teacher": the
+            teacher's answer, "probability": how sure it is of that}; at most twenty unless `scored`. A run of an
+            earlier version has no "source" and "row". Empty before the teacher has labelled the texts and, but for
+            `scored`, for a run of another machine.
 
         Example:
             >>> run.doubtful_rows()  # it was imported
@@ -276,6 +284,9 @@ class Run:
         """
         from distill_core.evaluation.diagnostics import DOUBTS_FILE
 
+        if scored:
+            doubtful = [_doubtful(row) for row in self.texts() if _contradicted_alike(row)]
+            return sorted(doubtful, key=lambda row: -row["probability"])
         file = self._store.home / "runs" / self.row.id / DOUBTS_FILE
         if not file.is_file():
             return []
@@ -578,6 +589,19 @@ def run_tasks() -> list[str]:
         ['file']
     """
     return session.store().tasks()
+
+
+def _contradicted_alike(row: ScoredText) -> bool:
+    """Whether student and teacher give one answer, and the label is another."""
+    return row["answers"]["student"] == row["answers"]["teacher"] != row["label"]
+
+
+def _doubtful(row: ScoredText) -> "DoubtfulRow":
+    found: DoubtfulRow = {
+        "text": row["text"], "label": row["label"], "teacher": row["answers"]["teacher"],
+        "probability": max(row["teacher"].values()),
+    }  # fmt: skip
+    return found | {"source": row["source"], "row": row["row"]} if "row" in row else found
 
 
 def export_run(run: str, file: Path | str) -> Path:

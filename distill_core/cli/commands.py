@@ -196,6 +196,20 @@ def predict(options: argparse.Namespace) -> None:
             print(f"{label}\t{share}\t{by}{shown}")
 
 
+def doubts(options: argparse.Namespace) -> None:
+    """`doubts`: print the rows whose label may be wrong, or write them to a CSV."""
+    rows = api_runs.find(options.run).doubtful_rows(options.scored)
+    if options.out:
+        print(inference.save_doubtful(rows, options.out))
+    elif options.json:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+    elif rows:
+        tables.doubts(rows)
+    else:
+        print("The run has no such row on this machine.", file=sys.stderr)
+
+
 def _rows(options: argparse.Namespace, run: str, pair: bool) -> predictions.FileRows:
     """Rows to predict: of a file, of stdin, or of the texts that were typed. Raises DataError."""
     if options.texts and options.file:

@@ -89,6 +89,13 @@ def parser() -> argparse.ArgumentParser:
                        "of, so that the student's own answers agree with it in that share (0.9, 0.95 or 0.98, where "
                        "the run's validation rows were enough to promise it)")  # fmt: skip
 
+    added = command("doubts", cli_commands.doubts, "List the labelled rows whose label the teacher contradicts, the "
+                    "surest first.", json="print one JSON object a row")  # fmt: skip
+    _run_argument(added)
+    added.add_argument("--scored", action="store_true", help="list the rows that the run was scored on instead, whose "
+                       "label teacher and student contradict alike")  # fmt: skip
+    added.add_argument("--out", metavar="CSV", help="write a CSV for a spreadsheet instead; prints how many rows")
+
     added = command("teachers", cli_commands.teachers, "List the teachers to choose from, with the labels of the kept "
                     "ones.", json="print one JSON object a teacher")  # fmt: skip
     added.add_argument("--labels", metavar="A,B", help="of the kept ones only those that answer with these labels")

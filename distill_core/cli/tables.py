@@ -11,6 +11,7 @@ from rich.table import Table
 from distill_core.api import catalog
 from distill_core.api.answers import Preview
 from distill_core.api.runs import Run
+from distill_core.data.examples import shorten
 from distill_core.errors import UserError
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.columns import (
@@ -27,6 +28,7 @@ from distill_core.evaluation.columns import (
 from distill_core.evaluation.summary import (
     Action,
     Difference,
+    DoubtfulRow,
     MeanInterval,
     Metric,
     RowPair,
@@ -44,7 +46,7 @@ WAYS = {  # options by which a next step is taken from the shell
     "other_teacher": "Another teacher: --teacher.",
     "more_texts": "Texts without labels: --unlabelled.",
     "merge_labels": "Merged labels: --merge-labels.",
-    "check_labels": "In Python: core.run(…).doubtful_rows(); on the page: Labels to look at.",
+    "check_labels": "Look at them: python -m distill_core doubts {run}.",
     "take_control": "Take it home: python -m distill_core export {run} FOLDER --row control.",
     "take_floor": "Take it home: python -m distill_core export {run} FOLDER --row floor.",
 }
@@ -179,6 +181,18 @@ def runs(listed: Sequence[Run]) -> None:
             str(report["seed"]), status, _share(scores.get("student", {}).get("accuracy")),
             _share(scores.get("teacher", {}).get("accuracy")), _narrow_share(report["kept"]), escape(row.name),
         )  # fmt: skip
+    _console().print(table)
+
+
+def doubts(rows: Sequence[DoubtfulRow]) -> None:
+    """Print rows whose label may be wrong."""
+    table = _table()
+    for heading in ("file", "row", "label", "teacher", "text"):
+        table.add_column(heading, justify="right" if heading == "row" else "left", no_wrap=heading != "text")
+    for row in rows:
+        table.add_row(escape(row.get("source", "–")), str(row.get("row", "–")), escape(row["label"]),
+                      escape(f"{row['teacher']} {percent(row['probability'])}"),
+                      escape(shorten(row["text"])))  # fmt: skip
     _console().print(table)
 
 

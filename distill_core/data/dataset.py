@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from typing_extensions import TypedDict
+
 from distill_core.data.examples import Text
 
 
@@ -38,15 +40,29 @@ class RawDataset:
     columns: dict[str, str] = field(default_factory=dict)
 
 
+class SourceRow(TypedDict, total=False):
+    """The row that a text comes from: the name of its source, and its number there. Empty where that isn't known."""
+
+    source: str
+    row: int
+
+
 @dataclass(frozen=True)
 class Split:
-    """Texts and their classes, as indices into `Dataset.labels`: as many of each."""
+    """Texts and their classes, as indices into `Dataset.labels`: as many of each. `numbers` are their row numbers in
+    `source`, as `RawSplit` has them; empty in data that an earlier version froze."""
 
     texts: list[Text]
     labels: list[int]
+    source: str = ""
+    numbers: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def source_row(self, place: int) -> SourceRow:
+        """The row that the text at that place comes from."""
+        return {"source": self.source, "row": self.numbers[place]} if self.numbers else {}
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,10 @@ def _prepare(raw: RawDataset, config: Config, language: str | None, notes: Notes
 
 
 def _split(rows: Sequence[LabelledExample], classes: Mapping[str, int]) -> Split:
-    return Split([row.text for row in rows], [classes[row.label] for row in rows])
+    return Split(
+        [row.text for row in rows], [classes[row.label] for row in rows], rows[0].source if rows else "",
+        [row.number for row in rows],
+    )  # fmt: skip
 
 
 def is_row_counts(note: str) -> bool:

@@ -20,7 +20,7 @@ from distill_core.messages import Message, message
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from distill_core.data.dataset import Dataset
+    from distill_core.data.dataset import Dataset, SourceRow
 
 Findings = list[tuple[Level, Message]]
 # Points of the metric: a teacher less above the baseline, or above the control, is lost in the noise of any test set
@@ -211,17 +211,19 @@ def label_disagreements(
 
 def doubtful_rows(
     texts: Sequence[tuple[str, ...]], truth: "NDArray[Any]", logits: "NDArray[Any]", labels: Sequence[str],
-    objective: Objective, most: int,
+    objective: Objective, most: int, rows: Sequence["SourceRow"] = (),
 ) -> list[DoubtfulRow]:  # fmt: skip
-    """The rows, at most so many, whose label the teacher's `logits` (rows, labels) contradict, the surest first."""
+    """The texts, at most so many, whose label the teacher's `logits` (texts, labels) contradict, the surest first;
+    `rows` are those that they come from."""
     import numpy as np
 
+    origins: Sequence[SourceRow] = rows or [{}] * len(texts)
     answers = objective.decide(logits)
     confidence = objective.confidence(objective.probabilities(logits), answers)
     wrong = np.flatnonzero(~objective.agree(answers, truth))
     return [
-        {"text": list(texts[i]), "label": objective.label(truth[i], labels),
-         "teacher": objective.label(answers[i], labels), "probability": float(confidence[i])}
+        DoubtfulRow(text=list(texts[i]), label=objective.label(truth[i], labels),
+                    teacher=objective.label(answers[i], labels), probability=float(confidence[i])) | origins[i]
         for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
     ]  # fmt: skip
 

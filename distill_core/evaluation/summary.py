@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypeVar, get_args
 from pydantic import AfterValidator, ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from distill_core.data.dataset import SourceRow
 from distill_core.events import ROWS
 from distill_core.messages import METRIC_NAMES, MessageData, message
 
@@ -229,7 +230,7 @@ class SplitSizes(TypedDict):
     transfer: NotRequired[Count]
 
 
-class DoubtfulRow(TypedDict):
+class DoubtfulRow(SourceRow):
     """A labelled text that the teacher contradicts, and the teacher's probability of its own answer."""
 
     text: list[str]

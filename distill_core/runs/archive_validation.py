@@ -203,6 +203,8 @@ def _texts(file: Path, summary: Summary | None, where: str) -> None:
         place = _line_of(number, "texts.jsonl", where)
         row = _validate(TypeAdapter(JsonObject), line, place)
         _validate(sides, row.get("text"), place)
+        _validate(TypeAdapter(Count), row.get("row", 0), place)
+        _validate(TypeAdapter(str), row.get("source", ""), place)
         if missing := {"student", "teacher"} - set(row):
             raise DataError(message("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
         answers = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]

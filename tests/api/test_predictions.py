@@ -125,3 +125,33 @@ def test_scored_rows_become_a_csv_with_every_models_answer(tmp_path: Path) -> No
         ["a", "b", "no", "yes", "0.3000", "0.7000", "no", "0.9000", "0.1000"],
     ]  # fmt: skip
     assert predictions.write_scored(out, [], ["no", "yes"], ("student",)) == 0
+
+
+def test_rows_to_look_at_open_safely_in_a_spreadsheet(tmp_path: Path) -> None:
+    texts = ["=1+1", "+49 30 1234", "-", "@SUM(A1)", "\t=1", "＝1", "-1", "+2.5", "a = b", ""]
+    rows = [
+        {
+            "source": "=x.csv",
+            "row": number,
+            "text": [text, "second"],
+            "label": text,
+            "teacher": "-é",
+            "probability": 0.9,
+        }
+        for number, text in enumerate(texts, 2)
+    ]
+    out = tmp_path / "out.csv"
+    assert predictions.write_doubtful(out, rows) == len(texts)
+    assert out.read_bytes().startswith(b"\xef\xbb\xbf"), "by which Excel knows UTF-8"
+    (_, *head), *lines = read(out)
+    assert head == ["row", "text", "text2", "label", "teacher", "p teacher"]
+    quoted = ["'=1+1", "'+49 30 1234", "'-", "'@SUM(A1)", "'\t=1", "'＝1", "-1", "+2.5", "a = b", ""]
+    assert lines == [
+        ["'=x.csv", str(number), text, "second", text, "'-é", "0.9000"] for number, text in enumerate(quoted, 2)
+    ]
+    early = {"text": ["one"], "label": "no", "teacher": "yes", "probability": 0.75}
+    predictions.write_doubtful(out, [early])
+    assert read(out)[1] == ["", "", "one", "no", "yes", "0.7500"], "of a run that did not note where its rows come from"
+    shares = {"student": {"=a": 0.3, "b": 0.7}, "answers": {"student": "=a"}}
+    predictions.write_scored(out, [{"text": ["=1"], "label": "=a", **shares}], ["=a", "b"], ("student",))
+    assert read(out)[1] == ["'=1", "'=a", "'=a", "0.3000", "0.7000"]

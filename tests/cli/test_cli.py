@@ -329,6 +329,25 @@ def predict(stillroom: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> 
     return lambda *arguments: stillroom("predict", "last", *arguments)
 
 
+def test_doubts_lists_and_saves_the_labels_to_look_at(stillroom: Callable[..., Done], tmp_path: Path) -> None:
+    stillroom("run", "--epochs", "1", "--json")
+    assert "no such row" in stillroom("doubts", "last").err
+    rows = [
+        {"source": "own[1].csv", "row": 12, "text": ["=a", "b"], "label": "no", "teacher": "yes", "probability": 0.987},
+        {"text": ["c", "d"], "label": "yes", "teacher": "no", "probability": 0.75},
+    ]
+    file = runs.find("last").folder / "doubts.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    head, first, second = (line.split() for line in stillroom("doubts", "last").out.splitlines())
+    assert head == ["file", "row", "label", "teacher", "text"]
+    assert first == ["own[1].csv", "12", "no", "yes", "98.7", "%", "=a", "|", "b"]
+    assert second[:4] == ["–", "–", "yes", "no"]
+    assert [json.loads(line) for line in stillroom("doubts", "last", "--json").out.splitlines()] == rows
+    assert stillroom("doubts", "last", "--out", str(tmp_path / "look.csv")).out == "2\n"
+    assert "own[1].csv,12,'=a,b,no,yes,0.9870" in (tmp_path / "look.csv").read_text("utf-8-sig").splitlines()
+    assert stillroom("doubts", "last", "--scored", "--json").out == "", "no test row is contradicted"
+
+
 def test_predict_takes_texts_files_and_stdin(
     predict: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_csv: Path
 ) -> None:

@@ -1,6 +1,8 @@
 """Frozen data: what comes back is what went in, and a damaged file is no data."""
 
 import gzip
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from distill_core.messages import message, message_data
 from distill_core.tasks import load_dataset
 
 PAIRS = Dataset(
-    Split([("naïve ☕", "line\nbreak"), ("", "\ud800 half"), ('"quoted"', "\x00")], [2, 0, 1]),
+    Split([("naïve ☕", "line\nbreak"), ("", "\ud800 half"), ('"quoted"', "\x00")], [2, 0, 1],
+          "own.csv", [2, 3, 7]),
     Split([("a", "b")], [1]), Split([("c", "d")], [0]), [("free", "text"), ("日本", "語")], ("None", "1", "1.0"), True,
     "de", "validation", [("warning", message("{n:row|rows} left out", n=2)), ("info", "a plain sentence")],
     {"text": "a", "text2": "b"},
@@ -34,6 +37,19 @@ def test_a_tasks_rows_come_back(tmp_path: Path, toy_config: Config) -> None:
     data = load_dataset(toy_config)
     frozen.save(FrozenDataset(data, {}), tmp_path)
     assert frozen.load(tmp_path) == FrozenDataset(data, {})
+
+
+def test_rows_that_an_earlier_version_froze_have_no_numbers(tmp_path: Path) -> None:
+    frozen.save(FrozenDataset(PAIRS, {}), tmp_path)
+    head, body = map(json.loads, gzip.decompress((tmp_path / frozen.FILE).read_bytes()).splitlines())
+    for split in ("train", "valid", "test"):
+        del body[split]["numbers"], body[split]["source"]
+    lines = json.dumps(body).encode()
+    head["sha256"] = hashlib.sha256(lines).hexdigest()
+    (tmp_path / frozen.FILE).write_bytes(gzip.compress(json.dumps(head).encode() + b"\n" + lines))
+    train = frozen.load(tmp_path).dataset.train
+    assert train.texts == PAIRS.train.texts and train.source_row(2) == {}
+    assert PAIRS.train.source_row(2) == {"source": "own.csv", "row": 7}
 
 
 def test_where_nothing_was_frozen_there_is_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One run, stage by stage, on the toy task and the toy teacher."""
 
+import csv
 import itertools
 import json
 from pathlib import Path
@@ -205,6 +206,23 @@ def test_the_rows_to_look_at_are_those_whose_label_the_teacher_contradicts(confi
     scored = [json.loads(line)["text"] for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]
     assert not [row for row in rows if row["text"] in scored], "no test row is shown to be corrected"
     assert len(rows) >= min(20, compared.summary["disagreement"]["rows"])
+
+
+def test_a_row_to_look_at_stands_in_the_file_where_it_is_said_to(config, tmp_path, cache):
+    [*blank, first] = [["", ""], [" ", "good"], ["never labelled", ""], ["text", "label"]]
+    with Path(config.train).open(newline="") as file:
+        table = list(csv.reader(file))
+    table[1:1] = blank  # left out, and so are repeated rows: places and numbers differ
+    table += table[-3:]
+    with Path(config.train).open("w", newline="") as file:
+        csv.writer(file).writerows([first, *table[1:]])
+    run(config, tmp_path / "run", cache)
+    for name in ("doubts.jsonl", "texts.jsonl"):
+        rows = [json.loads(line) for line in (tmp_path / "run" / name).read_text().splitlines()]
+        assert rows and {row["source"] for row in rows} == {Path(config.train).name}
+        assert [(row["text"], row["label"]) for row in rows] == [
+            ([table[row["row"] - 1][0]], table[row["row"] - 1][1]) for row in rows
+        ], f"{name}: a spreadsheet counts the header as row 1"
 
 
 def test_a_second_run_says_the_same_and_asks_the_teacher_nothing(config, tmp_path, cache, monkeypatch):

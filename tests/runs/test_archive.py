@@ -190,6 +190,8 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a point of words": put("points.jsonl", ["student/loss", "one", 1.0]),
     "a point beyond counting": put("points.jsonl", ["student/loss", 2**62, 1.0]),
     "texts of other labels": put("texts.jsonl", {"text": ["a"], "label": "<b>", "student": [0.5, 0.5]}),
+    "a row number of words": put("texts.jsonl", {"text": ["a"], "label": "bad", "row": "<b>"}),
+    "a source that is a list": put("texts.jsonl", {"text": ["a"], "label": "bad", "source": ["b"]}),
     "texts of three sides": put("texts.jsonl", {"text": ["a", "b", "c"], "label": "bad"}),
     "shares of words": put("texts.jsonl", {"text": ["a"], "label": "bad", "student": ["1", "0"], "teacher": [1, 0]}),
     "a tokenizer that is none": put("student/tokenizer.json", {"model": "none"}),

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from distill_core import ROWS, DoubtfulRow, RowName, Summary
 from ui.comparison.deferral import deferral
-from ui.comparison.disagreements import SIDES
+from ui.comparison.disagreements import SIDES, source_row
 from ui.comparison.drawing import SIDE, x, y
 from ui.comparison.headline import chances, differences
 from ui.comparison.score_table import several
@@ -38,7 +38,12 @@ def analysis(summary: Summary, doubtful: Sequence[DoubtfulRow] = ()) -> Markup:
         "deferral": deferral(summary),
         "several": several(summary),
         "doubtful": [
-            [_beginning(SIDES.join(row["text"])), row["label"], f"{row['teacher']} {percent(row['probability'])}"]
+            {
+                "text": _beginning(SIDES.join(row["text"])),
+                "source": source_row(row),
+                "label": row["label"],
+                "answer": f"{row['teacher']} {percent(row['probability'])}",
+            }
             for row in doubtful
         ],
     }

@@ -1,12 +1,12 @@
 """The disagreements of student and teacher: the scored rows, filtered by who is right and searched; and those on which
 the two agree against the label, which may be wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 import distill_core as core
-from distill_core import RowName, Run, ScoredText, UserError
+from distill_core import DoubtfulRow, RowName, Run, ScoredText, UserError
 from ui.components.html import note
 from ui.components.templates import render
 from ui.i18n.names import translate_message
@@ -17,11 +17,16 @@ PAGE = 50  # rows that come at once
 MOST = 1000  # rows on one page at most
 COMPARED: tuple[RowName, ...] = ("student", "teacher")
 WHO = ("any", "only_teacher", "only_student", "neither", "against")
-# which row was clicked: the rows are HTML made on the server
+# which row was clicked, and whether to save the rows: they are HTML made on the server
 PICK_JS = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-row]')
   if (button) trigger('pick', { row: Number(button.dataset.row) })
+})
+"""
+SAVE_JS = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('button[data-save]')) trigger('save')
 })
 """
 
@@ -39,13 +44,14 @@ def differing(run: str, who: str, words: str = "", shown: float = PAGE) -> tuple
         {
             "number": number,
             "text": SIDES.join(row["text"]),
+            "source": source_row(row),
             "label": row["label"],
             "answers": [_answer(row, name) for name in COMPARED],
         }
         for number, row in differing_rows[:size]
     ]
     more = len(differing_rows) > size
-    return render("comparison/disagreements.html", rows=rows, more=more), more
+    return render("comparison/disagreements.html", rows=rows, more=more, savable=who == "against"), more
 
 
 def picked(run: str, number: Any) -> list[str]:
@@ -57,14 +63,28 @@ def picked(run: str, number: Any) -> list[str]:
     return next((list(row["text"]) for at, row in enumerate(rows) if at == number), [""])
 
 
+def doubtful(run: str, words: str = "") -> list[DoubtfulRow]:
+    """The rows on which the two agree against the label, with these words in them. Raises UserError."""
+    found = _has(words)
+    return [row for row in core.run(run).doubtful_rows(scored=True) if found(row["text"])]
+
+
+def source_row(row: DoubtfulRow | ScoredText) -> str:
+    """Where a row comes from, as the list names it; "" where that isn't known."""
+    return translate("compare.source_row", row=row["row"], source=row["source"]) if "row" in row else ""
+
+
 def _differing(run: Run, who: str, words: str) -> Iterator[tuple[int, ScoredText]]:
-    wanted = str(words or "").casefold().split()[:20]
+    found = _has(words)
     for number, row in enumerate(run.texts()):
-        if who != _right(row) and not (who == "any" and _differ(row)):
-            continue
-        text = SIDES.join(row["text"]).casefold()
-        if all(word in text for word in wanted):
+        if (who == _right(row) or (who == "any" and _differ(row))) and found(row["text"]):
             yield number, row
+
+
+def _has(words: str) -> Callable[[list[str]], bool]:
+    """The question whether a text has all these words in it."""
+    wanted = str(words or "").casefold().split()[:20]
+    return lambda text: all(word in SIDES.join(text).casefold() for word in wanted)
 
 
 def _answer(row: ScoredText, name: RowName) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
 from markupsafe import escape
 
 import distill_core as core
-from distill_core import ENDED, ExportedRow, Run, Summary, UserError
+from distill_core import ENDED, DoubtfulRow, ExportedRow, Run, Summary, UserError
 from ui.access import public_host
 from ui.comparison import disagreements, predictions
 from ui.comparison.analysis import analysis
@@ -181,6 +182,21 @@ class Compare:
 
         yield from self._hand_out(write)
 
+    def doubtful(self, run: str) -> Iterator[Changes]:
+        """The labels to look at, as CSV."""
+        yield from self._save_doubtful("labels", run, lambda: core.run(run).doubtful_rows())
+
+    def contradicted(self, run: str, words: str) -> Iterator[Changes]:
+        """The scored rows with these words on which student and teacher agree against the label, as CSV."""
+        yield from self._save_doubtful("test-labels", run, lambda: disagreements.doubtful(run, words))
+
+    def _save_doubtful(self, name: str, run: str, rows: Callable[[], list[DoubtfulRow]]) -> Iterator[Changes]:
+        def write(place: Path) -> str:
+            core.save_doubtful(rows(), place / f"{name}-{run[:8]}.csv")
+            return str(place / f"{name}-{run[:8]}.csv")
+
+        yield from self._hand_out(write)
+
     def packed(self, run: str) -> Iterator[Changes]:
         """The whole run as one file."""
         yield from self._hand_out(lambda place: str(core.export_run(run, place / f"run-{run[:8]}.zip")))
@@ -240,10 +256,10 @@ def build() -> Compare:
             search = gr.Textbox(
                 label=translate("compare.search"), max_lines=1, min_width=240, interactive=True, elem_id="differ-search"
             )
-        differ = gr.HTML(js_on_load=disagreements.PICK_JS, elem_id="differ-rows")
+        differ = gr.HTML(js_on_load=disagreements.PICK_JS + disagreements.SAVE_JS, elem_id="differ-rows")
         more = gr.Button(translate("history.more"), visible=False, elem_id="differ-more", elem_classes="act-here")
         shown = gr.Number(disagreements.PAGE, visible=False)
-    closer = gr.HTML(elem_id="closer")
+    closer = gr.HTML(js_on_load=disagreements.SAVE_JS, elem_id="closer")
     with gr.Column(visible=False, elem_id="takeaway") as takeaway:
         with gr.Accordion(translate("compare.file"), open=False, elem_id="predict-file"):
             gr.HTML(hint(translate("compare.file.info")))
@@ -314,18 +330,18 @@ def wire(step: Compare, live: gr.HTML) -> None:
         [step.predicted, step.save],
         **last(HEAVY),
     )
-    hand_outs: list[tuple[gr.Button, Callable[..., Iterator[Changes]], Sequence[Block]]] = [
-        (step.buttons["download"], step.export, [live]),
-        (step.buttons["download_control"], step.export_control, [live]),
-        (step.buttons["download_floor"], step.export_floor, [live]),
-        (step.buttons["scored_rows"], step.scored, [live]),
-        (step.buttons["pack"], step.packed, [live]),
-        (step.save, step.predictions, asked),
+    hand_outs: list[tuple[Callable[..., Any], Callable[..., Iterator[Changes]], Sequence[Block]]] = [
+        (step.buttons["download"].click, step.export, [live]),
+        (step.buttons["download_control"].click, step.export_control, [live]),
+        (step.buttons["download_floor"].click, step.export_floor, [live]),
+        (step.buttons["scored_rows"].click, step.scored, [live]),
+        (step.buttons["pack"].click, step.packed, [live]),
+        (step.save.click, step.predictions, asked),
+        (step.closer.save, step.doubtful, [live]),
+        (step.differ.save, step.contradicted, [live, step.search]),
     ]
-    for button, make, inputs in hand_outs:
-        button.click(make, inputs, [step.handed, step.message], **HEAVY).success(
-            None, None, None, js=DOWNLOAD_JS, **BROWSER
-        )
+    for on, make, inputs in hand_outs:
+        on(make, inputs, [step.handed, step.message], **HEAVY).success(None, None, None, js=DOWNLOAD_JS, **BROWSER)
     copied = translate("live.copied").replace("'", "’")
     step.buttons["copy"].click(None, live, None, js=COPY_JS % copied, **BROWSER)
     step.buttons["again"].click(None, live, None, js=AGAIN_JS, **BROWSER)

@@ -230,9 +230,6 @@ def _write_texts(context: RunContext, data: DataOutput, shares: dict[str, NDArra
     lines = []
     for i, (text, label) in enumerate(zip(test.texts, test.labels, strict=True)):
         answers = {name: [round(float(p), 4) for p in values[i]] for name, values in shares.items()}
-        lines.append(
-            json.dumps(
-                {"text": list(text), "label": data.objective.label(label, labels), **answers}, ensure_ascii=False
-            )
-        )
+        row = {**test.source_row(i), "text": list(text), "label": data.objective.label(label, labels), **answers}
+        lines.append(json.dumps(row, ensure_ascii=False))
     write_atomic(context.folder / "texts.jsonl", "\n".join(lines).encode("utf-8", "replace"))

@@ -39,6 +39,7 @@ def run(context: RunContext, data: DataOutput, teacher: TeacherOutput, transfer:
         [*transfer_set.texts[:own], *valid.texts], np.concatenate([truth, np.array(valid.labels, truth.dtype)]),
         np.concatenate([soft_labels[:own].numpy(), teacher.valid_logits.numpy()]), data.dataset.labels,
         data.objective, diagnostics.DOUBTFUL_ROWS,
+        [*map(train.source_row, transfer_set.origin[:own]), *map(valid.source_row, range(len(valid)))],
     )  # fmt: skip
     lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in doubtful)
     write_atomic(context.folder / diagnostics.DOUBTS_FILE, lines.encode("utf-8", "replace"))

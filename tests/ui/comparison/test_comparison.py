@@ -1,5 +1,6 @@
 """The comparison's pieces: every figure is the summary's, old runs show what they have, hostile names stay text."""
 
+import csv
 import inspect
 import json
 import os
@@ -91,6 +92,38 @@ def test_rows_on_which_both_contradict_the_label_can_be_looked_at(run: str) -> N
     html, more = disagreements.differing(run, "against")
     assert "doubted" in html and html.count("data-row") == 1 and not more
     assert "doubted" not in disagreements.differing(run, "any", "", 200)[0]
+
+
+def saved(step: Any, handed: Any) -> list[list[str]]:
+    """The rows of the CSV that a handler hands out."""
+    value = next(handed)[step.handed].value
+    with open(value["path"] if isinstance(value, dict) else value, encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert list(handed) == []
+    return rows
+
+
+def test_rows_whose_label_may_be_wrong_are_saved_with_their_numbers(run: str, steps: Any) -> None:
+    step, file = steps.comparison, core.run(run).folder / "texts.jsonl"
+    assert "data-save" not in disagreements.differing(run, "against")[0], "there is nothing to save"
+    sure = {"label": "yes", "student": [0.9, 0.1]}
+    doubted = [{"source": f"{HOSTILE}.csv", "row": 1200 + number, "text": [f"doubted {number}"], **sure,
+                "teacher": [share, 1 - share]} for number, share in enumerate((0.7, 0.9))]  # fmt: skip
+    file.write_text("\n".join([file.read_text("utf-8"), *map(json.dumps, doubted)]), encoding="utf-8")
+    html, _ = disagreements.differing(run, "against")
+    assert "Row 1200 of &lt;img src=x onerror=alert(1)&gt;.csv" in html and "data-save" in html
+    assert "data-save" not in disagreements.differing(run, "any")[0], "where labels are not in doubt"
+    head = ["file", "row", "text", "label", "teacher", "p teacher"]
+    name = f"{HOSTILE}.csv"
+    assert saved(step, step.contradicted(run, "")) == [
+        head, [name, "1201", "doubted 1", "yes", "no", "0.9000"], [name, "1200", "doubted 0", "yes", "no", "0.7000"],
+    ]  # fmt: skip
+    assert [row[2] for row in saved(step, step.contradicted(run, "0 Doubted"))] == ["text", "doubted 0"]
+    row = {"source": "own.csv", "row": 1234, "text": ["=1"], "label": "yes", "teacher": "no", "probability": 0.987}
+    (core.run(run).folder / "doubts.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    html = steps.comparison.show(run)[steps.comparison.closer]
+    assert "Row 1234 of own.csv" in html and html.count("data-save") == 1
+    assert saved(step, step.doubtful(run)) == [head, ["own.csv", "1234", "'=1", "yes", "no", "0.9870"]]
 
 
 def test_labels_that_the_teacher_doubts_are_listed(run: str, steps: Any) -> None:
@@ -312,7 +345,10 @@ def test_the_baseline_is_handed_out_where_the_run_has_one(run: str, steps: Any) 
     assert step.show(run)[step.buttons["download_control"]].visible is False
 
 
-@pytest.mark.parametrize("handler", ["export", "export_control", "export_floor", "scored", "packed", "predictions"])
+@pytest.mark.parametrize(
+    "handler",
+    ["export", "export_control", "export_floor", "scored", "doubtful", "contradicted", "packed", "predictions"],
+)
 def test_what_is_taken_away_is_there_while_it_is_copied(handler: str, steps: Any) -> None:
     # a function that hands a generator on is no generator to Gradio
     assert inspect.isgeneratorfunction(getattr(steps.comparison, handler))

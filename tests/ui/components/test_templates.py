@@ -55,7 +55,8 @@ FILLED: dict[str, dict[str, Any]] = {
         "differences": "", "chances": HOSTILE, "split": {"both": 3}, "names": {"both": HOSTILE}, "agreement": 0.5,
         "confusions": {"student": [[1, 2], [0, 0]]}, "labels": [HOSTILE, "b"],
         "per_class": {"head": [HOSTILE, "b"], "rows": [[HOSTILE, HOSTILE]]}, "calibration": "", "several": "",
-        "deferral": "", "doubtful": [[HOSTILE, HOSTILE, HOSTILE]], "advised": True,
+        "deferral": "", "advised": True,
+        "doubtful": [{"text": HOSTILE, "source": HOSTILE, "label": HOSTILE, "answer": HOSTILE}],
     },
     "comparison/answers.html": {
         "models": ["student"],
@@ -72,8 +73,8 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/differences.html": {"rows": [{"other": HOSTILE, "places": [0.5, 0, 1], "sentence": HOSTILE}]},
     "comparison/disagreements.html": {
-        "rows": [{"number": 1, "text": HOSTILE, "label": HOSTILE,
-                  "answers": [{"right": True, "label": HOSTILE, "share": 1.0}] * 2}], "more": True,
+        "rows": [{"number": 1, "text": HOSTILE, "source": HOSTILE, "label": HOSTILE,
+                  "answers": [{"right": True, "label": HOSTILE, "share": 1.0}] * 2}], "more": True, "savable": True,
     },
     "comparison/headline.html": {
         "smaller": 2.0, "faster": 2.0, "kept": 0.9, "metric": HOSTILE, "scored": HOSTILE, "more": [HOSTILE], "rough": 1,
@@ -134,7 +135,7 @@ MACROS: dict[str, list[tuple[Any, ...]]] = {
         ("diff", [("del", HOSTILE), ("", HOSTILE)]),
         ("table", [HOSTILE] * 2, [[HOSTILE] * 2], HOSTILE, [HOSTILE], HOSTILE),
     ],
-    "comparison/macros.html": [("interval", HOSTILE, 0.5, 0, 1)],
+    "comparison/macros.html": [("interval", HOSTILE, 0.5, 0, 1), ("origin", HOSTILE), ("save_button", HOSTILE)],
 }
 
 

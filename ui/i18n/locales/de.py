@@ -366,6 +366,8 @@ WORDS: dict[str, str] = {
     "compare.ece_scaled": "Fehler nach dem Skalieren",
     "compare.doubtful": "Label zum Nachsehen",
     "compare.doubtful.caption": "Zeilen mit Label aus Training und Validierung, deren Label der Lehrer widerspricht, die sichersten zuerst. Manche dieser Label sind vielleicht falsch: in der Datei berichtigen und neu starten.",
+    "compare.source_row": "Zeile {row} von {source}",
+    "compare.doubtful.save": "Diese Zeilen herunterladen (CSV)",
     "compare.doubtful.teacher": "Antwort des Lehrers",
     "compare.defer": "Wann sollte der Lehrer antworten?",
     "compare.defer.caption": "Der Schüler kann dem Lehrer weitergeben, worin er sich nicht sicher ist. Nach rechts: der Anteil der Testzeilen, die er allein beantwortet, die sichersten zuerst. Nach oben: bei wie vielen davon seine Antwort die des Lehrers ist. Punkte: Schwellen, die auf den Validierungszeilen gefunden wurden; in höchstens 5 von 100 Läufen hält eine ihre Zusage nicht.",

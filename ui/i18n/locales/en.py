@@ -360,6 +360,8 @@ WORDS: dict[str, str] = {
     "compare.ece_scaled": "Error after scaling",
     "compare.doubtful": "Labels to look at",
     "compare.doubtful.caption": "Labelled rows of training and validation whose label the teacher contradicts, the surest first. Some of these labels may be wrong: correct them in the file and start again.",
+    "compare.source_row": "Row {row} of {source}",
+    "compare.doubtful.save": "Download these rows (CSV)",
     "compare.doubtful.teacher": "Teacher’s answer",
     "compare.defer": "When should the teacher answer instead?",
     "compare.defer.caption": "The student can hand on to the teacher what it is not sure of. Across: the share of test rows that it answers alone, the surest first. Up: the share of those answers that are the teacher’s. Dots: thresholds found on the validation rows; in at most 5 of 100 runs one is named that doesn’t keep its promise.",
