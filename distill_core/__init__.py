@@ -14,6 +14,7 @@ set_library_defaults()  # before anything imports the Hub's libraries, which rea
 
 if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __getattr__ says nothing
     from distill_core.api.answers import (
+        Alignment,
         Answers,
         LayerPair,
         LayerReading,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.api.estimates import estimate, profile, schedule_profile, settings_for, teacher_estimates
     from distill_core.api.inference import (
         activations,
+        alignment,
         ask,
         export,
         predict_file,
@@ -122,12 +124,12 @@ _DOOR = {
     ),
     "distill_core.api.cascade": ("Cascade", "TeacherPrediction", "answered_by", "cascade"),
     "distill_core.api.answers": (
-        "Answers", "LayerPair", "LayerReading", "Preview", "Reading", "Report", "ScoredText", "TeacherAnswer",
-        "WordsBrought",
+        "Alignment", "Answers", "LayerPair", "LayerReading", "Preview", "Reading", "Report", "ScoredText",
+        "TeacherAnswer", "WordsBrought",
     ),
     "distill_core.api.estimates": ("estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates"),
     "distill_core.api.inference": (
-        "ask", "export", "predict_file", "activations", "save_doubtful", "save_predictions", "save_scored",
+        "alignment", "ask", "export", "predict_file", "activations", "save_doubtful", "save_predictions", "save_scored",
         "text_columns",
     ),
     "distill_core.api.layers": ("layers",),

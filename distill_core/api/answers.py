@@ -78,6 +78,14 @@ class StudentReading(ModelReading):
     fc: list[float]
 
 
+class Alignment(TypedDict):
+    """Alignment of the two sentences of a pair: the pieces of each, and how much each piece of the first looks at each
+    of the second, and the other way round."""
+
+    pieces: list[list[str]]
+    weights: list[list[list[float]]]
+
+
 class Reading(TypedDict):
     """Reading of one text, as `inference.activations` gives it."""
 

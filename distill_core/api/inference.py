@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 
 from distill_core.api import runs
 from distill_core.api.answers import (
+    Alignment,
     Answers,
     Latencies,
     ModelReading,
@@ -126,6 +127,35 @@ def activations(run: str | None, text: str | Text) -> Reading:
         "joined": layers["joined"], "fc": layers["fc"], "logits": layers["logits"],
     }  # fmt: skip
     return {"labels": student.labels, "run": run, "teacher": teaching, "student": network}
+
+
+def alignment(run: str, text: str | Text) -> Alignment | None:
+    """Alignment of a pair by a run's student.
+
+    Args:
+        run: The run's id.
+        text: A string, or a tuple of two for a task of pairs.
+
+    Returns:
+        {"pieces": [those of the first sentence, of the second], "weights": [how much each piece of the first looks at
+        each of the second, the other way round]}; the weights of a piece sum to 1. None for a student that reads its
+        sentences one by one.
+
+    Raises:
+        UserError: The run has no student, or the text is empty or of the wrong number of sides.
+
+    Example:
+        >>> core.alignment(run.id, "a warm and funny film")  # no pair
+    """
+    from distill_core.student import activations
+
+    student = session.predictor(run)
+    chosen = check_text(text, bool(student.settings["pair"]))
+    if activations.alignment_of(student) is None:
+        return None
+    read = activations.to_dict(student, activations.read_activations(student, chosen))
+    pieces = [[piece["text"] for piece in side["pieces"]] for side in read["sides"]]
+    return {"pieces": pieces, "weights": read["alignment"]}
 
 
 def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:

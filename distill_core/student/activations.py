@@ -128,7 +128,7 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
     layers = [(name, module) for name, module in model.encoder.named_modules() if isinstance(module, nn.RNNBase)]
     hooks = [module.register_forward_hook(record_states(name)) for name, module in layers]
     hooks.append(model.encoder.register_forward_hook(record_sides))
-    if isinstance(alignment := getattr(model.encoder, "alignment", None), nn.Module):
+    if (alignment := alignment_of(student)) is not None:
         hooks.append(alignment.register_forward_hook(record_alignment))
     hooks.append(model.head.register_forward_pre_hook(record_head_input))
     hooks.append(model.head[1].register_forward_hook(record_hidden_layer))
@@ -144,6 +144,12 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
         (there, back), (first, second) = aligned[0], (len(side.pieces) for side in sentences)
         alignments = there[:first, :second], back[:second, :first]
     return Activations(sentences, captured["joined"], captured["fc"], logits, prefix_logits, alignments)
+
+
+def alignment_of(student: Predictor) -> nn.Module | None:
+    """The module by which the student aligns the two sentences of a pair, None where it reads them one by one."""
+    found = getattr(student.model.encoder, "alignment", None) if isinstance(student.model, Student) else None
+    return found if isinstance(found, nn.Module) else None
 
 
 def to_dict(student: Predictor, reading: Activations, digits: int = 4) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from distill_core import Config, DataError, activations
+from distill_core.api import inference
+from distill_core.api.session import session
 from distill_core.registry import STUDENTS
 from distill_core.student.activations import read_activations, to_dict
 from distill_core.student.persistence import has_own_network
@@ -111,6 +113,23 @@ def test_the_alignment_is_what_the_pair_was_read_with(kind: str) -> None:
     plain = to_dict(predictor, found)
     assert [len(weights) for weights in plain["alignment"]] == sizes
     assert read_activations(student("bilstm", pair=True), TEXTS).alignment is None
+
+
+@pytest.mark.parametrize("kind", MEETING)
+def test_a_run_tells_the_alignment_of_a_pair_where_its_student_makes_one(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = student(kind, pair=True)
+    monkeypatch.setattr(session, "predictor", lambda run: predictor)
+    read, found = inference.alignment("run", TEXTS), read_activations(predictor, TEXTS)
+    assert read["pieces"] == [[piece.text for piece in side.pieces] for side in found.sides]
+    for weights, known in zip(read["weights"], found.alignment, strict=True):
+        assert torch.allclose(torch.tensor(weights), known, atol=1e-4)
+    with pytest.raises(DataError):
+        inference.alignment("run", "one text")
+    for other in (student("bilstm", pair=True), student(kind)):
+        predictor = other
+        assert inference.alignment("run", TEXTS if other.settings["pair"] else TEXTS[0]) is None
 
 
 def test_listening_leaves_no_trace_and_hears_no_other_thread() -> None:

@@ -121,6 +121,15 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     page.locator("#ask-both").click()
     page.locator("#both .bars.teacher").wait_for()
     assert page.locator("#both .bars.student .bar").count() == 2
+    answered = page.locator("#both").inner_text()
+    # A scored row that is clicked is tried above, whoever is right on it.
+    page.evaluate("""() => document.querySelector('#differ-rows p[role=status], #differ-rows .note')
+        .insertAdjacentHTML('afterend', '<button data-row="0">first</button>')""")
+    page.locator("#differ-rows button[data-row='0']").last.click()
+    page.wait_for_function("() => !document.querySelector('#try-text textarea').value.startsWith('what a charming')")
+    first = page.locator("#try-text textarea").input_value()
+    page.wait_for_function("(before) => document.querySelector('#both').innerText !== before", arg=answered)
+    assert first in own_csv.read_text(encoding="utf-8")
     with page.expect_response(EVENT):  # the live view, which hears only now that the run has ended
         goto(page, "Distil")
     goto(page, "Compare")

@@ -13,7 +13,8 @@ import gradio as gr
 from markupsafe import Markup, escape
 
 import distill_core as core
-from distill_core import UserError
+from distill_core import Reading, UserError
+from ui.components.alignment import alignment
 from ui.components.events import SILENT_HEAVY, each
 from ui.components.html import diff
 from ui.components.templates import render
@@ -117,7 +118,8 @@ def read_pair(event: gr.EventData) -> dict[str, Any]:
     """Two sentences read by a siamese student."""
     _, text = _question(event)
     try:
-        return {"pair": core.activations(example_run.pair_run(), text if len(text) == 2 else (text[0], ""))}
+        reading = core.activations(example_run.pair_run(), text if len(text) == 2 else (text[0], ""))
+        return {"pair": {**reading, "meeting": _meeting(reading)}}
     except UserError as error:
         return {"pair": {"fault": translate_message(error)}}
 
@@ -164,7 +166,16 @@ def _read(run: str | None, text: tuple[str, ...]) -> dict[str, Any]:
         name = reading["teacher"]["name"]
         own = "teacher.builtin" if name == "builtin" else "learn.kept" if name.startswith("kept:") else ""
         reading["teacher"]["name"] = translate(own) if own else Path(name).name
-    return {"reading": reading, "fault": {"text": ""}}
+    return {"reading": {**reading, "meeting": _meeting(reading)}, "fault": {"text": ""}}
+
+
+def _meeting(reading: Reading) -> str:
+    """The drawing of the words that meet, "" where the student reads its sentences one by one."""
+    student = reading["student"]
+    if not student["alignment"]:
+        return ""
+    pieces = [[piece["text"] for piece in side["pieces"]] for side in student["sides"]]
+    return alignment({"pieces": pieces, "weights": student["alignment"]})
 
 
 def _question(event: gr.EventData) -> tuple[str | None, tuple[str, ...]]:

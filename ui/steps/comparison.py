@@ -24,6 +24,7 @@ from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import PREVIEW, preview_answers
 from ui.comparison.score_table import score_table
 from ui.comparison.takeaway import zip_of
+from ui.components.alignment import alignment
 from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
 from ui.components.formatting import percent
 from ui.components.html import note, why
@@ -39,6 +40,10 @@ COPY_JS = """(run) => {
   const button = document.querySelector('#copy-link')
   window.stillroomCopy(at.href, button, '%s')
 }"""
+# a row that is clicked stands far below the place where it is tried
+TRY_JS = (
+    "(run) => { document.querySelector('#try').scrollIntoView({ block: 'start', behavior: 'smooth' }); return run }"
+)
 # the form stands on the same page, but filling it is a matter of a fresh one: nothing of the last run may stick to it
 AGAIN_JS = "(run) => { const at = new URL(location); at.search = new URLSearchParams({ from: run }); location = at }"
 
@@ -55,6 +60,7 @@ class Compare:
     text2: gr.Textbox
     ask: gr.Button
     answer: gr.HTML
+    meeting: gr.HTML
     who: gr.Radio
     search: gr.Textbox
     shown: gr.Number
@@ -75,8 +81,8 @@ class Compare:
     def filled(self) -> list[Block]:
         """The parts that `show` fills."""
         return [
-            self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.message, self.differing,
-            self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
+            self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.meeting, self.message,
+            self.differing, self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
             *(self.buttons[name] for name in OPTIONAL), self.defer,
         ]  # fmt: skip
 
@@ -110,7 +116,9 @@ class Compare:
         """The step that shows no run, but what is told about it."""
         return {
             self.about: about,
-            **dict.fromkeys((self.pictures, self.closer, self.answer, self.message, self.differ, self.predicted), ""),
+            **dict.fromkeys(
+                (self.pictures, self.closer, self.answer, self.meeting, self.message, self.differ, self.predicted), ""
+            ),
             **dict.fromkeys((self.answers, self.differing, self.takeaway), gr.Column(visible=False)),
             self.text2: gr.skip(),  # hidden with `answers`
             self.who: gr.Radio(value="any"),
@@ -129,6 +137,15 @@ class Compare:
         """A row that was clicked, as the text to ask."""
         text = disagreements.picked(run, getattr(event, "row", None))
         return {self.text: text[0], self.text2: text[1] if len(text) > 1 else ""}
+
+    def try_both(self, run: str, text: str, text2: str) -> Changes:
+        """Both models' answers to a typed text, with both latencies, and how the student aligned a pair."""
+        try:
+            sides = (text, text2) if _pair(core.run(run)) else text
+            answers, read = core.ask(run, sides), core.alignment(run, sides)
+        except UserError as error:
+            return {self.answer: note(translate_message(error), "error"), self.meeting: ""}
+        return {self.answer: predictions.answers(answers), self.meeting: card(alignment(read)) if read else ""}
 
     def choose_columns(self, run: str, file: str | None) -> Changes:
         """The two column choices for a dropped file, the guess taken; a .txt has none."""
@@ -242,6 +259,7 @@ def build() -> Compare:
                 )
             with gr.Column(min_width=300):
                 answer = gr.HTML(elem_id="both")
+        meeting = gr.HTML(elem_id="meeting")
     with gr.Column(visible=False, elem_id="differ") as differing:
         with gr.Row():
             who = gr.Radio(
@@ -302,6 +320,7 @@ def build() -> Compare:
     handed = gr.DownloadButton(visible="hidden", elem_id="dl")
     return Compare(
         about=about, pictures=pictures, closer=closer, answers=answers, text=text, text2=text2, ask=ask, answer=answer,
+        meeting=meeting,
         who=who, search=search, shown=shown, differing=differing, differ=differ, more=more, file=file, columns=columns,
         defer=defer,
         predicted=predicted, save=save, takeaway=takeaway, buttons=buttons, handed=handed, message=message,
@@ -318,8 +337,11 @@ def wire(step: Compare, live: gr.HTML) -> None:
     step.more.click(lambda shown: shown + disagreements.PAGE, step.shown, step.shown, **QUICK).then(
         step.list_differing, view, parts, **QUICK
     )
-    step.differ.pick(step.pick, live, [step.text, step.text2], **QUICK)
-    gr.on([step.ask.click, step.text.submit], ask, [live, step.text, step.text2], step.answer, **last(HEAVY))
+    asking, told = [live, step.text, step.text2], [step.answer, step.meeting]
+    step.differ.pick(step.pick, live, [step.text, step.text2], js=TRY_JS, **QUICK).then(
+        step.try_both, asking, told, **HEAVY
+    )
+    gr.on([step.ask.click, step.text.submit], step.try_both, asking, told, **last(HEAVY))
     step.file.change(step.choose_columns, [live, step.file], [*step.columns, step.predicted], **QUICK).then(
         step.predict, asked, [step.predicted, step.save], **last(HEAVY)
     )
@@ -360,11 +382,3 @@ def _answerers(summary: Summary) -> gr.Dropdown:
 def _pair(run: Run) -> bool:
     """Whether a run's texts are pairs."""
     return any(len(row["text"]) == 2 for row in islice(run.texts(), 1))
-
-
-def ask(run: str, text: str, text2: str) -> str:
-    """Both models' answers to a typed text, with both latencies."""
-    try:
-        return predictions.answers(core.ask(run, (text, text2) if _pair(core.run(run)) else text))
-    except UserError as error:
-        return note(translate_message(error), "error")

@@ -238,6 +238,30 @@ def test_the_table_of_members_has_words_where_a_share_means_none() -> None:
     assert "40 %<small>below the control – 90 %" in html and html.count("below the control") == 3
 
 
+@pytest.mark.parametrize("count", [2, 3, 7, 20])
+def test_the_confusions_of_many_labels_fit_a_phone(count: int, chromium: Any) -> None:
+    labels = [f"complaint about number {number}" for number in range(count)]
+    counts = [[1234 if row == column else 0 for column in range(count)] for row in range(count)]
+    html = analysis.analysis(summary(labels=labels, confusion={"student": counts, "teacher": counts}))
+    sheets = "".join(sheet.read_text(encoding="utf-8") for sheet in Path(analysis.__file__).parents[1].rglob("*.css"))
+    tab = chromium.new_page(viewport={"width": 390, "height": 844})
+    tab.set_content(f"<style>* {{ box-sizing: border-box }} {sheets}</style><div class='card'>{html}</div>")
+    tab.locator("details:has(.confusion) summary").click()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    boxes = tab.locator(".scroll:has(.confusion)").all()
+    assert len(boxes) == 2
+    for box in boxes:
+        names = box.locator("tbody th")
+        assert names.count() == count == box.inner_text().count("%"), "what is none needs no share"
+        slides = box.evaluate("(box) => box.scrollWidth > box.clientWidth")
+        assert slides == (count > 3), "three labels need no sliding"
+        box.evaluate("(box) => box.scrollTo(9999, 0)")
+        left, right = (box.locator("tbody tr").last.locator("> *").nth(at).bounding_box() for at in (0, -1))
+        frame = box.bounding_box()
+        assert left["x"] >= frame["x"] and right["x"] + right["width"] <= frame["x"] + frame["width"]
+    tab.close()
+
+
 def test_five_findings_are_seen_and_the_rest_is_folded_away() -> None:
     told = headline.headline(summary(verdict=[["info", f"Finding {number}."] for number in range(7)]))
     shown, _, more = told.partition("<details")

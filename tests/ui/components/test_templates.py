@@ -92,6 +92,9 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/score_table.html": {"head": [HOSTILE] * 8, "rows": [{"who": "student", **FIGURES}], "reads": 2},
     "comparison/verdict.html": {"notes": [(HOSTILE, HOSTILE)], "more": [(HOSTILE, HOSTILE)]},
+    "components/alignment.html": {
+        "ways": [{"name": "there", "rows": [HOSTILE], "columns": [HOSTILE, "b"], "shares": [[0.5, 0.5]]}],
+    },
     "components/header.html": {
         "title": HOSTILE, "mark": "", "going": SimpleNamespace(id=HOSTILE, status="running"), "page": "history",
         "pages": [("history", "history")], "languages": [("de", HOSTILE)],
@@ -133,6 +136,8 @@ MACROS: dict[str, list[tuple[Any, ...]]] = {
         ("finding_list", [{"level": HOSTILE, "sentence": HOSTILE, "rows": HOSTILE}]),
         ("why", HOSTILE, "task"),
         ("diff", [("del", HOSTILE), ("", HOSTILE)]),
+        ("matrix", HOSTILE, [HOSTILE], [HOSTILE], HOSTILE, HOSTILE),
+        ("cut", HOSTILE),
         ("table", [HOSTILE] * 2, [[HOSTILE] * 2], HOSTILE, [HOSTILE], HOSTILE),
     ],
     "comparison/macros.html": [("interval", HOSTILE, 0.5, 0, 1), ("origin", HOSTILE), ("save_button", HOSTILE)],

@@ -25,7 +25,6 @@ from ui.comparison.analysis import analysis
 from ui.comparison.headline import chances, headline
 from ui.components import header
 from ui.history import actions, overlay, run_list
-from ui.steps import comparison
 
 SCORE = {"macro_f1": 0.9, "low": 0.8, "high": 0.95, "parameters": 1000, "latency_ms": 2.0, "texts_per_s": 500.0}
 SUMMARY = {
@@ -131,19 +130,23 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list:
                 "unknown_words": []}  # fmt: skip
 
     monkeypatch.setattr(core, "ask", ask)
+    met = {"pieces": [["one"], ["left", "over"]], "weights": [[[0.25, 0.75]], [[1.0], [1.0]]]}
+    monkeypatch.setattr(core, "alignment", lambda run, text: met if isinstance(text, tuple) else None)
     return seen
 
 
 @pytest.mark.parametrize(("text", "sent"), [(["a"], "one"), (["a", "b"], ("one", "left from a pair"))])
-def test_the_second_text_is_sent_only_for_pairs(text: list, sent: object, home: Path, asked: list) -> None:
+def test_the_second_text_is_sent_only_for_pairs(text: list, sent: object, home: Path, asked: list, steps: Any) -> None:
     store = Store(home)
     run = finished(store, "Mine", labels=["yes"])
     folder = store.folder(run)
     folder.mkdir(parents=True, exist_ok=True)
     row = {"text": text, "label": "yes", "student": [1.0], "teacher": [1.0]}
     (folder / "texts.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    assert "alert" not in comparison.ask(run, "one", "left from a pair")
-    assert asked == [sent]
+    step = steps.comparison
+    answer, meeting = map(step.try_both(run, "one", "left from a pair").get, (step.answer, step.meeting))
+    assert "alert" not in answer and asked == [sent]
+    assert ("75\xa0%" in meeting) == isinstance(sent, tuple), "the words of a pair meet"
 
 
 def test_a_download_leaves_nothing_behind(tmp_path: Path, steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:

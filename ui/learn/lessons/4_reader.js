@@ -92,25 +92,9 @@ const unit = slider({ label: say('reader.unit'), min: 1, max: 2, step: 1, value:
 const waves = h('div', { class: 'lanes' }), sums = statusLine(), about = h('p', { class: 'here' })
 stage.append(h('h3', {}, say('reader.siamese')), h('p', {}, say('reader.siamese.text')), about, both, waves, unit, sums)
 
-// Where the words of both meet before: how much each looks at each of the other sentence.
-let way = 0
-const meeting = h('div', { hidden: true }, h('h3', {}, say('reader.alignment')), h('p', {}, say('reader.alignment.text')),
-  choice(say('reader.alignment.way'), [['0', say('reader.alignment.there')], ['1', say('reader.alignment.back')]], '0', (to) => { way = Number(to); align() }),
-  h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': say('reader.alignment') }))
+// Where the words of both meet before: drawn by the server, with every text in it escaped.
+const meeting = h('div')
 stage.append(meeting)
-
-function align() {
-  const { sides, alignment } = pair.student
-  meeting.hidden = !alignment
-  if (!alignment) return
-  const pieces = sides.map((one) => one.pieces.slice(0, SHOWN).map((piece) => piece.text)), rows = pieces[way], columns = pieces[1 - way]
-  meeting.lastChild.replaceChildren(h('table', { class: 'plain heat' },
-    h('thead', {}, h('tr', {}, h('td'), columns.map((text) => h('th', { scope: 'col' }, text)))),
-    h('tbody', {}, rows.map((text, row) => h('tr', {}, h('th', { scope: 'row' }, text), columns.map((_, column) => {
-      const share = alignment[way][row][column]
-      return h('td', { style: { '--share': share } }, percent(share, 0))
-    }))))))
-}
 
 function compare() {
   compared = true
@@ -136,7 +120,7 @@ on('pair', (message) => {
   pair = message
   about.textContent = say(pair.student.trained ? 'reader.pair.trained' : 'reader.pair.untrained', { run: pair.run?.slice(0, 6) ?? '' })
   match()
-  align()
+  meeting.innerHTML = message.meeting
 })
 on('cast', (cast) => { both.hidden = cast.pair })
 on('reading', (message) => {
