@@ -20,6 +20,7 @@ from ui.i18n.translate import format_number, translate
 CorrectnessKey = Literal["both", "only_teacher", "only_student", "neither"]
 SPLIT: tuple[CorrectnessKey, ...] = ("both", "only_teacher", "only_student", "neither")
 PARTS: tuple[Literal["precision", "recall", "f1"], ...] = ("precision", "recall", "f1")
+FEW_ROWS = 10  # of a bin of the reliability: with fewer its share of right answers says next to nothing
 LONGEST = 300  # letters of a text in a list
 PICTURED: tuple[RowName, ...] = ("control", "student", "teacher")  # whose reliability is drawn
 
@@ -118,6 +119,7 @@ def calibration(summary: Summary) -> Markup:
         head=head,
         rows=rows,
         classes=calibrated_rows,
+        few=FEW_ROWS,
         side=SIDE,
         x=x,
         y=y,

@@ -285,6 +285,26 @@ def test_a_closer_look_shows_labels_and_calibration_and_a_hostile_label_stays_te
     assert "expected calibration error 8.0 % before temperature scaling, 2.0 % after" in html
 
 
+def test_a_bin_shows_how_many_rows_it_has_and_few_are_faint() -> None:
+    rows = {0.15: 0, 0.3: 9, 0.5: 10, 0.75: 1, 0.95: 1234}
+    bins = [{"confidence": at, "accuracy": 0.5, "rows": n} for at, n in rows.items()]
+    row = score(0.9, reliability=bins, reliability_scaled=bins)
+    html = analysis.calibration(summary(scores={"student": row})).replace("\u00a0", " ")
+    found = re.findall(r'<circle(?: class="(few)")? [^>]*r="([\d.]+)"><title>.*?in 50 % of (.*?)</title>', html)
+    dots = [(kind == "few", float(radius), title) for kind, radius, title in found]
+    assert [dot[2] for dot in dots] == ["9 rows", "10 rows", "1 row", "1,234 rows"], "none of 0 rows"
+    assert [dot[0] for dot in dots] == [True, False, True, False]
+    sizes = [dot[1] for dot in dots]
+    assert sorted(sizes) == [sizes[at] for at in (2, 0, 1, 3)], "the more rows, the larger"
+    assert html.count('class="after few"') == 3 == html.count('class="before few"') and 'class="after"' not in html
+    assert "fewer than 10 rows" in html
+    bins[1]["rows"] = bins[3]["rows"] = 10
+    html = analysis.calibration(summary(scores={"student": row}))
+    assert html.count('class="after"') == 3 and 'few"' not in html
+    empty = score(0.9, reliability=bins[:1], reliability_scaled=bins[:1])
+    assert "<circle" not in analysis.calibration(summary(scores={"student": empty}))
+
+
 def test_an_old_run_shows_what_it_has() -> None:
     keys = ("accuracy", "low", "high", "macro_f1", "parameters", "bytes", "latency_ms", "texts_per_s")
     old = summary(scores={row: {key: one[key] for key in keys} for row, one in summary()["scores"].items()})

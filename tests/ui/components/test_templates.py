@@ -64,7 +64,7 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/calibration.html": {
         "scores": {"student": SCORE}, "pictured": ["student"], "head": ["a", HOSTILE], "rows": [[HOSTILE, HOSTILE]],
-        "classes": [HOSTILE], "side": 9, "x": float, "y": float,
+        "classes": [HOSTILE], "side": 9, "x": float, "y": float, "few": 10,
     },
     "comparison/deferral.html": {
         "curve": [{"answered": 0.5, "agreement": 0.9}], "promised": [], "head": ["a", HOSTILE],
