@@ -109,7 +109,8 @@ class Run:
 
         Returns:
             (series, step, value) of each later point, and the next cursor. The value is None where it isn't a finite
-            number.
+            number. Where a series comes again from an earlier step, its training began anew, or went on otherwise: what
+            an earlier call gave of that training from this step on is gone.
 
         Example:
             >>> points, cursor = run.points()

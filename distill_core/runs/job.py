@@ -13,8 +13,9 @@ from typing import Protocol
 from distill_core.config.presets import KnobValues
 from distill_core.environment import peak_memory
 from distill_core.errors import Diverged, Stopped, UserError
-from distill_core.events import Ended, Event, Fact, Point
+from distill_core.events import Ended, Event, Fact, Note, Point
 from distill_core.messages import message, message_data, restore_message
+from distill_core.runs.curves import CurvePoint, Curves, training_of
 
 PIPELINE = "distill_core.pipeline.distill:distill"
 LOG_FILE = "log.txt"
@@ -23,6 +24,8 @@ PROCESS_PREFIX = "stillroom-"  # of our processes
 FLUSH_SECONDS = 0.05
 NICENESS = 10  # of a run: the page goes first
 PRIORITY_DELAY = 3.0  # seconds until then: who has just pressed Start waits for the first point of the curve
+DRAWN_ANEW = message("The points that an earlier try of this training left in the curves were dropped: they are drawn "
+                     "anew.")  # fmt: skip
 TERMINATE_TIMEOUT = 5.0  # seconds between terminate and kill
 # One thread a run: on shared cores two threads that wait for each other are many times slower than one.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
@@ -67,11 +70,17 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
         distill = getattr(importlib.import_module(module), function)
         config = Config.stored(job.config)
         curve = job.folder / CURVE_FILE
-        for point in _journalled_points(curve):
-            say(point)
+        curves = Curves(_journalled_points(curve))
+        for point in curves.points():
+            say(Point(*point))
+        anew: set[str] = set()  # stages of trainings that did not go on from their earlier try
         with curve.open("a", encoding="utf-8", buffering=1) as journal:
             for event in distill(config, job.folder, Cache(job.cache), stop):
                 if isinstance(event, Point):
+                    outcome = curves.add(event.series, event.step, event.value)
+                    if outcome == "anew" and (stage := training_of(event.series)[0]) not in anew:
+                        anew.add(stage)
+                        say(Note(DRAWN_ANEW, about=stage))
                     journal.write(json.dumps([event.series, event.step, event.value]) + "\n")
                 say(event)
         if peak := peak_memory():
@@ -93,9 +102,10 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
     say(ended)
 
 
-def _journalled_points(curve: Path) -> Iterator[Point]:
-    """Points of an earlier try of this run. The store may lack the last of them where the app was killed, and the
+def _journalled_points(curve: Path) -> Iterator[CurvePoint]:
+    """Points of earlier tries of this run. The store may lack the last of them where the app was killed, and the
     pipeline, going on from its checkpoint, yields them no more. The store drops those that it has."""
     for line in curve.read_text(encoding="utf-8").splitlines() if curve.is_file() else ():
         with contextlib.suppress(ValueError, TypeError):  # the last line may be half
-            yield Point(*json.loads(line))
+            series, step, value = json.loads(line)
+            yield str(series), int(step), float(value)

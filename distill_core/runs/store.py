@@ -21,6 +21,7 @@ from distill_core.errors import UserError
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
 from distill_core.messages import message, message_data, os_error_reason
 from distill_core.runs.connection import Connection
+from distill_core.runs.curves import CurvePoint, Curves, is_same, training_of
 from distill_core.runs.queries import RunColumns, RunQueries, storable
 from distill_core.runs.reader import RunReader
 
@@ -87,14 +88,15 @@ class Store(RunReader):
             for when, e in events
         ]
         point_rows = [
-            {"run": run, "series": s, "step": step, "value": _null_if_nan(value)} for s, step, value in points
+            {"run": run, "series": s, "step": step, "value": _null_if_nan(value)}
+            for s, step, value in Curves(points).points()
         ]
         with self.connection.transaction() as db:
             if self._either(lambda source: source.run(run)):
                 raise ValueError(f"there is a run {run} already")
             db.table("runs").insert({"owner": "", "ticket": _next_ticket(db), **columns})
             db.table("events").insert_all(event_rows)
-            db.table("points").insert_all(point_rows, ignore=True)
+            db.table("points").insert_all(point_rows)
 
     def update(self, run: str, **columns: Any) -> None:
         """Update `name`, `note`, `owner`, `tries`, `stops`, `hidden` or `holder`. Raises UnknownRun, and UserError
@@ -156,17 +158,13 @@ class Store(RunReader):
     def append(self, run: str, events: Sequence[Event]) -> None:
         """Append `events` in order, in one transaction.
 
-        Points go into their curve, where a repeated (series, step) of a resumed run is dropped. Of Progress only the
+        Points go into their curves, where those of a training's latest try stay (see `curves`). Of Progress only the
         newest of each stage stays. Compared also fills the run's summary, StageStarted its stage, and Ended its
         status, if it was running or stopping."""
         if not events:
             return
         now = time.time()
-        points = [
-            {"run": run, "series": e.series, "step": e.step, "value": _null_if_nan(e.value)}
-            for e in events
-            if isinstance(e, Point)
-        ]
+        points = [(e.series, e.step, e.value) for e in events if isinstance(e, Point)]
         newest = {e.stage: i for i, e in enumerate(events) if isinstance(e, Progress)}
         rest = [
             e for i, e in enumerate(events)
@@ -174,7 +172,7 @@ class Store(RunReader):
         ]  # fmt: skip
         with self.connection.transaction() as db:
             if points:
-                db.table("points").insert_all(points, ignore=True)
+                _append_points(db, run, points)
             for event in rest:
                 body, about = event.body(), getattr(event, "stage", "")
                 values = (run, now, event.kind, about, _json(body))
@@ -235,3 +233,42 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _append_points(db: Database, run: str, points: list[CurvePoint]) -> None:
+    """Append points to the run's curves, and delete those of an earlier try that they take the place of."""
+    # Numbered on from the highest before any is deleted: numbers must only grow, or a reader's cursor would miss one.
+    (number,) = db.execute("SELECT coalesce(max(n), 0) FROM points").fetchone()
+    stored = _repeated_points(db, run, points)
+    curves = {(series, step): value for series, step, value in Curves([*stored, *points]).points()}
+    kept = {point[:2] for point in stored if point[:2] in curves and is_same(curves[point[:2]], point[2])}
+    db.conn.executemany(
+        "DELETE FROM points WHERE run = ? AND series = ? AND step = ?",
+        [(run, *point[:2]) for point in stored if point[:2] not in kept],
+    )
+    new = ((*place, _null_if_nan(value)) for place, value in curves.items() if place not in kept)
+    db.conn.executemany(
+        "INSERT INTO points (n, run, series, step, value) VALUES (?, ?, ?, ?, ?)",
+        [(n, run, *point) for n, point in enumerate(new, number + 1)],
+    )
+
+
+def _repeated_points(db: Database, run: str, points: list[CurvePoint]) -> list[CurvePoint]:
+    """Stored points, by their steps, of the trainings that `points` begin before the end of: of a resumed run."""
+    first: dict[str, int] = {}
+    since: dict[tuple[str, str], int] = {}
+    for series, step, _ in points:
+        first[series] = min(step, first.get(series, step))
+    for series, step in first.items():
+        (last,) = db.execute("SELECT max(step) FROM points WHERE run = ? AND series = ?", (run, series)).fetchone()
+        if last is not None and last >= step:
+            since[training_of(series)] = min(step, since.get(training_of(series), step))
+    if not since:
+        return []
+    found: list[CurvePoint] = []
+    for (series,) in db.execute("SELECT DISTINCT series FROM points WHERE run = ?", (run,)).fetchall():
+        if (start := since.get(training_of(series))) is not None:
+            sql = "SELECT step, value FROM points WHERE run = ? AND series = ? AND step >= ?"
+            rows = db.execute(sql, (run, series, start))
+            found += [(series, step, math.nan if value is None else value) for step, value in rows]
+    return sorted(found, key=lambda point: point[1])

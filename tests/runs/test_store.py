@@ -74,9 +74,34 @@ def test_points_come_once_by_cursor_and_nan_does_not_vanish(store: Store) -> Non
     store.append(run, [Point("a/loss", 1, 0.5), Point("a/loss", 2, math.nan), Point("b/loss", 1, math.inf)])
     rows, cursor = store.points(run)
     assert rows[0] == ("a/loss", 1, 0.5) and math.isnan(rows[1][2]) and rows[2] == ("b/loss", 1, math.inf)
-    store.append(run, [Point("a/loss", 2, 9.0), Point("a/loss", 3, 0.25)])  # a resumed run says step 2 again
+    store.append(run, [Point("a/loss", 2, math.nan), Point("a/loss", 3, 0.25)])  # a resumed run says step 2 again
     assert store.points(run, cursor)[0] == [("a/loss", 3, 0.25)]
     assert len(store.points(run)[0]) == 4
+
+
+def test_a_training_that_begins_anew_leaves_no_point_of_its_earlier_try(store: Store) -> None:
+    run, other = store.create({}), store.create({})
+    first = [Point("a/loss", step, step / 8) for step in range(1, 31)]
+    scores = [Point("a/valid_f1", step, 0.5) for step in (10, 20, 30)]
+    beside = [Point("a/loss@b", 1, 0.5), Point("c/loss", 1, math.nan)]
+    store.append(run, [*beside, *first, *scores])
+    store.append(other, [*first])
+    _, cursor = store.points(run)
+    again = [Point("a/loss", step, step / 4) for step in range(1, 12)] + [Point("a/valid_f1", 11, 0.25)]
+    store.append(run, again[:4])
+    rows, later = store.points(run, cursor)
+    assert rows == [("a/loss", step, step / 4) for step in range(1, 5)], "a reader with an old cursor misses none"
+    store.append(run, again[4:])
+    assert store.points(run, later)[0] == [(one.series, one.step, one.value) for one in again[4:]]
+    rows, _ = store.points(run)
+    assert repr(rows) == repr([(one.series, one.step, one.value) for one in [*beside, *again]])
+    assert len(store.points(other)[0]) == 30
+    # Two tries in one batch, as the journal of a run has them that was killed in each.
+    store.append(run, [*first, *scores, *again, Point("a/loss", 12, 3.0)])
+    rows, _ = store.points(run)
+    assert repr(rows) == repr(
+        [(one.series, one.step, one.value) for one in [*beside, *again, Point("a/loss", 12, 3.0)]]
+    )
 
 
 def test_nan_in_a_summary_is_null(store: Store) -> None:

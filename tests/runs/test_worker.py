@@ -1,6 +1,7 @@
 """One run on its own, in a process and in a thread: what it says, in order, and how it goes."""
 
 import dataclasses
+import json
 import os
 import signal
 import sys
@@ -91,6 +92,26 @@ def test_a_run_is_the_pages_equal_only_in_its_haste(tmp_path: Path) -> None:
     asked = dataclasses.replace(job(tmp_path, 1, "nice"), nice=3, haste=0.5)
     told = [event.text for event in hear(worker.start(asked, thread=False)) if isinstance(event, Note)]
     assert f"{os.nice(0)} {{{os.nice(0) + 3}}}" in told, "all its threads give way"
+
+
+def test_a_training_that_begins_anew_says_so_and_not_one_that_goes_on(tmp_path: Path, thread: bool) -> None:
+    def notes(said: list[Event]) -> list[Event]:
+        return [event for event in said if isinstance(event, Note) and event.text == runs_job.DRAWN_ANEW]
+
+    assert notes(hear(worker.start(job(tmp_path, 8), thread))) == []
+    journal = tmp_path / runs_job.CURVE_FILE
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    (tmp_path / "step").unlink()  # the fake's checkpoint
+    assert notes(hear(worker.start(job(tmp_path, 8), thread))) == [], "the same again"
+    (tmp_path / "step").unlink()
+    earlier = [[series, step, 7.0] for series, step, _ in lines] + [["student/loss", 99, 7.0]]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in earlier))
+    said = hear(worker.start(job(tmp_path, 8), thread))
+    (note,) = notes(said)
+    assert note.about == "student" and note.level == "info"
+    points = [event for event in said if isinstance(event, Point)]
+    at = next(place for place, event in enumerate(points) if event.value != 7.0)
+    assert points[at].step == 1 and said.index(note) == said.index(points[at]) - 1
 
 
 def test_a_half_written_journal_is_read_as_far_as_it_goes(tmp_path: Path, thread: bool) -> None:

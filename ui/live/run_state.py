@@ -41,6 +41,7 @@ class RunState:
         self.best: tuple[int, float] | None = None  # the step and the score of the best student so far
         self.pace: float | None = None  # texts that the teacher answers in a second
         self._points = 0
+        self._last: dict[str, int] = {}  # step of each series
         self._thinned: tuple[int, dict[str, Curve]] = (0, {})
 
     def update(self, run: Run) -> None:
@@ -52,7 +53,11 @@ class RunState:
                 if isinstance(event, Note | StageEnded | Ended):
                     self.log.append((when, event))
             rows, self._points = run.points(self._points)
+            if any(step <= self._last.get(series, -1) for series, step, _ in rows):  # of an earlier try some are gone
+                rows, self._points = run.points(0)
+                self.best, self._last = None, {}
             for series, step, value in rows:
+                self._last[series] = step
                 if value is not None and series == f"student/valid_{self.metric}":
                     self.best = (step, value) if self.best is None or value > self.best[1] else self.best
 
@@ -82,8 +87,10 @@ class RunState:
         with self.lock:
             cursor, curves = self._thinned
             rows, following = run.points(cursor)
-            if cursor and len(rows) < most // 10:
-                return joined(curves, grouped(rows)), following
+            news = grouped(rows)
+            goes_on = all(steps[0] > curves[name][0][-1] for name, (steps, _) in news.items() if name in curves)
+            if cursor and len(rows) < most // 10 and goes_on:
+                return joined(curves, news), following
             if cursor:
                 rows, following = run.points(0)
             curves = {name: thin(*curve, most) for name, curve in grouped(rows).items()}

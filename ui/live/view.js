@@ -87,14 +87,22 @@ function forget() {
   Object.assign(chart, { series: {}, lines: [], best: null, stage: '', pinned: false, sight: { score: null, loss: null }, key: run, share: 1 })
 }
 
+// A training that begins before its last point goes on from a checkpoint or anew: its later points are of an earlier try.
 function extend(series) {
+  const training = (name) => { const { stage, member } = parts(name); return `${stage}@${member ?? ''}` }
+  const starts = {}
+  for (const [name, [x]] of Object.entries(series)) {
+    if (x.length && x[0] <= (chart.series[name]?.x.at(-1) ?? -1)) starts[training(name)] = Math.min(x[0], starts[training(name)] ?? Infinity)
+  }
+  for (const [name, { x, y }] of Object.entries(chart.series)) {
+    const last = x.findIndex((step) => step >= starts[training(name)])
+    if (last >= 0) { x.length = last; y.length = last }
+    if (!x.length) delete chart.series[name]
+  }
   for (const [name, [x, y]] of Object.entries(series)) {
+    if (!x.length) continue
     const all = chart.series[name] ||= { x: [], y: [] }
     for (let at = 0; at < x.length; at++) { all.x.push(x[at]); all.y.push(y[at]) }
-    if (x.length && all.x.length > x.length && x[0] < all.x[all.x.length - x.length - 1]) { // a resumed run filled a hole
-      const order = all.x.map((_, at) => at).sort((a, b) => all.x[a] - all.x[b])
-      chart.series[name] = { x: order.map((at) => all.x[at]), y: order.map((at) => all.y[at]) }
-    }
   }
 }
 

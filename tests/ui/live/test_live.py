@@ -18,7 +18,7 @@ from distill_core.messages import message
 from distill_core.runs import recovery
 from distill_core.runs.store import Store
 from ui.components import formatting
-from ui.history import run_list
+from ui.history import overlay, run_list
 from ui.i18n.translate import use_language
 from ui.live import run_state, time_left, view
 
@@ -99,6 +99,46 @@ def test_the_cursor_brings_only_what_is_new(run: str, store: Store) -> None:
     assert answer["series"] == {"student/loss": ([5001], [0.25])}
     assert [line[1:] for line in answer["log"]] == [["warning", "Late."]]
     assert abs(answer["log"][0][0] - time.time()) < 60
+
+
+def test_a_training_that_begins_anew_leaves_nothing_of_its_earlier_try(run: str, store: Store) -> None:
+    before = ask(run)
+    assert before["best"]["step"] == 5000 and before["series"]["student/loss"][0][-1] == 5000
+    store.append(run, [Point("student/loss", 1, 0.9), Point("student/loss", 50, 0.8)])
+    store.append(run, [Point("student/valid_accuracy", 50, 0.25)])
+    news = ask(run, before["next"])
+    assert news["series"] == {"student/loss": ([1, 50], [0.9, 0.8]), "student/valid_accuracy": ([50], [0.25])}
+    assert (news["best"]["step"], news["best"]["value"]) == (50, 0.25)
+    assert ask(run)["series"] == news["series"], "a late visitor sees the same"
+    other = store.create(Config().model_dump())
+    laid, _ = overlay.overlay({"runs": [run, other]})["runs"]
+    assert laid["curves"]["accuracy"] == ([50], [0.25])
+    assert len(core.run(run).points()[0]) == 3, "scripts and exports too"
+
+
+def test_the_curves_of_an_earlier_try_are_cut_in_the_browser(chromium: Any) -> None:
+    source = (Path(view.__file__).parent / "view.js").read_text(encoding="utf-8")
+    extend = source[source.index("function extend") : source.index("function take")]
+    source = (Path(view.__file__).parent / "chart.js").read_text(encoding="utf-8")
+    parts = source[source.index("function parts") : source.index("const members")]
+    tab = chromium.new_page()
+
+    def after(*answers: dict[str, Any]) -> dict[str, Any]:
+        script = f"(answers) => {{ const chart = {{ series: {{}} }}; {parts} {extend}"
+        drawn = tab.evaluate(script + "answers.forEach(extend); return chart.series }", list(answers))
+        return {name: list(zip(one["x"], one["y"], strict=True)) for name, one in drawn.items()}
+
+    first = {"student/loss": [[1, 5, 10], [9, 5, 4]], "student/valid_f1": [[4, 8], [0.4, 0.8]]}
+    beside = {"student/loss@bag-1": [[1, 10], [3, 2]], "control/loss": [[10], [2]]}
+    kept = {"student/loss@bag-1": [(1, 3), (10, 2)], "control/loss": [(10, 2)]}
+    goes_on = after(first | beside, {"student/loss": [[15], [3]], "student/valid_f1": [[12], [0.9]]})
+    assert goes_on == kept | {
+        "student/loss": [(1, 9), (5, 5), (10, 4), (15, 3)], "student/valid_f1": [(4, 0.4), (8, 0.8), (12, 0.9)],
+    }  # fmt: skip
+    assert after(first | beside, {"student/loss": [[1], [8]]}) == kept | {"student/loss": [(1, 8)]}, "begun anew"
+    otherwise = after(first | beside, {"student/loss": [[6], [4]], "student/valid_f1": [[7], [0.5]]})
+    assert otherwise == kept | {"student/loss": [(1, 9), (5, 5), (6, 4)], "student/valid_f1": [(4, 0.4), (7, 0.5)]}
+    tab.close()
 
 
 def test_two_tabs_see_the_same(run: str) -> None:
