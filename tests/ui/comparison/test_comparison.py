@@ -7,20 +7,24 @@ import os
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
 import distill_core as core
+from distill_core.cli import tables
 from distill_core.config.schema import Config
 from distill_core.data.dataset import Split
 from distill_core.evaluation.baseline import fit_baseline
+from distill_core.evaluation.summary import Action
 from distill_core.events import Compared, Ended
 from distill_core.runs.store import Store
+from ui import page
 from ui.comparison import analysis, deferral, disagreements, headline, plots, score_table
 from ui.components import formatting
+from ui.i18n.translate import LANGUAGES, table
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -139,6 +143,17 @@ def test_labels_that_the_teacher_doubts_are_listed(run: str, steps: Any) -> None
     assert '<details class="more" id="doubtful" open>' in analysis.analysis(summary(next_steps=[step]), [row])
     (core.run(run).folder / "doubts.jsonl").unlink()
     assert headline.next_steps(summary(next_steps=[step]), run) == "", "of a run from elsewhere"
+
+
+def test_every_next_step_can_be_taken_in_the_shell_and_on_the_page() -> None:
+    """Each floor of the house declares its own way: an option, a place on the page, a form that is filled in."""
+    actions = set(get_args(Action))
+    assert set(tables.WAYS) == actions == {*headline.PLACES, *page.NEXT}
+    assert not headline.PLACES.keys() & page.NEXT.keys()
+    for language in LANGUAGES:
+        words = table(language).keys()
+        assert {f"next_step.{action}" for action in actions} <= words
+        assert {f"again.{action}" for action in page.NEXT} <= words
 
 
 AT = {"answered": 0.7, "agreement": 0.96, "accuracy": 0.91}
