@@ -2,18 +2,47 @@
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
-from typing import Any, TypedDict
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from tokenizers import Tokenizer
 
 from distill_core.augmentation.augmenter import AugmentedText
+from distill_core.cache import Cache
+from distill_core.config.schema import Config
 from distill_core.data.examples import Text, normalize
 from distill_core.data.overlap import HeldOutIndex
+from distill_core.errors import Stopped
 from distill_core.events import Event, Note, Progress
 from distill_core.messages import message
 from distill_core.progress import TimeLeft
+from distill_core.student.source import EmbeddingSource
+
+if TYPE_CHECKING:
+    from distill_core.data.dataset import Dataset
 
 REPORT_SECONDS = 0.25  # between two Progress events
 FROM_ROWS = ("labelled", "paired", "augmented")  # sources whose words all come from labelled rows
+
+
+@dataclass(frozen=True)
+class SourceInputs:
+    """What sources make their texts of: the run's `data` and `config`; the `teacher` and its `pieces`, None where a
+    transfer set is built without them; the `cache` for work of minutes, None where nothing is to be stored; `stop()`,
+    true once the person wants the run to end."""
+
+    data: "Dataset"
+    config: Config
+    pieces: Tokenizer | None = None
+    teacher: EmbeddingSource | None = None
+    cache: Cache | None = None
+    stop: Callable[[], bool] | None = None
+
+    def raise_if_stopped(self) -> None:
+        """Raise Stopped where the person wants the run to end."""
+        if self.stop and self.stop():
+            raise Stopped(message("The run was stopped while the transfer set was made."))
 
 
 class LimitValues(TypedDict):

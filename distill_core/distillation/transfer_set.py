@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from tokenizers import Tokenizer
 
 from distill_core.augmentation.augmenter import Text
+from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.data.examples import normalize
 from distill_core.data.overlap import LONG_NGRAM, HeldOutIndex
 from distill_core.distillation.sources import augmented, labelled, neighbour, paired, unlabelled
-from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
+from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, transfer_note
 from distill_core.distillation.word_coverage import word_coverage
 from distill_core.events import CapturedGenerator, Event, Note
 from distill_core.messages import message
@@ -52,6 +53,7 @@ def build_transfer_set(
     pieces: Tokenizer | None = None,
     stop: Callable[[], bool] | None = None,
     teacher: EmbeddingSource | None = None,
+    cache: Cache | None = None,
 ) -> Generator[Event, None, TransferSet]:
     """Build the transfer set of `data`: labelled texts, the unlabelled pool, new pairs, augmented texts, then those
     with near words of the `teacher`'s table (none without a teacher), until `config.transfer_limit`. No text of the
@@ -67,8 +69,9 @@ def build_transfer_set(
         {normalize(text) for text in held_out},
         HeldOutIndex(held_out if config.leaks == "remove" else (), data.train.texts), config.transfer_limit,
     )  # fmt: skip
+    inputs = SourceInputs(data, config, pieces, teacher, cache, stop)
     for source in SOURCES:
-        yield from source.add_texts(builder, data, config, pieces, stop, teacher)
+        yield from source.add_texts(builder, inputs)
     yield from _words_brought(data, builder)
     if builder.dropped["held_out"]:
         yield transfer_note("{n:text|texts} left out of the transfer set: {n:~it equals or contains|they equal or "

@@ -10,21 +10,17 @@ from distill_core.config.transfer_size import mean_size, neighbour_passes
 from distill_core.data.dataset import Dataset
 from distill_core.data.examples import Text
 from distill_core.distillation.neighbours import RATE, NeighbourWords
-from distill_core.distillation.transfer_builder import TransferSetBuilder, add_children, transfer_note
+from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, add_children, transfer_note
 from distill_core.errors import TeacherError
 from distill_core.events import Event, Progress
-from distill_core.student.source import EmbeddingSource
 
 NAME = "neighbour"
 
 
-def add_texts(
-    builder: TransferSetBuilder, data: Dataset, config: Config, pieces: Tokenizer | None,
-    stop: Callable[[], bool] | None, teacher: EmbeddingSource | None = None,
-) -> Iterator[Event]:  # fmt: skip
+def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Event]:
     """Add the texts with near words, up to the limit. Raises Stopped."""
-    texts, passes = data.train.texts, planned_passes(config, data)
-    if not passes or teacher is None:
+    texts, passes = inputs.data.train.texts, planned_passes(inputs.config, inputs.data)
+    if not passes or inputs.teacher is None:
         return
     if len(builder.texts) >= builder.limit:
         yield transfer_note("No texts with near words were made: the limit of {limit:,} texts ({knob:knob}) is "
@@ -33,12 +29,12 @@ def add_texts(
     total = passes * len(texts)
     yield Progress("transfer", 0, total, "texts")
     try:
-        near = NeighbourWords(teacher)
+        near = NeighbourWords(inputs.teacher)
     except TeacherError as error:
         yield transfer_note("No texts with near words were made: {reason}", "warning", reason=error.args[0])
         return
-    augmenter = neighbour_augmenter(texts, config, near, pieces, data.language)
-    children = neighbour_texts(augmenter, texts, passes, stop)
+    augmenter = neighbour_augmenter(texts, inputs.config, near, inputs.pieces, inputs.data.language)
+    children = neighbour_texts(augmenter, texts, passes, inputs.stop)
     yield from add_children(builder, children, NAME, texts, total)
     if not near.has_any:
         yield transfer_note("The teacher's table has no near words for these texts, so none were exchanged.",

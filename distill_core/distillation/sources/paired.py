@@ -7,21 +7,15 @@ row's second. A row that lacks a kind gets the next one.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from distill_core.config.schema import Config
-from distill_core.data.dataset import Dataset
 from distill_core.data.examples import Text
-from distill_core.distillation.transfer_builder import TransferSetBuilder, transfer_note
-from distill_core.errors import Stopped
+from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, transfer_note
 from distill_core.evaluation.baseline import WORD_PATTERN
 from distill_core.events import Event, Progress
 from distill_core.messages import message
-from distill_core.student.source import EmbeddingSource
 
 NEAR, SHARED, RANDOM = KINDS = ("near", "shared", "random")
 CANDIDATES = 20_000  # second sentences among which neighbours are sought: with n rows the search takes n times as long
@@ -32,21 +26,17 @@ SOURCE = "paired"
 JUDGED = ("", "")  # parent of every new pair: whatever its row shares with a held-out one, it may not
 
 
-def add_texts(
-    builder: TransferSetBuilder, data: Dataset, config: Config, pieces: Tokenizer | None,
-    stop: Callable[[], bool] | None, teacher: EmbeddingSource | None = None,
-) -> Iterator[Event]:  # fmt: skip
+def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Event]:
     """Add `config.pairing` new pairs a row, up to the limit. Raises Stopped."""
-    texts = data.train.texts
-    if not config.pairing or not texts or len(texts[0]) < 2:
+    texts = inputs.data.train.texts
+    if not inputs.config.pairing or not texts or len(texts[0]) < 2:
         return
-    total, counts = config.pairing * len(texts), Counter[str]()
-    for done, (kind, pair, origin) in enumerate(pairs(texts, config.pairing, config.seed), 1):
+    total, counts = inputs.config.pairing * len(texts), Counter[str]()
+    for done, (kind, pair, origin) in enumerate(pairs(texts, inputs.config.pairing, inputs.config.seed), 1):
         if len(builder.texts) >= builder.limit:
             break
         if done % BLOCK == 1:
-            if stop and stop():
-                raise Stopped(message("The run was stopped while the transfer set was made."))
+            inputs.raise_if_stopped()
             yield Progress("transfer", done - 1, total, "texts")
         counts[kind] += builder.add(pair, SOURCE, origin, JUDGED)
     yield Progress("transfer", total, total, "texts", 0.0)
