@@ -67,6 +67,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.config.knobs import MODELS, Knob, Setting, knobs, settings
     from distill_core.config.schema import Config
     from distill_core.data.preparation import is_row_counts
+    from distill_core.data.text_bank import is_hub_bank
     from distill_core.environment import public_host
     from distill_core.errors import (
         DataError,
@@ -141,6 +142,7 @@ _DOOR = {
         "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",
     ),
     "distill_core.data.preparation": ("is_row_counts",),
+    "distill_core.data.text_bank": ("is_hub_bank",),
     "distill_core.api.session": ("ExportedRow", "close", "open_app", "predictor"),
     "distill_core.estimation.cost": ("Estimate",),
     "distill_core.estimation.time_budget": ("BudgetSettings", "free_config"),

@@ -142,14 +142,26 @@ class WordsBrought(TypedDict):
     after: float | None
 
 
+class SourcePreview(TypedDict):
+    """Texts that another source than the rules gives, its best ones first, of `looked` texts that a preview looked at;
+    the `words` that such texts bring; the `problem` where there are none."""
+
+    texts: list[Offspring]
+    looked: int
+    words: NotRequired[WordsBrought]
+    problem: NotRequired[str]
+
+
 class Preview(TypedDict):
     """Text and what the augmentation rules make of it, as `preview.preview` gives it; `near`: what the exchange of
-    words for near ones makes of it, and `words` that such texts bring, both where the config makes them."""
+    words for near ones makes of it, and `words` that such texts bring, both where the config makes them; `sources`: the
+    texts of other sources that the config asks, by their names."""
 
     text: list[str]
     offspring: list[Offspring]
     near: NotRequired[list[Offspring]]
     words: NotRequired[WordsBrought]
+    sources: NotRequired[dict[str, SourcePreview]]
     probabilities: NotRequired[Probabilities]
     answer: NotRequired[str]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.api import inference
-from distill_core.api.answers import Offspring, Preview, TeacherAnswer
+from distill_core.api.answers import Offspring, Preview, SourcePreview, TeacherAnswer
 from distill_core.api.session import session
 from distill_core.api.teacher_answers import teacher_probabilities
 from distill_core.cache import atomic_file
@@ -38,6 +38,8 @@ HEAVY_MODULES = (
     "textblob.en",
 )
 MOST_NEAR_TEXTS = 20_000  # whose words a preview counts: as many as "auto" makes, a second or two
+MOST_BANK_TEXTS = 2_000  # of each text bank that a preview looks at: a second
+SAMPLED = 200  # of these that are as near as a run's would be
 CALM_PAUSE = 0.3  # seconds between two looks whether it is calm
 
 
@@ -203,8 +205,8 @@ def preview(
         [[side, word number, before, after, rule], …], "probabilities", "answer"}, …]}; neither probabilities nor answer
         where `ask` is False or the teacher is yet to be fine-tuned. Where the config makes texts with near words and
         the teacher is on this machine: "near", offspring with such words (of a teacher that is yet to be fine-tuned by
-        its table before), and "words", {"brought", "before", "after"}: how many words they bring. Not where `ask` is
-        False.
+        its table before), and "words", {"brought", "before", "after"}: how many words they bring; and "sources", the
+        texts of a text bank. None of these where `ask` is False.
 
     Raises:
         UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
@@ -241,8 +243,11 @@ def preview(
         with suppress(TeacherError):  # without the teacher's pieces there are no such texts, as in the run
             near = _near_words(config, data, teacher) if ask else None
         near_offspring = near[0].first(chosen, n, seed) if near else []
+        sources = _sources(config, data, teacher, n) if ask else {}
     paired = first_pairs(chosen, data.train.texts, min(n, config.pairing), seed) if data.pair else []
-    texts = [chosen, *paired, *(child.text for child in (*offspring, *near_offspring))]
+    from_elsewhere = [child for source in sources.values() for child in source["texts"]]
+    texts = [chosen, *paired, *(child.text for child in (*offspring, *near_offspring)),
+             *(tuple(child["text"]) for child in from_elsewhere)]  # fmt: skip
     objective = objective_for(config)
     shares = teacher_probabilities(teacher, texts, objective) if teacher else []
     children: list[Offspring] = [{"text": list(pair), "rules": [SOURCE], "changed": []} for pair in paired]
@@ -254,7 +259,11 @@ def preview(
     if near:
         result["near"] = children[len(paired) + len(offspring) :]
         result["words"] = {"brought": near[1].brought, "before": near[1].before, "after": near[1].after}
-    for part, one in zip((result, *children), shares, strict=False):  # no answers where the teacher is not asked
+    if sources:
+        result["sources"] = sources
+    for part, one in zip(
+        (result, *children, *from_elsewhere), shares, strict=False
+    ):  # no answers where the teacher is not asked
         part["probabilities"], part["answer"] = one, objective.answer(one)
     return result
 
@@ -283,6 +292,54 @@ def _near_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> "
 
     key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, passes, config.seed)
     return session.cached(session.near_words, key, make)
+
+
+def _sources(config: Config, data: "Dataset", teacher: "Teacher | None", n: int) -> dict[str, SourcePreview]:
+    """Previews of the other sources that a run of `config` asks, by their names."""
+    found: dict[str, SourcePreview] = {}
+    if config.bank and not data.pair:
+        with suppress(LookupError):  # its teacher is not on this machine
+            found["bank"] = _bank(config, data, teacher, n)
+    return found
+
+
+def _bank(config: Config, data: "Dataset", teacher: "Teacher | None", n: int) -> SourcePreview:
+    """Nearest texts among the first ones of the config's banks, by the teacher's table alone, and the words that they
+    bring. Raises LookupError where the teacher is not on this machine."""
+    from distill_core.data import text_bank
+    from distill_core.distillation.nearest_texts import sieve
+    from distill_core.distillation.transfer_builder import SourceInputs
+    from distill_core.distillation.word_coverage import word_coverage
+    from distill_core.events import CapturedGenerator
+    from distill_core.teacher import fine_tuning
+    from distill_core.teacher.catalog import is_local, teacher_name
+
+    name = teacher_name(config)
+    if teacher is None and not is_local(name, config.allow_pickle):
+        raise LookupError(name)
+
+    def make() -> "tuple[list[str], int, WordCoverage]":
+        source = teacher or fine_tuning.load_untuned(config, data.labels)
+        most = min(MOST_BANK_TEXTS, config.bank_lines)
+        texts = [text for one in config.bank for text in islice(text_bank.open_bank(one).texts, most)]
+        choosing = CapturedGenerator(
+            sieve(SourceInputs(data, config, teacher=source), texts, min(SAMPLED, config.bank_texts), len(texts))
+        )
+        for _ in choosing:
+            pass
+        best = [one.text for one in choosing.value]
+        return best, len(texts), word_coverage(data.train.texts, [(text,) for text in best], data.valid.texts)
+
+    versions = tuple(map(repr, map(text_bank.file_version, config.bank)))
+    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, versions, config.bank_lines)
+    try:
+        best, looked, words = session.cached(session.banks, key, make)
+    except UserError as error:
+        return {"texts": [], "looked": 0, "problem": error.args[0]}
+    return {
+        "texts": [{"text": [text], "rules": ["bank"], "changed": []} for text in best[:n]], "looked": looked,
+        "words": {"brought": words.brought, "before": words.before, "after": words.after},
+    }  # fmt: skip
 
 
 def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:

@@ -470,18 +470,26 @@ def start(config: Config | None = None, *, name: str = "", checked: bool = False
     return Run(session.queue().start(config.model_dump() | with_absolute_paths(config), name), session.store())
 
 
-def with_absolute_paths(config: Config) -> dict[str, str]:
+def with_absolute_paths(config: Config) -> KnobValues:
     """Absolute paths of the config's files and its models' folders: the worker may have another working folder."""
     values = {knob: getattr(config, knob) for knob in path_names()}
     if not public_host():  # there no model's name is a path
         values |= {knob: name for knob in MODELS if (name := getattr(config, knob)) != "builtin"}
-    paths = {}
-    for knob, name in values.items():
-        with suppress(OSError, RuntimeError, ValueError):  # no path at all, which reading it reports
-            path = Path(name or "").expanduser().absolute()
-            if name and (path.is_dir() if knob in MODELS else path.is_file()):
-                paths[knob] = str(path)
+    paths: KnobValues = {}
+    for knob, value in values.items():
+        if isinstance(value, list):  # a text bank may be the id of a data set, which stays
+            paths[knob] = [_absolute(name) or name for name in value]
+        elif value and (path := _absolute(value, folder=knob in MODELS)):
+            paths[knob] = path
     return paths
+
+
+def _absolute(name: str, folder: bool = False) -> str | None:
+    """The absolute path of a file or folder, None where there is none."""
+    with suppress(OSError, RuntimeError, ValueError):  # no path at all, which reading it reports
+        path = Path(name).expanduser().absolute()
+        return str(path) if (path.is_dir() if folder else path.is_file()) else None
+    return None
 
 
 def run(run: str) -> Run:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from distill_core.api import catalog
-from distill_core.api.answers import Preview
+from distill_core.api.answers import Preview, WordsBrought
 from distill_core.api.runs import Run
 from distill_core.data.examples import shorten
 from distill_core.errors import UserError
@@ -232,16 +232,27 @@ def preview(result: Preview) -> None:
     """Print a text and its offspring with their rules, from `api.preview.preview`."""
     out = _console()
     out.print(f"{_shares(result.get('probabilities'))}{escape(' | '.join(result['text']))}", soft_wrap=True)
-    for child in (*result["offspring"], *result.get("near", ())):
+    sources = result.get("sources", {})
+    elsewhere = [child for source in sources.values() for child in source["texts"]]
+    for child in (*result["offspring"], *result.get("near", ()), *elsewhere):
         rules = "+".join(child["rules"]) or "unchanged"
         out.print(
             f"{_shares(child.get('probabilities'))}{escape(' | '.join(child['text']))}  ({escape(rules)})",
             soft_wrap=True,
         )
     if words := result.get("words"):
-        share = f" ({_share(words['before'])} of the validation rows' words, then {_share(words['after'])})"
-        out.print(f"The texts with near words bring {words['brought']:,} that no labelled row has"
-                  f"{share if words['after'] is not None else ''}.", soft_wrap=True)  # fmt: skip
+        out.print(f"The texts with near words bring {_brought(words)}.", soft_wrap=True)
+    for name, source in sources.items():
+        if problem := source.get("problem"):
+            out.print(f"No texts of the source {name}: {problem}", soft_wrap=True)
+        elif "words" in source:
+            out.print(f"Of {source['looked']:,} texts of the source {name} that were looked at, the best bring "
+                      f"{_brought(source['words'])}.", soft_wrap=True)  # fmt: skip
+
+
+def _brought(words: WordsBrought) -> str:
+    share = f" ({_share(words['before'])} of the validation rows' words, then {_share(words['after'])})"
+    return f"{words['brought']:,} that no labelled row has{share if words['after'] is not None else ''}"
 
 
 def _shares(probabilities: dict[str, float] | None) -> str:

@@ -205,6 +205,22 @@ class Config(BaseModel):
         "none for pairs and long texts; 0: none.",
         "transfer",
     )  # fmt: skip
+    bank: list[str] = knob(
+        [], "transfer", "Text banks",
+        "Large collections of texts, of which those that are most like your rows are taken: a plain text file with one "
+        "text a line, a table file, or a Hub data set (owner/name, or owner/name:subset); several separated by commas. "
+        "Not for pairs.",
+        "transfer", path=True,
+    )  # fmt: skip
+    bank_texts: int = knob(
+        10_000, "transfer", "Texts from the banks", "How many texts to take, as many for each label.", "transfer",
+        ge=1, le=1_000_000,
+    )  # fmt: skip
+    bank_lines: int = knob(
+        1_000_000, "transfer", "Texts to look at", "How many texts of each bank are compared with your rows, the first "
+        "ones. A hundred thousand take about six seconds.",
+        "transfer", ge=1, le=100_000_000,
+    )  # fmt: skip
     pairing: int = knob(
         0, "transfer", "New pairs", "For pairs: how many new ones to put together of each row's sentences.",
         "transfer", ge=0, le=100,
@@ -425,7 +441,7 @@ class Config(BaseModel):
                         knob="student=cut"))  # fmt: skip
         return value
 
-    @field_validator("students", "learning_curve", mode="before")
+    @field_validator("students", "learning_curve", "bank", mode="before")
     @classmethod
     def _list_from_text(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

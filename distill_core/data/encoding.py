@@ -26,9 +26,11 @@ ENCODINGS = {
 
 @dataclass(frozen=True)
 class DecodedFile:
-    """The text, and what a person should know of how it was read: `doubts` are to be looked at."""
+    """The text, the `encoding` it was in, and what a person should know of how it was read: `doubts` are to be looked
+    at."""
 
     text: str
+    encoding: str = "utf-8-sig"
     notes: list[Message] = field(default_factory=list)
     doubts: list[Message] = field(default_factory=list)
 
@@ -50,7 +52,7 @@ def _decode(data: bytes, name: str) -> DecodedFile:
     if wide:  # Excel's "Unicode text"
         try:
             text = data.decode(wide).removeprefix("\ufeff")
-            return DecodedFile(text, [message("{name} was read as UTF-16.", name=name)])
+            return DecodedFile(text, wide, [message("{name} was read as UTF-16.", name=name)])
         except UnicodeDecodeError:
             raise DataError(
                 message("{name} begins like UTF-16 but isn't. Save it again as UTF-8.", name=name)
@@ -104,6 +106,6 @@ def _guess(data: bytes, name: str, place: int) -> DecodedFile:
     line = text.split("\n")[first].strip()
     strange = next((at for at, letter in enumerate(line) if not letter.isascii()), 0)
     shown = line[max(0, strange - EXAMPLE // 2) :][:EXAMPLE]
-    return DecodedFile(text, doubts=[message(
+    return DecodedFile(text, encoding, doubts=[message(
         "{name} is not UTF-8; it was read as {encoding}. Line {line:,} then says “{text}”. If that is wrong, save the "
         "file as UTF-8.", name=name, encoding=ENCODINGS[encoding], line=first + 1, text=shown)])  # fmt: skip

@@ -98,12 +98,17 @@ MAGIC = (
 def _text(path: Path, name: str) -> DecodedFile:
     """The text of a file. Raises DataError on a file that is something else inside."""
     data = path.read_bytes()
+    check_is_text(data, name)
+    return decode(data, name)
+
+
+def check_is_text(data: bytes, name: str) -> None:
+    """Raise DataError where a file that begins with these bytes is something else than text."""
     for magic, what in MAGIC:
         if data.startswith(magic):
             raise DataError(message(
                 "{name} is {what} inside, not text. Unpack or export it as plain CSV first.", name=name,
                 what=what))  # fmt: skip
-    return decode(data, name)
 
 
 UNREADABLE = "{n:row|rows} of {name} can't be read and {n:~was|were} left out ({rows}). The first: {first}"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.25  # between two Progress events
 FROM_ROWS = ("labelled", "paired", "augmented")  # sources whose words all come from labelled rows
+NOT_OF_ROWS = ("",)  # parent of a text that comes from elsewhere: it may hold no held-out one
 
 
 @dataclass(frozen=True)

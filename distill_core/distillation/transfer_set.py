@@ -1,5 +1,5 @@
-"""Transfer set: the labelled texts, the user's unlabelled ones, and texts made from the labelled: by small changes, and
-by the exchange of words for near ones of the teacher's table.
+"""Transfer set: the labelled texts, the user's unlabelled ones, those of a text bank, and texts made from the labelled:
+by small changes, and by the exchange of words for near ones of the teacher's table.
 
 Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
 word rule changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with
@@ -18,7 +18,7 @@ from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.data.examples import normalize
 from distill_core.data.overlap import LONG_NGRAM, HeldOutIndex
-from distill_core.distillation.sources import augmented, labelled, neighbour, paired, unlabelled
+from distill_core.distillation.sources import augmented, bank, labelled, neighbour, paired, unlabelled
 from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, transfer_note
 from distill_core.distillation.word_coverage import word_coverage
 from distill_core.events import CapturedGenerator, Event, Note
@@ -28,17 +28,23 @@ from distill_core.student.source import EmbeddingSource
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
-SOURCES = (labelled, unlabelled, paired, augmented, neighbour)
+SOURCES = (labelled, unlabelled, bank, paired, augmented, neighbour)
+WORDS_BROUGHT = {  # by the sources whose words need not come from labelled texts
+    "unlabelled": "{n:text|texts} without a label {n:~brings|bring} {brought:,} words that no labelled text has.",
+    "bank": "{n:text|texts} of the text bank {n:~brings|bring} {brought:,} words that no labelled text has.",
+    "neighbour": "{n:text|texts} with near words {n:~brings|bring} {brought:,} words that no labelled text has.",
+}
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
 _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with the fingerprint of their knobs
 
 
 @dataclass(frozen=True)
 class TransferSet:
-    """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "paired", "augmented" or
-    "neighbour", in this order; `origin` is the row of the labelled set it is or came from, of the unlabelled pool for
-    an unlabelled one. `counts` is how many augmented texts show each rule; `dropped` counts the texts left out:
-    "duplicates", "held_out", and "shared" where one has many words in a row of a held-out text."""
+    """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "bank", "paired",
+    "augmented" or "neighbour", in this order; `origin` is the row of the labelled set it is or came from, of the
+    unlabelled pool for an unlabelled one, of all banks together for one of a bank. `counts` is how many augmented texts
+    show each rule; `dropped` counts the texts left out: "duplicates", "held_out", and "shared" where one has many words
+    in a row of a held-out text."""
 
     texts: list[Text]
     source: list[str]
@@ -55,8 +61,9 @@ def build_transfer_set(
     teacher: EmbeddingSource | None = None,
     cache: Cache | None = None,
 ) -> Generator[Event, None, TransferSet]:
-    """Build the transfer set of `data`: labelled texts, the unlabelled pool, new pairs, augmented texts, then those
-    with near words of the `teacher`'s table (none without a teacher), until `config.transfer_limit`. No text of the
+    """Build the transfer set of `data`: labelled texts, the unlabelled pool, the nearest of a text bank, new pairs,
+    augmented texts, then those with near words of the `teacher`'s table (none of a bank and no near words without a
+    teacher), until `config.transfer_limit`. No text of the
     validation or test rows enters it, whatever its case or spacing, nor an augmented one that came to hold such a text
     of three words or more, unless `config.leaks` says keep.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
@@ -94,17 +101,12 @@ def build_transfer_set(
 
 def _words_brought(data: "Dataset", builder: TransferSetBuilder) -> Iterator[Event]:
     """Notes on the words that the sources bring from elsewhere; rules draw all of theirs from labelled texts."""
-    for source in ("unlabelled", "neighbour"):
+    for source in WORDS_BROUGHT:
         new = [text for text, of in zip(builder.texts, builder.source, strict=True) if of == source]
         if not new:
             continue
         brought, before, after = word_coverage(data.train.texts, new, data.valid.texts)
-        if source == "unlabelled":
-            words = message("{n:text|texts} without a label {n:~brings|bring} {brought:,} words that no labelled text "
-                            "has.", n=len(new), brought=brought)  # fmt: skip
-        else:
-            words = message("{n:text|texts} with near words {n:~brings|bring} {brought:,} words that no labelled text "
-                            "has.", n=len(new), brought=brought)  # fmt: skip
+        words = message(WORDS_BROUGHT[source], n=len(new), brought=brought)
         if before is None or before == 1:  # no rows to speak of, or nothing that they lack
             yield Note(words, "info", "transfer")
         else:

@@ -23,6 +23,7 @@ from distill_core.config.losses import NONE, live_needs
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
+from distill_core.data.text_bank import file_version
 from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
 from distill_core.json_types import JsonValue
@@ -36,6 +37,7 @@ from distill_core.pipeline.cost_model import (
     StoredConfig,
     StudentPace,
     TeacherPace,
+    bank_texts,
     neighbour_texts,
 )
 from distill_core.teacher.catalog import is_local, suggestion, teacher_name
@@ -213,7 +215,7 @@ def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
 def transfer_texts(config: Config, counts: DataCounts) -> int:
     """Texts of the transfer set: labelled and unlabelled ones, new pairs, and those that are made from the labelled."""
     own = counts["train"]
-    originals = max(own, min(own + counts["unlabelled"], config.transfer_limit))
+    originals = max(own, min(own + counts["unlabelled"] + bank_texts(config, counts), config.transfer_limit))
     augmented = own * augmentation_yield(counts["grown"], config.n_iter) + neighbour_texts(config, counts)
     paired = own * config.pairing if counts.get("pair") else 0
     return max(originals, min(config.transfer_limit, round(originals + paired + augmented)))
@@ -309,7 +311,10 @@ def _read(kind: type[M], cache: Cache, name: str, config: Config) -> M | None:
 def data_key(config: Config) -> CacheKey:
     """Cache key of the data's measurement: all that decides the number of texts and their sizes."""
     values = config.model_dump()
-    return _key({name: values[name] for name in names_of("task") if name != "metric"}, rules=values["rules"])
+    rows = {name: values[name] for name in names_of("task") if name != "metric"}
+    if config.bank:
+        rows |= {"bank": list(map(file_version, config.bank)), "bank_lines": config.bank_lines}
+    return _key(rows, rules=values["rules"])
 
 
 def teacher_key(config: Config) -> CacheKey:
@@ -343,6 +348,8 @@ KEYS = {"pace-data": data_key, "pace-teacher": teacher_key, "pace-student": stud
 def _key(values: KnobValues, **more: JsonValue) -> CacheKey:
     files = []
     for name in FILES:
-        file = Path(values.get(name) or "")
+        file = Path(values.get(name) or "").expanduser().absolute()  # as a worker is given it
+        if values.get(name) and file.is_file():
+            values = values | {name: str(file)}
         files.append([file.stat().st_mtime_ns, file.stat().st_size] if values.get(name) and file.is_file() else None)
     return {"format": FORMAT, "machine": platform.node(), **values, **more} | ({"files": files} if any(files) else {})

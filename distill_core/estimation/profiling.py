@@ -21,7 +21,7 @@ from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey
 from distill_core.config.losses import NONE, live_needs
 from distill_core.config.schema import Config
-from distill_core.data import automatic, dataset, lengths
+from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
 from distill_core.distillation import neighbours, soft_labels, student_trainer
 from distill_core.environment import peak_memory
@@ -134,13 +134,16 @@ def _count_texts(
     started = _clock()
     vocabulary.build_vocabulary("words", [side for row in texts for side in row])
     read = 3 * (_clock() - started) / len(texts)  # vocabulary, ids of the texts, and the texts themselves
-    return {
+    counts: DataCounts = {
         "train": len(rows.train), "valid": len(rows.valid), "test": len(rows.test), "unlabelled": len(rows.unlabelled),
         "size": {"labelled": own, "unlabelled": _mean(map(soft_labels.text_size, sample.unlabelled)) or own,
                  "augmented": _mean(sizes) or own},
         "grown": grown, "near": _near_yield(texts, augmented), "pair": rows.pair, "tokens": lengths.auto_limit(rows),
         "make": make, "read": read, "seconds": spent + fitting,
     }  # fmt: skip
+    if config.bank and not rows.pair:
+        counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)
+    return counts
 
 
 def _near_yield(texts: Sequence[tuple[str, ...]], augmented: augmenter.Augmenter) -> float:

@@ -1,6 +1,6 @@
 """Data sets from the Hub, at a pinned version, or from the cache where the Hub can't be reached."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,36 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
     """Splits of a data set by name, through `datasets.load_dataset` at a pinned version, from the cache after the first
     time. Data set scripts are never run, a folder of that name is never read. Raises HubError."""
     id = parse_id(id)
+    info = _checked_info(id)
+    if info is not None:
+        size = sum(file.size or 0 for file in info.siblings or ())
+        if size > DATASET_BYTES and subset is None:
+            raise HubError(message("{id} holds {size:,.0f} GB. Name one of its subsets, or choose a smaller data set.",
+                                  id=id, size=size / 1e9))  # fmt: skip
+    return _load(id, subset, info.sha if info else None)
+
+
+def stream_rows(id: str, subset: str | None = None) -> tuple[str, Iterator[Mapping[str, object]]]:
+    """Version of a data set, and the rows of its split "train", or of its first one, as a stream of any length: they
+    are read from the Hub as they are asked for, and nothing is stored. Where the Hub can't be reached, the rows that
+    the cache has. Guarded as `dataset_rows`; the rows too raise HubError."""
+    id = parse_id(id)
+    info = _checked_info(id)
+    splits = _load(id, subset, info.sha if info else None, streaming=info is not None, knob="bank")
+    split = splits["train"] if "train" in splits else next(iter(splits.values()))
+
+    def rows() -> Iterator[Mapping[str, object]]:
+        try:
+            yield from split
+        except Exception as error:
+            raise explain_load_error(error, id, subset, "bank") from error
+
+    return (info.sha if info else "cached"), rows()
+
+
+def _checked_info(id: str) -> Any:
+    """What the Hub says of the data set, which is open and has all of its files in itself; None where the cache has its
+    rows and the Hub can't be reached. Raises HubError."""
     hub = hub_library()
     info = None
     if not is_offline():
@@ -33,12 +63,8 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
         raise HubError(message(OFFLINE, id=id))
     if info is not None:
         check_open(info, id)
-        size = sum(file.size or 0 for file in info.siblings or ())
-        if size > DATASET_BYTES and subset is None:
-            raise HubError(message("{id} holds {size:,.0f} GB. Name one of its subsets, or choose a smaller data set.",
-                                  id=id, size=size / 1e9))  # fmt: skip
         _local_files_only(hub, info, id)
-    return _load(id, subset, info.sha if info else None)
+    return info
 
 
 def _cached_rows(id: str) -> bool:
@@ -108,7 +134,9 @@ def _strings(tree: Any, depth: int = 0) -> Iterator[str]:
 ONLY_EMPTY_CELLS = {"keep_default_na": False, "na_values": [""]}
 
 
-def _load(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset"]:
+def _load(
+    id: str, subset: str | None, commit: str | None, streaming: bool = False, knob: str = "subset"
+) -> dict[str, "Dataset"]:
     """Splits by load_dataset, its errors as HubErrors. Without `commit` the Hub is down and the cache answers."""
     import datasets
 
@@ -124,8 +152,9 @@ def _load(id: str, subset: str | None, commit: str | None) -> dict[str, "Dataset
                 return dict(datasets.load_dataset(**asked, **ONLY_EMPTY_CELLS))
             return dict(datasets.load_dataset(**asked))
         is_csv = hasattr(datasets.load_dataset_builder(**asked).config, "keep_default_na")
-        return dict(datasets.load_dataset(**asked, **(ONLY_EMPTY_CELLS if is_csv else {})))
+        empty = ONLY_EMPTY_CELLS if is_csv else {}
+        return dict(datasets.load_dataset(**asked, **empty, streaming=streaming))
     except Exception as error:
-        raise explain_load_error(error, id, subset) from error
+        raise explain_load_error(error, id, subset, knob) from error
     finally:
         datasets.config.HF_HUB_OFFLINE = before

@@ -27,16 +27,16 @@ _SILENT = {
 }  # fmt: skip
 
 
-def explain_load_error(error: Exception, id: str, subset: str | None) -> HubError:
-    """HubError for an error of load_dataset."""
+def explain_load_error(error: Exception, id: str, subset: str | None, knob: str = "subset") -> HubError:
+    """HubError for an error of load_dataset; `knob` is where a subset is named."""
     text = str(error)
     if isinstance(error, ValueError) and ("Config name is missing" in text or "BuilderConfig" in text):
         names = re.findall(r"'([^']+)'", text.partition("vailable")[2].partition("]")[0])
         shown = f": {', '.join(names[:20])}{', …' if len(names) > 20 else ''}" if names else ""
         if subset:
             return HubError(message("{id} has no subset {subset}. Name one with {knob:knob}{shown}.", id=id,
-                                   subset=repr(subset), knob="subset", shown=shown))  # fmt: skip
-        return HubError(message("{id} has several subsets. Name one with {knob:knob}{shown}.", id=id, knob="subset",
+                                   subset=repr(subset), knob=knob, shown=shown))  # fmt: skip
+        return HubError(message("{id} has several subsets. Name one with {knob:knob}{shown}.", id=id, knob=knob,
                                shown=shown))  # fmt: skip
     if isinstance(error, RuntimeError) and "scripts are no longer supported" in text:
         return HubError(message(

@@ -29,7 +29,8 @@ class DataCounts(TypedDict):
     """Counts of the rows by split, sizes, the `tokens` that are read of a text where the config leaves that to the
     rows, and seconds: `make` for one augmented text, `read` for one text of the transfer set, `seconds` to load the
     data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, … passes; `near`: new texts with near
-    words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs."""
+    words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs. `bank`: texts of the text
+    banks that are looked at."""
 
     train: int
     valid: int
@@ -40,6 +41,7 @@ class DataCounts(TypedDict):
     tokens: int
     near: NotRequired[float]
     pair: NotRequired[bool]
+    bank: NotRequired[int]
     make: float
     read: float
     seconds: float
@@ -116,6 +118,11 @@ def counted_passes(config: Config, counts: DataCounts) -> int:
     """Texts with near words that a run of `config` makes of each labelled one."""
     size = counts["size"]["labelled"]
     return neighbour_passes(config, counts["train"], counts["unlabelled"], counts.get("pair", False), size)
+
+
+def bank_texts(config: Config, counts: DataCounts) -> int:
+    """Texts of the text banks that a run of `config` takes, were there no limit."""
+    return 0 if counts.get("pair") else min(config.bank_texts, counts.get("bank", 0))
 
 
 def text_units(size: RunSize, config: StoredConfig) -> int:

@@ -117,7 +117,8 @@ class _PathScrubber:
     """Scrubber of this machine's paths in what leaves it: of a path only its last name stays."""
 
     def __init__(self, config: KnobValues, home: Path):
-        named = [str(config[knob]) for knob in (*FILES, "teacher") if config.get(knob)]
+        values = [config[knob] for knob in (*FILES, "teacher") if config.get(knob)]
+        named = [str(name) for value in values for name in (value if isinstance(value, list) else [value])]
         known = {path: PureWindowsPath(path).name for path in named if Path(path).is_absolute()}
         known |= {str(home): "", str(Path.home()): "~"}
         self._known = [

@@ -28,6 +28,7 @@ DEPTH, LINE = 16, 1 << 20
 EVENTS, POINTS = 20_000, 2_000_000
 FILES = path_names()
 TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+DATA_SET = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(:[\w.-]{1,95})?", re.ASCII)
 
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
@@ -142,9 +143,16 @@ def _config(value: Any, where: str) -> KnobValues:
     """Config of the run. Files are known by name alone, and the sender's consent to pickles does not count here."""
     config = _validate(TypeAdapter(KnobValues), value, _member_of("config.json", where))
     for knob in FILES:
-        if config.get(knob) is not None:
-            config[knob] = PureWindowsPath(str(config[knob])).name  # knows both kinds of slashes
+        value = config.get(knob)
+        if isinstance(value, list):
+            config[knob] = [one if DATA_SET.fullmatch(str(one)) else _file_name(one) for one in value]
+        elif value is not None:
+            config[knob] = _file_name(value)
     return config | {"allow_pickle": False}
+
+
+def _file_name(path: Any) -> str:
+    return PureWindowsPath(str(path)).name  # knows both kinds of slashes
 
 
 def _summary(value: Any, where: str) -> Summary:

@@ -58,3 +58,6 @@ class EmbeddingSource(Protocol):
 
     def static_vectors(self, words: Sequence[Sequence[int]]) -> Tensor:
         """One vector for each word, as its subword ids: (words, width) float32."""
+
+    def text_vectors(self, texts: Sequence[tuple[str, ...]]) -> Tensor:
+        """One vector for each text, as the whole network reads it: (texts, width) float32."""

@@ -231,6 +231,18 @@ class Teacher:
             vectors[[rows[i] for i in part]] = mean.cpu()
         return vectors
 
+    def text_vectors(self, texts: Sequence[Text]) -> Tensor:
+        """Vectors (texts, hidden) float32: the mean of the last hidden states of each text's tokens."""
+        where, encoded = device(), self.encode(texts)
+        vectors = torch.zeros(len(texts), self.model.config.hidden_size)
+        for part in length_batches([len(one["input_ids"]) for one in encoded], TEXTS.get(where, TEXTS_ELSEWHERE)):
+            inputs = self.pad([encoded[row] for row in part], where)
+            with torch.inference_mode(), autocast(where, self.dtype or torch.float32):
+                hidden = self.model.to(where).base_model(**inputs, return_dict=True).last_hidden_state.float()
+            own = inputs["attention_mask"].unsqueeze(2)
+            vectors[part] = ((hidden * own).sum(1) / own.sum(1)).cpu()
+        return vectors
+
     def forward(self, encoded: Sequence[dict[str, list[int]]], dtype: torch.dtype) -> Tensor:
         """Logits of one batch of encoded texts, computed in `dtype`: (batch, classes) float32 on the CPU."""
         where = device()

@@ -284,6 +284,32 @@ def test_a_preview_shows_near_words_and_how_many_words_they_bring(toy_config: Co
     assert "near" not in preview.preview(config, "a warm and funny film", n=2, ask=False)
 
 
+def test_a_preview_shows_the_nearest_texts_of_a_bank(toy_config: Config, tiny_teacher: Path, tmp_path: Path) -> None:
+    file = tmp_path / "bank.txt"
+    file.write_text("\n".join(f"the {word} film was {word} number {n}" for word in ("good", "bad") for n in range(9)))
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "bank": [str(file)]})
+    found = preview.preview(config, n=2)["sources"]["bank"]
+    assert len(found["texts"]) == 2 and found["looked"] == 18 and found["words"]["brought"] > 0
+    assert all(one["rules"] == ["bank"] and one["answer"] in ("good", "bad") for one in found["texts"])
+    file.write_text("the dull film was dull number one\n")
+    assert preview.preview(config, n=2)["sources"]["bank"]["looked"] == 1, "the file is another one now"
+    gone = Config.of(**config.model_dump() | {"bank": ["/nowhere/bank.txt"]})
+    assert "There is no file" in preview.preview(gone, n=2)["sources"]["bank"]["problem"]
+    assert "sources" not in preview.preview(config, n=2, ask=False)
+    assert "sources" not in preview.preview(Config.of(**config.model_dump() | {"bank": []}), n=2)
+    with pytest.raises(DataError, match="There is no file"):
+        preview.check_data(gone)
+
+
+def test_paths_of_banks_are_absolute_and_ids_stay(
+    toy_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bank.txt").write_text("a text\n")
+    config = Config.of(**toy_config.model_dump() | {"bank": "bank.txt,owner/name"})
+    assert runs.with_absolute_paths(config)["bank"] == [str(tmp_path / "bank.txt"), "owner/name"]
+
+
 def test_opening_clears_away_what_was_half_written(home: Path) -> None:
     old, young = (home / "cache" / "logits" / name for name in (".old", ".young"))
     teacher, whole = home / "teachers" / ".old", home / "cache" / "logits" / "whole"

@@ -76,7 +76,7 @@ def stillroom(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> 
 def other(knob: Knob) -> object:
     """A value that is allowed and isn't the default."""
     if knob.type is list:
-        return list(knob.choices[:2]) or [0.25, 0.5]
+        return ["owner/name", "bank.txt"] if knob.path else list(knob.choices[:2]) or [0.25, 0.5]
     if knob.choices:
         return (
             next(choice for choice in knob.choices if choice != knob.default)

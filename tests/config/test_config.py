@@ -109,11 +109,11 @@ def test_every_knob_that_decides_something_says_what() -> None:
     for one in knobs():
         assert set(one.affects) <= set(AFFECTS)
         assert one.affects or one.name in ("teacher", "fine_tune", "teach_anyway", "allow_pickle", "epochs"), one.name
-        assert not (one.path or one.column) or one.type is str and one.optional
+        assert not (one.path or one.column) or (one.type is str and one.optional) or one.default == []
     assert names_of(affecting=("network",)) == (
         "max_tokens", "cut", "student", "channels", "hidden", "fc", "layers", "table_width", "dropout",
     )  # fmt: skip
-    assert path_names() == ("train", "valid", "test", "unlabelled", "vectors_file")
+    assert path_names() == ("train", "valid", "test", "unlabelled", "bank", "vectors_file")
 
 
 def test_a_run_from_before_the_limit_followed_the_rows_reads_as_it_did() -> None:

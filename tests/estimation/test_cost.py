@@ -13,10 +13,12 @@ from distill_core.cache import Cache
 from distill_core.config.automatic import automatic_values
 from distill_core.config.schema import Config
 from distill_core.config.training_length import PATIENT_SHARE
+from distill_core.distillation import nearest_texts
 from distill_core.errors import KnobError
 from distill_core.estimation import cost
 from distill_core.estimation.cost import Measurements, PastRun, augmentation_yield, estimate
 from distill_core.events import STAGES
+from distill_core.pipeline.stages import transfer_cost
 
 COUNTS = {
     "train": 1000, "valid": 100, "test": 200, "unlabelled": 500, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
@@ -67,6 +69,40 @@ def test_texts_with_near_words_cost_their_making_and_their_labelling() -> None:
     assert with_them.stages["transfer"] > without.stages["transfer"] + 4000 * 2e-4
     fewer = Measurements(COUNTS | {"near": 0.5}, PACES.teacher, PACES.student)  # short texts: none of their words drawn
     assert estimate(Config.of(n_iter=0, neighbours=4), fewer).texts == 1500 + 2000
+
+
+def test_texts_of_a_bank_cost_their_choice_and_their_labelling() -> None:
+    counts = COUNTS | {"bank": 500_000}
+    knobs = {"n_iter": 0, "neighbours": 0, "bank": ["owner/name"], "bank_texts": 3000}
+    without, with_them = (estimate(Config.of(**knobs), dataclasses.replace(PACES, counts=each))
+                          for each in (COUNTS, counts))  # fmt: skip
+    assert (without.texts, with_them.texts) == (1500, 4500)
+    assert with_them.stages["label"] - without.stages["label"] == pytest.approx(3000 * 100e-5)
+    chosen = with_them.stages["transfer"] - without.stages["transfer"]
+    assert chosen == pytest.approx(500_000 * transfer_cost.SIEVE + 3 * 3000 * 100e-5 + 3000 * 1e-4)
+    assert transfer_cost.CANDIDATES == nearest_texts.CANDIDATES
+    small = dataclasses.replace(PACES, counts=COUNTS | {"bank": 40})
+    assert estimate(Config.of(**knobs), small).texts == 1540
+    pairs = dataclasses.replace(PACES, counts=counts | {"pair": True})
+    assert estimate(Config.of(**knobs), pairs).texts == 1500
+
+
+def test_a_bank_is_counted_with_the_data_and_another_one_anew(tmp_path: Path) -> None:
+    bank = tmp_path / "bank.txt"
+    bank.write_text("a text\n")
+    keys = [cost.data_key(Config.of(bank=each)) for each in ([], [str(bank)])]
+    bank.write_text("a text\nand another\n")
+    keys.append(cost.data_key(Config.of(bank=[str(bank)])))
+    assert "bank" not in keys[0] and keys[1] != keys[2], "earlier measurements stay"
+
+
+def test_a_file_is_known_by_whichever_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\n")
+    monkeypatch.chdir(tmp_path)
+    relative, absolute = ({"task": "file", "train": name, "bank": name}
+                          for name in ("rows.csv", str(tmp_path / "rows.csv")))  # fmt: skip
+    assert cost.data_key(Config.of(**relative)) == cost.data_key(Config.of(**absolute))
+    assert cost.student_key(Config.of(**relative)) == cost.student_key(Config.of(**absolute))
 
 
 def test_more_passes_make_ever_fewer_texts() -> None:

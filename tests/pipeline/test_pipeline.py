@@ -18,7 +18,7 @@ from distill_core.data import dataset
 from distill_core.distillation.losses import logit_mse
 from distill_core.distillation.student_trainer import StudentTrainer
 from distill_core.distillation.transfer_set import TransferSet
-from distill_core.errors import Stopped
+from distill_core.errors import DataError, Stopped
 from distill_core.evaluation import baseline_runtime, latency
 from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
@@ -177,6 +177,23 @@ def test_near_words_of_the_teacher_are_learnt_from_and_the_run_says_how_many_the
     assert texts[1] > texts[0] + 10
     assert any("texts with near words bring" in event.text for event in of(with_them, Note))
     assert of(with_them, Compared)[0].summary["rows"]["transfer"] == texts[1]
+
+
+def test_texts_of_a_bank_are_learnt_from_and_a_missing_bank_ends_the_run_at_once(config, tmp_path, cache):
+    file = tmp_path / "bank.txt"
+    file.write_text("\n".join(f"the {word} {thing} was quite {word}" for word in ("good", "bad", "hot", "dull")
+                              for thing in ("film", "soup", "plot", "staff")))  # fmt: skip
+    fewer = {"n_iter": 0, "epochs": 1, "control": False}
+    events = run(config.model_copy(update={**fewer, "bank": [str(file)], "bank_texts": 8}), tmp_path / "run", cache)
+    assert any("8 texts of the text bank bring" in event.text for event in of(events, Note))
+    summary = of(events, Compared)[0].summary
+    assert summary["rows"]["transfer"] == summary["rows"]["train"] + 8
+    missing = config.model_copy(update={**fewer, "bank": [str(tmp_path / "gone.txt")]})
+    began = []
+    with pytest.raises(DataError, match=r"gone\.txt"):
+        for event in distill(missing, tmp_path / "other", cache):
+            began.append(event)
+    assert [event.stage for event in began] == ["data"]
 
 
 def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):

@@ -41,7 +41,8 @@ def sent(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> tuple[
         csv.writer(file).writerows([("text", "label"), *((text, label) for label in TOY for text in TOY[label])])
     config = Config.of(task="file", train=str(train), text="text", label="label", n_iter=1, neighbours=0, width=8,
                        hidden=8, fc=8, batch=8, epochs=2, evaluations=2, max_tokens=16, teacher=str(tiny_teacher),
-                       vectors="random", allow_pickle=True)  # fmt: skip
+                       vectors="random", allow_pickle=True, bank=[str(train.parent / "bank.txt")])  # fmt: skip
+    (train.parent / "bank.txt").write_text("the film was warm and funny\nthe soup was cold and dull\n")
     store = Store(home)
     run = store.create(config.model_dump(), name="<b>Mine</b>")
     store.update(run, note="a note")
@@ -99,6 +100,12 @@ def test_nothing_of_the_senders_machine_is_in_the_file(sent: tuple[Path, Path, s
     assert '"rows.csv"' in told and "Read rows.csv and y.bin, not https://example.org/a/b." in told
     config = core.import_run(file).config
     assert config.train == "rows.csv" and config.allow_pickle is False  # a consent is nobody else's
+    assert config.bank == ["bank.txt"]
+
+
+def test_of_a_text_bank_the_id_stays_and_of_a_path_the_name() -> None:
+    named = ["owner/name", "owner/name:subset", "/home/me/bank.txt", r"C:\me\bank.txt", "../me/bank.txt"]
+    assert archive_validation._config({"bank": named}, "a file")["bank"] == [*named[:2], *["bank.txt"] * 3]
 
 
 def test_an_imported_run_is_read_not_resumed_and_never_claimed(sent: tuple[Path, Path, str], home: Path) -> None:

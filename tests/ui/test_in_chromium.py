@@ -196,12 +196,14 @@ def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
 
 def test_no_new_texts_means_none_with_near_words_either(page: Any, app: str) -> None:
     page.goto(app)
-    near = page.locator("#knob-neighbours").locator("input, textarea")
+    near, bank = (page.locator(f"#knob-{name}").locator("input, textarea") for name in ("neighbours", "bank"))
+    goto(page, "Augment")
+    bank.fill("owner/name")
     for button, wanted in (("#skip-augment", "0"), ("#use-these", "auto")):
         goto(page, "Augment")
         page.locator(button).click()
         page.locator("#step-distil").wait_for()
-        assert near.input_value() == wanted
+        assert near.input_value() == wanted and bank.input_value() == ""
         assert (page.locator("#knob-n_iter input").first.input_value() == "0") == (wanted == "0")
 
 

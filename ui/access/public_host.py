@@ -31,7 +31,7 @@ def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
     named = [
         knob
         for knob in (one.name for one in core.knobs() if one.path)
-        if knob not in uploaded and getattr(config, knob)
+        if knob not in uploaded and _names_path(getattr(config, knob))
     ]
     named += [
         knob
@@ -41,3 +41,8 @@ def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
     if named:
         raise UserError(translate("host.path", knob=named[0]))
     return config
+
+
+def _names_path(value: str | list[str] | None) -> bool:
+    """Whether a knob of paths names one; a text bank may be a data set on the Hub instead."""
+    return not all(map(core.is_hub_bank, value)) if isinstance(value, list) else bool(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
@@ -63,6 +63,8 @@ def build(form: Form) -> Augment:
             form.place("augmented")
             form.place("neighbours")
             form.place("pairing")
+            for name in ("bank", "bank_texts", "bank_lines"):
+                form.place(name)
             form.place("transfer_limit", make_control(form.knobs["transfer_limit"]))
             counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
             with gr.Row(elem_classes="actions"):
@@ -104,14 +106,14 @@ def counted(config: Config, estimate: Estimate | None) -> Markup:
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
-    passes, on = [form.controls[name] for name in ("n_iter", "neighbours", "pairing")], open_tab_js("distil")
+    passes, on = [form.controls[name] for name in ("n_iter", "neighbours", "pairing", "bank")], open_tab_js("distil")
     n, near = (form.knobs[name].default for name in ("n_iter", "neighbours"))
     use = (
-        "(n, near, pairs) => n || Number(near) || Number(pairs) "
-        f"? [n, near, pairs, ({on})()] : [{n}, '{near}', pairs, ({on})()]"
+        "(n, near, pairs, bank) => n || Number(near) || Number(pairs) || bank "
+        f"? [n, near, pairs, bank, ({on})()] : [{n}, '{near}', pairs, bank, ({on})()]"
     )
     step.use.click(None, passes, [*passes, tabs], js=use, **BROWSER)
-    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', 0, ({on})()]", **BROWSER)
+    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', 0, '', ({on})()]", **BROWSER)
 
     def preview(text: str, text2: str, *values: Any) -> Changes:
         html, pair = offspring(form, values, text, text2)
@@ -149,9 +151,17 @@ def offspring(form: Form, values: Any, text: str, text2: str, seed: int | None =
                 broken(preview.get("answer"), child.get("answer")),
             )
         )
+    words = [_words("augment.words", preview["words"])] if "words" in preview else []
+    problems = []
+    for name, source in preview.get("sources", {}).items():
+        for child in source["texts"][:NEAR]:
+            children.append(_child(rule_name(name), escape(SIDES.join(child["text"])), child.get("probabilities")))
+        if "words" in source:
+            words.append(_words(f"augment.words.{name}", source["words"], looked=source["looked"]))
+        if "problem" in source:
+            problems.append(note(translate_message(source["problem"]), "warning"))
     nothing = note(translate("augment.none")) if len(children) == 1 else ""
-    words = _words(preview["words"]) if "words" in preview else ""
-    return render("steps/offspring.html", children=children, nothing=nothing, words=words), pair
+    return render("steps/offspring.html", children=children, notes=[nothing, *problems], words=words), pair
 
 
 def broken(original: str | None, child: str | None) -> str:
@@ -161,11 +171,11 @@ def broken(original: str | None, child: str | None) -> str:
     return translate("augment.broken", label=child, before=original) if asked and original != child else ""
 
 
-def _words(words: core.WordsBrought) -> str:
-    """How many words the texts with near words bring, and how many of the validation rows' words stand in them."""
+def _words(key: str, words: core.WordsBrought, **values: Any) -> str:
+    """How many words the texts of a source bring, and how many of the validation rows' words stand in them."""
     known = {"before": percent(words["before"], 0), "after": percent(words["after"], 0)}
     share = f" {translate('augment.words.share', **known)}" if words["after"] is not None else ""
-    return translate("augment.words", n=words["brought"]) + share
+    return translate(key, n=words["brought"], **values) + share
 
 
 def _child(rule: str, text: str, probabilities: dict[str, float] | None, broken: str = "") -> Markup:

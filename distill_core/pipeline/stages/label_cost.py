@@ -8,6 +8,7 @@ from distill_core.pipeline.cost_model import (
     Measurements,
     RunSize,
     StageCost,
+    bank_texts,
     neighbour_texts,
     text_units,
 )
@@ -19,7 +20,8 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     labelled = min(counts["train"], size.texts)
     unlabelled = min(counts["unlabelled"], size.texts - labelled)
     augmented = size.texts - labelled - unlabelled
-    near = min(neighbour_texts(config, counts), augmented)  # a word for a word: as long as the labelled ones
+    # a word for a word, or chosen so: as long as the labelled ones
+    near = min(neighbour_texts(config, counts) + bank_texts(config, counts), augmented)
     of = counts["size"]
     total = (labelled + near) * of["labelled"] + unlabelled * of["unlabelled"] + (augmented - near) * of["augmented"]
     return total * known.teacher["size"]

@@ -1,4 +1,4 @@
-"""Cost of the stage transfer: making the new texts and reading all of them."""
+"""Cost of the stage transfer: choosing and making the new texts, and reading all of them."""
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
@@ -8,22 +8,39 @@ from distill_core.pipeline.cost_model import (
     Measurements,
     RunSize,
     StageCost,
+    bank_texts,
     neighbour_texts,
     text_units,
 )
 
 START = 0.3  # seconds, whatever the sizes
 NEAR_START = 2.0  # seconds to find the near words of some thousand words in a teacher's table [23,500 whole words]
+SIEVE = 6e-5  # seconds to compare one text of a bank with the rows by a teacher's table [RESULTS.md, "Text banks"]
+CANDIDATES = 3  # texts that the teacher reads for each one of the bank that is taken (`nearest_texts.CANDIDATES`)
 
 
-def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float:
+def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
     near = neighbour_texts(config, counts)
     made = config.n_iter * counts["train"] + near
-    return START + (NEAR_START if near else 0) + made * counts["make"] + size.texts * counts["read"]
+    seconds = START + (NEAR_START if near else 0) + made * counts["make"] + size.texts * counts["read"]
+    if taken := bank_texts(config, counts):
+        if known.teacher is None:
+            return None
+        candidates = min(CANDIDATES * taken, counts["bank"])
+        seconds += SIEVE * counts["bank"] + candidates * counts["size"]["labelled"] * known.teacher["size"]
+    return seconds
 
 
 COST = StageCost(
-    pace=(*KIND, "teacher", "rules", *names_of("student", affecting=("embeddings",))),
+    pace=(
+        *KIND,
+        "teacher",
+        "rules",
+        "bank",
+        "bank_texts",
+        "bank_lines",
+        *names_of("student", affecting=("embeddings",)),
+    ),
     seconds=_seconds,
     units=text_units,
 )

@@ -286,6 +286,25 @@ def test_offspring_are_shown_and_where_there_are_none_it_is_told(
     assert "None" not in html  # which a template shows for a value that is nothing
 
 
+def test_texts_of_other_sources_are_shown_with_the_words_that_they_bring(
+    form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "inspect", lambda config: SimpleNamespace(pair=False))
+    brought = {"brought": 321, "before": 0.4, "after": 0.55}
+    bank = {"texts": [{"text": [f"a {HOSTILE} text"], "rules": ["bank"], "changed": []}], "looked": 2000,
+            "words": brought}  # fmt: skip
+    found = {"text": ["a film"], "offspring": [], "sources": {"bank": bank}}
+    monkeypatch.setattr(core, "preview", lambda *asked, **more: found)
+    html, _ = augmentation.offspring(form, typed(form), "", "")
+    told = words(html)
+    assert "From the text bank" in told and "<img" not in html and translate.translate("augment.none") not in told
+    assert "first 2,000 texts of the text bank the nearest bring 321 words" in told and "40 %" in told
+    bank |= {"texts": [], "problem": message("{name} is empty. Give a file with one text a line.", name=HOSTILE)}
+    del bank["words"]
+    html, _ = augmentation.offspring(form, typed(form), "", "")
+    assert "is empty" in html and "<img" not in html
+
+
 CHOSEN = core.BudgetSettings(Config.of(n_iter=4), {"n_iter": 4, "epochs": 11}, TOLD, True)
 
 

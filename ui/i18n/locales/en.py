@@ -116,6 +116,7 @@ WORDS: dict[str, str] = {
     "rule.splice.name": "Splice two texts",
     "rule.rare.name": "Swap in rare words",
     "rule.neighbour.name": "Near words",
+    "rule.bank.name": "From the text bank",
     "augment.text": "A text to try the rules on",
     "augment.text.info": "Leave it empty for one of the rows.",
     "augment.text2": "Its second sentence",
@@ -125,6 +126,7 @@ WORDS: dict[str, str] = {
     "augment.empty": "Press “Preview” to see a text, the new texts that the rules make of it, and the teacher's answer to each.",
     "augment.none": "Every rule is off or found nothing to change in this text.",
     "augment.words": "Texts with near words bring {n:,} {n:~word|words} that your labelled rows lack.",
+    "augment.words.bank": "Of the first {looked:,} {looked:~text|texts} of the text bank the nearest bring {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.share": "Of the words in the validation rows, {before} are in your labelled rows, and {after} with these texts.",
     "augment.legend": "Marked: removed words struck through, new words underlined.",
     # the bar

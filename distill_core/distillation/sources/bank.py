@@ -1,0 +1,75 @@
+"""Texts of a bank, those nearest to each label in the teacher's vectors (SentAugment: Du et al. 2020).
+
+Not for pairs: what makes two sentences a pair is how the one goes with the other, and two sentences of a bank that
+were put together go with one another as little as those of two rows, which `paired` puts together already.
+"""
+
+import json
+from collections.abc import Generator, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from distill_core.cache import CacheKey, digest
+from distill_core.data.text_bank import TextBank, count_texts, open_bank
+from distill_core.distillation.nearest_texts import BankText, nearest_texts
+from distill_core.distillation.transfer_builder import NOT_OF_ROWS, SourceInputs, TransferSetBuilder, transfer_note
+from distill_core.errors import TeacherError
+from distill_core.events import Event
+
+NAME = "bank"
+FORMAT = 1  # raise when the same bank would give other texts
+FILE = "texts.json"
+
+
+def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Event]:
+    """Add the nearest texts of the config's banks, up to the limit. Raises DataError, HubError, Stopped."""
+    config = inputs.config
+    if not config.bank or not config.bank_texts or inputs.teacher is None:
+        return
+    if inputs.data.pair:
+        yield transfer_note("No texts were taken from the text bank: your rows are pairs, and a bank has single texts.",
+                            "warning")  # fmt: skip
+        return
+    if len(builder.texts) >= builder.limit:
+        yield transfer_note("No texts were taken from the text bank: the limit of {limit:,} texts ({knob:knob}) is "
+                            "reached.", "warning", **builder.limit_values())  # fmt: skip
+        return
+    banks = [open_bank(name) for name in config.bank]
+    for bank in banks:
+        for note in bank.notes:
+            yield transfer_note("Text bank: {note}", note=note)
+    try:
+        texts = yield from _chosen(inputs, banks)
+    except TeacherError as error:
+        yield transfer_note("No texts were taken from the text bank: {reason}", "warning", reason=error.args[0])
+        return
+    for one in texts:
+        if len(builder.texts) >= builder.limit:
+            break
+        builder.add((one.text,), NAME, one.number, NOT_OF_ROWS)
+    if not texts:
+        yield transfer_note("The text bank has no text as long as your rows that is not among them, so none was taken.",
+                            "warning")  # fmt: skip
+
+
+def _chosen(inputs: SourceInputs, banks: list[TextBank]) -> Generator[Event, None, list[BankText]]:
+    """The nearest texts, from the cache where they were chosen before: reading a large bank takes minutes."""
+    config, teacher, train = inputs.config, inputs.teacher, inputs.data.train
+    assert teacher is not None
+    key: CacheKey = {
+        "format": FORMAT, "banks": [bank.version for bank in banks], "lines": config.bank_lines,
+        "texts": config.bank_texts, "teacher": teacher.fingerprint, "rows": digest([train.texts, train.labels]),
+        "unlabelled": digest(inputs.data.unlabelled),
+    }  # fmt: skip
+    if inputs.cache and (entry := inputs.cache.get(NAME, key)):
+        return [BankText(*one) for one in json.loads((entry / FILE).read_text(encoding="utf-8"))]
+    expected = sum(count_texts(name, config.bank_lines) for name in config.bank)
+    lines = chain.from_iterable(islice(bank.texts, config.bank_lines) for bank in banks)
+    texts = yield from nearest_texts(inputs, lines, config.bank_texts, expected)
+
+    def make(folder: Path) -> None:
+        (folder / FILE).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+
+    if inputs.cache:
+        inputs.cache.memo(NAME, key, make, lambda folder: folder)
+    return texts
