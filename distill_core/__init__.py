@@ -64,8 +64,8 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     )
     from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
     from distill_core.api.session import ExportedRow, close, open_app, predictor
-    from distill_core.config.knobs import MODELS, Knob, Setting, knobs, settings
-    from distill_core.config.schema import Config
+    from distill_core.config.knobs import Knob, Setting, knobs, settings
+    from distill_core.config.schema import MODELS, Config
     from distill_core.data.preparation import is_row_counts
     from distill_core.data.text_bank import is_hub_bank
     from distill_core.environment import public_host
@@ -153,8 +153,8 @@ _DOOR = {
         "Deferral", "DeferralLevel", "DoubtfulRow", "Summary", "VariantScores",
     ),
     "distill_core.runs.queries": ("RunRecord",),
-    "distill_core.config.schema": ("Config",),
-    "distill_core.config.knobs": ("MODELS", "Knob", "Setting", "knobs", "settings"),
+    "distill_core.config.schema": ("MODELS", "Config"),
+    "distill_core.config.knobs": ("Knob", "Setting", "knobs", "settings"),
     "distill_core.errors": (
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
         "UnknownRun", "UserError",

@@ -40,6 +40,7 @@ HEAVY_MODULES = (
 MOST_NEAR_TEXTS = 20_000  # whose words a preview counts: as many as "auto" makes, a second or two
 MOST_BANK_TEXTS = 2_000  # of each text bank that a preview looks at: a second
 SAMPLED = 200  # of these that are as near as a run's would be
+GENERATED = 8  # lines that a language model writes for a preview: some seconds
 CALM_PAUSE = 0.3  # seconds between two looks whether it is calm
 
 
@@ -206,7 +207,7 @@ def preview(
         where `ask` is False or the teacher is yet to be fine-tuned. Where the config makes texts with near words and
         the teacher is on this machine: "near", offspring with such words (of a teacher that is yet to be fine-tuned by
         its table before), and "words", {"brought", "before", "after"}: how many words they bring; and "sources", the
-        texts of a text bank. None of these where `ask` is False.
+        texts of a text bank and of a language model. None of these where `ask` is False.
 
     Raises:
         UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
@@ -297,15 +298,30 @@ def _near_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> "
 def _sources(config: Config, data: "Dataset", teacher: "Teacher | None", n: int) -> dict[str, SourcePreview]:
     """Previews of the other sources that a run of `config` asks, by their names."""
     found: dict[str, SourcePreview] = {}
-    if config.bank and not data.pair:
-        with suppress(LookupError):  # its teacher is not on this machine
-            found["bank"] = _bank(config, data, teacher, n)
+    if data.pair:
+        return found
+    for name, chosen, preview_texts in (
+        ("bank", config.bank, partial(_bank, teacher=teacher)), ("generator", config.generator, _generated),
+    ):  # fmt: skip
+        if not chosen:
+            continue
+        try:
+            texts, looked, words = preview_texts(config, data)
+        except LookupError:  # the bank's texts need a teacher, and theirs is not on this machine
+            continue
+        except UserError as error:
+            found[name] = {"texts": [], "looked": 0, "problem": error.args[0]}
+            continue
+        found[name] = {
+            "texts": [{"text": [text], "rules": [name], "changed": []} for text in texts[:n]], "looked": looked,
+            "words": {"brought": words.brought, "before": words.before, "after": words.after},
+        }  # fmt: skip
     return found
 
 
-def _bank(config: Config, data: "Dataset", teacher: "Teacher | None", n: int) -> SourcePreview:
-    """Nearest texts among the first ones of the config's banks, by the teacher's table alone, and the words that they
-    bring. Raises LookupError where the teacher is not on this machine."""
+def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[list[str], int, WordCoverage]":
+    """Nearest texts among the first ones of the config's banks, by the teacher's table alone, how many were looked at,
+    and the words that they bring. Raises UserError, and LookupError where the teacher is not on this machine."""
     from distill_core.data import text_bank
     from distill_core.distillation.nearest_texts import sieve
     from distill_core.distillation.transfer_builder import SourceInputs
@@ -331,15 +347,29 @@ def _bank(config: Config, data: "Dataset", teacher: "Teacher | None", n: int) ->
         return best, len(texts), word_coverage(data.train.texts, [(text,) for text in best], data.valid.texts)
 
     versions = tuple(map(repr, map(text_bank.file_version, config.bank)))
-    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, versions, config.bank_lines)
-    try:
-        best, looked, words = session.cached(session.banks, key, make)
-    except UserError as error:
-        return {"texts": [], "looked": 0, "problem": error.args[0]}
-    return {
-        "texts": [{"text": [text], "rules": ["bank"], "changed": []} for text in best[:n]], "looked": looked,
-        "words": {"brought": words.brought, "before": words.before, "after": words.after},
-    }  # fmt: skip
+    sizes = (config.bank_lines, config.bank_texts)
+    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, versions, sizes)
+    return session.cached(session.banks, key, make)
+
+
+def _generated(config: Config, data: "Dataset") -> "tuple[list[str], int, WordCoverage]":
+    """A few texts of the config's language model, their number, and the words that they bring. Raises UserError, also
+    where the model is not on this machine."""
+    from distill_core.distillation import language_model
+    from distill_core.distillation.sources.generator import first_texts
+    from distill_core.distillation.transfer_builder import SourceInputs
+    from distill_core.distillation.word_coverage import word_coverage
+
+    name = config.generator or ""
+    language_model.check_name(name)
+    if not language_model.is_local(name):
+        raise UserError(message("The language model {name} is not on this machine yet: a run downloads it.", name=name))
+
+    def make() -> "tuple[list[str], int, WordCoverage]":
+        texts, _ = first_texts(SourceInputs(data, config), name, GENERATED)
+        return texts, len(texts), word_coverage(data.train.texts, [(text,) for text in texts], data.valid.texts)
+
+    return session.cached(session.generated, (data.fingerprint(), name, config.seed), make)
 
 
 def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:

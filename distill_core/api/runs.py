@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from distill_core.api.answers import Report, ScoredText
 from distill_core.api.session import ExportedRow, session
-from distill_core.config.knobs import MODELS, path_names
+from distill_core.config.knobs import path_names
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import LONGEST, Config
+from distill_core.config.schema import LONGEST, MODELS, Config
 from distill_core.config.training_length import LONGER, student_passes, teacher_passes
 from distill_core.environment import public_host
 from distill_core.errors import UserError
@@ -479,16 +479,16 @@ def with_absolute_paths(config: Config) -> KnobValues:
     for knob, value in values.items():
         if isinstance(value, list):  # a text bank may be the id of a data set, which stays
             paths[knob] = [_absolute(name) or name for name in value]
-        elif value and (path := _absolute(value, folder=knob in MODELS)):
+        elif value and (path := _absolute(value, folder=knob in MODELS, file=knob not in MODELS[:2])):
             paths[knob] = path
     return paths
 
 
-def _absolute(name: str, folder: bool = False) -> str | None:
+def _absolute(name: str, folder: bool = False, file: bool = True) -> str | None:
     """The absolute path of a file or folder, None where there is none."""
     with suppress(OSError, RuntimeError, ValueError):  # no path at all, which reading it reports
         path = Path(name).expanduser().absolute()
-        return str(path) if (path.is_dir() if folder else path.is_file()) else None
+        return str(path) if (folder and path.is_dir()) or (file and path.is_file()) else None
     return None
 
 

@@ -64,6 +64,7 @@ class Session:
         self.augmenters: LRUCache[Any, Augmenter] = LRUCache(MAX_LOADED)
         self.near_words: LRUCache[Any, tuple[Augmenter, WordCoverage]] = LRUCache(MAX_LOADED)
         self.banks: LRUCache[Any, tuple[list[str], int, WordCoverage]] = LRUCache(MAX_LOADED)
+        self.generated: LRUCache[Any, tuple[list[str], int, WordCoverage]] = LRUCache(MAX_LOADED)
         self.refusals: LRUCache[Any, DataError] = LRUCache(MAX_REFUSALS)
         self.past_runs: dict[str, PastRun] = {}  # by id: a finished run changes no more
         self.profile_lock = threading.Lock()  # one profile at a time: two would measure each other
@@ -120,12 +121,12 @@ class Session:
         return self.labels.get(_state_of_data(config), ())
 
     def check_data(self, config: Config) -> None:
-        """Check that a run could read the config's rows and text banks, as far as that costs no download. Raises
-        UserError."""
-        from distill_core.data import text_bank
+        """Check that a run could read the config's rows and what its sources of texts need, as far as that costs no
+        download. Raises UserError."""
+        if config.bank or config.generator:  # else nothing heavy is imported
+            from distill_core.distillation import transfer_set
 
-        for bank in config.bank:
-            text_bank.check_bank(bank)
+            transfer_set.check_sources(config)
         free = config.task == "file" or (config.task == "hub" and config.dataset is None)
         if free and _state_of_data(config) not in self.datasets:
             self.load_data(config)
@@ -215,7 +216,7 @@ class Session:
         with self.load_lock:
             for loaded in (
                 self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.near_words,
-                self.banks, self.labels, self.refusals,
+                self.banks, self.generated, self.labels, self.refusals,
             ):  # fmt: skip
                 loaded.clear()
         with self.wish_lock:

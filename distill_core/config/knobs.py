@@ -13,9 +13,6 @@ from distill_core.config.presets import SETTINGS, KnobValues, pair_overrides
 from distill_core.config.schema import DEFAULTS, EXTRA_CHOICE, REGISTRIES, Config, declaration
 from distill_core.registry import Registry
 
-MODELS = ("teacher", "student_model")  # the knobs that name a model: a Hub id, a folder or "builtin"
-
-
 @dataclass(frozen=True)
 class Knob:
     """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict, list; limits are

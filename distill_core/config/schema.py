@@ -36,6 +36,7 @@ AFFECTS = (
 
 AUTO = "auto"  # the value of a knob that is left to the data
 EXTRA_CHOICE = {"student": AUTO, "first_loss": NONE}  # the value of a knob with a shelf beside its components
+MODELS = ("teacher", "student_model", "generator")  # the knobs that name a model: a folder, a file or an id on the Hub
 BALANCED = ("macro_f1",)  # metrics that weigh each class alike
 CUT = "cut"  # the student that is a shortened transformer
 LONGEST = 1_000
@@ -220,6 +221,17 @@ class Config(BaseModel):
         1_000_000, "transfer", "Texts to look at", "How many texts of each bank are compared with your rows, the first "
         "ones. A hundred thousand take about six seconds.",
         "transfer", ge=1, le=100_000_000,
+    )  # fmt: skip
+    generator: str | None = knob(
+        None, "transfer", "Language model",
+        "A causal language model that writes more texts like your rows, which it reads without their labels: a Hub id "
+        "(HuggingFaceTB/SmolLM2-135M), a folder, or a GGUF file. Not for pairs.",
+        "transfer",
+    )  # fmt: skip
+    generated_texts: int = knob(
+        2_000, "transfer", "Texts to write",
+        "How many texts the language model writes. A model of 135 M weights writes about five a second on one core.",
+        "transfer", ge=1, le=1_000_000,
     )  # fmt: skip
     pairing: int = knob(
         0, "transfer", "New pairs", "For pairs: how many new ones to put together of each row's sentences.",

@@ -24,8 +24,10 @@ from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
 from distill_core.data.text_bank import file_version
+from distill_core.environment import public_host
 from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
+from distill_core.hub import models
 from distill_core.json_types import JsonValue
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
@@ -37,8 +39,9 @@ from distill_core.pipeline.cost_model import (
     StoredConfig,
     StudentPace,
     TeacherPace,
-    bank_texts,
+    generated_texts,
     neighbour_texts,
+    texts_from_elsewhere,
 )
 from distill_core.teacher.catalog import is_local, suggestion, teacher_name
 
@@ -139,7 +142,8 @@ def estimate(config: Config, known: Measurements, earlier: Sequence[PastRun] = (
         else:
             of_teacher = cost.by_teacher or (config.student == CUT and stage in ("control", "student"))
             guessed = of_teacher and (known.teacher is None or known.teacher.get("far"))
-            builder.add(stage, seconds, GUESSED_RANGE if guessed else MEASURED_RANGE, "size" if guessed else "survey")
+            doubtful = guessed or (stage == "transfer" and generated_texts(config, counts) and "write" not in counts)
+            builder.add(stage, seconds, GUESSED_RANGE if doubtful else MEASURED_RANGE, "size" if guessed else "survey")
     rests_on: Source = "size" if "size" in builder.sources else "survey" if "survey" in builder.sources else "runs"
     return Estimate(
         stages=builder.stages, low=builder.low, high=builder.high,
@@ -215,7 +219,7 @@ def _is_cached(stage: str, config: Config, earlier: Sequence[PastRun]) -> bool:
 def transfer_texts(config: Config, counts: DataCounts) -> int:
     """Texts of the transfer set: labelled and unlabelled ones, new pairs, and those that are made from the labelled."""
     own = counts["train"]
-    originals = max(own, min(own + counts["unlabelled"] + bank_texts(config, counts), config.transfer_limit))
+    originals = max(own, min(own + counts["unlabelled"] + texts_from_elsewhere(config, counts), config.transfer_limit))
     augmented = own * augmentation_yield(counts["grown"], config.n_iter) + neighbour_texts(config, counts)
     paired = own * config.pairing if counts.get("pair") else 0
     return max(originals, min(config.transfer_limit, round(originals + paired + augmented)))
@@ -314,7 +318,18 @@ def data_key(config: Config) -> CacheKey:
     rows = {name: values[name] for name in names_of("task") if name != "metric"}
     if config.bank:
         rows |= {"bank": list(map(file_version, config.bank)), "bank_lines": config.bank_lines}
+    if config.generator:
+        rows["generator"] = _model_state(config.generator)
     return _key(rows, rules=values["rules"])
+
+
+def _model_state(name: str) -> JsonValue:
+    """What changes with a language model: a file or folder, or whether the one of an id is on this machine."""
+    with suppress(OSError, RuntimeError, ValueError):  # a name that no file can have
+        path = Path(name).expanduser().absolute()
+        if not public_host() and path.exists():
+            return [str(path), path.stat().st_mtime_ns]
+    return [name, models.on_this_machine(name)]
 
 
 def teacher_key(config: Config) -> CacheKey:

@@ -23,7 +23,9 @@ from distill_core.config.losses import NONE, live_needs
 from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
-from distill_core.distillation import neighbours, soft_labels, student_trainer
+from distill_core.distillation import language_model, neighbours, soft_labels, student_trainer
+from distill_core.distillation.sources import generator
+from distill_core.distillation.transfer_builder import SourceInputs
 from distill_core.environment import peak_memory
 from distill_core.estimation import cost
 from distill_core.estimation.memory import FLOAT, LIBRARIES
@@ -143,6 +145,11 @@ def _count_texts(
     }  # fmt: skip
     if config.bank and not rows.pair:
         counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)
+    if config.generator and not rows.pair and language_model.is_local(config.generator):
+        inputs = SourceInputs(rows, config)
+        written, seconds = generator.first_texts(inputs, config.generator, generator.BATCH)
+        if written:
+            counts["write"] = seconds
     return counts
 
 

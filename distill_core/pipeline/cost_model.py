@@ -30,7 +30,7 @@ class DataCounts(TypedDict):
     rows, and seconds: `make` for one augmented text, `read` for one text of the transfer set, `seconds` to load the
     data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, … passes; `near`: new texts with near
     words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs. `bank`: texts of the text
-    banks that are looked at."""
+    banks that are looked at. `write`: seconds for one text of the language model, where it was measured."""
 
     train: int
     valid: int
@@ -42,6 +42,7 @@ class DataCounts(TypedDict):
     near: NotRequired[float]
     pair: NotRequired[bool]
     bank: NotRequired[int]
+    write: NotRequired[float]
     make: float
     read: float
     seconds: float
@@ -123,6 +124,16 @@ def counted_passes(config: Config, counts: DataCounts) -> int:
 def bank_texts(config: Config, counts: DataCounts) -> int:
     """Texts of the text banks that a run of `config` takes, were there no limit."""
     return 0 if counts.get("pair") else min(config.bank_texts, counts.get("bank", 0))
+
+
+def generated_texts(config: Config, counts: DataCounts) -> int:
+    """Texts that the language model of a run of `config` writes, were there no limit."""
+    return config.generated_texts if config.generator and not counts.get("pair") else 0
+
+
+def texts_from_elsewhere(config: Config, counts: DataCounts) -> int:
+    """Texts of a run of `config` that come neither from its rows nor from its unlabelled texts, were there no limit."""
+    return bank_texts(config, counts) + generated_texts(config, counts)
 
 
 def text_units(size: RunSize, config: StoredConfig) -> int:

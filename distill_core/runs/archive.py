@@ -28,6 +28,7 @@ from typing import Any
 from distill_core.cache import atomic_file
 from distill_core.config.knobs import path_names
 from distill_core.config.presets import KnobValues
+from distill_core.config.schema import MODELS
 from distill_core.environment import public_host
 from distill_core.errors import DataError, UnknownPart, UnknownRun, UserError
 from distill_core.events import ENDED, Ended, Event, Note
@@ -117,7 +118,7 @@ class _PathScrubber:
     """Scrubber of this machine's paths in what leaves it: of a path only its last name stays."""
 
     def __init__(self, config: KnobValues, home: Path):
-        values = [config[knob] for knob in (*FILES, "teacher") if config.get(knob)]
+        values = [config[knob] for knob in (*FILES, *MODELS) if config.get(knob)]
         named = [str(name) for value in values for name in (value if isinstance(value, list) else [value])]
         known = {path: PureWindowsPath(path).name for path in named if Path(path).is_absolute()}
         known |= {str(home): "", str(Path.home()): "~"}

@@ -28,12 +28,17 @@ FAMILIES = (
     "ernie", "flaubert", "megatron-bert", "mobilebert", "modernbert", "mpnet", "rembert", "roberta",
     "roberta-prelayernorm", "squeezebert", "xlm", "xlm-roberta", "xlm-roberta-xl",
 )  # fmt: skip
+# Models that write texts: decoders that keep their whole past, so that one prompt can be repeated for a batch.
+LANGUAGE_MODELS = (
+    "gemma", "gpt2", "gpt_neox", "granite", "llama", "mistral", "olmo", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3",
+    "smollm3", "stablelm",
+)  # fmt: skip
 HEAD = re.compile(r"(^|\.)(classifier|pre_classifier|sequence_summary|score|pooler|head)(\.|$)")
 BUFFERS = re.compile(
     r"(^|\.)(position_ids|token_type_ids|inv_freq|position_embeddings\.weight)$"
 )  # computed, not learned
 LAYER = re.compile(r"(?:^|\.)(?:layer|layers|attentions)\.(\d+)\.")
-WORDS = re.compile(r"(^|\.)(word_embeddings|tok_embeddings|embeddings)\.weight$")
+WORDS = re.compile(r"(^|\.)(word_embeddings|tok_embeddings|embeddings|embed_tokens|embed_in|wte)\.weight$")
 # Read by transformers though no config class declares them: by its models through getattr, and by the conversions of
 # what older versions wrote. tests/teacher/test_config_keys.py records what is read and compares.
 UNDECLARED = (
@@ -82,20 +87,8 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
     from transformers import CONFIG_MAPPING
 
     document = read_json(folder / "config.json", name)
-    family = _family(document, name)
-    kind = CONFIG_MAPPING[family]
-    for key, neutral in REFUSED_KEYS.items():
-        if document.get(key) and document[key] not in neutral:
-            raise TeacherError(message(
-                "config.json of {name} says {key} = {value}. Its answers depend on that, and this app can't compute "
-                "them so. Choose another teacher.", name=name, key=key, value=_shown(document[key])))  # fmt: skip
-    known = _known_keys(kind)
-    clean = {key: value for key, value in document.items() if key in known}
-    for key, value in clean.items():
-        if not _plain(value):
-            raise TeacherError(message(
-                "config.json of {name} says {key} = {value}, which can't be read.", name=name, key=key,
-                value=_shown(value)))  # fmt: skip
+    kind = CONFIG_MAPPING[_family(document, name)]
+    clean = _followed(document, kind, name)
     own = _labels(document, name) if labels is None else list(labels)
     clean["id2label"] = dict(enumerate(own))
     clean["label2id"] = {label: i for i, label in enumerate(own)}
@@ -111,6 +104,42 @@ def read_config(folder: Path, name: str, labels: Sequence[str] | None = None) ->
             "config.json of {name} names one label alone ({key}): it answers with one number, not with one of several "
             "labels. Fine-tune it on your labels ({knob:knob}) or choose another teacher.", name=name,
             key="id2label" if document.get("id2label") else "num_labels", knob="fine_tune"))  # fmt: skip
+    return _bounded(kind, clean, name)
+
+
+def read_language_model_config(folder: Path, name: str) -> Any:
+    """Config of a language model, as `read_config` has it for an encoder. Raises TeacherError."""
+    from transformers import CONFIG_MAPPING
+
+    document = read_json(folder / "config.json", name)
+    family = str(document.get("model_type"))
+    if family not in LANGUAGE_MODELS:
+        raise TeacherError(message(
+            "{name} is a model of type {family}, which can't write texts here. The types that can: {families}.",
+            name=name, family=repr(family[:64]), families=", ".join(LANGUAGE_MODELS)))  # fmt: skip
+    kind = CONFIG_MAPPING[family]
+    return _bounded(kind, _followed(document, kind, name), name)
+
+
+def _followed(document: JsonObject, kind: Any, name: str) -> JsonObject:
+    """The keys of a config.json that transformers reads for this kind of config. Raises TeacherError."""
+    for key, neutral in REFUSED_KEYS.items():
+        if document.get(key) and document[key] not in neutral:
+            raise TeacherError(message(
+                "config.json of {name} says {key} = {value}. Its answers depend on that, and this app can't compute "
+                "them so. Choose another model.", name=name, key=key, value=_shown(document[key])))  # fmt: skip
+    known = _known_keys(kind)
+    clean = {key: value for key, value in document.items() if key in known}
+    for key, value in clean.items():
+        if not _plain(value):
+            raise TeacherError(message(
+                "config.json of {name} says {key} = {value}, which can't be read.", name=name, key=key,
+                value=_shown(value)))  # fmt: skip
+    return clean
+
+
+def _bounded(kind: Any, clean: JsonObject, name: str) -> Any:
+    """The config of these keys. Raises TeacherError where it can't be one, or has a size that no model needs."""
     try:
         config = kind(**clean)
     except Exception as error:  # strict dataclasses name the field and the type wanted
@@ -155,7 +184,7 @@ def check_shapes(config: Any, weights: Weights, name: str) -> None:
     tables = [shape for key, shape in weights.shapes.items() if WORDS.search(key) and len(shape) == 2]
     if not tables:
         raise TeacherError(message(
-            "The weights of {name} hold no table of word pieces, so it is not an encoder of text.",
+            "The weights of {name} hold no table of word pieces, so it is not a model of text.",
             name=name))  # fmt: skip
     rows, width = max(tables)
     if rows != config.vocab_size:
@@ -211,11 +240,7 @@ def build_model(
         reason = " ".join(str(error).split())[:200]
         raise TeacherError(message("{name} can't be loaded ({why}).", name=name, why=reason)) from error
     absent = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
-    body = [key for key in absent if not HEAD.search(key)]
-    if body:
-        raise TeacherError(message(
-            "Of the weights that config.json of {name} calls for, {n:,} are not in its files, {one} among them. The "
-            "files don't belong together.", name=name, n=len(body), one=body[0]))  # fmt: skip
+    check_missing([key for key in absent if not HEAD.search(key)], name)
     if absent and not new_head:
         raise TeacherError(message(
             "{name} was never trained to classify: its head ({one}) is not in the file. Fine-tune it on your labels "
@@ -233,12 +258,25 @@ def build_model(
     if unknown := unknown_keys(folder, name):
         notes.append(message("config.json of {name} has keys that transformers does not read, so they were left out: "
                              "{keys}.", name=name, keys=_listed(unknown)))  # fmt: skip
+    check_finite(model, name)
+    return model.eval()
+
+
+def check_missing(keys: Sequence[str], name: str) -> None:
+    """Raise TeacherError where weights are missing."""
+    if keys:
+        raise TeacherError(message(
+            "Of the weights that config.json of {name} calls for, {n:,} are not in its files, {one} among them. The "
+            "files don't belong together.", name=name, n=len(keys), one=keys[0]))  # fmt: skip
+
+
+def check_finite(model: torch.nn.Module, name: str) -> None:
+    """Raise TeacherError where a weight is no finite number."""
     for key, value in model.named_parameters():
         if not torch.isfinite(value).all():
             raise TeacherError(message(
                 "The weights of {name} hold numbers that are not finite, in {key}. Choose another.", name=name,
                 key=key))  # fmt: skip
-    return model.eval()
 
 
 def _of_the_body(key: str, prefix: str) -> bool:

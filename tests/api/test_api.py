@@ -11,12 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 from fake_pipeline import SUMMARY
+from tiny_writer import trained_writer
 
 import distill_core
 from distill_core.api import catalog, estimates, inference, preview, runs
 from distill_core.api.session import session
 from distill_core.config.schema import Config
-from distill_core.errors import DataError, KnobError, UnknownPart, UnknownRun, UserError
+from distill_core.errors import DataError, KnobError, TeacherError, UnknownPart, UnknownRun, UserError
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
 from distill_core.messages import message_data
 
@@ -299,6 +300,32 @@ def test_a_preview_shows_the_nearest_texts_of_a_bank(toy_config: Config, tiny_te
     assert "sources" not in preview.preview(Config.of(**config.model_dump() | {"bank": []}), n=2)
     with pytest.raises(DataError, match="There is no file"):
         preview.check_data(gone)
+
+
+def test_a_preview_shows_texts_of_a_language_model_that_is_here(
+    toy_config: Config, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    trained_writer(tmp_path)
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "generator": str(tmp_path)})
+    found = preview.preview(config, n=2)["sources"]["generator"]
+    assert 1 <= len(found["texts"]) <= 2 and found["looked"] <= preview.GENERATED
+    assert all(one["rules"] == ["generator"] and one["answer"] in ("good", "bad") for one in found["texts"])
+    away = Config.of(**config.model_dump() | {"generator": "owner/name"})
+    assert "not on this machine yet" in preview.preview(away, n=2)["sources"]["generator"]["problem"]
+    gone = Config.of(**config.model_dump() | {"generator": str(tmp_path / "gone")})
+    with pytest.raises(TeacherError, match="There is no language model"):
+        preview.check_data(gone)
+
+
+def test_a_language_models_path_is_absolute(
+    toy_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("writer.gguf").write_bytes(b"GGUF")
+    Path("writer").mkdir()
+    for name, wanted in (("writer.gguf", True), ("writer", True), ("owner/name", False)):
+        found = runs.with_absolute_paths(Config.of(**toy_config.model_dump() | {"generator": name}))
+        assert found.get("generator") == (str(tmp_path / name) if wanted else None)
 
 
 def test_paths_of_banks_are_absolute_and_ids_stay(

@@ -87,6 +87,28 @@ def test_texts_of_a_bank_cost_their_choice_and_their_labelling() -> None:
     assert estimate(Config.of(**knobs), pairs).texts == 1500
 
 
+def test_texts_of_a_language_model_cost_their_writing_and_their_labelling() -> None:
+    knobs = {"n_iter": 0, "neighbours": 0, "generated_texts": 2000}
+    without, guessed = (estimate(Config.of(**knobs, generator=name), PACES) for name in (None, "owner/name"))
+    assert (without.texts, guessed.texts) == (1500, 3500)
+    assert guessed.stages["label"] - without.stages["label"] == pytest.approx(2000 * 100e-5)
+    measured = estimate(
+        Config.of(**knobs, generator="owner/name"), dataclasses.replace(PACES, counts=COUNTS | {"write": 0.01})
+    )
+    written = measured.stages["transfer"] - without.stages["transfer"]
+    assert written == pytest.approx(transfer_cost.MODEL_START + 2000 * 0.01 + 2000 * 1e-4)
+    assert guessed.stages["transfer"] > 2000 * transfer_cost.GUESSED_WRITE
+    assert guessed.high / guessed.seconds > measured.high / measured.seconds, "a guess is told with its doubt"
+    pairs = dataclasses.replace(PACES, counts=COUNTS | {"pair": True})
+    assert estimate(Config.of(**knobs, generator="owner/name"), pairs).texts == 1500
+
+
+def test_a_language_model_is_timed_anew_where_it_is_another_one(tmp_path: Path) -> None:
+    names = (None, "owner/name", str(tmp_path))
+    keys = [cost.data_key(Config.of(generator=name)) for name in names]
+    assert "generator" not in keys[0] and keys[1] != keys[2], "earlier measurements stay"
+
+
 def test_a_bank_is_counted_with_the_data_and_another_one_anew(tmp_path: Path) -> None:
     bank = tmp_path / "bank.txt"
     bank.write_text("a text\n")

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from running import run
+from tiny_writer import trained_writer
 
 from distill_core import tasks
 from distill_core.cache import Cache
@@ -194,6 +195,15 @@ def test_texts_of_a_bank_are_learnt_from_and_a_missing_bank_ends_the_run_at_once
         for event in distill(missing, tmp_path / "other", cache):
             began.append(event)
     assert [event.stage for event in began] == ["data"]
+
+
+def test_texts_of_a_language_model_are_learnt_from(config, tmp_path, cache):
+    trained_writer(tmp_path / "writer")
+    knobs = {"n_iter": 0, "epochs": 1, "control": False, "generator": str(tmp_path / "writer"), "generated_texts": 6}
+    events = run(config.model_copy(update=knobs), tmp_path / "run", cache)
+    assert any("6 texts of the language model bring" in event.text for event in of(events, Note))
+    summary = of(events, Compared)[0].summary
+    assert summary["rows"]["transfer"] == summary["rows"]["train"] + 6
 
 
 def test_the_texts_file_agrees_with_the_scores(config, tmp_path, cache):

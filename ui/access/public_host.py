@@ -6,6 +6,7 @@ On a public host a run's id is the key to it: whoever has the link sees the run,
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import distill_core as core
@@ -33,14 +34,17 @@ def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
         for knob in (one.name for one in core.knobs() if one.path)
         if knob not in uploaded and _names_path(getattr(config, knob))
     ]
-    named += [
-        knob
-        for knob in core.MODELS
-        if (name := getattr(config, knob)) and name != "builtin" and Path(name).expanduser().exists()
-    ]
+    named += [knob for knob in core.MODELS if _is_path(getattr(config, knob))]
     if named:
         raise UserError(translate("host.path", knob=named[0]))
     return config
+
+
+def _is_path(model: str | None) -> bool:
+    """Whether a model's name is a folder or file of the machine."""
+    with suppress(RuntimeError):  # "~" and no user's name
+        return bool(model) and model != "builtin" and Path(str(model)).expanduser().exists()
+    return False
 
 
 def _names_path(value: str | list[str] | None) -> bool:

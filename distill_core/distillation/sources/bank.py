@@ -10,7 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 
 from distill_core.cache import CacheKey, digest
-from distill_core.data.text_bank import TextBank, count_texts, open_bank
+from distill_core.config.schema import Config
+from distill_core.data.text_bank import TextBank, check_bank, count_texts, open_bank
 from distill_core.distillation.nearest_texts import BankText, nearest_texts
 from distill_core.distillation.transfer_builder import NOT_OF_ROWS, SourceInputs, TransferSetBuilder, transfer_note
 from distill_core.errors import TeacherError
@@ -19,6 +20,12 @@ from distill_core.events import Event
 NAME = "bank"
 FORMAT = 1  # raise when the same bank would give other texts
 FILE = "texts.json"
+
+
+def check(config: Config) -> None:
+    """Raise DataError where one of the config's banks can be none, before a run begins."""
+    for name in config.bank:
+        check_bank(name)
 
 
 def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Event]:

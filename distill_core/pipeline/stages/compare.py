@@ -134,7 +134,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     if not context.config.merge_labels and (variants := case_variants(counts)):
         summary["split_labels"] = list(variants.values())
     source = transfer.source
-    plain = sum(map(source.count, ("labelled", "unlabelled", "bank")))
+    plain = sum(map(source.count, ("labelled", "unlabelled", "bank", "generator")))
     findings = diagnostics.conclude(summary, plain, data.dataset.pair)
     summary["next_steps"] = next_steps.advise(summary, plain, data.dataset.pair, context.config.fine_tune)
     summary["verdict"] = [(level, str(sentence), message_data(sentence)) for level, sentence in findings]

@@ -12,7 +12,7 @@ from distill_core.data import frozen
 from distill_core.data.automatic import resolve_auto
 from distill_core.data.dataset import Dataset
 from distill_core.data.frozen import FrozenDataset
-from distill_core.data.text_bank import check_bank
+from distill_core.distillation.transfer_set import check_sources
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
 from distill_core.evaluation.objective import Objective, metric_for, objective_for
@@ -41,8 +41,7 @@ class DataOutput:
 def run(context: RunContext) -> Stage[DataOutput]:
     """Load the data, those that the run began with where it was begun before, and fit the baseline. Raises DataError,
     HubError, KnobError."""
-    for bank in context.config.bank:  # before a teacher learns for an hour
-        check_bank(bank)
+    check_sources(context.config)  # before a teacher learns for an hour
     if begun := frozen.load(context.folder):
         dataset = begun.dataset
         yield from notes(_changes(context, begun), "data")

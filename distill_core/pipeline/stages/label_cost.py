@@ -8,9 +8,9 @@ from distill_core.pipeline.cost_model import (
     Measurements,
     RunSize,
     StageCost,
-    bank_texts,
     neighbour_texts,
     text_units,
+    texts_from_elsewhere,
 )
 
 
@@ -21,7 +21,7 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     unlabelled = min(counts["unlabelled"], size.texts - labelled)
     augmented = size.texts - labelled - unlabelled
     # a word for a word, or chosen so: as long as the labelled ones
-    near = min(neighbour_texts(config, counts) + bank_texts(config, counts), augmented)
+    near = min(neighbour_texts(config, counts) + texts_from_elsewhere(config, counts), augmented)
     of = counts["size"]
     total = (labelled + near) * of["labelled"] + unlabelled * of["unlabelled"] + (augmented - near) * of["augmented"]
     return total * known.teacher["size"]

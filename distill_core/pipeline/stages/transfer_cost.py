@@ -9,6 +9,7 @@ from distill_core.pipeline.cost_model import (
     RunSize,
     StageCost,
     bank_texts,
+    generated_texts,
     neighbour_texts,
     text_units,
 )
@@ -17,6 +18,8 @@ START = 0.3  # seconds, whatever the sizes
 NEAR_START = 2.0  # seconds to find the near words of some thousand words in a teacher's table [23,500 whole words]
 SIEVE = 6e-5  # seconds to compare one text of a bank with the rows by a teacher's table [RESULTS.md, "Text banks"]
 CANDIDATES = 3  # texts that the teacher reads for each one of the bank that is taken (`nearest_texts.CANDIDATES`)
+MODEL_START = 5.0  # seconds to load a language model
+GUESSED_WRITE = 0.25  # seconds a text of one that was not measured: 135 M weights on one core [RESULTS.md]
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
@@ -28,6 +31,8 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
             return None
         candidates = min(CANDIDATES * taken, counts["bank"])
         seconds += SIEVE * counts["bank"] + candidates * counts["size"]["labelled"] * known.teacher["size"]
+    if written := generated_texts(config, counts):
+        seconds += MODEL_START + written * counts.get("write", GUESSED_WRITE)
     return seconds
 
 
@@ -39,6 +44,8 @@ COST = StageCost(
         "bank",
         "bank_texts",
         "bank_lines",
+        "generator",
+        "generated_texts",
         *names_of("student", affecting=("embeddings",)),
     ),
     seconds=_seconds,

@@ -347,7 +347,7 @@ def test_on_a_public_host_nobody_lists_others_runs(home: Path, example: str, mon
 def test_on_a_public_host_nobody_names_files_of_the_machine(toy_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     knobs = (
         {"train": str(toy_csv), "task": "file"}, {"vectors_file": "/etc/passwd"}, {"teacher": str(toy_csv.parent)},
-        {"bank": ["owner/name", "/etc/passwd"]},
+        {"bank": ["owner/name", "/etc/passwd"]}, {"generator": str(toy_csv)},
     )  # fmt: skip
     for named in knobs:
         public_host.check_paths(core.Config.of(**named))
@@ -357,4 +357,5 @@ def test_on_a_public_host_nobody_names_files_of_the_machine(toy_csv: Path, monke
             public_host.check_paths(core.Config.of(**named))
     public_host.check_paths(core.Config.of(**knobs[0]), uploaded=public_host.FILES)
     public_host.check_paths(core.Config.of(teacher="builtin"))
-    public_host.check_paths(core.Config.of(bank="owner/name,owner/other:subset"))
+    public_host.check_paths(core.Config.of(bank="owner/name,owner/other:subset", generator="owner/name"))
+    public_host.check_paths(core.Config.of(generator="~nobody-of-this-name/model"))
