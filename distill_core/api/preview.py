@@ -362,11 +362,11 @@ def _generated(config: Config, data: "Dataset") -> "tuple[list[str], int, WordCo
 
     name = config.generator or ""
     language_model.check_name(name)
-    if not language_model.is_local(name):
+    if not language_model.is_local(name, config.allow_pickle):
         raise UserError(message("The language model {name} is not on this machine yet: a run downloads it.", name=name))
 
     def make() -> "tuple[list[str], int, WordCoverage]":
-        texts, _ = first_texts(SourceInputs(data, config), name, GENERATED)
+        texts, *_ = first_texts(SourceInputs(data, config), name, GENERATED)
         return texts, len(texts), word_coverage(data.train.texts, [(text,) for text in texts], data.valid.texts)
 
     return session.cached(session.generated, (data.fingerprint(), name, config.seed), make)

@@ -36,11 +36,13 @@ MOST_READ = 1024  # tokens of the examples
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Files of a language model: a `folder`, and the name of a GGUF file in it where it is one."""
+    """Files of a language model: a `folder`, and the name of a GGUF file in it where it is one; `allow_pickle` as for a
+    teacher."""
 
     name: str
     folder: Path
     gguf: str | None = None
+    allow_pickle: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -48,7 +50,7 @@ class ModelFiles:
         if self.gguf:
             with (self.folder / self.gguf).open("rb") as opened:
                 return hashlib.file_digest(opened, "sha256").hexdigest()
-        weights = model_weights.find_weights(self.folder, self.name, allow_pickle=False)
+        weights = model_weights.find_weights(self.folder, self.name, self.allow_pickle)
         return fingerprint.fingerprint(self.folder, weights, ())
 
 
@@ -63,18 +65,19 @@ def check_name(name: str) -> None:
             "{id}.", name=repr(name[:100]), id="HuggingFaceTB/SmolLM2-135M"))  # fmt: skip
 
 
-def is_local(name: str) -> bool:
+def is_local(name: str, allow_pickle: bool = False) -> bool:
     """Whether the model can be loaded without a download."""
-    return _path(name) is not None or models.on_this_machine(name)
+    return _path(name) is not None or models.on_this_machine(name, allow_pickle)
 
 
-def locate(name: str) -> ModelFiles:
+def locate(name: str, allow_pickle: bool = False) -> ModelFiles:
     """Files of the model, downloaded if need be. Raises TeacherError, HubError."""
     check_name(name)
     path = _path(name)
     if path is None:
-        return ModelFiles(name, models.model_folder(name))
-    return ModelFiles(path.name, path) if path.is_dir() else ModelFiles(path.name, path.parent, path.name)
+        return ModelFiles(name, models.model_folder(name, allow_pickle), allow_pickle=allow_pickle)
+    folder, gguf = (path, None) if path.is_dir() else (path.parent, path.name)
+    return ModelFiles(path.name, folder, gguf, allow_pickle)
 
 
 def _path(name: str) -> Path | None:
@@ -150,6 +153,11 @@ class LanguageModel:
         texts = self.tokenizer.batch_decode([written[row] for row in sorted(ended)], skip_special_tokens=True)
         return [text.split("\n")[0].strip() for text in texts]
 
+    @property
+    def bytes(self) -> int:
+        """Size of its weights in memory."""
+        return sum(value.numel() * value.element_size() for value in self.model.parameters())
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text."""
         return [len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
@@ -195,15 +203,19 @@ def _load(files: ModelFiles) -> tuple[Any, Any]:
 
     safe_loading.silence_transformers()
     config = safe_loading.read_language_model_config(files.folder, files.name)
-    weights = model_weights.find_weights(files.folder, files.name, allow_pickle=False)
+    weights = model_weights.find_weights(files.folder, files.name, files.allow_pickle)
     safe_loading.check_shapes(config, weights, files.name)
     notes: list[Message] = []
     tokenizer = tokenizers.load_tokenizer(files.folder, config, files.name, notes)
     try:
         architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-        model, info = architecture.from_pretrained(
-            str(files.folder), config=config, use_safetensors=True, output_loading_info=True, **_options()
+        source: dict[str, object] = (
+            {"use_safetensors": True} if weights.state is None else {"state_dict": weights.state}
         )
+        model, info = architecture.from_pretrained(
+            str(files.folder) if weights.state is None else None, config=config, output_loading_info=True, **source,
+            **_options(),
+        )  # fmt: skip
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # whatever transformers makes of a broken file

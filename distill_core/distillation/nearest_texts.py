@@ -117,7 +117,7 @@ def sieve(
     teacher = inputs.teacher
     assert teacher is not None
     train, accepted = inputs.data.train, TextFilter(inputs.data)
-    pool, vectors, means = _Pool(len(inputs.data.labels), wanted), None, None
+    pool, vectors, means = None, None, None
     done, time_left = 0, TimeLeft(expected)
     for block in _blocks(bank):
         inputs.raise_if_stopped()
@@ -125,14 +125,15 @@ def sieve(
         done += len(block)
         if texts:
             sides = [one.text for one in texts]
-            if vectors is None or means is None:
+            if vectors is None or means is None or pool is None:
                 rows = even_rows(train.labels, len(inputs.data.labels), MEAN_ROWS)
                 own = [train.texts[place][0] for place, _ in rows]
                 vectors = TableVectors(teacher, [*own, *sides])
-                means = _means(vectors(own), [label for _, label in rows], len(inputs.data.labels))
+                means = _means(vectors(own), [label for _, label in rows])
+                pool = _Pool(len(means), wanted)
             pool.add(texts, vectors(sides) @ means.T)
         yield Progress("transfer", min(done, expected), expected, "texts", time_left.after(min(done, expected)))
-    return [pool.texts[place] for place in in_turn(pool.nearness, wanted)]
+    return [pool.texts[place] for place in in_turn(pool.nearness, wanted)] if pool else []
 
 
 def _rank(
@@ -157,7 +158,7 @@ def _rank(
         read[part] = found
         done = min(start + READ, len(texts))
         yield Progress("transfer", done, len(texts), "texts", time_left.after(done))
-    means = _means(read[: len(own)], [label for _, label in rows], classes)
+    means = _means(read[: len(own)], [label for _, label in rows])
     return [candidates[place] for place in in_turn(read[len(own) :] @ means.T, wanted)]
 
 
@@ -172,10 +173,11 @@ def in_turn(nearness: Tensor, wanted: int) -> Iterator[int]:
             yield place
 
 
-def _means(vectors: Tensor, labels: Sequence[int], classes: int) -> Tensor:
-    """The mean vector of each label, of length one; zeros for a label without rows."""
+def _means(vectors: Tensor, labels: Sequence[int]) -> Tensor:
+    """The mean vector, of length one, of each label that has rows."""
+    classes = max(labels) + 1
     sums = torch.zeros(classes, vectors.shape[1]).index_add_(0, torch.tensor(labels), vectors)
-    return normalize(sums, dim=1)
+    return normalize(sums[sorted(set(labels))], dim=1)
 
 
 def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -23,6 +23,7 @@ UNFREED = 0.65  # of those of a step, the share that the process still has while
 LIBRARIES = 120e6  # bytes of the teacher's libraries, its weights aside
 RUN = 140e6  # bytes that a run takes beside what a profile does: the later stages
 TEXT_BYTES = 700  # for one transfer text: the string, its ids, its rows in the tables
+WRITER = 2.5  # bytes for each one of its weights, with what it has read repeated for a batch: a guess, not measured
 PER_TOKEN = 5.0  # characters, special tokens aside
 
 
@@ -32,10 +33,12 @@ def peak_memory(config: Config, known: Measurements, texts: int, tuning: float) 
     if known.student is None:
         return None
     later = RUN + texts * TEXT_BYTES
-    reading = tuned = 0.0
+    reading = tuned = writing = 0.0
     if known.teacher and "parameters" in known.teacher:
         reading, tuned = teacher_memory(config, known.teacher, known.counts, tuning)
-    return int(known.student["memory"] + LIBRARIES + max(tuned, later + reading))
+        writing = FLOAT * known.teacher["parameters"]
+    writing += WRITER * (known.counts.get("writer", 0) if known.counts else 0)
+    return int(known.student["memory"] + LIBRARIES + max(tuned, later + reading, RUN + writing))
 
 
 def teacher_memory(

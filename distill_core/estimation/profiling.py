@@ -145,9 +145,9 @@ def _count_texts(
     }  # fmt: skip
     if config.bank and not rows.pair:
         counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)
-    if config.generator and not rows.pair and language_model.is_local(config.generator):
+    if config.generator and not rows.pair and language_model.is_local(config.generator, config.allow_pickle):
         inputs = SourceInputs(rows, config)
-        written, seconds = generator.first_texts(inputs, config.generator, generator.BATCH)
+        written, seconds, counts["writer"] = generator.first_texts(inputs, config.generator, generator.BATCH)
         if written:
             counts["write"] = seconds
     return counts

@@ -30,7 +30,8 @@ class DataCounts(TypedDict):
     rows, and seconds: `make` for one augmented text, `read` for one text of the transfer set, `seconds` to load the
     data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, … passes; `near`: new texts with near
     words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs. `bank`: texts of the text
-    banks that are looked at. `write`: seconds for one text of the language model, where it was measured."""
+    banks that are looked at. `write`: seconds for one text of the language model, and `writer`: bytes of
+    its weights, where they were measured."""
 
     train: int
     valid: int
@@ -43,6 +44,7 @@ class DataCounts(TypedDict):
     pair: NotRequired[bool]
     bank: NotRequired[int]
     write: NotRequired[float]
+    writer: NotRequired[int]
     make: float
     read: float
     seconds: float

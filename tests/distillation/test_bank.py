@@ -210,7 +210,16 @@ def test_no_bank_asks_nothing_and_a_missing_one_is_named(tmp_path: Path) -> None
     assert not taken(result) and "its tokenizer is closed" in notes(events)
 
 
-def test_a_label_without_rows_takes_nothing_from_the_others() -> None:
+def test_a_label_without_rows_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    data = rows()
+    data.labels = ("none", "film", "none either", "book", "nor this")
+    data.train.labels[:] = [1, 1, 3, 3]
+    found = taken(built(data, bank(tmp_path, LINES[::-1]))[0])
+    assert ["film" in text for text in found] == [True, False, True, False]
+    assert not any("good great good" in text for text in found)
+
+
+def test_each_place_comes_once() -> None:
     nearness = torch.tensor([[0.9, 0.0], [0.8, 0.0], [0.1, 0.0]])
     assert list(nearest_texts.in_turn(nearness, 2)) == [0, 1]
     assert sorted(nearest_texts.in_turn(nearness, 9)) == [0, 1, 2]

@@ -151,5 +151,5 @@ def test_what_can_not_be_is_refused_before_a_run_begins(tmp_path: Path) -> None:
 def test_a_few_texts_are_timed(writer: Path) -> None:
     from distill_core.distillation.transfer_builder import SourceInputs
 
-    texts, seconds = generator.first_texts(SourceInputs(rows(), Config()), str(writer), 16)
-    assert texts and not set(texts) & set(LINES) and 0 < seconds < 30
+    texts, seconds, size = generator.first_texts(SourceInputs(rows(), Config()), str(writer), 16)
+    assert texts and not set(texts) & set(LINES) and 0 < seconds < 30 and size > 50_000

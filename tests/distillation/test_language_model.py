@@ -116,6 +116,10 @@ def test_no_code_of_a_folder_runs_and_no_pickle_is_read(writer: Path, tmp_path: 
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(TeacherError, match="bin"):
         LanguageModel(locate(str(folder)))
+    state = LanguageModel(locate(str(writer))).model.state_dict()
+    torch.save(state, folder / "pytorch_model.bin")
+    read = LanguageModel(locate(str(folder), allow_pickle=True)).model.state_dict()
+    assert all(torch.equal(value, read[name]) for name, value in state.items()), "as for a teacher, with consent"
 
 
 def test_a_gguf_file_needs_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

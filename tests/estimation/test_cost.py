@@ -99,6 +99,8 @@ def test_texts_of_a_language_model_cost_their_writing_and_their_labelling() -> N
     assert written == pytest.approx(transfer_cost.MODEL_START + 2000 * 0.01 + 2000 * 1e-4)
     assert guessed.stages["transfer"] > 2000 * transfer_cost.GUESSED_WRITE
     assert guessed.high / guessed.seconds > measured.high / measured.seconds, "a guess is told with its doubt"
+    large = dataclasses.replace(PACES, counts=COUNTS | {"write": 0.01, "writer": 2_000_000_000})
+    assert estimate(Config.of(**knobs, generator="owner/name"), large).memory > measured.memory + 3e9
     pairs = dataclasses.replace(PACES, counts=COUNTS | {"pair": True})
     assert estimate(Config.of(**knobs, generator="owner/name"), pairs).texts == 1500
 

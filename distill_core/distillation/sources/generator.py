@@ -72,13 +72,14 @@ def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Eve
                             added=added, wanted=wanted)  # fmt: skip
 
 
-def first_texts(inputs: SourceInputs, name: str, count: int) -> tuple[list[str], float]:
-    """As many texts as one batch of the model gives, as a run would accept them, and the seconds for each of them."""
+def first_texts(inputs: SourceInputs, name: str, count: int) -> tuple[list[str], float, int]:
+    """As many texts as one batch of the model gives, as a run would accept them, the seconds for each of them, and the
+    bytes of the model."""
     written, accepted = _Written(inputs, name), TextFilter(inputs.data)
     model = written.model()
     started = time.monotonic()
     texts = [text for text in written.batch(model, 0, 0, count) if accepted.accepts(text)]
-    return texts, (time.monotonic() - started) / max(1, len(texts))
+    return texts, (time.monotonic() - started) / max(1, len(texts)), model.bytes
 
 
 class _Written:
@@ -87,7 +88,7 @@ class _Written:
     def __init__(self, inputs: SourceInputs, name: str):
         self._inputs = inputs
         self._rows = [text[0] for text in inputs.data.train.texts]
-        self._files: ModelFiles = language_model.locate(name)
+        self._files: ModelFiles = language_model.locate(name, inputs.config.allow_pickle)
         self._key: CacheKey = {
             "format": FORMAT, "model": self._files.fingerprint, "rows": digest(self._rows), "seed": inputs.config.seed,
         }  # fmt: skip
