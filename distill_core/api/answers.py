@@ -144,10 +144,12 @@ class WordsBrought(TypedDict):
 
 class SourcePreview(TypedDict):
     """Texts that another source than the rules gives, its best ones first, of `looked` texts that a preview looked at;
-    the `words` that such texts bring; the `problem` where there are none."""
+    the `words` that such texts bring; the `problem` where there are none. `varied`: whether they are made of the text
+    on show."""
 
     texts: list[Offspring]
     looked: int
+    varied: NotRequired[bool]
     words: NotRequired[WordsBrought]
     problem: NotRequired[str]
 

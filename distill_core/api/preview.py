@@ -3,7 +3,7 @@
 import importlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.api import inference
 from distill_core.api.answers import Offspring, Preview, SourcePreview, TeacherAnswer
-from distill_core.api.session import session
+from distill_core.api.session import SampledTexts, session
 from distill_core.api.teacher_answers import teacher_probabilities
 from distill_core.cache import atomic_file
 from distill_core.config.schema import Config
@@ -40,6 +40,7 @@ HEAVY_MODULES = (
 MOST_NEAR_TEXTS = 20_000  # whose words a preview counts: as many as "auto" makes, a second or two
 MOST_BANK_TEXTS = 2_000  # of each text bank that a preview looks at: a second
 SAMPLED = 200  # of these that are as near as a run's would be
+MOST_TURNS = 3  # masked texts for each one of a preview, for some turns mask nothing
 GENERATED = 8  # lines that a language model writes for a preview: some seconds
 CALM_PAUSE = 0.3  # seconds between two looks whether it is calm
 
@@ -207,7 +208,7 @@ def preview(
         where `ask` is False or the teacher is yet to be fine-tuned. Where the config makes texts with near words and
         the teacher is on this machine: "near", offspring with such words (of a teacher that is yet to be fine-tuned by
         its table before), and "words", {"brought", "before", "after"}: how many words they bring; and "sources", the
-        texts of a text bank and of a language model. None of these where `ask` is False.
+        texts of a text bank, of a language model and with filled masks. None of these where `ask` is False.
 
     Raises:
         UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
@@ -244,7 +245,7 @@ def preview(
         with suppress(TeacherError):  # without the teacher's pieces there are no such texts, as in the run
             near = _near_words(config, data, teacher) if ask else None
         near_offspring = near[0].first(chosen, n, seed) if near else []
-        sources = _sources(config, data, teacher, n) if ask else {}
+        sources = _sources(config, data, teacher, chosen, n) if ask else {}
     paired = first_pairs(chosen, data.train.texts, min(n, config.pairing), seed) if data.pair else []
     from_elsewhere = [child for source in sources.values() for child in source["texts"]]
     texts = [chosen, *paired, *(child.text for child in (*offspring, *near_offspring)),
@@ -295,33 +296,68 @@ def _near_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> "
     return session.cached(session.near_words, key, make)
 
 
-def _sources(config: Config, data: "Dataset", teacher: "Teacher | None", n: int) -> dict[str, SourcePreview]:
-    """Previews of the other sources that a run of `config` asks, by their names."""
-    found: dict[str, SourcePreview] = {}
-    if data.pair:
-        return found
-    for name, chosen, preview_texts in (
-        ("bank", config.bank, partial(_bank, teacher=teacher)), ("generator", config.generator, _generated),
-    ):  # fmt: skip
-        if not chosen:
-            continue
+def _sources(
+    config: Config, data: "Dataset", teacher: "Teacher | None", chosen: "inference.Text", n: int
+) -> dict[str, SourcePreview]:
+    """Previews of the other sources that a run of `config` asks, by their names; `chosen` is the text on show."""
+    asked: dict[str, Callable[[], SampledTexts]] = {}
+    if config.bank and not data.pair:
+        asked["bank"] = partial(_bank, config, data, teacher)
+    if config.generator and not data.pair:
+        asked["generator"] = partial(_generated, config, data)
+    if config.filled:
+        asked["mask_fill"] = partial(_filled, config, data, chosen, n)
+    previews: dict[str, SourcePreview] = {}
+    for name, find in asked.items():
         try:
-            texts, looked, words = preview_texts(config, data)
+            found = find()
         except LookupError:  # the bank's texts need a teacher, and theirs is not on this machine
             continue
         except UserError as error:
-            found[name] = {"texts": [], "looked": 0, "problem": error.args[0]}
+            previews[name] = {"texts": [], "looked": 0, "problem": error.args[0]}
             continue
-        found[name] = {
-            "texts": [{"text": [text], "rules": [name], "changed": []} for text in texts[:n]], "looked": looked,
+        words = found.words
+        previews[name] = {
+            "texts": [{"text": list(text), "rules": [name], "changed": []} for text in found.texts[:n]],
+            "looked": found.looked, "varied": name == "mask_fill",
             "words": {"brought": words.brought, "before": words.before, "after": words.after},
         }  # fmt: skip
-    return found
+    return previews
 
 
-def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[list[str], int, WordCoverage]":
-    """Nearest texts among the first ones of the config's banks, by the teacher's table alone, how many were looked at,
-    and the words that they bring. Raises UserError, and LookupError where the teacher is not on this machine."""
+def _filled(config: Config, data: "Dataset", chosen: "inference.Text", n: int) -> SampledTexts:
+    """The first texts with filled masks of the chosen one, and the words that those of some rows bring. Raises
+    UserError, also where the model is not on this machine."""
+    from distill_core.augmentation.augmenter import AugmentedText
+    from distill_core.distillation.mask_filling import MaskFiller, model_name
+    from distill_core.distillation.sources import mask_fill
+    from distill_core.distillation.transfer_builder import SourceInputs
+    from distill_core.distillation.word_coverage import word_coverage
+    from distill_core.teacher.catalog import is_local
+
+    name = model_name(config)
+    if not is_local(name, config.allow_pickle):
+        raise UserError(message("The model {name} is not on this machine yet: a run downloads it.", name=name))
+    filler = session.cached(session.fillers, (name, config.allow_pickle), lambda: MaskFiller(config))
+    inputs = SourceInputs(data, config)
+
+    def fill(children: "Iterable[AugmentedText]") -> list[inference.Text]:
+        return [child.text for child in mask_fill.filled_texts(filler, inputs, children) if child.rules]
+
+    def make() -> "tuple[int, WordCoverage]":
+        rows = data.train.texts[:SAMPLED]
+        texts = fill(mask_fill.masker(rows, inputs).make(row, 0, place) for place, row in enumerate(rows))
+        return len(texts), word_coverage(data.train.texts, texts, data.valid.texts)
+
+    looked, words = session.cached(session.filled, (data.fingerprint(), name, config.seed), make)
+    masker = mask_fill.masker([chosen], inputs)
+    own = fill(masker.make(chosen, turn) for turn in range(MOST_TURNS * n))
+    return SampledTexts(list(dict.fromkeys(own)), looked, words)
+
+
+def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> SampledTexts:
+    """Nearest texts among the first ones of the config's banks, by the teacher's table alone. Raises UserError, and
+    LookupError where the teacher is not on this machine."""
     from distill_core.data import text_bank
     from distill_core.distillation.nearest_texts import sieve
     from distill_core.distillation.transfer_builder import SourceInputs
@@ -334,7 +370,7 @@ def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[
     if teacher is None and not is_local(name, config.allow_pickle):
         raise LookupError(name)
 
-    def make() -> "tuple[list[str], int, WordCoverage]":
+    def make() -> SampledTexts:
         source = teacher or fine_tuning.load_untuned(config, data.labels)
         most = min(MOST_BANK_TEXTS, config.bank_lines)
         texts = [text for one in config.bank for text in islice(text_bank.open_bank(one).texts, most)]
@@ -343,8 +379,8 @@ def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[
         )
         for _ in choosing:
             pass
-        best = [one.text for one in choosing.value]
-        return best, len(texts), word_coverage(data.train.texts, [(text,) for text in best], data.valid.texts)
+        best: list[inference.Text] = [(one.text,) for one in choosing.value]
+        return SampledTexts(best, len(texts), word_coverage(data.train.texts, best, data.valid.texts))
 
     versions = tuple(map(repr, map(text_bank.file_version, config.bank)))
     sizes = (config.bank_lines, config.bank_texts)
@@ -352,9 +388,8 @@ def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[
     return session.cached(session.banks, key, make)
 
 
-def _generated(config: Config, data: "Dataset") -> "tuple[list[str], int, WordCoverage]":
-    """A few texts of the config's language model, their number, and the words that they bring. Raises UserError, also
-    where the model is not on this machine."""
+def _generated(config: Config, data: "Dataset") -> SampledTexts:
+    """A few texts of the config's language model. Raises UserError, also where the model is not on this machine."""
     from distill_core.distillation import language_model
     from distill_core.distillation.sources.generator import first_texts
     from distill_core.distillation.transfer_builder import SourceInputs
@@ -363,11 +398,12 @@ def _generated(config: Config, data: "Dataset") -> "tuple[list[str], int, WordCo
     name = config.generator or ""
     language_model.check_name(name)
     if not language_model.is_local(name, config.allow_pickle):
-        raise UserError(message("The language model {name} is not on this machine yet: a run downloads it.", name=name))
+        raise UserError(message("The model {name} is not on this machine yet: a run downloads it.", name=name))
 
-    def make() -> "tuple[list[str], int, WordCoverage]":
-        texts, *_ = first_texts(SourceInputs(data, config), name, GENERATED)
-        return texts, len(texts), word_coverage(data.train.texts, [(text,) for text in texts], data.valid.texts)
+    def make() -> SampledTexts:
+        written, *_ = first_texts(SourceInputs(data, config), name, GENERATED)
+        texts: list[inference.Text] = [(text,) for text in written]
+        return SampledTexts(texts, len(texts), word_coverage(data.train.texts, texts, data.valid.texts))
 
     return session.cached(session.generated, (data.fingerprint(), name, config.seed), make)
 

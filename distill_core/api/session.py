@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from cachetools import LRUCache
 
@@ -25,6 +25,7 @@ from distill_core.teacher.catalog import teacher_name
 if TYPE_CHECKING:
     from distill_core.augmentation.augmenter import Augmenter
     from distill_core.data.dataset import Dataset
+    from distill_core.distillation.mask_filling import MaskFiller
     from distill_core.distillation.word_coverage import WordCoverage
     from distill_core.estimation.cost import PastRun
     from distill_core.evaluation.baseline_runtime import Predictor as BaselinePredictor
@@ -49,6 +50,14 @@ LACKING = {  # on a run that ended without one; every run that came to its end h
 T = TypeVar("T")
 
 
+class SampledTexts(NamedTuple):
+    """Texts that a preview found in a source, the best ones first; of how many; and the words that they bring."""
+
+    texts: list[tuple[str, ...]]
+    looked: int
+    words: "WordCoverage"
+
+
 class Session:
     """Session of one process: what it has open and loaded. The functions of `api` share one, `session`; `close` empties
     it, and it can be used again afterwards."""
@@ -63,8 +72,10 @@ class Session:
         self.labels: dict[tuple[str, str], tuple[str, ...]] = {}  # of all data that were read
         self.augmenters: LRUCache[Any, Augmenter] = LRUCache(MAX_LOADED)
         self.near_words: LRUCache[Any, tuple[Augmenter, WordCoverage]] = LRUCache(MAX_LOADED)
-        self.banks: LRUCache[Any, tuple[list[str], int, WordCoverage]] = LRUCache(MAX_LOADED)
-        self.generated: LRUCache[Any, tuple[list[str], int, WordCoverage]] = LRUCache(MAX_LOADED)
+        self.banks: LRUCache[Any, SampledTexts] = LRUCache(MAX_LOADED)
+        self.generated: LRUCache[Any, SampledTexts] = LRUCache(MAX_LOADED)
+        self.filled: LRUCache[Any, tuple[int, WordCoverage]] = LRUCache(MAX_LOADED)
+        self.fillers: LRUCache[Any, MaskFiller] = LRUCache(MAX_LOADED)
         self.refusals: LRUCache[Any, DataError] = LRUCache(MAX_REFUSALS)
         self.past_runs: dict[str, PastRun] = {}  # by id: a finished run changes no more
         self.profile_lock = threading.Lock()  # one profile at a time: two would measure each other
@@ -216,7 +227,7 @@ class Session:
         with self.load_lock:
             for loaded in (
                 self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.near_words,
-                self.banks, self.generated, self.labels, self.refusals,
+                self.banks, self.generated, self.filled, self.fillers, self.labels, self.refusals,
             ):  # fmt: skip
                 loaded.clear()
         with self.wish_lock:

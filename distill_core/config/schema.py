@@ -36,7 +36,8 @@ AFFECTS = (
 
 AUTO = "auto"  # the value of a knob that is left to the data
 EXTRA_CHOICE = {"student": AUTO, "first_loss": NONE}  # the value of a knob with a shelf beside its components
-MODELS = ("teacher", "student_model", "generator")  # the knobs that name a model: a folder, a file or an id on the Hub
+# the knobs that name a model: a folder or an id on the Hub, of a generator also a file
+MODELS = ("teacher", "student_model", "generator", "filler")
 BALANCED = ("macro_f1",)  # metrics that weigh each class alike
 CUT = "cut"  # the student that is a shortened transformer
 LONGEST = 1_000
@@ -204,6 +205,18 @@ class Config(BaseModel):
         "New texts of each labelled one in which two words of five are exchanged for near ones of the teacher's own "
         "table. They bring words that no row has. auto: 10 for up to 2,000 rows, up to 40 for fewer than 400, "
         "none for pairs and long texts; 0: none.",
+        "transfer",
+    )  # fmt: skip
+    filled: int = knob(
+        0, "transfer", "Texts with filled masks",
+        "New texts of each labelled one in which one word of four is masked and filled by a masked language model's "
+        "guess. 0: none.",
+        "transfer", ge=0, le=100,
+    )  # fmt: skip
+    filler: str | None = knob(
+        None, "transfer", "Model for masks",
+        "A Hub id or a folder of a masked language model (google-bert/bert-base-uncased). Left out: the teacher's "
+        "base, where it can guess masked words.",
         "transfer",
     )  # fmt: skip
     bank: list[str] = knob(

@@ -5,10 +5,9 @@ welcome: it is the teacher that labels the new text.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from unicodedata import category
 
-import torch
 from tokenizers import Tokenizer
 from torch.nn.functional import normalize
 
@@ -30,7 +29,9 @@ class NeighbourWords:
     def __init__(self, teacher: EmbeddingSource):
         """Raises TeacherError where the teacher's tokenizer can't give its pieces."""
         self._tokenizer = teacher.subword_tokenizer()
-        self._words, table = _single_words(self._tokenizer, teacher)
+        table = teacher.input_embeddings()
+        self._words = single_words(self._tokenizer, teacher.tokenizer.all_special_ids, len(table))
+        table = table[list(self._words)]
         self._row = {token: row for row, token in enumerate(self._words)}
         self._table = normalize(table)
         self._near: dict[str, tuple[str, ...]] = {}
@@ -58,7 +59,7 @@ class NeighbourWords:
             similar = self._table[[row for _, row in part]] @ self._table.T
             for (word, _), nearest in zip(part, similar.topk(most).indices.tolist(), strict=True):
                 others = [names[row] for row in nearest if names[row].casefold() != word.casefold()]
-                cased = list(dict.fromkeys(_in_case_of(word, other) for other in others))
+                cased = list(dict.fromkeys(in_case_of(word, other) for other in others))
                 own = [other for other in cased if other in others]  # as the teacher's own table writes them
                 self._near[word] = tuple((own if len(own) >= NATURAL else cased)[:NEAREST])
 
@@ -69,18 +70,17 @@ class NeighbourWords:
         return self._near[word]
 
 
-def _single_words(tokenizer: Tokenizer, teacher: EmbeddingSource) -> tuple[dict[int, str], torch.Tensor]:
-    """Words by their ids that are one piece each inside a text, and their rows of the teacher's table. Special tokens,
+def single_words(tokenizer: Tokenizer, special: Collection[int], pieces: int) -> dict[int, str]:
+    """Words by their ids that are one piece each inside a text, of a table of so many pieces. `special` tokens,
     continuations of words and signs are none."""
-    special, table = set(teacher.tokenizer.all_special_ids), teacher.input_embeddings()
-    ids = sorted(token for token in tokenizer.get_vocab().values() if token not in special and token < len(table))
+    ids = sorted(token for token in tokenizer.get_vocab().values() if token not in special and token < pieces)
     names = [name.strip() for name in tokenizer.decode_batch([[token] for token in ids])]
     names = list(dict.fromkeys(name for name in names if name and all(category(sign)[0] in "LMN" for sign in name)))
     words: dict[int, str] = {}
     for name, token in zip(names, _single_pieces(tokenizer, names), strict=True):
         if token is not None and token not in special:
             words.setdefault(token, name)
-    return words, table[list(words)]
+    return words
 
 
 def _single_pieces(tokenizer: Tokenizer, words: Sequence[str]) -> list[int | None]:
@@ -92,7 +92,7 @@ def _single_pieces(tokenizer: Tokenizer, words: Sequence[str]) -> list[int | Non
     return found
 
 
-def _in_case_of(word: str, other: str) -> str:
+def in_case_of(word: str, other: str) -> str:
     """`other` in capitals, with a capital or in small letters, as `word` is written."""
     if word.islower():
         return other.lower()

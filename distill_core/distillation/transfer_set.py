@@ -1,5 +1,6 @@
 """Transfer set: the labelled texts, the user's unlabelled ones, those of a text bank and of a language model, and texts
-made from the labelled: by small changes, and by the exchange of words for near ones of the teacher's table.
+made from the labelled: by small changes, by the exchange of words for near ones of the teacher's table, and by the
+guesses of a masked language model.
 
 Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
 word rule changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with
@@ -18,7 +19,16 @@ from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.data.examples import normalize
 from distill_core.data.overlap import LONG_NGRAM, HeldOutIndex
-from distill_core.distillation.sources import augmented, bank, generator, labelled, neighbour, paired, unlabelled
+from distill_core.distillation.sources import (
+    augmented,
+    bank,
+    generator,
+    labelled,
+    mask_fill,
+    neighbour,
+    paired,
+    unlabelled,
+)
 from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, transfer_note
 from distill_core.distillation.word_coverage import word_coverage
 from distill_core.events import CapturedGenerator, Event, Note
@@ -28,12 +38,13 @@ from distill_core.student.source import EmbeddingSource
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
-SOURCES = (labelled, unlabelled, bank, generator, paired, augmented, neighbour)
+SOURCES = (labelled, unlabelled, bank, generator, paired, augmented, neighbour, mask_fill)
 WORDS_BROUGHT = {  # by the sources whose words need not come from labelled texts
     "unlabelled": "{n:text|texts} without a label {n:~brings|bring} {brought:,} words that no labelled text has.",
     "bank": "{n:text|texts} of the text bank {n:~brings|bring} {brought:,} words that no labelled text has.",
     "generator": "{n:text|texts} of the language model {n:~brings|bring} {brought:,} words that no labelled text has.",
     "neighbour": "{n:text|texts} with near words {n:~brings|bring} {brought:,} words that no labelled text has.",
+    "mask_fill": "{n:text|texts} with filled masks {n:~brings|bring} {brought:,} words that no labelled text has.",
 }
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
 _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with the fingerprint of their knobs
@@ -42,11 +53,10 @@ _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with
 @dataclass(frozen=True)
 class TransferSet:
     """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "bank", "generator",
-    "paired", "augmented" or "neighbour", in this order; `origin` is the row of the labelled set it is or came from, of
-    the unlabelled pool for an unlabelled one, of all banks together for one of a bank, of all that the language model
-    wrote for one of its own. `counts` is how many augmented texts
-    show each rule; `dropped` counts the texts left out: "duplicates", "held_out", and "shared" where one has many words
-    in a row of a held-out text."""
+    "paired", "augmented", "neighbour" or "mask_fill", in this order; `origin` is the row of the labelled set it is or
+    came from, of the unlabelled pool for an unlabelled one, of all banks together for one of a bank, of all that the
+    language model wrote for one of its own. `counts` is how many augmented texts show each rule; `dropped` counts the
+    texts left out: "duplicates", "held_out", and "shared" where one has many words in a row of a held-out text."""
 
     texts: list[Text]
     source: list[str]
@@ -64,10 +74,11 @@ def build_transfer_set(
     cache: Cache | None = None,
 ) -> Generator[Event, None, TransferSet]:
     """Build the transfer set of `data`: labelled texts, the unlabelled pool, the nearest of a text bank, those of a
-    language model, new pairs, augmented texts, then those with near words of the `teacher`'s table (none of a bank and
-    no near words without a teacher), until `config.transfer_limit`. No text of the validation or test rows enters it,
-    whatever its case or spacing, nor an augmented one that came to hold such a text of three words or more, unless
-    `config.leaks` says keep. What takes minutes is looked up in the `cache`, and stored there.
+    language model, new pairs, augmented texts, those with near words of the `teacher`'s table, then those with filled
+    masks, until `config.transfer_limit`. Without a teacher none come from a bank, and none have near words. No text of
+    the validation or test rows enters it, whatever its case or spacing, nor an augmented one that came to hold such a
+    text of three words or more, unless `config.leaks` says keep. What takes minutes is looked up in the `cache`, and
+    stored there.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
     for preloaded_data, knobs, events, transfer_set in _preloaded:
         if preloaded_data is data and knobs == config.fingerprint(*KNOB_GROUPS):

@@ -134,8 +134,13 @@ def generated_texts(config: Config, counts: DataCounts) -> int:
 
 
 def texts_from_elsewhere(config: Config, counts: DataCounts) -> int:
-    """Texts of a run of `config` that come neither from its rows nor from its unlabelled texts, were there no limit."""
-    return bank_texts(config, counts) + generated_texts(config, counts)
+    """Texts of a run of `config` that bring words from elsewhere, those with near words aside, were there no limit."""
+    return bank_texts(config, counts) + generated_texts(config, counts) + filled_texts(config, counts)
+
+
+def filled_texts(config: Config, counts: DataCounts) -> int:
+    """Texts with filled masks that a run of `config` makes, were there no limit."""
+    return config.filled * counts["train"]
 
 
 def text_units(size: RunSize, config: StoredConfig) -> int:

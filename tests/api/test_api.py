@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -311,10 +312,31 @@ def test_a_preview_shows_texts_of_a_language_model_that_is_here(
     assert 1 <= len(found["texts"]) <= 2 and found["looked"] <= preview.GENERATED
     assert all(one["rules"] == ["generator"] and one["answer"] in ("good", "bad") for one in found["texts"])
     away = Config.of(**config.model_dump() | {"generator": "owner/name"})
-    assert "not on this machine yet" in preview.preview(away, n=2)["sources"]["generator"]["problem"]
+    assert "is not on this machine yet" in preview.preview(away, n=2)["sources"]["generator"]["problem"]
     gone = Config.of(**config.model_dump() | {"generator": str(tmp_path / "gone")})
     with pytest.raises(TeacherError, match="There is no language model"):
         preview.check_data(gone)
+
+
+def test_a_preview_shows_filled_masks_of_the_text_or_why_there_are_none(toy_config: Config, tiny_teacher: Path) -> None:
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(tiny_teacher), "filled": 2})
+    assert "no head that guesses masked words" in preview.preview(config, n=2)["sources"]["mask_fill"]["problem"]
+    away = Config.of(**config.model_dump() | {"filler": "owner/name"})
+    assert "not on this machine yet" in preview.preview(away, n=2)["sources"]["mask_fill"]["problem"]
+
+
+def test_a_preview_shows_filled_masks_of_the_text(toy_config: Config, tiny_teacher: Path, tmp_path: Path) -> None:
+    from transformers import BertConfig, BertForMaskedLM
+
+    shutil.copytree(tiny_teacher, tmp_path / "filler", ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
+    settings = BertConfig.from_pretrained(tiny_teacher)
+    BertForMaskedLM(settings).save_pretrained(tmp_path / "filler")
+    knobs = {"teacher": str(tiny_teacher), "filled": 2, "filler": str(tmp_path / "filler")}
+    config = Config.of(**toy_config.model_dump() | knobs)
+    text = "a warm and funny film with a good plot"
+    found = preview.preview(config, text, n=2)["sources"]["mask_fill"]
+    assert len(found["texts"]) == 2 and found["varied"] and found["looked"] > 0 and "words" in found
+    assert all(len(one["text"][0].split()) == len(text.split()) and one["text"] != [text] for one in found["texts"])
 
 
 def test_a_language_models_path_is_absolute(

@@ -105,6 +105,13 @@ def test_texts_of_a_language_model_cost_their_writing_and_their_labelling() -> N
     assert estimate(Config.of(**knobs, generator="owner/name"), pairs).texts == 1500
 
 
+def test_texts_with_filled_masks_cost_their_filling_and_their_labelling() -> None:
+    without, filled = (estimate(Config.of(n_iter=0, neighbours=0, filled=n), PACES) for n in (0, 3))
+    assert filled.texts - without.texts == 3 * COUNTS["train"]
+    assert filled.stages["label"] - without.stages["label"] == pytest.approx(3000 * 100e-5)
+    assert filled.stages["transfer"] > without.stages["transfer"] + 3000 * 100e-5
+
+
 def test_a_language_model_is_timed_anew_where_it_is_another_one(tmp_path: Path) -> None:
     names = (None, "owner/name", str(tmp_path))
     keys = [cost.data_key(Config.of(generator=name)) for name in names]

@@ -63,7 +63,7 @@ def build(form: Form) -> Augment:
             form.place("augmented")
             form.place("neighbours")
             form.place("pairing")
-            for name in ("bank", "bank_texts", "bank_lines", "generator", "generated_texts"):
+            for name in ("filled", "filler", "bank", "bank_texts", "bank_lines", "generator", "generated_texts"):
                 form.place(name)
             form.place("transfer_limit", make_control(form.knobs["transfer_limit"]))
             counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
@@ -106,15 +106,15 @@ def counted(config: Config, estimate: Estimate | None) -> Markup:
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
-    names = ("n_iter", "neighbours", "pairing", "bank", "generator")
+    names = ("n_iter", "neighbours", "pairing", "filled", "bank", "generator")
     passes, on = [form.controls[name] for name in names], open_tab_js("distil")
     n, near = (form.knobs[name].default for name in ("n_iter", "neighbours"))
     use = (
-        "(n, near, pairs, ...more) => n || Number(near) || Number(pairs) || more.some(Boolean) "
+        "(n, near, pairs, ...more) => n || Number(near) || Number(pairs) || more.some((one) => one && one !== '0') "
         f"? [n, near, pairs, ...more, ({on})()] : [{n}, '{near}', pairs, ...more, ({on})()]"
     )
     step.use.click(None, passes, [*passes, tabs], js=use, **BROWSER)
-    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', 0, '', '', ({on})()]", **BROWSER)
+    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', 0, 0, '', '', ({on})()]", **BROWSER)
 
     def preview(text: str, text2: str, *values: Any) -> Changes:
         html, pair = offspring(form, values, text, text2)
@@ -156,7 +156,9 @@ def offspring(form: Form, values: Any, text: str, text2: str, seed: int | None =
     problems = []
     for name, source in preview.get("sources", {}).items():
         for child in source["texts"][:NEAR]:
-            children.append(_child(rule_name(name), escape(SIDES.join(child["text"])), child.get("probabilities")))
+            text = SIDES.join(child["text"])
+            shown = diff(before, text) if source.get("varied") else escape(text)
+            children.append(_child(rule_name(name), shown, child.get("probabilities")))
         if "words" in source:
             words.append(_words(f"augment.words.{name}", source["words"], looked=source["looked"]))
         if "problem" in source:

@@ -9,6 +9,7 @@ from distill_core.pipeline.cost_model import (
     RunSize,
     StageCost,
     bank_texts,
+    filled_texts,
     generated_texts,
     neighbour_texts,
     text_units,
@@ -33,6 +34,10 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
         seconds += SIEVE * counts["bank"] + candidates * counts["size"]["labelled"] * known.teacher["size"]
     if written := generated_texts(config, counts):
         seconds += MODEL_START + written * counts.get("write", GUESSED_WRITE)
+    if filled := filled_texts(config, counts):  # by a model as large as the teacher, which its base is
+        if known.teacher is None:
+            return None
+        seconds += MODEL_START + filled * counts["size"]["labelled"] * known.teacher["size"]
     return seconds
 
 
@@ -44,6 +49,8 @@ COST = StageCost(
         "bank",
         "bank_texts",
         "bank_lines",
+        "filled",
+        "filler",
         "generator",
         "generated_texts",
         *names_of("student", affecting=("embeddings",)),

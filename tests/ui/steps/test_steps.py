@@ -301,7 +301,11 @@ def test_texts_of_other_sources_are_shown_with_the_words_that_they_bring(
     assert "first 2,000 texts of the text bank the nearest bring 321 words" in told and "40 %" in told
     bank |= {"texts": [], "problem": message("{name} is empty. Give a file with one text a line.", name=HOSTILE)}
     del bank["words"]
+    varied = {"texts": [{"text": ["a plot"], "rules": ["mask_fill"], "changed": []}], "looked": 9, "varied": True,
+              "words": brought}  # fmt: skip
+    found["sources"]["mask_fill"] = varied
     html, _ = augmentation.offspring(form, typed(form), "", "")
+    assert "<del>film</del>" in html and "<ins>plot</ins>" in html and "Filled masks" in html
     assert "is empty" in html and "<img" not in html
 
 

@@ -117,6 +117,7 @@ WORDS: dict[str, str] = {
     "rule.rare.name": "Swap in rare words",
     "rule.neighbour.name": "Near words",
     "rule.bank.name": "From the text bank",
+    "rule.mask_fill.name": "Filled masks",
     "rule.generator.name": "From the language model",
     "augment.text": "A text to try the rules on",
     "augment.text.info": "Leave it empty for one of the rows.",
@@ -129,6 +130,7 @@ WORDS: dict[str, str] = {
     "augment.words": "Texts with near words bring {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.bank": "Of the first {looked:,} {looked:~text|texts} of the text bank the nearest bring {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.generator": "{looked:,} {looked:~text|texts} of the language model {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
+    "augment.words.mask_fill": "{looked:,} {looked:~text|texts} with filled masks {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.share": "Of the words in the validation rows, {before} are in your labelled rows, and {after} with these texts.",
     "augment.legend": "Marked: removed words struck through, new words underlined.",
     # the bar
