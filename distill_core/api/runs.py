@@ -479,7 +479,9 @@ def with_absolute_paths(config: Config) -> KnobValues:
     for knob, value in values.items():
         if isinstance(value, list):  # a text bank may be the id of a data set, which stays
             paths[knob] = [_absolute(name) or name for name in value]
-        elif value and (path := _absolute(value, folder=knob in MODELS, file=knob == "generator" or knob not in MODELS)):
+        elif value and (
+            path := _absolute(value, folder=knob in MODELS, file=knob == "generator" or knob not in MODELS)
+        ):
             paths[knob] = path
     return paths
 

@@ -13,6 +13,7 @@ from distill_core.config.presets import SETTINGS, KnobValues, pair_overrides
 from distill_core.config.schema import DEFAULTS, EXTRA_CHOICE, REGISTRIES, Config, declaration
 from distill_core.registry import Registry
 
+
 @dataclass(frozen=True)
 class Knob:
     """A knob as a control or an option shows it. `type` is one of str, int, float, bool, dict, list; limits are
