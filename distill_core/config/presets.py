@@ -40,10 +40,11 @@ PRESETS: dict[str, tuple[str, KnobValues]] = {
     ),
     "tinybert": (
         "TinyBERT's two stages (Jiao et al. 2020): every third layer of the teacher learns its embeddings, hidden "
-        "states and attention, then its probabilities; words are exchanged for near ones.",
+        "states and attention, then its probabilities; new texts by filled masks and near words.",
         {
             "student": "cut", "layers": "every:3", "vocabulary_limit": 50_000,
-            "rules": {}, "n_iter": 0, "neighbours": 20, "first_loss": "layers", "loss": "soft_kl", "temperature": 1.0,
+            "rules": {}, "n_iter": 0, "neighbours": 10, "filled": 10,
+            "first_loss": "layers", "loss": "soft_kl", "temperature": 1.0,
         },
     ),
     "quick": (

@@ -181,7 +181,7 @@ def test_a_run_by_each_preset(
     preset: str, tmp_path: Path, lively_teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(latency, "SECONDS", 0.01)
-    config = config_of(tmp_path / "rows.csv", lively_teacher, preset=preset, neighbours=1)
+    config = config_of(tmp_path / "rows.csv", lively_teacher, preset=preset, neighbours=1, filled=1)
     used: list[str] = []
     of = StudentTrainer._loss_of
     monkeypatch.setattr(StudentTrainer, "_loss_of", lambda self, step: used.append(of(self, step)) or used[-1])

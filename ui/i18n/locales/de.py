@@ -165,7 +165,7 @@ WORDS: dict[str, str] = {
     "preset.distilbert.name": "DistilBERT",
     "setting.preset.distilbert": "Wie DistilBERT (Sanh u. a. 2019): jede zweite Schicht des Lehrers lernt seine Wahrscheinlichkeiten und den Winkel seiner letzten Zustände.",
     "preset.tinybert.name": "TinyBERT",
-    "setting.preset.tinybert": "In den zwei Stufen von TinyBERT (Jiao u. a. 2020): jede dritte Schicht des Lehrers lernt seine Einbettungen, Zustände und Aufmerksamkeit, dann seine Wahrscheinlichkeiten; Wörter werden durch ähnliche ersetzt.",
+    "setting.preset.tinybert": "In den zwei Stufen von TinyBERT (Jiao u. a. 2020): jede dritte Schicht des Lehrers lernt seine Einbettungen, Zustände und Aufmerksamkeit, dann seine Wahrscheinlichkeiten; neue Texte durch gefüllte Masken und ähnliche Wörter.",
     "preset.quick.name": "Schnell",
     "setting.preset.quick": "Etwa fünf Minuten für SST-2: weniger Texte, die der Lehrer bewertet.",
     "size.choose": "Wie groß der Schüler sein darf",
