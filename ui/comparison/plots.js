@@ -7,9 +7,10 @@ const plain = (text) => String(text).replaceAll('<', '‹').replaceAll('>', '›
 const tint = (who) => colour(who === 'floor' ? 'control' : who)
 
 function traces(figure) {
+  const right = Math.max(...figure.points.map((point) => point.x)) // beside its point a name is clear of the whiskers
   const dots = figure.points.map((point, index) => ({
     x: [point.x], y: [100 * point.y], type: 'scatter', mode: point.small || figure.line ? 'markers' : 'markers+text', text: [plain(point.name)],
-    textposition: 'top center', textfont: { size: 12, color: tint(point.who) }, cliponaxis: false, name: plain(point.name),
+    textposition: point.x === right ? 'top left' : 'bottom right', textfont: { size: 12, color: tint(point.who) }, cliponaxis: false, name: plain(point.name),
     marker: { symbol: point.symbol, size: point.small || figure.line ? 8 : point.who === 'student' ? 16 : 12, color: tint(point.who), opacity: point.small ? 0.6 : 1, line: { width: 2, color: tint(point.who) } },
     error_y: { type: 'data', array: [100 * point.up], arrayminus: [100 * point.down], color: tint(point.who), thickness: 1.5, width: 4 },
     hovertemplate: `${plain(point.told)} · ${plain(point.shown)}<extra></extra>`,

@@ -36,6 +36,8 @@ def status_line(run: Run, row: RunRecord, seen: RunState) -> str:
         key = "gap" if (recovered or 0) > 0 else "level" if recovered == 0 else "below"
         gap_words = translate(f"now.finished.{key}", gap=percent(recovered, 0)) if recovered is not None else ""
         return translate("now.finished", seconds=duration(_spent(run)), gap=gap_words)
+    if row.status == "stopped" and not row.summary:
+        return translate("now.stopped.early")
     return translate(f"now.{row.status}")
 
 

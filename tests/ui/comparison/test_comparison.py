@@ -277,6 +277,23 @@ def test_the_confusions_of_many_labels_fit_a_phone(count: int, chromium: Any) ->
     tab.close()
 
 
+def test_long_labels_leave_the_text_its_room(run: str, chromium: Any) -> None:
+    label = "product information about ingredients and allergens"
+    row = {"text": ["a text of some length that wants to be read"] * 2, "label": label}
+    said = {"student": [0.9, 0.1], "teacher": [0.2, 0.8]}
+    folder, store = core.run(run).folder, core.run(run)._store
+    store.append(run, [Compared(summary(labels=[label, f"{label} too"]))])
+    (folder / "texts.jsonl").write_text(json.dumps(row | said), encoding="utf-8")
+    html, _ = disagreements.differing(run, "any")
+    style = (Path(formatting.__file__).parents[1] / "style.css").read_text(encoding="utf-8")
+    tab = chromium.new_page(viewport={"width": 1100, "height": 800})
+    tab.set_content(f"<style>* {{ box-sizing: border-box }} {style}</style>{html}")
+    assert tab.locator("tbody th").bounding_box()["width"] >= 300
+    box = tab.locator(".scroll")
+    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth"), "the labels give way"
+    tab.close()
+
+
 def test_five_findings_are_seen_and_the_rest_is_folded_away() -> None:
     told = headline.headline(summary(verdict=[["info", f"Finding {number}."] for number in range(7)]))
     shown, _, more = told.partition("<details")

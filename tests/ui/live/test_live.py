@@ -166,6 +166,15 @@ def test_the_end_is_told_with_its_message(run: str, store: Store) -> None:
     assert "halt" in {stage["state"] for stage in answer["stages"]}
 
 
+def test_a_run_that_was_stopped_before_the_comparison_claims_no_student(run: str, store: Store) -> None:
+    store.append(run, [Ended("stopped", "Stopped before there was a student to save.")])
+    assert ask(run)["text"] == "Stopped before the comparison."
+    other = store.create(Config().model_dump())
+    store.transition(other, ["queued"], "running")
+    store.append(other, [Compared({"scores": {}}), Ended("stopped", "Stopped; the best student so far was kept.")])
+    assert ask(other)["text"] == "Stopped. The best student so far is kept."
+
+
 def test_the_end_is_told_in_the_pages_language(run: str, store: Store) -> None:
     said = message("The disk is full, so {id} could not be stored. Free some space and try again.", id="a/b")
     store.append(run, [Ended("failed", said)])

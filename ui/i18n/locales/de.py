@@ -301,6 +301,7 @@ WORDS: dict[str, str] = {
     "now.finished.below": " Der Schüler endete unter der Kontrolle.",
     "now.finished.level": " Der Schüler endete gleichauf mit der Kontrolle.",
     "now.stopped": "Angehalten. Der bisher beste Schüler bleibt.",
+    "now.stopped.early": "Vor dem Vergleich angehalten.",
     "now.failed": "Der Lauf ist gescheitert.",
     "now.interrupted": "Der Lauf wurde unterbrochen.",
     "now.diverged": "Das Training ist divergiert.",

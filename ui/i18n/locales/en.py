@@ -295,6 +295,7 @@ WORDS: dict[str, str] = {
     "now.finished.below": " The student ended below the control.",
     "now.finished.level": " The student ended level with the control.",
     "now.stopped": "Stopped. The best student so far is kept.",
+    "now.stopped.early": "Stopped before the comparison.",
     "now.failed": "The run failed.",
     "now.interrupted": "The run was interrupted.",
     "now.diverged": "The training diverged.",
