@@ -198,6 +198,7 @@ def test_no_new_texts_means_none_with_near_words_either(page: Any, app: str) -> 
     page.goto(app)
     near, bank = (page.locator(f"#knob-{name}").locator("input, textarea") for name in ("neighbours", "bank"))
     goto(page, "Augment")
+    page.locator("#more-sources button").first.click()
     bank.fill("owner/name")
     for button, wanted in (("#skip-augment", "0"), ("#use-these", "auto")):
         goto(page, "Augment")

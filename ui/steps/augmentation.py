@@ -63,9 +63,10 @@ def build(form: Form) -> Augment:
             form.place("augmented")
             form.place("neighbours")
             form.place("pairing")
-            for name in ("filled", "filler", "bank", "bank_texts", "bank_lines", "generator", "generated_texts"):
-                form.place(name)
             form.place("transfer_limit", make_control(form.knobs["transfer_limit"]))
+            with gr.Accordion(translate("augment.sources"), open=False, elem_id="more-sources"):
+                for name in ("bank", "bank_texts", "bank_lines", "generator", "generated_texts", "filled", "filler"):
+                    form.place(name)
             counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
             with gr.Row(elem_classes="actions"):
                 use = gr.Button(translate("augment.use"), elem_id="use-these")

@@ -97,6 +97,7 @@ WORDS: dict[str, str] = {
     "teacher.temperature": "Temperatur",
     "teacher.temperature.info": "Teilt die Logits des Lehrers, bevor sie zu Wahrscheinlichkeiten werden: Je höher, desto deutlicher seine Zweifel.",
     # augment
+    "augment.sources": "Weitere Quellen für Texte: Textbank, Sprachmodell",
     "augment.use": "Diese verwenden",
     "augment.skip": "Überspringen: keine neuen Texte",
     "augment.counts": "{labelled} Zeilen mit Label{loose} → etwa {texts} Texte für den Schüler",

@@ -98,6 +98,7 @@ WORDS: dict[str, str] = {
     "teacher.temperature": "Temperature",
     "teacher.temperature.info": "Divides the teacher's logits before they become probabilities: higher shows its doubts.",
     # augment
+    "augment.sources": "More sources of texts: a text bank, a language model",
     "augment.use": "Use these",
     "augment.skip": "Skip: no new texts",
     "augment.counts": "{labelled} labelled rows{loose} → about {texts} texts for the student",
