@@ -208,7 +208,8 @@ def preview(
         where `ask` is False or the teacher is yet to be fine-tuned. Where the config makes texts with near words and
         the teacher is on this machine: "near", offspring with such words (of a teacher that is yet to be fine-tuned by
         its table before), and "words", {"brought", "before", "after"}: how many words they bring; and "sources", the
-        texts of a text bank, of a language model and with filled masks. None of these where `ask` is False.
+        texts of a text bank and of a language model, those with filled masks, and single words. None of these where
+        `ask` is False.
 
     Raises:
         UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
@@ -305,13 +306,15 @@ def _sources(
         asked["bank"] = partial(_bank, config, data, teacher)
     if config.generator and not data.pair:
         asked["generator"] = partial(_generated, config, data)
+    if config.lexicon and not data.pair:
+        asked["lexicon"] = partial(_single_words, config, data, teacher)
     if config.filled:
         asked["mask_fill"] = partial(_filled, config, data, chosen, n)
     previews: dict[str, SourcePreview] = {}
     for name, find in asked.items():
         try:
             found = find()
-        except LookupError:  # the bank's texts need a teacher, and theirs is not on this machine
+        except LookupError:  # these texts need a teacher, and theirs is not on this machine
             continue
         except UserError as error:
             previews[name] = {"texts": [], "looked": 0, "problem": error.args[0]}
@@ -386,6 +389,30 @@ def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> Sampled
     sizes = (config.bank_lines, config.bank_texts)
     key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, versions, sizes)
     return session.cached(session.banks, key, make)
+
+
+def _single_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> SampledTexts:
+    """The first words of the teacher's vocabulary that no row has. Raises UserError, and LookupError where the teacher
+    is not on this machine."""
+    from distill_core.data.overlap import distinct_words
+    from distill_core.distillation.sources.lexicon import vocabulary_words
+    from distill_core.distillation.word_coverage import word_coverage
+    from distill_core.teacher import fine_tuning
+    from distill_core.teacher.catalog import is_local, teacher_name
+
+    name = teacher_name(config)
+    if teacher is None and not is_local(name, config.allow_pickle):
+        raise LookupError(name)
+
+    def make() -> SampledTexts:
+        words = vocabulary_words(teacher or fine_tuning.load_untuned(config, data.labels))[: config.lexicon]
+        known = distinct_words(data.train.texts)
+        texts: list[inference.Text] = [(word,) for word in words]
+        coverage = word_coverage(data.train.texts, texts, data.valid.texts)
+        return SampledTexts([text for text in texts if text[0].casefold() not in known], len(texts), coverage)
+
+    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, config.lexicon)
+    return session.cached(session.lexicons, key, make)
 
 
 def _generated(config: Config, data: "Dataset") -> SampledTexts:

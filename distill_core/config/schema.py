@@ -219,6 +219,12 @@ class Config(BaseModel):
         "base, where it can guess masked words.",
         "transfer",
     )  # fmt: skip
+    lexicon: int = knob(
+        0, "transfer", "Single words",
+        "How many words of the teacher's vocabulary become texts of one word each, the first ones. 0: none. Not for "
+        "pairs.",
+        "transfer", ge=0, le=1_000_000,
+    )  # fmt: skip
     bank: list[str] = knob(
         [], "transfer", "Text banks",
         "Large collections of texts, of which those that are most like your rows are taken: a plain text file with one "

@@ -24,6 +24,7 @@ from distill_core.distillation.sources import (
     bank,
     generator,
     labelled,
+    lexicon,
     mask_fill,
     neighbour,
     paired,
@@ -38,12 +39,13 @@ from distill_core.student.source import EmbeddingSource
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
-SOURCES = (labelled, unlabelled, bank, generator, paired, augmented, neighbour, mask_fill)
+SOURCES = (labelled, unlabelled, bank, generator, paired, augmented, neighbour, mask_fill, lexicon)
 WORDS_BROUGHT = {  # by the sources whose words need not come from labelled texts
     "unlabelled": "{n:text|texts} without a label {n:~brings|bring} {brought:,} words that no labelled text has.",
     "bank": "{n:text|texts} of the text bank {n:~brings|bring} {brought:,} words that no labelled text has.",
     "generator": "{n:text|texts} of the language model {n:~brings|bring} {brought:,} words that no labelled text has.",
     "neighbour": "{n:text|texts} with near words {n:~brings|bring} {brought:,} words that no labelled text has.",
+    "lexicon": "{n:text|texts} of a single word {n:~brings|bring} {brought:,} words that no labelled text has.",
     "mask_fill": "{n:text|texts} with filled masks {n:~brings|bring} {brought:,} words that no labelled text has.",
 }
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
@@ -53,10 +55,11 @@ _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with
 @dataclass(frozen=True)
 class TransferSet:
     """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "bank", "generator",
-    "paired", "augmented", "neighbour" or "mask_fill", in this order; `origin` is the row of the labelled set it is or
-    came from, of the unlabelled pool for an unlabelled one, of all banks together for one of a bank, of all that the
-    language model wrote for one of its own. `counts` is how many augmented texts show each rule; `dropped` counts the
-    texts left out: "duplicates", "held_out", and "shared" where one has many words in a row of a held-out text."""
+    "paired", "augmented", "neighbour", "mask_fill" or "lexicon", in this order; `origin` is the row of the labelled set
+    it is or came from, of the unlabelled pool for an unlabelled one, of all banks together for one of a bank, of all
+    that the language model wrote for one of its own, and the place in the vocabulary of a single word. `counts` is how
+    many augmented texts show each rule; `dropped` counts the texts left out: "duplicates", "held_out", and "shared"
+    where one has many words in a row of a held-out text."""
 
     texts: list[Text]
     source: list[str]
@@ -74,11 +77,11 @@ def build_transfer_set(
     cache: Cache | None = None,
 ) -> Generator[Event, None, TransferSet]:
     """Build the transfer set of `data`: labelled texts, the unlabelled pool, the nearest of a text bank, those of a
-    language model, new pairs, augmented texts, those with near words of the `teacher`'s table, then those with filled
-    masks, until `config.transfer_limit`. Without a teacher none come from a bank, and none have near words. No text of
-    the validation or test rows enters it, whatever its case or spacing, nor an augmented one that came to hold such a
-    text of three words or more, unless `config.leaks` says keep. What takes minutes is looked up in the `cache`, and
-    stored there.
+    language model, new pairs, augmented texts, those with near words of the `teacher`'s table, those with filled masks,
+    then single words of its vocabulary, until `config.transfer_limit`. Without a teacher none come from a bank or a
+    vocabulary, and none have near words. No text of the validation or test rows enters it, whatever its case or
+    spacing, nor an augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
+    What takes minutes is looked up in the `cache`, and stored there.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
     for preloaded_data, knobs, events, transfer_set in _preloaded:
         if preloaded_data is data and knobs == config.fingerprint(*KNOB_GROUPS):

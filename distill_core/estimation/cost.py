@@ -40,6 +40,7 @@ from distill_core.pipeline.cost_model import (
     StudentPace,
     TeacherPace,
     generated_texts,
+    lexicon_texts,
     neighbour_texts,
     texts_from_elsewhere,
 )
@@ -221,6 +222,7 @@ def transfer_texts(config: Config, counts: DataCounts) -> int:
     own = counts["train"]
     originals = max(own, min(own + counts["unlabelled"] + texts_from_elsewhere(config, counts), config.transfer_limit))
     augmented = own * augmentation_yield(counts["grown"], config.n_iter) + neighbour_texts(config, counts)
+    augmented += lexicon_texts(config, counts)
     paired = own * config.pairing if counts.get("pair") else 0
     return max(originals, min(config.transfer_limit, round(originals + paired + augmented)))
 
@@ -318,6 +320,8 @@ def data_key(config: Config) -> CacheKey:
     rows = {name: values[name] for name in names_of("task") if name != "metric"}
     if config.bank:
         rows |= {"bank": list(map(file_version, config.bank)), "bank_lines": config.bank_lines}
+    if config.lexicon:
+        rows["lexicon"] = teacher_name(config)
     if config.generator:
         rows["generator"] = _model_state(config.generator)
     return _key(rows, rules=values["rules"])

@@ -10,6 +10,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
 from distill_core.distillation import language_model, neighbours, soft_labels, student_trainer
-from distill_core.distillation.sources import generator
+from distill_core.distillation.sources import generator, lexicon
 from distill_core.distillation.transfer_builder import SourceInputs
 from distill_core.environment import peak_memory
+from distill_core.errors import TeacherError
 from distill_core.estimation import cost
 from distill_core.estimation.memory import FLOAT, LIBRARIES
 from distill_core.evaluation import baseline
@@ -76,7 +78,7 @@ def profile(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool]
     augmented = augmenter.Augmenter(sample.train.texts, config, pieces, rows.language)
     yield Progress("data", 1, 4, "findings")
     if known.counts is None:
-        _store(cache, "pace-data", keys["pace-data"], _count_texts(config, rows, sample, augmented, spent))
+        _store(cache, "pace-data", keys["pace-data"], _count_texts(config, rows, sample, augmented, spent, teacher))
     yield Progress("transfer", 2, 4, "findings")
     # The student first: the process's peak memory then is that of a run without its teacher's work.
     if known.student is None:
@@ -111,8 +113,9 @@ def _sample(rows: Dataset) -> Dataset:
 
 
 def _count_texts(
-    config: Config, rows: Dataset, sample: Dataset, augmented: augmenter.Augmenter, spent: float
-) -> DataCounts:
+    config: Config, rows: Dataset, sample: Dataset, augmented: augmenter.Augmenter, spent: float,
+    teacher: Teacher | None,
+) -> DataCounts:  # fmt: skip
     """Counts and sizes of the texts, their growth by passes of augmentation, and the seconds to read them."""
     texts = sample.train.texts
     seen, grown = set(texts), [0.0]
@@ -145,6 +148,9 @@ def _count_texts(
     }  # fmt: skip
     if config.bank and not rows.pair:
         counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)
+    if config.lexicon and teacher:
+        with suppress(TeacherError):  # without the pieces there are no words, as in the run
+            counts["words"] = len(lexicon.vocabulary_words(teacher))
     if config.generator and not rows.pair and language_model.is_local(config.generator, config.allow_pickle):
         inputs = SourceInputs(rows, config)
         written, seconds, counts["writer"] = generator.first_texts(inputs, config.generator, generator.BATCH)

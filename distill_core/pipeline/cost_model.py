@@ -31,7 +31,7 @@ class DataCounts(TypedDict):
     data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, … passes; `near`: new texts with near
     words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs. `bank`: texts of the text
     banks that are looked at. `write`: seconds for one text of the language model, and `writer`: bytes of
-    its weights, where they were measured."""
+    its weights, where they were measured; `words`: those of the teacher's vocabulary, where they were counted."""
 
     train: int
     valid: int
@@ -45,6 +45,7 @@ class DataCounts(TypedDict):
     bank: NotRequired[int]
     write: NotRequired[float]
     writer: NotRequired[int]
+    words: NotRequired[int]
     make: float
     read: float
     seconds: float
@@ -136,6 +137,11 @@ def generated_texts(config: Config, counts: DataCounts) -> int:
 def texts_from_elsewhere(config: Config, counts: DataCounts) -> int:
     """Texts of a run of `config` that bring words from elsewhere, those with near words aside, were there no limit."""
     return bank_texts(config, counts) + generated_texts(config, counts) + filled_texts(config, counts)
+
+
+def lexicon_texts(config: Config, counts: DataCounts) -> int:
+    """Single words that a run of `config` takes, were there no limit."""
+    return 0 if counts.get("pair") else min(config.lexicon, counts.get("words", config.lexicon))
 
 
 def filled_texts(config: Config, counts: DataCounts) -> int:

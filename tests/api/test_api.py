@@ -339,6 +339,14 @@ def test_a_preview_shows_filled_masks_of_the_text(toy_config: Config, tiny_teach
     assert all(len(one["text"][0].split()) == len(text.split()) and one["text"] != [text] for one in found["texts"])
 
 
+def test_a_preview_shows_single_words_that_no_row_has(toy_config: Config, lively_teacher: Path) -> None:
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(lively_teacher), "lexicon": 1000})
+    found = preview.preview(config, n=3)["sources"]["lexicon"]
+    rows = " ".join(row["text"] for row in preview.inspect(config, 100).sample).split()
+    assert found["texts"] and found["words"]["brought"] >= len(found["texts"])
+    assert all(one["text"][0] not in rows and one["answer"] for one in found["texts"])
+
+
 def test_a_language_models_path_is_absolute(
     toy_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,11 +14,12 @@ from distill_core.config.automatic import automatic_values
 from distill_core.config.schema import Config
 from distill_core.config.training_length import PATIENT_SHARE
 from distill_core.distillation import nearest_texts
+from distill_core.distillation.soft_labels import text_size
 from distill_core.errors import KnobError
 from distill_core.estimation import cost
 from distill_core.estimation.cost import Measurements, PastRun, augmentation_yield, estimate
 from distill_core.events import STAGES
-from distill_core.pipeline.stages import transfer_cost
+from distill_core.pipeline.stages import label_cost, transfer_cost
 
 COUNTS = {
     "train": 1000, "valid": 100, "test": 200, "unlabelled": 500, "seconds": 1.0, "make": 1e-4, "read": 1e-4,
@@ -110,6 +111,19 @@ def test_texts_with_filled_masks_cost_their_filling_and_their_labelling() -> Non
     assert filled.texts - without.texts == 3 * COUNTS["train"]
     assert filled.stages["label"] - without.stages["label"] == pytest.approx(3000 * 100e-5)
     assert filled.stages["transfer"] > without.stages["transfer"] + 3000 * 100e-5
+
+
+def test_single_words_are_short_texts() -> None:
+    def told(asked: int, **counts: Any) -> cost.Estimate:
+        config = Config.of(n_iter=0, neighbours=0, lexicon=asked)
+        return estimate(config, dataclasses.replace(PACES, counts=COUNTS | counts))
+
+    without, with_them = told(0), told(2000)
+    assert with_them.texts - without.texts == 2000
+    assert with_them.stages["label"] - without.stages["label"] == pytest.approx(2000 * label_cost.WORD_SIZE * 1e-5)
+    assert told(2000, words=300).texts - without.texts == 300, "no more than the vocabulary has"
+    assert told(2000, pair=True).texts == without.texts
+    assert text_size(("a word",)) == label_cost.WORD_SIZE
 
 
 def test_a_language_model_is_timed_anew_where_it_is_another_one(tmp_path: Path) -> None:

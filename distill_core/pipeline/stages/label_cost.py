@@ -8,10 +8,13 @@ from distill_core.pipeline.cost_model import (
     Measurements,
     RunSize,
     StageCost,
+    lexicon_texts,
     neighbour_texts,
     text_units,
     texts_from_elsewhere,
 )
+
+WORD_SIZE = 14  # of a single word, as `soft_labels.text_size` has it
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
@@ -22,8 +25,14 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     augmented = size.texts - labelled - unlabelled
     # a word for a word, or chosen so: as long as the labelled ones
     near = min(neighbour_texts(config, counts) + texts_from_elsewhere(config, counts), augmented)
+    words = min(lexicon_texts(config, counts), augmented - near)
     of = counts["size"]
-    total = (labelled + near) * of["labelled"] + unlabelled * of["unlabelled"] + (augmented - near) * of["augmented"]
+    total = (
+        (labelled + near) * of["labelled"]
+        + unlabelled * of["unlabelled"]
+        + (augmented - near - words) * of["augmented"]
+    )
+    total += words * WORD_SIZE
     return total * known.teacher["size"]
 
 

@@ -11,6 +11,7 @@ from distill_core.pipeline.cost_model import (
     bank_texts,
     filled_texts,
     generated_texts,
+    lexicon_texts,
     neighbour_texts,
     text_units,
 )
@@ -26,7 +27,12 @@ GUESSED_WRITE = 0.25  # seconds a text of one that was not measured: 135 M weigh
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
     near = neighbour_texts(config, counts)
     made = config.n_iter * counts["train"] + near
-    seconds = START + (NEAR_START if near else 0) + made * counts["make"] + size.texts * counts["read"]
+    seconds = (
+        START
+        + (NEAR_START if near or lexicon_texts(config, counts) else 0)
+        + made * counts["make"]
+        + size.texts * counts["read"]
+    )
     if taken := bank_texts(config, counts):
         if known.teacher is None:
             return None
@@ -50,6 +56,7 @@ COST = StageCost(
         "bank_texts",
         "bank_lines",
         "filled",
+        "lexicon",
         "filler",
         "generator",
         "generated_texts",

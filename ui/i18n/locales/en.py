@@ -118,6 +118,7 @@ WORDS: dict[str, str] = {
     "rule.rare.name": "Swap in rare words",
     "rule.neighbour.name": "Near words",
     "rule.bank.name": "From the text bank",
+    "rule.lexicon.name": "Single word",
     "rule.mask_fill.name": "Filled masks",
     "rule.generator.name": "From the language model",
     "augment.text": "A text to try the rules on",
@@ -132,6 +133,7 @@ WORDS: dict[str, str] = {
     "augment.words.bank": "Of the first {looked:,} {looked:~text|texts} of the text bank the nearest bring {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.generator": "{looked:,} {looked:~text|texts} of the language model {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.mask_fill": "{looked:,} {looked:~text|texts} with filled masks {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
+    "augment.words.lexicon": "{looked:,} single {looked:~word|words} of the teacher's vocabulary {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.share": "Of the words in the validation rows, {before} are in your labelled rows, and {after} with these texts.",
     "augment.legend": "Marked: removed words struck through, new words underlined.",
     # the bar
