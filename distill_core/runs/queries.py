@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from distill_core.config.presets import KnobValues
+from distill_core.config.schema import DEFAULTS
 from distill_core.errors import UserError
 from distill_core.events import Event, event_from
 from distill_core.messages import Message, message, restore_message
@@ -20,6 +21,10 @@ from distill_core.unicode import replace_surrogates
 if TYPE_CHECKING:
     from distill_core.evaluation.summary import Summary
 
+# The settings of a run that differ from the defaults, which are the placeholder: `name=value`, separated by blanks. The
+# others are the same for all, and a word to be searched would stand in some of them.
+CHANGED = """coalesce((SELECT group_concat(one.key || '=' || one.value, ' ') FROM json_each(config) AS one,
+    (SELECT ? AS defaults) WHERE one.value IS NOT json_extract(defaults, '$.' || one.key)), '')"""
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
     "accuracy": "json_extract(summary, '$.scores.student.accuracy')", "kept": "json_extract(summary, '$.kept')",
@@ -168,6 +173,6 @@ def where_clause(
         values += statuses
     for word in search.split():
         pattern = "%" + word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
-        terms.append(r"name || ' ' || note || ' ' || task || ' ' || config || ' ' || id LIKE ? ESCAPE '\'")
-        values.append(pattern)
+        terms.append(rf"name || ' ' || note || ' ' || task || ' ' || {CHANGED} || ' ' || id LIKE ? ESCAPE '\'")
+        values += [json.dumps(DEFAULTS), pattern]
     return f"WHERE {' AND '.join(terms)}", values

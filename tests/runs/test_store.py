@@ -14,6 +14,7 @@ import pytest
 from sqlite_utils import Database
 
 from distill_core import environment
+from distill_core.config.schema import DEFAULTS
 from distill_core.errors import UnknownRun, UserError
 from distill_core.events import KINDS, Compared, Ended, Event, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.messages import message, message_data
@@ -221,6 +222,18 @@ def test_two_processes_write_one_store(store: Store) -> None:
     assert [other.wait(240) for other in others] == [0, 0]
     assert len(store.points(run)[0]) == 600
     assert store.own._rows("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_search_looks_into_the_settings_that_were_changed_alone(store: Store) -> None:
+    changed = {"student": "textcnn", "rules": {"mask": 0.5}, "seed": 17}
+    plain, other = (store.create(DEFAULTS | more) for more in ({}, changed))
+
+    def ids(search: str) -> list[str]:
+        return [row.id for row in store.runs(search=search)]
+
+    assert ids("textcnn") == ids("seed=17") == ids("mask rules") == [other]
+    assert ids("logit_mse") == ids("first one") == [], "what all have tells none apart"
+    assert ids("reviews") == [other, plain], "but the task"
 
 
 def test_lists_page_search_and_sort(store: Store) -> None:

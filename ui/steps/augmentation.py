@@ -162,15 +162,18 @@ def offspring(form: Form, values: Any, text: str, text2: str, seed: int | None =
                 broken(preview.get("answer"), child.get("answer")),
             )
         )
-    words = [_words("augment.words", preview["words"])] if "words" in preview else []
+    words = []
+    if brought := preview.get("words"):
+        words.append(translate("augment.words", n=brought["brought"]) + _share(brought))
     problems = []
     for name, source in preview.get("sources", {}).items():
         for child in source["texts"][:NEAR]:
             text = SIDES.join(child["text"])
             shown = diff(before, text) if source.get("varied") else escape(text)
             children.append(_child(rule_name(name), shown, child.get("probabilities")))
-        if "words" in source:
-            words.append(_words(f"augment.words.{name}", source["words"], looked=source["looked"]))
+        if brought := source.get("words"):
+            sentence = translate(f"augment.words.{name}", n=brought["brought"], looked=source["looked"])
+            words.append(sentence + _share(brought))
         if "problem" in source:
             problems.append(note(translate_message(source["problem"]), "warning"))
     nothing = note(translate("augment.none")) if len(children) == 1 else ""
@@ -184,11 +187,12 @@ def broken(original: str | None, child: str | None) -> str:
     return translate("augment.broken", label=child, before=original) if asked and original != child else ""
 
 
-def _words(key: str, words: core.WordsBrought, **values: Any) -> str:
-    """How many words the texts of a source bring, and how many of the validation rows' words stand in them."""
+def _share(words: core.WordsBrought) -> str:
+    """A sentence on how many of the validation rows' words stand in the texts, "" where there are none."""
+    if words["after"] is None:
+        return ""
     known = {"before": percent(words["before"], 0), "after": percent(words["after"], 0)}
-    share = f" {translate('augment.words.share', **known)}" if words["after"] is not None else ""
-    return translate(key, n=words["brought"], **values) + share
+    return f" {translate('augment.words.share', **known)}"
 
 
 def _child(rule: str, text: str, probabilities: dict[str, float] | None, broken: str = "") -> Markup:
