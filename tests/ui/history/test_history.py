@@ -237,11 +237,11 @@ def test_runs_lie_over_one_another_with_what_differs_alone(home: Path) -> None:
            (({"epochs": 7, "train": "/secret/a.csv"}, "<i>One</i>"), ({"seed": 3}, "Two"))]  # fmt: skip
     for run in two:
         store.transition(run, ["queued"], "running")
-        curve = [Point("student/valid_accuracy", step, step / 10) for step in (1, 9, 5)]
+        curve = [Point("student/valid_accuracy", step, step / 10) for step in (1, 5, 9)]
         store.append(run, [*curve, Point("student/loss", 1, 0.5), Compared(SUMMARY), Ended("finished")])
     told = overlay.overlay({"runs": [two[0], two[0], two[1]]})
     assert [run["letter"] for run in told["runs"]] == ["A", "B"]
-    assert told["runs"][0]["curves"] == {"accuracy": ([1, 9, 5], [0.1, 0.9, 0.5])}
+    assert told["runs"][0]["curves"] == {"accuracy": ([1, 5, 9], [0.1, 0.5, 0.9])}
     scores, differ = told["html"].split("<h3>")[1:]
     labels = re.findall('<th scope="row">([^<]+)', differ)
     assert sorted(labels) == ["Epochs", "Seed"] and "secret" not in told["html"] and "<i>One" not in told["html"]
