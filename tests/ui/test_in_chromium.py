@@ -143,6 +143,18 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
     assert {"baseline/predict.py", "baseline/README.md", "baseline/weights.npz"} <= set(names)
 
+    # The rows whose labels may be wrong, of the training and of the test: here there may be none.
+    for place, name in (("closer", "labels"), ("differ-rows", "test-labels")):
+        page.evaluate(
+            """(place) => document.querySelector(`#${place} :is(.apart, p)`)
+            .insertAdjacentHTML('afterend', '<button data-save>Save</button>')""",
+            place,
+        )
+        with page.expect_download() as caught:
+            page.locator(f"#{place} button[data-save]").last.click()
+        assert caught.value.suggested_filename.startswith(f"{name}-")
+        assert Path(caught.value.path()).read_text("utf-8-sig").startswith("file,row,text,label,teacher,p teacher")
+
     # A next step that is taken on this page: the button below is pressed, and the run stays in the address.
     page.evaluate("""() => document.querySelector('#comparison .headline').insertAdjacentHTML('afterend',
         '<a data-place="#download-control" href="./#download-control">Take the control</a>')""")
