@@ -22,6 +22,7 @@ Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Label = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(max_length=100)]
+SourceName = Annotated[str, Field(pattern="^[a-z_]{1,40}$")]  # of transfer texts; a later version may have others
 Level = Literal["info", "warning"]
 Metric = Literal["accuracy", "macro_f1", "mcc", "f1"]
 ObjectiveName = Literal["single_label"]
@@ -230,6 +231,15 @@ class SplitSizes(TypedDict):
     transfer: NotRequired[Count]
 
 
+@foreign
+class TransferTexts(TypedDict):
+    """Texts of the transfer set by their source, and how many were `left_out` because they equal or contain a
+    validation or test text, or share many words in a row with one."""
+
+    sources: Annotated[dict[SourceName, Count], Field(max_length=50)]
+    left_out: Count
+
+
 class DoubtfulRow(SourceRow):
     """A labelled text that the teacher contradicts, and the teacher's probability of its own answer."""
 
@@ -353,6 +363,7 @@ class Summary(Comparison, VariantSummary):
     disagreement: NotRequired[Any]
     unseen_words: NotRequired[UnseenWords]
     deferral: NotRequired[Deferral]
+    transfer: NotRequired[TransferTexts]
     split_labels: NotRequired[Annotated[list[list[Label]], Field(max_length=10_000)]]
     tests_read: NotRequired[Count]
     cut_texts: NotRequired[CutTexts]

@@ -14,7 +14,7 @@ from distill_core.evaluation.export import comparison_table, describe_probabilit
 from distill_core.messages import METRIC_NAMES, percent
 
 if TYPE_CHECKING:
-    from distill_core.evaluation.summary import Deferral
+    from distill_core.evaluation.summary import Deferral, TransferTexts
 
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
@@ -49,7 +49,7 @@ Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 """
         deferral = _deferral(summary.get("deferral"))
         leanings = "its teacher's mistakes and leanings"
-        source = f"{train} labelled rows;\n{transfer} texts labelled by the teacher"
+        source = f"{train} labelled rows;\n{transfer} texts labelled by the teacher{_sources(summary.get('transfer'))}"
     return f"""---
 library_name: stillroom
 tags: [{tags}]
@@ -74,6 +74,24 @@ tags: [{tags}]
 It knows the kind of text it was trained on, and repeats {leanings}.
 Seed {report.get("seed", "?")}; {source}.
 """
+
+
+SOURCES = {  # of the transfer set's texts, as the card calls them
+    "labelled": "labelled rows", "unlabelled": "given without a label", "bank": "of a text bank",
+    "generator": "written by a language model", "paired": "new pairs of the rows' sentences",
+    "augmented": "made by augmentation rules", "neighbour": "with near words of the teacher's table",
+    "mask_fill": "with masks filled by a language model", "lexicon": "single words of the teacher's vocabulary",
+}  # fmt: skip
+
+
+def _sources(texts: "TransferTexts | None") -> str:
+    """Where the texts come from and what was left out of them, "" of an earlier run."""
+    if not texts:
+        return ""
+    shares = ",\n".join(f"{count:,} {SOURCES.get(name, name)}" for name, count in texts["sources"].items())
+    left_out = f"""; {texts["left_out"]:,} more
+were left out, for they equal or contain a validation or test text or share eight words in a row with one"""
+    return f" ({shares}{left_out if texts['left_out'] else ''})"
 
 
 def _deferral(deferral: "Deferral | None") -> str:

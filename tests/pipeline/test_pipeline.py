@@ -189,6 +189,7 @@ def test_texts_of_a_bank_are_learnt_from_and_a_missing_bank_ends_the_run_at_once
     assert any("8 texts of the text bank bring" in event.text for event in of(events, Note))
     summary = of(events, Compared)[0].summary
     assert summary["rows"]["transfer"] == summary["rows"]["train"] + 8
+    assert summary["transfer"] == {"sources": {"labelled": summary["rows"]["train"], "bank": 8}, "left_out": 0}
     missing = config.model_copy(update={**fewer, "bank": [str(tmp_path / "gone.txt")]})
     began = []
     with pytest.raises(DataError, match=r"gone\.txt"):

@@ -125,6 +125,18 @@ def test_an_exported_student_predicts_without_this_project(tmp_path, pair):
         assert one["probabilities"] == pytest.approx(wanted.probabilities, abs=1e-6)
 
 
+def test_the_card_says_where_the_texts_come_from_and_how_many_were_left_out(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    texts = {"sources": {"labelled": 300, "bank": 2000, "of a later version": 4}, "left_out": 3}
+    report = {**REPORT, "summary": {**REPORT.get("summary", {}), "transfer": texts}}
+    card = " ".join((export.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text().split())
+    assert "(300 labelled rows, 2,000 of a text bank, 4 of a later version; 3 more were left out" in card
+    assert "share eight words in a row" in card
+    report["summary"]["transfer"] = {**texts, "left_out": 0}
+    card = (export.export(tmp_path / "student", tmp_path / "again", report) / "README.md").read_text()
+    assert "2,000 of a text bank" in card and "left out" not in card
+
+
 def test_the_card_shows_the_four_rows(tmp_path):
     persistence.save(predictor(), tmp_path / "student")
     out = export.export(tmp_path / "student", tmp_path / "out", REPORT)

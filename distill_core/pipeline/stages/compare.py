@@ -133,7 +133,9 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     counts = Counter(data.objective.label(label, data.dataset.labels) for label in data.dataset.train.labels)
     if not context.config.merge_labels and (variants := case_variants(counts)):
         summary["split_labels"] = list(variants.values())
-    source = transfer.source
+    source, dropped = transfer.source, transfer.dropped
+    left_out = dropped.get("held_out", 0) + dropped.get("shared", 0)
+    summary["transfer"] = {"sources": dict(Counter(source)), "left_out": left_out}
     plain = sum(map(source.count, ("labelled", "unlabelled", "bank", "generator")))
     findings = diagnostics.conclude(summary, plain, data.dataset.pair)
     summary["next_steps"] = next_steps.advise(summary, plain, data.dataset.pair, context.config.fine_tune)
