@@ -122,7 +122,7 @@ class LanguageModel:
         ids = self._prompt(examples, min(most_tokens, MOST_WRITTEN))
         draw = torch.Generator().manual_seed(seed)
         with torch.inference_mode():
-            read = self.model(ids, use_cache=True)
+            read = self.model(ids, use_cache=True, logits_to_keep=1)  # those of all tokens are hundreds of MB
             past, logits = read.past_key_values, read.logits[:, -1:].float().cpu()
             past.batch_repeat_interleave(lines)
             logits = logits.repeat_interleave(lines, 0)
