@@ -82,4 +82,4 @@ def test_no_word_that_was_too_short_comes_back(language: str) -> None:
 def test_every_kind_of_file_with_words_is_read(words: dict[str, str]) -> None:
     assert "left out, so that the scores stay fair" in words["distill_core/data/leakage.py"]  # over two lines
     assert "Look at the data" in words["ui/i18n/locales/en.py"] and "Aufgabe" in words["ui/i18n/locales/de.py"]
-    assert {"ui/i18n/engine_messages/de.py", "ui/learn/lessons/7_compare.js", "ui/steps/task.html"} <= set(words)
+    assert {"ui/i18n/engine_messages/de.py", "ui/learn/lessons/8_compare.js", "ui/steps/task.html"} <= set(words)

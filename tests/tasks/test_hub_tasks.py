@@ -132,7 +132,8 @@ def test_a_csv_means_what_the_same_file_means_at_home(fake_hub: FakeHub, tmp_pat
     there = load_dataset(Config.of(task="hub", dataset=id))
     here = load_dataset(Config.of(task="file", train=str(tmp_path / "train.csv")))
     assert there.labels == here.labels == ("NA", "None", "favour", "null")
-    assert (there.train, there.valid, there.test) == (here.train, here.valid, here.test)
+    for one, other in ((there.train, here.train), (there.valid, here.valid), (there.test, here.test)):
+        assert (one.texts, one.labels) == (other.texts, other.labels)
     assert len(there.unlabelled) == len(here.unlabelled) == 20
 
 
