@@ -95,8 +95,8 @@ class RunReader:
         ids: Sequence[str] | None = None,
     ) -> list[RunRecord]:
         """Runs of one page. `sort` is one of SORTS, "-" before it turns it round; `search` looks into name, note, task
-        and the settings that were changed; `examples` lists the shipped examples instead, `hidden` the deleted ones; `ids` looks only among
-        those. Raises UserError."""
+        and the settings that were changed; `examples` lists the shipped examples instead, `hidden` the deleted ones;
+        `ids` looks only among those. Raises UserError."""
         source = self.examples if examples else self.own
         return source.list(limit, offset, where_clause(status, task, search, hidden, ids), sort)
 
