@@ -104,9 +104,11 @@ def table(found: dict[tuple[str, int], dict[str, list[dict[str, Any]]]]) -> list
                 for runs in found.values()
                 for one, base in zip(runs[setting], runs[first], strict=True)
             ]
-            spread = float(stats.t.ppf(0.975, len(pairs) - 1)) * statistics.stdev(pairs) / len(pairs) ** 0.5
-            lines.append(f"\n{setting} against {first}, {key}: {statistics.mean(pairs):+.1f} ± {spread:.1f} points "
-                         f"over {len(pairs)} pairs of runs.")  # fmt: skip
+            sure = "one pair of runs, without an interval"
+            if len(pairs) > 1:
+                spread = float(stats.t.ppf(0.975, len(pairs) - 1)) * statistics.stdev(pairs) / len(pairs) ** 0.5
+                sure = f"± {spread:.1f}, over {len(pairs)} pairs of runs"
+            lines.append(f"\n{setting} against {first}, {key}: {statistics.mean(pairs):+.1f} points, {sure}.")
     return lines
 
 
