@@ -124,7 +124,8 @@ class Fact(Event):
     """A fact that later pages show: name "rows", "labels", "max_tokens" (that are read of a text), "pair" (whether the
     texts are pairs), "teacher", "columns", "transfer", "vocabulary", "memory" (peak bytes of the run's process),
     "metric" (one of metrics.METRICS), "members" (the variants of a run that trains several, in order: "name",
-    "student", "seed", "share") or "validation" (the metric on validation of "floor", "control" and "teacher", for the
+    "student", "seed", "share"), "selection" (which step of a student is taken, where that is not the best one: "last")
+    or "validation" (the metric on validation of "floor", "control" and "teacher", for the
     chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"

@@ -45,6 +45,18 @@ def layers(run: str | None, text: str | Text, choice: str = "first_last") -> Lay
         >>> reading["layers"], reading["depth"], [pair["teacher"] for pair in reading["pairs"]]
         ([1, 3], 3, [2, 3])
     """
+    teacher, trained = _teacher(run), session.predictor(run) if run else None
+    pair, own = bool(trained and trained.settings["pair"]), bool(trained and _is_cut(trained))
+    row = check_text(text, pair)
+    if choice == OWN and not own:
+        raise DataError(message("This run has no student that is cut from its teacher, so its layers can't be shown."))
+    with session.load_lock:  # one thread at a time changes how the teacher attends
+        student = trained if trained and choice == OWN else _fresh(teacher, choice, pair)
+        return {**_compare(teacher, student, row), "trained": choice == OWN, "own": own}
+
+
+def _compare(teacher: "Teacher", student: "Predictor", row: Text) -> LayerReading:
+    """The reading of a text, as of a student before training."""
     import torch
 
     from distill_core.distillation.layerwise import cosine_distance, map_layers, squared_distance
@@ -54,12 +66,6 @@ def layers(run: str | None, text: str | Text, choice: str = "first_last") -> Lay
     from distill_core.student.runtime import encode_rows
     from distill_core.teacher.outputs import teacher_outputs
 
-    teacher, trained = _teacher(run), session.predictor(run) if run else None
-    pair, own = bool(trained and trained.settings["pair"]), bool(trained and _is_cut(trained))
-    row = check_text(text, pair)
-    if choice == OWN and not own:
-        raise DataError(message("This run has no student that is cut from its teacher, so its layers can't be shown."))
-    student = trained if trained and choice == OWN else _fresh(teacher, choice, pair)
     needs = frozenset({"hidden_states", "attention_scores"})
     theirs = teacher_outputs(teacher, [row], needs, torch.float32)
     with torch.inference_mode():
@@ -87,7 +93,7 @@ def layers(run: str | None, text: str | Text, choice: str = "first_last") -> Lay
     taken, depth = student.settings["teacher_layers"]
     return {
         "labels": student.labels, "pieces": _pieces(teacher, row), "depth": depth,
-        "layers": [number + 1 for number in taken], "trained": choice == OWN, "own": own,
+        "layers": [number + 1 for number in taken], "trained": False, "own": False,
         "embeddings": embeddings, "pairs": pairs, "losses": losses,
         "logits": {"teacher": theirs.logits[0].tolist(), "student": mine.logits[0].tolist()},
     }  # fmt: skip

@@ -341,7 +341,9 @@ def _filled(config: Config, data: "Dataset", chosen: "inference.Text", n: int) -
     name = model_name(config)
     if not is_local(name, config.allow_pickle):
         raise UserError(message("The model {name} is not on this machine yet: a run downloads it.", name=name))
-    filler = session.cached(session.fillers, (name, config.allow_pickle), lambda: MaskFiller(config))
+    filler = session.cached(
+        session.fillers, (name, config.allow_pickle, config.token_limit), lambda: MaskFiller(config)
+    )
     inputs = SourceInputs(data, config)
 
     def fill(children: "Iterable[AugmentedText]") -> list[inference.Text]:
@@ -352,7 +354,7 @@ def _filled(config: Config, data: "Dataset", chosen: "inference.Text", n: int) -
         texts = fill(mask_fill.masker(rows, inputs).make(row, 0, place) for place, row in enumerate(rows))
         return len(texts), word_coverage(data.train.texts, texts, data.valid.texts)
 
-    looked, words = session.cached(session.filled, (data.fingerprint(), name, config.seed), make)
+    looked, words = session.cached(session.filled, (data.fingerprint(), name, config.seed, config.token_limit), make)
     masker = mask_fill.masker([chosen], inputs)
     own = fill(masker.make(chosen, turn) for turn in range(MOST_TURNS * n))
     return SampledTexts(list(dict.fromkeys(own)), looked, words)
@@ -386,7 +388,7 @@ def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> Sampled
         return SampledTexts(best, len(texts), word_coverage(data.train.texts, best, data.valid.texts))
 
     versions = tuple(map(repr, map(text_bank.file_version, config.bank)))
-    sizes = (config.bank_lines, config.bank_texts)
+    sizes = (config.bank_lines, config.bank_texts, config.token_limit, config.cut)
     key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, versions, sizes)
     return session.cached(session.banks, key, make)
 
@@ -432,7 +434,7 @@ def _generated(config: Config, data: "Dataset") -> SampledTexts:
         texts: list[inference.Text] = [(text,) for text in written]
         return SampledTexts(texts, len(texts), word_coverage(data.train.texts, texts, data.valid.texts))
 
-    return session.cached(session.generated, (data.fingerprint(), name, config.seed), make)
+    return session.cached(session.generated, (data.fingerprint(), name, config.seed, config.token_limit), make)
 
 
 def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:

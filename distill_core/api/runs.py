@@ -478,7 +478,7 @@ def with_absolute_paths(config: Config) -> KnobValues:
     paths: KnobValues = {}
     for knob, value in values.items():
         if isinstance(value, list):  # a text bank may be the id of a data set, which stays
-            paths[knob] = [_absolute(name) or name for name in value]
+            paths[knob] = [(not public_host() and _absolute(name)) or name for name in value]
         elif value and (
             path := _absolute(value, folder=knob in MODELS, file=knob == "generator" or knob not in MODELS)
         ):

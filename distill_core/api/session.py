@@ -135,7 +135,7 @@ class Session:
     def check_data(self, config: Config) -> None:
         """Check that a run could read the config's rows and what its sources of texts need, as far as that costs no
         download. Raises UserError."""
-        if config.bank or config.generator:  # else nothing heavy is imported
+        if config.bank or config.generator or config.filled:  # else nothing heavy is imported
             from distill_core.distillation import transfer_set
 
             transfer_set.check_sources(config)

@@ -80,12 +80,13 @@ def _shared(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[
 
 
 class HeldOutIndex:
-    """An index of held-out texts, for the test of other texts one by one: does a text contain one of them, or share
-    LONG_NGRAM words in a row with one? Words in a row that a text of `own`, the labelled ones, has too are usual in
-    these texts and count for nothing."""
+    """An index of held-out texts, for the test of other texts one by one: does a text contain one of them, stand in
+    one, or share LONG_NGRAM words in a row with one? Words in a row that a text of `own`, the labelled ones, has too
+    are usual in these texts and count for nothing."""
 
     def __init__(self, texts: Sequence[Text], own: Sequence[Text] = ()):
         self._texts, self._own = texts, own
+        self._stretches: dict[int, set[int]] = {}  # by their number of words, the hashes of those that count
         self._sentences: set[tuple[str, ...]] = set()
         self._long: dict[tuple[str, ...], list[tuple[tuple[str, ...], int]]] = defaultdict(list)
         sentences = {tuple(split_words(sentence)) for text in texts for sentence in text}
@@ -104,6 +105,18 @@ class HeldOutIndex:
 
         held_out = np.unique(_shingles(self._texts))
         return np.setdiff1d(held_out, _shingles(self._own)) if len(held_out) else held_out
+
+    def stands_within(self, text: Text) -> bool:
+        """True if the single sentence `text`, too short for `shares`, stands as a whole in a held-out text. One of
+        fewer than NGRAM words is not judged."""
+        if len(text) > 1 or word_weight(tokens := tuple(split_words(text[0]))) < NGRAM:
+            return False
+        size = len(tokens)
+        if size >= LONG_NGRAM * (SIGNS_PER_WORD if SIGN.search(text[0]) else 1):
+            return False
+        if size not in self._stretches:
+            self._stretches[size] = set(_stretches(self._texts, size)) - set(_stretches(self._own, size))
+        return hash(tokens) in self._stretches[size]
 
     def shares(self, text: Text) -> bool:
         """True if a sentence of the text has LONG_NGRAM words in a row of a held-out text."""
@@ -139,6 +152,14 @@ def word_weight(tokens: Sequence[str]) -> float:
 
 def _grams(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return zip(*(tokens[shift:] for shift in range(NGRAM)), strict=False)
+
+
+def _stretches(texts: Sequence[Text], size: int) -> Iterator[int]:
+    """Hashes of all stretches of so many words."""
+    for text in texts:
+        for sentence in text:
+            tokens = split_words(sentence)
+            yield from map(hash, zip(*(tokens[shift:] for shift in range(size)), strict=False))
 
 
 def _shingles(texts: Sequence[Text]) -> "NDArray[np.int64]":

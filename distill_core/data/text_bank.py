@@ -89,8 +89,7 @@ def count_texts(name: str, most: int) -> int:
         return most
     if _is_table(file):
         return min(most, len(read_table(file).rows))
-    with file.open("rb") as opened:
-        head = opened.read(HEAD_BYTES)
+    head = _head(file)
     lines = head.count(b"\n") + (not head.endswith(b"\n"))
     return min(most, round(lines * file.stat().st_size / max(1, len(head))))
 
@@ -107,14 +106,19 @@ def _is_table(file: Path) -> bool:
     return file.suffix.lower() in READERS and file.suffix.lower() != PLAIN
 
 
-def _encoding(file: Path) -> tuple[str, list[Message]]:
-    """The encoding of a text file by its first lines, and notes on it. Raises DataError."""
+def _head(file: Path) -> bytes:
+    """The first bytes of a file. Raises DataError."""
     try:
         with file.open("rb") as opened:
-            head = opened.read(HEAD_BYTES)
+            return opened.read(HEAD_BYTES)
     except OSError as error:
         raise DataError(message("{file} can't be read: {why}. Check the name and its permissions.",
                                file=repr(file.name[:100]), why=os_error_reason(error))) from error  # fmt: skip
+
+
+def _encoding(file: Path) -> tuple[str, list[Message]]:
+    """The encoding of a text file by its first lines, and notes on it. Raises DataError."""
+    head = _head(file)
     if not head:
         raise DataError(message("{name} is empty. Give a file with one text a line.", name=file.name))
     check_is_text(head, file.name)

@@ -19,7 +19,7 @@ from torch import Tensor
 from distill_core.environment import public_host
 from distill_core.errors import TeacherError
 from distill_core.hub import client, models
-from distill_core.messages import Message, message
+from distill_core.messages import Message, message, os_error_reason
 from distill_core.teacher import fingerprint, safe_loading, tokenizers
 from distill_core.teacher import weights as model_weights
 from distill_core.training.device import device, fast_dtype
@@ -90,8 +90,12 @@ def _path(name: str) -> Path | None:
 
 
 def _check_gguf(path: Path) -> None:
-    with path.open("rb") as opened:
-        is_gguf = opened.read(len(GGUF_MAGIC)) == GGUF_MAGIC
+    try:
+        with path.open("rb") as opened:
+            is_gguf = opened.read(len(GGUF_MAGIC)) == GGUF_MAGIC
+    except OSError as error:
+        raise TeacherError(message("{file} can't be read: {why}. Check the name and its permissions.",
+                                   file=repr(path.name[:100]), why=os_error_reason(error))) from error  # fmt: skip
     if not is_gguf:
         raise TeacherError(message("{name} is no GGUF file. Give the folder of a model, or a GGUF file.",
                                    name=path.name))  # fmt: skip
@@ -130,6 +134,9 @@ class LanguageModel:
             rows, ended = list(range(lines)), set[int]()  # lines that are still computed, and those that ended
             for step in range(min(most_tokens, MOST_WRITTEN)):
                 stop()
+                if not torch.isfinite(logits).all():
+                    raise TeacherError(message("{name} writes no text: its outputs are no finite numbers. Choose "
+                                               "another language model.", name=self.name))  # fmt: skip
                 tokens = _draw(logits[:, -1], draw, None if step else self._ends)
                 for row, token in zip(rows, tokens.tolist(), strict=True):
                     if row not in ended:
@@ -145,9 +152,6 @@ class LanguageModel:
                     rows, tokens = [rows[place] for place in going], tokens[going]
                 read = self.model(tokens[:, None].to(device()), past_key_values=past, use_cache=True)
                 logits = read.logits.float().cpu()
-                if not torch.isfinite(logits).all():
-                    raise TeacherError(message("{name} writes no text: its outputs are no finite numbers. Choose "
-                                               "another language model.", name=self.name))  # fmt: skip
         if not ended:
             return []
         texts = self.tokenizer.batch_decode([written[row] for row in sorted(ended)], skip_special_tokens=True)

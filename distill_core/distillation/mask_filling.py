@@ -44,7 +44,7 @@ class MaskFiller:
         safe_loading.check_shapes(settings, self._weights, self.name)
         notes: list[Message] = []
         self.tokenizer: Any = tokenizers.load_tokenizer(self._folder, settings, self.name, notes)
-        self._most = min(tokenizers.max_length(settings, self.tokenizer), config.token_limit)
+        self.most_tokens = min(tokenizers.max_length(settings, self.tokenizer), config.token_limit)
         self._model = self._load(settings).to(device())
         if not self.tokenizer.mask_token or not self.tokenizer.is_fast:
             raise _headless(self.name)
@@ -61,7 +61,7 @@ class MaskFiller:
         """The sides of texts with a word for each MASK in them, in the case of the one that stood there `before` and
         another than it; None for a side of which the model does not read every mask."""
         texts = [side.replace(MASK, self.tokenizer.mask_token) for side in sides]
-        encoded = self.tokenizer(texts, truncation=True, max_length=self._most)["input_ids"]
+        encoded = self.tokenizer(texts, truncation=True, max_length=self.most_tokens)["input_ids"]
         guesses: list[list[str] | None] = [None] * len(sides)
         for rows in length_batches([len(one) for one in encoded], BATCH):
             for row, found in zip(rows, self._guess([encoded[row] for row in rows]), strict=True):

@@ -75,7 +75,7 @@ class _Pool:
     """The candidates so far: for each label its nearest texts, each text once."""
 
     def __init__(self, labels: int, wanted: int):
-        self.each = -(-wanted // labels)
+        self.wanted = wanted
         self.texts: list[BankText] = []
         self.nearness = torch.empty(0, labels)
         self._known: set[tuple[str, ...]] = set()
@@ -89,13 +89,12 @@ class _Pool:
                 self.texts.append(one)
                 new.append(place)
         self.nearness = torch.cat([self.nearness, nearness[new]])
-        if len(self.texts) > 2 * self.each * self.nearness.shape[1] + BLOCK:
+        if len(self.texts) > 2 * self.wanted + BLOCK:
             self.prune()
 
     def prune(self) -> None:
-        """Leave out what is among no label's nearest."""
-        best = self.nearness.topk(min(self.each, len(self.texts)), dim=0).indices
-        places = sorted(set(best.flatten().tolist()))
+        """Leave out what would not be chosen now: a text that comes can only take another's place."""
+        places = sorted(in_turn(self.nearness, self.wanted))
         self.nearness, self.texts = self.nearness[places], [self.texts[place] for place in places]
         self._known = {normalize_text((one.text,)) for one in self.texts}
 

@@ -300,7 +300,9 @@ class StudentTrainer:
     def _content(self) -> dict[str, str]:
         """Digests of what every training of this trainer reads: labelled and validation rows, vectors, vocabulary."""
         vocabulary = self.data.vocabulary
-        own = {"source": self.data.source.fingerprint} if self.config.student_model else {}
+        own, words = {}, self.data.own_vocabulary
+        if self.config.student_model:
+            own = {"source": self.data.source.fingerprint, "own words": digest([words.entries, words.aliases])}
         return {
             "data": self.data.dataset.fingerprint(),
             "vectors": digest(self.data.vectors.numpy().tobytes().hex()),

@@ -71,14 +71,16 @@ class TransferSetBuilder:
     def add(self, text: Text, source: str, origin: int, parent: Text | None = None) -> bool:
         """Add the text unless it is known or held out, or holds what is held out and its `parent` does not: what the
         data's checks let through is not judged again. A text with words from elsewhere is not added either where it
-        shares many words in a row with a held-out one; of the person's own texts these are counted. Returns whether
-        it was added."""
+        stands in a held-out one, or shares many words in a row with it; of the person's own texts these are counted.
+        Returns whether it was added."""
         if text in self._seen:
             self.dropped["duplicates"] += 1
             return False
         self._seen.add(text)
         newly = parent is not None and self._holding.inside(text) and not self._holding.inside(parent)
-        if newly or normalize(text) in self._held_out:
+        # texts without a label were judged when the data were read
+        stands = source not in (*FROM_ROWS, "unlabelled") and self._holding.stands_within(text)
+        if newly or stands or normalize(text) in self._held_out:
             self.dropped["held_out"] += 1
             return False
         if source not in FROM_ROWS and self._holding.shares(text):

@@ -97,8 +97,9 @@ def build_transfer_set(
         yield from source.add_texts(builder, inputs)
     yield from _words_brought(data, builder)
     if builder.dropped["held_out"]:
-        yield transfer_note("{n:text|texts} left out of the transfer set: {n:~it equals or contains|they equal or "
-                            "contain} a validation or test text.", n=builder.dropped["held_out"])  # fmt: skip
+        yield transfer_note(
+            "{n:text|texts} left out of the transfer set: {n:~it equals, contains or stands in|they equal, contain or "
+            "stand in} a validation or test text.", n=builder.dropped["held_out"])  # fmt: skip
     if builder.dropped["shared"]:
         yield transfer_note("{n:text|texts} left out of the transfer set: {n:~it shares|they share} {words} words in a "
                             "row with a validation or test text.",

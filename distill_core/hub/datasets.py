@@ -40,8 +40,17 @@ def stream_rows(id: str, subset: str | None = None) -> tuple[str, Iterator[Mappi
     split = splits["train"] if "train" in splits else next(iter(splits.values()))
 
     def rows() -> Iterator[Mapping[str, object]]:
+        read = 0
         try:
-            yield from split
+            for row in split:
+                read += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+                if read > DATASET_BYTES:
+                    raise HubError(message("{id} has more than {size:,.0f} GB of text to read. Choose a smaller text "
+                                           "bank, or look at fewer of its texts ({knob:knob}).", id=id,
+                                           size=DATASET_BYTES / 1e9, knob="bank_lines"))  # fmt: skip
+                yield row
+        except HubError:
+            raise
         except Exception as error:
             raise explain_load_error(error, id, subset, "bank") from error
 

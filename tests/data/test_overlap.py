@@ -148,6 +148,17 @@ def test_pairs_cross_where_they_share_a_sentence_of_three_words() -> None:
     assert [HeldOutIndex(held).inside(pair) for pair in others] == [True, False, True]
 
 
+def test_a_short_text_that_stands_in_a_held_out_one_is_seen() -> None:
+    held = [("The film is a warm and funny tale of love.",), ("今日は天気がとても良いですね",)]
+    index = HeldOutIndex(held, [("an other tale of love",)])
+    inside = ["a WARM and funny tale of love", "and funny tale", "天気がとても良い"]
+    outside = ["funny tale", "a warm tale of love", "tale of love", "and funny tales", held[0][0], "天気"]
+    assert [index.stands_within((text,)) for text in inside] == [True] * 3
+    assert [index.stands_within((text,)) for text in outside] == [False] * 6, "the third stands in a labelled row too"
+    assert not index.stands_within(("and funny tale", "of love")), "of pairs other rules hold"
+    assert not HeldOutIndex([]).stands_within(("and funny tale",))
+
+
 def test_a_text_gives_a_held_out_text_away_where_it_holds_it_whole() -> None:
     held = HeldOutIndex([("the long ending was awful",), ("so bad",)])
     assert held.inside(("i said: The long ending was AWFUL, and left",))

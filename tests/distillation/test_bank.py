@@ -219,6 +219,32 @@ def test_a_label_without_rows_takes_nothing_from_the_others(tmp_path: Path) -> N
     assert not any("good great good" in text for text in found)
 
 
+def test_a_piece_of_a_held_out_text_stays_out(tmp_path: Path) -> None:
+    held = "the film is a warm and funny tale of good love x"
+    piece, other = "a warm and funny tale of good", "a film that is great and funny x"
+    bank = tmp_path / "bank.txt"
+    bank.write_text(f"{piece}\n{other}\n", encoding="utf-8")
+    config = Config.of(bank=str(bank), bank_texts=2, n_iter=0, neighbours=0)
+    found, events = finish(build_transfer_set(rows(test=Part([(held,)], [0])), config, teacher=Reader()))
+    assert (piece,) not in found.texts and (other,) in found.texts and found.dropped["held_out"] == 1
+    assert "1 text left out of the transfer set: it equals, contains or stands in a validation" in notes(events)
+    kept, _ = finish(build_transfer_set(
+        rows(test=Part([(held,)], [0])), config.model_copy(update={"leaks": "keep"}), teacher=Reader()
+    ))  # fmt: skip
+    assert (piece,) in kept.texts
+
+
+def test_labels_alike_leave_room_for_as_many_as_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of labels whose nearest are the same texts, those of one label fill what is wanted."""
+    monkeypatch.setattr(nearest_texts, "BLOCK", 4)
+    pool = nearest_texts._Pool(3, 6)
+    for number in range(40):
+        near = torch.full((1, 3), 40.0 - number)
+        pool.add([nearest_texts.BankText(f"text {number}", number)], near)
+    pool.prune()
+    assert [one.number for one in pool.texts] == [0, 1, 2, 3, 4, 5]
+
+
 def test_each_place_comes_once() -> None:
     nearness = torch.tensor([[0.9, 0.0], [0.8, 0.0], [0.1, 0.0]])
     assert list(nearest_texts.in_turn(nearness, 2)) == [0, 1]

@@ -4,6 +4,7 @@ of a folder runs."""
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -120,6 +121,20 @@ def test_no_code_of_a_folder_runs_and_no_pickle_is_read(writer: Path, tmp_path: 
     torch.save(state, folder / "pytorch_model.bin")
     read = LanguageModel(locate(str(folder), allow_pickle=True)).model.state_dict()
     assert all(torch.equal(value, read[name]) for name, value in state.items()), "as for a teacher, with consent"
+
+
+def test_a_model_whose_outputs_are_no_numbers_is_named(writer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = LanguageModel(locate(str(writer)))
+    read = model.model.forward
+
+    def broken(*given: Any, **more: Any) -> Any:
+        found = read(*given, **more)
+        found.logits = found.logits * float("nan")
+        return found
+
+    monkeypatch.setattr(model.model, "forward", broken)
+    with pytest.raises(TeacherError, match="its outputs are no finite numbers"):
+        model.write(["a film"], 2, 0, 5)
 
 
 def test_a_gguf_file_needs_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.distillation.mask_filling import GUESSES, MaskFiller
 from distill_core.distillation.sources import mask_fill
-from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
+from distill_core.distillation.transfer_set import TransferSet, build_transfer_set, check_sources
 from distill_core.errors import Stopped, TeacherError
 from distill_core.events import Event
 from distill_core.tokenization import MASK
@@ -150,6 +150,13 @@ def test_a_model_that_guesses_no_words_is_named(tiny_teacher: Path) -> None:
     assert not new(result) and "has no head that guesses masked words" in notes(events)
     with pytest.raises(TeacherError, match="no head that guesses"):
         built(tiny_teacher)
+
+
+def test_a_model_that_can_be_none_is_refused_before_a_run() -> None:
+    with pytest.raises(TeacherError, match="There is no masked language model 'bert base'"):
+        check_sources(Config.of(filled=3, filler="bert base"))
+    check_sources(Config.of(filled=3, filler="owner/name"))
+    check_sources(Config.of(filled=0, filler="bert base"))
 
 
 def test_of_a_saved_teacher_its_base_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from ui.i18n.translate import translate
 
 FILES = tuple(knob.name for knob in core.knobs() if knob.path and knob.group == "task")  # what may be uploaded
 # bytes of an upload: as much as a table may have; of strangers less
+MAX_PUBLIC_BANKS, MAX_PUBLIC_LINES = 3, 1_000_000  # text banks of a stranger, and texts of each to look at
 MAX_UPLOAD, MAX_PUBLIC_UPLOAD = 200_000_000, 20_000_000
 
 
@@ -37,12 +38,14 @@ def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
     named += [knob for knob in core.MODELS if _is_path(getattr(config, knob))]
     if named:
         raise UserError(translate("host.path", knob=named[0]))
+    if len(config.bank) > MAX_PUBLIC_BANKS or (config.bank and config.bank_lines > MAX_PUBLIC_LINES):
+        raise UserError(translate("host.bank", banks=MAX_PUBLIC_BANKS, lines=MAX_PUBLIC_LINES))
     return config
 
 
 def _is_path(model: str | None) -> bool:
     """Whether a model's name is a folder or file of the machine."""
-    with suppress(RuntimeError):  # "~" and no user's name
+    with suppress(OSError, RuntimeError, ValueError):  # a name that no file can have
         return bool(model) and model != "builtin" and Path(str(model)).expanduser().exists()
     return False
 

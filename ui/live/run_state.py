@@ -38,11 +38,16 @@ class RunState:
         self.metric: Metric = "accuracy"
         self.validation: dict[str, float] = {}  # of floor, control and teacher
         self.facts: dict[str, Any] = {}
-        self.best: tuple[int, float] | None = None  # the step and the score of the best student so far
+        self.best: tuple[int, float] | None = None  # the step and the score of the student so far that is taken
         self.pace: float | None = None  # texts that the teacher answers in a second
         self._points = 0
         self._last: dict[str, int] = {}  # step of each series
         self._thinned: tuple[int, dict[str, Curve]] = (0, {})
+
+    @property
+    def takes_last(self) -> bool:
+        """Whether the student is taken from its last step, not from its best one."""
+        return self.facts.get("selection") == "last"
 
     def update(self, run: Run) -> None:
         """Takes in the events after the cursor."""
@@ -59,7 +64,8 @@ class RunState:
             for series, step, value in rows:
                 self._last[series] = step
                 if value is not None and series == f"student/valid_{self.metric}":
-                    self.best = (step, value) if self.best is None or value > self.best[1] else self.best
+                    is_better = self.best is None or self.takes_last or value > self.best[1]
+                    self.best = (step, value) if is_better else self.best
 
     def _take(self, event: Event) -> None:
         match event:

@@ -104,7 +104,9 @@ def figures(run: Run, row: RunRecord, seen: RunState, left: float | None) -> lis
         {
             "label": translate("figure.student", metric=metric_name(seen.metric)),
             "value": percent(student[1]) if student else DASH,
-            "more": translate("figure.step", step=count(student[0])) if student else translate("figure.student.none"),
+            "more": translate("figure.step.last" if seen.takes_last else "figure.step", step=count(student[0]))
+            if student
+            else translate("figure.student.none"),
         },
         {
             "label": translate("figure.gap"),
@@ -150,11 +152,15 @@ def lines(seen: RunState) -> list[dict[str, Any]]:
 
 
 def best(seen: RunState) -> dict[str, Any] | None:
-    """The best point, whose student is kept."""
+    """The point whose student is taken."""
     if seen.best is None:
         return None
     step, value = seen.best
-    return {"step": step, "value": value, "text": translate("live.best.point", value=percent(value))}
+    return {
+        "step": step,
+        "value": value,
+        "text": translate("live.last.point" if seen.takes_last else "live.best.point", value=percent(value)),
+    }
 
 
 def log_line(when: float, event: Event) -> list[Any]:

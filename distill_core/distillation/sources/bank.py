@@ -54,6 +54,10 @@ def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Eve
         if len(builder.texts) >= builder.limit:
             break
         builder.add((one.text,), NAME, one.number, NOT_OF_ROWS)
+    if 0 < len(texts) < config.bank_texts:
+        yield transfer_note(
+            "The text bank has {n:text|texts} as long as your rows that {n:~is|are} not among them, fewer than the "
+            "{wanted:,} that were asked for.", n=len(texts), wanted=config.bank_texts)  # fmt: skip
     if not texts:
         yield transfer_note("The text bank has no text as long as your rows that is not among them, so none was taken.",
                             "warning")  # fmt: skip
@@ -66,7 +70,7 @@ def _chosen(inputs: SourceInputs, banks: list[TextBank]) -> Generator[Event, Non
     key: CacheKey = {
         "format": FORMAT, "banks": [bank.version for bank in banks], "lines": config.bank_lines,
         "texts": config.bank_texts, "teacher": teacher.fingerprint, "rows": digest([train.texts, train.labels]),
-        "unlabelled": digest(inputs.data.unlabelled),
+        "unlabelled": digest(inputs.data.unlabelled), "tokens": [teacher.max_tokens, config.cut],
     }  # fmt: skip
     if inputs.cache and (entry := inputs.cache.get(NAME, key)):
         return [BankText(*one) for one in json.loads((entry / FILE).read_text(encoding="utf-8"))]

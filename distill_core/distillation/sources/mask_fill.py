@@ -10,11 +10,15 @@ from pathlib import Path
 
 from distill_core.augmentation.augmenter import AugmentedText, Augmenter, make_passes
 from distill_core.cache import CacheKey
+from distill_core.config.schema import Config
 from distill_core.data.examples import Text
 from distill_core.distillation.mask_filling import MaskFiller
 from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, add_children, transfer_note
 from distill_core.errors import TeacherError
 from distill_core.events import Event, Progress
+from distill_core.hub.client import is_id
+from distill_core.messages import message
+from distill_core.teacher.catalog import PREFIX, is_local
 from distill_core.tokenization import MASK
 
 NAME = "mask_fill"
@@ -24,6 +28,15 @@ RATE = (
     0.25  # share of the words that are masked: more than the 15 % with which such models learn, for as many new words
 )
 CHUNK = 512  # texts in an entry of the cache
+
+
+def check(config: Config) -> None:
+    """Raise TeacherError where the config's model can be none, before a run begins and without asking the Hub."""
+    name = config.filler
+    if config.filled and name and not name.startswith(PREFIX) and not is_id(name) and not is_local(name):
+        raise TeacherError(message(
+            "There is no masked language model {name}. Give a folder with a model, or an id on the Hub such as {id}.",
+            name=repr(name[:100]), id="google-bert/bert-base-uncased"))  # fmt: skip
 
 
 def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Event]:
@@ -57,7 +70,9 @@ def masker(texts: Sequence[Text], inputs: SourceInputs) -> Augmenter:
 def filled_texts(filler: MaskFiller, inputs: SourceInputs, masked: Iterable[AugmentedText]) -> Iterator[AugmentedText]:
     """The masked texts with words in the masks' places; the parents' own where that can't be. Raises Stopped."""
     rest, number = iter(masked), 0
-    key: CacheKey = {"format": FORMAT, "model": filler.fingerprint, "seed": inputs.config.seed}
+    key: CacheKey = {
+        "format": FORMAT, "model": filler.fingerprint, "tokens": filler.most_tokens, "seed": inputs.config.seed,
+    }  # fmt: skip
     while children := list(islice(rest, CHUNK)):
         inputs.raise_if_stopped()
         sides = [list(child.text) for child in children]

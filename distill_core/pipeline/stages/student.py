@@ -7,7 +7,7 @@ from distill_core.config.training_length import first_steps
 from distill_core.distillation.student_trainer import TrainedStudent, scale_progress
 from distill_core.distillation.variants import Variant
 from distill_core.errors import Stopped
-from distill_core.events import Note
+from distill_core.events import Fact, Note
 from distill_core.messages import message
 from distill_core.pipeline.context import Done, RunContext, Stage
 from distill_core.pipeline.stages.control import ControlOutput
@@ -47,6 +47,7 @@ def run(
                       n=first, first=config.first_loss, loss=config.loss)  # fmt: skip
         yield Note(two, about="student")
     if control.trainer.last_step:
+        yield Fact("selection", "last")
         yield Note(message(LAST_STEP, n=len(data.dataset.valid.texts)), about="student")
     for turn, variant in enumerate(planned):
         if students and context.stop():

@@ -152,6 +152,15 @@ def test_a_value_that_is_no_number_is_left_out(run: str, store: Store) -> None:
     assert ask(run, cursor)["series"] == {"student/loss": ([5002], [0.5])}
 
 
+def test_where_the_last_step_is_taken_the_star_stands_there(run: str, store: Store) -> None:
+    store.append(run, [Fact("selection", "last"), Point("student/valid_accuracy", 5000, 0.9),
+                       Point("student/valid_accuracy", 5010, 0.75)])  # fmt: skip
+    answer = ask(run)
+    assert (answer["best"]["step"], answer["best"]["value"]) == (5010, 0.75)
+    assert answer["best"]["text"] == "student at its last step: 75.0\u00a0%"
+    assert answer["figures"][0]["more"] == "at step 5,010, the last one"
+
+
 def test_a_resumed_run_goes_through_its_stages_again(run: str, store: Store) -> None:
     ask(run)
     store.append(run, [StageStarted("data")])
@@ -172,7 +181,7 @@ def test_a_run_that_was_stopped_before_the_comparison_claims_no_student(run: str
     other = store.create(Config().model_dump())
     store.transition(other, ["queued"], "running")
     store.append(other, [Compared({"scores": {}}), Ended("stopped", "Stopped; the best student so far was kept.")])
-    assert ask(other)["text"] == "Stopped. The best student so far is kept."
+    assert ask(other)["text"] == "Stopped. The student so far is kept."
 
 
 def test_the_end_is_told_in_the_pages_language(run: str, store: Store) -> None:

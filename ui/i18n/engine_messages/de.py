@@ -137,7 +137,10 @@ SENTENCES: dict[str, str] = {
     "Multilingual BERT, 104 languages; fine-tune it.": "Mehrsprachiges BERT, 104 Sprachen; nachtrainieren.",
     "{base}, fine-tuned here on {n:row|rows}. Its labels: {labels}.": "{base}, hier auf {n:Zeile|Zeilen} nachtrainiert. Seine Label: {labels}.",
     # the transfer set
-    "{n:text|texts} left out of the transfer set: {n:~it equals or contains|they equal or contain} a validation or test text.": "{n:Text|Texte} nicht in der Transfermenge: {n:~Er gleicht|Sie gleichen} einem Validierungs- oder Testtext oder {n:~enthält|enthalten} einen.",
+    "The text bank has {n:text|texts} as long as your rows that {n:~is|are} not among them, fewer than the {wanted:,} that were asked for.": "Die Textsammlung hat {n:Text|Texte}, die so lang wie die eigenen Zeilen und nicht unter ihnen sind, weniger als die verlangten {wanted:,}.",
+    "{id} has more than {size:,.0f} GB of text to read. Choose a smaller text bank, or look at fewer of its texts ({knob:knob}).": "{id} hat mehr als {size:,.0f} GB Text zu lesen. Eine kleinere Textsammlung wählen oder weniger ihrer Texte ansehen ({knob:knob}).",
+    "There is no masked language model {name}. Give a folder with a model, or an id on the Hub such as {id}.": "Es gibt kein maskiertes Sprachmodell {name}. Möglich sind ein Ordner mit einem Modell oder eine Hub-Kennung wie {id}.",
+    "{n:text|texts} left out of the transfer set: {n:~it equals, contains or stands in|they equal, contain or stand in} a validation or test text.": "{n:Text|Texte} nicht in der Transfermenge: {n:~Er gleicht einem Validierungs- oder Testtext, enthält ihn oder steht in ihm|Sie gleichen einem Validierungs- oder Testtext, enthalten ihn oder stehen in ihm}.",
     "{n:text|texts} left out of the transfer set: {n:~it shares|they share} {words} words in a row with a validation or test text.": "{n:Text|Texte} nicht in der Transfermenge: {n:~Er hat|Sie haben} {words} Wörter hintereinander mit einem Validierungs- oder Testtext gemeinsam.",
     "{n:unlabelled text shares|unlabelled texts share} {words} words in a row with a validation or test text. {n:~It stays|They stay}; look whether copies of these texts are among them.": "{n:Text ohne Label hat|Texte ohne Label haben} {words} Wörter hintereinander mit einem Validierungs- oder Testtext gemeinsam. {n:~Er bleibt|Sie bleiben}; ein Blick lohnt, ob Kopien dieser Texte darunter sind.",
     "No texts with near words were made: the limit of {limit:,} texts ({knob:knob}) is reached.": "Keine Texte mit nahen Wörtern: Die Grenze von {limit:,} Texten ({knob:knob}) ist erreicht.",
@@ -567,6 +570,7 @@ SENTENCES: dict[str, str] = {
 
 # what runs of earlier versions said of themselves
 EARLIER: dict[str, str] = {
+    "{n:text|texts} left out of the transfer set: {n:~it equals or contains|they equal or contain} a validation or test text.": "{n:Text|Texte} nicht in der Transfermenge: {n:~Er gleicht|Sie gleichen} einem Validierungs- oder Testtext oder {n:~enthält|enthalten} einen.",
     "config.json of {name} says {key} = {value}. Its answers depend on that, and this app can't compute them so. Choose another teacher.": "config.json von {name} nennt {key} = {value}. Davon hängen die Antworten des Modells ab, und so kann diese App sie nicht berechnen. Einen anderen Lehrer wählen.",
     "The weights of {name} hold no table of word pieces, so it is not an encoder of text.": "Die Gewichte von {name} enthalten keine Wortstücktabelle, also liest dieses Modell keine Texte.",
     "{n:text is|texts are} longer than the {limit:,} tokens that are read of a text, of {all:,} in all; of the longest, about {share:.0%} is never seen. {knob:knob} reads more, and takes longer.": "{n:Text ist|Texte sind} länger als die {limit:,} Token, die von einem Text gelesen werden, von insgesamt {all:,}; vom längsten bleiben etwa {share:.0%} ungelesen. {knob:knob} liest mehr und dauert länger.",
