@@ -73,14 +73,13 @@ class MaskFiller:
         """For each text and each mask in it the likeliest whole words."""
         where = device()
         inputs = self.tokenizer.pad({"input_ids": list(encoded)}, return_tensors="pt").to(where)
+        masks = inputs["input_ids"] == self.tokenizer.mask_token_id
         with torch.inference_mode(), autocast(where, fast_dtype(where)):
-            logits = self._model(**inputs).logits.float().cpu()
-        found: list[list[list[str]]] = []
-        for row, ids in enumerate(encoded):
-            places = [place for place, token in enumerate(ids) if token == self.tokenizer.mask_token_id]
-            best = logits[row, places][:, self._ids].topk(min(GUESSES + 1, len(self._ids)), dim=1).indices
-            found.append([[self._words[int(self._ids[place])] for place in one] for one in best])
-        return found
+            logits = self._model(**inputs).logits[masks].float().cpu()  # of all places a vocabulary would be too much
+        best = logits[:, self._ids].topk(min(GUESSES + 1, len(self._ids)), dim=1).indices
+        words = [[self._words[int(self._ids[place])] for place in one] for one in best]
+        ends = masks.sum(1).cumsum(0).tolist()
+        return [words[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def _load(self, settings: Any) -> Any:
         from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING

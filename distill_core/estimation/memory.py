@@ -36,7 +36,8 @@ def peak_memory(config: Config, known: Measurements, texts: int, tuning: float) 
     reading = tuned = writing = 0.0
     if known.teacher and "parameters" in known.teacher:
         reading, tuned = teacher_memory(config, known.teacher, known.counts, tuning)
-        writing = FLOAT * known.teacher["parameters"]
+        models = 2 if config.filled else 1  # with the one that fills masks, as large as the teacher for all we know
+        writing = FLOAT * models * known.teacher["parameters"]
     writing += WRITER * (known.counts.get("writer", 0) if known.counts else 0)
     return int(known.student["memory"] + LIBRARIES + max(tuned, later + reading, RUN + writing))
 
