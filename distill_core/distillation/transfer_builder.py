@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from tokenizers import Tokenizer
@@ -31,7 +32,8 @@ NOT_OF_ROWS = ("",)  # parent of a text that comes from elsewhere: it may hold n
 class SourceInputs:
     """What sources make their texts of: the run's `data` and `config`; the `teacher` and its `pieces`, None where a
     transfer set is built without them; the `cache` for work of minutes, None where nothing is to be stored; `stop()`,
-    true once the person wants the run to end."""
+    true once the person wants the run to end; the run's own `folder`, for what it shall find again when it is resumed,
+    whatever became of it elsewhere."""
 
     data: "Dataset"
     config: Config
@@ -39,6 +41,7 @@ class SourceInputs:
     teacher: EmbeddingSource | None = None
     cache: Cache | None = None
     stop: Callable[[], bool] | None = None
+    folder: Path | None = None
 
     def raise_if_stopped(self) -> None:
         """Raise Stopped where the person wants the run to end."""

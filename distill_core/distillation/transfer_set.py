@@ -10,6 +10,7 @@ teacher will say.
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
@@ -75,13 +76,14 @@ def build_transfer_set(
     stop: Callable[[], bool] | None = None,
     teacher: EmbeddingSource | None = None,
     cache: Cache | None = None,
+    folder: Path | None = None,
 ) -> Generator[Event, None, TransferSet]:
     """Build the transfer set of `data`: labelled texts, the unlabelled pool, the nearest of a text bank, those of a
     language model, new pairs, augmented texts, those with near words of the `teacher`'s table, those with filled masks,
     then single words of its vocabulary, until `config.transfer_limit`. Without a teacher none come from a bank or a
     vocabulary, and none have near words. No text of the validation or test rows enters it, whatever its case or
     spacing, nor an augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
-    What takes minutes is looked up in the `cache`, and stored there.
+    What takes minutes is looked up in the `cache`, and stored there; what may change elsewhere in the run's `folder`.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
     for preloaded_data, knobs, events, transfer_set in _preloaded:
         if preloaded_data is data and knobs == config.fingerprint(*KNOB_GROUPS):
@@ -92,7 +94,7 @@ def build_transfer_set(
         {normalize(text) for text in held_out},
         HeldOutIndex(held_out if config.leaks == "remove" else (), data.train.texts), config.transfer_limit,
     )  # fmt: skip
-    inputs = SourceInputs(data, config, pieces, teacher, cache, stop)
+    inputs = SourceInputs(data, config, pieces, teacher, cache, stop, folder)
     for source in SOURCES:
         yield from source.add_texts(builder, inputs)
     yield from _words_brought(data, builder)

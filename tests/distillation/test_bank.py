@@ -176,6 +176,22 @@ def test_a_second_run_reads_no_bank(tmp_path: Path) -> None:
     assert "film film good great x" in taken(built(rows(), file, teacher, cache)[0])
 
 
+def test_a_resumed_run_has_the_texts_that_it_began_with(tmp_path: Path) -> None:
+    teacher, file, folder = Reader(), bank(tmp_path, LINES), tmp_path / "run"
+    folder.mkdir()
+    config = Config.of(bank=file, bank_texts=4, n_iter=0, neighbours=0)
+
+    def taken_by(folder: Path | None) -> list[str]:
+        found, _ = finish(build_transfer_set(rows(), config, teacher=teacher, folder=folder))
+        return taken(found)
+
+    first = taken_by(folder)
+    bank(tmp_path, ["film film good great x", *LINES])
+    assert taken_by(folder) == first != taken_by(None)
+    Path(file).unlink()
+    assert taken_by(folder) == first, "nor need the bank be in reach"
+
+
 def test_pairs_are_refused_and_the_limit_ends_it(tmp_path: Path) -> None:
     file = bank(tmp_path, LINES)
     data = Labelled(Part([("good film", "a book")], [0]), pair=True)

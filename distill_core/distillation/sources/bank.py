@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from distill_core.cache import CacheKey, digest
+from distill_core.cache import CacheKey, digest, write_atomic
 from distill_core.config.schema import Config
 from distill_core.data.text_bank import TextBank, check_bank, count_texts, open_bank
 from distill_core.distillation.nearest_texts import BankText, nearest_texts
@@ -20,6 +20,7 @@ from distill_core.events import Event
 NAME = "bank"
 FORMAT = 1  # raise when the same bank would give other texts
 FILE = "texts.json"
+FROZEN = "bank.json"  # in the run's folder
 
 
 def check(config: Config) -> None:
@@ -41,12 +42,8 @@ def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Eve
         yield transfer_note("No texts were taken from the text bank: the limit of {limit:,} texts ({knob:knob}) is "
                             "reached.", "warning", **builder.limit_values())  # fmt: skip
         return
-    banks = [open_bank(name) for name in config.bank]
-    for bank in banks:
-        for note in bank.notes:
-            yield transfer_note("Text bank: {note}", note=note)
     try:
-        texts = yield from _chosen(inputs, banks)
+        texts = yield from _frozen(inputs)
     except TeacherError as error:
         yield transfer_note("No texts were taken from the text bank: {reason}", "warning", reason=error.args[0])
         return
@@ -63,15 +60,38 @@ def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Eve
                             "warning")  # fmt: skip
 
 
-def _chosen(inputs: SourceInputs, banks: list[TextBank]) -> Generator[Event, None, list[BankText]]:
-    """The nearest texts, from the cache where they were chosen before: reading a large bank takes minutes."""
+def _frozen(inputs: SourceInputs) -> Generator[Event, None, list[BankText]]:
+    """The nearest texts, those that the run took when it began: when it is resumed a bank may have grown, or be out of
+    reach."""
+    file, asked = inputs.folder / FROZEN if inputs.folder else None, digest(_key(inputs))
+    if file and file.is_file():
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if stored["asked"] == asked:
+            return [BankText(*one) for one in stored["texts"]]
+    banks = [open_bank(name) for name in inputs.config.bank]
+    for bank in banks:
+        for note in bank.notes:
+            yield transfer_note("Text bank: {note}", note=note)
+    texts = yield from _chosen(inputs, banks)
+    if file:
+        write_atomic(file, json.dumps({"asked": asked, "texts": texts}, ensure_ascii=False).encode())
+    return texts
+
+
+def _key(inputs: SourceInputs) -> CacheKey:
+    """Cache key of the choice but for the banks' own texts."""
     config, teacher, train = inputs.config, inputs.teacher, inputs.data.train
     assert teacher is not None
-    key: CacheKey = {
-        "format": FORMAT, "banks": [bank.version for bank in banks], "lines": config.bank_lines,
-        "texts": config.bank_texts, "teacher": teacher.fingerprint, "rows": digest([train.texts, train.labels]),
-        "unlabelled": digest(inputs.data.unlabelled), "tokens": [teacher.max_tokens, config.cut],
+    return {
+        "format": FORMAT, "lines": config.bank_lines, "texts": config.bank_texts, "teacher": teacher.fingerprint,
+        "rows": digest([train.texts, train.labels]), "unlabelled": digest(inputs.data.unlabelled),
+        "tokens": [teacher.max_tokens, config.cut],
     }  # fmt: skip
+
+
+def _chosen(inputs: SourceInputs, banks: list[TextBank]) -> Generator[Event, None, list[BankText]]:
+    """The nearest texts, from the cache where they were chosen before: reading a large bank takes minutes."""
+    config, key = inputs.config, {**_key(inputs), "banks": [bank.version for bank in banks]}
     if inputs.cache and (entry := inputs.cache.get(NAME, key)):
         return [BankText(*one) for one in json.loads((entry / FILE).read_text(encoding="utf-8"))]
     expected = sum(count_texts(name, config.bank_lines) for name in config.bank)

@@ -41,11 +41,11 @@ class DataOutput:
 def run(context: RunContext) -> Stage[DataOutput]:
     """Load the data, those that the run began with where it was begun before, and fit the baseline. Raises DataError,
     HubError, KnobError."""
-    check_sources(context.config)  # before a teacher learns for an hour
     if begun := frozen.load(context.folder):
         dataset = begun.dataset
         yield from notes(_changes(context, begun), "data")
     else:
+        check_sources(context.config)  # before a teacher learns for an hour
         sources = frozen.source_digests(context.config)
         dataset = tasks.load_dataset(context.config)
         frozen.save(FrozenDataset(dataset, sources), context.folder)

@@ -39,7 +39,9 @@ def run(context: RunContext, data: DataOutput, teacher: TeacherOutput) -> Stage[
     config, model = context.config, teacher.teacher
     needed = config.vocabulary == "pieces" or data.dataset.language in tokenization.WITHOUT_SPACES
     subwords = model.subword_tokenizer() if needed else None
-    transfer_set = yield from build_transfer_set(data.dataset, config, subwords, context.stop, model, context.cache)
+    transfer_set = yield from build_transfer_set(
+        data.dataset, config, subwords, context.stop, model, context.cache, context.folder
+    )
     yield Fact("transfer", {"texts": len(transfer_set.texts), "counts": transfer_set.counts})
     sentences = [side for row in transfer_set.texts for side in row]
     limit = config.vocabulary_limit
