@@ -11,6 +11,8 @@ SHORT_TEXT = 300  # characters: between the sentences for which they are good an
 # measured [the same, "More of them for a hundred rows"].
 NEIGHBOUR_PASSES, MOST_PASSES, NEIGHBOUR_TEXTS = 10, 40, 4_000
 
+BANK_CANDIDATES = 3  # texts that the teacher reads for each one of a text bank that is wanted
+
 
 def neighbour_passes(config: Config, rows: int, unlabelled: int, pair: bool, size: float) -> int:
     """Passes over that number of labelled rows, of so many characters in the mean, that exchange words for near ones.

@@ -4,8 +4,8 @@ A label is the mean of its rows' vectors; each label gets as many texts, those w
 with its mean. The teacher's encoder over a million texts would take hours on a small machine. So a cheap sieve comes
 first: the vector of a text is the mean of its pieces' rows in the teacher's own table, rare pieces weighing more and
 what all texts of the bank have in common taken off (Arora et al. 2017). That costs a look-up a piece, thousands of
-texts a second, and needs no second model. The teacher reads CANDIDATES times the texts that are wanted, the best of the
-sieve, and the mean of its last layer decides. Memory holds these candidates alone, however long the bank is.
+texts a second, and needs no second model. The teacher reads BANK_CANDIDATES times the texts that are wanted, the best
+of the sieve, and the mean of its last layer decides. Memory holds these candidates alone, however long the bank is.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import embedding_bag, normalize
 
+from distill_core.config.transfer_size import BANK_CANDIDATES
 from distill_core.data.examples import normalize as normalize_text
 from distill_core.distillation.text_filter import TextFilter, even_rows
 from distill_core.distillation.transfer_builder import SourceInputs
@@ -24,7 +25,6 @@ from distill_core.events import Progress
 from distill_core.progress import TimeLeft
 from distill_core.student.source import EmbeddingSource
 
-CANDIDATES = 3  # texts that the teacher reads for each one that is wanted
 BLOCK = 4096  # texts of the bank that are compared at once: some 20 MB
 READ = 512  # texts that the teacher reads between two reports
 MEAN_ROWS = 2_000  # labelled rows that make the labels' means
@@ -105,7 +105,7 @@ def nearest_texts(
     """The `wanted` texts of the bank, of `expected` ones, that are nearest to the labels of the data: the nearest of
     each label in turn, so that a limit cuts all labels alike. Raises Stopped, TeacherError, and what reading the bank
     raises."""
-    candidates = yield from sieve(inputs, bank, CANDIDATES * wanted, expected)
+    candidates = yield from sieve(inputs, bank, BANK_CANDIDATES * wanted, expected)
     return (yield from _rank(inputs, candidates, wanted))
 
 

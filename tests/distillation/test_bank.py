@@ -12,6 +12,7 @@ from torch import Tensor
 
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
+from distill_core.config.transfer_size import BANK_CANDIDATES
 from distill_core.data.examples import Text
 from distill_core.distillation import nearest_texts
 from distill_core.distillation.text_filter import TextFilter
@@ -108,7 +109,7 @@ def test_the_teacher_reads_some_candidates_and_not_the_bank(tmp_path: Path) -> N
     teacher = Reader()
     lines = [f"good {'film ' * (number % 7)}the {'a ' * (number % 5)}{'x' * (number % 3)} !" for number in range(3000)]
     built(rows(), bank(tmp_path, lines), teacher, bank_texts=4)
-    assert len(teacher.read) <= 4 + nearest_texts.CANDIDATES * 4
+    assert len(teacher.read) <= 4 + BANK_CANDIDATES * 4
 
 
 def test_memory_holds_the_candidates_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ from distill_core.cache import Cache
 from distill_core.config.automatic import automatic_values
 from distill_core.config.schema import Config
 from distill_core.config.training_length import PATIENT_SHARE
-from distill_core.distillation import nearest_texts
 from distill_core.distillation.soft_labels import text_size
 from distill_core.errors import KnobError
 from distill_core.estimation import cost
@@ -81,7 +80,6 @@ def test_texts_of_a_bank_cost_their_choice_and_their_labelling() -> None:
     assert with_them.stages["label"] - without.stages["label"] == pytest.approx(3000 * 100e-5)
     chosen = with_them.stages["transfer"] - without.stages["transfer"]
     assert chosen == pytest.approx(500_000 * transfer_cost.SIEVE + 3 * 3000 * 100e-5 + 3000 * 1e-4)
-    assert transfer_cost.CANDIDATES == nearest_texts.CANDIDATES
     small = dataclasses.replace(PACES, counts=COUNTS | {"bank": 40})
     assert estimate(Config.of(**knobs), small).texts == 1540
     pairs = dataclasses.replace(PACES, counts=counts | {"pair": True})

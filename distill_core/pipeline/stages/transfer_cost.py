@@ -2,6 +2,7 @@
 
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
+from distill_core.config.transfer_size import BANK_CANDIDATES
 from distill_core.pipeline.cost_model import (
     KIND,
     DataCounts,
@@ -19,7 +20,6 @@ from distill_core.pipeline.cost_model import (
 START = 0.3  # seconds, whatever the sizes
 NEAR_START = 2.0  # seconds to find the near words of some thousand words in a teacher's table [23,500 whole words]
 SIEVE = 6e-5  # seconds to compare one text of a bank with the rows by a teacher's table [RESULTS.md, "Text banks"]
-CANDIDATES = 3  # texts that the teacher reads for each one of the bank that is taken (`nearest_texts.CANDIDATES`)
 MODEL_START = 5.0  # seconds to load a language model
 GUESSED_WRITE = 0.25  # seconds a text of one that was not measured: 135 M weights on one core [RESULTS.md]
 
@@ -36,7 +36,7 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     if taken := bank_texts(config, counts):
         if known.teacher is None:
             return None
-        candidates = min(CANDIDATES * taken, counts["bank"])
+        candidates = min(BANK_CANDIDATES * taken, counts["bank"])
         seconds += SIEVE * counts["bank"] + candidates * counts["size"]["labelled"] * known.teacher["size"]
     if written := generated_texts(config, counts):
         seconds += MODEL_START + written * counts.get("write", GUESSED_WRITE)
