@@ -11,6 +11,7 @@ from fake_hub import FakeHub
 
 from distill_core.data.text_bank import check_bank, count_texts, file_version, is_hub_bank, open_bank
 from distill_core.errors import DataError, HubError, UserError
+from distill_core.hub import datasets
 
 
 @pytest.fixture
@@ -63,6 +64,15 @@ def test_a_data_set_is_a_stream(fake_hub: FakeHub, id: str) -> None:
     from datasets import config
 
     assert not list(config.HF_DATASETS_CACHE.rglob(f"*{id[-20:]}*/**/*.arrow")), "no row is stored"
+
+
+def test_a_stream_without_end_is_ended(fake_hub: FakeHub, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"{number},a text with the number {number}\n" for number in range(1000))
+    fake_hub.add("datasets", id, {"train.csv": f"id,sentence\n{rows}".encode()})
+    monkeypatch.setattr(datasets, "DATASET_BYTES", 20_000)
+    with pytest.raises(HubError, match="has more than 0 GB of text to read. Choose a smaller text bank"):
+        texts(id)
+    assert len(list(islice(open_bank(id).texts, 500))) == 500, "as far as they go"
 
 
 def test_a_subset_stands_behind_a_colon(fake_hub: FakeHub, id: str) -> None:

@@ -143,6 +143,8 @@ def test_a_second_run_asks_the_model_nothing(
     assert len(asked) == chunks, "what was filled before the stop is filled"
     assert built(filler_folder, None, tmp_path)[0].texts == first.texts == built(filler_folder)[0].texts
     assert len(asked) == 2 * chunks, "the last one has no cache"
+    shorter, _ = built(filler_folder, None, tmp_path, max_tokens=8)
+    assert len(asked) > 2 * chunks and len(new(shorter)) < len(new(first)), "of fewer tokens some masks go unread"
 
 
 def test_a_model_that_guesses_no_words_is_named(tiny_teacher: Path) -> None:

@@ -358,4 +358,19 @@ def test_on_a_public_host_nobody_names_files_of_the_machine(toy_csv: Path, monke
     public_host.check_paths(core.Config.of(**knobs[0]), uploaded=public_host.FILES)
     public_host.check_paths(core.Config.of(teacher="builtin"))
     public_host.check_paths(core.Config.of(bank="owner/name,owner/other:subset", generator="owner/name"))
-    public_host.check_paths(core.Config.of(generator="~nobody-of-this-name/model"))
+    public_host.check_paths(core.Config.of(generator="~nobody-of-this-name/model", teacher=300 * "a"))
+    for heavy in ({"bank": "a/b,a/c,a/d,a/e"}, {"bank": "a/b", "bank_lines": 2_000_000}):
+        with pytest.raises(core.UserError, match="looks at 1,000,000 texts of 3 text banks at most"):
+            public_host.check_paths(core.Config.of(**heavy))
+
+
+def test_on_a_public_host_a_bank_is_never_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The id of a data set may look like a file that lies beside the app; its path is nobody's business."""
+    from distill_core.api.runs import with_absolute_paths
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.txt").write_text("one\n")
+    config = core.Config.of(bank="requirements.txt")
+    assert with_absolute_paths(config)["bank"] == [str(tmp_path / "requirements.txt")]
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    assert with_absolute_paths(config)["bank"] == ["requirements.txt"]
