@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -9,6 +10,14 @@ def public_host() -> bool:
     """True on a public host, such as a Hugging Face Space: no input counts as a path of the machine, pickles are
     refused, and a run is shown only to those who have its id."""
     return bool(os.environ.get("SPACE_ID"))
+
+
+def local_path(name: str) -> Path | None:
+    """The file or folder of that name on this machine; None where there is none, and on a public host."""
+    with suppress(OSError, RuntimeError, ValueError):  # a name that no file can have
+        path = Path(name).expanduser()
+        return path if not public_host() and path.exists() else None
+    return None
 
 
 def peak_memory() -> int | None:

@@ -52,11 +52,10 @@ def layers(run: str | None, text: str | Text, choice: str = "first_last") -> Lay
         raise DataError(message("This run has no student that is cut from its teacher, so its layers can't be shown."))
     with session.load_lock:  # one thread at a time changes how the teacher attends
         student = trained if trained and choice == OWN else _fresh(teacher, choice, pair)
-        return {**_compare(teacher, student, row), "trained": choice == OWN, "own": own}
+        return _compare(teacher, student, row, trained=choice == OWN, own=own)
 
 
-def _compare(teacher: "Teacher", student: "Predictor", row: Text) -> LayerReading:
-    """The reading of a text, as of a student before training."""
+def _compare(teacher: "Teacher", student: "Predictor", row: Text, trained: bool, own: bool) -> LayerReading:
     import torch
 
     from distill_core.distillation.layerwise import cosine_distance, map_layers, squared_distance
@@ -69,7 +68,7 @@ def _compare(teacher: "Teacher", student: "Predictor", row: Text) -> LayerReadin
     needs = frozenset({"hidden_states", "attention_scores"})
     theirs = teacher_outputs(teacher, [row], needs, torch.float32)
     with torch.inference_mode():
-        mine = student_outputs(student.model, encode_rows(student.vocabulary, [row], *student.limit))
+        mine = student_outputs(student.model, encode_rows(student.vocabulary, [row], *student.limit), needs)
         assert isinstance(mine.lengths, torch.Tensor)
         numbers = map_layers(len(mine.attention_scores), len(theirs.attention_scores))
         pairs: list[LayerPair] = []
@@ -93,7 +92,7 @@ def _compare(teacher: "Teacher", student: "Predictor", row: Text) -> LayerReadin
     taken, depth = student.settings["teacher_layers"]
     return {
         "labels": student.labels, "pieces": _pieces(teacher, row), "depth": depth,
-        "layers": [number + 1 for number in taken], "trained": False, "own": False,
+        "layers": [number + 1 for number in taken], "trained": trained, "own": own,
         "embeddings": embeddings, "pairs": pairs, "losses": losses,
         "logits": {"teacher": theirs.logits[0].tolist(), "student": mine.logits[0].tolist()},
     }  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distill_core.api import inference
 from distill_core.api.answers import Offspring, Preview, SourcePreview, TeacherAnswer
@@ -242,11 +242,11 @@ def preview(
             lambda: augmentation_augmenter.Augmenter(data.train.texts, config, pieces, data.language),
         )
         offspring = augmenter.first(chosen, n, seed)
-        near = None
+        near, base = None, _base(config, data, teacher)
         with suppress(TeacherError):  # without the teacher's pieces there are no such texts, as in the run
-            near = _near_words(config, data, teacher) if ask else None
+            near = _near_words(config, data, base) if ask and base else None
         near_offspring = near[0].first(chosen, n, seed) if near else []
-        sources = _sources(config, data, teacher, chosen, n) if ask else {}
+        sources = _sources(config, data, base, chosen, n) if ask else {}
     paired = first_pairs(chosen, data.train.texts, min(n, config.pairing), seed) if data.pair else []
     from_elsewhere = [child for source in sources.values() for child in source["texts"]]
     texts = [chosen, *paired, *(child.text for child in (*offspring, *near_offspring)),
@@ -271,51 +271,67 @@ def preview(
     return result
 
 
-def _near_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> "tuple[Augmenter, WordCoverage] | None":
+class _Base(NamedTuple):
+    """The model of whose table and pieces new texts are made, loaded when it is asked for, and what tells it from
+    others."""
+
+    key: tuple[str, str | None]
+    load: "Callable[[], Teacher]"
+
+
+def _base(config: Config, data: "Dataset", teacher: "Teacher | None") -> _Base | None:
+    """The `teacher`, or before its fine-tuning the base of the config's; None where that is not on this machine."""
+    from distill_core.teacher import fine_tuning
+    from distill_core.teacher.catalog import is_local, teacher_name
+
+    name = teacher_name(config)
+    if teacher is None and not is_local(name, config.allow_pickle):
+        return None
+    key = (name, teacher.fingerprint if teacher else None)
+    return _Base(key, lambda: teacher or fine_tuning.load_untuned(config, data.labels))
+
+
+def _near_words(config: Config, data: "Dataset", base: _Base) -> "tuple[Augmenter, WordCoverage] | None":
     """The augmenter that exchanges words for near ones, and the words that its texts bring; None where a run of
-    `config` makes none, or where its teacher is not on this machine."""
+    `config` makes none."""
     from distill_core.distillation.neighbours import NeighbourWords
     from distill_core.distillation.sources import neighbour
     from distill_core.distillation.word_coverage import word_coverage
-    from distill_core.teacher import fine_tuning
-    from distill_core.teacher.catalog import is_local, teacher_name
     from distill_core.tokenization import WITHOUT_SPACES
 
-    texts, name = data.train.texts, teacher_name(config)
-    passes = neighbour.planned_passes(config, data)
-    if not passes or (teacher is None and not is_local(name, config.allow_pickle)):
+    texts, passes = data.train.texts, neighbour.planned_passes(config, data)
+    if not passes:
         return None
 
     def make() -> "tuple[Augmenter, WordCoverage]":
-        source = teacher or fine_tuning.load_untuned(config, data.labels)
+        source = base.load()
         pieces = source.subword_tokenizer() if data.language in WITHOUT_SPACES else None
         augmenter = neighbour.neighbour_augmenter(texts, config, NeighbourWords(source), pieces, data.language)
         children = islice(neighbour.neighbour_texts(augmenter, texts, passes), MOST_NEAR_TEXTS)
         return augmenter, word_coverage(texts, (child.text for child in children), data.valid.texts)
 
-    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, passes, config.seed)
+    key = (data.fingerprint(), base.key, passes, config.seed)
     return session.cached(session.near_words, key, make)
 
 
 def _sources(
-    config: Config, data: "Dataset", teacher: "Teacher | None", chosen: "inference.Text", n: int
+    config: Config, data: "Dataset", base: _Base | None, chosen: "inference.Text", n: int
 ) -> dict[str, SourcePreview]:
-    """Previews of the other sources that a run of `config` asks, by their names; `chosen` is the text on show."""
+    """Previews of the other sources that a run of `config` asks, by their names, without those that need a base that
+    is not here; `chosen` is the text on show."""
     asked: dict[str, Callable[[], SampledTexts]] = {}
-    if config.bank and not data.pair:
-        asked["bank"] = partial(_bank, config, data, teacher)
+    if config.bank and not data.pair and base:
+        asked["bank"] = partial(_bank, config, data, base)
     if config.generator and not data.pair:
         asked["generator"] = partial(_generated, config, data)
-    if config.lexicon and not data.pair:
-        asked["lexicon"] = partial(_single_words, config, data, teacher)
+    if config.lexicon and not data.pair and base:
+        asked["lexicon"] = partial(_single_words, config, data, base)
     if config.filled:
         asked["mask_fill"] = partial(_filled, config, data, chosen, n)
     previews: dict[str, SourcePreview] = {}
     for name, find in asked.items():
         try:
             found = find()
-        except LookupError:  # these texts need a teacher, and theirs is not on this machine
-            continue
         except UserError as error:
             previews[name] = {"texts": [], "looked": 0, "problem": error.args[0]}
             continue
@@ -360,27 +376,19 @@ def _filled(config: Config, data: "Dataset", chosen: "inference.Text", n: int) -
     return SampledTexts(list(dict.fromkeys(own)), looked, words)
 
 
-def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> SampledTexts:
-    """Nearest texts among the first ones of the config's banks, by the teacher's table alone. Raises UserError, and
-    LookupError where the teacher is not on this machine."""
+def _bank(config: Config, data: "Dataset", base: _Base) -> SampledTexts:
+    """Nearest texts among the first ones of the config's banks, by the base's table alone. Raises UserError."""
     from distill_core.data import text_bank
     from distill_core.distillation.nearest_texts import sieve
     from distill_core.distillation.transfer_builder import SourceInputs
     from distill_core.distillation.word_coverage import word_coverage
     from distill_core.events import CapturedGenerator
-    from distill_core.teacher import fine_tuning
-    from distill_core.teacher.catalog import is_local, teacher_name
-
-    name = teacher_name(config)
-    if teacher is None and not is_local(name, config.allow_pickle):
-        raise LookupError(name)
 
     def make() -> SampledTexts:
-        source = teacher or fine_tuning.load_untuned(config, data.labels)
         most = min(MOST_BANK_TEXTS, config.bank_lines)
         texts = [text for one in config.bank for text in islice(text_bank.open_bank(one).texts, most)]
         choosing = CapturedGenerator(
-            sieve(SourceInputs(data, config, teacher=source), texts, min(SAMPLED, config.bank_texts), len(texts))
+            sieve(SourceInputs(data, config, teacher=base.load()), texts, min(SAMPLED, config.bank_texts), len(texts))
         )
         for _ in choosing:
             pass
@@ -389,31 +397,24 @@ def _bank(config: Config, data: "Dataset", teacher: "Teacher | None") -> Sampled
 
     versions = tuple(map(repr, map(text_bank.file_version, config.bank)))
     sizes = (config.bank_lines, config.bank_texts, config.token_limit, config.cut)
-    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, versions, sizes)
+    key = (data.fingerprint(), base.key, versions, sizes)
     return session.cached(session.banks, key, make)
 
 
-def _single_words(config: Config, data: "Dataset", teacher: "Teacher | None") -> SampledTexts:
-    """The first words of the teacher's vocabulary that no row has. Raises UserError, and LookupError where the teacher
-    is not on this machine."""
+def _single_words(config: Config, data: "Dataset", base: _Base) -> SampledTexts:
+    """The first words of the base's vocabulary that no row has. Raises UserError."""
     from distill_core.data.overlap import distinct_words
     from distill_core.distillation.sources.lexicon import vocabulary_words
     from distill_core.distillation.word_coverage import word_coverage
-    from distill_core.teacher import fine_tuning
-    from distill_core.teacher.catalog import is_local, teacher_name
-
-    name = teacher_name(config)
-    if teacher is None and not is_local(name, config.allow_pickle):
-        raise LookupError(name)
 
     def make() -> SampledTexts:
-        words = vocabulary_words(teacher or fine_tuning.load_untuned(config, data.labels))[: config.lexicon]
+        words = vocabulary_words(base.load())[: config.lexicon]
         known = distinct_words(data.train.texts)
         texts: list[inference.Text] = [(word,) for word in words]
         coverage = word_coverage(data.train.texts, texts, data.valid.texts)
         return SampledTexts([text for text in texts if text[0].casefold() not in known], len(texts), coverage)
 
-    key = (data.fingerprint(), name, teacher.fingerprint if teacher else None, config.lexicon)
+    key = (data.fingerprint(), base.key, config.lexicon)
     return session.cached(session.lexicons, key, make)
 
 

@@ -1,6 +1,6 @@
 """Values of the knobs that are left to the data, once it is known what these need."""
 
-from distill_core.config.losses import is_layerwise
+from distill_core.config.losses import is_layerwise, used_losses
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO, CUT
 
@@ -12,7 +12,7 @@ def automatic_values(values: KnobValues, pair: bool | None, tokens: int | None) 
     to the data, the most `tokens` that are read of a text where that is, and the beginning alone of a longer `pair`,
     for its end is the end of its second sentence. What is not known (None) stays."""
     resolved: KnobValues = {}
-    layered = values["student_model"] or any(is_layerwise(values[name]) for name in ("loss", "first_loss"))
+    layered = values["student_model"] or any(map(is_layerwise, used_losses(values["first_loss"], values["loss"])))
     if values["student"] == AUTO and layered:
         resolved["student"] = CUT
     elif values["student"] == AUTO and pair is not None:

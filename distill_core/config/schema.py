@@ -459,17 +459,18 @@ class Config(BaseModel):
     @field_validator("loss", "first_loss")
     @classmethod
     def _students_with_layers(cls, value: str, info: ValidationInfo) -> str:
-        if is_layerwise(value) and info.data.get("student_model"):
+        if value == NONE or not is_layerwise(value):
+            return value
+        if info.data.get("student_model"):
             raise ValueError(message(
                 "the loss {loss} compares a student's layers with its teacher's, and a student with an encoder of its "
                 "own reads other tokens: choose another loss", loss=value))  # fmt: skip
-        if is_layerwise(value):
-            for student in (info.data.get("student", AUTO), *info.data.get("students", ())):
-                if student != AUTO and not STUDENTS.constant(student, "LAYERS", False):
-                    raise ValueError(message(
-                        "the loss {loss} compares a student's layers with its teacher's, and {student} has none: "
-                        "choose a student that is cut from its teacher ({knob:knob})", loss=value, student=student,
-                        knob="student=cut"))  # fmt: skip
+        for student in (info.data.get("student", AUTO), *info.data.get("students", ())):
+            if student != AUTO and not STUDENTS.constant(student, "LAYERS", False):
+                raise ValueError(message(
+                    "the loss {loss} compares a student's layers with its teacher's, and {student} has none: choose a "
+                    "student that is cut from its teacher ({knob:knob})", loss=value, student=student,
+                    knob="student=cut"))  # fmt: skip
         return value
 
     @field_validator("students", "learning_curve", "bank", mode="before")

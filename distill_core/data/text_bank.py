@@ -5,7 +5,6 @@ Knows nothing of the use of its texts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -14,7 +13,7 @@ from distill_core.data.columns import guess_text_columns
 from distill_core.data.encoding import decode
 from distill_core.data.readers import READERS, check_is_text, read_table
 from distill_core.data.table import Cell, Table, as_cell
-from distill_core.environment import public_host
+from distill_core.environment import local_path
 from distill_core.errors import DataError
 from distill_core.hub.client import is_id
 from distill_core.json_types import JsonValue
@@ -96,10 +95,8 @@ def count_texts(name: str, most: int) -> int:
 
 def _file(name: str) -> Path | None:
     """The file of that name; None where there is none, and on a public host."""
-    with suppress(OSError, RuntimeError, ValueError):  # a name that no file can have
-        file = Path(name).expanduser()
-        return file if not public_host() and file.is_file() else None
-    return None
+    path = local_path(name)
+    return path if path and path.is_file() else None
 
 
 def _is_table(file: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill_core.environment import public_host
+from distill_core.environment import local_path
 from distill_core.errors import TeacherError
 from distill_core.hub import client, models
 from distill_core.messages import Message, message, os_error_reason
@@ -56,7 +56,7 @@ class ModelFiles:
 
 def check_name(name: str) -> None:
     """Raise TeacherError where no language model can be called so, without asking the Hub."""
-    if path := _path(name):
+    if path := local_path(name):
         if path.is_file():
             _check_gguf(path)
     elif not client.is_id(name):
@@ -67,26 +67,17 @@ def check_name(name: str) -> None:
 
 def is_local(name: str, allow_pickle: bool = False) -> bool:
     """Whether the model can be loaded without a download."""
-    return _path(name) is not None or models.on_this_machine(name, allow_pickle)
+    return local_path(name) is not None or models.on_this_machine(name, allow_pickle)
 
 
 def locate(name: str, allow_pickle: bool = False) -> ModelFiles:
     """Files of the model, downloaded if need be. Raises TeacherError, HubError."""
     check_name(name)
-    path = _path(name)
+    path = local_path(name)
     if path is None:
         return ModelFiles(name, models.model_folder(name, allow_pickle), allow_pickle=allow_pickle)
     folder, gguf = (path, None) if path.is_dir() else (path.parent, path.name)
     return ModelFiles(path.name, folder, gguf, allow_pickle)
-
-
-def _path(name: str) -> Path | None:
-    """The folder or file of that name; None where there is none, and on a public host."""
-    try:
-        path = Path(name).expanduser()
-        return path if not public_host() and (path.is_dir() or path.is_file()) else None
-    except (OSError, RuntimeError, ValueError):  # a name that no file can have
-        return None
 
 
 def _check_gguf(path: Path) -> None:

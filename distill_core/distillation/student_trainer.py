@@ -211,7 +211,7 @@ class StudentTrainer:
             name, on_device = self._loss_of(step), rows.to(self.device)
             read, live = runtime.take_rows(sides, rows, self.device), live_needs(name)
             with training_precision(variant.student, self.device):
-                outputs = student_outputs(model, read) if live else ModelOutput(model(read).float())
+                outputs = student_outputs(model, read, live)
             batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
             return compare(name, outputs, soft[on_device], batch, targets[on_device])
 
@@ -222,7 +222,8 @@ class StudentTrainer:
             total = torch.zeros(())
             for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
                 with torch.inference_mode():
-                    outputs = student_outputs(model, runtime.take_rows(encoded.valid, rows, self.device))
+                    read = runtime.take_rows(encoded.valid, rows, self.device)
+                    outputs = student_outputs(model, read, live_needs(name))
                     batch = [valid_texts[row] for row in rows.tolist()]
                     logits_of, hard = (part[rows].to(self.device) for part in (valid_soft_labels, self.valid_targets))
                     total = total + compare(name, outputs, logits_of, batch, hard).cpu() * len(rows)

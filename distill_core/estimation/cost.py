@@ -19,12 +19,12 @@ from distill_core.cache import Cache, CacheKey
 from distill_core.config.automatic import automatic_values
 from distill_core.config.knobs import knobs, names_of
 from distill_core.config.layers import choose_layers
-from distill_core.config.losses import NONE, live_needs
+from distill_core.config.losses import live_needs, used_losses
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
 from distill_core.data.text_bank import file_version
-from distill_core.environment import public_host
+from distill_core.environment import local_path
 from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
 from distill_core.hub import models
@@ -297,7 +297,7 @@ def guess_cut_student(config: Config, teacher: TeacherPace, counts: DataCounts |
     weights = layers * 12 * width**2 + min(config.vocabulary_limit, VOCABULARY) * (config.table_width or width)
     memory = int(PROCESS + FLOAT * TUNED * weights)
     pace: StudentPace = {"step": 3 * row * config.batch, "row": row, "memory": memory}
-    losses = [one for one in (config.first_loss, config.loss) if one != NONE]
+    losses = used_losses(config.first_loss, config.loss)
     if asking := sum(map(bool, map(live_needs, losses))):  # then every token goes through the last layer, too
         live = (3 * layers / depth + 1) * whole * config.batch
         pace["live"] = pace["step"] + (live - pace["step"]) * asking / len(losses)
@@ -329,10 +329,8 @@ def data_key(config: Config) -> CacheKey:
 
 def _model_state(name: str) -> JsonValue:
     """What changes with a language model: a file or folder, or whether the one of an id is on this machine."""
-    with suppress(OSError, RuntimeError, ValueError):  # a name that no file can have
-        path = Path(name).expanduser().absolute()
-        if not public_host() and path.exists():
-            return [str(path), path.stat().st_mtime_ns]
+    if path := local_path(name):
+        return [str(path.absolute()), path.stat().st_mtime_ns]
     return [name, models.on_this_machine(name)]
 
 
@@ -350,7 +348,8 @@ def student_key(config: Config) -> CacheKey:
     values = config.model_dump()
     shape = {name: values[name] for name in (*TRAINING_PACE, "max_tokens")}
     name = teacher_name(config)
-    live = {one: values[one] for one in ("loss", "first_loss") if live_needs(values[one])}
+    asking = [one for one in used_losses(config.first_loss, config.loss) if live_needs(one)]
+    live: KnobValues = {"losses": used_losses(config.first_loss, config.loss)} if asking else {}
     if own := values["student_model"]:
         live["own"] = is_local(own, config.allow_pickle)
     return _key(shape, teacher=name, here=is_local(name, config.allow_pickle), **live)

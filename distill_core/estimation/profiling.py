@@ -20,7 +20,7 @@ from torch import Tensor
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey
-from distill_core.config.losses import NONE, live_needs
+from distill_core.config.losses import live_needs, used_losses
 from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
@@ -262,7 +262,7 @@ def _time_student(
         name = taught[step % len(taught)]  # in turn, for half of the steps are of each
         needs, batch = live_needs(name), runtime.take_rows(read, index, where)
         with student_trainer.training_precision(config.student, where):
-            mine = student_outputs(model, batch) if needs else ModelOutput(model(batch).float())
+            mine = student_outputs(model, batch, needs)
         asked = [texts[place] for place in index.tolist()]
         theirs = teacher_outputs(teacher, asked, needs) if needs else ModelOutput(soft[index.to(where)])
         value: Tensor = LOSSES.get(name).loss(mine, theirs, objective.hard_targets(theirs.logits), config, objective)
@@ -280,7 +280,7 @@ def _time_student(
     pace: StudentPace = {
         "step": step, "row": scored / len(texts), "memory": int(max(0, (peak_memory() or 0) - loaded))
     }  # fmt: skip
-    taught = [one for one in (config.first_loss, config.loss) if one != NONE]
+    taught = used_losses(config.first_loss, config.loss)
     if teacher and any(map(live_needs, taught)):
         pace["live"], _ = _time_steps(model, len(texts), live, score, plan, sizes)
     return pace

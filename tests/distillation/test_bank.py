@@ -1,13 +1,12 @@
 """Texts of a bank: the nearest to each label, each label alike, and none that the data have or hold out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import torch
 from test_neighbours import Table
-from test_transfer_set import Rows, finish, notes
+from test_transfer_set import Part, Rows, finish, notes
 from torch import Tensor
 
 from distill_core.cache import Cache
@@ -21,19 +20,6 @@ from distill_core.errors import DataError, Stopped, TeacherError
 from distill_core.events import Event, Progress
 
 FILMS, BOOKS = ["film", "movie"], ["book", "bad"]  # words that the table below keeps apart
-
-
-@dataclass
-class Part:
-    texts: list[Text] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-
-
-@dataclass
-class Labelled(Rows):
-    train: Part = field(default_factory=Part)
-    labels: tuple[str, ...] = ("one", "other")
-    pair: bool = False
 
 
 class Reader(Table):
@@ -55,9 +41,9 @@ class Reader(Table):
                              for text in texts])  # fmt: skip
 
 
-def rows(**parts: Part) -> Labelled:
+def rows(**parts: Part) -> Rows:
     texts = [(f"the {word} good great {word} x",) for word in (*FILMS, *BOOKS)]
-    return Labelled(Part(texts, [0, 0, 1, 1]), **parts)
+    return Rows(Part(texts, [0, 0, 1, 1]), **parts)
 
 
 def bank(folder: Path, lines: list[str]) -> str:
@@ -67,7 +53,7 @@ def bank(folder: Path, lines: list[str]) -> str:
 
 
 def built(
-    data: Labelled, file: str | list[str], teacher: Table | None = None, cache: Cache | None = None,
+    data: Rows, file: str | list[str], teacher: Table | None = None, cache: Cache | None = None,
     stop: object = None, **knobs: object,
 ) -> tuple[TransferSet, list[Event]]:  # fmt: skip
     config = Config.of(**{"n_iter": 0, "neighbours": 0, "bank": file, "bank_texts": 4} | knobs)
@@ -195,7 +181,7 @@ def test_a_resumed_run_has_the_texts_that_it_began_with(tmp_path: Path) -> None:
 
 def test_pairs_are_refused_and_the_limit_ends_it(tmp_path: Path) -> None:
     file = bank(tmp_path, LINES)
-    data = Labelled(Part([("good film", "a book")], [0]), pair=True)
+    data = Rows(Part([("good film", "a book")], [0]), pair=True)
     result, events = built(data, file)
     assert result.source == ["labelled"] and "your rows are pairs" in notes(events)
     result, _ = built(rows(), file, transfer_limit=6)

@@ -1,33 +1,18 @@
 """Texts of a language model: it sees rows and no labels, a stopped run goes on, and the rules of all sources hold."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from test_transfer_set import Rows, finish, notes
+from test_transfer_set import Part, Rows, finish, notes
 from tiny_writer import LINES, trained_writer
 
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
-from distill_core.data.examples import Text
 from distill_core.distillation.language_model import LanguageModel
 from distill_core.distillation.sources import generator
 from distill_core.distillation.transfer_set import TransferSet, build_transfer_set, check_sources
 from distill_core.errors import Stopped, TeacherError
 from distill_core.events import Event, Progress
-
-
-@dataclass
-class Part:
-    texts: list[Text] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-
-
-@dataclass
-class Labelled(Rows):
-    train: Part = field(default_factory=Part)
-    labels: tuple[str, ...] = ("bad", "good")
-    pair: bool = False
 
 
 class Watched:
@@ -56,12 +41,12 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     return Watched(monkeypatch)
 
 
-def rows(**parts: Part) -> Labelled:
-    return Labelled(Part([(line,) for line in LINES], [number % 2 for number in range(len(LINES))]), **parts)
+def rows(**parts: Part) -> Rows:
+    return Rows(Part([(line,) for line in LINES], [number % 2 for number in range(len(LINES))]), **parts)
 
 
 def built(
-    data: Labelled, writer: Path, cache: Path | None = None, stop: object = None, **knobs: object
+    data: Rows, writer: Path, cache: Path | None = None, stop: object = None, **knobs: object
 ) -> tuple[TransferSet, list[Event]]:
     config = Config.of(**{"n_iter": 0, "neighbours": 0, "generator": str(writer), "generated_texts": 10} | knobs)
     return finish(build_transfer_set(data, config, None, stop, None, Cache(cache) if cache else None))
@@ -108,7 +93,7 @@ def test_more_texts_are_the_rest_alone_and_other_rows_are_another_matter(
     watched.shown.clear()
     more, _ = built(rows(), writer, tmp_path, generated_texts=11)
     assert taken(more)[:10] == taken(few) and not watched.shown
-    fewer_rows = Labelled(Part([(line,) for line in LINES[:-1]], [0] * (len(LINES) - 1)))
+    fewer_rows = Rows(Part([(line,) for line in LINES[:-1]], [0] * (len(LINES) - 1)))
     built(fewer_rows, writer, tmp_path)
     assert watched.shown
 
@@ -131,7 +116,7 @@ def test_what_is_held_out_or_known_or_of_another_length_stays_out(
 
 
 def test_pairs_are_refused_and_the_limit_ends_it(writer: Path) -> None:
-    pairs = Labelled(Part([("a film", "a book")], [0]), pair=True)
+    pairs = Rows(Part([("a film", "a book")], [0]), pair=True)
     result, events = built(pairs, writer)
     assert result.source == ["labelled"] and "your rows are pairs" in notes(events)
     size = len(LINES)

@@ -46,7 +46,7 @@ def outputs_of(teacher: Teacher, texts: list[Any], **knobs: Any) -> tuple[ModelO
     config = Config.of(student="cut", vocabulary_limit=10_000, dropout=0.0, **knobs)
     words = cut.Vocabulary.of(teacher, None, config)
     student = cut.Student.of(teacher, 2, config, words)
-    return student_outputs(student, encode_rows(words, texts, 128, teacher.cut)), student
+    return student_outputs(student, encode_rows(words, texts, 128, teacher.cut), NEEDS), student
 
 
 def test_a_student_with_all_layers_has_the_teachers_states_and_scores(teacher: Teacher) -> None:
@@ -145,7 +145,7 @@ def test_descending_brings_the_layers_nearer(teacher: Teacher, name: str) -> Non
     optimiser = torch.optim.SGD(student.parameters(), lr=0.02)
 
     def loss() -> Tensor:
-        outputs = student_outputs(student, sides)
+        outputs = student_outputs(student, sides, NEEDS)
         return LOSSES.get(name).loss(outputs, theirs, theirs.logits.argmax(1), config, SINGLE_LABEL)
 
     before = loss()

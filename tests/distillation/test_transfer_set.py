@@ -42,6 +42,7 @@ PAIRS = [(SENTENCES[i], SENTENCES[i - 1]) for i in range(len(SENTENCES))]
 @dataclass
 class Part:
     texts: list[tuple[str, ...]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -53,6 +54,8 @@ class Rows:
     test: Part = field(default_factory=Part)
     unlabelled: list[tuple[str, ...]] = field(default_factory=list)
     language: str = "en"
+    labels: tuple[str, ...] = ("bad", "good")
+    pair: bool = False
 
 
 def all_offspring(

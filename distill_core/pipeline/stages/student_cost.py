@@ -1,6 +1,6 @@
 """Cost of the stage student: the control's steps for each student and seed, and once for each share of the curve."""
 
-from distill_core.config.losses import live_needs
+from distill_core.config.losses import live_needs, used_losses
 from distill_core.config.schema import Config
 from distill_core.pipeline.cost_model import (
     TRAINING_PACE,
@@ -30,7 +30,7 @@ def _units(size: RunSize, config: StoredConfig) -> int:
 
 def _asking_losses(config: StoredConfig) -> list[str]:
     """The losses that ask the teacher in every step; all others take about as long as each other."""
-    return [name for name in (config["first_loss"], config["loss"]) if live_needs(name)]
+    return [name for name in used_losses(config["first_loss"], config["loss"]) if live_needs(name)]
 
 
 COST = StageCost(pace=TRAINING_PACE, kind=_asking_losses, seconds=_seconds, units=_units)

@@ -321,7 +321,7 @@ WORDS: dict[str, str] = {
     "unknown_run.new": "Einen Lauf starten",
     "unknown_run.history": "Im Verlauf nachsehen",
     "opened": "Stillroom ist offen unter {address} (Strg-C beendet es).",
-    "host.bank": "Auf einem öffentlichen Host werden höchstens {lines:,} Texte von {banks:,} Textsammlungen angesehen. Weniger Sammlungen nennen oder weniger Texte ansehen.",
+    "host.bank": "Auf einem öffentlichen Host werden höchstens {lines:,} Texte von {banks:,} Textbanken angesehen. Weniger Textbanken nennen oder weniger Texte ansehen.",
     "host.path": "{knob} kann auf einem öffentlichen Rechner kein Pfad sein. Die Datei auf der Seite hochladen oder Stillroom auf dem eigenen Rechner benutzen.",
     "host.private": "Diesen Lauf kann nur öffnen, wer seine Adresse hat. Die Adresse aufbewahren.",
     "host.not_yours": "Diesen Lauf kann nur der Browser ändern, der ihn gestartet hat. Ansehen, den Schüler fragen, herunterladen und einen gleichen Lauf starten geht immer.",
