@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path, PureWindowsPath
 from typing import Annotated, Any, TypeVar, overload
 
@@ -33,6 +34,9 @@ DATA_SET = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(:[\w.-]{
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
 Shares = Annotated[list[Share], Field(min_length=1)]
+EventLine = tuple[Time, str, JsonObject]
+Point = tuple[Annotated[str, Field(max_length=100)], Count, Value | None]
+Sides = Annotated[list[str], Field(min_length=1, max_length=2)]
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 _CLOSED = ConfigDict(strict=True, extra="forbid")
@@ -87,6 +91,16 @@ class StudentSettings(BaseModel):
     defer: Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(max_length=20)] = {}
 
 
+@cache  # making one takes far longer than what it then checks
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+@cache
+def _event_adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(KINDS[kind])
+
+
 def is_teacher(name: Any) -> bool:
     """Whether a teacher's name means the same on every machine: no folder."""
     return isinstance(name, str) and TEACHER.fullmatch(name) is not None and not Path(name).is_dir()
@@ -104,7 +118,7 @@ def parse_json(content: bytes, where: str) -> Any:
 
 def manifest(value: Any, where: str) -> dict[str, ManifestEntry]:
     """Manifest members, by name. Raises DataError."""
-    return _validate(TypeAdapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
+    return _validate(_adapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
 
 
 def read_run(folder: Path, where: str) -> tuple[RunColumns, list[tuple[float, Event]], list[tuple[str, int, float]]]:
@@ -141,7 +155,7 @@ def _last_message(message: str, events: list[tuple[float, Event]]) -> Message:
 
 def _config(value: Any, where: str) -> KnobValues:
     """Config of the run. Files are known by name alone, and the sender's consent to pickles does not count here."""
-    config = _validate(TypeAdapter(KnobValues), value, _member_of("config.json", where))
+    config: KnobValues = _validate(_adapter(KnobValues), value, _member_of("config.json", where))
     for knob in FILES:
         value = config.get(knob)
         if isinstance(value, list):
@@ -157,8 +171,8 @@ def _file_name(path: Any) -> str:
 
 def _summary(value: Any, where: str) -> Summary:
     """The summary as JSON, each sentence of its verdict with its message data where those are true."""
-    adapter: TypeAdapter[Summary] = TypeAdapter(CheckedSummary)
-    _validate(adapter, value, _member_of("summary.json", where), strict=None)  # strict where its types say so
+    place = _member_of("summary.json", where)
+    _validate(_adapter(CheckedSummary), value, place, strict=None)  # strict where its types say so
     summary: Summary = value
     if "verdict" not in summary:
         return summary
@@ -172,20 +186,19 @@ def _summary(value: Any, where: str) -> Summary:
 
 
 def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
-    line_of_events = TypeAdapter(tuple[Time, str, JsonObject])
     for number, line in enumerate(_lines(file, where), 1):
         place = _line_of(number, "events.jsonl", where)
-        when, kind, body = _validate(line_of_events, line, place, strict=False)  # JSON has no tuples
+        when, kind, body = _validate(_adapter(EventLine), line, place, strict=False)  # JSON has no tuples
         if number > EVENTS:
             raise DataError(message("{where} holds more than {most:,} events.", where=where, most=EVENTS))
         if kind not in KINDS:
             continue  # of a newer version
-        event = _validate(TypeAdapter(KINDS[kind]), body, place, strict=False)
+        event = _validate(_event_adapter(kind), body, place, strict=False)
         _validate(EventCounts, body, place)
         if isinstance(event, Compared):
             event = Compared(dict(_summary(event.summary, where)))
         if isinstance(event, Fact) and event.name == "metric":  # a key into every score
-            _validate(TypeAdapter(Metric), event.value, place)
+            _validate(_adapter(Metric), event.value, place)
         if isinstance(event, Note | Ended):
             text = event.text if isinstance(event, Note) else event.message
             event = replace(event, made=validated(event.made, text))
@@ -196,26 +209,24 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
 
 
 def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
-    check = TypeAdapter(tuple[Annotated[str, Field(max_length=100)], Count, Value | None])
     for number, line in enumerate(_lines(file, where), 1):
         if number > POINTS:
             raise DataError(message("{where} holds more than {most:,} points.", where=where, most=POINTS))
-        series, step, value = _validate(check, line, _line_of(number, "points.jsonl", where), strict=False)
+        series, step, value = _validate(_adapter(Point), line, _line_of(number, "points.jsonl", where), strict=False)
         yield series, step, float("nan") if value is None else value
 
 
 def _texts(file: Path, summary: Summary | None, where: str) -> None:
     labels, objective = summary.get("labels", []) if summary else [], stored_objective(summary or {})
-    sides = TypeAdapter(Annotated[list[str], Field(min_length=1, max_length=2)])
     for number, line in enumerate(_lines(file, where) if file.is_file() else (), 1):
         place = _line_of(number, "texts.jsonl", where)
-        row = _validate(TypeAdapter(JsonObject), line, place)
-        _validate(sides, row.get("text"), place)
-        _validate(TypeAdapter(Count), row.get("row", 0), place)
-        _validate(TypeAdapter(str), row.get("source", ""), place)
+        row = _validate(_adapter(JsonObject), line, place)
+        _validate(_adapter(Sides), row.get("text"), place)
+        _validate(_adapter(Count), row.get("row", 0), place)
+        _validate(_adapter(str), row.get("source", ""), place)
         if missing := {"student", "teacher"} - set(row):
             raise DataError(message("{where} lacks the answer of {row}.", where=place, row=repr(sorted(missing)[0])))
-        answers = [_validate(TypeAdapter(Shares), row[name], place) for name in ROWS if name in row]
+        answers = [_validate(_adapter(Shares), row[name], place) for name in ROWS if name in row]
         if not objective.is_label(row.get("label"), labels) or any(len(shares) != len(labels) for shares in answers):
             raise DataError(message("{where} does not fit the run's labels.", where=place))
 

@@ -230,6 +230,7 @@ def test_a_knob_of_the_network_reaches_a_student_that_is_loaded_and_an_older_one
 
 
 LONG = "good bad plain a warm and funny film never seen this before good bad plain film"  # 16 words
+ENDS = " ".join(LONG.split()[:3] + LONG.split()[-9:])
 
 
 def test_of_a_long_text_a_quarter_is_read_from_its_beginning_and_the_rest_from_its_end():
@@ -248,23 +249,32 @@ def test_of_a_long_text_a_quarter_is_read_from_its_beginning_and_the_rest_from_i
     assert words.sides([(LONG,)], 8, "head_tail") == [[whole[:2] + whole[-6:]]]
 
 
-def test_an_exported_student_cuts_a_long_text_as_it_did_here_and_an_older_one_reads_its_beginning(tmp_path, student):
-    here = predictor(student)
+@pytest.fixture(scope="module")
+def exported_answers(tmp_path_factory):
+    """By student: it, and what its folder and the same folder of an earlier version answer to LONG and to its ends."""
+    place, students, scripts = tmp_path_factory.mktemp("exported"), {}, []
+    for name in ENCODERS:
+        students[name] = predictor(name)
+        persistence.save(students[name], place / name)
+        for version in ("now", "earlier"):
+            out = export.export(place / name, place / f"{name} {version}", REPORT)
+            if version == "earlier":
+                settings = json.loads((out / "student.json").read_text())
+                del settings["cut"]
+                (out / "student.json").write_text(json.dumps(settings))
+            scripts.append(str(out / "predict.py"))
+    code = [sys.executable, "-I", "-c", GUARD, "|".join((LONG, ENDS)), *scripts]
+    done = subprocess.run(code, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = iter([json.loads(line)["probabilities"] for line in done.stdout.splitlines()])
+    return {name: (one, *([next(found), next(found)] for _ in "ab")) for name, one in students.items()}
+
+
+def test_an_exported_student_cuts_a_long_text_as_it_did_here_and_an_older_one_reads_its_beginning(
+    exported_answers, student
+):
+    here, (whole, ends), (beginning, _) = exported_answers[student]
     assert here.settings["cut"] == "head_tail"
-    persistence.save(here, tmp_path / "student")
-    out = export.export(tmp_path / "student", tmp_path / "out", REPORT)
-
-    def exported(*texts: str) -> list[dict[str, float]]:
-        code = [sys.executable, "-I", str(out / "predict.py"), *texts]
-        done = subprocess.run(code, capture_output=True, text=True, encoding="utf-8", timeout=60)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line)["probabilities"] for line in done.stdout.splitlines()]
-
-    words = LONG.split()
-    whole, ends = exported(LONG, " ".join(words[:3] + words[-9:]))
     assert whole == pytest.approx(here([LONG])[0].probabilities)
     assert ends == pytest.approx(whole)
-    settings = json.loads((out / "student.json").read_text())
-    del settings["cut"]
-    (out / "student.json").write_text(json.dumps(settings))
-    assert exported(LONG)[0] == pytest.approx(here([" ".join(words[:12])])[0].probabilities)
+    assert beginning == pytest.approx(here([" ".join(LONG.split()[:12])])[0].probabilities)

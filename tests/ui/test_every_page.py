@@ -28,8 +28,12 @@ HOSTILE = f"{PART}<script>window.pwned=1</script>"
 UGLY = f"""{PART} a warm "film' --></td></script> \u202e\u05d0\u05d1\u05d2 {10_000 * "w"} with friendly staff"""
 STEPS = ("Task", "Teacher", "Augment", "Distil", "Compare")
 SIZES = ((1280, 900), (390, 844))
-# what axe is told: the whole page by every rule of its own that is about WCAG or good practice
-AXE = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations.map((found) =>
+# What axe is told: the whole page by every rule of its own that is about WCAG or good practice. In the other shade
+# nothing but colours is another, so that there its rules about colours will do.
+AXE = """async (colours) => (await axe.run(document, {
+    resultTypes: ['violations'],
+    ...(colours && { runOnly: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] } }),
+  })).violations.map((found) =>
   `${found.id}: ${found.nodes.map((node) => `${node.target} ${node.failureSummary}`).slice(0, 3).join(' | ')}`)"""
 
 # The shade, and its colours arrived: an element that passes a colour on to its children starts their change anew.
@@ -89,15 +93,15 @@ def axe() -> str:
 
 
 def shown(
-    page: Any, place: str, fits: Callable[[str], None], sizes: tuple[tuple[int, int], ...] = SIZES,
+    page: Any, place: str, fits: Callable[[str, bool], None], sizes: tuple[tuple[int, int], ...] = SIZES,
     shades: tuple[bool, ...] = (False, True),
 ) -> None:  # fmt: skip
-    """Asks `fits` in each size and shade, having looked at the texts."""
+    """Asks `fits` in each size and shade, and whether it is the size's first shade, having looked at the texts."""
     for width, height in sizes:
         page.set_viewport_size({"width": width, "height": height})
         for dark in shades:
             page.evaluate(SHADE, dark)
-            fits(f"{place}, {width} px, {'dark' if dark else 'light'}")
+            fits(f"{place}, {width} px, {'dark' if dark else 'light'}", dark == shades[0])
     page.set_viewport_size({"width": 1280, "height": 900})
     assert page.evaluate("window.pwned") is None, place
 
@@ -157,9 +161,9 @@ def test_every_page_is_whole(page: Any, app: str, run: str, knobs: dict[str, Any
         assert "img" in page.locator(seen).inner_text(), f"{place}: the hostile text is not shown as it stands"
         page.evaluate(axe)
 
-        def fits(where: str) -> None:
+        def fits(where: str, first: bool) -> None:
             assert page.evaluate(FITS), f"{where}: scrolls sideways"
-            if faults := page.evaluate(AXE):
+            if faults := page.evaluate(AXE, not first):
                 found[where] = faults
 
         shown(page, place, fits)
@@ -199,10 +203,10 @@ def test_every_page_is_german_where_german_is_asked_for(
             found[f"{place}, English"] = left
         page.evaluate(axe)
 
-        def fits(where: str) -> None:
+        def fits(where: str, first: bool) -> None:
             if not page.evaluate(FITS):
                 found[where] = "scrolls sideways"
-            if faults := page.evaluate(AXE):
+            if faults := page.evaluate(AXE, not first):
                 found[where] = faults
 
         # phone and screen, light and dark in turn: every page in each was looked at in English
