@@ -232,21 +232,18 @@ def arrived(page: Any, step: str) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
-    """From the address to both answers with Tab, Enter, arrows and letters; passes and epochs alone are turned down."""
+    """From the address to both answers with Tab, Enter, arrows and letters; new texts and epochs alone are turned
+    down."""
     page.goto(app)
     page.locator("#about-data table").first.wait_for()
     tab_to(page, "#tasks input")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
     assert "Reviews" in page.locator("#tasks label.selected").inner_text()
-    for step in ("teacher", "augment", "distil"):
-        tab_to(page, f"#to-{step}")
+    for button, step in (("to-teacher", "teacher"), ("to-augment", "augment"), ("skip-augment", "distil")):
+        tab_to(page, f"#{button}")
         page.keyboard.press("Enter")
         arrived(page, step)
-        if step == "augment":
-            tab_to(page, "[aria-label^='number input for Passes']")
-            page.keyboard.press("Control+a")
-            page.keyboard.type("0")
     tab_to(page, "#settings > button")
     page.keyboard.press("Enter")
     tab_to(page, "#knob-epochs :is(input, textarea)")

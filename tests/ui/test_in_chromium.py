@@ -96,8 +96,8 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     page.locator("#offspring .child").nth(1).wait_for()
     assert page.locator("#offspring del").count() + page.locator("#offspring ins").count() > 0
     assert page.locator("#offspring .bars").count() >= 2
-
-    goto(page, "Distil")
+    page.locator("#skip-augment").click()
+    page.locator("#step-distil").wait_for()
     page.locator("#start").click()
     page.wait_for_url(re.compile(r"run="))
     assert ended(page) == "finished"
@@ -192,6 +192,7 @@ def test_the_first_path_on_the_built_in_example(page: Any, app: str) -> None:
     assert page.locator("#answer .value").all_inner_texts() != shares  # the temperature works without the server
     page.locator("#to-augment").click()
     page.get_by_label("number input for Passes").fill("0")
+    page.locator("#knob-neighbours").locator("input, textarea").fill("0")
     page.locator("#to-distil").click()
     page.get_by_text("Student and training settings").click()
     page.locator("#knob-epochs textarea, #knob-epochs input").fill("1")
@@ -349,6 +350,8 @@ def test_a_messy_file_ends_with_a_useful_student_and_all_its_columns(page: Any, 
     page.locator("#teacher-name input").fill("builtin")
     page.locator("#teacher-name input").press("Enter")
     page.wait_for_function("() => !document.querySelector('#fine-tune input').checked")
+    goto(page, "Augment")
+    page.locator("#knob-neighbours").locator("input, textarea").fill("8")  # of forty, to spare the tests' time
     goto(page, "Distil")
     page.locator("#start").click()
     page.wait_for_url(re.compile(r"run="))
