@@ -10,6 +10,8 @@ from importlib.util import find_spec
 
 def main() -> None:
     """Reads the options, opens the store and the queue, and serves the page until Ctrl-C."""
+    from distill_core.environment import AUDIENCES, LOOPBACK
+
     port = os.environ.get("GRADIO_SERVER_PORT")
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
     options = argparse.ArgumentParser(prog="app.py", description="Open Stillroom's page.")
@@ -21,6 +23,16 @@ def main() -> None:
     options.add_argument(
         "--language", default=os.environ.get("STILLROOM_LANGUAGE"), help="of the page at / (en, de, …)"
     )
+    options.add_argument(
+        "--audience", choices=AUDIENCES, default=os.environ.get("STILLROOM_AUDIENCE"),
+        help="who uses it: local (you), room (others on your network), space (strangers). Default: room where it "
+        "listens on more than this machine, space on a Hugging Face Space, else local. See SECURITY.md",
+    )  # fmt: skip
+    options.add_argument(
+        "--allow-host", action="append", metavar="NAME",
+        default=[name for name in os.environ.get("STILLROOM_ALLOWED_HOSTS", "").split(",") if name],
+        help="a name by which others reach it, such as stillroom.example.org or *.example.org (may be repeated)",
+    )  # fmt: skip
     mcp = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     options.add_argument(
         "--mcp", action="store_true", default=mcp, help="serve the page's actions as MCP tools too (pip install mcp)"
@@ -30,12 +42,16 @@ def main() -> None:
         os.environ["STILLROOM_LANGUAGE"] = chosen.language  # read where the words are
     if chosen.mcp and find_spec("mcp") is None:
         options.error("--mcp needs the package mcp. Install it with: pip install 'mcp>=1.21,<2'")
+    audience = chosen.audience or (
+        "space" if os.environ.get("SPACE_ID") else "local" if chosen.host in LOOPBACK else "room"
+    )
+    os.environ["STILLROOM_AUDIENCE"] = audience  # the workers ask for it too
     import distill_core
 
     distill_core.open_app()  # first: the workers warm up on another core while the page's libraries load
     from ui.server import serve
 
-    serve(chosen.host, chosen.port, chosen.open, chosen.mcp)
+    serve(chosen.host, chosen.port, chosen.open, chosen.mcp, chosen.allow_host)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.config.schema import MODELS, Config
     from distill_core.data.preparation import is_row_counts
     from distill_core.data.text_bank import is_hub_bank
-    from distill_core.environment import public_host
+    from distill_core.environment import LOOPBACK, audience, public_host
     from distill_core.errors import (
         DataError,
         Diverged,
@@ -115,6 +115,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         StageEnded,
         StageStarted,
     )
+    from distill_core.hub.models import is_offered
     from distill_core.messages import Message, MessageFormatter, message_data
     from distill_core.runs.queries import RunRecord
 
@@ -159,7 +160,8 @@ _DOOR = {
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
         "UnknownRun", "UserError",
     ),
-    "distill_core.environment": ("public_host",),
+    "distill_core.environment": ("LOOPBACK", "audience", "public_host"),
+    "distill_core.hub.models": ("is_offered",),
     "distill_core.messages": ("MessageFormatter", "Message", "message_data"),
     "distill_core.events": (
         "ALIVE", "ENDED", "RESUMABLE", "ROWS", "STAGES", "STATUSES", "Compared", "Ended", "Event", "Fact", "Note",

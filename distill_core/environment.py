@@ -5,11 +5,27 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+AUDIENCES = ("local", "room", "space")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def audience() -> str:
+    """Who uses the app: `local`, whoever sits at this machine; `room`, the people of one network, such as a workshop;
+    `space`, strangers. STILLROOM_AUDIENCE names it (`app.py` sets it by the address that it listens on); without it a
+    Hugging Face Space is known by its SPACE_ID.
+
+    Example:
+        >>> core.audience()
+        'local'
+    """
+    named = os.environ.get("STILLROOM_AUDIENCE", "")
+    return named if named in AUDIENCES else "space" if os.environ.get("SPACE_ID") else "local"
+
 
 def public_host() -> bool:
-    """True on a public host, such as a Hugging Face Space: no input counts as a path of the machine, pickles are
-    refused, and a run is shown only to those who have its id."""
-    return bool(os.environ.get("SPACE_ID"))
+    """True on a public host, where others than the owner of the machine use the app (a room, a space): no input counts
+    as a path of the machine, pickles are refused, and a run is shown only to those who have its id."""
+    return audience() != "local"
 
 
 def local_path(name: str) -> Path | None:

@@ -35,6 +35,8 @@ for name in (
     "TRANSFORMERS_OFFLINE",
     "HF_TOKEN",
     "SPACE_ID",
+    "STILLROOM_AUDIENCE",
+    "STILLROOM_MODELS",
     "STILLROOM_WORKER",
 ):
     os.environ.pop(name, None)

@@ -113,7 +113,7 @@ def preview_augmentation(knobs: dict, text: str = "", n: int = 5) -> dict:
 
 def start_run(knobs: dict) -> str:
     """Queues a run of `knobs` (any knob of the config; what is missing is default) and returns its id."""
-    return ownership.assign_owner(core.start(_config(knobs))).id
+    return ownership.start_run(_config(knobs)).id
 
 
 def run(run: str) -> dict:
@@ -147,7 +147,7 @@ def stop_run(run: str) -> str:
 
 def resume_run(run: str) -> str:
     """Queues a run again that ended early; it goes on from its last checkpoint. The status after it."""
-    return ownership.require_owner(_run(run)).resume().status
+    return ownership.resume_run(_run(run)).status
 
 
 def rename_run(run: str, name: str) -> dict:
@@ -292,6 +292,6 @@ def _config(knobs: Any) -> Config:
     if not isinstance(knobs, dict):
         raise UserError("The knobs must be an object: {name: value}.")
     config = Config.of(**{str(name): value for name, value in knobs.items()})
-    return public_host.check_paths(
+    return public_host.check_config(
         config, uploaded=[name for name in public_host.FILES if core.is_upload(getattr(config, name))]
     )

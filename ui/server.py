@@ -6,12 +6,12 @@ import os
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000")
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import distill_core as core
 from ui import gradio_patches
@@ -20,6 +20,7 @@ from ui.http.activity import ActivityMonitor, is_idle
 from ui.http.assets import LIBRARY
 from ui.http.documents import Documents
 from ui.http.language import LanguageChoice
+from ui.http.origins import HostCheck, OriginCheck
 from ui.http.security_headers import SafeHeaders
 from ui.http.visitor_key import VisitorKeys
 from ui.i18n.pages import Languages
@@ -28,7 +29,6 @@ from ui.page import build
 from ui.theme import theme, variables
 
 gradio_patches.light_sessions()
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def page_options() -> dict[str, Any]:
@@ -56,13 +56,11 @@ def make_page() -> gr.Blocks:
     return demo
 
 
-def options(host: str) -> dict[str, Any]:
-    """The options of `launch` for that address. On loopback only loopback names are answered: a foreign page that
-    points its own name at this machine gets nothing."""
+def options(host: str, names: Sequence[str] = ()) -> dict[str, Any]:
+    """The options of `launch` for that address; `names` are answered beside those that the audience's rules know."""
     others = Languages(make_page, page_options(), [LIBRARY])
-    middleware = [Middleware(part) for part in (ActivityMonitor, SafeHeaders, VisitorKeys, LanguageChoice, Documents)]
-    if host in LOOPBACK:
-        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"]))
+    parts = (OriginCheck, ActivityMonitor, SafeHeaders, VisitorKeys, LanguageChoice, Documents)
+    middleware = [Middleware(HostCheck, names=names), *(Middleware(part) for part in parts)]
     return {
         **page_options(),
         "server_name": host,
@@ -76,13 +74,16 @@ def options(host: str) -> dict[str, Any]:
     }
 
 
-def serve(host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False) -> None:
+def serve(
+    host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False,
+    names: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Serves the page of an opened app and blocks until it is ended. `mcp`: its endpoints are tools for an assistant
-    too."""
+    too. `names`: see `options`."""
     demo = make_page()
     try:
         _, address, _ = demo.launch(
-            server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host) | {"mcp_server": mcp}
+            server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host, names) | {"mcp_server": mcp}
         )
         # SIGTERM ends a service: like Ctrl-C it closes the runs, which go on when the app opens again
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -7,7 +7,7 @@ from distill_core import registry
 from distill_core.api import estimates
 from distill_core.api.session import session
 from distill_core.config.schema import Config
-from distill_core.environment import home
+from distill_core.environment import home, public_host
 from distill_core.errors import UnknownPart
 from distill_core.messages import message
 
@@ -62,6 +62,7 @@ class TeacherChoice:
 
 def teachers(labels: Collection[str] = (), pair: bool | None = None) -> list[TeacherChoice]:
     """Teachers to choose from: the built-in one, those that earlier runs fine-tuned and kept, and some ids on the Hub.
+    On a public host those of others are not listed.
 
     Args:
         labels: Labels of the data; of the kept teachers only those that answer with them are listed. None: all.
@@ -105,7 +106,7 @@ def teachers(labels: Collection[str] = (), pair: bool | None = None) -> list[Tea
             one.labels,
             one.pair,
         )
-        for one in catalog.saved_teachers(home())
+        for one in ([] if public_host() else catalog.saved_teachers(home()))  # there they are of others
         if one.fits(labels, pair)
     ]
     card = catalog.builtin_card()

@@ -8,8 +8,10 @@ Knows nothing of the use of models. Importing it costs nothing: the libraries lo
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,12 @@ from distill_core.hub.client import ANSWER_TIMEOUT, COMMIT, check_open, hub_libr
 from distill_core.hub.errors import MODEL, OFFLINE, explain_error, is_unreachable
 from distill_core.messages import message
 
+# Whose models a public host loads: a model from anywhere may have been made to keep the machine busy for good.
+PUBLISHERS = (
+    "google-bert/*", "google/*", "distilbert/*", "FacebookAI/*", "facebook/*", "sentence-transformers/*", "microsoft/*",
+    "nreimers/*", "huawei-noah/*", "answerdotai/*", "HuggingFaceTB/*", "albert/*", "bert-base-*", "distilbert-base-*",
+    "roberta-base",
+)  # fmt: skip
 MODEL_BYTES = 4_000_000_000
 MODULES = "modules.json"  # of a sentence-transformers model
 CONFIGS = (
@@ -35,9 +43,13 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 def model_folder(id: str, allow_pickle: bool = False) -> Path:
     """Folder with the model's config, tokenizer and weights, downloaded where it isn't cached.
 
-    `allow_pickle` allows weights that exist only as .bin; on a public host (SPACE_ID is set) it is ignored.
-    Raises HubError."""
+    `allow_pickle` allows weights that exist only as .bin; on a public host it is ignored.
+    Raises HubError, on a public host also for a model that is not offered."""
     id = parse_id(id)
+    if not is_offered(id):
+        raise HubError(message(
+            "{id} is none of the models that this public host loads. Choose one that the page offers, or run Stillroom "
+            "on your own machine.", id=id))  # fmt: skip
     public = public_host()
     pickles = allow_pickle and not public
     hub = hub_library()
@@ -62,6 +74,21 @@ def model_folder(id: str, allow_pickle: bool = False) -> Path:
     except Exception as error:
         raise explain_error(error, id, MODEL, started=True) from error
     return _verified(Path(folder), id, _digests(info))
+
+
+def is_offered(id: str) -> bool:
+    """Whether this host loads the model: any on one's own machine; on a public one those of PUBLISHERS, or those that
+    STILLROOM_MODELS names instead, by commas, in which * stands for any letters.
+
+    Args:
+        id: A model's id on the Hub.
+
+    Example:
+        >>> core.is_offered("google-bert/bert-base-uncased")
+        True
+    """
+    named = [name.strip() for name in os.environ.get("STILLROOM_MODELS", "").split(",") if name.strip()]
+    return not public_host() or any(fnmatchcase(id, name) for name in named or PUBLISHERS)
 
 
 def on_this_machine(id: str, allow_pickle: bool = False) -> bool:

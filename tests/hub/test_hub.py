@@ -251,11 +251,28 @@ def test_pickled_weights_need_consent_and_a_machine_of_ones_own(
     with pytest.raises(HubError, match="only as .bin.*consent with allow_pickle"):
         models.model_folder(id)
     monkeypatch.setenv("SPACE_ID", "someone/space")
+    monkeypatch.setenv("STILLROOM_MODELS", "*")
     for consent in (True, False):
         with pytest.raises(HubError, match="public host never reads"):
             models.model_folder(id, allow_pickle=consent)
     monkeypatch.delenv("SPACE_ID")
     assert (models.model_folder(id, allow_pickle=True) / "pytorch_model.bin").is_file()
+
+
+def test_a_public_host_loads_models_of_a_list_and_asks_the_hub_for_no_other(
+    fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    monkeypatch.setenv("STILLROOM_AUDIENCE", "room")
+    with pytest.raises(HubError, match=f"{id} is none of the models that this public host loads"):
+        models.model_folder(id)
+    assert not fake_hub.requests
+    monkeypatch.setenv("STILLROOM_MODELS", id)
+    assert (models.model_folder(id) / "config.json").is_file()
+    monkeypatch.delenv("STILLROOM_MODELS")
+    from distill_core.teacher.catalog import SUGGESTED
+
+    assert all(models.is_offered(one.name) for one in SUGGESTED)
 
 
 def test_sharded_weights_come_whole(fake_hub: FakeHub, id: str) -> None:

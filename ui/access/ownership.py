@@ -8,16 +8,48 @@ the header x-stillroom-key. The store keeps a digest of it. On one's own machine
 import hashlib
 import re
 import secrets
+import threading
+from collections.abc import Callable
 
 from gradio.context import LocalContext
 from starlette.requests import cookie_parser
 
-from distill_core import Run, UserError
+import distill_core as core
+from distill_core import ALIVE, Config, Run, UserError
 from ui.access import public_host
 from ui.i18n.translate import translate
 
 COOKIE, HEADER = "stillroom-key", "x-stillroom-key"
 KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed
+
+
+MOST_OWN, MOST_OF_ALL = 2, 60  # runs at once, of a visitor of a public host and of all of them
+_one_at_a_time = threading.Lock()  # from counting the runs to the next one's being there
+
+
+def start_run(config: Config, checked: bool = False) -> Run:
+    """Queues a run of `config` for the visitor who is being answered; see `core.start`. Raises UserError, on a public
+    host also where the visitor has as many runs as one may have there at once, or all of them together have."""
+    return _within_limits(lambda: assign_owner(core.start(config, checked=checked)))
+
+
+def resume_run(run: Run) -> Run:
+    """Queues again a run of the visitor's that ended early. Raises UserError as `start_run` does."""
+    return _within_limits(require_owner(run).resume)
+
+
+def _within_limits(queue: Callable[[], Run]) -> Run:
+    if not public_host.public():
+        return queue()
+    with _one_at_a_time:
+        key = _request_key()
+        alive = core.list_runs(MOST_OF_ALL + 1, status=ALIVE)
+        own = [run for run in alive if run.row.holder == (_digest(key) if key else "")]  # who has no key shares one
+        if len(own) >= MOST_OWN:
+            raise UserError(translate("host.own_runs", n=len(own)))
+        if len(alive) >= MOST_OF_ALL:
+            raise UserError(translate("host.all_runs", n=len(alive)))
+        return queue()
 
 
 def assign_owner(run: Run) -> Run:

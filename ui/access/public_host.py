@@ -1,10 +1,11 @@
-"""Public hosts, where strangers use the page, and what they may not do there: name files of the machine, or list
-others' runs.
+"""Public hosts, where others use the page, and what they may not do there: name files of the machine, have any model
+loaded, or list others' runs.
 
 On a public host a run's id is the key to it: whoever has the link sees the run, nobody else does. Who may change it,
 `ownership` decides.
 """
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,19 +16,20 @@ from distill_core import public_host as public
 from ui.i18n.translate import translate
 
 FILES = tuple(knob.name for knob in core.knobs() if knob.path and knob.group == "task")  # what may be uploaded
-# bytes of an upload: as much as a table may have; of strangers less
 MAX_PUBLIC_BANKS, MAX_PUBLIC_LINES = 3, 1_000_000  # text banks of a stranger, and texts of each to look at
-MAX_UPLOAD, MAX_PUBLIC_UPLOAD = 200_000_000, 20_000_000
+MAX_UPLOAD, MAX_PUBLIC_UPLOAD = 200, 5  # millions of bytes: as much as a table may have; of others less
 
 
 def max_upload() -> int:
     """The most bytes that a file dropped on the page may have. A packed run of SST-2 has 1.4 to 4 million, one of the
-    paper's size with both of its tables about 70."""
-    return MAX_PUBLIC_UPLOAD if public() else MAX_UPLOAD
+    paper's size with both of its tables about 70. STILLROOM_MAX_UPLOAD_MB says otherwise."""
+    chosen = os.environ.get("STILLROOM_MAX_UPLOAD_MB", "")
+    return 1_000_000 * (int(chosen) if chosen.isdecimal() else MAX_PUBLIC_UPLOAD if public() else MAX_UPLOAD)
 
 
-def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
-    """Returns `config`; on a public host UserError where it names a path of the machine, the `uploaded` knobs aside."""
+def check_config(config: Config, uploaded: Sequence[str] = ()) -> Config:
+    """Returns `config`; on a public host UserError where it names a path of the machine, the `uploaded` knobs aside, or
+    a model that is not loaded there."""
     if not public():
         return config
     named = [
@@ -38,6 +40,9 @@ def check_paths(config: Config, uploaded: Sequence[str] = ()) -> Config:
     named += [knob for knob in core.MODELS if _is_path(getattr(config, knob))]
     if named:
         raise UserError(translate("host.path", knob=named[0]))
+    for model in (getattr(config, knob) for knob in core.MODELS):
+        if model and model != "builtin" and not model.startswith("kept:") and not core.is_offered(model):
+            raise UserError(translate("host.model", model=model[:100]))
     if len(config.bank) > MAX_PUBLIC_BANKS or (config.bank and config.bank_lines > MAX_PUBLIC_LINES):
         raise UserError(translate("host.bank", banks=MAX_PUBLIC_BANKS, lines=MAX_PUBLIC_LINES))
     return config

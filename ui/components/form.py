@@ -143,7 +143,7 @@ class Form:
         settings = {name: value for name, value in values.items() if name in self.knobs and name not in left}
         if keep:
             settings |= {name: str(core.save_upload(settings[name])) for name in FILES if name in settings}
-        return public_host.check_paths(Config.of(**settings), uploaded=FILES)
+        return public_host.check_config(Config.of(**settings), uploaded=FILES)
 
 
 def usable_settings(config: Mapping[str, Any]) -> tuple[Config, list[str]]:

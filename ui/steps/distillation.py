@@ -106,7 +106,7 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
         """Starts the run and shows it; a refused value is told here and, where it has a field, there too."""
         try:
             core.check_data(form.config(values))  # as the first step has read it, before the file is copied
-            run = ownership.assign_owner(core.start(form.config(values, keep=True), checked=True))
+            run = ownership.start_run(form.config(values, keep=True), checked=True)
         except UserError as error:
             words, at = fault(form, error, time.monotonic_ns())
             refused = note(translate_message(error), "error")
@@ -116,16 +116,16 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     def act(action: Callable[[Run], Any], run: str) -> Changes:
         message = ""
         try:
-            action(ownership.require_owner(core.run(run)))
+            action(core.run(run))
         except UserError as error:
             message = note(translate_message(error), "error")
         return {**step.controls(run), step.message: message}
 
     def halt(run: str) -> Changes:
-        return act(Run.stop, run) if run else gr.skip()
+        return act(lambda own: ownership.require_owner(own).stop(), run) if run else gr.skip()
 
     def go_on(run: str) -> Changes:
-        return act(Run.resume, run)
+        return act(ownership.resume_run, run)
 
     begun = [step.live, step.message, bar.fault, tabs]
     gr.on([step.start.click, bar.start.click], begin, form.inputs, begun, scroll_to_output=False, **QUICK)

@@ -105,6 +105,40 @@ def test_a_run_that_nobody_holds_is_nobodys_to_change_and_on_ones_own_machine_no
     assert endpoints.stop_run(run.id) == "stopped"
 
 
+def test_a_visitor_has_two_runs_at_once_and_all_together_sixty(
+    home: Path, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(home)
+    monkeypatch.setattr(core, "start", lambda config, checked=False: core.run(store.create(config.model_dump())))
+    ask(MINE)
+    for _ in range(3):
+        ownership.start_run(Config())  # on one's own machine nobody counts
+    monkeypatch.setenv("STILLROOM_AUDIENCE", "room")
+    first, second = (ownership.start_run(Config()) for _ in "ab")
+    with pytest.raises(UserError, match="2.runs of yours have not ended yet. Wait for one of them, or stop one first"):
+        ownership.start_run(Config())
+    store.transition(second.id, ["queued"], "stopped")
+    ownership.resume_run(second)
+    with pytest.raises(UserError, match="2.runs of yours"):
+        ownership.start_run(Config())
+    store.transition(first.id, ["queued"], "stopped")
+    ownership.start_run(Config())
+    with pytest.raises(UserError, match="2.runs of yours"):
+        ownership.resume_run(first)
+    assert first.status == "stopped"
+    for number in range(27):  # each of whom has a key of their own, and those without one are one visitor
+        ask(f"{THEIRS}-{number}")
+        ownership.start_run(Config())
+        ownership.start_run(Config())
+    ask("")
+    with pytest.raises(UserError, match="3.runs of yours"):
+        ownership.start_run(Config())
+    ask(f"{THEIRS}-27")
+    ownership.start_run(Config())
+    with pytest.raises(UserError, match="60.runs are waiting or computing here already. Try again later"):
+        ownership.start_run(Config())
+
+
 def test_what_is_taken_in_is_the_takers_and_the_key_stays_at_home(
     home: Path, run: core.Run, ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -350,18 +350,27 @@ def test_on_a_public_host_nobody_names_files_of_the_machine(toy_csv: Path, monke
         {"bank": ["owner/name", "/etc/passwd"]}, {"generator": str(toy_csv)},
     )  # fmt: skip
     for named in knobs:
-        public_host.check_paths(core.Config.of(**named))
+        public_host.check_config(core.Config.of(**named))
     monkeypatch.setenv("SPACE_ID", "owner/space")
     for named in knobs:
         with pytest.raises(core.UserError, match="public host"):
-            public_host.check_paths(core.Config.of(**named))
-    public_host.check_paths(core.Config.of(**knobs[0]), uploaded=public_host.FILES)
-    public_host.check_paths(core.Config.of(teacher="builtin"))
-    public_host.check_paths(core.Config.of(bank="owner/name,owner/other:subset", generator="owner/name"))
-    public_host.check_paths(core.Config.of(generator="~nobody-of-this-name/model", teacher=300 * "a"))
+            public_host.check_config(core.Config.of(**named))
+    public_host.check_config(core.Config.of(**knobs[0]), uploaded=public_host.FILES)
+    public_host.check_config(core.Config.of(teacher="builtin"))
+    public_host.check_config(core.Config.of(bank="owner/name,owner/other:subset"))
+    public_host.check_config(core.Config.of(generator="HuggingFaceTB/SmolLM2-135M"))
+    public_host.check_config(core.Config.of(teacher="kept:0123456789ab"))
+    for model in ("owner/name", "~nobody-of-this-name/model", 300 * "a"):
+        for knob in core.MODELS:
+            with pytest.raises(core.UserError, match=f"^{model[:100]} is none of the models that this public host"):
+                public_host.check_config(core.Config.of(**{knob: model}))
+    monkeypatch.setenv("STILLROOM_MODELS", "owner/*, someone/else")
+    public_host.check_config(core.Config.of(generator="owner/name", teacher="someone/else"))
+    with pytest.raises(core.UserError, match="google-bert/bert-base-uncased is none of the models"):
+        public_host.check_config(core.Config.of(teacher="google-bert/bert-base-uncased"))
     for heavy in ({"bank": "a/b,a/c,a/d,a/e"}, {"bank": "a/b", "bank_lines": 2_000_000}):
         with pytest.raises(core.UserError, match="looks at 1,000,000 texts of 3 text banks at most"):
-            public_host.check_paths(core.Config.of(**heavy))
+            public_host.check_config(core.Config.of(**heavy))
 
 
 def test_on_a_public_host_a_bank_is_never_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
