@@ -1,10 +1,12 @@
-.PHONY: app test check fix examples teacher screenshots page
+.PHONY: app test check audit fix examples teacher screenshots page
 app:       ## open the page
 	python app.py
 test:      ## what CI runs
 	python -m pytest
 check:     ## lint, format and types, without changing anything
 	ruff check . && ruff format --check . && mypy
+audit:     ## compare the installed packages with known advisories
+	pip-audit --progress-spinner off
 fix:       ## lint and format
 	ruff check --fix . && ruff format .
 examples:  ## make runs.db.example anew, from real runs

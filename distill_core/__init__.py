@@ -60,6 +60,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         is_upload,
         preview,
         save_upload,
+        sweep_uploads,
         warm_up,
     )
     from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
@@ -137,7 +138,7 @@ _DOOR = {
     "distill_core.api.layers": ("layers",),
     "distill_core.api.preview": (
         "Inspection", "ask_teacher", "check_data", "columns", "data_refusal", "inspect", "is_upload", "save_upload",
-        "preview", "warm_up",
+        "preview", "sweep_uploads", "warm_up",
     ),
     "distill_core.api.runs": (
         "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",

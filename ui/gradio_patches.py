@@ -2,14 +2,17 @@
 where a newer one no longer takes them.
 """
 
+import traceback
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
-from gradio import component_meta
+from gradio import component_meta, queueing, utils
 from gradio.state_holder import SessionState
 
+OURS = tuple(str(Path(__file__).parents[1] / name) for name in ("ui", "distill_core"))  # folders of code
 REST = 0.02  # seconds between two looks for work in an empty queue
 
 
@@ -39,6 +42,21 @@ def rest_between_looks(demo: gr.Blocks) -> None:
     """Slows Gradio's queue, which looks for work a thousand times a second unless told otherwise: up to a tenth of a
     core, for nothing."""
     demo._queue.sleep_when_free = REST
+
+
+def explain_errors(misfit: str, mistake: str) -> None:
+    """Gives each error its sentence, where Gradio answers a script with `null`: `misfit` where values do not fit the
+    action that was asked for, which Gradio finds out, `mistake` where it is our own code that failed."""
+    payload = utils.error_payload
+
+    def explained(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+        content = payload(error, show_error)
+        if error is not None and content["error"] is None:
+            frames = traceback.extract_tb(error.__traceback__)
+            content["error"] = mistake if any(frame.filename.startswith(OURS) for frame in frames) else misfit
+        return content
+
+    utils.error_payload = queueing.error_payload = explained
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import os
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000")
 
 import signal
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,9 @@ from ui.i18n.translate import translate
 from ui.page import build
 from ui.theme import theme, variables
 
+UPLOAD_HOURS = 24  # that an upload stays on a public host
 gradio_patches.light_sessions()
+gradio_patches.explain_errors(translate("host.misfit"), translate("host.mistake"))
 
 
 def page_options() -> dict[str, Any]:
@@ -74,6 +78,13 @@ def options(host: str, names: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
+def _sweep_uploads() -> None:
+    """Deletes what others uploaded, a day later."""
+    while True:
+        core.sweep_uploads(hours=UPLOAD_HOURS)
+        time.sleep(3600)
+
+
 def serve(
     host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False,
     names: Sequence[str] = (),
@@ -89,6 +100,8 @@ def serve(
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(translate("opened", address=address), flush=True)
         core.warm_up(is_idle)
+        if core.public_host():
+            threading.Thread(target=_sweep_uploads, daemon=True).start()
         demo.block_thread()
     finally:
         gr.close_all(verbose=False)

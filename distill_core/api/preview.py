@@ -1,6 +1,7 @@
 """Previews before a run: an own file, the data, the offspring of a text, the teacher's answer to one."""
 
 import importlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -71,7 +72,36 @@ def save_upload(file: Path | str) -> Path:
     if not copy.is_file():
         with atomic_file(copy) as part:
             shutil.copyfile(source, part)
+    os.utime(place)  # `sweep_uploads` goes by it
     return copy
+
+
+def sweep_uploads(hours: float) -> int:
+    """Delete the copies that `save_upload` made, but those of the last hours and those that a waiting run will read: a
+    run that has begun has its rows in its own folder.
+
+    Args:
+        hours: How long a copy stays.
+
+    Returns:
+        How many uploads were deleted.
+
+    Example:
+        >>> core.sweep_uploads(hours=24)
+        0
+    """
+    import shutil
+
+    store = session.store()
+    values = [value for row in store.runs(10_000, status="queued") for value in row.config.values()]
+    waiting = {Path(str(name)).parent for value in values for name in (value if isinstance(value, list) else [value])}
+    swept = 0
+    for place in (store.home / "uploads").glob("*"):
+        with suppress(OSError):  # another app of this home sweeps too
+            if place not in waiting and time.time() - place.stat().st_mtime > 3600 * hours:
+                shutil.rmtree(place)
+                swept += 1
+    return swept
 
 
 def is_upload(file: Path | str | None) -> bool:

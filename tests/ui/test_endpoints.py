@@ -17,6 +17,8 @@ import pytest
 from gradio.blocks import BlocksConfig
 from gradio.state_holder import SessionState
 
+from ui.i18n.translate import translate
+
 # name -> its parameters: what scripts and assistants rely on, so a change here is a change of the interface
 ACTIONS = {
     "annotate_run": ["run", "note"],
@@ -183,7 +185,25 @@ def test_no_argument_makes_an_error_of_ours(app: str) -> None:
             try:
                 urllib.request.urlopen(request, timeout=60).close()
             except urllib.error.HTTPError as refused:
-                assert json.load(refused).get("error"), (name, value)  # a UserError's words; null for anything else
+                said = json.load(refused).get("error")
+                assert said and said != translate("host.mistake"), (name, value)
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_odd_values_are_answered_with_a_sentence(app: str, action: str) -> None:
+    """Too few of them, of another kind, or a file that nobody uploaded: never `null`."""
+    file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    for given in ([], [None], [file], [[]], [{"a": 1}, [], []], ["\ud800"], [5, None, None]):
+        asked = urllib.request.Request(
+            f"{app}/gradio_api/run/{action}", json.dumps({"data": given}).encode(), {"content-type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                assert "data" in json.load(answer), given
+        except urllib.error.HTTPError as error:
+            said = json.load(error)
+            assert len(said.get("error") or str(said.get("detail", ""))) > 20, (given, said)
+            assert said.get("error") != translate("host.mistake"), given
 
 
 def test_a_mistake_comes_back_as_its_sentence(client: Any) -> None:

@@ -323,6 +323,8 @@ WORDS: dict[str, str] = {
     "opened": "Stillroom ist offen unter {address} (Strg-C beendet es).",
     "host.all_runs": "Hier {n:~steht|stehen} schon {n:Lauf|Läufe} an. Später noch einmal versuchen oder Stillroom auf dem eigenen Rechner benutzen.",
     "host.bank": "Auf einem öffentlichen Host werden höchstens {lines:,} Texte von {banks:,} Textbanken angesehen. Weniger Textbanken nennen oder weniger Texte ansehen.",
+    "host.misfit": "Diese Werte passen nicht zu der Aktion. /gradio_api/info nennt, was sie braucht.",
+    "host.mistake": "Hier hat Stillroom einen Fehler gemacht. Sein Protokoll sagt, wo; bitte melden.",
     "host.model": "{model} gehört nicht zu den Modellen, die dieser öffentliche Rechner lädt. Eines wählen, das die Seite anbietet, oder Stillroom auf dem eigenen Rechner benutzen.",
     "host.origin": "Das hat eine andere Website verlangt. Stillroom selbst öffnen.",
     "host.own_runs": "Von hier {n:~ist|sind} schon {n:Lauf|Läufe} nicht zu Ende. Einen abwarten oder zuerst anhalten.",

@@ -317,6 +317,8 @@ WORDS: dict[str, str] = {
     "opened": "Stillroom is open at {address} (Ctrl-C ends it).",
     "host.all_runs": "{n:run|runs} {n:~is|are} waiting or computing here already. Try again later, or run Stillroom on your own machine.",
     "host.bank": "A public host looks at {lines:,} texts of {banks:,} text banks at most. Name fewer banks, or look at fewer texts.",
+    "host.misfit": "These values do not fit the action. /gradio_api/info lists what it takes.",
+    "host.mistake": "Stillroom made a mistake here. Its log says where; please report it.",
     "host.model": "{model} is none of the models that this public host loads. Choose one that the page offers, or run Stillroom on your own machine.",
     "host.origin": "Another website asked for this. Open Stillroom itself.",
     "host.own_runs": "{n:run|runs} of yours {n:~has|have} not ended yet. Wait for one of them, or stop one first.",
