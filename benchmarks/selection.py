@@ -2,6 +2,7 @@
 
     python benchmarks/selection.py --hub PATH --sets sst2,snips --rows 100 --draws 3
     python benchmarks/selection.py --hub PATH --sets mrpc,snli --rows 100 --draws 3 --teacher-only
+    python benchmarks/selection.py --hub PATH --sets medical --rows 1000 --knobs max_tokens=128,teacher_epochs=2
 
 PATH is that of small.py, and so are the data sets. Of each draw of labelled rows a tenth is set aside for validation;
 on the rest a run fine-tunes a MiniLM and trains control and student, without patience. Each evaluation also scores
@@ -16,7 +17,8 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,13 +53,17 @@ def main() -> int:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.1, help="of the rows, for validation")
     parser.add_argument("--teacher-only", action="store_true")
+    parser.add_argument("--knobs", default="", help="other values of a run's knobs, as name=value, by commas")
     given = parser.parse_args()
     with hub(given.hub):
         for draw in range(given.draws):
             for name in given.sets.split(","):
-                found = measure(name, given.rows, draw, given.share, given.teacher_only)
+                knobs = dict(pair.split("=", 1) for pair in given.knobs.split(",") if pair)
+                began = time.monotonic()
+                found = measure(name, given.rows, draw, given.share, given.teacher_only, knobs)
                 for stage, path in found.items():
-                    head = {"set": name, "rows": given.rows, "draw": draw, "stage": stage}
+                    head = {"set": name, "rows": given.rows, "draw": draw, "stage": stage, **knobs,
+                            "seconds": round(time.monotonic() - began)}  # fmt: skip
                     print(json.dumps(head | judge(path)), flush=True)
     return 0
 
@@ -84,7 +90,9 @@ def _patient(path: Sequence[Score], patience: int = DEFAULTS["patience"]) -> int
     return best
 
 
-def measure(name: str, rows: int, draw: int, share: float, teacher_only: bool) -> dict[str, list[Score]]:
+def measure(
+    name: str, rows: int, draw: int, share: float, teacher_only: bool, knobs: Mapping[str, str]
+) -> dict[str, list[Score]]:
     """The scores of each evaluation by stage: teacher, control and student."""
     chosen, _ = small.draw_rows(name, rows, draw)
     assert chosen is not None
@@ -95,9 +103,8 @@ def measure(name: str, rows: int, draw: int, share: float, teacher_only: bool) -
     train, valid = cut(chosen, labels, share, draw)
     with tempfile.TemporaryDirectory() as place, recorded(spare, labels) as found:
         files = small.write_rows(Path(place), name, train=train, valid=valid, test=spare[:20])
-        config = core.Config.of(
-            **files, teacher=small.TEACHER, fine_tune=True, teach_anyway=True, seed=draw, patience=0
-        )  # fmt: skip
+        values: dict[str, Any] = {"teacher": small.TEACHER, "fine_tune": True, "teach_anyway": True, "patience": 0}
+        config = core.Config.of(**values | files | {"seed": draw} | dict(knobs))
         for event in distill(config, Path(place) / "run", Cache(Path(place) / "cache"), lambda: False):
             if teacher_only and isinstance(event, StageEnded) and event.stage == "teacher":
                 break

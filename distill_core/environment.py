@@ -1,8 +1,10 @@
 """The machine and its environment: public or not, the data folder, memory, and the variables that libraries read."""
 
 import os
+import platform
 import sys
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 AUDIENCES = ("local", "room", "space")
@@ -34,6 +36,18 @@ def local_path(name: str) -> Path | None:
         path = Path(name).expanduser()
         return path if not public_host() and path.exists() else None
     return None
+
+
+PACKAGES = ("stillroom", "torch", "transformers", "tokenizers", "datasets", "scikit-learn", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a run's figures depend on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def peak_memory() -> int | None:

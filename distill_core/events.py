@@ -106,6 +106,16 @@ class TransferFacts(TypedDict):
     counts: dict[str, int]
 
 
+class Provenance(TypedDict):
+    """What a run was computed from and with: the sha256 of its rows, the versions of the packages, the device by
+    torch's name, and the machine's architecture."""
+
+    rows: str
+    versions: dict[str, str]
+    device: str
+    machine: str
+
+
 class Facts(TypedDict, total=False):
     """Facts of a run that estimates read, by name."""
 
@@ -124,9 +134,9 @@ class Fact(Event):
     """A fact that later pages show: name "rows", "labels", "max_tokens" (that are read of a text), "pair" (whether the
     texts are pairs), "teacher", "columns", "transfer", "vocabulary", "memory" (peak bytes of the run's process),
     "metric" (one of metrics.METRICS), "members" (the variants of a run that trains several, in order: "name",
-    "student", "seed", "share"), "selection" (which step of a student is taken, where that is not the best one: "last")
-    or "validation" (the metric on validation of "floor", "control" and "teacher", for the
-    chart's lines); value is JSON."""
+    "student", "seed", "share"), "provenance" (a Provenance: what the same config and seed need for the same weights),
+    "selection" (which step of a student is taken, where that is not the best one: "last") or "validation" (the metric
+    on validation of "floor", "control" and "teacher", for the chart's lines); value is JSON."""
 
     kind: ClassVar[str] = "fact"
     name: str

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict  # of the same kind as those of the summ
 from distill_core.data.dataset import SourceRow
 from distill_core.evaluation.columns import ReportedScore
 from distill_core.evaluation.summary import Difference, Metric, ObjectiveName, RowPair, VariantSummary
-from distill_core.events import RowName
+from distill_core.events import Provenance, RowName
 
 Probabilities = dict[str, float]  # by label
 
@@ -207,5 +207,6 @@ class Report(VariantSummary):
     metric: Metric | None
     differences: dict[RowPair, Difference] | None
     tests_read: int | None
+    provenance: Provenance | None
     verdict: list[list[str]] | None
     next_steps: list[list[str]] | None

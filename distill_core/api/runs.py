@@ -17,7 +17,7 @@ from distill_core.environment import public_host
 from distill_core.errors import UserError
 from distill_core.evaluation.columns import ReportedScore, report_keys
 from distill_core.evaluation.summary import Score, Summary, VariantKey, VariantSummary
-from distill_core.events import ENDED, ROWS, Event, Point, StageEnded
+from distill_core.events import ENDED, ROWS, Event, Fact, Point, StageEnded
 from distill_core.runs import queue, recovery
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
@@ -418,10 +418,16 @@ class Run:
             "metric": summary.get("metric") or ("accuracy" if scores else None),
             "differences": summary.get("differences"),
             "tests_read": summary.get("tests_read"),
+            "provenance": self._fact("provenance"),
             "verdict": None if verdict is None else [[finding[0], finding[1]] for finding in verdict],
             "next_steps": None if steps is None else [[step["action"], step["cause"]] for step in steps],
             **variants,
         }  # fmt: skip
+
+    def _fact(self, name: str) -> Any:
+        """The newest value of a fact of the run, None where it has none."""
+        values = [event.value for _, event in self.events() if isinstance(event, Fact) and event.name == name]
+        return values[-1] if values else None
 
     def stages(self) -> dict[str, float]:
         """Stages that ended, in order, with their seconds. A resumed run counts a stage as it last went, unless that

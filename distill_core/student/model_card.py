@@ -15,6 +15,7 @@ from distill_core.messages import METRIC_NAMES, percent
 
 if TYPE_CHECKING:
     from distill_core.evaluation.summary import Deferral, TransferTexts
+    from distill_core.events import Provenance
 
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
@@ -73,7 +74,7 @@ tags: [{tags}]
 
 It knows the kind of text it was trained on, and repeats {leanings}.
 Seed {report.get("seed", "?")}; {source}.
-"""
+{_provenance(report.get("provenance"))}"""
 
 
 SOURCES = {  # of the transfer set's texts, as the card calls them
@@ -82,6 +83,15 @@ SOURCES = {  # of the transfer set's texts, as the card calls them
     "augmented": "made by augmentation rules", "neighbour": "with near words of the teacher's table",
     "mask_fill": "with masks filled by a language model", "lexicon": "single words of the teacher's vocabulary",
 }  # fmt: skip
+
+
+def _provenance(found: "Provenance | None") -> str:
+    """What computed it, "" of an earlier run."""
+    if not found:
+        return ""
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    return f"""Rows: sha256 `{found["rows"]}`. Computed on {found["device"]} ({found["machine"]}) with {versions}.
+"""
 
 
 def _sources(texts: "TransferTexts | None") -> str:

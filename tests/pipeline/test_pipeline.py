@@ -15,7 +15,7 @@ from distill_core import tasks
 from distill_core.cache import Cache
 from distill_core.config import training_length
 from distill_core.config.schema import Config
-from distill_core.data import dataset
+from distill_core.data import dataset, frozen
 from distill_core.distillation.losses import logit_mse
 from distill_core.distillation.student_trainer import StudentTrainer
 from distill_core.distillation.transfer_set import TransferSet
@@ -154,6 +154,8 @@ def test_the_tasks_metric_picks_the_weights_and_is_named(config, tmp_path, cache
     assert not any("its last step is taken" in note.text for note in of(events, Note)), "without patience"
     facts = {event.name: event.value for event in of(events, Fact)}
     assert facts["metric"] == "mcc"
+    assert facts["provenance"]["rows"] == frozen.digest(tmp_path / "run") and len(facts["provenance"]["rows"]) == 64
+    assert facts["provenance"]["versions"]["torch"] == torch.__version__
     assert {"student/valid_mcc", "student/valid_accuracy"} <= {event.series for event in of(events, Point)}
     [compared] = of(events, Compared)
     assert compared.summary["metric"] == "mcc"

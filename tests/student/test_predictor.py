@@ -137,6 +137,16 @@ def test_the_card_says_where_the_texts_come_from_and_how_many_were_left_out(tmp_
     assert "2,000 of a text bank" in card and "left out" not in card
 
 
+def test_the_card_says_what_computed_it(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+    made = {"rows": 64 * "a", "versions": {"python": "3.13.1", "torch": "2.13.0"}, "device": "cpu", "machine": "arm64"}
+    out = export.export(tmp_path / "student", tmp_path / "out", {**REPORT, "provenance": made})
+    card = (out / "README.md").read_text()
+    assert f"Rows: sha256 `{64 * 'a'}`. Computed on cpu (arm64) with python 3.13.1, torch 2.13.0." in card
+    card = (export.export(tmp_path / "student", tmp_path / "earlier", REPORT) / "README.md").read_text()
+    assert "Computed on" not in card
+
+
 def test_the_card_shows_the_four_rows(tmp_path):
     persistence.save(predictor(), tmp_path / "student")
     out = export.export(tmp_path / "student", tmp_path / "out", REPORT)

@@ -1,6 +1,7 @@
 """Stage data: the task's rows read, checked, split and frozen in the run's folder; the run's metric; and the baseline
 fitted on the rows."""
 
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from distill_core.data.automatic import resolve_auto
 from distill_core.data.dataset import Dataset
 from distill_core.data.frozen import FrozenDataset
 from distill_core.distillation.transfer_set import check_sources
+from distill_core.environment import versions
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.baseline import Baseline, fit_baseline
 from distill_core.evaluation.objective import Objective, metric_for, objective_for
@@ -49,6 +51,10 @@ def run(context: RunContext) -> Stage[DataOutput]:
         sources = frozen.source_digests(context.config)
         dataset = tasks.load_dataset(context.config)
         frozen.save(FrozenDataset(dataset, sources), context.folder)
+    yield Fact("provenance", {
+        "rows": frozen.digest(context.folder), "versions": versions(), "device": context.device,
+        "machine": platform.machine(),
+    })  # fmt: skip
     config = resolve_auto(context.config, dataset)
     lengths = diagnostics.check_lengths(dataset, context.config)
     yield from notes([*dataset.notes, *diagnostics.check_data(dataset), *lengths], "data")
