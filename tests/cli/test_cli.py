@@ -40,6 +40,7 @@ FIELDS = [
     "metric",
     "differences",
     "tests_read",
+    "provenance",
     "verdict",
     "next_steps",
 ]
@@ -264,7 +265,13 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
         def report(self) -> dict:
             scores = {row: dict.fromkeys(runs.SCORE_KEYS, 0.5) for row in ("floor", "student", "teacher")}
             shares = {"gap_recovered": None, "kept": 1.0, "agreement": 1.0}
-            shares |= {"metric": "accuracy", "tests_read": None, "verdict": None, "next_steps": None}
+            shares |= {
+                "metric": "accuracy",
+                "tests_read": None,
+                "provenance": None,
+                "verdict": None,
+                "next_steps": None,
+            }
             shares |= {"differences": None}
             return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}
 
