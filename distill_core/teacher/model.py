@@ -90,14 +90,22 @@ class Teacher:
 
     def iter_batches(self, texts: Sequence[Text]) -> Iterator[tuple[list[int], Tensor]]:
         """Logits batch by batch, the shortest texts first: (indices into `texts`, their logits). A batch has as many
-        texts as suits the device."""
+        texts as suits the device. Raises TeacherError where they are not finite."""
         if not texts:
             return
         if self.dtype is None:
             self.choose_dtype(texts)
         encoded, batch = self.encode(texts), TEXTS.get(torch.device(device()).type, TEXTS_ELSEWHERE)
         for rows in length_batches([len(one["input_ids"]) for one in encoded], batch):
-            yield rows, self.forward([encoded[row] for row in rows], self.dtype or torch.float32)
+            inputs, dtype = [encoded[row] for row in rows], self.dtype or torch.float32
+            logits = self.forward(inputs, dtype)
+            if dtype != torch.float32 and not torch.isfinite(logits).all():
+                logits = self.forward(inputs, torch.float32)
+            if not torch.isfinite(logits).all():
+                raise TeacherError(message(
+                    "The teacher {name} answers with numbers that are not finite: its weights are too large. Choose "
+                    "another teacher.", name=self.title))  # fmt: skip
+            yield rows, logits
 
     def choose_dtype(self, texts: Sequence[Text]) -> None:
         """Choose the precision to compute in, from the device and the first of `texts` alone.

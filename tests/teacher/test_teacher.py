@@ -653,3 +653,30 @@ def test_teachers_that_were_fine_tuned_on_beginnings_are_found_again(bare, toy, 
     both, head = key(), key(cut="head")
     assert both["cut"] == "head_tail" and head == {name: both[name] for name in both if name != "cut"}
     assert key(max_tokens="auto")["max_tokens"] == 64
+
+
+def test_answers_that_are_not_finite_are_an_error_and_a_quick_precision_that_makes_them_so_is_not_used(
+    asked, texts, monkeypatch
+):
+    right, forward = asked.logits(texts), asked.forward
+    asked.dtype = torch.bfloat16
+
+    def overflowing(inputs, dtype):
+        logits = forward(inputs, torch.float32)
+        return logits * float("inf") if dtype == torch.bfloat16 else logits
+
+    monkeypatch.setattr(asked, "forward", overflowing)
+    assert torch.equal(asked.logits(texts), right)
+    for wrong in ("nan", "inf", "-inf"):
+        monkeypatch.setattr(asked, "forward", lambda inputs, dtype, wrong=wrong: forward(inputs, dtype) * float(wrong))
+        with pytest.raises(TeacherError, match="answers with numbers that are not finite"):
+            asked.logits(texts)
+
+
+def test_a_teacher_of_huge_weights_is_refused_where_it_answers(model, texts):
+    state = load_file(model / "model.safetensors")
+    save_file(
+        {key: value * (1e30 if value.ndim > 1 else 1) for key, value in state.items()}, model / "model.safetensors"
+    )
+    with pytest.raises(TeacherError, match="not finite"):
+        loading.load_teacher(str(model), LABELS, False, Config.of()).logits(texts)

@@ -2,6 +2,8 @@
 # ruff: noqa: E501 (a table reads best with one sentence a line)
 
 SENTENCES: dict[str, str] = {
+    "{id} is none of the models that this public host loads. Choose one that the page offers, or run Stillroom on your own machine.": "{id} gehört nicht zu den Modellen, die dieser öffentliche Rechner lädt. Eines wählen, das die Seite anbietet, oder Stillroom auf dem eigenen Rechner benutzen.",
+    "The teacher {name} answers with numbers that are not finite: its weights are too large. Choose another teacher.": "Der Lehrer {name} antwortet mit Zahlen, die nicht endlich sind: Seine Gewichte sind zu groß. Es braucht einen anderen Lehrer.",
     # the data
     "{n:row|rows} of train without a label became transfer text ({rows}).": "{n:Zeile|Zeilen} von train ohne Label {n:~wurde|wurden} Transfertext ({rows}).",
     "{n:row|rows} of {name} left out: {what} ({rows}).": "{n:Zeile|Zeilen} von {name} ausgelassen: {what} ({rows}).",
