@@ -6,9 +6,11 @@ import os
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000")
 
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,16 @@ def options(host: str, names: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
+def _address_for_others(host: str, address: str) -> str:
+    """The address as others on the network type it, where the app listens to them all."""
+    if host not in ("0.0.0.0", "::"):
+        return address
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # sends nothing; the system says by which of its addresses it would
+        return address.replace("localhost", probe.getsockname()[0])
+    return address
+
+
 def _sweep_uploads() -> None:
     """Deletes what others uploaded, a day later."""
     while True:
@@ -98,7 +110,7 @@ def serve(
         )
         # SIGTERM ends a service: like Ctrl-C it closes the runs, which go on when the app opens again
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        print(translate("opened", address=address), flush=True)
+        print(translate("opened", address=_address_for_others(host, address)), flush=True)
         core.warm_up(is_idle)
         if core.public_host():
             threading.Thread(target=_sweep_uploads, daemon=True).start()
