@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 def main() -> None:
     """Reads the options, opens the store and the queue, and serves the page until Ctrl-C."""
-    from distill_core.environment import AUDIENCES, LOOPBACK
+    from distill_core import AUDIENCES, LOOPBACK
 
     port = os.environ.get("GRADIO_SERVER_PORT")
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")

@@ -69,7 +69,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.config.schema import MODELS, Config
     from distill_core.data.preparation import is_row_counts
     from distill_core.data.text_bank import is_hub_bank
-    from distill_core.environment import LOOPBACK, audience, public_host
+    from distill_core.environment import AUDIENCES, LOOPBACK, audience, public_host
     from distill_core.errors import (
         DataError,
         Diverged,
@@ -161,7 +161,7 @@ _DOOR = {
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
         "UnknownRun", "UserError",
     ),
-    "distill_core.environment": ("LOOPBACK", "audience", "public_host"),
+    "distill_core.environment": ("AUDIENCES", "LOOPBACK", "audience", "public_host"),
     "distill_core.hub.models": ("is_offered",),
     "distill_core.messages": ("MessageFormatter", "Message", "message_data"),
     "distill_core.events": (

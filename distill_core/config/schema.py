@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from distill_core.config.losses import NONE, is_layerwise
+from distill_core.config.losses import NONE, is_layerwise, live_needs
 from distill_core.config.presets import STANDARD_RULES, KnobValues, expand_settings
 from distill_core.config.validation import problem_message
 from distill_core.errors import KnobError
@@ -344,6 +344,18 @@ class Config(BaseModel):
         "steps), first:2, last:2, all, or numbers from 0: 0,5. auto: first_last, and all of an encoder of its own.",
         "network",
     )  # fmt: skip
+    heads: int | None = knob(
+        None, "student", "Attention heads",
+        "How many heads of each layer a student cut from the teacher has: those on which the teacher's answers to the "
+        "transfer set rest most. Left out: all.",
+        "network", ge=1, le=128,
+    )  # fmt: skip
+    feed_forward: int | None = knob(
+        None, "student", "Feed-forward units",
+        "How many units of each layer's feed-forward part such a student has, chosen likewise: fewer make it smaller "
+        "and faster. Left out: all.",
+        "network", ge=1, le=16384,
+    )  # fmt: skip
     table_width: int | None = knob(
         None, "student", "Table's width",
         "How many numbers a student cut from the teacher has for each word piece: fewer make it smaller. Left out: as "
@@ -465,6 +477,11 @@ class Config(BaseModel):
             raise ValueError(message(
                 "the loss {loss} compares a student's layers with its teacher's, and a student with an encoder of its "
                 "own reads other tokens: choose another loss", loss=value))  # fmt: skip
+        if info.data.get("heads") and "attention_scores" in live_needs(value):
+            raise ValueError(message(
+                "the loss {loss} compares each attention head of a student with its teacher's, and with {knob:knob} "
+                "the student lacks some: leave that out, or choose another loss", loss=value,
+                knob="heads"))  # fmt: skip
         for student in (info.data.get("student", AUTO), *info.data.get("students", ())):
             if student != AUTO and not STUDENTS.constant(student, "LAYERS", False):
                 raise ValueError(message(

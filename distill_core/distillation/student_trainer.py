@@ -50,6 +50,7 @@ FIRST_KNOBS = (  # of the first keys, which hold these whatever their value
     "optimiser", "lr", "table_lr", "batch", "evaluations",
     "max_tokens", "student", "channels", "hidden", "fc", "dropout",
 )  # fmt: skip
+SAMPLE = 256  # texts by which parts of a source are weighed
 VALID_BATCH = 256  # validation rows that a live teacher is asked about at once
 
 Texts = Sequence[tuple[str, ...]]
@@ -302,8 +303,10 @@ class StudentTrainer:
         """Digests of what every training of this trainer reads: labelled and validation rows, vectors, vocabulary."""
         vocabulary = self.data.vocabulary
         own, words = {}, self.data.own_vocabulary
+        if self.config.heads or self.config.feed_forward:
+            own = {"sample": digest(self._sample), "source": self.data.source.fingerprint}
         if self.config.student_model:
-            own = {"source": self.data.source.fingerprint, "own words": digest([words.entries, words.aliases])}
+            own |= {"source": self.data.source.fingerprint, "own words": digest([words.entries, words.aliases])}
         return {
             "data": self.data.dataset.fingerprint(),
             "vectors": digest(self.data.vectors.numpy().tobytes().hex()),
@@ -400,8 +403,15 @@ class StudentTrainer:
         data = self.data
         words = self._read(variant).vocabulary
         return build_student(
-            self.config, variant.student, data.vectors, outputs, data.dataset.pair, data.source, words, self.device
-        )
+            self.config, variant.student, data.vectors, outputs, data.dataset.pair, data.source, words, self.device,
+            self._sample,
+        )  # fmt: skip
+
+    @cached_property
+    def _sample(self) -> Texts:
+        """Texts of the transfer set, evenly spread over it, by which parts of a source may be weighed."""
+        texts = self.data.transfer_set.texts
+        return texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE]
 
 
 def _tensor_digest(values: Tensor) -> str:
@@ -410,11 +420,13 @@ def _tensor_digest(values: Tensor) -> str:
 
 def build_student(
     config: Config, student: str, vectors: Tensor, outputs: int, pair: bool, source: EmbeddingSource | None,
-    vocabulary: Vocabulary, device: str,
+    vocabulary: Vocabulary, device: str, texts: Texts = (),
 ) -> nn.Module:  # fmt: skip
     """Build a student of that kind on the device, its other weights drawn from torch's generator as it stands."""
     sparse = config.optimiser == "adam" and device != "mps"  # which has no sparse tensors
-    return persistence.build_model(config, student, vectors, outputs, pair, source, vocabulary, sparse).to(device)
+    return persistence.build_model(
+        config, student, vectors, outputs, pair, source, vocabulary, sparse, texts
+    ).to(device)  # fmt: skip
 
 
 def training_precision(student: str, device: str) -> AbstractContextManager[object]:

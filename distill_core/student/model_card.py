@@ -137,9 +137,16 @@ It is the encoder {settings["encoder"]}: layers {numbers} of {depth}, {settings[
 new head, all trained further. It reads both sentences of a pair as one text.
 """
     return f"""
-It is the teacher, shortened: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and its head, all
-trained further. It reads both sentences of a pair as one text.
+It is the teacher, shortened: layers {numbers} of {depth}{_narrower(settings)}, {settings["entries"]:,} of its word
+pieces, and its head, all trained further. It reads both sentences of a pair as one text.
 """
+
+
+def _narrower(settings: dict[str, Any]) -> str:
+    """What of each layer was taken, "" where that is all of it."""
+    taken = ((settings.get("heads"), "attention head"), (settings.get("feed_forward"), "feed-forward unit"))
+    parts = [f"{count:,} {what}{'s' * (count > 1)}" for count, what in taken if count]
+    return f" with at most {' and '.join(parts)} each" if parts else ""
 
 
 def _or_not_defined(write: Callable[[float], str], value: float | None) -> str:

@@ -61,12 +61,13 @@ def check_source(config: Config, model: Any) -> None:
 
 def build_model(
     config: Config, student: str, vectors: torch.Tensor, outputs: int, pair: bool, source: EmbeddingSource | None,
-    vocabulary: Vocabulary, sparse: bool = False,
+    vocabulary: Vocabulary, sparse: bool = False, texts: Sequence[tuple[str, ...]] = (),
 ) -> nn.Module:  # fmt: skip
     """Build a student of that kind around the starting `vectors` (entries, width), or a whole network from the
-    `source` for its `vocabulary`; its other weights are drawn from torch's generator as it stands."""
+    `source` for its `vocabulary`, which may be chosen by its answers to some `texts` of the transfer set; its other
+    weights are drawn from torch's generator as it stands."""
     if has_own_network(student):
-        own: nn.Module = STUDENTS.get(student).Student.of(source, outputs, config, vocabulary)
+        own: nn.Module = STUDENTS.get(student).Student.of(source, outputs, config, vocabulary, texts)
         return own
     shape = shape_of({name: getattr(config, name) for name in names_of(affecting=("network",))})
     return Student(vectors, STUDENTS.get(student).Encoder, outputs, pair, **shape, sparse=sparse)

@@ -50,6 +50,12 @@ class EmbeddingSource(Protocol):
     @property
     def tokenizer(self) -> SpecialTokens: ...
 
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> list[dict[str, list[int]]]:
+        """The network's inputs for each text, not yet padded."""
+
+    def pad(self, encoded: Sequence[dict[str, list[int]]], where: str = "cpu") -> dict[str, Tensor]:
+        """A batch of encoded texts as tensors (batch, longest) on the device `where`, with the attention mask."""
+
     def subword_tokenizer(self) -> Tokenizer:
         """A tokenizer that neither truncates nor pads. Its ids are rows of `input_embeddings`."""
 

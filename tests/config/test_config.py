@@ -111,7 +111,8 @@ def test_every_knob_that_decides_something_says_what() -> None:
         assert one.affects or one.name in ("teacher", "fine_tune", "teach_anyway", "allow_pickle", "epochs"), one.name
         assert not (one.path or one.column) or (one.type is str and one.optional) or one.default == []
     assert names_of(affecting=("network",)) == (
-        "max_tokens", "cut", "student", "channels", "hidden", "fc", "layers", "table_width", "dropout",
+        "max_tokens", "cut", "student", "channels", "hidden", "fc", "layers", "heads", "feed_forward", "table_width",
+        "dropout",
     )  # fmt: skip
     assert path_names() == ("train", "valid", "test", "unlabelled", "bank", "vectors_file")
 

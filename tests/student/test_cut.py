@@ -2,13 +2,17 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from running import run
+from safetensors.torch import load_file, save_file
 from test_predictor import GUARD, REPORT
 from torch import Tensor
 from toy import TOY
@@ -138,6 +142,75 @@ def test_a_narrow_table_is_the_nearest_of_its_rank(teacher: Teacher) -> None:
         assert float((table - full).square().sum()) == pytest.approx(float(values[width:].square().sum()), rel=1e-3)
 
 
+def spoilt(lively_teacher: Path, folder: Path, change: Callable[[dict[str, Tensor]], None]) -> Teacher:
+    """The teacher with other weights."""
+    state = load_file(lively_teacher / "model.safetensors")
+    change(state)
+    shutil.copytree(lively_teacher, folder)
+    save_file(state, folder / "model.safetensors")
+    teacher = load_teacher(str(folder), ("good", "bad"), True, Config.of())
+    teacher.dtype = torch.float32
+    return teacher
+
+
+def test_heads_and_units_that_change_no_answer_are_the_first_to_go(lively_teacher: Path, tmp_path: Path) -> None:
+    texts, name = [(text,) for text in TEXTS], "bert.encoder.layer.{}.{}.dense.weight"
+    idle_units = torch.arange(0, 64, 2)
+
+    def idle(state: dict[str, Tensor]) -> None:  # what the second and the first head give, and every other unit
+        state[name.format(0, "attention.output")][:, 16:] = 0
+        state[name.format(1, "attention.output")][:, :16] = 0
+        for layer in (0, 1):
+            state[name.format(layer, "output")][:, idle_units] = 0
+
+    teacher = spoilt(lively_teacher, tmp_path / "idle", idle)
+    whole = answers(teacher, texts, layers="all")
+    words, config = vocabulary_of(teacher), Config.of(student="cut", layers="all", heads=1, feed_forward=32)
+    student = cut.Student.of(teacher, 2, config, words, texts).eval()
+    assert [layer.heads for layer in student.layers] == [1, 1]
+    assert [layer.up.out_features for layer in student.layers] == [32, 32]
+    read = encode_rows(words, texts, 128, teacher.cut)
+    assert torch.allclose(predict_logits(student, read), whole, atol=1e-5)
+    blind = cut.Student.of(teacher, 2, config, words).eval()  # without texts, as where speed alone is asked for
+    assert blind.state_dict().keys() == student.state_dict().keys()
+    assert not torch.allclose(predict_logits(blind, read), whole, atol=1e-2)
+    every = Config.of(student="cut", layers="all", heads=128, feed_forward=9999)
+    assert torch.equal(predict_logits(cut.Student.of(teacher, 2, every, words, texts).eval(), read), whole)
+
+
+def test_a_loss_on_each_head_and_a_student_that_lacks_some_do_not_go_together() -> None:
+    with pytest.raises(KnobError, match="compares each attention head of a student with its teacher's, and with heads"):
+        Config.of(student="cut", heads=2, loss="layers")
+    with pytest.raises(KnobError, match="compares each attention head"):
+        Config.of(student="cut", heads=2, first_loss="layers")
+    assert Config.of(student="cut", heads=2, feed_forward=8, loss="distilbert").heads == 2
+    assert Config.of(student="cut", feed_forward=8, loss="layers").feed_forward == 8
+
+
+def scale(state: dict[str, Tensor], name: str, columns: slice, by: float) -> None:
+    state[name][:, columns] *= by
+
+
+def test_a_part_weighs_as_much_as_the_answers_change_with_its_output(lively_teacher: Path, tmp_path: Path) -> None:
+    texts, step = [(text,) for text in TEXTS], 1e-3
+    name = "bert.encoder.layer.1.{}.dense.weight"
+
+    def lengths(teacher: Teacher) -> Tensor:
+        logits = teacher.logits(texts).double()
+        return (logits - logits.mean(1, keepdim=True)).norm(dim=1)
+
+    teacher = spoilt(lively_teacher, tmp_path / "as it is", lambda state: None)
+    heads, units = cutting.weigh_parts(teacher, [1], texts)[0]
+    assert heads.shape == (2,) and units.shape == (64,)
+    for part, columns, weight in (("attention.output", slice(0, 16), heads[0]), ("output", slice(5, 6), units[5])):
+        moved = []
+        for sign in (1, -1):
+            larger = partial(scale, name=name.format(part), columns=columns, by=1 + sign * step)
+            moved.append(lengths(spoilt(lively_teacher, tmp_path / f"{part} {sign}", larger)))
+        slope = ((moved[0] - moved[1]) / (2 * step)).abs().mean()
+        assert float(weight) == pytest.approx(float(slope), rel=0.05, abs=1e-3)
+
+
 @pytest.fixture(params=[False, True], ids=["single", "pair"])
 def config(
     request: pytest.FixtureRequest, tmp_path: Path, lively_teacher: Path, monkeypatch: pytest.MonkeyPatch
@@ -150,7 +223,7 @@ def config(
     pair = {"text2": "other"} if request.param else {}
     return Config.of(task="file", train=str(file), text="text", label="label", **pair, student="cut",
                      teacher=str(lively_teacher), n_iter=1, batch=8, epochs=2, evaluations=2, max_tokens=24,
-                     table_width=8, teach_anyway=True)  # fmt: skip
+                     table_width=8, heads=1, feed_forward=40, teach_anyway=True)  # fmt: skip
 
 
 def test_a_run_its_export_and_its_control(config: Config, tmp_path: Path) -> None:
@@ -162,8 +235,10 @@ def test_a_run_its_export_and_its_control(config: Config, tmp_path: Path) -> Non
     row = ("a warm and funny film", "[MASK] soup")[: 1 + student.settings["pair"]]
     assert len(student.vocabulary.sides([row], 24)) == 1  # both sentences of a pair as one text
     assert student.settings["teacher_layers"] == [[0, 1], 2]
+    assert [(layer.heads, layer.up.out_features) for layer in student.model.layers] == [(1, 40), (1, 40)]
     out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
-    assert "layers 1, 2 of 2" in (out / "README.md").read_text(encoding="utf-8")
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "layers 1, 2 of 2 with at most 1 attention head and 40 feed-forward units each," in card
     given = ["--pair", *row] if len(row) == 2 else list(row)
     call = [sys.executable, "-c", GUARD, "|".join(given), str(out / "predict.py")]
     done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=120)

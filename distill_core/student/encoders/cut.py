@@ -121,11 +121,16 @@ class Student(nn.Module):
         self.dropout, self.squash = nn.Dropout(dropout), ACTIVATIONS[shape["squash"]]
 
     @classmethod
-    def of(cls, source: Any, outputs: int, config: Any, vocabulary: Vocabulary) -> "Student":
-        """The student cut from the teacher `source` as `config` says, for that vocabulary."""
+    def of(
+        cls, source: Any, outputs: int, config: Any, vocabulary: Vocabulary, texts: Sequence[tuple[str, ...]] = ()
+    ) -> "Student":
+        """The student cut from the teacher `source` as `config` says, for that vocabulary; on the `texts` is weighed
+        what of a layer is taken."""
         from distill_core.student.cutting import cut
 
-        weights, shape = cut(source, vocabulary.tokens, config.layers, config.table_width)
+        weights, shape = cut(
+            source, vocabulary.tokens, config.layers, config.table_width, config.heads, config.feed_forward, texts
+        )
         if config.student_model:
             shape["encoder"] = Path(config.student_model).name
         return cls(weights, shape, config.dropout)
