@@ -13,6 +13,7 @@ from toy import TOY
 
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError, TeacherError
+from distill_core.student import cutting
 from distill_core.student.encoders import cut
 from distill_core.student.runtime import encode_rows, predict_logits
 from distill_core.student.vocabulary import build_vocabulary
@@ -305,6 +306,20 @@ OTHERS = {
                     "intermediate_groups": 1, "output_groups": 1},
     "xlm-roberta-xl": {"pad_token_id": 1, "type_vocab_size": 1},
 }  # fmt: skip
+
+
+def test_a_student_cut_narrower_from_it_has_parts_of_every_layer(asked):
+    if asked.model.config.model_type not in cutting.FAMILIES:
+        return  # refused, as above
+    texts = [(text,) for text in TEXTS[:8]]
+    for heads, units in cutting.weigh_parts(asked, [0], texts):
+        assert len(heads) == asked.model.config.num_attention_heads and len(units) > 8
+        assert (heads > 0).all() and (units >= 0).all() and units.any()
+    config = Config.of(student="cut", layers="all", heads=1, feed_forward=8)
+    words = cut.Vocabulary.of(asked, None, config)
+    student = cut.Student.of(asked, 2, config, words, texts).eval()
+    assert {(layer.heads, layer.up.out_features) for layer in student.layers} == {(1, 8)}
+    assert predict_logits(student, encode_rows(words, texts, 16, "head")).isfinite().all()
 
 
 @pytest.mark.parametrize("model_type", OTHERS)
