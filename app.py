@@ -30,7 +30,7 @@ def main() -> None:
     )  # fmt: skip
     options.add_argument(
         "--allow-host", action="append", metavar="NAME",
-        default=[name for name in os.environ.get("STILLROOM_ALLOWED_HOSTS", "").split(",") if name],
+        default=[name.strip() for name in os.environ.get("STILLROOM_ALLOWED_HOSTS", "").split(",") if name.strip()],
         help="a name by which others reach it, such as stillroom.example.org or *.example.org (may be repeated)",
     )  # fmt: skip
     mcp = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
@@ -38,6 +38,8 @@ def main() -> None:
         "--mcp", action="store_true", default=mcp, help="serve the page's actions as MCP tools too (pip install mcp)"
     )
     chosen = options.parse_args()
+    if chosen.audience not in (None, "", *AUDIENCES):  # of the variable, which argparse does not check
+        options.error(f"STILLROOM_AUDIENCE is {chosen.audience!r}. It must be one of {', '.join(AUDIENCES)}.")
     if chosen.language:
         os.environ["STILLROOM_LANGUAGE"] = chosen.language  # read where the words are
     if chosen.mcp and find_spec("mcp") is None:

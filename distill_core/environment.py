@@ -14,14 +14,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def audience() -> str:
     """Who uses the app: `local`, whoever sits at this machine; `room`, the people of one network, such as a workshop;
     `space`, strangers. STILLROOM_AUDIENCE names it (`app.py` sets it by the address that it listens on); without it a
-    Hugging Face Space is known by its SPACE_ID.
+    Hugging Face Space is known by its SPACE_ID. A name that is none of these is taken for the most careful one.
 
     Example:
         >>> core.audience()
         'local'
     """
     named = os.environ.get("STILLROOM_AUDIENCE", "")
-    return named if named in AUDIENCES else "space" if os.environ.get("SPACE_ID") else "local"
+    return named if named in AUDIENCES else "space" if named or os.environ.get("SPACE_ID") else "local"
 
 
 def public_host() -> bool:

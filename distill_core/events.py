@@ -107,8 +107,8 @@ class TransferFacts(TypedDict):
 
 
 class Provenance(TypedDict):
-    """What a run was computed from and with: the sha256 of its rows, the versions of the packages, the device by
-    torch's name, and the machine's architecture."""
+    """What a run was computed from and with: the sha256 of its training and validation rows and their labels, the
+    versions of the packages, the device by torch's name, and the machine's architecture."""
 
     rows: str
     versions: dict[str, str]

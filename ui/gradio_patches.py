@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
-from gradio import component_meta, queueing, utils
+from gradio import component_meta, queueing, route_utils, utils
 from gradio.state_holder import SessionState
 
 OURS = tuple(str(Path(__file__).parents[1] / name) for name in ("ui", "distill_core"))  # folders of code
@@ -44,7 +44,13 @@ def rest_between_looks(demo: gr.Blocks) -> None:
     demo._queue.sleep_when_free = REST
 
 
-def explain_errors(misfit: str, mistake: str) -> None:
+def share_with_no_origin() -> None:
+    """Lets no page of another origin read an answer or send a header of its own: Gradio allows every origin both,
+    outside of all middleware that it takes from us."""
+    route_utils.CustomCORSMiddleware.is_valid_origin = lambda *_: False  # type: ignore[method-assign]
+
+
+def explain_errors(misfit: Callable[[], str], mistake: Callable[[], str]) -> None:
     """Gives each error its sentence, where Gradio answers a script with `null`: `misfit` where values do not fit the
     action that was asked for, which Gradio finds out, `mistake` where it is our own code that failed."""
     payload = utils.error_payload
@@ -53,7 +59,8 @@ def explain_errors(misfit: str, mistake: str) -> None:
         content = payload(error, show_error)
         if error is not None and content["error"] is None:
             frames = traceback.extract_tb(error.__traceback__)
-            content["error"] = mistake if any(frame.filename.startswith(OURS) for frame in frames) else misfit
+            ours = any(frame.filename.startswith(OURS) for frame in frames)
+            content["error"] = mistake() if ours else misfit()
         return content
 
     utils.error_payload = queueing.error_payload = explained

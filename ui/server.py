@@ -34,7 +34,8 @@ from ui.theme import theme, variables
 
 UPLOAD_HOURS = 24  # that an upload stays on a public host
 gradio_patches.light_sessions()
-gradio_patches.explain_errors(translate("host.misfit"), translate("host.mistake"))
+gradio_patches.share_with_no_origin()
+gradio_patches.explain_errors(lambda: translate("host.misfit"), lambda: translate("host.mistake"))
 
 
 def page_options() -> dict[str, Any]:
@@ -65,8 +66,11 @@ def make_page() -> gr.Blocks:
 def options(host: str, names: Sequence[str] = ()) -> dict[str, Any]:
     """The options of `launch` for that address; `names` are answered beside those that the audience's rules know."""
     others = Languages(make_page, page_options(), [LIBRARY])
-    parts = (OriginCheck, ActivityMonitor, SafeHeaders, VisitorKeys, LanguageChoice, Documents)
-    middleware = [Middleware(HostCheck, names=names), *(Middleware(part) for part in parts)]
+    parts = (ActivityMonitor, SafeHeaders, VisitorKeys, LanguageChoice, Documents)
+    middleware = [
+        Middleware(HostCheck, names=names, listens_on=host), Middleware(OriginCheck, names=names),
+        *(Middleware(part) for part in parts),
+    ]  # fmt: skip
     return {
         **page_options(),
         "server_name": host,
@@ -82,7 +86,7 @@ def options(host: str, names: Sequence[str] = ()) -> dict[str, Any]:
 
 def _address_for_others(host: str, address: str) -> str:
     """The address as others on the network type it, where the app listens to them all."""
-    if host not in ("0.0.0.0", "::"):
+    if host != "0.0.0.0":
         return address
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
         probe.connect(("192.0.2.1", 9))  # sends nothing; the system says by which of its addresses it would

@@ -18,6 +18,7 @@ from distill_core.api.session import SampledTexts, session
 from distill_core.api.teacher_answers import teacher_probabilities
 from distill_core.cache import atomic_file
 from distill_core.config.schema import Config
+from distill_core.environment import public_host
 from distill_core.errors import TeacherError, UserError
 from distill_core.messages import message
 
@@ -66,7 +67,7 @@ def save_upload(file: Path | str) -> Path:
     source = Path(file)
     with source.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    place = session.store().home / "uploads" / digest[:32]
+    place = _uploads() / digest[:32]
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     copy = place / source.name
     if not copy.is_file():
@@ -76,9 +77,14 @@ def save_upload(file: Path | str) -> Path:
     return copy
 
 
+def _uploads() -> Path:
+    """The folder of uploads: on a public host one of its own, which is swept."""
+    return session.store().home / ("visitors" if public_host() else "uploads")
+
+
 def sweep_uploads(hours: float) -> int:
-    """Delete the copies that `save_upload` made, but those of the last hours and those that a waiting run will read: a
-    run that has begun has its rows in its own folder.
+    """Delete the copies that `save_upload` made on a public host, but those of the last hours and those that a waiting
+    run will read: a run that has begun has its rows in its own folder. Elsewhere nothing is deleted.
 
     Args:
         hours: How long a copy stays.
@@ -96,7 +102,7 @@ def sweep_uploads(hours: float) -> int:
     values = [value for row in store.runs(10_000, status="queued") for value in row.config.values()]
     waiting = {Path(str(name)).parent for value in values for name in (value if isinstance(value, list) else [value])}
     swept = 0
-    for place in (store.home / "uploads").glob("*"):
+    for place in _uploads().glob("*") if public_host() else ():
         with suppress(OSError):  # another app of this home sweeps too
             if place not in waiting and time.time() - place.stat().st_mtime > 3600 * hours:
                 shutil.rmtree(place)
@@ -116,7 +122,7 @@ def is_upload(file: Path | str | None) -> bool:
     """
     if not file:
         return False
-    path, uploads = Path(file).resolve(), (session.store().home / "uploads").resolve()
+    path, uploads = Path(file).resolve(), _uploads().resolve()
     return path.is_file() and path.parent.parent == uploads
 
 

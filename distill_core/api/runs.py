@@ -447,13 +447,16 @@ def _score_columns(score: Score) -> ReportedScore:
     return {name: score.get(name) for name in SCORE_KEYS}
 
 
-def start(config: Config | None = None, *, name: str = "", checked: bool = False, **knobs: Any) -> Run:
+def start(
+    config: Config | None = None, *, name: str = "", checked: bool = False, holder: str = "", **knobs: Any
+) -> Run:  # fmt: skip
     """Start a run: it is queued, and begins as soon as a worker is free.
 
     Args:
         config: The knobs of the run; None for the defaults.
         name: What to call it.
         checked: Whether `check_data` has read the config's own file already, perhaps before it was copied.
+        holder: Who may change the run on a public host, see `Run.hold`; of each one run computes at a time.
         knobs: Knobs that replace those of `config`.
 
     Returns:
@@ -473,7 +476,8 @@ def start(config: Config | None = None, *, name: str = "", checked: bool = False
     config = Config.of(**(config.model_dump() if config else {}) | knobs)
     if not checked:
         session.check_data(config)
-    return Run(session.queue().start(config.model_dump() | with_absolute_paths(config), name), session.store())
+    queued = session.queue().start(config.model_dump() | with_absolute_paths(config), name, holder)
+    return Run(queued, session.store())
 
 
 def with_absolute_paths(config: Config) -> KnobValues:

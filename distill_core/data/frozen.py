@@ -61,13 +61,6 @@ def load(folder: Path) -> FrozenDataset | None:
                                "run.", why=unreadable_reason(error), file=FILE)) from None  # fmt: skip
 
 
-def digest(folder: Path) -> str:
-    """The sha256 of the rows that were frozen into `folder`: equal rows, labels and splits have equal ones."""
-    with gzip.open(folder / FILE) as file:
-        found: str = json.loads(file.readline())["sha256"]
-    return found
-
-
 def delete(folder: Path) -> None:
     """Delete the data that were frozen into `folder`, if any."""
     (folder / FILE).unlink(missing_ok=True)

@@ -24,8 +24,8 @@ from distill_core.messages import message
 # Whose models a public host loads: a model from anywhere may have been made to keep the machine busy for good.
 PUBLISHERS = (
     "google-bert/*", "google/*", "distilbert/*", "FacebookAI/*", "facebook/*", "sentence-transformers/*", "microsoft/*",
-    "nreimers/*", "huawei-noah/*", "answerdotai/*", "HuggingFaceTB/*", "albert/*", "bert-base-*", "distilbert-base-*",
-    "roberta-base",
+    "nreimers/*", "huawei-noah/*", "answerdotai/*", "HuggingFaceTB/*", "albert/*", "bert-base-uncased",
+    "bert-base-cased", "bert-large-uncased", "bert-base-multilingual-cased", "distilbert-base-uncased", "roberta-base",
 )  # fmt: skip
 MODEL_BYTES = 4_000_000_000
 MODULES = "modules.json"  # of a sentence-transformers model
@@ -88,7 +88,9 @@ def is_offered(id: str) -> bool:
         True
     """
     named = [name.strip() for name in os.environ.get("STILLROOM_MODELS", "").split(",") if name.strip()]
-    return not public_host() or any(fnmatchcase(id, name) for name in named or PUBLISHERS)
+    return not public_host() or any(
+        name == "*" or (fnmatchcase(id, name) and id.count("/") == name.count("/")) for name in named or PUBLISHERS
+    )
 
 
 def on_this_machine(id: str, allow_pickle: bool = False) -> bool:

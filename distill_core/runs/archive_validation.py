@@ -77,6 +77,19 @@ class EventCounts(BaseModel):
     left: Time | None = None
 
 
+Word = Annotated[str, Field(pattern=r"^[\w.+:-]{1,60}$")]
+
+
+class ProvenanceFile(BaseModel):
+    """Provenance of a run: words and numbers without markup."""
+
+    model_config = _CLOSED
+    rows: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    versions: Annotated[dict[Word, Word], Field(max_length=30)]
+    device: Word
+    machine: Annotated[str, Field(pattern=r"^[\w.+:-]{0,60}$")]
+
+
 class StudentSettings(BaseModel):
     """Settings of a student, as far as memory and its answers depend on them."""
 
@@ -199,6 +212,8 @@ def _events(file: Path, where: str) -> Iterator[tuple[float, Event]]:
             event = Compared(dict(_summary(event.summary, where)))
         if isinstance(event, Fact) and event.name == "metric":  # a key into every score
             _validate(_adapter(Metric), event.value, place)
+        if isinstance(event, Fact) and event.name == "provenance":  # which the student's card tells
+            _validate(ProvenanceFile, event.value, place)
         if isinstance(event, Note | Ended):
             text = event.text if isinstance(event, Note) else event.message
             event = replace(event, made=validated(event.made, text))

@@ -55,9 +55,9 @@ class RunQueue:
 
     # ---- requests
 
-    def start(self, config: dict[str, object], name: str = "") -> str:
-        """Start a new run by queueing it. Returns its id."""
-        run = self.store.create(config, self.owner, name)
+    def start(self, config: dict[str, object], name: str = "", holder: str = "") -> str:
+        """Start a new run by queueing it, on a public host for its `holder`. Returns its id."""
+        run = self.store.create(config, self.owner, name, holder)
         self._wake.set()
         return run
 
@@ -126,14 +126,16 @@ class RunQueue:
         limit = 1 if self._thread_mode else AT_ONCE
         if len(self._supervisors) >= limit:
             return
+        computing = {row.holder for row in self.store.runs(10_000, status=("running", "stopping"))} - {""}
         for row in _queued_runs(self.store):
-            if row.owner != self.owner or row.id in self._supervisors:
-                continue
+            if row.owner != self.owner or row.id in self._supervisors or row.holder in computing:
+                continue  # a visitor of a public host has one run computing, so that two of them do not wait for one
             if len(self._supervisors) >= limit or not (slot := _free_slot(self.store)):
                 return
             if not self.store.transition(row.id, {"queued"}, "running", owner=self.owner):
                 slot.release()
                 continue
+            computing |= {row.holder} - {""}
             thread = threading.Thread(target=self._supervise, args=(row, slot), name=f"run-{row.id}", daemon=True)
             self._supervisors[row.id] = thread
             thread.start()

@@ -59,14 +59,15 @@ class Store(RunReader):
 
     # ---- one run
 
-    def create(self, config: KnobValues, owner: str = "", name: str = "") -> str:
-        """Create a queued run. Returns its id. `config` is Config.model_dump() or what differs from the defaults."""
+    def create(self, config: KnobValues, owner: str = "", name: str = "", holder: str = "") -> str:
+        """Create a queued run. Returns its id. `config` is Config.model_dump() or what differs from the defaults;
+        `holder` see `Run.hold`."""
         run = new_run_id()
         with self.connection.transaction() as db:
             row = {"id": run, "name": name, "task": str(config.get("task", "")), "config": _json(config)}
             ticket = _next_ticket(db)
             db.table("runs").insert(
-                {**row, "status": "queued", "owner": owner, "ticket": ticket, "created": time.time()}
+                {**row, "status": "queued", "owner": owner, "holder": holder, "ticket": ticket, "created": time.time()}
             )
         return run
 

@@ -90,7 +90,8 @@ def _provenance(found: "Provenance | None") -> str:
     if not found:
         return ""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    return f"""Rows: sha256 `{found["rows"]}`. Computed on {found["device"]} ({found["machine"]}) with {versions}.
+    return f"""Training and validation rows: sha256 `{found["rows"]}`.
+Computed on {found["device"]} ({found["machine"]}) with {versions}.
 """
 
 

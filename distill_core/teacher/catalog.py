@@ -157,12 +157,17 @@ def saved_teachers(folder: Path | None = None) -> list[SavedTeacher]:
 
 
 def find_saved(name: str, folder: Path | None = None) -> SavedTeacher:
-    """Saved teacher called "kept:<key>"; any unambiguous beginning of the key will do. Raises TeacherError."""
-    key = name.removeprefix(PREFIX)
+    """Saved teacher called "kept:<key>"; any unambiguous beginning of the key will do, but on a public host, where the
+    key is what its owner knows. Raises TeacherError."""
+    key, least = name.removeprefix(PREFIX), KEY_LENGTH if public_host() else 4
     everything = saved_teachers(folder)
-    matches = [one for one in everything if re.fullmatch("[0-9a-f]{4,40}", key) and one.folder.name.startswith(key)]
+    right = re.fullmatch(f"[0-9a-f]{{{least},40}}", key)
+    matches = [one for one in everything if right and one.folder.name.startswith(key)]
     if len(matches) == 1:
         return matches[0]
+    if public_host():
+        raise TeacherError(message("No kept teacher is called {name}. Choose one that the page offers.",
+                                   name=repr(name)))  # fmt: skip
     if not everything:
         raise TeacherError(message("No single kept teacher is called {name}. None is kept yet.", name=repr(name)))
     raise TeacherError(message("No single kept teacher is called {name}. Kept are: {known}.", name=repr(name),

@@ -11,8 +11,13 @@ from distill_core.runs.store import Store
 
 
 def test_an_upload_goes_after_its_hours_unless_it_was_given_again_or_a_run_waits_for_it(
-    home: Path, tmp_path: Path, toy_csv: Path
+    home: Path, tmp_path: Path, toy_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    own = core.save_upload(toy_csv)  # of who sits at this machine
+    os.utime(own.parent, (0, 0))
+    assert core.sweep_uploads(hours=24) == 0
+    monkeypatch.setenv("STILLROOM_AUDIENCE", "room")
+    assert not core.is_upload(own)
     copies = {}
     for name in ("old", "again", "waiting", "listed", "begun", "new"):
         file = tmp_path / f"{name}.csv"
@@ -30,10 +35,11 @@ def test_an_upload_goes_after_its_hours_unless_it_was_given_again_or_a_run_waits
     assert core.sweep_uploads(hours=24) == 2
     left = {name for name, copy in copies.items() if copy.is_file()}
     assert left == {"again", "waiting", "listed", "new"}
-    assert core.sweep_uploads(hours=24) == 0
+    assert core.sweep_uploads(hours=24) == 0 and own.is_file()
 
 
-def test_a_bank_of_a_waiting_run_stays(home: Path, tmp_path: Path) -> None:
+def test_a_bank_of_a_waiting_run_stays(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLROOM_AUDIENCE", "room")
     file = tmp_path / "bank.txt"
     file.write_text("a text\n")
     bank = core.save_upload(file)

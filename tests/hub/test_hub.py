@@ -270,6 +270,7 @@ def test_a_public_host_loads_models_of_a_list_and_asks_the_hub_for_no_other(
     monkeypatch.setenv("STILLROOM_MODELS", id)
     assert (models.model_folder(id) / "config.json").is_file()
     monkeypatch.delenv("STILLROOM_MODELS")
+    assert not models.is_offered("bert-base-evil/model") and not models.is_offered("google-bert/a/b")
     from distill_core.teacher.catalog import SUGGESTED
 
     assert all(models.is_offered(one.name) for one in SUGGESTED)

@@ -192,6 +192,17 @@ def test_two_at_once_and_the_rest_know_their_place(jobs: RunQueue, store: Store)
     assert queue.queue_place(store, runs[4]) == 1
 
 
+def test_a_holder_has_one_run_computing_and_others_are_not_kept_waiting(jobs: RunQueue, store: Store) -> None:
+    first, second = (jobs.start(config(1000), holder="a visitor") for _ in "ab")
+    other = jobs.start(config(1000), holder="another")
+    until(lambda: store.run(other).status == store.run(first).status == "running")
+    time.sleep(0.3)
+    assert store.run(second).status == "queued"
+    until(lambda: pids(store, first))
+    store.ask_stop(first)
+    until(lambda: store.run(second).status == "running")
+
+
 def test_two_at_once_over_all_processes(store: Store) -> None:
     first, second = RunQueue(store, target=FAKE, thread=False), RunQueue(Store(store.home), target=FAKE, thread=False)
     try:

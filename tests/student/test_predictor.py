@@ -142,7 +142,10 @@ def test_the_card_says_what_computed_it(tmp_path):
     made = {"rows": 64 * "a", "versions": {"python": "3.13.1", "torch": "2.13.0"}, "device": "cpu", "machine": "arm64"}
     out = export.export(tmp_path / "student", tmp_path / "out", {**REPORT, "provenance": made})
     card = (out / "README.md").read_text()
-    assert f"Rows: sha256 `{64 * 'a'}`. Computed on cpu (arm64) with python 3.13.1, torch 2.13.0." in card
+    assert (
+        f"Training and validation rows: sha256 `{64 * 'a'}`.\nComputed on cpu (arm64) with python 3.13.1, torch 2.13.0."
+        in card
+    )
     card = (export.export(tmp_path / "student", tmp_path / "earlier", REPORT) / "README.md").read_text()
     assert "Computed on" not in card
 

@@ -370,6 +370,25 @@ def test_no_such_folder_or_id(tmp_path):
     refused("kept:../../etc", "No single kept teacher")
 
 
+def test_on_a_public_host_only_who_knows_a_kept_teachers_whole_key_has_it(home, monkeypatch):
+    place = home / "teachers" / ("0123456789ab" + 28 * "c")
+    place.mkdir(parents=True)
+    facts = {"base": "a/b", "task": "file", "labels": ["bad", "good"], "rows": 20, "accuracy": 0.9, "pair": False,
+             "date": "2026-11-30T10:00:00", "file": "layoffs.csv"}  # fmt: skip
+    (place / catalog.FACTS).write_text(json.dumps(facts))
+    (place / catalog.MARKER).touch()
+    assert catalog.find_saved("kept:0123").folder == place
+    with pytest.raises(TeacherError, match="Kept are: .*layoffs"):
+        catalog.find_saved("kept:ffff")
+    monkeypatch.setenv("STILLROOM_AUDIENCE", "room")
+    for name in ("kept:0123", "kept:ffffffffffff", "kept:"):
+        with pytest.raises(
+            TeacherError, match=f"^No kept teacher is called '{name}'. Choose one that the page offers.$"
+        ):
+            catalog.find_saved(name)
+    assert catalog.find_saved("kept:0123456789ab").folder == place
+
+
 def test_no_tokenizer_or_a_broken_one(model):
     (model / "tokenizer.json").write_text("[" * 200_000)
     refused(model, "tokenizer of", "can't be read")

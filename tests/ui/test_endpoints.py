@@ -220,6 +220,21 @@ def test_a_foreign_name_for_this_machine_gets_nothing(app: str) -> None:
     assert refused.value.code == 400
 
 
+def test_a_page_of_another_origin_reads_nothing_and_sends_no_header_of_its_own(app: str) -> None:
+    """As a browser asks: before a header, and by what it hands to the page that asked."""
+    for origin in ("https://evil.example", "null", "http://localhost:9999"):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST",
+                 "Access-Control-Request-Headers": "x-forwarded-host, content-type"}  # fmt: skip
+        for method, path in (("OPTIONS", "/gradio_api/run/start_run"), ("GET", "/config"), ("GET", "/de/config")):
+            request = urllib.request.Request(app + path, headers=asked, method=method)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.headers["Access-Control-Allow-Origin"] is None, (origin, path)
+    headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}  # needs no leave of a browser
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(f"{app}/gradio_api/upload", b"x", headers), timeout=30)
+    assert refused.value.code == 403
+
+
 def test_the_page_says_what_it_may_load(app: str) -> None:
     with urllib.request.urlopen(app) as answer:
         assert "frame-ancestors" in answer.headers["content-security-policy"]

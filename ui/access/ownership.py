@@ -24,32 +24,36 @@ KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed
 
 
 MOST_OWN, MOST_OF_ALL = 2, 60  # runs at once, of a visitor of a public host and of all of them
-_one_at_a_time = threading.Lock()  # from counting the runs to the next one's being there
+_start_lock = threading.Lock()  # from counting the runs to the next one's being there
 
 
 def start_run(config: Config, checked: bool = False) -> Run:
     """Queues a run of `config` for the visitor who is being answered; see `core.start`. Raises UserError, on a public
     host also where the visitor has as many runs as one may have there at once, or all of them together have."""
-    return _within_limits(lambda: assign_owner(core.start(config, checked=checked)))
+    return _within_limits(lambda holder: core.start(config, checked=checked, holder=holder))
 
 
 def resume_run(run: Run) -> Run:
     """Queues again a run of the visitor's that ended early. Raises UserError as `start_run` does."""
-    return _within_limits(require_owner(run).resume)
+    own_run = require_owner(run)
+    return _within_limits(lambda _: own_run.resume())
 
 
-def _within_limits(queue: Callable[[], Run]) -> Run:
+def _within_limits(queue: Callable[[str], Run]) -> Run:
+    """What `queue` gives for the visitor's digest, "" on one's own machine. Raises UserError."""
     if not public_host.public():
-        return queue()
-    with _one_at_a_time:
-        key = _request_key()
+        return queue("")
+    if not (key := _request_key()):  # a run of nobody's could not be stopped
+        raise UserError(translate("host.no_key", header=HEADER))
+    holder = _digest(key)
+    with _start_lock:
         alive = core.list_runs(MOST_OF_ALL + 1, status=ALIVE)
-        own = [run for run in alive if run.row.holder == (_digest(key) if key else "")]  # who has no key shares one
+        own = [run for run in alive if run.row.holder == holder]
         if len(own) >= MOST_OWN:
             raise UserError(translate("host.own_runs", n=len(own)))
         if len(alive) >= MOST_OF_ALL:
             raise UserError(translate("host.all_runs", n=len(alive)))
-        return queue()
+        return queue(holder)
 
 
 def assign_owner(run: Run) -> Run:

@@ -7,8 +7,6 @@ On a public host a run's id is the key to it: whoever has the link sees the run,
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 import distill_core as core
 from distill_core import Config, UserError
@@ -37,7 +35,6 @@ def check_config(config: Config, uploaded: Sequence[str] = ()) -> Config:
         for knob in (one.name for one in core.knobs() if one.path)
         if knob not in uploaded and _names_path(getattr(config, knob))
     ]
-    named += [knob for knob in core.MODELS if _is_path(getattr(config, knob))]
     if named:
         raise UserError(translate("host.path", knob=named[0]))
     for model in (getattr(config, knob) for knob in core.MODELS):
@@ -46,13 +43,6 @@ def check_config(config: Config, uploaded: Sequence[str] = ()) -> Config:
     if len(config.bank) > MAX_PUBLIC_BANKS or (config.bank and config.bank_lines > MAX_PUBLIC_LINES):
         raise UserError(translate("host.bank", banks=MAX_PUBLIC_BANKS, lines=MAX_PUBLIC_LINES))
     return config
-
-
-def _is_path(model: str | None) -> bool:
-    """Whether a model's name is a folder or file of the machine."""
-    with suppress(OSError, RuntimeError, ValueError):  # a name that no file can have
-        return bool(model) and model != "builtin" and Path(str(model)).expanduser().exists()
-    return False
 
 
 def _names_path(value: str | list[str] | None) -> bool:

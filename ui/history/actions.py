@@ -19,7 +19,7 @@ from ui.components.templates import render
 from ui.i18n.names import translate_message
 
 PLAIN: dict[str, Callable[[Run], Any]] = {
-    "resume": Run.resume, "stop": Run.stop, "delete": Run.delete, "restore": Run.restore,
+    "resume": ownership.resume_run, "stop": Run.stop, "delete": Run.delete, "restore": Run.restore,
 }  # fmt: skip
 
 

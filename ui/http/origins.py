@@ -6,31 +6,30 @@ open in another tab could start and delete runs.
 
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from distill_core import LOOPBACK, audience
 from ui.i18n.translate import translate
 
 HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<numbers>[0-9a-f:.]+)\])(?::\d+)?", re.ASCII)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-SHARED = (b"access-control-allow-origin", b"access-control-allow-credentials")  # which Gradio sends to any page
 
 
 class HostCheck:
-    """Middleware that answers only requests for a name of this app: on one's own machine the loopback names; elsewhere
-    an address in numbers too, which no foreign page can have for its own, the machine's name, a Space's, and `names`,
-    in which * stands for any letters."""
+    """Middleware that answers only requests for a name of this app: the loopback names; where it listens on more than
+    this machine or is not for its owner alone, also an address in numbers, which no foreign page can have for its own,
+    and the machine's name; a Space's names; and `names`, in which * stands for any letters."""
 
-    def __init__(self, app: ASGIApp, names: Sequence[str] = ()):
+    def __init__(self, app: ASGIApp, names: Sequence[str] = (), listens_on: str = "127.0.0.1"):
         self.app = app
         self.names = {*LOOPBACK, *(name.lower() for name in names)}
-        self.numbers = audience() != "local"
+        self.numbers = audience() != "local" or listens_on not in LOOPBACK
         if self.numbers:
             machine = socket.gethostname().lower()
             self.names |= {machine, f"{machine.partition('.')[0]}.local"}
@@ -47,7 +46,7 @@ class HostCheck:
         await refusal(scope, receive, send)
 
     def _is_ours(self, host: str) -> bool:
-        if any(fnmatchcase(host, name) for name in self.names):
+        if _matches(host, self.names):
             return True
         try:
             return self.numbers and bool(ip_address(host))
@@ -56,27 +55,29 @@ class HostCheck:
 
 
 class OriginCheck:
-    """Middleware that lets a page of another origin change nothing and read no answer. Scripts and assistants, which
-    send no origin, are not affected."""
+    """Middleware that lets a page of another origin change nothing. Scripts and assistants, which send no origin, are
+    not affected; nor is a proxy that asks for this app under another name, if its own is in `names`. That such a page
+    reads nothing either, `gradio_patches.share_with_no_origin` sees to."""
 
-    def __init__(self, app: ASGIApp):
+    def __init__(self, app: ASGIApp, names: Sequence[str] = ()):
         self.app = app
+        self.names = [name.lower() for name in names]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
-        origin = headers.get("origin")
-        hosts = (headers.get("host"), headers.get("x-forwarded-host"))  # the second of a proxy, such as a Space's
-        if origin is None or origin.partition("://")[2].lower() in [host.lower() for host in hosts if host]:
+        origin, changes = headers.get("origin"), scope.get("method") not in SAFE_METHODS  # a websocket has no method
+        if origin is None or not changes or self._is_ours(origin, headers):
             return await self.app(scope, receive, send)
-        if scope.get("method") not in SAFE_METHODS:  # a websocket has no method
-            return await PlainTextResponse(translate("host.origin"), 403)(scope, receive, send)
+        await PlainTextResponse(translate("host.origin"), 403)(scope, receive, send)
 
-        async def send_unshared(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [one for one in message["headers"] if one[0].lower() not in SHARED]
-            await send(message)
+    def _is_ours(self, origin: str, headers: Headers) -> bool:
+        place = origin.partition("://")[2].lower()
+        hosts = (headers.get("host"), headers.get("x-forwarded-host"))  # the second of a proxy, such as a Space's
+        return place in [host.lower() for host in hosts if host] or _matches(host_name(place), self.names)
 
-        await self.app(scope, receive, send_unshared)
+
+def _matches(host: str, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(host, name) for name in names)
 
 
 def host_name(host: str) -> str:

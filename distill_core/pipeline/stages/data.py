@@ -52,7 +52,7 @@ def run(context: RunContext) -> Stage[DataOutput]:
         dataset = tasks.load_dataset(context.config)
         frozen.save(FrozenDataset(dataset, sources), context.folder)
     yield Fact("provenance", {
-        "rows": frozen.digest(context.folder), "versions": versions(), "device": context.device,
+        "rows": dataset.fingerprint(), "versions": versions(), "device": context.device,
         "machine": platform.machine(),
     })  # fmt: skip
     config = resolve_auto(context.config, dataset)

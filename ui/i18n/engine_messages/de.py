@@ -2,6 +2,7 @@
 # ruff: noqa: E501 (a table reads best with one sentence a line)
 
 SENTENCES: dict[str, str] = {
+    "No kept teacher is called {name}. Choose one that the page offers.": "Kein aufbewahrter Lehrer heißt {name}. Einen wählen, den die Seite anbietet.",
     "the loss {loss} compares each attention head of a student with its teacher's, and with {knob:knob} the student lacks some: leave that out, or choose another loss": "die Verlustfunktion {loss} vergleicht jeden Attention-Kopf des Schülers mit dem des Lehrers, und mit {knob:knob} fehlen dem Schüler welche: Das bleibt weg, oder es braucht eine andere Verlustfunktion",
     "{id} is none of the models that this public host loads. Choose one that the page offers, or run Stillroom on your own machine.": "{id} gehört nicht zu den Modellen, die dieser öffentliche Rechner lädt. Eines wählen, das die Seite anbietet, oder Stillroom auf dem eigenen Rechner benutzen.",
     "The teacher {name} answers with numbers that are not finite: its weights are too large. Choose another teacher.": "Der Lehrer {name} antwortet mit Zahlen, die nicht endlich sind: Seine Gewichte sind zu groß. Es braucht einen anderen Lehrer.",

@@ -326,6 +326,7 @@ WORDS: dict[str, str] = {
     "host.misfit": "Diese Werte passen nicht zu der Aktion. /gradio_api/info nennt, was sie braucht.",
     "host.mistake": "Hier hat Stillroom einen Fehler gemacht. Sein Protokoll sagt, wo; bitte melden.",
     "host.model": "{model} gehört nicht zu den Modellen, die dieser öffentliche Rechner lädt. Eines wählen, das die Seite anbietet, oder Stillroom auf dem eigenen Rechner benutzen.",
+    "host.no_key": "Wem dieser Lauf gehören würde, ist unbekannt. Im Browser das Cookie dieser Seite erlauben; ein Skript schickt einen selbst gemachten Schlüssel aus mindestens 20 Zeichen als Header {header}.",
     "host.origin": "Das hat eine andere Website verlangt. Stillroom selbst öffnen.",
     "host.own_runs": "Von hier {n:~ist|sind} schon {n:Lauf|Läufe} nicht zu Ende. Einen abwarten oder zuerst anhalten.",
     "host.path": "{knob} kann auf einem öffentlichen Rechner kein Pfad sein. Die Datei auf der Seite hochladen oder Stillroom auf dem eigenen Rechner benutzen.",

@@ -320,6 +320,7 @@ WORDS: dict[str, str] = {
     "host.misfit": "These values do not fit the action. /gradio_api/info lists what it takes.",
     "host.mistake": "Stillroom made a mistake here. Its log says where; please report it.",
     "host.model": "{model} is none of the models that this public host loads. Choose one that the page offers, or run Stillroom on your own machine.",
+    "host.no_key": "Whose run this would be is not known. Allow this site's cookie in the browser; a script sends a key of its own making, 20 letters or more, as the header {header}.",
     "host.origin": "Another website asked for this. Open Stillroom itself.",
     "host.own_runs": "{n:run|runs} of yours {n:~has|have} not ended yet. Wait for one of them, or stop one first.",
     "host.path": "{knob} can't be a path on a public host. Upload the file on the page, or run Stillroom on your own machine.",
