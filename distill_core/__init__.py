@@ -89,6 +89,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.evaluation.summary import (
         Deferral,
         DeferralLevel,
+        Difference,
         DoubtfulRow,
         LearningCurvePoint,
         Metric,
@@ -152,7 +153,7 @@ _DOOR = {
     "distill_core.evaluation.diagnostics": ("BASELINE_OUTCOMES",),
     "distill_core.evaluation.summary": (
         "LearningCurvePoint", "Metric", "MetricScores", "ModelCost", "Score",
-        "Deferral", "DeferralLevel", "DoubtfulRow", "Summary", "VariantScores",
+        "Deferral", "DeferralLevel", "Difference", "DoubtfulRow", "Summary", "VariantScores",
     ),
     "distill_core.runs.queries": ("RunRecord",),
     "distill_core.config.schema": ("MODELS", "Config"),

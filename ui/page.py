@@ -127,7 +127,7 @@ def build() -> gr.Blocks:
 
 NEXT = {  # step where the action is taken
     "train_longer": "distil", "read_longer": "distil", "other_teacher": "teacher", "more_texts": "task",
-    "merge_labels": "task",
+    "more_rows": "task", "merge_labels": "task",
 }  # fmt: skip
 
 

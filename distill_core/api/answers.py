@@ -6,7 +6,15 @@ from typing_extensions import TypedDict  # of the same kind as those of the summ
 
 from distill_core.data.dataset import SourceRow
 from distill_core.evaluation.columns import ReportedScore
-from distill_core.evaluation.summary import Difference, Metric, ObjectiveName, RowPair, VariantSummary
+from distill_core.evaluation.summary import (
+    ClassAgreement,
+    Difference,
+    Doublings,
+    Metric,
+    ObjectiveName,
+    RowPair,
+    VariantSummary,
+)
 from distill_core.events import Provenance, RowName
 
 Probabilities = dict[str, float]  # by label
@@ -206,6 +214,8 @@ class Report(VariantSummary):
     agreement: float | None
     metric: Metric | None
     differences: dict[RowPair, Difference] | None
+    class_agreement: list[ClassAgreement] | None
+    doubling: Doublings | None
     tests_read: int | None
     provenance: Provenance | None
     verdict: list[list[str]] | None

@@ -417,6 +417,8 @@ class Run:
             "agreement": summary.get("agreement"),
             "metric": summary.get("metric") or ("accuracy" if scores else None),
             "differences": summary.get("differences"),
+            "class_agreement": summary.get("class_agreement"),
+            "doubling": summary.get("doubling"),
             "tests_read": summary.get("tests_read"),
             "provenance": self._fact("provenance"),
             "verdict": None if verdict is None else [[finding[0], finding[1]] for finding in verdict],

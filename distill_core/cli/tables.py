@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from distill_core.api import catalog
-from distill_core.api.answers import Preview, WordsBrought
+from distill_core.api.answers import Preview, Report, WordsBrought
 from distill_core.api.runs import Run
 from distill_core.data.examples import shorten
 from distill_core.errors import UserError
@@ -25,6 +25,7 @@ from distill_core.evaluation.columns import (
     shown,
     teacher_share,
 )
+from distill_core.evaluation.doubling import describe_doublings
 from distill_core.evaluation.summary import (
     Action,
     Difference,
@@ -38,6 +39,7 @@ from distill_core.evaluation.summary import (
 from distill_core.events import ENDED, Note, RowName
 from distill_core.messages import METRIC_NAMES, percent
 
+FEWEST = 3  # labels that are named
 WIDTH = 110  # columns where stdout is no terminal
 
 WAYS = {  # options by which a next step is taken from the shell
@@ -45,6 +47,7 @@ WAYS = {  # options by which a next step is taken from the shell
     "read_longer": "More of each text: --max-tokens.",
     "other_teacher": "Another teacher: --teacher.",
     "more_texts": "Texts without labels: --unlabelled.",
+    "more_rows": "More labelled rows: --train.",
     "merge_labels": "Merged labels: --merge-labels.",
     "check_labels": "Look at them: python -m distill_core doubts {run}.",
     "take_control": "Take it home: python -m distill_core export {run} FOLDER --row control.",
@@ -69,11 +72,24 @@ def comparison(run: Run) -> None:
         out.print(diagnostics.describe_uses(report["tests_read"]))
     for level, sentence in report["verdict"] or ():
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
-    for action, cause in report["next_steps"] or ():
+    steps = report["next_steps"] or []
+    for sentence in _evidence(report):
+        if not any(sentence == cause for _, cause in steps):
+            out.print(escape(f"· {sentence}"))
+    for action, cause in steps:
         if run.offers(cast(Action, action)):
             out.print(escape(f"→ {cause} {WAYS[action].format(run=run.id[:6])}"))
     _several(out, report, metric)
     out.print(f'Ask it: python -m distill_core predict {run.id[:6]} "a text"')
+
+
+def _evidence(report: Report) -> Iterator[str]:
+    """What the run shows of more rows and texts, and the labels on which student and teacher agree least."""
+    by_label = sorted(report["class_agreement"] or [], key=lambda one: one["agreement"])[:FEWEST]
+    if by_label:
+        shares = ", ".join(f"{one['label']} {_share(one['agreement'])} of {one['rows']:,}" for one in by_label)
+        yield f"They agree least on the rows of these labels: {shares}."
+    yield from describe_doublings(report["doubling"] or {}, report["metric"] or "accuracy").values()
 
 
 def _outcome(

@@ -144,7 +144,7 @@ def _count_texts(
         "size": {"labelled": own, "unlabelled": _mean(map(soft_labels.text_size, sample.unlabelled)) or own,
                  "augmented": _mean(sizes) or own},
         "grown": grown, "near": _near_yield(texts, augmented), "pair": rows.pair, "tokens": lengths.auto_limit(rows),
-        "make": make, "read": read, "seconds": spent + fitting,
+        "make": make, "read": read, "seconds": spent + fitting, "fit": fitting, "classes": len(rows.labels),
     }  # fmt: skip
     if config.bank and not rows.pair:
         counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)

@@ -16,14 +16,15 @@ from distill_core.evaluation import metrics, significance
 from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 from distill_core.evaluation.significance import mcnemar
 from distill_core.evaluation.summary import (
+    ClassAgreement,
     Comparison,
     Difference,
     Metric,
     ModelCost,
+    PartAgreement,
     PredictionScores,
     RowPair,
     Score,
-    UnseenWords,
 )
 
 NAMES: tuple[Metric, ...] = get_args(Metric)
@@ -124,13 +125,28 @@ def compare(
 
 def unseen_words(
     texts: Sequence[tuple[str, ...]], learnt: Iterable[tuple[str, ...]], agree: NDArray[np.bool_]
-) -> UnseenWords | None:
+) -> PartAgreement | None:
     """How student and teacher `agree` (texts,) on the `texts` with a word that no text of `learnt` holds, beside the
     others; None where either kind is missing. Words and not entries of the vocabulary: pieces make up any word, met or
     not."""
     known = distinct_words(learnt)
     unseen = np.array([not distinct_words([text]) <= known for text in texts], bool)
-    first, others = agree[unseen], agree[~unseen]
+    return _part_agreement(agree, unseen)
+
+
+def class_agreement(
+    labels: Labels, names: Sequence[str], agree: NDArray[np.bool_], objective: Objective = SINGLE_LABEL
+) -> list[ClassAgreement]:
+    """How student and teacher `agree` (rows,) on the rows of each label, beside the other rows; without labels that no
+    row or every row has."""
+    members = objective.membership(np.asarray(labels), len(names))
+    agreements = ((name, _part_agreement(agree, of)) for name, of in zip(names, members.T, strict=True))
+    return [{"label": name, **agreement} for name, agreement in agreements if agreement]
+
+
+def _part_agreement(agree: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> PartAgreement | None:
+    """Agreement on the chosen rows beside the others; None where either kind is missing."""
+    first, others = agree[chosen], agree[~chosen]
     if not len(first) or not len(others):
         return None
     return {

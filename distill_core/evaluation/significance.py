@@ -1,5 +1,6 @@
 """Significance: bootstrap intervals, McNemar's test, and the smallest difference that a test set can show."""
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
@@ -42,17 +43,16 @@ def intervals(
 
 
 def paired_difference(
-    first: NDArray[Any], second: NDArray[Any], labels: Labels, classes: int, metric: str, seed: int = 0,
-    objective: Objective = SINGLE_LABEL,
+    first: NDArray[Any], second: NDArray[Any] | Sequence[NDArray[Any]], labels: Labels, classes: int, metric: str,
+    seed: int = 0, objective: Objective = SINGLE_LABEL,
 ) -> Difference:  # fmt: skip
-    """Difference in `metric` of `first` over `second`, with the 95 % interval of the paired bootstrap: both models are
-    scored on the same resampled rows, so that rows hard for both cancel."""
-    truth, one, other, counts = count_cells(np.asarray(labels), first, second)
+    """Difference in `metric` of `first` over `second`, or over the mean of several, with the 95 % interval of the
+    paired bootstrap: all models are scored on the same resampled rows, so that rows hard for all cancel."""
+    several = [second] if isinstance(second, np.ndarray) else second
+    truth, one, *others, counts = count_cells(np.asarray(labels), first, *several)
     draws = np.vstack([counts, _resampled(counts, seed)])
-    differences = (
-        objective.metrics_from_counts(truth, one, draws, classes)[metric]
-        - objective.metrics_from_counts(truth, other, draws, classes)[metric]
-    )
+    values = [objective.metrics_from_counts(truth, model, draws, classes)[metric] for model in (one, *others)]
+    differences = values[0] - np.mean(values[1:], axis=0)
     low, high = _interval(differences[1:])
     return {"difference": float(differences[0]), "low": low, "high": high}
 

@@ -43,6 +43,7 @@ Action = Literal[
     "read_longer",
     "other_teacher",
     "more_texts",
+    "more_rows",
     "take_floor",
     "take_control",
     "merge_labels",
@@ -259,13 +260,41 @@ class Disagreement(TypedDict):
 
 
 @foreign
-class UnseenWords(TypedDict):
-    """Agreement of student and teacher on the test rows with words that no transfer text holds, and on the others."""
+class PartAgreement(TypedDict):
+    """Agreement of student and teacher on some test rows and on the `others`, with the p-value that it is no rarer."""
 
     rows: Count
     agreement: Share
     others: Share
     p: Share
+
+
+@foreign
+class ClassAgreement(PartAgreement):
+    """Agreement on the test rows of one label."""
+
+    label: Label
+
+
+@foreign
+class Doubling(Difference):
+    """Doubling of what the baseline learns from: its score of the metric after `few` rows or texts and after `many`,
+    twice as many, on `rows` that it had not read, and the paired difference."""
+
+    few: Count
+    many: Count
+    rows: Count
+    before: Number
+    after: Number
+
+
+@foreign
+class Doublings(TypedDict):
+    """Doublings of the labelled rows, by the run's metric, and of the person's own texts, with what was made of them,
+    by agreement with the teacher. One is missing where it was not worth its time or could show nothing."""
+
+    rows: NotRequired[Doubling]
+    texts: NotRequired[Doubling]
 
 
 @foreign
@@ -361,8 +390,10 @@ class Summary(Comparison, VariantSummary):
     best_step: NotRequired[Any]
     steps: NotRequired[Any]
     disagreement: NotRequired[Any]
-    unseen_words: NotRequired[UnseenWords]
+    unseen_words: NotRequired[PartAgreement]  # of the test rows with words that no transfer text holds
     deferral: NotRequired[Deferral]
+    doubling: NotRequired[Doublings]
+    class_agreement: NotRequired[Annotated[list[ClassAgreement], Field(max_length=10_000)]]
     transfer: NotRequired[TransferTexts]
     split_labels: NotRequired[Annotated[list[list[Label]], Field(max_length=10_000)]]
     tests_read: NotRequired[Count]

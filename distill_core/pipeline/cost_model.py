@@ -31,7 +31,8 @@ class DataCounts(TypedDict):
     data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, … passes; `near`: new texts with near
     words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs. `bank`: texts of the text
     banks that are looked at. `write`: seconds for one text of the language model, and `writer`: bytes of
-    its weights, where they were measured; `words`: those of the teacher's vocabulary, where they were counted."""
+    its weights, where they were measured; `words`: those of the teacher's vocabulary, where they were counted. `fit`:
+    seconds to fit the baseline on the labelled rows, of so many `classes`, where they were measured."""
 
     train: int
     valid: int
@@ -46,6 +47,8 @@ class DataCounts(TypedDict):
     write: NotRequired[float]
     writer: NotRequired[int]
     words: NotRequired[int]
+    fit: NotRequired[float]
+    classes: NotRequired[int]
     make: float
     read: float
     seconds: float

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.evaluation.columns import gap_share, teacher_share
 from distill_core.evaluation.deferral import thresholds
+from distill_core.evaluation.doubling import describe_doublings
 from distill_core.evaluation.export import comparison_table, describe_probabilities
 from distill_core.messages import METRIC_NAMES, percent
 
 if TYPE_CHECKING:
-    from distill_core.evaluation.summary import Deferral, TransferTexts
+    from distill_core.evaluation.summary import Deferral, Metric, TransferTexts
     from distill_core.events import Provenance
 
 CONTROL = """
@@ -27,12 +28,14 @@ def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, An
     """The model card as Markdown, from the run's `report` and the `settings` of student.json, whose "row" is
     "control" where it is one."""
     summary = report.get("summary", {})
-    metric = report.get("metric") or "accuracy"
+    metric: Metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
     teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
     teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
-    comes_to = "".join(f"\n- {sentence}" for _, sentence in report.get("verdict") or ())
+    found = [sentence for _, sentence in report.get("verdict") or ()]
+    found += describe_doublings(summary.get("doubling", {}), metric).values()
+    comes_to = "".join(f"\n- {sentence}" for sentence in found)
     train, transfer = counts.get("train", "?"), counts.get("transfer", "?")
     if settings.get("row") == "control":
         title, how, tags = f"A {settings['student']} control", "Trained", "text-classification"

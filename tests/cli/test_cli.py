@@ -39,6 +39,8 @@ FIELDS = [
     "agreement",
     "metric",
     "differences",
+    "class_agreement",
+    "doubling",
     "tests_read",
     "provenance",
     "verdict",
@@ -272,7 +274,7 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
                 "verdict": None,
                 "next_steps": None,
             }
-            shares |= {"differences": None}
+            shares |= {"differences": None, "class_agreement": None, "doubling": None}
             return {"scores": scores, "rows": {"train": 4, "test": 3, "transfer": 40}, "scored_on": "test", **shares}
 
     tables.comparison(Compared())

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distill_core.evaluation.comparison import unseen_words
+from distill_core.evaluation.comparison import class_agreement, unseen_words
 from distill_core.evaluation.next_steps import advise, longer_limit
 
 
@@ -97,6 +97,43 @@ def test_words_never_met_are_a_cause_where_the_student_fails_on_them_beyond_chan
     assert not actions(summary(unseen_words=found, differences=EQUAL))
     assert not actions(summary(unseen_words=found, differences=BEHIND, student=0.895)), "it is as good as its teacher"
     assert unseen(0, 0, 5, 9) is None and unseen(3, 9, 0, 0) is None
+
+
+def doubled(difference: float, low: float) -> Any:
+    return {"few": 400, "many": 800, "rows": 1200, "before": 0.7, "after": 0.7 + difference, "difference": difference,
+            "low": low, "high": 2 * difference - low}  # fmt: skip
+
+
+def test_what_was_measured_is_ordered_by_what_there_is_to_gain() -> None:
+    rows, texts = doubled(0.03, 0.01), doubled(0.05, 0.02)
+    assert actions(summary(doubling={"rows": rows, "texts": texts})) == ["more_texts", "more_rows"]
+    near = summary(doubling={"rows": rows, "texts": texts}, student=0.88)
+    assert actions(near) == ["more_rows", "more_texts"], "no more than its distance to the teacher"
+    assert actions(summary(doubling={"rows": rows}, best_step=1450)) == ["more_rows", "train_longer"]
+    [step, *_] = advise(near, 9000, False, True)
+    assert step["cause"].endswith("More labelled rows would probably help.") and step["message"]
+    assert step["message"]["with"]["curve"]["with"]["points"] == pytest.approx(3)
+
+
+def test_noise_is_no_trend_and_labels_help_only_who_learns_from_them() -> None:
+    flat = doubled(0.03, -0.001)
+    assert not actions(summary(doubling={"rows": flat, "texts": flat}))
+    risen = {"rows": doubled(0.03, 0.01), "texts": doubled(0.03, 0.01)}
+    assert actions(summary(doubling=risen), fine_tuned=False) == ["more_texts"]
+    assert actions(summary(doubling=risen, student=0.895)) == ["more_rows"], "it is as good as its teacher"
+    baseline = summary(doubling=risen, floor=0.91, teacher=0.9)
+    assert actions(baseline, fine_tuned=False) == ["take_floor", "more_rows", "other_teacher"]
+
+
+def test_a_label_on_which_the_student_leaves_its_teacher_is_named_beyond_chance() -> None:
+    labels = np.array([0] * 40 + [1] * 60)
+    for agreeing, wanted in ((20, ["more_texts"]), (35, [])):
+        agree = np.array([i < agreeing for i in range(40)] + [i < 57 for i in range(60)])
+        one, other = class_agreement(labels, ["a", "b"], agree)
+        assert (one["label"], one["rows"], one["agreement"], one["others"]) == ("a", 40, agreeing / 40, 0.95)
+        assert other["p"] == 1 or other["p"] > 0.9
+        assert actions(summary(class_agreement=[one, other], differences=BEHIND)) == wanted
+    assert class_agreement([0, 0], ["a", "b"], np.array([True, False])) == []
 
 
 def test_a_side_of_a_pair_with_a_new_word_counts() -> None:

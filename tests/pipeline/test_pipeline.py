@@ -20,10 +20,11 @@ from distill_core.distillation.losses import logit_mse
 from distill_core.distillation.student_trainer import StudentTrainer
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.errors import DataError, Stopped
-from distill_core.evaluation import baseline_runtime, latency
+from distill_core.evaluation import baseline_runtime, doubling, latency
 from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import STAGES, Compared, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.pipeline.distill import distill
+from distill_core.pipeline.stages import compare
 from distill_core.registry import LOSSES
 from distill_core.student import persistence
 from distill_core.teacher.loading import load_teacher
@@ -79,7 +80,10 @@ def stop_in(stage, after=1):
     return watch, stop
 
 
-def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
+def test_all_stages_in_order_and_four_rows(config, tmp_path, cache, monkeypatch):
+    read, measure = [], compare.doubling
+    monkeypatch.setattr(compare, "doubling", lambda *given: read.append(given) or measure(*given))
+    monkeypatch.setattr(doubling, "LEAST_ROWS", 1)
     events = run(config, tmp_path / "run", cache)
     assert [event.stage for event in of(events, StageStarted)] == list(STAGES)
     assert [event.stage for event in of(events, StageEnded)] == list(STAGES)
@@ -92,6 +96,15 @@ def test_all_stages_in_order_and_four_rows(config, tmp_path, cache):
         assert score["temperature"] > 0 and 0 <= score["ece"] <= 1 and score["latency_ms"] <= score["latency_p95_ms"]
     assert set(summary["differences"]) == {"student-control", "student-teacher", "student-floor"}
     json.dumps(summary)
+    rows = frozen.load(tmp_path / "run").dataset
+    labelled, transfer = read
+    assert labelled[:2] == (rows.train.texts + rows.valid.texts, rows.train.labels + rows.valid.labels)
+    assert not set(transfer[0]) & {*rows.test.texts, *rows.valid.texts}, "no row by which anything is scored"
+    of_text = dict(zip(transfer[0], transfer[2], strict=True))
+    assert [of_text[text] for text in rows.train.texts] == list(range(len(rows.train))) and -1 not in transfer[2]
+    assert sum(transfer[3]) == len(rows.train), "what was made of a row is not asked about"
+    assert summary["doubling"]["rows"]["rows"] == len(rows.train) + len(rows.valid)
+    assert [one["label"] for one in summary["class_agreement"]] == summary["labels"]
     facts = {event.name: event.value for event in of(events, Fact)}
     assert set(facts["validation"]) == {"floor", "teacher", "control"}
     assert facts["rows"]["test"] == summary["rows"]["test"] > 0

@@ -11,7 +11,7 @@ from distill_core import ROWS, DoubtfulRow, RowName, Summary
 from ui.comparison.deferral import deferral
 from ui.comparison.disagreements import SIDES, source_row
 from ui.comparison.drawing import SIDE, x, y
-from ui.comparison.headline import chances, differences
+from ui.comparison.headline import chances, differences, doublings
 from ui.comparison.score_table import several
 from ui.components.formatting import count, percent
 from ui.components.templates import render
@@ -32,6 +32,7 @@ def analysis(summary: Summary, doubtful: Sequence[DoubtfulRow] = ()) -> Markup:
     parts = {
         "differences": differences(summary),
         "chances": chances(summary.get("mcnemar") or {}),
+        "doublings": doublings(summary),
         "split": {key: split[key] for key in SPLIT} if split else {},
         "confusions": confusions(summary),
         "per_class": per_class(summary),
@@ -72,22 +73,26 @@ def confusions(summary: Summary) -> dict[str, list[list[int]]]:
 
 
 def per_class(summary: Summary) -> dict[str, Any]:
-    """Precision, recall and F1 of each label, of every row that has them, as the head and the rows of a table."""
+    """Agreement of student and teacher on the rows of each label, and precision, recall and F1 of every row that has
+    them, as the head and the rows of a table."""
     scores = summary.get("scores") or {}
     tables = {row: scores[row].get("per_class") or [] for row in ("student", "teacher") if row in scores}
     classes = {row: table for row, table in tables.items() if table}
     if not classes:
         return {}
     parts = [(row, part) for row in classes for part in PARTS]
+    agreement = {one["label"]: one["agreement"] for one in summary.get("class_agreement") or ()}
     head = [
         translate("task.label"),
         translate("compare.rows"),
+        *([translate("compare.agreement")] if agreement else []),
         *(f"{translate(f'row.{row}')} · {translate(f'compare.{part}')}" for row, part in parts),
     ]
     rows = [
         [
             one["label"],
             count(one.get("rows")),
+            *([percent(agreement.get(one["label"]))] if agreement else []),
             *(percent(classes[row][index].get(part)) for row, part in parts),
         ]
         for index, one in enumerate(next(iter(classes.values())))

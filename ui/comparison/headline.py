@@ -1,12 +1,13 @@
 """The comparison in sentences: how much smaller, how much faster, how much is kept, and whether distilling paid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 import distill_core as core
-from distill_core import BASELINE_OUTCOMES, Summary
+from distill_core import BASELINE_OUTCOMES, Difference, Summary
 from ui.comparison.metric_values import metric_of, value
 from ui.components.formatting import chance, count, percent, points
 from ui.components.html import MOST_FINDINGS
@@ -27,6 +28,7 @@ element.addEventListener('click', (event) => {
   else place.click()
 })
 """
+SIDES: tuple[Literal["difference", "low", "high"], ...] = ("difference", "low", "high")
 ROUGH = 100  # fewer scored rows than this are called few
 CHANCE = 0.05  # a p-value below this is called more than chance
 
@@ -139,22 +141,43 @@ def verdict(summary: Summary) -> Markup:
 def differences(summary: Summary) -> Markup:
     """The differences of student to control and teacher, paired, each with its interval, drawn and in numbers."""
     intervals = {name: one for name, one in (summary.get("differences") or {}).items() if one}
-    if not intervals:
-        return Markup()
-    reach = max(abs(one[side]) for one in intervals.values() for side in ("low", "high", "difference")) or 1.0
-    rows = []
+    lines = []
     for name, one in intervals.items():
         other = name.removeprefix("student-")
-        sentence = translate(
-            "compare.difference",
-            other=translate_or(other, f"row.{other}"),
-            difference=_signed(one["difference"]),
-            low=_signed(one["low"]),
-            high=_signed(one["high"]),
-        )
-        places = [0.5 + one[side] / reach / 2 for side in ("difference", "low", "high")]
-        rows.append({"other": other, "places": places, "sentence": sentence})
+        named = translate_or(other, f"row.{other}")
+        lines.append((other, one, translate("compare.difference", other=named, **_interval(one))))
+    return _drawn(lines)
+
+
+def doublings(summary: Summary) -> Markup:
+    """What twice as many rows and texts brought the baseline, drawn and in numbers; nothing of an earlier version."""
+    metric, found = metric_of(summary), summary.get("doubling") or {}
+    lines = []
+    scores = (found.get("rows"), metric_name(metric)), (found.get("texts"), translate("compare.agreement"))
+    for key, (one, name) in zip(("rows", "texts"), scores, strict=True):
+        if one:
+            figures = {
+                "few": count(one["few"]), "many": count(one["many"]), "before": percent(one["before"]),
+                "after": percent(one["after"]), "metric": name,
+            }  # fmt: skip
+            lines.append(("", one, translate(f"compare.doubling.{key}", **figures, **_interval(one))))
+    return _drawn(lines)
+
+
+def _drawn(lines: Sequence[tuple[str, Difference, str]]) -> Markup:
+    """Differences around zero on one scale, each with the row that lends its colour and a sentence."""
+    if not lines:
+        return Markup()
+    reach = max(abs(one[side]) for _, one, _ in lines for side in SIDES) or 1.0
+    rows = [
+        {"other": other, "places": [0.5 + one[side] / reach / 2 for side in SIDES], "sentence": sentence}
+        for other, one, sentence in lines
+    ]
     return render("comparison/differences.html", rows=rows)
+
+
+def _interval(one: Difference) -> dict[str, str]:
+    return {side: _signed(one[side]) for side in SIDES}
 
 
 def _signed(share: float) -> str:

@@ -18,8 +18,10 @@ from distill_core.distillation.student_trainer import TrainedStudent
 from distill_core.distillation.variants import Variant
 from distill_core.evaluation import aggregation, comparison, diagnostics, latency, next_steps
 from distill_core.evaluation.deferral import deferral_report, thresholds
+from distill_core.evaluation.doubling import doubling
 from distill_core.evaluation.summary import (
     CutTexts,
+    Doublings,
     ModelCost,
     ModelSize,
     PredictionScores,
@@ -41,6 +43,7 @@ from distill_core.student import persistence
 from distill_core.teacher.model import Teacher
 
 Logits = NDArray[Any]  # (texts, labels)
+ELSEWHERE = ("bank", "generator", "lexicon")  # sources whose texts are not made of the person's own
 Predict = Callable[[Sequence[tuple[str, ...]]], Logits]
 AnyScore = TypeVar("AnyScore", PredictionScores, Score)
 
@@ -130,6 +133,7 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     learnt = (transfer.texts[place] for place in control.trainer.share(main).tolist())
     if unseen := comparison.unseen_words(test.texts, learnt, agree):
         summary["unseen_words"] = unseen
+    summary["class_agreement"] = comparison.class_agreement(test.labels, data.dataset.labels, agree, data.objective)
     counts = Counter(data.objective.label(label, data.dataset.labels) for label in data.dataset.train.labels)
     if not context.config.merge_labels and (variants := case_variants(counts)):
         summary["split_labels"] = list(variants.values())
@@ -137,11 +141,32 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
     left_out = dropped.get("held_out", 0) + dropped.get("shared", 0)
     summary["transfer"] = {"sources": dict(Counter(source)), "left_out": left_out}
     plain = sum(map(source.count, ("labelled", "unlabelled", "bank", "generator")))
+    summary["doubling"] = _doublings(context, inputs)
     findings = diagnostics.conclude(summary, plain, data.dataset.pair)
     summary["next_steps"] = next_steps.advise(summary, plain, data.dataset.pair, context.config.fine_tune)
     summary["verdict"] = [(level, str(sentence), message_data(sentence)) for level, sentence in findings]
     yield Compared(dict(summary))
     return Done(None)
+
+
+def _doublings(context: RunContext, inputs: Inputs) -> Doublings:
+    """What twice as many labelled rows bring the baseline, and twice as many texts with the teacher's answers."""
+    data, transfer = inputs.data, inputs.transfer.transfer_set
+    dataset, objective, seed = data.dataset, data.objective, context.config.seed
+    classes, found = len(dataset.labels), Doublings()
+    rows, labels = dataset.train.texts + dataset.valid.texts, dataset.train.labels + dataset.valid.labels
+    if of_rows := doubling(rows, labels, range(len(rows)), [True] * len(rows), classes, dataset.pair, data.metric,
+                           objective, seed):  # fmt: skip
+        found["rows"] = of_rows
+    answers, labelled = objective.decide(inputs.label.soft_labels.numpy()).tolist(), len(dataset.train)
+    own = [
+        origin + labelled * (source == "unlabelled") if source not in ELSEWHERE else -1
+        for source, origin in zip(transfer.source, transfer.origin, strict=True)
+    ]
+    plain = [source in ("labelled", "unlabelled") for source in transfer.source]
+    if of_texts := doubling(transfer.texts, answers, own, plain, classes, dataset.pair, "accuracy", objective, seed):
+        found["texts"] = of_texts
+    return found
 
 
 def _cut_texts(teacher: Teacher, texts: Sequence[tuple[str, ...]]) -> CutTexts:

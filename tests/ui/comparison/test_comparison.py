@@ -24,6 +24,7 @@ from distill_core.runs.store import Store
 from ui import page
 from ui.comparison import analysis, deferral, disagreements, headline, plots, score_table
 from ui.components import formatting
+from ui.components.formatting import percent
 from ui.i18n.translate import LANGUAGES, table
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -77,6 +78,22 @@ def test_what_the_engine_found_is_told_and_stays_text() -> None:
     assert "14 runs" in score_table.score_table(summary(tests_read=14)) and "runs" not in score_table.score_table(
         summary(tests_read=1)
     )
+
+
+def test_doublings_are_drawn_and_in_numbers_and_older_runs_have_none() -> None:
+    one = {"few": 500, "many": 1000, "rows": 900, "before": 0.712, "after": 0.75, "difference": 0.038, "low": -0.002,
+           "high": 0.078}  # fmt: skip
+    html = analysis.analysis(summary(doubling={"rows": one, "texts": one | {"many": 4000}})).replace("\u00a0", " ")
+    assert "1,000 labelled rows instead of 500: accuracy 71.2 % → 75.0 %, +3.8 points" in html
+    assert "4,000 of your texts" in html and html.count('class="interval zero ') == 2
+    assert [float(at) for at in re.findall(r"--low:([\d.]+)", html)] == [pytest.approx(0.4872, abs=1e-4)] * 2
+    assert "--low" not in analysis.analysis(summary()) and not headline.doublings(summary())
+
+
+def test_the_agreement_on_each_label_stands_in_its_row_of_the_table() -> None:
+    [line, other] = analysis.per_class(summary(class_agreement=[{"label": "yes", "agreement": 0.7}]))["rows"]
+    assert other[:3] == ["yes", "40", percent(0.7)] and line[2] == "–"
+    assert len(analysis.per_class(summary())["head"]) == len(line) - 1
 
 
 def test_a_baseline_that_is_ahead_by_chance_is_not_called_better() -> None:

@@ -55,7 +55,7 @@ FILLED: dict[str, dict[str, Any]] = {
         "differences": "", "chances": HOSTILE, "split": {"both": 3}, "names": {"both": HOSTILE}, "agreement": 0.5,
         "confusions": {"student": [[1, 2], [0, 0]]}, "labels": [HOSTILE, "b"],
         "per_class": {"head": [HOSTILE, "b"], "rows": [[HOSTILE, HOSTILE]]}, "calibration": "", "several": "",
-        "deferral": "", "advised": True,
+        "deferral": "", "advised": True, "doublings": Markup("<ul></ul>"),
         "doubtful": [{"text": HOSTILE, "source": HOSTILE, "label": HOSTILE, "answer": HOSTILE}],
     },
     "comparison/answers.html": {

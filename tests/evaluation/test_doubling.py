@@ -1,0 +1,73 @@
+"""Doubling: a gain is called one where there is one, by how much, and nothing that was left out ever teaches."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distill_core.evaluation import doubling as module
+from distill_core.evaluation.doubling import FLAT, ROWS_HELP, TEXTS_HELP, describe_doublings, doubling, rising
+from distill_core.evaluation.objective import SINGLE_LABEL
+from distill_core.messages import message_data
+
+
+def words(rows: int, kinds: int, seed: int = 0) -> tuple[list[tuple[str, ...]], list[int]]:
+    """Texts of one telling word of so many kinds, which is the rarer the more kinds there are, and a hollow one."""
+    generator = np.random.default_rng(seed)
+    drawn = generator.integers(0, kinds, rows)
+    return [(f"word{kind} the{generator.integers(3)}",) for kind in drawn], [int(kind % 2) for kind in drawn]
+
+
+def measured(texts: Any, labels: Any, **more: Any) -> Any:
+    values = {"own": range(len(texts)), "scored": [True] * len(texts), "classes": 2, "pair": False,
+              "metric": "accuracy", "objective": SINGLE_LABEL} | more  # fmt: skip
+    return doubling(texts, labels, **values)
+
+
+def test_twice_as_many_rows_help_where_words_are_rare_and_not_where_all_are_known() -> None:
+    rare = measured(*words(300, 150))
+    assert rising(rare) and (rare["few"], rare["many"], rare["rows"]) == (100, 200, 300)
+    assert rare["after"] - rare["before"] == pytest.approx(rare["difference"]) and rare["low"] < rare["difference"]
+    flat = measured(*words(300, 6))
+    assert not rising(flat) and flat["after"] > 0.95
+    assert measured(*words(300, 150)) == rare, "the same rows, the same figures"
+
+
+def test_what_was_made_of_a_row_is_left_out_with_it_and_texts_from_elsewhere_always_teach() -> None:
+    texts, labels = words(90, 10_000)  # every word stands in one row alone: only a copy of that could tell its label
+    copies = [(f"{text[0]} again",) for text in texts]
+    own, scored = [*range(90)] * 2, [True] * 90 + [False] * 90
+    assert measured(texts + copies, labels * 2, own=own, scored=scored)["after"] < 0.7
+    elsewhere = [*range(90), *[-1] * 90]
+    known = measured(texts + copies, labels * 2, own=elsewhere, scored=scored)
+    assert known["after"] > 0.9 and known["rows"] == 90 and (known["few"], known["many"]) == (30, 60)
+
+
+def test_few_rows_one_answer_and_too_much_work_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, labels = words(120, 10)
+    assert measured(texts[:59], labels[:59]) is None and measured(texts, [0] * 120) is None
+    characters = sum(len(text[0]) for text in texts)
+    monkeypatch.setattr(module, "WORK", 2 * characters)
+    part = measured(texts, labels)
+    assert part["rows"] == 80 and part["many"] == 80, "two of the three folds"
+    assert measured(texts, labels, classes=3) is None
+    monkeypatch.setattr(module, "WORK", characters - 1)
+    assert measured(texts, labels) is None
+
+
+def one(low: float) -> Any:
+    return {"few": 500, "many": 1000, "rows": 900, "before": 0.712, "after": 0.75, "difference": 0.038, "low": low,
+            "high": 0.059}  # fmt: skip
+
+
+def test_only_what_is_beyond_chance_is_said_to_help() -> None:
+    found = describe_doublings({"rows": one(0.017), "texts": one(-0.001)}, "accuracy")
+    assert found["rows"] == (
+        "From 500 labelled rows the simple baseline (TF-IDF) learns to reach 71.2 % accuracy, from 1,000 rows 75.0 % "
+        "accuracy (+3.8 points, 95 % interval +1.7 to +5.9). More labelled rows would probably help."
+    )
+    says = {part: (message_data(sentence) or {})["say"] for part, sentence in found.items()}
+    assert says == {"rows": ROWS_HELP, "texts": FLAT}
+    rising_texts = describe_doublings({"texts": one(0.001)}, "macro_f1")
+    assert (message_data(rising_texts["texts"]) or {})["say"] == TEXTS_HELP and "macro" not in rising_texts["texts"]
+    assert describe_doublings({}, "accuracy") == {}
