@@ -74,7 +74,7 @@ def comparison(run: Run) -> None:
         out.print(escape(f"{'!' if level == 'warning' else '·'} {sentence}"))
     steps = report["next_steps"] or []
     for sentence in _evidence(report):
-        if not any(sentence == cause for _, cause in steps):
+        if not any(cause.startswith(sentence) for _, cause in steps):
             out.print(escape(f"· {sentence}"))
     for action, cause in steps:
         if run.offers(cast(Action, action)):

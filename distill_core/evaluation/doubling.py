@@ -35,8 +35,6 @@ TEXTS_CURVE = (
     "learns to give the teacher's answer to {before:.1%} of other texts, from {many:,} texts to {after:.1%} "
     "({points:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f})."
 )
-ROWS_HELP = "{curve} More labelled rows would probably help."
-TEXTS_HELP = "{curve} More texts would probably help, also without labels."
 FLAT = "{curve} So no gain shows here; a network may gain all the same."
 
 
@@ -104,15 +102,15 @@ def rising(one: Doubling) -> bool:
 
 
 def describe_doublings(doublings: Doublings, metric: Metric) -> dict[Literal["rows", "texts"], Message]:
-    """Each doubling as a sentence, with what follows from it."""
+    """Each doubling as a sentence. Whether its gain is of use here is another question: `next_steps` answers it."""
     told: dict[Literal["rows", "texts"], Message] = {}
     if rows := doublings.get("rows"):
         before, after = (metric_message(rows[when], metric) for when in ("before", "after"))
         curve = message(ROWS_CURVE, **{**_figures(rows), "before": before, "after": after})
-        told["rows"] = message(ROWS_HELP if rising(rows) else FLAT, curve=curve)
+        told["rows"] = curve if rising(rows) else message(FLAT, curve=curve)
     if texts := doublings.get("texts"):
         curve = message(TEXTS_CURVE, **_figures(texts))
-        told["texts"] = message(TEXTS_HELP if rising(texts) else FLAT, curve=curve)
+        told["texts"] = curve if rising(texts) else message(FLAT, curve=curve)
     return told
 
 

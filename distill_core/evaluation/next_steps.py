@@ -38,6 +38,8 @@ UNSEEN = (
     "{n:test row holds|test rows hold} words that the student never met while it learnt. There it gives the teacher's "
     "answer to {agreement:.0%}, elsewhere to {others:.0%}. Add texts that hold such words, also without labels."
 )
+ROWS_HELP = "{curve} More labelled rows would probably help."
+TEXTS_HELP = "{curve} More texts would probably help, also without labels."
 OF_LABEL = (
     "To {agreement:.0%} of the {n:test row|test rows} labelled {label} the student gives the teacher's answer, to "
     "{others:.0%} of the others. Add texts like them, also without labels."
@@ -140,11 +142,11 @@ def _measured(summary: Summary, fine_tuned: bool) -> list[Step]:
     found: list[tuple[float, Action, Message]] = []
     rows = doublings.get("rows")
     if rows and rising(rows) and (fine_tuned or value["floor"] >= value["student"]):  # to whom labels are of use
-        found.append((rows["difference"], "more_rows", curves["rows"]))
+        found.append((rows["difference"], "more_rows", message(ROWS_HELP, curve=curves["rows"])))
     gap = value["teacher"] - value["student"]
     if gap >= MIN_GAIN and value["teacher"] > max(value["floor"], value.get("control", 0.0)) - MIN_GAIN:
         if (texts := doublings.get("texts")) and rising(texts):
-            found.append((min(gap, texts["difference"]), "more_texts", curves["texts"]))
+            found.append((min(gap, texts["difference"]), "more_texts", message(TEXTS_HELP, curve=curves["texts"])))
         if summary.get("differences", {}).get("student-teacher", ALIKE)["high"] < 0:
             found += [(min(gap, lost), "more_texts", why) for lost, why in _weak_spots(summary)]
     return [(action, why) for _, action, why in sorted(found, key=lambda step: -step[0])]

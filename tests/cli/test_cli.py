@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -280,6 +281,18 @@ def test_a_comparison_without_control_claims_no_gap(capsys: pytest.CaptureFixtur
     tables.comparison(Compared())
     told = capsys.readouterr().out
     assert "control run was switched off" in told and "not above" not in told
+
+
+def test_what_the_run_shows_of_more_rows_and_labels_is_printed_once() -> None:
+    part = {"rows": 40, "others": 0.9, "p": 0.5}
+    by_label = [part | {"label": f"l{n}", "agreement": n / 10} for n in (9, 5, 7, 6)]
+    one = {"few": 5, "many": 10, "rows": 90, "before": 0.7, "after": 0.75, "difference": 0.05, "low": 0.01, "high": 0.1}
+    report: Any = {"class_agreement": by_label, "doubling": {"rows": one}, "metric": "accuracy"}
+    labels, rows = tables._evidence(report)
+    assert labels == "They agree least on the rows of these labels: l5 50.0 % of 40, l6 60.0 % of 40, l7 70.0 % of 40."
+    assert rows.startswith("From 5 labelled rows") and rows.endswith("+1.0 to +10.0).")
+    older: Any = {"class_agreement": None, "doubling": None, "metric": None}
+    assert list(tables._evidence(older)) == []
 
 
 @pytest.mark.parametrize(
