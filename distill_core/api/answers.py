@@ -34,6 +34,7 @@ class Answers(TypedDict):
     teacher: NotRequired[Probabilities]
     ms: Latencies
     unknown_words: list[str]
+    unfamiliar: bool
 
 
 class TeacherAnswer(TypedDict):

@@ -10,7 +10,6 @@ from distill_core.api import runs
 from distill_core.api.answers import (
     Alignment,
     Answers,
-    Latencies,
     ModelReading,
     Reading,
     StudentReading,
@@ -46,8 +45,9 @@ def ask(run: str, text: str | Text) -> Answers:
 
     Returns:
         {"teacher": {label: probability}, "student": {label: probability}, "ms": {"teacher": median milliseconds,
-        "student": the same}, "unknown_words": words of the text that the student does not know}. The teacher's part is
-        missing where it can't be loaded any more.
+        "student": the same}, "unknown_words": words of the text that the student does not know, "unfamiliar": whether
+        the text is unlike what the student learned from}. The teacher's part is missing where it can't be loaded any
+        more.
 
     Raises:
         UserError: The run has no student, or the text is empty or of the wrong number of sides.
@@ -66,14 +66,17 @@ def ask(run: str, text: str | Text) -> Answers:
     text_or_pair = chosen if pair else chosen[0]
     prediction, spent = time_call(lambda: student([text_or_pair])[0])
     probabilities = dict(prediction.probabilities)
-    teacher, unknown = session.load_teacher_of_run(row), student.unknown_words(chosen)
+    teacher = session.load_teacher_of_run(row)
+    answers: Answers = {
+        "student": probabilities, "ms": {"student": spent}, "unknown_words": student.unknown_words(chosen),
+        "unfamiliar": student.unfamiliar(chosen),
+    }  # fmt: skip
     if teacher is None:
-        return {"student": probabilities, "ms": {"student": spent}, "unknown_words": unknown}
+        return answers
     temperature = teacher_temperature(row.summary)  # the student's are calibrated too
     answer = teacher_answer(teacher, chosen, stored_objective(student.settings), temperature)
-    ms: Latencies = {"student": spent, "teacher": answer["ms"]}
     return {
-        "student": probabilities, "teacher": answer["probabilities"], "ms": ms, "unknown_words": unknown
+        **answers, "teacher": answer["probabilities"], "ms": {"student": spent, "teacher": answer["ms"]},
     }  # fmt: skip
 
 

@@ -176,12 +176,16 @@ def predict(options: argparse.Namespace) -> None:
         print(predictions.write_predictions(out, rows, answers, labels, deferring))
         return
     of_table = options.file and len(rows.columns) > 1 + pair
+    known, far = "familiarity" in model.settings, 0
     for place, (cells, (text, prediction)) in enumerate(zip(rows.cells, answers, strict=True)):
+        unfamiliar = bool(known and prediction) and model.unfamiliar((text,) if isinstance(text, str) else text)
+        far += unfamiliar
         if options.json:
             answer: dict[str, object] = {"text": text, "label": None, "probabilities": None}
             if prediction:
                 answer |= {"label": prediction.label, "probabilities": prediction.probabilities}
                 answer |= {"answered by": answered_by(prediction)} if deferring else {}
+                answer |= {"unfamiliar": unfamiliar} if known else {}
             else:
                 answer["note"] = rows.faults[place]
             if of_table:
@@ -194,6 +198,10 @@ def predict(options: argparse.Namespace) -> None:
                 label, share = prediction.label, f"{prediction.probability:.3f}"
             by = f"{answered_by(prediction) if prediction else ''}\t" if deferring else ""
             print(f"{label}\t{share}\t{by}{shown}")
+    if far:
+        verb = "is" if far == 1 else "are"
+        print(f"Of these texts {far:,} {verb} unlike anything the student learned from: their words are rarer there "
+              "than those of 99 of 100 of its rows. Such answers say little.", file=sys.stderr)  # fmt: skip
 
 
 def doubts(options: argparse.Namespace) -> None:

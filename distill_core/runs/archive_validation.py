@@ -31,6 +31,8 @@ FILES = path_names()
 TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 DATA_SET = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(:[\w.-]{1,95})?", re.ASCII)
 
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$"  # of a byte at least
+
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
 Shares = Annotated[list[Share], Field(min_length=1)]
@@ -90,6 +92,16 @@ class ProvenanceFile(BaseModel):
     machine: Annotated[str, Field(pattern=r"^[\w.+:-]{0,60}$")]
 
 
+class FamiliaritySettings(BaseModel):
+    """Familiarity in a student's settings."""
+
+    model_config = _EXTENSIBLE
+    surprisals: Annotated[str, Field(max_length=3_000_000, pattern=BASE64)]
+    mean: Value
+    deviation: Annotated[float, Field(gt=0, le=1e6)]
+    threshold: Value
+
+
 class StudentSettings(BaseModel):
     """Settings of a student, as far as memory and its answers depend on them."""
 
@@ -102,6 +114,7 @@ class StudentSettings(BaseModel):
     width: Annotated[int, Field(ge=1, le=1024)]
     temperature: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     defer: Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(max_length=20)] = {}
+    familiarity: FamiliaritySettings | None = None
 
 
 @cache  # making one takes far longer than what it then checks

@@ -15,6 +15,7 @@ from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 from distill_core.evaluation.summary import ObjectiveName
 from distill_core.registry import STUDENTS
+from distill_core.student.familiarity import Familiarity
 from distill_core.student.folder import SETTINGS, read_student, replace_student, settle
 from distill_core.student.runtime import Predictor, Student, Vocabulary, shape_of
 from distill_core.student.source import EmbeddingSource
@@ -85,12 +86,19 @@ def save(predictor: Predictor, folder: Path) -> None:
     replace_student(folder, write)
 
 
-def calibrate(folder: Path, temperature: float, defer: Mapping[str, float] = MappingProxyType({})) -> None:
-    """Set the temperature of the student in `folder`, which divides its logits before they become probabilities, and
-    the thresholds on these below which it defers to its teacher, by the share of agreement that each promises."""
+def calibrate(
+    folder: Path, temperature: float, defer: Mapping[str, float] = MappingProxyType({}),
+    familiarity: Familiarity | None = None,
+) -> None:  # fmt: skip
+    """Set the temperature of the student in `folder`, which divides its logits before they become probabilities, the
+    thresholds on these below which it defers to its teacher, by the share of agreement that each promises, and what
+    texts it is familiar with."""
     settle(folder)
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    write_atomic(folder / SETTINGS, _json(settings | {"temperature": temperature, "defer": dict(defer)}))
+    settings |= {"temperature": temperature, "defer": dict(defer)} | (
+        {"familiarity": familiarity} if familiarity else {}
+    )
+    write_atomic(folder / SETTINGS, _json(settings))
 
 
 def load(folder: Path) -> Predictor:

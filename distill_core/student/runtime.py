@@ -5,6 +5,8 @@
     python predict.py < texts.txt                    one text a line (pairs: tab-separated)
     python predict.py --defer 0.95 "a text"          also "deferred": whether to ask the teacher, or a person, instead
 
+"unfamiliar" is true of a text that is unlike what the student learned from, so that its answer says little.
+
 From Python: `load()(["a text"])`.
 
 An exported student has a copy of this file, as predict.py, and of its component's, as encoder.py. So this file needs
@@ -15,6 +17,7 @@ A component offers an `Encoder`, around which `Student` and `Vocabulary` stand, 
 """
 
 import argparse
+import base64
 import importlib.util
 import inspect
 import json
@@ -226,6 +229,11 @@ def encode_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]], max_token
     return [pad(side) for side in vocabulary.sides(rows, max_tokens, cut)]
 
 
+def rarity(surprisals: Sequence[int], mean: float, deviation: float) -> float:
+    """Rarity of a text by the surprisals of its pieces: their mean, in standard errors above the usual one."""
+    return (sum(surprisals) - len(surprisals) * mean) / (deviation * math.sqrt(len(surprisals)))
+
+
 class Reading(NamedTuple):
     """How logits (rows, outputs) become probabilities, and the probability of each label an answer."""
 
@@ -289,6 +297,20 @@ class Predictor:
         known = getattr(self.vocabulary, "unknown_words", None)
         return list(dict.fromkeys(word for side in row for word in known(side))) if known else []
 
+    def pieces(self, rows: "Sequence[Sequence[str]]") -> list[list[int]]:
+        """The pieces of each row, those of both sentences where there are two, by their numbers in the vocabulary."""
+        return [sum(sides, []) for sides in zip(*self.vocabulary.sides(rows, *self.limit), strict=True)]
+
+    def unfamiliar(self, row: "Sequence[str]") -> bool:
+        """Whether one or two sentences are unlike what the student learned from: their pieces are rarer there than
+        those of 99 of 100 of its rows. False for a student of which that is not known."""
+        known = self.settings.get("familiarity")
+        if not known:
+            return False
+        table, (ids,) = base64.b64decode(known["surprisals"]), self.pieces([row])
+        values = [table[min(piece, len(table) - 1)] for piece in ids]
+        return bool(rarity(values, known["mean"], known["deviation"]) > known["threshold"])
+
     def threshold(self, agreement: float) -> float:
         """Least probability of an answer from which on so large a share of the answers are the teacher's. Raises
         ValueError where the validation rows promised no such share."""
@@ -348,7 +370,9 @@ def main(arguments: list[str]) -> None:
     for row, prediction in zip(rows, student(rows), strict=True):
         answer = {"text": row, "label": prediction.label, "probabilities": prediction.probabilities}
         deferred = {} if threshold is None else {"deferred": prediction.probability < threshold}
-        print(json.dumps(answer | deferred))
+        sentences = [row] if isinstance(row, str) else row
+        unlike = {"unfamiliar": student.unfamiliar(sentences)} if "familiarity" in student.settings else {}
+        print(json.dumps(answer | deferred | unlike))
 
 
 if __name__ == "__main__":

@@ -351,6 +351,27 @@ def predict(stillroom: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> 
     return lambda *arguments: stillroom("predict", "last", *arguments)
 
 
+def test_texts_unlike_its_own_are_marked_and_counted(
+    stillroom: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Knowing(Echo):
+        def __init__(self) -> None:
+            super().__init__()
+            self.settings |= {"familiarity": {}}
+
+        def unfamiliar(self, row: Any) -> bool:
+            return row == ("far",)
+
+    stillroom("run", "--epochs", "1", "--json")
+    monkeypatch.setattr(session, "predictor", lambda run, row="student": Echo())
+    assert "unfamiliar" not in stillroom("predict", "last", "far", "--json").report, "of an older student"
+    monkeypatch.setattr(session, "predictor", lambda run, row="student": Knowing())
+    done = stillroom("predict", "last", "far", "near", "--json")
+    assert [json.loads(line)["unfamiliar"] for line in done.out.splitlines()] == [True, False]
+    assert "Of these texts 1 is unlike anything" in done.err
+    assert stillroom("predict", "last", "near").err == "" and "2 are" in stillroom("predict", "last", "far", "far").err
+
+
 def test_doubts_lists_and_saves_the_labels_to_look_at(stillroom: Callable[..., Done], tmp_path: Path) -> None:
     stillroom("run", "--epochs", "1", "--json")
     assert "no such row" in stillroom("doubts", "last").err

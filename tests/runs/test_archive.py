@@ -85,6 +85,7 @@ def test_a_run_comes_back_as_it_was_and_its_student_says_the_same(sent: tuple[Pa
         "student",
         "ms",
         "unknown_words",
+        "unfamiliar",
     }  # the teacher was a folder of the sender's
     sender.close()
 
@@ -168,6 +169,7 @@ def tensors(header: bytes) -> bytes:
     return struct.pack("<Q", len(header)) + header
 
 
+FAMILIAR = {"surprisals": "AAA=", "mean": 1.0, "deviation": 1.0, "threshold": 2.0}
 HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a path out": put("../evil.json", {}),
     "an absolute path": put("/tmp/evil.json", {}),
@@ -210,6 +212,9 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a giant network": patched("student/student.json", hidden=10**9),
     "a temperature of nothing": patched("student/student.json", temperature=0),
     "a threshold that is none": patched("student/student.json", defer={"0.9": "high"}),
+    "a table of no pieces": patched("student/student.json", familiarity=FAMILIAR | {"surprisals": ""}),
+    "a table that is none": patched("student/student.json", familiarity=FAMILIAR | {"surprisals": "AAA"}),
+    "a deviation of nothing": patched("student/student.json", familiarity=FAMILIAR | {"deviation": 0.0}),
     "a threshold above one": patched("student/student.json", defer={"0.9": 2}),
     "an objective of its own": patched("student/student.json", objective="<b>"),
     "a summary's own objective": patched("summary.json", objective=["single_label"]),

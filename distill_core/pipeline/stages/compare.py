@@ -40,6 +40,7 @@ from distill_core.pipeline.stages.student import StudentOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput
 from distill_core.pipeline.stages.transfer import TransferOutput
 from distill_core.student import persistence
+from distill_core.student.familiarity import measure_familiarity
 from distill_core.teacher.model import Teacher
 
 Logits = NDArray[Any]  # (texts, labels)
@@ -95,7 +96,10 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
         (valid_logits["student"], valid_logits["teacher"]), (logits["student"], logits["teacher"]), test.labels,
         temperature["student"], data.objective,
     )  # fmt: skip
-    persistence.calibrate(control.trainer.place(main), temperature["student"], thresholds(deferral))
+    predictor = control.trainer.predictor(students[main].model, main)
+    familiarity = measure_familiarity(predictor, data.dataset.train.texts + data.dataset.unlabelled,
+                                      len(data.dataset.train), valid.texts)  # fmt: skip
+    persistence.calibrate(control.trainer.place(main), temperature["student"], thresholds(deferral), familiarity)
     data.baseline.save(context.folder / "floor", data.dataset.labels, temperature["floor"])
     if without := control.control_of(main):
         predictor = control.trainer.predictor(without.model, main)

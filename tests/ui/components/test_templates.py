@@ -60,7 +60,7 @@ FILLED: dict[str, dict[str, Any]] = {
     },
     "comparison/answers.html": {
         "models": ["student"],
-        "answers": {"student": SHARES, "ms": {"student": 1.0}, "unknown_words": [HOSTILE, "b"]},
+        "answers": {"student": SHARES, "ms": {"student": 1.0}, "unknown_words": [HOSTILE, "b"], "unfamiliar": True},
     },
     "comparison/calibration.html": {
         "scores": {"student": SCORE}, "pictured": ["student"], "head": ["a", HOSTILE], "rows": [[HOSTILE, HOSTILE]],

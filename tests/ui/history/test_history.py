@@ -127,7 +127,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list:
     def ask(run: str, text: object) -> dict:
         seen.append(text)
         return {"student": {"yes": 1.0}, "teacher": {"yes": 1.0}, "ms": {"student": 1.0, "teacher": 2.0},
-                "unknown_words": []}  # fmt: skip
+                "unknown_words": [], "unfamiliar": False}  # fmt: skip
 
     monkeypatch.setattr(core, "ask", ask)
     met = {"pieces": [["one"], ["left", "over"]], "weights": [[[0.25, 0.75]], [[1.0], [1.0]]]}
@@ -146,6 +146,7 @@ def test_the_second_text_is_sent_only_for_pairs(text: list, sent: object, home: 
     step = steps.comparison
     answer, meeting = map(step.try_both(run, "one", "left from a pair").get, (step.answer, step.meeting))
     assert "alert" not in answer and asked == [sent]
+    assert "unlike anything" not in answer
     assert ("75\xa0%" in meeting) == isinstance(sent, tuple), "the words of a pair meet"
 
 

@@ -464,6 +464,7 @@ WORDS: dict[str, str] = {
     "compare.text": "Eigener Text",
     "compare.text2": "Sein zweiter Satz",
     "compare.ask": "Beide fragen",
+    "compare.ask.unfamiliar": "Dieser Text ist anders als alles, wovon der Schüler gelernt hat: Seine Wörter sind dort seltener als die von 99 aus 100 seiner Zeilen. So sicher die Antwort aussieht, sie sagt wenig.",
     "compare.ask.unknown": "{n:~Dieses Wort|Diese Wörter} kennt der Schüler nicht, seine Prozentzahlen sagen also wenig: {words}.",
     "compare.ask.empty": "Einen Text eintippen und beide Antworten sehen.",
     "alignment": "Welche Wörter einander treffen",

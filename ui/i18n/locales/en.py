@@ -458,6 +458,7 @@ WORDS: dict[str, str] = {
     "compare.text": "Your text",
     "compare.text2": "Its second sentence",
     "compare.ask": "Ask both",
+    "compare.ask.unfamiliar": "This text is unlike anything the student learned from: its words are rarer there than those of 99 of 100 of its rows. However sure the answer looks, it says little.",
     "compare.ask.unknown": "The student does not know {n:~this word|these words}, so that its percentages say little: {words}.",
     "compare.ask.empty": "Type a text and see both answers.",
     "alignment": "Which words meet",
