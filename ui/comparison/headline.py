@@ -151,16 +151,15 @@ def differences(summary: Summary) -> Markup:
 
 def doublings(summary: Summary) -> Markup:
     """What twice as many rows and texts brought the baseline, drawn and in numbers; nothing of an earlier version."""
-    metric, found = metric_of(summary), summary.get("doubling") or {}
+    found = summary.get("doubling") or {}
     lines = []
-    scores = (found.get("rows"), metric_name(metric)), (found.get("texts"), translate("compare.agreement"))
-    for key, (one, name) in zip(("rows", "texts"), scores, strict=True):
+    for part, one in (("rows", found.get("rows")), ("texts", found.get("texts"))):
         if one:
             figures = {
                 "few": count(one["few"]), "many": count(one["many"]), "before": percent(one["before"]),
-                "after": percent(one["after"]), "metric": name,
+                "after": percent(one["after"]), "metric": metric_name(metric_of(summary)),
             }  # fmt: skip
-            lines.append(("", one, translate(f"compare.doubling.{key}", **figures, **_interval(one))))
+            lines.append(("", one, translate(f"compare.doubling.{part}", **figures, **_interval(one))))
     return _drawn(lines)
 
 

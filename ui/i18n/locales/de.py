@@ -359,7 +359,7 @@ WORDS: dict[str, str] = {
     "compare.agree": "Schüler und Lehrer geben bei {share} der Zeilen dieselbe Antwort.",
     "compare.doubling": "Hälfen mehr Zeilen oder Texte?",
     "compare.doubling.rows": "{many} Zeilen mit Label statt {few}: {metric} {before} → {after}, {difference} (95-%-Intervall {low} bis {high})",
-    "compare.doubling.texts": "{many} der eigenen Texte mit den Antworten des Lehrers statt {few}: {metric} {before} → {after}, {difference} (95-%-Intervall {low} bis {high})",
+    "compare.doubling.texts": "{many} der eigenen Texte mit den Antworten des Lehrers statt {few}: Übereinstimmung mit dem Lehrer {before} → {after}, {difference} (95-%-Intervall {low} bis {high})",
     "compare.doubling.caption": "Gemessen an der einfachen Vergleichsgröße (TF-IDF), die in einem Augenblick lernt: von zwei Dritteln der Zeilen und von halb so vielen. Gefragt wird sie nach den übrigen, nie nach Testzeilen. Rechts der Mitte hilft mehr. Wo das Intervall die Mitte erreicht, zeigt sich kein Gewinn; ein Netz gewinnt vielleicht trotzdem.",
     "compare.per_class": "Jedes Label für sich",
     "compare.rows": "Zeilen",

@@ -353,7 +353,7 @@ WORDS: dict[str, str] = {
     "compare.agree": "Student and teacher give the same answer to {share} of the rows.",
     "compare.doubling": "Would more rows or texts help?",
     "compare.doubling.rows": "{many} labelled rows instead of {few}: {metric} {before} → {after}, {difference} (95 % interval {low} to {high})",
-    "compare.doubling.texts": "{many} of your texts with the teacher's answers instead of {few}: {metric} {before} → {after}, {difference} (95 % interval {low} to {high})",
+    "compare.doubling.texts": "{many} of your texts with the teacher's answers instead of {few}: agreement with the teacher {before} → {after}, {difference} (95 % interval {low} to {high})",
     "compare.doubling.caption": "Measured on the simple baseline (TF-IDF), which learns in a moment, from two thirds of the rows and from half as many; it is asked about the others, never about test rows. Right of the middle more helps. Where the interval reaches the middle no gain shows; a network may gain all the same.",
     "compare.per_class": "Each label by itself",
     "compare.rows": "Rows",
