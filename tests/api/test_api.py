@@ -49,8 +49,8 @@ def test_a_run_is_followed_from_its_start_to_its_end() -> None:
 
 def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
     fields = ["run", "status", "task", "seed", "stages", "rows", "scored_on", "scores", "gap_recovered", "kept",
-              "agreement", "metric", "differences", "class_agreement", "doubling", "tests_read", "provenance", "verdict",
-              "next_steps"]  # fmt: skip
+              "agreement", "metric", "differences", "class_agreement", "doubling", "tests_read", "provenance",
+              "verdict", "next_steps"]  # fmt: skip
     done, failed = runs.start(epochs=2, seed=5), runs.start(dataset="user error")
     done.wait(), failed.wait()
     report = done.report()
@@ -66,7 +66,8 @@ def test_the_report_has_the_same_fields_whatever_became_of_the_run() -> None:
         "run": failed.id, "status": "failed", "task": "reviews", "seed": 0, "stages": 0,
         "rows": dict.fromkeys(("train", "valid", "test", "transfer")), "scored_on": None, "scores": {},
         "gap_recovered": None, "kept": None, "agreement": None, "metric": None, "differences": None,
-        "class_agreement": None, "doubling": None, "tests_read": None, "provenance": None, "verdict": None, "next_steps": None,
+        "class_agreement": None, "doubling": None, "tests_read": None, "provenance": None, "verdict": None,
+        "next_steps": None,
     }  # fmt: skip
 
 
