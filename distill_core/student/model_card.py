@@ -140,15 +140,16 @@ def _cut(settings: dict[str, Any]) -> str:
 It is the encoder {settings["encoder"]}: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and a
 new head, all trained further. It reads both sentences of a pair as one text.
 """
+    narrower = _narrower(settings.get("heads"), settings.get("feed_forward"))
     return f"""
-It is the teacher, shortened: layers {numbers} of {depth}{_narrower(settings)}, {settings["entries"]:,} of its word
+It is the teacher, shortened: layers {numbers} of {depth}{narrower}, {settings["entries"]:,} of its word
 pieces, and its head, all trained further. It reads both sentences of a pair as one text.
 """
 
 
-def _narrower(settings: dict[str, Any]) -> str:
+def _narrower(heads: int | None, units: int | None) -> str:
     """What of each layer was taken, "" where that is all of it."""
-    taken = ((settings.get("heads"), "attention head"), (settings.get("feed_forward"), "feed-forward unit"))
+    taken = ((heads, "attention head"), (units, "feed-forward unit"))
     parts = [f"{count:,} {what}{'s' * (count > 1)}" for count, what in taken if count]
     return f" with at most {' and '.join(parts)} each" if parts else ""
 
