@@ -21,6 +21,7 @@ KINDS = ("knob", "stage", "metric", "status")
 FORMAT = re.compile(r"|[+,]{0,2}(\.\d)?[dfg%]?|[^{}|]{0,40}(\|[^{}|]{0,40}){1,5}|" + "|".join(KINDS), re.ASCII)
 METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1", "mcc": "Matthews correlation", "f1": "F1"}
 MessageData = dict[str, Any]  # a message as JSON: {"say": template, "with": values}
+LONGEST, LEAST = 500, 40  # characters of a message, and of a value that is not shortened for it
 
 
 class Message(str):
@@ -78,6 +79,11 @@ def message(template: str, /, **values: Any) -> Message:
     """A template filled with values: numbers, strings, messages and lists of these, which are joined by "; "."""
     plain = {name: _as_json(value) for name, value in values.items()}
     filled = Message(ENGLISH.vformat(template, (), plain))
+    longest = LONGEST
+    while len(filled) > LONGEST and longest > LEAST:  # a value from elsewhere may be a whole text
+        longest //= 2
+        plain = {name: _shortened(value, longest) for name, value in plain.items()}
+        filled = Message(ENGLISH.vformat(template, (), plain))
     filled.data = {"say": template, "with": plain}
     return filled
 
@@ -87,6 +93,18 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_as_json(one) for one in value]
     return value.data if isinstance(value, Message) and value.data else value
+
+
+def _shortened(value: Any, most: int) -> Any:
+    """A value as JSON whose strings have at most so many characters each, and its lists as many strings as belong in
+    a message."""
+    if isinstance(value, str):
+        return value if len(value) <= most else f"{value[: most - 2]} …"
+    if isinstance(value, list):
+        return [_shortened(one, most) for one in value[: most // 10]]
+    if isinstance(value, dict):
+        return {"say": value["say"], "with": {name: _shortened(one, most) for name, one in value["with"].items()}}
+    return value
 
 
 def message_data(source: Any) -> MessageData | None:

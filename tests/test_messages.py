@@ -77,6 +77,19 @@ def test_a_sentence_is_its_english_and_keeps_what_it_was_made_of() -> None:
         assert same == said and message_data(same) == message_data(said)
 
 
+def test_no_value_makes_a_message_longer_than_a_person_reads() -> None:
+    names = ", ".join(repr(f"column {number}") for number in range(900))
+    for said in (message("{name} has the columns {names}. Choose one.", name="x" * 3_000, names=names),
+                 message("{problem} Mend it.", problem=message("{what} is odd.", what="y" * 9_000)),
+                 message("{all}", all=["z" * 90] * 500)):  # fmt: skip
+        assert len(said) <= 500 and "…" in said or len(said) <= 500
+        assert validated(message_data(said), str(said)) == message_data(said)
+    said = message("{name} has the columns {names}. Choose one.", name="x" * 3_000, names=names)
+    assert "… has the columns 'column 0', 'column 1'" in said and said.endswith("…. Choose one.")
+    short = message("{name} can't be read.", name="x" * 400)
+    assert message_data(short)["with"]["name"] == "x" * 400
+
+
 def test_it_comes_through_pipe_and_store() -> None:
     said = message("{n:row|rows} of train", n=3)
     for told in (Note(said, "warning", "data"), Ended("stopped", said)):

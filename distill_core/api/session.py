@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from cachetools import LRUCache
 
+from distill_core import bounded
 from distill_core.config.schema import Config
 from distill_core.environment import home
 from distill_core.errors import DataError, UserError
 from distill_core.messages import message
-from distill_core.runs import job
+from distill_core.runs import job, process_worker
 from distill_core.runs.queries import RunRecord
-from distill_core.runs.queue import RunQueue
+from distill_core.runs.queue import RunQueue, uses_threads
 from distill_core.runs.store import Store
 from distill_core.student import folder as student_files
 from distill_core.teacher.catalog import teacher_name
@@ -114,13 +115,11 @@ class Session:
 
     def load_data(self, config: Config) -> "Dataset":
         """Data of the config, read once while its files stay as they are. Raises UserError."""
-        from distill_core import tasks
-
         state = _state_of_data(config)
         if refusal := self.refusals.get(state):
             raise refusal.with_traceback(None)
         try:
-            data = self.cached(self.datasets, state, lambda: tasks.load_dataset(config))
+            data = self.cached(self.datasets, state, lambda: _load_rows(config))
         except DataError as error:
             if config.task == "file":  # which says the same while the file stays as it is
                 self.refusals[state] = error
@@ -216,8 +215,14 @@ class Session:
         key = (str(folder), (folder / BASELINE_FILE).stat().st_mtime_ns)
         return self.cached(self.baselines, key, lambda: _load_baseline(folder))
 
+    def isolate(self) -> None:
+        """Let children of this process read files from now on, as its workers are processes too."""
+        if not uses_threads():
+            process_worker.isolate()
+
     def close(self) -> None:
         """Close the session: end the workers, close the stores, forget data, models and estimates."""
+        bounded.isolate(None)
         with self._lock:
             for queue in self._queues.values():
                 queue.close()
@@ -234,6 +239,17 @@ class Session:
         with self.wish_lock:
             for estimates in (self.past_runs, self.profile_wishes, self.profiled):
                 estimates.clear()
+
+
+def _load_rows(config: Config) -> "Dataset":
+    """Data of the config; files are read and their rows prepared in a child, where this process has such."""
+    from distill_core import tasks
+    from distill_core.data.readers import file_budget
+
+    if config.task != "file" or config.train is None:
+        return tasks.load_dataset(config)
+    files = [name for name in (config.train, config.valid, config.test, config.unlabelled) if name]
+    return bounded.call(tasks.load_dataset, config, name=Path(config.train).name, budget=file_budget(*files))
 
 
 def _state_of_data(config: Config) -> tuple[str, str]:
@@ -290,7 +306,7 @@ def predictor(run: str, row: ExportedRow = "student") -> "Predictor | BaselinePr
 
 def open_app() -> None:
     """Open the app: take over the runs that dead processes left, remove what they had half written, and warm the
-    workers up.
+    workers up. From now on a child of this process reads what comes from elsewhere.
 
     Example:
         >>> core.open_app()
@@ -299,6 +315,7 @@ def open_app() -> None:
     from distill_core.cache import Cache
 
     session.queue(adopt=True)
+    session.isolate()
     home_folder = session.store().home
     for root in (home_folder / "cache", home_folder):  # the home itself holds the saved teachers
         Cache(root).sweep()

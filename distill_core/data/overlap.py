@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NGRAM = 3  # words
 LONG_NGRAM = 8  # words in a row that a text doesn't share with another one by chance
 SIGNS_PER_WORD = 2  # signs of a script without spaces that make up about one word
+FEW = 8  # sentences of one rarest n-gram, or places of it, up to which each is compared with each
 SHORT_CHARACTERS = 80  # no longer sentence is examined as a fragment of fewer than NGRAM words
 # Thai, Lao, Tibetan, Burmese, Khmer, kana and Han, where a run of letters is no word but a clause: each sign by itself.
 UNSPACED_SCRIPTS = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -40,8 +41,9 @@ def distinct_words(texts: Iterable[Text]) -> set[str]:
 
 
 def containments(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """(i, j) for every sentence i of at least NGRAM words that stands inside sentence j, word for word. Of equal
-    sentences only the first is compared; it is linked with its copies whatever their length. About linear in words."""
+    """(i, j) for sentences i of at least NGRAM words that stand inside sentence j, word for word: all of them, or where
+    words repeat as many as link each such i and j, be it by way of others. Of equal sentences only the first is
+    compared; it is linked with its copies whatever their length. About linear in words."""
     index = _Index(sentences)
     for places in index.same:
         yield from ((places[0], place) for place in places[1:])
@@ -51,7 +53,8 @@ def containments(sentences: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def find_overlaps(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
     """(place in `held_out`, place in `others`) of single sentences that are equal or contain one another by NGRAM
-    words, and of pairs that share a sentence of so many words."""
+    words, and of pairs that share a sentence of so many words: each place in `others` that has such a one, with one of
+    them at least."""
     if len((held_out or others or [("",)])[0]) > 1:
         yield from _shared(held_out, others)
         return
@@ -61,10 +64,12 @@ def find_overlaps(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[
     copies = {places[0]: places for places in index.same}
     equal = ((places[0], places[0]) for places in index.same if places[0] < size <= places[-1])
     for one, other in chain(equal, index.inside(*first), index.inside(*first[::-1])):
-        for place in copies[one]:
-            for twin in copies[other]:
-                if min(place, twin) < size <= max(place, twin):
-                    yield min(place, twin), max(place, twin) - size
+        held, others_from = (one, other) if one < size else (other, one)
+        if held >= size:
+            continue
+        for place in copies[others_from]:
+            if place >= size:
+                yield held, place - size
 
 
 def _shared(held_out: Sequence[Text], others: Sequence[Text]) -> Iterator[tuple[int, int]]:
@@ -203,7 +208,8 @@ class _Index:
             np.minimum(self._rarity, counts[shift : size + shift], out=self._rarity)
 
     def inside(self, inners: Sequence[int], outers: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """(i, j) for every i of `inners`, of at least NGRAM words, that stands inside another one, j of `outers`."""
+        """(i, j) for i of `inners`, of at least NGRAM words, that stand inside another one, j of `outers`: all of them,
+        or of n-grams that repeat what `_longest_inside` finds."""
         import numpy as np
 
         starts, written, ngrams = self._starts, self._written, self._ngrams
@@ -217,20 +223,104 @@ class _Index:
         keys = np.array(sorted(searched), dtype=np.uint64)
         if not len(keys):
             return
-        for outer in outers:
+        found = [self._positions(outer, keys) for outer in outers]
+        places = Counter(key for _, ngrams_found in found for key in ngrams_found)
+        frequent = {key for key, count in places.items() if min(count, len(searched[key])) > FEW}
+        if frequent:
+            inners = sorted(inner for key in frequent for inner, _ in searched[key])
+            yield from self._longest_inside(inners, outers)
+        for outer, (positions, ngrams_found) in zip(outers, found, strict=True):
             start, end = starts[outer], starts[outer + 1]
-            if end - start <= NGRAM:
-                continue
-            window = ngrams[start : end - NGRAM + 1]
-            nearest = np.searchsorted(keys, window)
-            nearest[nearest == len(keys)] = 0
-            for position in np.flatnonzero(keys[nearest] == window).tolist():
-                for inner, offset in searched[int(window[position])]:
+            for position, ngram in zip(positions, ngrams_found, strict=True):
+                for inner, offset in () if ngram in frequent else searched[ngram]:
                     begin, length = start + position - offset, starts[inner + 1] - starts[inner]
                     if inner == outer or begin < start or begin + length > end:
                         continue
                     if written[begin : begin + length] == written[starts[inner] : starts[inner + 1]]:
                         yield inner, outer
+
+    def _positions(self, outer: int, keys: "NDArray[np.uint64]") -> tuple[list[int], list[int]]:
+        """Positions in a sentence at which one of the n-grams `keys` begins, and those n-grams."""
+        import numpy as np
+
+        start, end = self._starts[outer], self._starts[outer + 1]
+        if end - start <= NGRAM:
+            return [], []
+        window = self._ngrams[start : end - NGRAM + 1]
+        nearest = np.searchsorted(keys, window)
+        nearest[nearest == len(keys)] = 0
+        positions = np.flatnonzero(keys[nearest] == window)
+        return positions.tolist(), window[positions].tolist()
+
+    def _longest_inside(self, inners: Sequence[int], outers: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """(i, j): at each position of an outer sentence j the longest inner one, other than j, that begins there; and
+        once each inner one that such a one begins with. The square of pairs that repeated words make is not looked
+        through: what begins an inner sentence has a known hash, so that halving finds the longest."""
+        import numpy as np
+
+        hashes, starts = _Hashes(self._ids), np.array(self._starts)
+        heads, sizes = starts[inners], np.diff(starts)[inners]
+        rows = np.cumsum(sizes) - sizes  # where the beginnings of each inner sentence begin, one word longer each time
+        lengths = np.arange(sizes.sum()) - np.repeat(rows, sizes) + 1
+        beginnings = hashes.of(np.repeat(heads, sizes), lengths)
+        lasts = rows + sizes - 1
+        whole = {key: place for place, key in enumerate(beginnings[lasts].tolist())}
+        # for each beginning the longest inner sentence that it begins with or is, by its place in `inners`
+        complete = np.array([whole.get(key, -1) for key in beginnings.tolist()])
+        latest = np.maximum.accumulate(np.where(complete >= 0, np.arange(len(complete)), -1))
+        longest = np.where(latest >= np.repeat(rows, sizes), complete[latest], -1)
+        parents = np.where(sizes > 1, longest[lasts - 1], -1).tolist()  # the longest one that each begins with
+        known, first = np.unique(beginnings, return_index=True)
+
+        sentences = np.repeat(np.arange(len(starts) - 1), np.diff(starts))[: len(self._ngrams)]
+        chosen = np.zeros(len(starts) - 1, dtype=bool)
+        chosen[outers] = True
+        rooms = starts[sentences + 1] - np.arange(len(sentences))
+        at = np.flatnonzero(chosen[sentences] & (rooms >= NGRAM) & np.isin(self._ngrams, self._ngrams[heads]))
+        low, high = np.zeros(len(at), dtype=np.int64), rooms[at]
+        while (high > low).any():
+            middle = (low + high + 1) // 2
+            wanted = hashes.of(at, middle)
+            is_known = known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted
+            low, high = np.where(is_known, middle, low), np.where(is_known, high, middle - 1)
+        at, low = at[low >= NGRAM], low[low >= NGRAM]
+        found = longest[first[np.minimum(np.searchsorted(known, hashes.of(at, low)), len(known) - 1)]]
+        numbers = {inner: place for place, inner in enumerate(inners)}
+        seen: set[int] = set()
+        for outer, place in np.unique(np.stack([sentences[at], found], axis=1), axis=0).tolist():
+            if place == numbers.get(outer):
+                place = parents[place]
+            if place < 0:
+                continue
+            yield inners[place], outer
+            while place not in seen:
+                seen.add(place)
+                if (place := parents[place]) < 0 or place in seen:
+                    break
+                yield inners[place], outer
+
+
+class _Hashes:
+    """Hashes of stretches of a long row of word ids, each in one step."""
+
+    def __init__(self, ids: "NDArray[np.intc]"):
+        import numpy as np
+
+        base = np.uint64(0x9E3779B97F4A7C15)
+        inverse = np.uint64(pow(int(base), -1, 2**64))
+        powers = np.ones(len(ids) + 1, np.uint64)
+        powers[1:] = base
+        values = (ids.astype(np.uint64) + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
+        values ^= values >> np.uint64(31)
+        self._sums = np.zeros(len(ids) + 1, np.uint64)
+        np.cumsum(values * np.multiply.accumulate(powers)[:-1], out=self._sums[1:])
+        powers[1:] = inverse
+        self._inverse = np.multiply.accumulate(powers)
+
+    def of(self, places: "NDArray[np.int64]", lengths: "NDArray[np.int64]") -> "NDArray[np.uint64]":
+        """Hashes of the stretches of these lengths from these places on."""
+        result: NDArray[np.uint64] = (self._sums[places + lengths] - self._sums[places]) * self._inverse[places]
+        return result
 
 
 def fragments(sentences: Sequence[str]) -> list[bool]:

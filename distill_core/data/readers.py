@@ -16,6 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from distill_core import bounded
+from distill_core.bounded import MB, Budget
 from distill_core.data.columns import read_lists
 from distill_core.data.encoding import DecodedFile, decode
 from distill_core.data.examples import row_numbers
@@ -34,16 +36,35 @@ from distill_core.data.table import (
     without_unused,
 )
 from distill_core.data.workbook import is_workbook, read_workbook
+from distill_core.environment import public_host
 from distill_core.errors import DataError
 from distill_core.messages import Message, message, os_error_reason, unreadable_reason
 
 NO_BLANK = re.compile(r"\S")
+MAX_LINES = 20_000_000  # of a text file
+MAX_CELLS = 200_000  # of a line, as far as its delimiters show; a text within quotes has them too
+MAX_VALUES = 20_000_000  # of a JSON or Parquet file
+MAX_UNPACKED = 2 * MAX_BYTES  # of a Parquet file, whose columns needn't all be texts
 
 
 def read_table(path: str | Path) -> Table:
     """The file as a Table; its ending decides the format. Raises DataError, which names the row; also for more than
-    MAX_ROWS rows."""
-    path = Path(path)
+    MAX_ROWS rows. Where the process is the page's or a run's, a child reads it (see `bounded`)."""
+    return bounded.call(_read_file, Path(path), name=Path(path).name, budget=file_budget(path))
+
+
+def file_budget(*paths: str | Path) -> Budget:
+    """Budget of reading these files, and of preparing their rows: several times what honest ones of their size need
+    [measured: 1 to 2 s and 50 to 70 MB for 1 MB]. A visitor of a public host gets less."""
+    size = 0
+    for path in paths:
+        with suppress(OSError, ValueError, RuntimeError):  # which the reading itself reports
+            size += Path(path).expanduser().stat().st_size
+    patience = 1 if public_host() else 2
+    return Budget(seconds=patience * (4 + size / MB), memory=250 * MB + 15 * size)
+
+
+def _read_file(path: Path) -> Table:
     name = path.name
     try:
         path = path.expanduser()
@@ -99,7 +120,12 @@ def _text(path: Path, name: str) -> DecodedFile:
     """The text of a file. Raises DataError on a file that is something else inside."""
     data = path.read_bytes()
     check_is_text(data, name)
-    return decode(data, name)
+    file = decode(data, name)
+    if (lines := file.text.count("\n")) > MAX_LINES:
+        raise DataError(message(
+            "{name} has {n:,} lines; at most {most:,} are read. Take a sample of it.", name=name, n=lines,
+            most=MAX_LINES))  # fmt: skip
+    return file
 
 
 def check_is_text(data: bytes, name: str) -> None:
@@ -137,7 +163,8 @@ def _read_csv(path: Path, name: str, rows: int) -> Table:
 def _delimiter(text: str, usual: str) -> str:
     """The delimiter under which most rows have as many cells as the header; "\x1f", which no file has, where the header
     is one name and the rows are texts with commas."""
-    lines = io.StringIO(text.lstrip("\r\n"), newline="").readlines(PEEK_CHARACTERS)[: PEEK + 1]
+    start = text[: 2 * PEEK_CHARACTERS].lstrip("\r\n")
+    lines = io.StringIO(start, newline="").readlines(PEEK_CHARACTERS)[: PEEK + 1]
     found: dict[str, tuple[float, int]] = {}
     for delimiter in sorted(DELIMITERS, key=lambda one: one != usual):
         widths = _widths(lines, delimiter)
@@ -169,7 +196,7 @@ def _separated(text: str, name: str, rows: int, notes: list[Message], doubts: li
             return table
     except DataError as error:
         problem = error
-    if BACKSLASHED_QUOTE.search(text):
+    if '\\"' in text and BACKSLASHED_QUOTE.search(text):  # the pattern alone takes 10 s for 200 MB
         with suppress(DataError):
             escaped = _table(BACKSLASHED_QUOTE.sub(r'\1""', text), name, rows, notes, doubts, delimiter=delimiter)
             if not escaped.unreadable:
@@ -216,6 +243,9 @@ class _Rows:
 
     def __init__(self, text: str, name: str, dialect: dict[str, Any]):
         self.lines = io.StringIO(text, newline="").readlines()
+        for line in self.lines:
+            if len(line) > MAX_CELLS and (cells := line.count(dialect["delimiter"])) > MAX_CELLS:
+                raise too_many_columns(name, cells + 1)
         self.name, self.dialect = name, dialect
         self.problem: Message | None = None
         self.faults = 0
@@ -334,6 +364,7 @@ def _read_txt(path: Path, name: str, rows: int) -> Table:
 def _read_json(path: Path, name: str, rows: int) -> Table:
     """A JSON file: one object a line, one array of objects, or an object that holds the rows (see `_rows_of`)."""
     file = _text(path, name)
+    check_values(sum(map(file.text.count, "{[,")), name)
     notes, doubts = list(file.notes), list(file.doubts)
     unreadable: list[int] = []
     problem: Message | None = None
@@ -389,9 +420,17 @@ def _read_json(path: Path, name: str, rows: int) -> Table:
                  {number: (None,) * len(header) for number in unreadable})  # fmt: skip
 
 
+def check_values(values: int, name: str) -> None:
+    """Raise DataError where a file would become so many values that a small one fills the memory."""
+    if values > MAX_VALUES:
+        raise DataError(message(
+            "{name} holds {n:,} values; at most {most:,} are read. Take a sample of it.", name=name, n=values,
+            most=MAX_VALUES))  # fmt: skip
+
+
 def _json_objects(text: str) -> list[Any] | None:
     """The objects of a text that has each on several lines; None where it has one a line, or something else."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         json.loads(text.lstrip().partition("\n")[0])
         return None
     decoder, at, found = json.JSONDecoder(), 0, []
@@ -422,8 +461,9 @@ def _rows_of(found: Any, name: str, notes: list[Message], depth: int = 0) -> lis
     if isinstance(found, list):
         return found
     values = list(found.values())
-    if {"columns", "data"} <= found.keys() and all(isinstance(row, list) for row in found["data"]):
-        return [dict(zip(map(str, found["columns"]), row, strict=False)) for row in found["data"]]
+    columns, data = found.get("columns"), found.get("data")
+    if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return [dict(zip(map(str, columns), row, strict=False)) for row in data]
     inner = {
         key: value for key, value in found.items() if isinstance(value, list) and value and isinstance(value[0], dict)
     }
@@ -493,6 +533,8 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
         return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
     notes: list[Message] = []
+    too_large = message("{name} holds more than {most:,.0f} MB of text. Take a sample of it.", name=name,
+                        most=MAX_BYTES / MB)  # fmt: skip
     try:
         with parquet.ParquetFile(path) as file:
             if file.metadata.num_rows > rows:  # 11 MB can hold 100 million rows; the footer counts them
@@ -500,6 +542,11 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
             schema = file.schema_arrow
             if len(schema.names) > MAX_COLUMNS:
                 raise too_many_columns(name, len(schema.names))
+            groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+            parts = [group.column(place) for group in groups for place in range(group.num_columns)]
+            if sum(part.total_uncompressed_size for part in parts) > MAX_UNPACKED:
+                raise DataError(too_large)
+            check_values(sum(part.num_values for part in parts), name)
             lists = [field.name for field in schema if is_list(field.type) and readable(field.type.value_type)]
             names = [field.name for field in schema if readable(field.type)]
             if not names:
@@ -510,19 +557,16 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
             listed: dict[str, list[Any]] = {column: [] for column in lists}
             size = 0
             for batch in file.iter_batches(256, columns=[*names, *lists]):
-                cells = [
-                    [_named(value, classes.get(column)) for value in batch.column(column).to_pylist()]
-                    for column in names
-                ]
+                cells = [_cells(batch.column(column), classes.get(column)) for column in names]
                 for column, values in listed.items():
                     values += batch.column(column).to_pylist()
                     size += sum(len(str(value)) for value in values[-len(batch) :] if value)
                 size += sum(len(cell) for column in cells for cell in column if cell)  # a dictionary hides it in nbytes
                 if size > MAX_BYTES:
-                    raise DataError(message(
-                        "{name} holds more than {most:,.0f} MB of text. Take a sample of it.", name=name,
-                        most=MAX_BYTES / 1e6))  # fmt: skip
+                    raise DataError(too_large)
                 records.extend(zip(*cells, strict=True))
+    except MemoryError:  # Arrow's is one of its exceptions too
+        raise
     except (pyarrow.ArrowException, OSError, ValueError, UnicodeError, OverflowError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0][:120]
         raise DataError(message("{name} is not a Parquet file that can be read ({why}). Export it again.", name=name,
@@ -534,6 +578,14 @@ def _read_parquet(path: Path, name: str, rows: int) -> Table:
     left_out = tuple(field for field in schema.names if field not in names and field not in single)
     numbers = list(range(1, len(records) + 1))
     return Table(name, columns, records, numbers, left_out, notes, several=several)
+
+
+def _cells(column: Any, classes: Sequence[str] | None) -> list[Cell]:
+    """The cells of an Arrow column; those that share a dictionary's entry share its text too, which may be long."""
+    if hasattr(column, "dictionary"):
+        entries = _cells(column.dictionary, classes)
+        return [None if place is None else entries[place] for place in column.indices.to_pylist()]
+    return [_named(value, classes) for value in column.to_pylist()]
 
 
 def _named(value: Any, classes: Sequence[str] | None) -> Cell:

@@ -47,7 +47,9 @@ def read_workbook(path: Path, name: str, rows: int) -> Table:
         raise DataError(message("{name} holds more than {most:,.0f} MB of text. Take a sample of it.", name=name,
                                most=MAX_BYTES / 1e6))  # fmt: skip
     from openpyxl import load_workbook
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
+    ReadOnlyWorksheet._get_size = lambda sheet: None  # it would parse a sheet that doesn't state its size twice
     try:
         stream = path.open("rb")  # by its name openpyxl refuses a workbook that is called .csv
         book = load_workbook(stream, read_only=True, data_only=True)

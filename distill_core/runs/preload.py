@@ -11,6 +11,8 @@ MODULES = (
     "distill_core.pipeline.distill",
     "distill_core.config.presets",
     "distill_core.tasks.reviews",
+    "openpyxl",
+    "pyarrow.parquet",
     "scipy.stats",
     "sklearn.feature_extraction.text",
     "sklearn.linear_model",

@@ -13,6 +13,7 @@ from multiprocessing import connection, forkserver, spawn
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill_core import bounded
 from distill_core.events import Event
 from distill_core.messages import message
 from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, LOG_FILE, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
@@ -93,6 +94,20 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
+def isolate() -> None:
+    """Let children of this process read what comes from elsewhere (see `bounded`), started as workers are."""
+    warm_up()
+    bounded.isolate(_context())
+
+
+def _isolate_worker() -> None:
+    """The same for a worker, which is no client of the fork server: it forks by itself, as long as it has no threads
+    that compute. Elsewhere it reads in place."""
+    if _start_method() == "forkserver":
+        multiprocessing.current_process().daemon = False  # a daemon may start no child, and this process waits for none
+        bounded.isolate(multiprocessing.get_context("fork"))
+
+
 def _start_method() -> str:
     """Start method of worker processes. Forking crashes once macOS' frameworks are loaded, and Windows can't fork."""
     return "forkserver" if sys.platform == "linux" else "spawn"
@@ -147,6 +162,7 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _exit_with_parent(multiprocessing.parent_process())
     threading.Timer(job.haste, _lower_priority, [job.nice]).start()
+    _isolate_worker()
     log = open(job.folder / LOG_FILE, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  open as long as the process
     # What libraries print must not mix with the command line's own output.
     os.dup2(log.fileno(), 1)

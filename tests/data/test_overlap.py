@@ -2,10 +2,11 @@
 
 import random
 
+import pytest
 from effort import effort
 
 from distill_core.data import overlap
-from distill_core.data.overlap import HeldOutIndex, find_overlaps, fragments, split_words
+from distill_core.data.overlap import HeldOutIndex, containments, find_overlaps, fragments, split_words
 from distill_core.data.splitting import choose_held_out, connected_components, linked_texts
 
 
@@ -122,6 +123,28 @@ def test_a_phrase_that_everything_holds_costs_no_square_of_time() -> None:
     assert len(found) == 1 and work < 12
 
 
+def test_repeated_words_are_linked_as_comparing_everything_links_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = random.Random(5)
+    for few in (0, 2):
+        monkeypatch.setattr(overlap, "FEW", few)
+        for letters in ("a", "ab", "abc"):
+            texts = [" ".join(generator.choices(letters, k=generator.randint(1, 20))) for _ in range(40)]
+            held, others = [(text,) for text in texts[:10]], [(text,) for text in texts[10:]]
+            brute = [(i, j) for i, one in enumerate(texts) for j, other in enumerate(texts)
+                     if one == other or (len(split_words(one)) >= 3 and inside(one, other))]  # fmt: skip
+            found = list(containments(texts))
+            assert set(found) <= set(brute)
+            assert connected_components(len(texts), found) == connected_components(len(texts), brute)
+            crossing = {max(i, j) - 10 for i, j in brute if min(i, j) < 10 <= max(i, j)}
+            assert {number for _, number in find_overlaps(held, others)} == crossing
+
+
+def test_repeated_words_cost_no_square_of_time() -> None:
+    texts = ["ha " * (10 + number) for number in range(400)] + ["ab cd " * number + str(number) for number in range(99)]
+    found, work = effort(lambda: connected_components(len(texts), linked_texts([(text,) for text in texts])))
+    assert len(found) < 250 and work < 12
+
+
 def test_the_limit_of_three_words_is_the_published_one() -> None:
     assert overlap.NGRAM == 3
     assert len(connected_components(2, linked_texts([("b c",), ("a b c",)]))) == 2
@@ -136,7 +159,8 @@ def test_crossings_are_those_that_comparing_everything_finds() -> None:
         if (len(split_words(one)) >= 3 and inside(one, other)) or (len(split_words(other)) >= 3 and inside(other, one))
         or split_words(one) == split_words(other)
     }  # fmt: skip
-    assert set(find_overlaps(held, others)) == brute
+    found = set(find_overlaps(held, others))
+    assert found <= brute and {j for _, j in found} == {j for _, j in brute}
     assert (len(held) - 1, len(others) - 1) in brute and (len(held) - 2, len(others) - 2) not in brute
     assert {j for _, j in brute} >= {j for j, text in enumerate(others) if HeldOutIndex(held).inside(text)} > set()
 

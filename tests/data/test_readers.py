@@ -5,6 +5,7 @@ import datetime
 import io
 import json
 import random
+import tracemalloc
 from pathlib import Path
 
 import pyarrow
@@ -46,6 +47,58 @@ def test_every_format_reads_the_same_rows(tmp_path: Path) -> None:
         found = read_table(path)
         assert found.columns == ("text", "label"), path
         assert [(text.replace("\r\n", "\n"), label) for text, label in found.rows] == rows, path
+
+
+def bomb(folder: Path, kind: str) -> Path:
+    """A small file that would become large."""
+    texts = {
+        "lines.csv": "text,label\n" + "\n" * 2_000, "wide.csv": "text,label\n" + "," * 2_000,
+        "wide.tsv": "text\tlabel\n" + "a\t" * 2_000, "objects.json": "[" + "{}," * 2_000 + "{}]",
+        "nested.jsonl": ('{"text":' * 5_000 + "\n") * 3, "odd.json": '{"columns": 1, "data": 2}',
+    }  # fmt: skip
+    if kind in texts:
+        return write(folder, kind, texts[kind])
+    entries = pyarrow.array(["x" * 1_000_000])
+    columns = {
+        "dictionary.parquet": pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 256, pyarrow.int32()), entries),
+        "cell.parquet": pyarrow.array(["x" * 3_000_000]),
+        "list.parquet": pyarrow.array([["a"] * 2_000], pyarrow.list_(pyarrow.string())),
+    }
+    labels = pyarrow.array(["a"] * len(columns[kind]))
+    parquet.write_table(pyarrow.table({"text": columns[kind], "label": labels}), folder / kind, compression="zstd")
+    return folder / kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("lines.csv", "2,001 lines"), ("wide.csv", "2,001 columns"), ("wide.tsv", "2,001 columns"),
+        ("objects.json", "4,002 values"), ("nested.jsonl", "15,000 values"), ("odd.json", "can't be told"),
+        ("dictionary.parquet", "more than 200 MB"), ("cell.parquet", "more than 200 MB"),
+        ("list.parquet", "2,001 values"),
+    ],
+)  # fmt: skip
+def test_what_would_become_huge_is_weighed_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, sentence: str
+) -> None:
+    for limit in ("MAX_LINES", "MAX_CELLS", "MAX_VALUES"):
+        monkeypatch.setattr(readers, limit, 1_000)
+    monkeypatch.setattr(readers, "MAX_UNPACKED", 2_000_000)
+    file = bomb(tmp_path, kind)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=sentence):
+            read_table(file)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_texts_that_share_an_entry_of_a_dictionary_are_read_once(tmp_path: Path) -> None:
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0, 1, None, 0]), pyarrow.array(["a b", "c d"]))
+    parquet.write_table(pyarrow.table({"text": texts, "label": [1, 2, 3, 4]}), tmp_path / "x.parquet")
+    rows = read_table(tmp_path / "x.parquet").rows
+    assert rows == [("a b", "1"), ("c d", "2"), (None, "3"), ("a b", "4")] and rows[0][0] is rows[3][0]
 
 
 def test_row_numbers_are_those_of_a_spreadsheet(tmp_path: Path) -> None:
