@@ -12,6 +12,7 @@ and stays as it is. Knows no languages.
 import errno
 import json
 import re
+import reprlib
 import string
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -68,6 +69,14 @@ class MessageFormatter(string.Formatter):
 
 
 ENGLISH = MessageFormatter()
+
+
+def shown(value: Any) -> str:
+    """A value from elsewhere as Python writes it, cut where it is long or deep."""
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = 200
+    brief.maxlong, brief.maxlist, brief.maxdict, brief.maxlevel = 40, 10, 10, 3
+    return brief.repr(value)
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from distill_core.errors import UnknownPart
-from distill_core.messages import Message, message
+from distill_core.messages import Message, message, shown
 
 # In Python 3.11 two threads that parse at once can fail with "AST constructor recursion depth mismatch".
 PARSING = threading.Lock()
@@ -73,10 +73,10 @@ class Registry:
 
 def unknown_name(kind: Message, name: Any, names: Collection[str]) -> Message:
     """The message that `name` is none of `names`, with the nearest of them."""
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:100] if isinstance(name, str) else "", names, n=1, cutoff=0.5)
     hint = message(" Did you mean {name}?", name=repr(near[0])) if near else ""
     return message(
-        "There is no {kind} called {name}.{hint} Choose one of: {names}.", kind=kind, name=repr(name), hint=hint,
+        "There is no {kind} called {name}.{hint} Choose one of: {names}.", kind=kind, name=shown(name), hint=hint,
         names=", ".join(names))  # fmt: skip
 
 

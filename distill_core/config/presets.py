@@ -99,7 +99,7 @@ def expand_settings(values: KnobValues, default_task: str) -> KnobValues:
 
 def _setting_knobs(kind: str, name: Any) -> KnobValues:
     table = SETTINGS[kind]
-    if name in table:
+    if isinstance(name, str) and name in table:
         return table[name][1]
     raise KnobError(unknown_name(message("preset") if kind == "preset" else message("size"), name, table))
 

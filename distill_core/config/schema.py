@@ -5,7 +5,6 @@ nothing of torch, files or the Hub: the data room checks that a file exists.
 """
 
 import re
-from functools import reduce
 from typing import Annotated, Any, Literal, TypedDict, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -14,10 +13,11 @@ from pydantic.fields import FieldInfo
 
 from distill_core.config.losses import NONE, is_layerwise, live_needs
 from distill_core.config.presets import STANDARD_RULES, KnobValues, expand_settings
-from distill_core.config.validation import problem_message
+from distill_core.config.validation import problem_messages
 from distill_core.errors import KnobError
 from distill_core.messages import message
 from distill_core.registry import EMBEDDINGS, LOSSES, RULES, STUDENTS, TASKS, Registry
+from distill_core.unicode import replace_surrogates, without_surrogates
 
 AUTO_LANGUAGE = "auto"
 GROUPS = ("task", "teacher", "transfer", "student", "training")
@@ -431,15 +431,12 @@ class Config(BaseModel):
         """A config of `values`, in which `preset` and `size` set several knobs (presets.py); a missing knob has its
         default. Raises KnobError, UnknownPart."""
         try:
-            return cls(**expand_settings(values, cls.model_fields["task"].default))
+            clean = {replace_surrogates(name): without_surrogates(value) for name, value in values.items()}
+            return cls(**expand_settings(clean, cls.model_fields["task"].default))
         except ValidationError as error:
             # a knob that takes a number or a word fails as both: the number's reason says more
             problems = [one for one in error.errors() if not str(one["loc"][-1]).startswith("literal[")]
-            sentence = reduce(
-                lambda one, more: message("{one} {more}", one=one, more=more),
-                (problem_message(problem, cls.model_fields) for problem in problems),
-            )
-            raise KnobError(sentence, str(problems[0]["loc"][0])) from None
+            raise KnobError(problem_messages(problems, cls.model_fields), str(problems[0]["loc"][0])) from None
 
     @classmethod
     def stored(cls, values: KnobValues) -> "Config":

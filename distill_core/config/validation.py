@@ -2,11 +2,12 @@
 
 import difflib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import reduce
 
 from pydantic_core import ErrorDetails
 
-from distill_core.messages import Message, message
+from distill_core.messages import Message, message, shown
 
 LIMITS = {
     "greater_than": "it must be greater than {limit:,}",
@@ -14,6 +15,7 @@ LIMITS = {
     "less_than": "it must be less than {limit:,}",
     "less_than_equal": "it must be less than or equal to {limit:,}",
 }
+MOST = 4  # problems that are named
 TYPES = {
     "int": "it must be a whole number",
     "float": "it must be a number",
@@ -30,15 +32,23 @@ TYPES = {
 }
 
 
+def problem_messages(problems: Sequence[ErrorDetails], knobs: Collection[str]) -> Message:
+    """The first few of pydantic's problems as sentences, and how many more there are."""
+    sentences = [problem_message(problem, knobs) for problem in problems[:MOST]]
+    if len(problems) > MOST:
+        sentences.append(message("{n:other setting|other settings} can't be used either.", n=len(problems) - MOST))
+    return reduce(lambda one, more: message("{one} {more}", one=one, more=more), sentences)
+
+
 def problem_message(problem: ErrorDetails, knobs: Collection[str]) -> Message:
     """One pydantic problem as a sentence that names the knob, the value and the way out. `knobs` are all names."""
     name, value = str(problem["loc"][0]), problem["input"]
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, knobs, n=1)
+        near = difflib.get_close_matches(name[:100], knobs, n=1)
         hint = message(" Did you mean {name}?", name=repr(near[0])) if near else ""
         return message("There is no knob called {name}.{hint}", name=repr(name), hint=hint)
-    shown = value if isinstance(value, float) and math.isfinite(value) else repr(value)
-    return message("{knob:knob} can't be {value}: {wanted}.", knob=name, value=shown, wanted=requirement(problem))
+    given = value if isinstance(value, float) and math.isfinite(value) else shown(value)
+    return message("{knob:knob} can't be {value}: {wanted}.", knob=name, value=given, wanted=requirement(problem))
 
 
 def requirement(problem: ErrorDetails) -> str:

@@ -76,7 +76,8 @@ FEW = 3  # cells of which nothing can be told
 NEARLY_EMPTY = 0.1  # share of filled cells under which no column is guessed
 MAX_LABEL = 64  # characters; a longer one is a text
 YES_NO = frozenset(("0", "1", "0.0", "1.0", "true", "false", "yes", "no"))
-ADDRESS = re.compile(r"(https?://|www\.)\S+\s*|\S+@\S+\s*")
+# from a word's beginning on, else a text without spaces costs the square of its length
+ADDRESS = re.compile(r"(https?://|www\.)\S+\s*|(?<!\S)\S+@\S+\s*")
 SEPARATORS = re.compile(r"[\s_.\-:]+")
 
 

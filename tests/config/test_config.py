@@ -7,7 +7,7 @@ import pytest
 from distill_core.config.knobs import Knob, knobs, names_of, path_names
 from distill_core.config.presets import STANDARD_RULES
 from distill_core.config.schema import AFFECTS, DEFAULTS, GROUPS, Config
-from distill_core.errors import KnobError, UnknownPart
+from distill_core.errors import KnobError, UnknownPart, UserError
 from distill_core.registry import RULES
 
 KNOBS = {knob.name: knob for knob in knobs()}
@@ -122,3 +122,26 @@ def test_a_run_from_before_the_limit_followed_the_rows_reads_as_it_did() -> None
     assert (old.max_tokens, old.cut) == (128, "head")
     young = Config.stored(Config().model_dump())
     assert (young.max_tokens, young.cut) == ("auto", "head_tail")
+
+
+def test_whatever_stands_in_a_config_is_refused_in_one_short_sentence() -> None:
+    deep: list[object] = []
+    for _ in range(5_000):
+        deep = [deep]
+    for values in (
+        {"preset": ["best"]}, {"preset": {"a": 1}}, {"size": deep}, {"seed": deep}, {"task": "x" * 1_000_000},
+        {"x" * 1_000_000: 1}, {"\ud800": 1}, {"epochs": "\ud800"}, {f"knob {number}": 1 for number in range(500)},
+        {"seed": list(range(9_999)), "rules": {"a": "b" * 9_999}},
+    ):  # fmt: skip
+        with pytest.raises(UserError) as caught:
+            Config.of(**values)
+        assert len(str(caught.value)) <= 500
+        str(caught.value).encode()
+    assert "496 other settings can't be used either" in refusal({f"knob {number}": 1 for number in range(500)})
+    assert Config.of(teacher="\ud800", bank=["\udfff"]).teacher == "?"
+
+
+def refusal(values: dict[str, object]) -> str:
+    with pytest.raises(KnobError) as caught:
+        Config.of(**values)
+    return str(caught.value)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow
 import pytest
+from effort import effort
 from pyarrow import parquet
 
 from distill_core.data import readers
@@ -92,6 +93,13 @@ def test_what_would_become_huge_is_weighed_before_it_is_opened(
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_text_without_spaces_costs_no_square_of_time(tmp_path: Path) -> None:
+    rows = "".join(f"{'x' * 15_000}{number},{number % 2}\n" for number in range(10))
+    table = read_table(write(tmp_path, "x.csv", "first,label\n" + rows))
+    found, work = effort(lambda: guess_columns(table))
+    assert found == Columns("first", None, "label") and work < 1
 
 
 def test_texts_that_share_an_entry_of_a_dictionary_are_read_once(tmp_path: Path) -> None:

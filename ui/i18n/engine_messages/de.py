@@ -278,6 +278,7 @@ SENTENCES: dict[str, str] = {
     "Reading {name} needs more than {most:,.0f} MB of memory, so it was stopped. Take a smaller sample, or choose another.": "Das Lesen von {name} braucht mehr als {most:,.0f} MB Speicher und wurde abgebrochen. Eine kleinere Stichprobe nehmen oder etwas anderes wählen.",
     "{name} has {n:,} lines; at most {most:,} are read. Take a sample of it.": "{name} hat {n:,} Zeilen; höchstens {most:,} werden gelesen. Eine Stichprobe daraus nehmen.",
     "{name} holds {n:,} values; at most {most:,} are read. Take a sample of it.": "{name} enthält {n:,} Werte; höchstens {most:,} werden gelesen. Eine Stichprobe daraus nehmen.",
+    "{n:other setting|other settings} can't be used either.": "{n:weitere Einstellung|weitere Einstellungen} {n:~geht|gehen} ebenfalls nicht.",
     "{name} has more than {most:,} rows. Take a sample of it.": "{name} hat mehr als {most:,} Zeilen. Eine Stichprobe daraus nehmen.",
     "{name} has {n:,} columns; at most {most} are read. Keep only the columns with texts and labels.": "{name} hat {n:,} Spalten; höchstens {most} werden gelesen. Nur die Spalten mit Texten und Labeln behalten.",
     "{name} has more than {most} columns by row {number:,}. Keep only texts and labels.": "{name} hat bis Zeile {number:,} schon mehr als {most} Spalten. Nur Texte und Label behalten.",
