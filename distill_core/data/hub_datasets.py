@@ -80,7 +80,7 @@ def _rows(table: Table, columns: Columns, declared: bool) -> RawSplit:
     )
 
 
-MAX_SPLIT_ROWS = 2_000_000  # of one split
+MAX_SPLIT_ROWS, MAX_SPLIT_BYTES = 2_000_000, 2_000_000_000  # of one split
 
 
 def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | None = None) -> Table:
@@ -97,6 +97,9 @@ def as_table(dataset: "Dataset", name: str, classes: dict[str, Sequence[str]] | 
                 most=MAX_SPLIT_ROWS,
             )
         )
+    if dataset.data.nbytes > MAX_SPLIT_BYTES:
+        raise HubError(message("{name} holds more than {most:,.0f} MB of text. Choose a smaller data set.", name=name,
+                              most=MAX_SPLIT_BYTES / 1e6))  # fmt: skip
     columns: dict[str, list[str | None]] = {}
     for column, feature in dataset.features.items():
         words = (classes or {}).get(column) or (feature.names if isinstance(feature, ClassLabel) else None)

@@ -1,20 +1,26 @@
 """The Hub's real loading code against a small fake Hub: what is fetched, what is refused, and in which words."""
 
+import gzip
 import io
 import itertools
 import json
+import multiprocessing
+import os
 import random
+import sys
 import threading
 import time
 from pathlib import Path
 
+import datasets as datasets_library
 import pytest
 from fake_hub import COMMIT, FakeHub
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from distill_core import bounded
 from distill_core.data import hub_datasets
-from distill_core.errors import HubError
+from distill_core.errors import DataError, HubError
 from distill_core.hub import client, datasets, models
 from distill_core.teacher import folders
 
@@ -439,3 +445,54 @@ def test_a_full_disk_is_named(id: str, fake_hub: FakeHub, tiny_teacher: Path, mo
     monkeypatch.setattr("huggingface_hub.snapshot_download", full)
     with pytest.raises(HubError, match="disk is full"):
         models.model_folder(id)
+
+
+@pytest.mark.parametrize("head", [
+    "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in itertools.pairwise("abcdefgh")),
+    "configs: &a [*a]", "a: [" + "1," * 200_000 + "1]",
+])  # fmt: skip
+def test_a_card_that_keeps_its_readers_busy_is_refused(fake_hub: FakeHub, head: str) -> None:
+    id = fake_hub.add("datasets", next(_ids), {"README.md": f"---\n{head}\n---\n".encode(), "train.csv": CSV})
+    with pytest.raises(HubError, match="too many values"):
+        datasets.dataset_rows(id)
+
+
+def test_references_in_a_card_are_nothing_bad(fake_hub: FakeHub) -> None:
+    head = "a: &a {split: train, path: train.csv}\nconfigs:\n- config_name: default\n  data_files: [*a]\n"
+    id = fake_hub.add("datasets", next(_ids), {"README.md": f"---\n{head}---\n".encode(), "train.csv": CSV})
+    assert len(datasets.dataset_rows(id)["train"]) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forking and /proc are Linux's")
+def test_rows_that_crash_their_reader_or_fill_the_disk_harm_nobody_else(
+    fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "_context", multiprocessing.get_context("fork"))
+    good = fake_hub.add("datasets", next(_ids), {"train.csv": CSV})
+    assert datasets.dataset_rows(good)["train"]["text"][:] == ["a fine film", "a dull film"]
+    rows = gzip.compress(b"text,label\n" + b"a fine film with a very long plot,good\n" * 400_000)
+    large = fake_hub.add("datasets", next(_ids), {"train.csv.gz": rows})
+    monkeypatch.setattr(datasets, "BASE_BYTES", 1_000_000)
+    monkeypatch.setattr(datasets, "UNPACKED_TIMES", 1)
+    with pytest.raises(DataError, match="unpacks to more than 1 MB"):
+        datasets.dataset_rows(large)
+    assert not list(Path(datasets_library.config.HF_DATASETS_CACHE).glob(".unpacked-*"))
+    assert not datasets._cached_rows(large) and not list(datasets._cache_folders(large, "*.incomplete"))
+    monkeypatch.setattr(datasets, "_load", lambda *_, **__: os._exit(9))
+    with pytest.raises(DataError, match=r"crashed \(exit code 9\)"):
+        datasets.dataset_rows(good)
+
+
+def test_the_size_of_a_subset_is_weighed_before_it_is_loaded(
+    fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "configs:\n" + "".join(f"- config_name: {name}\n  data_files: {name}.csv\n" for name in ("small", "large"))
+    files = {"README.md": f"---\n{head}---\n".encode(), "small.csv": CSV, "large.csv": CSV * 100}
+    id = fake_hub.add("datasets", next(_ids), files)
+    monkeypatch.setattr(datasets, "DATASET_BYTES", 2_000)
+    assert len(datasets.dataset_rows(id, "small")["train"]) == 2
+    with pytest.raises(HubError, match="This subset of .* holds"):
+        datasets.dataset_rows(id, "large")
+    with pytest.raises(HubError, match="Name one of its subsets"):
+        datasets.dataset_rows(id)
