@@ -3,13 +3,16 @@
 Knows nothing of vocabularies, teachers' networks or training.
 """
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tokenizers import Regex, Tokenizer
 from tokenizers.pre_tokenizers import Split
 
+from distill_core.messages import message
 from distill_core.unicode import replace_surrogates
 
 MASK = "[MASK]"  # a masked word of an augmented text, whatever the teacher calls its own mask token
@@ -100,6 +103,41 @@ def without_truncation(tokenizer: Tokenizer) -> Tokenizer:
     copy.no_truncation()
     copy.no_padding()
     return copy
+
+
+MOST_GROWTH = 64  # characters that a tokenizer may make of one
+PROBE = "The quick (brown) fox's 3.14 — ünï\u2603 🙂 中文 ไทย\n"
+PROBED = 2_000  # characters in a row, as a pattern that tries all ways to match them takes for ever
+
+
+def check_tokenizer(content: str) -> None:
+    """Raise ValueError where a tokenizer of this JSON can't cut any text, or takes for ever or all memory to do so: it
+    cuts some, as those who read what is foreign do in a child (see `bounded`)."""
+    steps = list(_steps(json.loads(content)))
+    if math.prod(max(1, len(step["content"])) for step in steps if step.get("type") == "Replace") > MOST_GROWTH:
+        raise ValueError(message("it makes texts many times longer"))
+    patterns = "".join(step["Regex"] for step in steps if isinstance(step.get("Regex"), str))
+    tokenizer = Tokenizer.from_str(content)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    letters = dict.fromkeys(letter for letter in patterns if letter.isprintable())
+    try:
+        for text in (PROBE, *(letter * PROBED + "\u2603" for letter in dict.fromkeys((*"a1 !\n", *letters)))):
+            tokenizer.encode(text)
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # a panic of native code is no Exception
+        raise ValueError(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}") from None
+
+
+def _steps(tree: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a tokenizer's normaliser and pre-tokenizer."""
+    waiting = [tree.get(name) for name in ("normalizer", "pre_tokenizer")] if isinstance(tree, dict) else []
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield one
+        waiting.extend(one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
 
 
 def cut_middle(ids: Sequence[int], most: int) -> list[int]:

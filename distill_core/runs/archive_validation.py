@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Any, TypeVar, overload
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from distill_core.config.knobs import names_of, path_names
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import Config
+from distill_core.config.schema import MOST_TOKENS, Config
 from distill_core.config.validation import requirement
 from distill_core.errors import DataError, UserError
 from distill_core.evaluation.objective import stored_objective
@@ -26,7 +26,7 @@ from distill_core.messages import Message, message, restore_message, unreadable_
 from distill_core.runs.queries import RunColumns
 
 DEPTH, LINE = 16, 1 << 20
-EVENTS, POINTS = 20_000, 2_000_000
+EVENTS, POINTS, TEXTS = 20_000, 500_000, 200_000
 FILES = path_names()
 TEACHER = re.compile(r"builtin|kept:[0-9a-f]{4,40}|[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 DATA_SET = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(:[\w.-]{1,95})?", re.ASCII)
@@ -112,6 +112,8 @@ class StudentSettings(BaseModel):
     student: Annotated[str, Field(max_length=100)]
     entries: Annotated[int, Field(ge=1, le=2_000_000)]
     width: Annotated[int, Field(ge=1, le=1024)]
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+    cut: Literal["head", "head_tail"] = "head"
     temperature: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     defer: Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(max_length=20)] = {}
     familiarity: FamiliaritySettings | None = None
@@ -246,10 +248,17 @@ def _points(file: Path, where: str) -> Iterator[tuple[str, int, float]]:
 
 def _texts(file: Path, summary: Summary | None, where: str) -> None:
     labels, objective = summary.get("labels", []) if summary else [], stored_objective(summary or {})
+    first: tuple[int, set[str]] | None = None  # the number of texts in a row, and whose answers are there
     for number, line in enumerate(_lines(file, where) if file.is_file() else (), 1):
         place = _line_of(number, "texts.jsonl", where)
+        if number > TEXTS:
+            raise DataError(message("{where} holds more than {most:,} texts.", where=where, most=TEXTS))
         row = _validate(_adapter(JsonObject), line, place)
-        _validate(_adapter(Sides), row.get("text"), place)
+        sides = _validate(_adapter(Sides), row.get("text"), place)
+        shape = len(sides), set(row) & set(ROWS)
+        first = first or shape
+        if shape != first:
+            raise DataError(message("{where} does not hold the same as the first line.", where=place))
         _validate(_adapter(Count), row.get("row", 0), place)
         _validate(_adapter(str), row.get("source", ""), place)
         if missing := {"student", "teacher"} - set(row):

@@ -221,7 +221,9 @@ class Vocabulary:
     def load(cls, folder: "str | Path") -> "Vocabulary":
         """The vocabulary that `save` wrote into `folder`."""
         state = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
-        return cls(tokenizer=Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
+        tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+        tokenizer.no_padding()  # a file from elsewhere could ask for any amount of it
+        return cls(tokenizer=tokenizer, **state)
 
 
 def encode_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]], max_tokens: int, cut: str) -> Sides:

@@ -75,6 +75,7 @@ BOUNDS = {
     "type_vocab_size": (0, 64), "embedding_size": (1, 16_384),
 }  # fmt: skip
 LARGEST_NUMBER = 10_000_000
+COUNT, MOST_COUNTED = re.compile(r"(^|_)n(um)?_(?!words)|_num$|layers"), 1_000  # of layers, groups, heads, languages
 LONGEST_LABEL = 200  # letters
 JSON_LIMIT = 1_000_000  # bytes of a config.json
 
@@ -156,6 +157,15 @@ def _bounded(kind: Any, clean: JsonObject, name: str) -> Any:
             raise TeacherError(message(
                 "config.json of {name} says {key} = {value}, which no model needs.", name=name, key=key,
                 value=repr(value)))  # fmt: skip
+        if COUNT.search(key) and isinstance(value, int) and value > MOST_COUNTED:
+            raise TeacherError(message(
+                "config.json of {name} says {key} = {value}, which no model needs.", name=name, key=key,
+                value=repr(value)))  # fmt: skip
+    padding = getattr(config, "pad_token_id", None)
+    if padding is not None and not (isinstance(padding, int) and 0 <= padding < config.vocab_size):
+        raise TeacherError(message(
+            "config.json of {name} says {key} = {value}, which no model needs.", name=name, key="pad_token_id",
+            value=repr(padding)))  # fmt: skip
     if config.hidden_size % config.num_attention_heads:
         raise TeacherError(message(
             "config.json of {name} has {units:,} hidden units, which {heads:,} attention heads can't share.", name=name,

@@ -7,9 +7,12 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
+from distill_core import bounded
+from distill_core.bounded import MB, Budget
 from distill_core.errors import TeacherError
 from distill_core.messages import Message, message
 from distill_core.teacher.safe_loading import read_json, silence_transformers
+from distill_core.tokenization import check_tokenizer
 
 # Families whose position numbers begin after the padding's own: they take fewer tokens than their table has rows.
 POSITION_OFFSET_FAMILIES = (
@@ -34,6 +37,7 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -
     """Tokenizer of the folder, of the class that its files and its family need; appends to `notes`. Raises
     TeacherError."""
     from transformers import AutoTokenizer
+    from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
     silence_transformers()
     if not any((folder / file).is_file() for file in VOCABULARIES):
@@ -43,6 +47,10 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -
         if file.stat().st_size > TOKENIZER_LIMIT:
             raise TeacherError(message("{file} of {name} holds more than {most:,} MB.", file=file.name, name=name,
                                       most=TOKENIZER_LIMIT // 1_000_000))  # fmt: skip
+    if (folder / "tokenizer.json").is_file():
+        size = (folder / "tokenizer.json").stat().st_size
+        budget = Budget(seconds=5 + size / MB, memory=500 * MB + 15 * size)
+        bounded.call(_try_tokenizer, folder / "tokenizer.json", name, name=f"tokenizer.json ({name})", budget=budget)
     options: dict[str, bool] = {}
     if not (folder / "tokenizer.json").is_file() and not _has_case_setting(folder) and _cased(folder / "vocab.txt"):
         # BioBERT, SpanBERT and others ship vocab.txt alone; the default would lower-case every text for them.
@@ -59,9 +67,10 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -
         raise TeacherError(message("The tokenizer of {name} needs the package {package}: {command}.", name=name,
                                   package=package, command=f"pip install {package}")) from error  # fmt: skip
     except Exception as error:  # tokenizer files are hostile ground: RecursionError and worse
-        reason = " ".join(str(error).split())[:200]
         raise TeacherError(message("The tokenizer of {name} can't be read ({why}).", name=name,
-                                  why=f"{type(error).__name__}: {reason}")) from error  # fmt: skip
+                                  why=library_reason(error))) from error  # fmt: skip
+    if not _is_length(tokenizer.model_max_length):
+        tokenizer.model_max_length = VERY_LARGE_INTEGER
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     _take_space_before_mask(tokenizer)
     if config.model_type == "deberta" and tokenizer.is_fast:
@@ -82,13 +91,31 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -
     return tokenizer
 
 
+def _try_tokenizer(file: Path, name: str) -> None:
+    """Let a tokenizer cut some texts. Raises TeacherError where it can't."""
+    try:
+        check_tokenizer(file.read_text(encoding="utf-8"))
+    except Exception as error:  # tokenizer files are hostile ground
+        why = error.args[0] if isinstance(error, ValueError) else library_reason(error)
+        raise TeacherError(message(
+            "The tokenizer of {name} can't be read ({why}).", name=name, why=why)) from error  # fmt: skip
+
+
+def library_reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
 def max_length(config: Any, tokenizer: Any) -> int:
     """Most tokens that the model takes in one text, special ones included."""
     rows = getattr(config, "max_position_embeddings", None) or 512
     if config.model_type in POSITION_OFFSET_FAMILIES:
         rows -= (config.pad_token_id or 0) + 1
     stated = tokenizer.model_max_length
-    return min(rows, stated) if 0 < stated < 1_000_000 else rows
+    return min(rows, stated) if stated < 1_000_000 else rows
+
+
+def _is_length(stated: Any) -> bool:
+    return isinstance(stated, int) and not isinstance(stated, bool) and stated > 0
 
 
 def tokenizer_files(folder: Path) -> list[Path]:

@@ -16,6 +16,8 @@ from distill_core.environment import public_host
 from distill_core.errors import TeacherError
 from distill_core.messages import message, unreadable_reason
 
+HEADER_LIMIT = 10_000_000  # bytes of a list of weights; a model of a thousand of them has 0.1 million
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -87,6 +89,8 @@ def _shards(index: Path, folder: Path, name: str, ending: str = ".safetensors") 
 
 def _read_shard_names(index: Path, name: str) -> list[str]:
     try:
+        if index.stat().st_size > HEADER_LIMIT:
+            raise ValueError(message("it is too large"))
         names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         return sorted({str(one) for one in names})
     except (ValueError, OSError, KeyError, AttributeError, TypeError, RecursionError) as error:
@@ -99,14 +103,25 @@ def _header(file: Path, name: str) -> dict[str, tuple[int, ...]]:
     try:
         with open(file, "rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
-            if length > min(100_000_000, file.stat().st_size):
+            if length > file.stat().st_size:
                 raise ValueError(message("its header is longer than the file"))
+            if length > HEADER_LIMIT:
+                raise ValueError(message("it is too large"))
             header = json.loads(opened.read(length))
         shapes = {key: tuple(map(int, one["shape"])) for key, one in header.items() if key != "__metadata__"}
         ends = [int(one["data_offsets"][1]) for key, one in header.items() if key != "__metadata__"]
         if max(ends, default=0) + length + 8 != file.stat().st_size:
             raise ValueError(message("it was cut off or holds more than its header says"))
-    except (ValueError, OSError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
+    except (
+        ValueError,
+        OSError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        struct.error,
+        RecursionError,
+    ) as error:
         raise TeacherError(message("{file} of {name} is damaged ({why}). Download it again.", file=file.name, name=name,
                                   why=unreadable_reason(error))) from error  # fmt: skip
     return shapes

@@ -109,8 +109,11 @@ def test_of_a_text_bank_the_id_stays_and_of_a_path_the_name() -> None:
     assert archive_validation._config({"bank": named}, "a file")["bank"] == [*named[:2], *["bank.txt"] * 3]
 
 
-def test_an_imported_run_is_read_not_resumed_and_never_claimed(sent: tuple[Path, Path, str], home: Path) -> None:
+def test_an_imported_run_is_read_not_resumed_and_never_claimed(
+    sent: tuple[Path, Path, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, file, old = sent
+    monkeypatch.setenv("STILLROOM_WORKER", "thread")  # an app of processes would start some
 
     def interrupted(members: dict[str, bytes]) -> None:
         members["run.json"] = members["run.json"].replace(b'"finished"', b'"interrupted"')
@@ -170,6 +173,28 @@ def tensors(header: bytes) -> bytes:
 
 
 FAMILIAR = {"surprisals": "AAA=", "mean": 1.0, "deviation": 1.0, "threshold": 2.0}
+
+
+def reworked(name: str, change: Callable[[Any], Any]) -> Callable[[dict[str, bytes]], None]:
+    """A member whose JSON, or whose first line's, is changed."""
+
+    def act(members: dict[str, bytes]) -> None:
+        first, *rest = members[name].split(b"\n") if name.endswith("l") else [members[name]]
+        value = json.loads(first)
+        change(value)
+        members[name] = b"\n".join([json.dumps(value).encode(), *rest])
+
+    return act
+
+
+def bursting(pattern: str) -> dict[str, Any]:
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+
+
+DOUBLING = {"type": "Sequence", "normalizers": [
+    {"type": "Replace", "pattern": {"String": "e"}, "content": "ee"} for _ in range(30)]}  # fmt: skip
+
+
 HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a path out": put("../evil.json", {}),
     "an absolute path": put("/tmp/evil.json", {}),
@@ -222,6 +247,18 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], None]] = {
     "an end of its own": put("events.jsonl", [1, "ended", {"status": "<b>"}]),
     "seconds without end": put("events.jsonl", [1, "stage_ended", {"stage": "data", "seconds": 1e308}]),
     "texts without answers": put("texts.jsonl", {"text": ["a"], "label": "bad"}),
+    "texts of which one lacks the control": reworked("texts.jsonl", lambda row: row.pop("control")),
+    "texts of which one is a pair": reworked("texts.jsonl", lambda row: row["text"].append("b")),
+    "no limit of tokens": reworked("student/student.json", lambda value: value.pop("max_tokens")),
+    "a limit of words": patched("student/student.json", max_tokens="many"),
+    "a cut of its own": patched("student/student.json", cut="<b>"),
+    "pieces that are words": reworked("student/vocabulary.json", lambda value: value.update(token_ids=["a"] * 9)),
+    "a mask that is a number": patched("student/vocabulary.json", mask_token=7),
+    "aliases that are numbers": patched("student/vocabulary.json", aliases=[1]),
+    "rows beyond the table": reworked(
+        "student/vocabulary.json", lambda value: value.update(token_ids=[*value["token_ids"], *range(9_999)])),
+    "a tokenizer that doubles texts": patched("student/tokenizer.json", normalizer=DOUBLING),
+    "a pattern that takes for ever": patched("student/tokenizer.json", pre_tokenizer=bursting("(a+)+$")),
     "no weights": lambda members: members.pop("student/model.safetensors"),
     "a newer format": put("manifest.json", {"format": 2, "members": {}}),
     "a manifest of its own": put("manifest.json", {"format": 1, "members": {"run.json": {"bytes": -1, "sha256": ""}}}),
@@ -258,6 +295,14 @@ def test_a_file_that_is_not_what_its_manifest_says_is_refused(sent: tuple[Path, 
         made.writestr("student/predict.py", "")  # the student's own download
     with pytest.raises(DataError, match="not a run"):
         core.import_run(tmp_path / "e.zip")
+
+
+def test_a_student_that_would_pad_without_end_pads_nothing(sent: tuple[Path, Path, str], tmp_path: Path) -> None:
+    padding = {"strategy": {"Fixed": 2_000_000_000}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+               "pad_type_id": 0, "pad_token": "[PAD]"}  # fmt: skip
+    given = changed(sent[1], tmp_path / "padded.zip", patched("student/tokenizer.json", padding=padding))
+    run = core.import_run(given)
+    assert run.student()(TEXTS[:1]) == core.import_run(sent[1]).student()(TEXTS[:1])
 
 
 def test_flipped_bytes_never_get_past(sent: tuple[Path, Path, str], tmp_path: Path, home: Path) -> None:

@@ -4,6 +4,7 @@ parts of a .bin, adapters, other modules. Each is read as it was meant, named in
 import json
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,57 @@ def test_a_sentence_transformers_folder_is_read_as_a_base(model, tmp_path, path)
 def test_other_modules_are_refused(model, content):
     (model / "modules.json").write_text(content)
     refused(model, "modules.json")
+
+
+# what would take for ever, or all memory
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("num_hidden_groups", 9_999_999), ("inner_group_num", 9_999), ("num_feedforward_networks", 9_999_999),
+     ("pad_token_id", -1), ("pad_token_id", 9_999), ("pad_token_id", "x")],
+)  # fmt: skip
+def test_a_size_that_no_model_needs_is_refused_before_anything_is_built(model, key, value):
+    family = {"num_hidden_groups": "albert", "inner_group_num": "albert", "num_feedforward_networks": "mobilebert"}
+    rewrite(model, **{key: value}, model_type=family.get(key, "bert"))
+    refused(model, "config.json", "can't be used" if value == "x" else key)
+
+
+@pytest.mark.parametrize("header", [
+    b'{"a": {"dtype": "F32", "shape": [Infinity], "data_offsets": [0, 4]}}',
+    b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, Infinity]}}',
+    b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}', b'{"a": 1}', b"[]", b"[" * 100_000,
+    b" " * 10_000_001,
+])  # fmt: skip
+def test_a_header_that_is_none_or_too_long_is_refused(model, header):
+    (model / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    refused(model, "model.safetensors", "damaged")
+
+
+def tokenizer(folder: Path, **parts) -> None:
+    file = folder / "tokenizer.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **parts}))
+
+
+def test_a_tokenizer_that_would_take_for_ever_or_all_memory_is_refused(model):
+    double = {"type": "Replace", "pattern": {"String": "e"}, "content": "ee"}
+    tokenizer(model, normalizer={"type": "Sequence", "normalizers": [double] * 30})
+    refused(model, "tokenizer", "many times longer")
+    tokenizer(model, normalizer={**double, "content": "x" * 1_000_000})
+    refused(model, "tokenizer", "many times longer")
+    split = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
+    tokenizer(model, normalizer=None, pre_tokenizer=split)
+    refused(model, "tokenizer", "PanicException")
+
+
+def test_a_tokenizer_without_its_unknown_token_is_refused(model):
+    content = json.loads((model / "tokenizer.json").read_text())
+    tokenizer(model, model={**content["model"], "unk_token": "[NONE]"})
+    refused(model, "tokenizer", "Missing [UNK]")
+
+
+@pytest.mark.parametrize("length", ["many", 0.5, True, -1, None])
+def test_a_length_that_is_none_is_not_heeded(model, length):
+    file = model / "tokenizer_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "model_max_length": length}))
+    assert load(model).longest == 64

@@ -75,7 +75,9 @@ class Vocabulary:
     def load(cls, folder: "str | Path") -> "Vocabulary":
         """The vocabulary that `save` wrote into `folder`."""
         state = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
-        return cls(Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), **state)
+        tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+        tokenizer.no_padding()  # a file from elsewhere could ask for any amount of it
+        return cls(tokenizer, **state)
 
     def _valid(self, text: str) -> str:
         return text.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask)
