@@ -354,7 +354,9 @@ def packed_run(folder: Path) -> Path:
 
     rows = folder / "rows.csv"
     texts = [f"a {mood} film, number {number}" for number in range(30) for mood in ("warm and funny", "cold and dull")]
-    rows.write_text("text,label\n" + "".join(f'"{text}",{"positive" if "warm" in text else "negative"}\n' for text in texts))
+    rows.write_text(
+        "text,label\n" + "".join(f'"{text}",{"positive" if "warm" in text else "negative"}\n' for text in texts)
+    )
     config = Config.of(task="file", train=str(rows), n_iter=1, neighbours=0, width=8, hidden=8, fc=8, batch=8, epochs=1,
                        evaluations=1, max_tokens=16, teacher="builtin", vectors="random", leaks="keep")  # fmt: skip
     store, said = Store(folder / "sender"), list[Any]()

@@ -12,7 +12,7 @@ from distill_core.bounded import MB, Budget
 from distill_core.errors import TeacherError
 from distill_core.messages import Message, message
 from distill_core.teacher.safe_loading import read_json, silence_transformers
-from distill_core.tokenization import check_tokenizer
+from distill_core.tokenization import PROBE, check_tokenizer
 
 # Families whose position numbers begin after the padding's own: they take fewer tokens than their table has rows.
 POSITION_OFFSET_FAMILIES = (
@@ -62,6 +62,9 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -
         tokenizer = AutoTokenizer.from_pretrained(
             str(folder), config=config, trust_remote_code=False, local_files_only=True, **options
         )
+        if not _is_length(tokenizer.model_max_length):
+            tokenizer.model_max_length = VERY_LARGE_INTEGER
+        tokenizer(PROBE)  # its class may have changed what the file says
     except ImportError as error:
         package = next((part for part in ("sacremoses", "sentencepiece", "tiktoken") if part in str(error)), "more")
         raise TeacherError(message("The tokenizer of {name} needs the package {package}: {command}.", name=name,
@@ -69,8 +72,6 @@ def load_tokenizer(folder: Path, config: Any, name: str, notes: list[Message]) -
     except Exception as error:  # tokenizer files are hostile ground: RecursionError and worse
         raise TeacherError(message("The tokenizer of {name} can't be read ({why}).", name=name,
                                   why=library_reason(error))) from error  # fmt: skip
-    if not _is_length(tokenizer.model_max_length):
-        tokenizer.model_max_length = VERY_LARGE_INTEGER
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     _take_space_before_mask(tokenizer)
     if config.model_type == "deberta" and tokenizer.is_fast:

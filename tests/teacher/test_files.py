@@ -244,6 +244,10 @@ def test_a_tokenizer_without_its_unknown_token_is_refused(model):
     content = json.loads((model / "tokenizer.json").read_text())
     tokenizer(model, model={**content["model"], "unk_token": "[NONE]"})
     refused(model, "tokenizer", "Missing [UNK]")
+    tokenizer(model, model=content["model"])
+    file = model / "tokenizer_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "unk_token": "[NONE]"}))
+    refused(model, "tokenizer", "Missing [UNK]")
 
 
 @pytest.mark.parametrize("length", ["many", 0.5, True, -1, None])
