@@ -12,6 +12,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer
 from tokenizers.pre_tokenizers import Split
 
+from distill_core.json_types import JsonObject
 from distill_core.messages import message
 from distill_core.unicode import replace_surrogates
 
@@ -130,7 +131,7 @@ def check_tokenizer(content: str) -> None:
         raise ValueError(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}") from None
 
 
-def _steps(tree: Any) -> Iterator[dict[str, Any]]:
+def _steps(tree: Any) -> Iterator[JsonObject]:
     """The objects of a tokenizer's normaliser and pre-tokenizer."""
     waiting = [tree.get(name) for name in ("normalizer", "pre_tokenizer")] if isinstance(tree, dict) else []
     while waiting:
