@@ -1,8 +1,9 @@
 import json
+import os
 
 import pytest
 
-from distill_core.cache import MARKER, Cache, digest, write_atomic
+from distill_core.cache import CHECKSUMS, MARKER, Cache, digest, write_atomic
 
 
 def test_what_was_put_is_found_by_its_key(tmp_path):
@@ -42,6 +43,85 @@ def test_an_entry_without_its_marker_is_no_entry(tmp_path):
         pass
     (cache.get("logits", {"a": 1}) / MARKER).unlink()
     assert cache.get("logits", {"a": 1}) is None
+
+
+def put(cache, content="hello"):
+    with cache.put("logits", {"a": 1}) as folder:
+        (folder / "x").write_text(content)
+    return cache.root / "logits" / digest({"a": 1})[:40]
+
+
+def break_file(file, how):
+    """What may become of a file: the same that benchmarks.torture_files does to every kind of them."""
+    content = file.read_bytes()
+    middle = len(content) // 2
+    broken = {"cut": content[:middle], "empty": b"", "zeros": bytes(len(content))}
+    for place, at in {"head": 0, "middle": middle, "tail": len(content) - 1}.items():
+        broken[f"bit in its {place}"] = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+    file.unlink()
+    if how != "gone":
+        file.write_bytes(broken[how])
+
+
+BREAKS = ["cut", "empty", "zeros", "gone", "bit in its head", "bit in its middle", "bit in its tail"]
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("name", ["x", MARKER, CHECKSUMS])
+def test_a_damaged_entry_is_set_aside_and_made_anew(tmp_path, name, how):
+    cache = Cache(tmp_path)
+    break_file(put(cache) / name, how)
+    expected = ("hello", True) if (name, how) == (CHECKSUMS, "gone") else ("anew", False)
+    for _ in range(2):
+        found = cache.memo(
+            "logits",
+            {"a": 1},
+            lambda folder: (folder / "x").write_text("anew"),
+            lambda folder: (folder / "x").read_text(),
+        )
+        assert found == expected
+        expected = (expected[0], True)
+    assert cache.damaged == ([] if expected[0] == "hello" else ["logits"])
+    assert len(list((tmp_path / "logits").glob(".*.damaged"))) == len(cache.damaged)
+
+
+def test_an_entry_takes_the_place_of_a_damaged_one_that_nobody_read(tmp_path):
+    cache = Cache(tmp_path)
+    (put(cache) / MARKER).unlink()
+    assert (put(cache, "anew") / "x").read_text() == "anew" and cache.get("logits", {"a": 1})
+
+
+def test_an_entry_of_an_earlier_version_is_set_aside_where_it_cant_be_read(tmp_path):
+    cache = Cache(tmp_path)
+    (put(cache, "[1") / CHECKSUMS).unlink()
+    assert cache.get("logits", {"a": 1}) and cache.read("logits", {"a": 1}, lambda folder: json.loads("[1")) is None
+    assert not cache.has("logits", {"a": 1})
+
+
+def test_neither_a_bug_nor_too_little_memory_costs_an_entry(tmp_path):
+    cache, failures = Cache(tmp_path), [ZeroDivisionError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    folder = put(cache)
+    for failure in failures:
+
+        def load(folder, failure=failure):
+            raise failure
+
+        with pytest.raises(type(failure)):
+            cache.read("logits", {"a": 1}, load)
+        (folder / CHECKSUMS).unlink(missing_ok=True)  # as in earlier versions, for the second
+    assert cache.has("logits", {"a": 1}) and not cache.damaged
+
+
+def test_what_is_set_aside_is_swept_a_day_later(tmp_path):
+    cache = Cache(tmp_path)
+    os.utime(put(cache), (0, 0))
+    break_file(put(cache) / "x", "cut")
+    assert cache.get("logits", {"a": 1}) is None
+    cache.sweep()
+    (aside,) = (tmp_path / "logits").iterdir()
+    os.utime(aside, (0, 0))
+    cache.sweep()
+    assert not list((tmp_path / "logits").iterdir())
 
 
 def test_what_is_remembered_is_made_once(tmp_path):

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
-from distill_core.cache import Cache, digest, write_atomic
+from distill_core.cache import Cache, digest, write_atomic, write_file
 from distill_core.config.knobs import names_of
 from distill_core.config.losses import live_needs
 from distill_core.config.schema import BALANCED, EARLIER, Config
@@ -143,13 +144,19 @@ class StudentTrainer:
             key |= {"source": self.data.source.fingerprint, "vocabulary_limit": self.config.vocabulary_limit}
             if self.config.student_model:
                 key["head"] = self.config.seed  # of which its first weights are drawn
-        model = self._untrained(variant)
-        if entry := self.cache.get("control", key):
-            model.load_state_dict(load_file(entry / "model.safetensors"))
-            for series, step, value in json.loads((entry / "curve.json").read_text()):
-                yield Point(variant.series_name(series), step, value)
+
+        def load(entry: Path) -> tuple[list[Point], TrainedStudent]:
             stored = json.loads((entry / "best.json").read_text())
-            return TrainedStudent(model.cpu(), stored["step"], stored["scores"], cached=True)
+            curve = [Point(variant.series_name(series), step, value)
+                     for series, step, value in json.loads((entry / "curve.json").read_text())]  # fmt: skip
+            model = self._untrained(variant)
+            model.load_state_dict(load_file(entry / "model.safetensors"))
+            return curve, TrainedStudent(model.cpu(), stored["step"], stored["scores"], cached=True)
+
+        if found := self.cache.read("control", key, load):
+            yield from found[0]
+            return found[1]
+        model = self._untrained(variant)
         targets, curve, sides = self.own_targets, [], self._read(variant).labelled
         hard_loss = self.objective.hard_loss
 
@@ -173,9 +180,9 @@ class StudentTrainer:
             raise Stopped(message("Stopped before there was a student to save."))
         with self.cache.put("control", key) as folder:
             weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-            save_file(weights, folder / "model.safetensors")
-            (folder / "curve.json").write_text(json.dumps(curve))
-            (folder / "best.json").write_text(json.dumps({"step": best.step, "scores": best.scores}))
+            write_file(folder / "model.safetensors", serialised(weights))
+            write_file(folder / "curve.json", json.dumps(curve).encode())
+            write_file(folder / "best.json", json.dumps({"step": best.step, "scores": best.scores}).encode())
         return TrainedStudent(model.cpu(), best.step, best.scores)
 
     def student(

@@ -9,7 +9,6 @@ import json
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -306,12 +305,12 @@ def guess_cut_student(config: Config, teacher: TeacherPace, counts: DataCounts |
 
 def _read(kind: type[M], cache: Cache, name: str, config: Config) -> M | None:
     """Measurement that `profiling.profile` wrote, None where it is missing or can't be read."""
-    entry = cache.get(name, KEYS[name](config))
-    with suppress(OSError, ValueError):
-        if entry:
-            measurement: M = json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8"))
-            return measurement
-    return None
+
+    def load(entry: Path) -> M:
+        measurement: M = json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8"))
+        return measurement
+
+    return cache.read(name, KEYS[name](config), load)
 
 
 def data_key(config: Config) -> CacheKey:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
-from distill_core.cache import Cache, CacheKey
+from distill_core.cache import Cache, CacheKey, write_file
 from distill_core.config.losses import live_needs, used_losses
 from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
@@ -324,4 +324,4 @@ def _store(
     cache: Cache, kind: str, key: CacheKey, measurement: DataCounts | TeacherPace | StudentPace | MachinePace
 ) -> None:
     with cache.put(kind, key) as place:
-        (place / cost.MEASUREMENT_FILE).write_text(json.dumps(measurement), encoding="utf-8")
+        write_file(place / cost.MEASUREMENT_FILE, json.dumps(measurement).encode())

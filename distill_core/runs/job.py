@@ -14,6 +14,7 @@ from distill_core.config.presets import KnobValues
 from distill_core.environment import peak_memory
 from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Fact, Note, Point
+from distill_core.faults import explain_fault
 from distill_core.messages import message, message_data, restore_message
 from distill_core.runs.curves import CurvePoint, Curves, training_of
 
@@ -93,6 +94,9 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
     except Diverged as error:
         ended = Ended("diverged", restore_message(str(error), message_data(error)))
     except Exception as error:
+        if fault := explain_fault(error, job.folder, peak_memory()):
+            print(traceback.format_exc(), file=sys.stderr)
+            return say(Ended("failed", fault))
         what = str(error).strip().partition("\n")[0]
         trace = traceback.format_exc()
         print(trace, file=sys.stderr)

@@ -91,10 +91,14 @@ def fine_tune(
     own_key = key | ({"balanced": "offsets"} if metric in BALANCED else {})
     own_key |= {} if selecting else {"select": training_plan.LAST, "patience": 0}
     # a teacher that an earlier version saved, by its best step or without offsets, is not trained again
-    if earlier := saved.get(catalog.KIND, own_key) or saved.get(catalog.KIND, key):
-        yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
-                   about="teacher")  # fmt: skip
-        return load_saved(earlier, data, config)
+    for one in (own_key, key):
+        if earlier := saved.read(catalog.KIND, one, lambda entry: load_saved(entry, data, config)):
+            yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used "
+                               "again."), about="teacher")  # fmt: skip
+            return earlier
+    if saved.damaged:
+        yield Note(message("The teacher that was fine-tuned before on the same rows was damaged on the disk. It was "
+                           "set aside and is fine-tuned anew."), "warning", "teacher")  # fmt: skip
     learner = _with_new_head(folder, settings, weights, data.labels, config, base)
     check(learner.model)
     learner.check_texts(data.train.texts)

@@ -9,13 +9,15 @@ import dataclasses
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from distill_core.errors import TeacherError
+from distill_core.faults import disk_code, is_out_of_memory
 from distill_core.json_types import JsonObject
 from distill_core.messages import Message, message, unreadable_reason
 from distill_core.teacher.label_mapping import GENERIC
@@ -212,6 +214,19 @@ def _mismatch(name: str, key: str, stated: int, actual: int) -> TeacherError:
         name=name, key=key, said=stated, found=actual))  # fmt: skip
 
 
+@contextmanager
+def weights_read(name: str) -> Iterator[None]:
+    """Context that reads the weights of model `name`. Raises TeacherError for whatever transformers makes of a broken
+    file; too little memory, or a disk that fails, is no fault of the file."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error) or disk_code(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise TeacherError(message("{name} can't be loaded ({why}).", name=name, why=reason)) from error
+
+
 def build_model(
     folder: Path, config: Any, weights: Weights, name: str, new_head: bool, notes: list[Message]
 ) -> Any:  # fmt: skip
@@ -228,17 +243,12 @@ def build_model(
         # Stated here, for a model in a half-precision file would otherwise compute in half precision.
         "dtype": torch.float32, "trust_remote_code": False,
     }  # fmt: skip
-    try:
+    with weights_read(name):
         architecture: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
         if weights.state is None:
             model, info = architecture.from_pretrained(str(folder), use_safetensors=True, **options)
         else:
             model, info = architecture.from_pretrained(None, state_dict=weights.state, **options)
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # whatever transformers makes of a broken file
-        reason = " ".join(str(error).split())[:200]
-        raise TeacherError(message("{name} can't be loaded ({why}).", name=name, why=reason)) from error
     absent = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     check_missing([key for key in absent if not HEAD.search(key)], name)
     if absent and not new_head:
