@@ -2,6 +2,7 @@ import json
 import os
 
 import pytest
+from broken import BREAKS, break_file
 
 from distill_core.cache import CHECKSUMS, MARKER, Cache, digest, write_atomic
 
@@ -49,21 +50,6 @@ def put(cache, content="hello"):
     with cache.put("logits", {"a": 1}) as folder:
         (folder / "x").write_text(content)
     return cache.root / "logits" / digest({"a": 1})[:40]
-
-
-def break_file(file, how):
-    """What may become of a file: the same that benchmarks.torture_files does to every kind of them."""
-    content = file.read_bytes()
-    middle = len(content) // 2
-    broken = {"cut": content[:middle], "empty": b"", "zeros": bytes(len(content))}
-    for place, at in {"head": 0, "middle": middle, "tail": len(content) - 1}.items():
-        broken[f"bit in its {place}"] = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
-    file.unlink()
-    if how != "gone":
-        file.write_bytes(broken[how])
-
-
-BREAKS = ["cut", "empty", "zeros", "gone", "bit in its head", "bit in its middle", "bit in its tail"]
 
 
 @pytest.mark.parametrize("how", BREAKS)

@@ -41,7 +41,7 @@ from distill_core.student.runtime import Predictor, Vocabulary
 from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
 from distill_core.training.batching import training_rows
-from distill_core.training.checkpoints import OTHER_CONTENT
+from distill_core.training.checkpoints import OTHER_CONTENT, delete_checkpoints, places
 from distill_core.training.device import autocast, fast_dtype
 from distill_core.training.plan import LAST, BestStep, TrainingPlan
 from distill_core.training.reporting import report_training
@@ -367,7 +367,9 @@ class StudentTrainer:
             return self._scores(logits + self._offsets(model, logits), valid_loss(logits))
 
         # A control is cached for other runs: one of a checkpoint that names no content could be of other labels.
-        unnamed = stage == "student" and checkpoint.is_file() and self._reads_alike(self.place(variant))
+        unnamed = (
+            stage == "student" and any(map(Path.is_file, places(checkpoint))) and self._reads_alike(self.place(variant))
+        )
         ticks = loop.fit(
             model, len(rows), lambda index, step: loss(rows[index], step), score, plan, lengths=lengths,
             checkpoint=checkpoint, content=content, unnamed=unnamed, stop=self.stop,
@@ -376,7 +378,7 @@ class StudentTrainer:
         if best.step and (shift := getattr(model, "shift", None)):
             shift(self._offsets(model, runtime.predict_logits(model, valid, device=self.device)))
         if not self.stop():
-            checkpoint.unlink(missing_ok=True)
+            delete_checkpoints(checkpoint)
         return best
 
     def _offsets(self, model: nn.Module, logits: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
 from distill_core.training.batching import training_rows
+from distill_core.training.checkpoints import delete_checkpoints
 from distill_core.training.device import autocast, device
 from distill_core.training.reporting import report_training
 
@@ -121,7 +122,7 @@ def fine_tune(
 
     entry, _ = saved.memo(catalog.KIND, own_key, save, lambda place: place)
     if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+        delete_checkpoints(checkpoint)
     teacher = load_saved(entry, data, config)
     yield Note(message("The fine-tuned teacher is saved for other runs: “{title}” ({name}).", name=teacher.name,
                       title=teacher.title), about="teacher")  # fmt: skip

@@ -54,8 +54,8 @@ def fit(
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
     names = [plan.identity, rows, list(lengths or ())]
     identity = digest([*names, content] if content else names)
-    state = load_checkpoint(checkpoint, {identity, digest(names)} if unnamed else {identity}, model, optimisers)
-    anew = state is None and checkpoint is not None and checkpoint.is_file()
+    named = {identity, digest(names)} if unnamed else {identity}
+    state, notice = load_checkpoint(checkpoint, named, model, optimisers)
     if state is None:
         state = TrainingState()
         torch.manual_seed(plan.seed)
@@ -87,8 +87,8 @@ def fit(
                     state.best, state.best_step, state.weights = scores, state.step, _copy(model)
             if scores or state.step == 1 or state.step % report_every == 0:
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
-                yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step), anew)
-                anew = False
+                yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step), notice)
+                notice = None
                 model.train()  # the caller may have used the model for a prediction
             if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, CHECKPOINT_SHARE * cost):
                 began = time.monotonic()

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from broken import BREAKS, break_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from distill_core.errors import Diverged
-from distill_core.training import batching, loop, optimizers
+from distill_core.training import batching, checkpoints, loop, optimizers
 from distill_core.training import plan as training_plan
 
 
@@ -157,15 +158,35 @@ def test_a_checkpoint_of_other_content_is_not_taken_and_its_own_is(tmp_path):
         ("", "b", True, False),  # as an earlier version wrote it
     ]
     for content, other, unnamed, anew in cases:
-        file.unlink(missing_ok=True)
+        checkpoints.delete_checkpoints(file)
         taken = itertools.count()
         finish(run(Toy(), checkpoint=file, content=content, stop=lambda taken=taken: next(taken) >= 20))
         ticks, _ = finish(run(Toy(), checkpoint=file, content=other, unnamed=unnamed))
         case = (content, other, unnamed)
         assert ([tick.step for tick in ticks][0] == 1) == anew, case
-        assert [tick.anew for tick in ticks] == [anew, *[False] * (len(ticks) - 1)], case
+        assert [bool(tick.notice) for tick in ticks] == [anew, *[False] * (len(ticks) - 1)], case
     ticks, _ = finish(run(Toy(), checkpoint=tmp_path / "none.ckpt", content="a"))
-    assert not any(tick.anew for tick in ticks), "there was nothing to go on from"
+    assert not any(tick.notice for tick in ticks), "there was nothing to go on from"
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_a_training_falls_back_to_the_checkpoint_before_a_damaged_one(tmp_path, how):
+    file, whole, resumed, anew = tmp_path / "training.ckpt", Toy(), Toy(), Toy()
+    finish(run(whole))
+    for _ in range(2):
+        taken = itertools.count()
+        finish(run(Toy(), checkpoint=file, stop=lambda taken=taken: next(taken) >= 20))
+    newest, before = checkpoints.places(file)
+    break_file(newest, how)
+    ticks, _ = finish(run(resumed, checkpoint=file))
+    assert torch.equal(weights(whole), weights(resumed)) and ticks[0].step > 20
+    # the last byte counts a comment that there is not, and nothing that is loaded
+    assert ("at step 20" in str(ticks[0].notice)) == (how not in ("gone", "bit in its tail"))
+    newest.write_bytes(b"PK")
+    break_file(before, "zeros")
+    ticks, _ = finish(run(anew, checkpoint=file))
+    assert torch.equal(weights(whole), weights(anew))
+    assert (ticks[0].step, ticks[0].notice) == (1, checkpoints.DAMAGED)
 
 
 def test_closing_and_stopping_leave_the_best_weights():

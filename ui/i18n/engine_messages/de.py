@@ -3,6 +3,8 @@
 
 SENTENCES: dict[str, str] = {
     # the machine
+    "The checkpoint of this training was damaged on the disk, so it begins anew.": "Der Zwischenstand dieses Trainings war auf der Platte beschädigt; darum beginnt es von vorn.",
+    "The newest checkpoint of this training was damaged on the disk. It goes on from the one before it, at step {step:,}.": "Der neueste Zwischenstand dieses Trainings war auf der Platte beschädigt. Weiter geht es vom vorigen, bei Schritt {step:,}.",
     "A file that an earlier run had stored ({kind}) was damaged. It was set aside and made anew; look after the disk if that happens again.": "Eine Datei, die ein früherer Lauf gespeichert hatte ({kind}), war beschädigt. Sie wurde beiseitegelegt und neu gemacht; kommt das wieder vor, die Platte prüfen.",
     "The teacher that was fine-tuned before on the same rows was damaged on the disk. It was set aside and is fine-tuned anew.": "Der Lehrer, der schon einmal auf denselben Zeilen nachtrainiert wurde, war auf der Platte beschädigt. Er wurde beiseitegelegt und wird neu nachtrainiert.",
     "The kept teacher {name} is damaged: {file} is not as it was written. Run the same fine-tuning again, which sets it aside and makes it anew, or choose another teacher.": "Der aufbewahrte Lehrer {name} ist beschädigt: {file} ist nicht mehr so, wie es geschrieben wurde. Dasselbe Nachtraining noch einmal starten, das ihn beiseitelegt und neu macht, oder einen anderen Lehrer wählen.",
