@@ -25,7 +25,7 @@ JSON_EDGES = {
     "student/export.py": 1,  # the report, for the card
     "student/model_card.py": 3,
     "student/persistence.py": 2,  # student.json
-    "student/runtime.py": 3,  # travels with an exported student, and imports nothing of ours
+    "student/runtime.py": 4,  # travels with an exported student, and imports nothing of ours
     "teacher/fingerprint.py": 2,  # config.json of unknown origin
     "teacher/safe_loading.py": 6,  # config.json of unknown origin
 }

@@ -254,9 +254,9 @@ def _load_predictor(folder: Path) -> "Predictor":
 
 
 def _load_baseline(folder: Path) -> "BaselinePredictor":
-    from distill_core.evaluation import baseline_runtime
+    from distill_core.evaluation import baseline_export
 
-    return baseline_runtime.load(folder)
+    return baseline_export.load(folder)
 
 
 @overload

@@ -41,7 +41,7 @@ from distill_core.student.runtime import Predictor, Vocabulary
 from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
 from distill_core.training.batching import training_rows
-from distill_core.training.checkpoints import OTHER_CONTENT, delete_checkpoints, places
+from distill_core.training.checkpoints import DAMAGED, OTHER_CONTENT, delete_checkpoints, places
 from distill_core.training.device import autocast, fast_dtype
 from distill_core.training.plan import LAST, BestStep, TrainingPlan
 from distill_core.training.reporting import report_training
@@ -198,11 +198,14 @@ class StudentTrainer:
         numbers = (soft_labels[chosen], targets[chosen], valid_soft_labels)
         content = digest([self._content, self._texts_digest, *map(_tensor_digest, numbers)])
         if done.is_file():
-            finished = json.loads(done.read_text())
-            if finished["content"] == content if "content" in finished else self._reads_alike(folder):
-                return TrainedStudent(persistence.load(folder).model, finished["best_step"], {}, cached=True)
+            try:
+                finished = json.loads(done.read_text())
+                if finished["content"] == content if "content" in finished else self._reads_alike(folder):
+                    return TrainedStudent(persistence.load(folder).model, finished["best_step"], {}, cached=True)
+                yield Note(OTHER_CONTENT, "warning", "student")
+            except (DataError, LookupError, TypeError, ValueError):
+                yield Note(DAMAGED, "warning", "student")
             done.unlink()
-            yield Note(OTHER_CONTENT, "warning", "student")
         sides = [(ids[chosen], lengths[chosen]) for ids, lengths in encoded.transfer]
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
         model = self._untrained(variant)

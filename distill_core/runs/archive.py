@@ -278,7 +278,7 @@ def _try_student(folder: Path, name: str) -> None:
     from distill_core.student import persistence
 
     try:
-        persistence.load(folder)
+        persistence.read(folder)
     except UnknownPart:
         pass  # of a kind that this version does not have: the rest of the run is worth reading
     except UserError:

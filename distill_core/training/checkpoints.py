@@ -19,7 +19,7 @@ OTHER_CONTENT = message(
     "An earlier try of this run trained on other rows, labels or models. This training begins anew and takes nothing "
     "from it."
 )
-DAMAGED = message("The checkpoint of this training was damaged on the disk, so it begins anew.")
+DAMAGED = message("What an earlier try of this training had stored was damaged on the disk, so it begins anew.")
 FELL_BACK = (
     "The newest checkpoint of this training was damaged on the disk. It goes on from the one before it, at step "
     "{step:,}."

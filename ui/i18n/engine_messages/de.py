@@ -3,7 +3,9 @@
 
 SENTENCES: dict[str, str] = {
     # the machine
-    "The checkpoint of this training was damaged on the disk, so it begins anew.": "Der Zwischenstand dieses Trainings war auf der Platte beschädigt; darum beginnt es von vorn.",
+    "What an earlier try of this training had stored was damaged on the disk, so it begins anew.": "Was ein früherer Versuch dieses Trainings gespeichert hatte, war auf der Platte beschädigt; darum beginnt es von vorn.",
+    "{file} is not as it was written": "{file} ist nicht mehr so, wie es geschrieben wurde",
+    "The model in {folder} is damaged ({why}). Copy or export it again; that of a run is made anew by a run with the same settings.": "Das Modell in {folder} ist beschädigt ({why}). Es noch einmal kopieren oder exportieren; das eines Laufs wird von einem Lauf mit denselben Einstellungen neu gemacht.",
     "The newest checkpoint of this training was damaged on the disk. It goes on from the one before it, at step {step:,}.": "Der neueste Zwischenstand dieses Trainings war auf der Platte beschädigt. Weiter geht es vom vorigen, bei Schritt {step:,}.",
     "A file that an earlier run had stored ({kind}) was damaged. It was set aside and made anew; look after the disk if that happens again.": "Eine Datei, die ein früherer Lauf gespeichert hatte ({kind}), war beschädigt. Sie wurde beiseitegelegt und neu gemacht; kommt das wieder vor, die Platte prüfen.",
     "The teacher that was fine-tuned before on the same rows was damaged on the disk. It was set aside and is fine-tuned anew.": "Der Lehrer, der schon einmal auf denselben Zeilen nachtrainiert wurde, war auf der Platte beschädigt. Er wurde beiseitegelegt und wird neu nachtrainiert.",
