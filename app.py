@@ -30,9 +30,12 @@ def main() -> None:
         os.environ["STILLROOM_LANGUAGE"] = chosen.language  # read where the words are
     if chosen.mcp and find_spec("mcp") is None:
         options.error("--mcp needs the package mcp. Install it with: pip install 'mcp>=1.21,<2'")
-    import distill_core
+    from distill_core import UserError, open_app
 
-    distill_core.open_app()  # first: the workers warm up on another core while the page's libraries load
+    try:
+        open_app()  # first: the workers warm up on another core while the page's libraries load
+    except UserError as error:  # such as a home that can only be read
+        options.exit(2, f"{error}\n")
     from ui.server import serve
 
     serve(chosen.host, chosen.port, chosen.open, chosen.mcp)

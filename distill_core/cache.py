@@ -8,6 +8,7 @@ set aside and made anew: a broken file is never for ever. Knows nothing of its e
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,8 @@ from distill_core.json_types import JsonValue
 
 MARKER = "key.json"
 CHECKSUMS = "sha256.json"  # of an entry's files; entries of earlier versions have none
+DAMAGED = ".damaged"  # ending of a folder that was set aside
+HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.part|\..+\.[0-9a-f]{32}")  # that of earlier versions, too
 STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
 T = TypeVar("T")
 CacheKey = Mapping[str, JsonValue]  # all that decides an entry's content, by name
@@ -107,15 +110,18 @@ class Cache:
         (book / digest(visitor)[:40]).touch()
         return sum(1 for _ in book.iterdir())
 
-    def sweep(self) -> None:
-        """Sweep away what killed runs left half-filled."""
+    def sweep(self, alone: bool = False) -> None:
+        """Sweep away what killed runs left half-filled, at once where no run but the caller's may live (`alone`), and
+        what was set aside a day ago."""
         for folder in self.root.glob("*/.*"):
-            if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # another process sweeps too
+                stale = time.time() - folder.stat().st_mtime > STALE_SECONDS
+                if folder.is_dir() and (stale or (alone and folder.suffix != DAMAGED)):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _set_aside(self, folder: Path) -> None:
         """Set a damaged entry aside, for whoever wants to look, until it is swept."""
-        aside = folder.with_name(f".{folder.name}.{uuid4().hex}.damaged")
+        aside = folder.with_name(f".{folder.name}.{uuid4().hex}{DAMAGED}")
         with suppress(OSError):  # another run has just done it, or the disk can only be read
             os.rename(folder, aside)
             os.utime(aside)  # it is stale from now on, not since it was made
@@ -179,6 +185,14 @@ def atomic_file(file: Path) -> Iterator[Path]:
         os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Sweep away the files that a killed process left half written in `folder`, whose only writer it was."""
+    for file in folder.glob(".*"):
+        if HALF_WRITTEN.fullmatch(file.name):
+            with suppress(OSError):
+                file.unlink()
 
 
 def flush_to_disk(file: Path) -> None:

@@ -137,6 +137,16 @@ def test_of_two_who_make_at_once_both_read_the_first(tmp_path):
     assert cache.memo("logits", {"a": 1}, slow, lambda place: (place / "x").read_text()) == ("first", False)
 
 
+def test_an_app_that_is_alone_sweeps_what_was_half_filled_at_once(tmp_path):
+    cache = Cache(tmp_path)
+    (tmp_path / "logits" / ".0123.abcd").mkdir(parents=True)
+    put(cache)
+    cache.sweep()
+    assert len(list((tmp_path / "logits").iterdir())) == 2
+    cache.sweep(alone=True)
+    assert [cache.root / "logits" / digest({"a": 1})[:40]] == list((tmp_path / "logits").iterdir())
+
+
 def test_digest_tells_values_apart():
     values = [1, "1", [1], {"1": 1}, None, "", "é", [1, 2], [[1], 2]]
     assert len({digest(value) for value in values}) == len(values)

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "student/runtime.py": "the same",
     "faults.py": "what libraries say of a disk or of memory, by which a fault is known",
     "runs/queries.py": "SQL",
+    "runs/salvage.py": "SQL",
     "runs/store.py": "SQL",
     "runs/migrations.py": "SQL",
 }

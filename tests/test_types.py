@@ -18,6 +18,7 @@ JSON_EDGES = {
     "data/readers.py": 3,  # rows of JSON, and how a CSV is to be read
     "distillation/student_trainer.py": 1,  # a cache key
     "runs/archive.py": 2,  # members of an exported run
+    "runs/queries.py": 1,  # what a column holds, if it was not damaged
     "runs/archive_validation.py": 2,  # the same, unchecked
     "student/activations.py": 1,  # what the page draws
     "student/cutting.py": 1,  # student.json

@@ -4,6 +4,7 @@ estimates remember. One object holds all of it; the front door's `close` empties
 
 import atexit
 import json
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from distill_core.config.schema import Config
 from distill_core.environment import home
 from distill_core.errors import DataError, UserError
 from distill_core.messages import message
-from distill_core.runs import job
+from distill_core.runs import job, recovery
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.queue import RunQueue
 from distill_core.runs.store import Store
@@ -92,7 +93,9 @@ class Session:
         with self._lock:
             place = home()
             if place not in self._stores:
-                self._stores[place] = Store(place)
+                self._stores[place] = store = Store(place)
+                if store.notice:
+                    print(store.notice, file=sys.stderr)
             return self._stores[place]
 
     def queue(self, adopt: bool = False) -> RunQueue:
@@ -296,12 +299,16 @@ def open_app() -> None:
         >>> core.open_app()
         >>> core.close()
     """
-    from distill_core.cache import Cache
+    from distill_core.cache import Cache, sweep
 
+    store = session.store()
+    alone = not recovery.owners(store)
+    for root in (store.home / "cache", store.home):  # the home itself holds the saved teachers
+        Cache(root).sweep(alone)
+    if alone:
+        for folder in (store.home / "runs").iterdir():
+            sweep(folder)
     session.queue(adopt=True)
-    home_folder = session.store().home
-    for root in (home_folder / "cache", home_folder):  # the home itself holds the saved teachers
-        Cache(root).sweep()
 
 
 def close() -> None:

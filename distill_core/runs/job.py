@@ -27,7 +27,8 @@ NICENESS = 10  # of a run: the page goes first
 PRIORITY_DELAY = 3.0  # seconds until then: who has just pressed Start waits for the first point of the curve
 DRAWN_ANEW = message("The points that an earlier try of this training left in the curves were dropped: they are drawn "
                      "anew.")  # fmt: skip
-TERMINATE_TIMEOUT = 5.0  # seconds between terminate and kill
+TERMINATE_TIMEOUT = 0.5  # seconds between terminate and kill
+JOIN_TIMEOUT = 5.0  # seconds until a worker that is to end has ended
 # One thread a run: on shared cores two threads that wait for each other are many times slower than one.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -50,6 +51,7 @@ class Worker(Protocol):
     """Worker of a started run. `exit_reason` is a phrase once `receive` returned None without an Ended before it."""
 
     exit_reason: str
+    stop_seen: bool  # whether the run has noticed that it is to stop
 
     def receive(self, seconds: float) -> list[Event] | None:
         """Events since the last call, waiting at most so many seconds for one; None after the last."""

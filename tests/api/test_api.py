@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from fake_pipeline import SUMMARY
+from filelock import FileLock
 from tiny_writer import trained_writer
 
 import distill_core
@@ -374,8 +375,16 @@ def test_opening_clears_away_what_was_half_written(home: Path) -> None:
         folder.mkdir(parents=True)
     for folder in (old, teacher, whole):
         os.utime(folder, (0, 0))
+    half = home / "runs" / "one" / f".{'0' * 32}.part"
+    half.parent.mkdir(parents=True)
+    half.touch()
+    (home / "locks").mkdir(exist_ok=True)
+    with FileLock(home / "locks" / "owner-other"):  # another process lives, and may be filling the young one
+        distill_core.open_app()
+        assert [one.exists() for one in (old, young, teacher, whole, half)] == [False, True, False, True, True]
+    distill_core.close()
     distill_core.open_app()
-    assert [folder.exists() for folder in (old, young, teacher, whole)] == [False, True, False, True]
+    assert [one.exists() for one in (old, young, teacher, whole, half)] == [False, False, False, True, False]
 
 
 def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Path) -> None:

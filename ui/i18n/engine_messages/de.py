@@ -3,6 +3,11 @@
 
 SENTENCES: dict[str, str] = {
     # the machine
+    "The list of runs was damaged on the disk. It is set aside as {file}, and {n:run|runs} could be read of it and taken over; what the runs made stays in {folder}.": "Die Liste der Läufe war auf der Platte beschädigt. Sie ist als {file} beiseitegelegt, und {n:Lauf ließ|Läufe ließen} sich daraus lesen und {n:~wurde|wurden} übernommen; was die Läufe gemacht haben, bleibt in {folder}.",
+    "{file} was written by a newer version of Stillroom, and is left as it is. Install that version, or set STILLROOM_HOME to another folder.": "{file} stammt von einer neueren Version von Stillroom und bleibt, wie sie ist. Diese Version installieren oder STILLROOM_HOME auf einen anderen Ordner setzen.",
+    "{file} is damaged on the disk. Close Stillroom and open it again: it then sets the file aside and takes over what can be read of it.": "{file} ist auf der Platte beschädigt. Stillroom schließen und wieder öffnen: es legt die Datei dann beiseite und übernimmt, was sich daraus lesen lässt.",
+    "An event of this run ({kind}) was damaged on the disk and can't be read.": "Ein Ereignis dieses Laufs ({kind}) war auf der Platte beschädigt und lässt sich nicht lesen.",
+    "{what} It was resumed {n:time|times} by itself and isn't resumed again: resume it by hand to go on.": "{what} Er wurde {n:Mal|Mal} von selbst fortgesetzt und wird es nicht wieder: von Hand fortsetzen, damit er weitergeht.",
     "What an earlier try of this training had stored was damaged on the disk, so it begins anew.": "Was ein früherer Versuch dieses Trainings gespeichert hatte, war auf der Platte beschädigt; darum beginnt es von vorn.",
     "{file} is not as it was written": "{file} ist nicht mehr so, wie es geschrieben wurde",
     "The model in {folder} is damaged ({why}). Copy or export it again; that of a run is made anew by a run with the same settings.": "Das Modell in {folder} ist beschädigt ({why}). Es noch einmal kopieren oder exportieren; das eines Laufs wird von einem Lauf mit denselben Einstellungen neu gemacht.",
