@@ -176,18 +176,22 @@ class Session:
         file = self.store().folder(row.id) / "teacher.json"
         if not file.is_file():
             return None
-        fact = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            fact = json.loads(file.read_text(encoding="utf-8"))
+            name, fingerprint = str(fact["name"]), fact["fingerprint"]
+        except (ValueError, LookupError, TypeError):  # damaged on the disk
+            return None
         settings = self.predictor(row.id).settings
         labels, pair = tuple(settings["labels"]), bool(settings["pair"])
         limit, cut = self.predictor(row.id).limit
         try:
             config = Config.stored(row.config).model_copy(update={"max_tokens": limit, "cut": cut})
-            teacher = self._loaded(fact["name"], labels, pair, config)
+            teacher = self._loaded(name, labels, pair, config)
         except UserError:
             return None
         # elsewhere a name may mean another model, and it must not answer for the one that taught
         trusted = not row.origin and not same
-        return teacher if trusted or teacher.fingerprint == fact["fingerprint"] else None
+        return teacher if trusted or teacher.fingerprint == fingerprint else None
 
     def model_folder(self, run: str, row: ExportedRow) -> Path:
         """Folder of the run's student, control or baseline. Raises UserError where there is none (yet)."""

@@ -27,7 +27,7 @@ from distill_core.config.training_length import first_steps, selects_step, stude
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.distillation.variants import Variant
-from distill_core.errors import DataError, Diverged, Stopped
+from distill_core.errors import DataError, Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.evaluation.prior import balancing_offsets
@@ -394,10 +394,6 @@ class StudentTrainer:
 
     def _scores(self, logits: Tensor, loss: Tensor) -> dict[str, float]:
         value = float(loss)
-        if not math.isfinite(value):
-            raise Diverged(
-                message("The validation loss is not a finite number any more. A lower learning rate may help.")
-            )
         answers, labels = logits.numpy(), self.data.dataset.valid.labels
         values = self.objective.metrics(answers, labels)
         constant = float(is_constant(self.objective.decide(answers), labels))

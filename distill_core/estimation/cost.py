@@ -24,7 +24,7 @@ from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
 from distill_core.data.text_bank import file_version
 from distill_core.environment import local_path
-from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
+from distill_core.estimation.memory import PER_TOKEN, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
 from distill_core.hub import models
 from distill_core.json_types import JsonValue
@@ -44,6 +44,7 @@ from distill_core.pipeline.cost_model import (
     texts_from_elsewhere,
 )
 from distill_core.teacher.catalog import is_local, suggestion, teacher_name
+from distill_core.training.plan import FLOAT, TUNED
 
 FORMAT = 6  # raise when a measurement of `profile` changes its meaning
 MEASURED_RANGE = (0.75, 1.5)  # a run against a profile's few steps [benchmarks/RESULTS.md, "Estimates"]

@@ -111,7 +111,7 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
 def _journalled_points(curve: Path) -> Iterator[CurvePoint]:
     """Points of earlier tries of this run. The store may lack the last of them where the app was killed, and the
     pipeline, going on from its checkpoint, yields them no more. The store drops those that it has."""
-    for line in curve.read_text(encoding="utf-8").splitlines() if curve.is_file() else ():
+    for line in curve.read_text(encoding="utf-8", errors="replace").splitlines() if curve.is_file() else ():
         with contextlib.suppress(ValueError, TypeError):  # the last line may be half
             series, step, value = json.loads(line)
             yield str(series), int(step), float(value)

@@ -100,6 +100,8 @@ def fine_tune(
     if saved.damaged:
         yield Note(message("The teacher that was fine-tuned before on the same rows was damaged on the disk. It was "
                            "set aside and is fine-tuned anew."), "warning", "teacher")  # fmt: skip
+    if device() == "cpu":
+        safe_loading.check_memory(weights, base, training_plan.TUNED)
     learner = _with_new_head(folder, settings, weights, data.labels, config, base)
     check(learner.model)
     learner.check_texts(data.train.texts)

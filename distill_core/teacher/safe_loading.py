@@ -16,12 +16,14 @@ from typing import Any
 
 import torch
 
+from distill_core.environment import memory_limit
 from distill_core.errors import TeacherError
 from distill_core.faults import disk_code, is_out_of_memory
 from distill_core.json_types import JsonObject
 from distill_core.messages import Message, message, unreadable_reason
 from distill_core.teacher.label_mapping import GENERIC
 from distill_core.teacher.weights import Weights
+from distill_core.training.plan import FLOAT
 
 # Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but need other inputs; and ConvBERT's
 # answer to a text changes with the padding beside it.
@@ -214,6 +216,23 @@ def _mismatch(name: str, key: str, stated: int, actual: int) -> TeacherError:
         name=name, key=key, said=stated, found=actual))  # fmt: skip
 
 
+def check_memory(weights: Weights, name: str, floats: int = 1) -> None:
+    """Raise TeacherError where the machine can't hold so many `floats` for each weight of the model, whatever else it
+    does: more than one where the model is to be fine-tuned."""
+    needed, limit = FLOAT * floats * weights.parameters, memory_limit()
+    if limit is None or needed <= limit:
+        return
+    values = {"name": name, "needed": needed / 1e9, "limit": limit / 1e9, "weights": weights.parameters / 1e6}
+    if floats > 1:
+        raise TeacherError(message(
+            "Fine-tuning {name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, "
+            "and this machine has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.",
+            **values))  # fmt: skip
+    raise TeacherError(message(
+        "{name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, and this machine "
+        "has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.", **values))  # fmt: skip
+
+
 @contextmanager
 def weights_read(name: str) -> Iterator[None]:
     """Context that reads the weights of model `name`. Raises TeacherError for whatever transformers makes of a broken
@@ -237,6 +256,7 @@ def build_model(
     head, weights missing elsewhere, weights of its layers that it would not use, or numbers that are not finite."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
+    check_memory(weights, name)
     silence_transformers()
     options = {
         "config": config, "output_loading_info": True, "ignore_mismatched_sizes": new_head, "local_files_only": True,

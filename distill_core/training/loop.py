@@ -21,6 +21,7 @@ from distill_core.training.checkpoints import TrainingState, load_checkpoint, sa
 from distill_core.training.optimizers import build_optimizers, set_learning_rates
 from distill_core.training.plan import LAST, BestStep, Tick, TrainingPlan
 
+NOT_FINITE = message("The validation loss is not a finite number any more. A lower learning rate may help.")
 CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
 CHECKPOINT_SHARE = 30  # a checkpoint is written at most 1/30 of the time: a large teacher's takes seconds
 CONSTANT = "constant"  # key of scores: 1 where the model gives the same answer to all rows
@@ -82,6 +83,8 @@ def fit(
             if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
                 model.eval()
                 scores = score()
+                if not math.isfinite(scores["loss"]):
+                    raise Diverged(NOT_FINITE)
                 best = _better(scores, state.best, plan.select)
                 if best:
                     state.best, state.best_step, state.weights = scores, state.step, _copy(model)

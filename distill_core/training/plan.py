@@ -9,6 +9,8 @@ FIRST_FIELDS = (
     "seed",
 )  # fmt: skip
 
+FLOAT = 4  # bytes
+TUNED = 5  # floats that a training with Adam holds for a weight: it, its gradient, two moments, the best one so far
 LAST = "last"  # in the place of a score to select by
 
 

@@ -211,6 +211,15 @@ def test_a_loss_that_is_no_number_is_told():
         finish(run(model, loss=lambda index, step: model(IDS[index]).sum() * float("nan")))
 
 
+@pytest.mark.parametrize("select", ["accuracy", training_plan.LAST])
+def test_scores_that_are_no_number_end_it_and_the_best_weights_stay(select):
+    ticks, training = [], scripted([(0.7, 0.9, 0), (0.9, float("nan"), 0)], select=select)
+    with pytest.raises(Diverged, match="validation loss is not a finite number"):
+        for tick in training:
+            ticks.append(tick)
+    assert [tick.step for tick in ticks if tick.best] == [10]
+
+
 def test_the_rate_warms_up_then_falls_to_nothing():
     model = Toy()
     plan = training_plan.TrainingPlan(steps=20, batch=16, lr=1.0, warmup=0.25)

@@ -6,6 +6,7 @@ were put together go with one another as little as those of two rows, which `pai
 
 import json
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
@@ -65,9 +66,10 @@ def _frozen(inputs: SourceInputs) -> Generator[Event, None, list[BankText]]:
     reach."""
     file, asked = inputs.folder / FROZEN if inputs.folder else None, digest(_key(inputs))
     if file and file.is_file():
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        if stored["asked"] == asked:
-            return [BankText(*one) for one in stored["texts"]]
+        with suppress(ValueError, LookupError, TypeError):  # damaged on the disk: they are chosen anew
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            if stored["asked"] == asked:
+                return [BankText(*one) for one in stored["texts"]]
     banks = [open_bank(name) for name in inputs.config.bank]
     for bank in banks:
         for note in bank.notes:

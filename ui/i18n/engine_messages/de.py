@@ -3,6 +3,9 @@
 
 SENTENCES: dict[str, str] = {
     # the machine
+    "Fine-tuning {name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, and this machine has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.": "{name} mit seinen {weights:,.0f} Millionen Gewichten nachzutrainieren braucht mindestens {needed:,.1f} GB Arbeitsspeicher, und dieser Rechner hat {limit:,.1f} GB. Einen kleineren Lehrer wählen oder einen Rechner mit mehr Speicher.",
+    "{name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, and this machine has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.": "{name} mit {weights:,.0f} Millionen Gewichten braucht mindestens {needed:,.1f} GB Arbeitsspeicher, und dieser Rechner hat {limit:,.1f} GB. Einen kleineren Lehrer wählen oder einen Rechner mit mehr Speicher.",
+    "This run needs about {needed:,.1f} GB of memory, its teacher included, and this machine has {limit:,.1f} GB. Choose a smaller teacher, fewer rows a step ({knob:knob}) or fewer tokens a text.": "Dieser Lauf braucht etwa {needed:,.1f} GB Arbeitsspeicher, seinen Lehrer eingeschlossen, und dieser Rechner hat {limit:,.1f} GB. Einen kleineren Lehrer, weniger Zeilen je Schritt ({knob:knob}) oder weniger Tokens je Text wählen.",
     "The list of runs was damaged on the disk. It is set aside as {file}, and {n:run|runs} could be read of it and taken over; what the runs made stays in {folder}.": "Die Liste der Läufe war auf der Platte beschädigt. Sie ist als {file} beiseitegelegt, und {n:Lauf ließ|Läufe ließen} sich daraus lesen und {n:~wurde|wurden} übernommen; was die Läufe gemacht haben, bleibt in {folder}.",
     "{file} was written by a newer version of Stillroom, and is left as it is. Install that version, or set STILLROOM_HOME to another folder.": "{file} stammt von einer neueren Version von Stillroom und bleibt, wie sie ist. Diese Version installieren oder STILLROOM_HOME auf einen anderen Ordner setzen.",
     "{file} is damaged on the disk. Close Stillroom and open it again: it then sets the file aside and takes over what can be read of it.": "{file} ist auf der Platte beschädigt. Stillroom schließen und wieder öffnen: es legt die Datei dann beiseite und übernimmt, was sich daraus lesen lässt.",
@@ -358,7 +361,7 @@ SENTENCES: dict[str, str] = {
     "The Hub does not answer well just now ({status} for {id}). Nothing is lost; try again later.": "Der Hub antwortet gerade nicht richtig ({status} bei {id}). Nichts ist verloren; später noch einmal versuchen.",
     "The download of {id} broke off. Try again.": "Das Herunterladen von {id} brach ab. Noch einmal versuchen.",
     "The download of {id} was damaged. Try again.": "{id} kam beschädigt an. Noch einmal herunterladen.",
-    "The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try again.": "{id} kam beschädigt an (die sha256-Prüfsumme von {file} stimmt nicht) und ist gelöscht. Noch einmal herunterladen.",
+    "The download of {id} was damaged ({file} has the wrong checksum) and is deleted. Try again.": "{id} kam beschädigt an (die Prüfsumme von {file} stimmt nicht) und ist gelöscht. Noch einmal herunterladen.",
     "The disk is full, so {id} could not be stored. Free some space and try again.": "Die Platte ist voll, {id} ließ sich nicht speichern. Platz schaffen und noch einmal versuchen.",
     "{id} has changed on the Hub meanwhile. Try again.": "{id} hat sich auf dem Hub inzwischen geändert. Noch einmal versuchen.",
     "There is no {kind} {id} on the Hub, or it is private. Check the spelling.": "{kind} {id} ist auf dem Hub nicht zu finden oder nicht öffentlich. Die Schreibweise prüfen.",
