@@ -1,10 +1,12 @@
+import itertools
 import json
 import os
 
 import pytest
-from broken import BREAKS, break_file
+from broken import BREAKS, REFUSALS, break_file, failing_disk
 
-from distill_core.cache import CHECKSUMS, MARKER, Cache, digest, write_atomic
+from distill_core.cache import CHECKSUMS, MARKER, Cache, digest, write_atomic, write_file
+from distill_core.faults import explain_fault
 
 
 def test_what_was_put_is_found_by_its_key(tmp_path):
@@ -135,6 +137,24 @@ def test_of_two_who_make_at_once_both_read_the_first(tmp_path):
         cache.memo("logits", {"a": 1}, lambda place: (place / "x").write_text("first"), str)
 
     assert cache.memo("logits", {"a": 1}, slow, lambda place: (place / "x").read_text()) == ("first", False)
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_disk_that_refuses_at_any_moment_leaves_no_half_entry(tmp_path, code):
+    for moment in itertools.count(1):
+        cache, value = Cache(tmp_path / str(moment)), ("hello", False)
+        make, load = (lambda folder: write_file(folder / "x", b"hello")), (lambda folder: (folder / "x").read_text())
+        with failing_disk(moment, code) as acts:
+            try:
+                cache.memo("logits", {"a": 1}, make, load)
+            except OSError as error:
+                assert "The disk that holds" in explain_fault(error, tmp_path)
+        if acts() < moment:
+            break
+        entries = list(cache.root.glob("logits/*"))
+        assert all((entry / MARKER).is_file() for entry in entries)
+        assert cache.memo("logits", {"a": 1}, make, load) == (value if not entries else ("hello", True))
+    assert moment > 5
 
 
 def test_an_app_that_is_alone_sweeps_what_was_half_filled_at_once(tmp_path):

@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
-from broken import BREAKS, break_file
+from broken import BREAKS, REFUSALS, break_file, failing_disk
 
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
@@ -93,6 +94,26 @@ def test_a_kill_at_any_moment_leaves_one_student_whole(
             break
     assert moment > 8 and found == {(False, ("bad", "good")), (False, ("no", "yes", "maybe")),
                                     (True, ("no", "yes", "maybe"))}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_disk_that_refuses_at_any_moment_leaves_one_student_whole(
+    two: tuple[Predictor, Predictor], tmp_path: Path, code: int
+) -> None:
+    before, after = two
+    answers = {tuple(one.labels): one(TEXTS) for one in two}
+    for moment in itertools.count(1):
+        folder = tmp_path / f"{moment}"
+        persistence.save(before, folder)
+        with failing_disk(moment, code) as acts, suppress(OSError):
+            persistence.save(after, folder)
+        loaded = persistence.load(folder)
+        assert loaded(TEXTS) == answers[tuple(loaded.labels)]
+        persistence.save(after, folder)
+        assert persistence.load(folder).labels == after.labels
+        if acts() < moment:
+            break
+    assert moment > 5
 
 
 def test_a_kill_at_the_first_student_leaves_none_or_all_of_it(two: tuple[Predictor, Predictor], tmp_path: Path) -> None:

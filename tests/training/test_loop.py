@@ -1,11 +1,12 @@
 """The loop, on a toy of numbers: it knows no texts."""
 
+import contextlib
 import itertools
 from dataclasses import replace
 
 import pytest
 import torch
-from broken import BREAKS, break_file
+from broken import BREAKS, REFUSALS, break_file, failing_disk
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -187,6 +188,24 @@ def test_a_training_falls_back_to_the_checkpoint_before_a_damaged_one(tmp_path, 
     ticks, _ = finish(run(anew, checkpoint=file))
     assert torch.equal(weights(whole), weights(anew))
     assert (ticks[0].step, ticks[0].notice) == (1, checkpoints.DAMAGED)
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_disk_that_refuses_at_any_moment_leaves_a_checkpoint_and_no_half_one(tmp_path, code):
+    model = Toy()
+    tools = optimizers.build_optimizers(model, PLAN)
+    for moment in itertools.count(1):
+        file = tmp_path / str(moment) / "training.ckpt"
+        for step in (1, 2):
+            checkpoints.save_checkpoint(file, "one", model, tools, checkpoints.TrainingState(step=step))
+        with failing_disk(moment, code) as acts, contextlib.suppress(OSError):
+            checkpoints.save_checkpoint(file, "one", model, tools, checkpoints.TrainingState(step=3))
+        state, notice = checkpoints.load_checkpoint(file, {"one"}, model, tools)
+        assert state.step == (3 if acts() < moment else 2) and notice is None
+        assert {one.name for one in file.parent.iterdir()} <= {one.name for one in checkpoints.places(file)}
+        if acts() < moment:
+            break
+    assert moment > 3
 
 
 def test_closing_and_stopping_leave_the_best_weights():
