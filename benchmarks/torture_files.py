@@ -37,6 +37,7 @@ from distill_core.config.schema import Config  # noqa: E402
 from distill_core.errors import StillroomError  # noqa: E402
 from distill_core.evaluation import latency  # noqa: E402
 from distill_core.events import Point  # noqa: E402
+from distill_core.runs.store import Store  # noqa: E402
 
 WORDS = "a film the soup was cold warm funny room quiet good bad she sings".split()  # noqa: SIM905
 MIDDLE = "middle"
@@ -115,8 +116,6 @@ class Bench:
         for points in (3, 6):  # twice, for a checkpoint and the one before it
             carry_out(self.plain, self.home, "stopped", points)
         assert (self.home / "runs" / "stopped" / "student.ckpt.before").is_file(), "it was too quick to be stopped"
-        from distill_core.runs.store import Store
-
         store = Store(self.home)
         for _ in range(20):
             store.append(store.create({"task": "file"}), [Point("student/loss", step, 0.5) for step in range(20)])
@@ -204,7 +203,6 @@ def read_run(home: Path) -> None:
 def read_store(home: Path) -> None:
     """All that reads and writes the list of runs."""
     from distill_core.runs.recovery import recover_orphans
-    from distill_core.runs.store import Store
 
     store = Store(home)
     try:
@@ -298,13 +296,14 @@ import distill_core as core
 from distill_core.api.session import session
 core.open_app()
 queue = session.queue()
-for line in sys.argv[1:]:
+given, ended = sys.argv[2:], sys.argv[1].split()
+for line in given:
     core.start(core.Config.of(**json.loads(line)))
 while True:
     pids = [one.pid for one in list(queue._workers.values()) if one.pid]
     runs = core.list_runs(20)
     for one in runs:
-        if one.status == "interrupted" and not queue._workers:
+        if one.status in ended and not queue._workers:
             session.queue().resume(one.id)
     print(json.dumps([pids, {one.id: one.status for one in runs}]), flush=True)
     time.sleep(0.05)
@@ -312,13 +311,14 @@ while True:
 
 
 class App:
-    """An app in a process of its own, that says what runs."""
+    """An app in a process of its own, that says what runs, and resumes by hand what `ended` so."""
 
-    def __init__(self, home: Path, *configs: Config):
+    def __init__(self, home: Path, *configs: Config, ended: str = "interrupted"):
         environment = {**os.environ, "STILLROOM_HOME": str(home), "PYTHONPATH": str(ROOT)}
         lines = [json.dumps(config.model_dump()) for config in configs]
-        self.process = subprocess.Popen([sys.executable, "-c", APP, *lines], env=environment, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)  # fmt: skip
+        code = [sys.executable, "-c", APP, ended, *lines]
+        self.process = subprocess.Popen(code, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True)  # fmt: skip
 
     def look(self) -> tuple[list[int], dict[str, str]]:
         """Workers' process ids, and the runs' statuses by their ids. Raises EOFError where the app has ended."""
@@ -389,13 +389,13 @@ def kill_processes(bench: Bench, kills: int) -> list[str]:
 
 
 def fill_disk(bench: Bench) -> list[str]:
-    """Fill the disk while a run computes: it must end, with Stop and without."""
+    """Fill the disk while a run computes: it must end, with Stop and without, and go on when there is room."""
     home, lost = bench.folder / "small", []
     home.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(home)], check=False).returncode:
         print("no small disk can be mounted here: left out")
         return []
-    long = bench.plain.model_copy(update={"epochs": 400})
+    long = bench.plain.model_copy(update={"epochs": 60})
     try:
         for stop in (False, True):
             app = App(home, long)
@@ -416,7 +416,15 @@ def fill_disk(bench: Bench) -> list[str]:
             if {"running", "stopping"} & set(statuses.values()):
                 lost.append(f"a full disk leaves a run {[*statuses.values()]}")
             app.kill()
+            print(f"    {Store(home).run(next(iter(statuses))).message}")
             (home / "filler").unlink()
+            app = App(home, ended="failed stopped interrupted")
+            while statuses and set(statuses.values()) != {"finished"} and time.monotonic() < until:
+                statuses = app.look()[1]
+            app.kill()
+            print(f"    there is room again: {[*statuses.values()]}")
+            if set(statuses.values()) != {"finished"}:
+                lost.append(f"after a full disk a run can't be resumed: {[*statuses.values()]}")
             shutil.rmtree(home / "runs")
             for file in home.glob("runs.db*"):
                 file.unlink()

@@ -23,6 +23,7 @@ SQLITE_CODES = {
     "attempt to write a readonly database": errno.EROFS,
 }  # fmt: skip
 MB = 1e6
+SMALLEST_NEED = 1_000_000  # bytes: no run goes on with less, however small the write that was refused
 
 
 def links(error: BaseException | None) -> Iterator[BaseException]:
@@ -93,7 +94,7 @@ def _explain_disk(error: BaseException, code: int, folder: Path) -> Message:
     return message(
         "The disk that holds {folder} is full: {free:,.1f} MB are free, and at least {needed:,.1f} MB more were "
         "needed. Make room there and resume the run: what was finished before stays.",
-        folder=str(disk), free=free / MB, needed=needed / MB)  # fmt: skip
+        folder=str(disk), free=free / MB, needed=max(needed, SMALLEST_NEED) / MB)  # fmt: skip
 
 
 def _explain_memory(error: BaseException, peak: int | None) -> Message:
