@@ -42,6 +42,10 @@ class Connection:
         self.notice: Message | None = None
         with self._lock, self._file_lock:
             self._make_room()
+            if not (path.exists() and path.stat().st_size) and (count := _count_folders(path.parent / "runs")):
+                self.notice = message(
+                    "The list of runs, {file}, is gone or empty, though {folder} has what {n:run|runs} made. A new "
+                    "list was begun.", file=str(path), folder=str(path.parent / "runs"), n=count)  # fmt: skip
             try:
                 self._db = self._opened()
             except sqlite3.DatabaseError as error:
@@ -139,3 +143,7 @@ class Connection:
         # Closing the last connection checkpoints the WAL, which is a write.
         with self._lock, self._file_lock:
             self._db.close()
+
+
+def _count_folders(folder: Path) -> int:
+    return sum(1 for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else 0

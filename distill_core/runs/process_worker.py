@@ -95,7 +95,11 @@ class ProcessWorker:
         code = self._process.exitcode
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                self.exit_reason = message("killed by {signal}", signal=signal.Signals(-code).name)
+                killer = signal.Signals(-code).name
+                self.exit_reason = message("killed by {signal}", signal=killer)
+                if killer == "SIGKILL":
+                    self.exit_reason = message("killed by {signal}, as a system does that runs out of memory",
+                                               signal=killer)  # fmt: skip
         self.exit_reason = self.exit_reason or message("exit code {code}", code=str(code))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broken import break_file
 from sqlite_utils import Database
 
 from distill_core import environment
@@ -347,6 +348,17 @@ def test_a_damaged_store_is_set_aside_and_what_can_be_read_of_it_is_taken_over(t
     assert store.run(store.create({"task": "file"})).status == "queued"
     store.close()
     assert Store(tmp_path).notice == ""
+
+
+@pytest.mark.parametrize("how", ["empty", "gone"])
+def test_a_list_of_runs_that_is_gone_is_told_of_while_there_are_folders(tmp_path: Path, how: str) -> None:
+    store = Store(tmp_path)
+    assert store.notice == "" and store.folder(store.create({"task": "file"})).is_dir()
+    store.close()
+    break_file(tmp_path / "runs.db", how)
+    store = Store(tmp_path)
+    assert "is gone or empty" in store.notice and "what 1 run made" in store.notice
+    store.close()
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 
 SENTENCES: dict[str, str] = {
     # the machine
+    "The list of runs, {file}, is gone or empty, though {folder} has what {n:run|runs} made. A new list was begun.": "Die Liste der Läufe, {file}, ist weg oder leer, obwohl {folder} enthält, was {n:Lauf|Läufe} gemacht {n:~hat|haben}. Eine neue Liste wurde begonnen.",
+    "killed by {signal}, as a system does that runs out of memory": "von {signal} beendet, wie ein System es tut, dem der Arbeitsspeicher ausgeht",
     "Fine-tuning {name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, and this machine has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.": "{name} mit seinen {weights:,.0f} Millionen Gewichten nachzutrainieren braucht mindestens {needed:,.1f} GB Arbeitsspeicher, und dieser Rechner hat {limit:,.1f} GB. Einen kleineren Lehrer wählen oder einen Rechner mit mehr Speicher.",
     "{name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, and this machine has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.": "{name} mit {weights:,.0f} Millionen Gewichten braucht mindestens {needed:,.1f} GB Arbeitsspeicher, und dieser Rechner hat {limit:,.1f} GB. Einen kleineren Lehrer wählen oder einen Rechner mit mehr Speicher.",
     "This run needs about {needed:,.1f} GB of memory, its teacher included, and this machine has {limit:,.1f} GB. Choose a smaller teacher, fewer rows a step ({knob:knob}) or fewer tokens a text.": "Dieser Lauf braucht etwa {needed:,.1f} GB Arbeitsspeicher, seinen Lehrer eingeschlossen, und dieser Rechner hat {limit:,.1f} GB. Einen kleineren Lehrer, weniger Zeilen je Schritt ({knob:knob}) oder weniger Tokens je Text wählen.",
