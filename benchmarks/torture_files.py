@@ -4,6 +4,7 @@
     python -m benchmarks.torture_files --only logits    the files whose names hold that
     python -m benchmarks.torture_files --faults 3       a fault at every third write, flush and rename
     python -m benchmarks.torture_files --kills 30       -9 to worker, app and both at random moments of tiny runs
+    python -m benchmarks.torture_files --stops 50       Stop at random moments: seconds, and what it leaves
     python -m benchmarks.torture_files --disk           a disk that fills while a run computes (Linux, as root)
     python -m benchmarks.torture_files --check          exit code 1 where anything was lost
 
@@ -43,6 +44,7 @@ WORDS = "a film the soup was cold warm funny room quiet good bad she sings".spli
 MIDDLE = "middle"
 WAYS = ("cut", "empty", "zeros", "gone", "bit in its head", "bit in its middle", "bit in its tail")
 RIGHT = ("same", "sentence")
+STOP_SECONDS = 3.0
 SECONDS = 120.0  # in which a run must end, dead or alive
 
 
@@ -388,6 +390,41 @@ def kill_processes(bench: Bench, kills: int) -> list[str]:
     return lost
 
 
+def stop_runs(bench: Bench, stops: int) -> list[str]:
+    """Stop runs at random moments; each must be over within seconds and leave neither a process nor a file."""
+    import distill_core as core
+    from distill_core.api.session import session
+
+    home, draw, lost = bench.folder / "stopped", random.Random(stops), []
+    os.environ["STILLROOM_HOME"] = str(home)
+    seconds: list[float] = []
+    long = bench.plain.model_copy(update={"epochs": 30})
+    core.open_app()
+    try:
+        while len(seconds) < stops:
+            seed = len(seconds) + 5  # no training is taken from the cache
+            run = core.start(long.model_copy(update={"seed": seed, "fine_tune": seed % 2 == 0}))
+            begin = time.monotonic() + draw.uniform(0.2, 5)
+            while time.monotonic() < begin or run.status == "queued":
+                time.sleep(0.02)
+            stage, since = run.row.stage, time.monotonic()
+            if run.stop() != "stopping":
+                continue  # it has just ended
+            while run.status in ("running", "stopping") and time.monotonic() < since + SECONDS:
+                time.sleep(0.02)
+            seconds.append(time.monotonic() - since)
+            if run.status not in ("stopped", "finished") or seconds[-1] > STOP_SECONDS:
+                lost.append(f"a stop in the stage {stage} took {seconds[-1]:.1f} s, and the run is {run.status}")
+        time.sleep(1)
+        if left := [*session.queue()._workers, *map(str, home.glob("runs/*/.*"))]:
+            lost.append(f"stops left {left}")
+    finally:
+        core.close()
+    seconds.sort()
+    print(f"{stops} stops: over in {seconds[len(seconds) // 2]:.2f} s in the middle, {seconds[-1]:.2f} s at most")
+    return lost
+
+
 def fill_disk(bench: Bench) -> list[str]:
     """Fill the disk while a run computes: it must end, with Stop and without, and go on when there is room."""
     home, lost = bench.folder / "small", []
@@ -439,6 +476,7 @@ def main() -> int:
     options.add_argument("--only", default="", help="files whose names hold this")
     options.add_argument("--faults", type=int, metavar="K", help="a fault at every K-th write")
     options.add_argument("--kills", type=int, metavar="N", help="so many kills")
+    options.add_argument("--stops", type=int, metavar="N", help="so many stops")
     options.add_argument("--disk", action="store_true", help="fill a small disk while a run computes")
     options.add_argument("--check", action="store_true", help="exit with 1 where anything was lost")
     given = options.parse_args()
@@ -449,9 +487,11 @@ def main() -> int:
             lost += inject_faults(bench, given.faults)
         if given.kills:
             lost += kill_processes(bench, given.kills)
+        if given.stops:
+            lost += stop_runs(bench, given.stops)
         if given.disk:
             lost += fill_disk(bench)
-        if given.only or not (given.faults or given.kills or given.disk):
+        if given.only or not (given.faults or given.kills or given.stops or given.disk):
             lost += break_files(bench, given.only)
     print("\n".join(["", *(f"LOST  {one}" for one in lost)]) if lost else "nothing was lost")
     return int(given.check and bool(lost))

@@ -26,12 +26,12 @@ from distill_core.runs import job as runs_job
 from distill_core.runs import process_worker, worker
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.recovery import interrupt, is_alive, life_file, queue_order, recover_orphans, stage_phrase
-from distill_core.runs.store import Store
+from distill_core.runs.store import NEVER_BEGAN, Store
 
 AT_ONCE = 2  # over all processes: more would only share the cores
 LOOK_SECONDS = 0.25  # between two looks for a request to stop
 SWEEP_SECONDS = 5.0
-UNSEEN_SECONDS = 2.0  # until a worker has seen a stop; one that has not hangs in a download or a long computation
+UNSEEN_SECONDS = 1.5  # until a worker has seen a stop; one that has not hangs in a download or a long computation
 STOP_SECONDS = 20.0  # of silence after a stop that was seen, before the worker is ended
 
 
@@ -122,6 +122,9 @@ class RunQueue:
                 for run, ended in [*self._unwritten.items()]:
                     self.store.append(run, [ended])
                     del self._unwritten[run]
+                for run in self._supervisors.keys() - self._workers.keys():  # whose workers are still to come
+                    if self.store.run(run).status == "stopping":
+                        self._write_end(run, Ended("stopped", NEVER_BEGAN))
                 self._claim()
             except Exception:  # a full disk, say: printed, and tried again
                 traceback.print_exc()
@@ -151,8 +154,11 @@ class RunQueue:
                 self.store.append(row.id, [Note(message("Resumed."))])
             folder, home = self.store.folder(row.id), self.store.home
             job = runs_job.Job(row.id, row.config, folder, home / "cache", self._target, home)
-            self._workers[row.id] = worker.start(job, self._thread_mode)
-            self._watch(row, self._workers[row.id])
+            self._workers[row.id] = running = worker.start(job, self._thread_mode)
+            if self.store.run(row.id).status in ENDED:  # it was stopped meanwhile: the first worker takes seconds
+                running.kill()
+            else:
+                self._watch(row, running)
         except Exception as error:
             self._write_end(row.id, _failure(error, self.store.home))
         finally:

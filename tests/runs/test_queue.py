@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -159,6 +160,26 @@ def test_a_silent_worker_is_ended_after_a_while(jobs: RunQueue, store: Store, mo
     store.ask_stop(run)
     assert over(store, run) == "stopped"
     until(lambda: not exists(pid))
+
+
+def test_a_stop_while_the_worker_is_still_to_come_does_not_wait_for_it(
+    jobs: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, start, made = threading.Event(), queue.worker.start, []
+
+    def late(*job: object) -> object:
+        begin.wait(60)
+        made.append(start(*job))
+        return made[0]
+
+    monkeypatch.setattr(queue.worker, "start", late)
+    run = jobs.start(config(1000))
+    until(lambda: store.run(run).status == "running")
+    store.ask_stop(run)
+    assert over(store, run) == "stopped" and not made
+    begin.set()
+    until(lambda: made and not jobs._workers)
+    assert not exists(made[0].pid) and store.run(run).status == "stopped"
 
 
 def test_a_stop_that_was_seen_is_waited_for(both: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
