@@ -45,7 +45,7 @@ class ProcessWorker:
             target=_main, args=(theirs, job), name=f"{PROCESS_PREFIX}{job.run}", daemon=True
         )
         self.exit_reason: str = ""
-        self.stop_seen = False
+        self.stop_seen = self._killed = False
         warm_up()
         with _environment() if _start_method() == "spawn" else contextlib.nullcontext():
             self._process.start()
@@ -82,6 +82,7 @@ class ProcessWorker:
 
     def kill(self) -> None:
         """Terminate the process, and kill it where it goes on."""
+        self._killed = True
         self._process.terminate()
         self._process.join(TERMINATE_TIMEOUT)
         if self._process.is_alive():
@@ -97,7 +98,7 @@ class ProcessWorker:
             with contextlib.suppress(ValueError):
                 killer = signal.Signals(-code).name
                 self.exit_reason = message("killed by {signal}", signal=killer)
-                if killer == "SIGKILL":
+                if killer == "SIGKILL" and not self._killed:
                     self.exit_reason = message("killed by {signal}, as a system does that runs out of memory",
                                                signal=killer)  # fmt: skip
         self.exit_reason = self.exit_reason or message("exit code {code}", code=str(code))
