@@ -48,9 +48,12 @@ def main() -> None:
         "space" if os.environ.get("SPACE_ID") else "local" if chosen.host in LOOPBACK else "room"
     )
     os.environ["STILLROOM_AUDIENCE"] = audience  # the workers ask for it too
-    import distill_core
+    from distill_core import UserError, open_app
 
-    distill_core.open_app()  # first: the workers warm up on another core while the page's libraries load
+    try:
+        open_app()  # first: the workers warm up on another core while the page's libraries load
+    except UserError as error:  # such as a home that can only be read
+        options.exit(2, f"{error}\n")
     from ui.server import serve
 
     serve(chosen.host, chosen.port, chosen.open, chosen.mcp, chosen.allow_host)

@@ -60,6 +60,29 @@ def peak_memory() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def memory_limit() -> int | None:
+    """The most memory in bytes that this process can have, swap included; None where the system doesn't say."""
+    limits = []
+    with suppress(OSError, ValueError, AttributeError):  # Windows has no sysconf
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + _swap())
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):  # of a container
+        with suppress(OSError, ValueError):  # "max" is no number
+            limits.append(int(Path(file).read_text(encoding="ascii")))
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits += [soft] if soft != resource.RLIM_INFINITY else []
+    return min(limits, default=None)
+
+
+def _swap() -> int:
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("SwapTotal:")).split()[1])
+    return 0
+
+
 DEFAULTS = {
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",  # else a visitor who types an id reads the owner's private repositories
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -168,7 +168,7 @@ def os_error_reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def unreadable_reason(error: Exception) -> str:
+def unreadable_reason(error: BaseException) -> str:
     """The reason why a JSON file could not be read."""
     if message_data(error):
         reason: str = error.args[0]

@@ -44,7 +44,9 @@ ELSEWHERE = {
     "tasks/synthetic/lexicon.py": "the same",
     "student/export.py": "the program that goes with an exported student",
     "student/runtime.py": "the same",
+    "faults.py": "what libraries say of a disk or of memory, by which a fault is known",
     "runs/queries.py": "SQL",
+    "runs/salvage.py": "SQL",
     "runs/store.py": "SQL",
     "runs/migrations.py": "SQL",
 }

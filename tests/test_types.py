@@ -18,6 +18,7 @@ JSON_EDGES = {
     "data/readers.py": 3,  # rows of JSON, and how a CSV is to be read
     "distillation/student_trainer.py": 1,  # a cache key
     "runs/archive.py": 2,  # members of an exported run
+    "runs/queries.py": 1,  # what a column holds, if it was not damaged
     "runs/archive_validation.py": 2,  # the same, unchecked
     "student/activations.py": 1,  # what the page draws
     "student/cutting.py": 1,  # student.json
@@ -25,7 +26,7 @@ JSON_EDGES = {
     "student/export.py": 1,  # the report, for the card
     "student/model_card.py": 3,
     "student/persistence.py": 2,  # student.json
-    "student/runtime.py": 3,  # travels with an exported student, and imports nothing of ours
+    "student/runtime.py": 4,  # travels with an exported student, and imports nothing of ours
     "teacher/fingerprint.py": 2,  # config.json of unknown origin
     "teacher/safe_loading.py": 6,  # config.json of unknown origin
     "tokenization.py": 1,  # tokenizer.json of unknown origin

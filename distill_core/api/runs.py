@@ -13,11 +13,12 @@ from distill_core.config.knobs import path_names
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import LONGEST, MODELS, Config
 from distill_core.config.training_length import LONGER, student_passes, teacher_passes
-from distill_core.environment import public_host
+from distill_core.environment import memory_limit, public_host
 from distill_core.errors import UserError
 from distill_core.evaluation.columns import ReportedScore, report_keys
 from distill_core.evaluation.summary import Score, Summary, VariantKey, VariantSummary
 from distill_core.events import ENDED, ROWS, Event, Fact, Point, StageEnded
+from distill_core.messages import message
 from distill_core.runs import queue, recovery
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.store import Store
@@ -259,11 +260,11 @@ class Run:
         if not summary or not labels or not file.is_file():
             return
         objective = stored_objective(summary)
-        with file.open(encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
+        for row in _readable_lines(file):
+            with suppress(ValueError, LookupError, TypeError):  # a row that was damaged on the disk is left out
                 shares = {name: dict(zip(labels, row[name], strict=True)) for name in ROWS if name in row}
-                yield row | shares | {"answers": {name: objective.answer(one) for name, one in shares.items()}}
+                scored = row | shares | {"answers": {name: objective.answer(one) for name, one in shares.items()}}
+                yield cast("ScoredText", scored)
 
     def doubtful_rows(self, scored: bool = False) -> "list[DoubtfulRow]":
         """Rows whose label may be wrong, the surest first: labelled rows, of training and validation, whose label the
@@ -291,7 +292,7 @@ class Run:
         file = self._store.home / "runs" / self.row.id / DOUBTS_FILE
         if not file.is_file():
             return []
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        return list(_readable_lines(file))
 
     def rename(self, name: str) -> None:
         """Rename the run; "" takes its name away.
@@ -378,7 +379,7 @@ class Run:
             {}
         """
         file = self._store.home / "runs" / self.row.id / "teacher.json"
-        name = json.loads(file.read_text(encoding="utf-8"))["name"] if file.is_file() else ""
+        name = next((one.get("name") for one in _readable_lines(file)), "") if file.is_file() else ""
         saved = {one.name for one in saved_teachers(self._store.home)}
         return {"teacher": name, "fine_tune": False} if name in saved else {}
 
@@ -441,6 +442,7 @@ class Run:
         return seconds
 
 
+SURELY = 1.25  # times the machine's memory: an estimate may be a quarter too high
 VARIANT_KEYS: tuple[VariantKey, ...] = get_args(VariantKey)  # where a run trained more than one student
 SCORE_KEYS = report_keys()
 
@@ -478,8 +480,23 @@ def start(
     config = Config.of(**(config.model_dump() if config else {}) | knobs)
     if not checked:
         session.check_data(config)
+    _check_memory(config)
     queued = session.queue().start(config.model_dump() | with_absolute_paths(config), name, holder)
     return Run(queued, session.store())
+
+
+def _check_memory(config: Config) -> None:
+    """Raise UserError where the run would need more memory than the machine has, as far as that is known."""
+    from distill_core.cache import Cache
+    from distill_core.estimation import cost
+
+    known = cost.known_measurements(config, Cache(session.store().home / "cache"))
+    found, limit = cost.estimate(config, known, ()), memory_limit()
+    if found and found.memory and limit and found.memory > SURELY * limit:
+        raise UserError(message(
+            "This run needs about {needed:,.1f} GB of memory, its teacher included, and this machine has {limit:,.1f} "
+            "GB. Choose a smaller teacher, fewer rows a step ({knob:knob}) or fewer tokens a text.",
+            needed=found.memory / 1e9, limit=limit / 1e9, knob="teacher_batch"))  # fmt: skip
 
 
 def with_absolute_paths(config: Config) -> KnobValues:
@@ -612,6 +629,15 @@ def run_tasks() -> list[str]:
         ['file']
     """
     return session.store().tasks()
+
+
+def _readable_lines(file: Path) -> Iterator[Any]:
+    """The JSON objects of a file with one a line, but for those that were damaged on the disk."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            with suppress(ValueError):
+                if isinstance(value := json.loads(line), dict):
+                    yield value
 
 
 def _contradicted_alike(row: ScoredText) -> bool:

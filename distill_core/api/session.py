@@ -4,6 +4,7 @@ estimates remember. One object holds all of it; the front door's `close` empties
 
 import atexit
 import json
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from distill_core.config.schema import Config
 from distill_core.environment import home
 from distill_core.errors import DataError, UserError
 from distill_core.messages import message
-from distill_core.runs import job, process_worker
+from distill_core.runs import job, process_worker, recovery
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.queue import RunQueue, uses_threads
 from distill_core.runs.store import Store
@@ -93,7 +94,9 @@ class Session:
         with self._lock:
             place = home()
             if place not in self._stores:
-                self._stores[place] = Store(place)
+                self._stores[place] = store = Store(place)
+                if store.notice:
+                    print(store.notice, file=sys.stderr)
             return self._stores[place]
 
     def queue(self, adopt: bool = False) -> RunQueue:
@@ -172,18 +175,22 @@ class Session:
         file = self.store().folder(row.id) / "teacher.json"
         if not file.is_file():
             return None
-        fact = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            fact = json.loads(file.read_text(encoding="utf-8"))
+            name, fingerprint = str(fact["name"]), fact["fingerprint"]
+        except (ValueError, LookupError, TypeError):  # damaged on the disk
+            return None
         settings = self.predictor(row.id).settings
         labels, pair = tuple(settings["labels"]), bool(settings["pair"])
         limit, cut = self.predictor(row.id).limit
         try:
             config = Config.stored(row.config).model_copy(update={"max_tokens": limit, "cut": cut})
-            teacher = self._loaded(fact["name"], labels, pair, config)
+            teacher = self._loaded(name, labels, pair, config)
         except UserError:
             return None
         # elsewhere a name may mean another model, and it must not answer for the one that taught
         trusted = not row.origin and not same
-        return teacher if trusted or teacher.fingerprint == fact["fingerprint"] else None
+        return teacher if trusted or teacher.fingerprint == fingerprint else None
 
     def model_folder(self, run: str, row: ExportedRow) -> Path:
         """Folder of the run's student, control or baseline. Raises UserError where there is none (yet)."""
@@ -270,9 +277,9 @@ def _load_predictor(folder: Path) -> "Predictor":
 
 
 def _load_baseline(folder: Path) -> "BaselinePredictor":
-    from distill_core.evaluation import baseline_runtime
+    from distill_core.evaluation import baseline_export
 
-    return baseline_runtime.load(folder)
+    return baseline_export.load(folder)
 
 
 @overload
@@ -312,13 +319,17 @@ def open_app() -> None:
         >>> core.open_app()
         >>> core.close()
     """
-    from distill_core.cache import Cache
+    from distill_core.cache import Cache, sweep
 
+    store = session.store()
+    alone = not recovery.owners(store)
+    for root in (store.home / "cache", store.home):  # the home itself holds the saved teachers
+        Cache(root).sweep(alone)
+    if alone:
+        for folder in (store.home / "runs").iterdir():
+            sweep(folder)
     session.queue(adopt=True)
     session.isolate()
-    home_folder = session.store().home
-    for root in (home_folder / "cache", home_folder):  # the home itself holds the saved teachers
-        Cache(root).sweep()
 
 
 def close() -> None:

@@ -202,7 +202,7 @@ def _load(files: ModelFiles) -> tuple[Any, Any]:
     safe_loading.check_shapes(config, weights, files.name)
     notes: list[Message] = []
     tokenizer = tokenizers.load_tokenizer(files.folder, config, files.name, notes)
-    try:
+    with safe_loading.weights_read(files.name):
         architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
         source: dict[str, object] = (
             {"use_safetensors": True} if weights.state is None else {"state_dict": weights.state}
@@ -211,10 +211,6 @@ def _load(files: ModelFiles) -> tuple[Any, Any]:
             str(files.folder) if weights.state is None else None, config=config, output_loading_info=True, **source,
             **_options(),
         )  # fmt: skip
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # whatever transformers makes of a broken file
-        raise _broken(files, error) from error
     safe_loading.check_missing(sorted(info["missing_keys"]), files.name)
     safe_loading.check_finite(model, files.name)
     return model, tokenizer
@@ -224,17 +220,8 @@ def _load_gguf(files: ModelFiles) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     safe_loading.silence_transformers()
-    try:
+    with safe_loading.weights_read(files.name):
         options: dict[str, object] = {"gguf_file": files.gguf, **_options()}
         model = AutoModelForCausalLM.from_pretrained(str(files.folder), **options)
         del options["dtype"]
         return model, AutoTokenizer.from_pretrained(str(files.folder), **options)
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # whatever transformers makes of a broken file
-        raise _broken(files, error) from error
-
-
-def _broken(files: ModelFiles, error: Exception) -> TeacherError:
-    return TeacherError(message("{name} can't be loaded ({why}).", name=files.name,
-                                why=" ".join(str(error).split())[:200]))  # fmt: skip

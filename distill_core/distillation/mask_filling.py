@@ -87,17 +87,12 @@ class MaskFiller:
         safe_loading.silence_transformers()
         state = self._weights.state
         source: dict[str, object] = {"use_safetensors": True} if state is None else {"state_dict": state}
-        try:
+        with safe_loading.weights_read(self.name):
             architecture: Any = MODEL_FOR_MASKED_LM_MAPPING[type(settings)]
             model, info = architecture.from_pretrained(
                 str(self._folder) if state is None else None, config=settings, output_loading_info=True,
                 dtype=torch.float32, trust_remote_code=False, local_files_only=True, **source,
             )  # fmt: skip
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # whatever transformers makes of a broken file
-            raise TeacherError(message("{name} can't be loaded ({why}).", name=self.name,
-                                       why=" ".join(str(error).split())[:200])) from error  # fmt: skip
         missing = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
         inside = f"{model.base_model_prefix}."
         safe_loading.check_missing([key for key in missing if key.startswith(inside)], self.name)

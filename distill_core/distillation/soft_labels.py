@@ -6,12 +6,13 @@ Knows nothing of what the logits are for.
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from distill_core.cache import Cache, CacheKey, digest
+from distill_core.cache import Cache, CacheKey, digest, write_file
 from distill_core.config.schema import EARLIER
 from distill_core.errors import Stopped
 from distill_core.events import Progress
@@ -21,6 +22,7 @@ from distill_core.teacher.model import Teacher
 from distill_core.training.device import device
 
 FORMAT = 1  # raise when the same teacher would answer the same texts otherwise
+FILE = "logits.safetensors"
 CHUNK = 2048  # texts: some seconds of work lost at most, and lengths even enough within
 REPORT_SECONDS = 0.5  # seconds between two reports
 
@@ -39,15 +41,15 @@ def label_texts(
     teacher.choose_dtype(distinct)  # by these texts alone: a resumed run decides as the first one did
     chunks = [distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK)]
     keys = [_key(teacher, chunk) for chunk in chunks]
-    places = [cache.get("logits", key) for key in keys]
+    stored = [cache.read("logits", key, _load) for key in keys]
     pace = _Pace(
         len(distinct),
-        sum(text_size(text) for chunk, place in zip(chunks, places, strict=True) if not place for text in chunk),
+        sum(text_size(text) for chunk, values in zip(chunks, stored, strict=True) if values is None for text in chunk),
     )
     labelled: list[Tensor] = []
-    for chunk, key, place in zip(chunks, keys, places, strict=True):
-        if place:
-            labelled.append(load_file(place / "logits.safetensors")["logits"])
+    for chunk, key, found in zip(chunks, keys, stored, strict=True):
+        if found is not None:
+            labelled.append(found)
             pace.done += len(chunk)
             continue
         values = torch.empty(len(chunk), len(teacher.labels))
@@ -58,7 +60,7 @@ def label_texts(
             if stop():
                 raise Stopped(message("Stopped while the teacher was labelling."))
         with cache.put("logits", key) as folder:
-            save_file({"logits": values}, folder / "logits.safetensors")
+            write_file(folder / FILE, save({"logits": values}))
         labelled.append(values)
     yield pace.report()
     place_of = {text: row for row, text in enumerate(distinct)}
@@ -87,6 +89,11 @@ class _Pace:
         """Progress as it stands now."""
         left = 0.0 if self.done == self.total else self._time_left.after(self._did)
         return Progress("label", self.done, self.total, "texts", left)
+
+
+def _load(entry: Path) -> Tensor:
+    values: Tensor = load_file(entry / FILE)["logits"]
+    return values
 
 
 def _key(teacher: Teacher, chunk: Sequence[tuple[str, ...]]) -> CacheKey:

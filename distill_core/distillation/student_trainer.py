@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
-from distill_core.cache import Cache, digest, write_atomic
+from distill_core.cache import Cache, digest, write_atomic, write_file
 from distill_core.config.knobs import names_of
 from distill_core.config.losses import live_needs
 from distill_core.config.schema import BALANCED, EARLIER, Config
@@ -26,7 +27,7 @@ from distill_core.config.training_length import first_steps, selects_step, stude
 from distill_core.data.dataset import Dataset
 from distill_core.distillation.transfer_set import TransferSet
 from distill_core.distillation.variants import Variant
-from distill_core.errors import DataError, Diverged, Stopped
+from distill_core.errors import DataError, Stopped
 from distill_core.evaluation.metrics import is_constant
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 from distill_core.evaluation.prior import balancing_offsets
@@ -40,7 +41,7 @@ from distill_core.student.runtime import Predictor, Vocabulary
 from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
 from distill_core.training.batching import training_rows
-from distill_core.training.checkpoints import OTHER_CONTENT
+from distill_core.training.checkpoints import DAMAGED, OTHER_CONTENT, delete_checkpoints, places
 from distill_core.training.device import autocast, fast_dtype
 from distill_core.training.plan import LAST, BestStep, TrainingPlan
 from distill_core.training.reporting import report_training
@@ -144,13 +145,19 @@ class StudentTrainer:
             key |= {"source": self.data.source.fingerprint, "vocabulary_limit": self.config.vocabulary_limit}
             if self.config.student_model:
                 key["head"] = self.config.seed  # of which its first weights are drawn
-        model = self._untrained(variant)
-        if entry := self.cache.get("control", key):
-            model.load_state_dict(load_file(entry / "model.safetensors"))
-            for series, step, value in json.loads((entry / "curve.json").read_text()):
-                yield Point(variant.series_name(series), step, value)
+
+        def load(entry: Path) -> tuple[list[Point], TrainedStudent]:
             stored = json.loads((entry / "best.json").read_text())
-            return TrainedStudent(model.cpu(), stored["step"], stored["scores"], cached=True)
+            curve = [Point(variant.series_name(series), step, value)
+                     for series, step, value in json.loads((entry / "curve.json").read_text())]  # fmt: skip
+            model = self._untrained(variant)
+            model.load_state_dict(load_file(entry / "model.safetensors"))
+            return curve, TrainedStudent(model.cpu(), stored["step"], stored["scores"], cached=True)
+
+        if found := self.cache.read("control", key, load):
+            yield from found[0]
+            return found[1]
+        model = self._untrained(variant)
         targets, curve, sides = self.own_targets, [], self._read(variant).labelled
         hard_loss = self.objective.hard_loss
 
@@ -174,9 +181,9 @@ class StudentTrainer:
             raise Stopped(message("Stopped before there was a student to save."))
         with self.cache.put("control", key) as folder:
             weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-            save_file(weights, folder / "model.safetensors")
-            (folder / "curve.json").write_text(json.dumps(curve))
-            (folder / "best.json").write_text(json.dumps({"step": best.step, "scores": best.scores}))
+            write_file(folder / "model.safetensors", serialised(weights))
+            write_file(folder / "curve.json", json.dumps(curve).encode())
+            write_file(folder / "best.json", json.dumps({"step": best.step, "scores": best.scores}).encode())
         return TrainedStudent(model.cpu(), best.step, best.scores)
 
     def student(
@@ -192,11 +199,14 @@ class StudentTrainer:
         numbers = (soft_labels[chosen], targets[chosen], valid_soft_labels)
         content = digest([self._content, self._texts_digest, *map(_tensor_digest, numbers)])
         if done.is_file():
-            finished = json.loads(done.read_text())
-            if finished["content"] == content if "content" in finished else self._reads_alike(folder):
-                return TrainedStudent(persistence.load(folder).model, finished["best_step"], {}, cached=True)
+            try:
+                finished = json.loads(done.read_text())
+                if finished["content"] == content if "content" in finished else self._reads_alike(folder):
+                    return TrainedStudent(persistence.load(folder).model, finished["best_step"], {}, cached=True)
+                yield Note(OTHER_CONTENT, "warning", "student")
+            except (DataError, LookupError, TypeError, ValueError):
+                yield Note(DAMAGED, "warning", "student")
             done.unlink()
-            yield Note(OTHER_CONTENT, "warning", "student")
         sides = [(ids[chosen], lengths[chosen]) for ids, lengths in encoded.transfer]
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
         model = self._untrained(variant)
@@ -363,7 +373,9 @@ class StudentTrainer:
             return self._scores(logits + self._offsets(model, logits), valid_loss(logits))
 
         # A control is cached for other runs: one of a checkpoint that names no content could be of other labels.
-        unnamed = stage == "student" and checkpoint.is_file() and self._reads_alike(self.place(variant))
+        unnamed = (
+            stage == "student" and any(map(Path.is_file, places(checkpoint))) and self._reads_alike(self.place(variant))
+        )
         ticks = loop.fit(
             model, len(rows), lambda index, step: loss(rows[index], step), score, plan, lengths=lengths,
             checkpoint=checkpoint, content=content, unnamed=unnamed, stop=self.stop,
@@ -372,7 +384,7 @@ class StudentTrainer:
         if best.step and (shift := getattr(model, "shift", None)):
             shift(self._offsets(model, runtime.predict_logits(model, valid, device=self.device)))
         if not self.stop():
-            checkpoint.unlink(missing_ok=True)
+            delete_checkpoints(checkpoint)
         return best
 
     def _offsets(self, model: nn.Module, logits: Tensor) -> Tensor:
@@ -385,10 +397,6 @@ class StudentTrainer:
 
     def _scores(self, logits: Tensor, loss: Tensor) -> dict[str, float]:
         value = float(loss)
-        if not math.isfinite(value):
-            raise Diverged(
-                message("The validation loss is not a finite number any more. A lower learning rate may help.")
-            )
         answers, labels = logits.numpy(), self.data.dataset.valid.labels
         values = self.objective.metrics(answers, labels)
         constant = float(is_constant(self.objective.decide(answers), labels))

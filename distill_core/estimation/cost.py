@@ -9,7 +9,6 @@ import json
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +24,7 @@ from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
 from distill_core.data.text_bank import file_version
 from distill_core.environment import local_path
-from distill_core.estimation.memory import FLOAT, PER_TOKEN, TUNED, peak_memory, size_of
+from distill_core.estimation.memory import PER_TOKEN, peak_memory, size_of
 from distill_core.events import STAGES, TeacherFacts
 from distill_core.hub import models
 from distill_core.json_types import JsonValue
@@ -45,6 +44,7 @@ from distill_core.pipeline.cost_model import (
     texts_from_elsewhere,
 )
 from distill_core.teacher.catalog import is_local, suggestion, teacher_name
+from distill_core.training.plan import FLOAT, TUNED
 
 FORMAT = 6  # raise when a measurement of `profile` changes its meaning
 MEASURED_RANGE = (0.75, 1.5)  # a run against a profile's few steps [benchmarks/RESULTS.md, "Estimates"]
@@ -306,12 +306,12 @@ def guess_cut_student(config: Config, teacher: TeacherPace, counts: DataCounts |
 
 def _read(kind: type[M], cache: Cache, name: str, config: Config) -> M | None:
     """Measurement that `profiling.profile` wrote, None where it is missing or can't be read."""
-    entry = cache.get(name, KEYS[name](config))
-    with suppress(OSError, ValueError):
-        if entry:
-            measurement: M = json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8"))
-            return measurement
-    return None
+
+    def load(entry: Path) -> M:
+        measurement: M = json.loads((entry / MEASUREMENT_FILE).read_text(encoding="utf-8"))
+        return measurement
+
+    return cache.read(name, KEYS[name](config), load)
 
 
 def data_key(config: Config) -> CacheKey:

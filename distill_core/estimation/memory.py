@@ -8,10 +8,9 @@ seconds.
 from distill_core.config.schema import Config
 from distill_core.pipeline.cost_model import DataCounts, Measurements, TeacherPace
 from distill_core.teacher.catalog import suggestion, teacher_name
+from distill_core.training.plan import FLOAT, TUNED
 
-FLOAT = 4  # bytes
 # The figures are of measured runs. [benchmarks/RESULTS.md, "Memory with the teacher in it"]
-TUNED = 5  # floats a parameter: weight, gradient, two moments, the best weight so far
 CHECKPOINT = 4  # floats a parameter: all of those but the gradient, put together to be written
 CHECKPOINT_SECONDS = 10.0  # of training until the first one
 FAST_COPY = 0.5  # floats a parameter: the copy of the weights in the device's fast precision

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
-from distill_core.cache import Cache, CacheKey
+from distill_core.cache import Cache, CacheKey, write_file
 from distill_core.config.losses import live_needs, used_losses
 from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
@@ -30,7 +30,7 @@ from distill_core.distillation.transfer_builder import SourceInputs
 from distill_core.environment import peak_memory
 from distill_core.errors import TeacherError
 from distill_core.estimation import cost
-from distill_core.estimation.memory import FLOAT, LIBRARIES
+from distill_core.estimation.memory import LIBRARIES
 from distill_core.evaluation import baseline
 from distill_core.evaluation.objective import objective_for
 from distill_core.events import Event, Progress
@@ -45,6 +45,7 @@ from distill_core.teacher.model import Teacher
 from distill_core.teacher.outputs import teacher_outputs
 from distill_core.training import device, loop
 from distill_core.training import plan as training_plan
+from distill_core.training.plan import FLOAT
 
 TEXTS = 256  # sampled texts, labelled and unlabelled each
 LABELLED, REPEATED = 64, 4  # texts for the teacher to label: a quarter as many, each so often
@@ -324,4 +325,4 @@ def _store(
     cache: Cache, kind: str, key: CacheKey, measurement: DataCounts | TeacherPace | StudentPace | MachinePace
 ) -> None:
     with cache.put(kind, key) as place:
-        (place / cost.MEASUREMENT_FILE).write_text(json.dumps(measurement), encoding="utf-8")
+        write_file(place / cost.MEASUREMENT_FILE, json.dumps(measurement).encode())

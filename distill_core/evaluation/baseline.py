@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from distill_core.cache import write_atomic
 from distill_core.data.dataset import Split
 from distill_core.data.overlap import UNSPACED_SCRIPTS
-from distill_core.evaluation.baseline_runtime import SETTINGS, WEIGHTS
+from distill_core.evaluation.baseline_runtime import CHECKSUM, SETTINGS, WEIGHTS, checksum
 from distill_core.evaluation.objective import SINGLE_LABEL, Objective
 
 Texts = Sequence[tuple[str, ...]]
@@ -77,6 +77,7 @@ class Baseline:
             "classes": regression.classes_.tolist(),  # places in `labels`
             "vocabulary": [table.get_feature_names_out().tolist() for table in self._tables],
         }
+        settings[CHECKSUM] = checksum(settings)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / WEIGHTS, weights.getvalue())
         write_atomic(folder / SETTINGS, json.dumps(settings, ensure_ascii=False).encode("utf-8", "surrogatepass"))

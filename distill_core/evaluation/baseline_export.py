@@ -6,14 +6,20 @@ from typing import Any
 
 from distill_core.evaluation import baseline_runtime
 from distill_core.evaluation.columns import metric_column
-from distill_core.evaluation.export import comparison_table, describe_probabilities, export_folder
+from distill_core.evaluation.export import comparison_table, describe_probabilities, export_folder, intact
 from distill_core.messages import METRIC_NAMES
+
+
+def load(folder: Path) -> baseline_runtime.Predictor:
+    """The baseline in `folder`. Raises DataError where it is damaged."""
+    with intact(folder):
+        return baseline_runtime.load(folder)
 
 
 def export(baseline: Path, folder: Path, report: dict[str, Any]) -> Path:
     """Copy the baseline's folder to `folder`, with a model card of the run's `report` and a predict.py that needs numpy
     alone. Raises DataError where `folder` holds other files or can't be written."""
-    predictor = baseline_runtime.load(baseline)
+    predictor = load(baseline)
     with export_folder(folder, (folder / baseline_runtime.SETTINGS).is_file):
         for name in (baseline_runtime.WEIGHTS, baseline_runtime.SETTINGS):
             shutil.copyfile(baseline / name, folder / name)

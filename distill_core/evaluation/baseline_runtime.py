@@ -9,11 +9,12 @@ From Python: `load()(["a text"])`.
 An exported baseline has a copy of this file, as predict.py. So this file needs numpy alone.
 """
 
+import hashlib
 import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 SETTINGS = "baseline.json"
 WEIGHTS = "weights.npz"
+CHECKSUM = "sha256"  # the setting that is of the others; older baselines lack it
 MIN_PROBABILITY = 1e-9  # a class without training rows is very unlikely, not impossible
 
 
@@ -136,10 +138,18 @@ class Predictor:
         return scores
 
 
+def checksum(settings: Mapping[str, object]) -> str:
+    """The sha256 of a baseline's settings."""
+    others = {name: value for name, value in settings.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
 def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
     """The baseline that was exported to `folder`."""
     # a text may hold half a character, and so may a term
     settings = json.loads((Path(folder) / SETTINGS).read_bytes().decode("utf-8", "surrogatepass"))
+    if settings.get(CHECKSUM, checksum(settings)) != checksum(settings):
+        raise ValueError(f"{SETTINGS} is damaged: it is not as it was written. Export the baseline again.")
     with np.load(Path(folder) / WEIGHTS) as weights:
         return Predictor(settings, weights["idf"], weights["coefficients"], weights["intercepts"])
 

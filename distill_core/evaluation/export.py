@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distill_core.errors import DataError
+from distill_core.errors import DataError, UserError
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.columns import cells, columns, headings, shown
-from distill_core.messages import message, os_error_reason
+from distill_core.faults import is_out_of_memory
+from distill_core.messages import message, os_error_reason, unreadable_reason
 
 OMITTED = ("temperature", "texts_per_s")  # in a sentence below the table; of this machine alone
 BARE = ("macro_f1",)  # without its interval: the accuracy's is enough
@@ -31,6 +32,21 @@ def export_folder(folder: Path, replaces: Callable[[], bool]) -> Iterator[Path]:
     except OSError as error:
         raise DataError(message("The model can't be written to {folder} ({why}). Name a folder you may write to.",
                                folder=str(folder), why=os_error_reason(error))) from error  # fmt: skip
+
+
+@contextmanager
+def intact(folder: Path) -> Iterator[None]:
+    """Context that reads the model in `folder`. Raises DataError for whatever comes of a damaged file."""
+    try:
+        yield
+    except BaseException as error:  # the tokenizer's own panic is no Exception
+        if isinstance(error, UserError | KeyboardInterrupt | SystemExit) or is_out_of_memory(error):
+            raise
+        damaged = getattr(error, "file", None)
+        why = message("{file} is not as it was written", file=damaged) if damaged else unreadable_reason(error)
+        raise DataError(message(
+            "The model in {folder} is damaged ({why}). Copy or export it again; that of a run is made anew by a run "
+            "with the same settings.", folder=str(folder), why=why)) from error  # fmt: skip
 
 
 def comparison_table(report: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """Models from the Hugging Face Hub by id, each step guarded.
 
 Every id is checked by pattern and looked up with a short time-out before anything is downloaded. Then a pinned version
-is fetched, only the files that are needed, and weights are compared with their sha256: plain HTTP checks sizes alone,
-and a flipped bit loads without an error. A cached model works without the Hub. Every failure is one sentence.
+is fetched, only the files that are needed, and all of them are compared with their checksums whenever they are read:
+plain HTTP checks sizes alone, disks nothing, and a flipped bit loads without an error. A cached model works without the
+Hub. Every failure is one sentence.
 Knows nothing of the use of models. Importing it costs nothing: the libraries load at first use.
 """
 
@@ -37,7 +38,7 @@ TOKENIZERS = (
     "sentencepiece.bpe.model", "tokenizer.model",
 )  # fmt: skip
 WEIGHTS = {".safetensors": "model", ".bin": "pytorch_model"}
-SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256, GIT = 64, 40  # letters of the names that the cache gives to large and to small files: their checksums
 
 
 def model_folder(id: str, allow_pickle: bool = False) -> Path:
@@ -154,25 +155,31 @@ def _digests(info: Any) -> dict[str, str]:
 
 
 def _verified(folder: Path, id: str, digests: dict[str, str]) -> Path:
-    """The `folder`, after its weights were compared with their sha256: by the Hub's list, else by the cache's own file
-    name. A damaged file is deleted, so that the next try downloads it anew. Raises HubError."""
+    """The `folder`, after its files were compared with their checksums: by the Hub's list, else by the cache's own file
+    names. A damaged file is deleted, so that the next try downloads it anew. Raises HubError."""
     for path in [*folder.iterdir(), *folder.glob("*/*")]:
-        if path.suffix not in WEIGHTS:
+        if path.is_dir():
             continue
         stored = path.resolve()
-        expected = digests.get(path.relative_to(folder).as_posix()) or (
-            stored.name if SHA256.fullmatch(stored.name) else None
-        )
-        if expected is None:
-            continue
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-        if actual != expected:
+        if _is_damaged(stored, digests.get(path.relative_to(folder).as_posix()) or stored.name):
             path.unlink()
             stored.unlink(missing_ok=True)
-            raise HubError(message("The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try "
-                                  "again.", id=id, file=path.name))  # fmt: skip
+            raise HubError(message("The download of {id} was damaged ({file} has the wrong checksum) and is deleted. "
+                                  "Try again.", id=id, file=path.name))  # fmt: skip
     return folder
+
+
+def _is_damaged(file: Path, checksum: str) -> bool:
+    """Whether a file of the cache is not there any more, or has another checksum; one that is none says nothing."""
+    if not file.is_file():
+        return True
+    if len(checksum) not in (SHA256, GIT) or not re.fullmatch("[0-9a-f]+", checksum):
+        return False
+    total = hashlib.sha256() if len(checksum) == SHA256 else hashlib.sha1(b"blob %d\0" % file.stat().st_size)
+    with file.open("rb") as opened:
+        while part := opened.read(2**20):
+            total.update(part)
+    return total.hexdigest() != checksum
 
 
 def _cached(id: str, kind: str, pickles: bool) -> Path | None:

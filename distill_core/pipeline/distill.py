@@ -12,12 +12,13 @@ then train variant by variant. Knows nothing of the store or of processes.
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.errors import Stopped
-from distill_core.events import Event, StageEnded, StageStarted
+from distill_core.events import Event, Note, StageEnded, StageStarted
 from distill_core.messages import message
 from distill_core.pipeline.context import Output, RunContext, Stage
 from distill_core.pipeline.stages import compare, control, data, label, student, teacher, transfer
@@ -25,32 +26,40 @@ from distill_core.pipeline.stages.control import ControlOutput
 from distill_core.pipeline.stages.student import StudentOutput
 from distill_core.training.device import device
 
+REPAIRED = (
+    "A file that an earlier run had stored ({kind}) was damaged. It was set aside and made anew; look after the disk "
+    "if that happens again."
+)
+
 
 def distill(config: Config, folder: Path, cache: Cache, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Run `config`, writing checkpoints and the finished student into `folder`. A stop while the student learns ends
     its training, and the best student so far is compared. Raises UserError, Stopped, Diverged; any other exception is
     our bug."""
     context = RunContext(config, Path(folder), cache, device(), stop)
+    timed = partial(_timed, cache=cache, stop=stop)
     context.folder.mkdir(parents=True, exist_ok=True)
-    rows = yield from _timed("data", data.run(context), stop)
+    rows = yield from timed("data", data.run(context))
     context = replace(context, config=rows.config)
-    teacher_output = yield from _timed("teacher", teacher.run(context, rows), stop)
-    texts = yield from _timed("transfer", transfer.run(context, rows, teacher_output), stop)
-    controls = yield from _timed("control", control.run(context, rows, teacher_output, texts), stop)
-    labels = yield from _timed("label", label.run(context, rows, teacher_output, texts), stop)
-    students = yield from _timed("student", student.run(context, rows, teacher_output, controls, labels), stop)
+    teacher_output = yield from timed("teacher", teacher.run(context, rows))
+    texts = yield from timed("transfer", transfer.run(context, rows, teacher_output))
+    controls = yield from timed("control", control.run(context, rows, teacher_output, texts))
+    labels = yield from timed("label", label.run(context, rows, teacher_output, texts))
+    students = yield from timed("student", student.run(context, rows, teacher_output, controls, labels))
     inputs = compare.Inputs(rows, teacher_output, texts, controls, labels, students)
-    yield from _timed("compare", compare.run(context, inputs), lambda: False)
+    yield from timed("compare", compare.run(context, inputs), stop=lambda: False)
     _raise_if_stopped(controls, students)
 
 
-def _timed(name: str, stage: Stage[Output], stop: Callable[[], bool]) -> Generator[Event, None, Output]:
+def _timed(name: str, stage: Stage[Output], cache: Cache, stop: Callable[[], bool]) -> Generator[Event, None, Output]:
     """Events of a stage between its start and its end; returns the stage's output."""
     if stop():
         raise Stopped(message("Stopped before there was a student to save."))
     yield StageStarted(name)
     started = time.monotonic()
     done = yield from stage
+    while cache.damaged:
+        yield Note(message(REPAIRED, kind=cache.damaged.pop()), "warning", name)
     yield StageEnded(name, time.monotonic() - started, done.cached)
     return done.output
 

@@ -304,7 +304,7 @@ def _try_student(folder: Path, name: str) -> None:
 
     try:
         check_tokenizer((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        _ask(persistence.load(folder))
+        _ask(persistence.read(folder))
     except UnknownPart:
         pass  # of a kind that this version does not have: the rest of the run is worth reading
     except UserError:

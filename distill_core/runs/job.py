@@ -14,6 +14,7 @@ from distill_core.config.presets import KnobValues
 from distill_core.environment import peak_memory
 from distill_core.errors import Diverged, Stopped, UserError
 from distill_core.events import Ended, Event, Fact, Note, Point
+from distill_core.faults import explain_fault
 from distill_core.messages import message, message_data, restore_message
 from distill_core.runs.curves import CurvePoint, Curves, training_of
 
@@ -26,7 +27,8 @@ NICENESS = 10  # of a run: the page goes first
 PRIORITY_DELAY = 3.0  # seconds until then: who has just pressed Start waits for the first point of the curve
 DRAWN_ANEW = message("The points that an earlier try of this training left in the curves were dropped: they are drawn "
                      "anew.")  # fmt: skip
-TERMINATE_TIMEOUT = 5.0  # seconds between terminate and kill
+TERMINATE_TIMEOUT = 0.5  # seconds between terminate and kill
+JOIN_TIMEOUT = 5.0  # seconds until a worker that is to end has ended
 # One thread a run: on shared cores two threads that wait for each other are many times slower than one.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -49,6 +51,7 @@ class Worker(Protocol):
     """Worker of a started run. `exit_reason` is a phrase once `receive` returned None without an Ended before it."""
 
     exit_reason: str
+    stop_seen: bool  # whether the run has noticed that it is to stop
 
     def receive(self, seconds: float) -> list[Event] | None:
         """Events since the last call, waiting at most so many seconds for one; None after the last."""
@@ -93,6 +96,9 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
     except Diverged as error:
         ended = Ended("diverged", restore_message(str(error), message_data(error)))
     except Exception as error:
+        if fault := explain_fault(error, job.folder, peak_memory()):
+            print(traceback.format_exc(), file=sys.stderr)
+            return say(Ended("failed", fault))
         what = str(error).strip().partition("\n")[0]
         trace = traceback.format_exc()
         print(trace, file=sys.stderr)
@@ -105,7 +111,7 @@ def run_job(job: Job, say: Callable[[Event], None], stop: Callable[[], bool]) ->
 def _journalled_points(curve: Path) -> Iterator[CurvePoint]:
     """Points of earlier tries of this run. The store may lack the last of them where the app was killed, and the
     pipeline, going on from its checkpoint, yields them no more. The store drops those that it has."""
-    for line in curve.read_text(encoding="utf-8").splitlines() if curve.is_file() else ():
+    for line in curve.read_text(encoding="utf-8", errors="replace").splitlines() if curve.is_file() else ():
         with contextlib.suppress(ValueError, TypeError):  # the last line may be half
             series, step, value = json.loads(line)
             yield str(series), int(step), float(value)

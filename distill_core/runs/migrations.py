@@ -49,3 +49,6 @@ def m004_made(db: Database) -> None:
         "IN (json_extract(body, '$.message'), json_extract(body, '$.text')) ORDER BY n DESC LIMIT 1) "
         "WHERE message != ''"
     )
+
+
+NAMES = tuple(one.name for one in migrations.pending(Database(memory=True)))  # of all of them, in order

@@ -16,13 +16,23 @@ from typing import TYPE_CHECKING
 from distill_core import bounded
 from distill_core.events import Event
 from distill_core.messages import message
-from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, LOG_FILE, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
+from distill_core.runs.job import (
+    ENVIRONMENT,
+    FLUSH_SECONDS,
+    JOIN_TIMEOUT,
+    LOG_FILE,
+    PROCESS_PREFIX,
+    TERMINATE_TIMEOUT,
+    Job,
+    run_job,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext  # Windows has no fork server
     from multiprocessing.process import BaseProcess
 
 PRELOAD = "distill_core.runs.preload"
+SEEN = "stop seen"  # sent once, between the events
 _environment_lock = threading.Lock()
 
 
@@ -36,6 +46,7 @@ class ProcessWorker:
             target=_main, args=(theirs, job), name=f"{PROCESS_PREFIX}{job.run}", daemon=True
         )
         self.exit_reason: str = ""
+        self.stop_seen = self._killed = False
         warm_up()
         with _environment() if _start_method() == "spawn" else contextlib.nullcontext():
             self._process.start()
@@ -53,7 +64,11 @@ class ProcessWorker:
             while self._pipe.poll(0 if events else seconds):
                 if not events:
                     time.sleep(FLUSH_SECONDS)  # so that a batch comes together, and costs one transaction
-                events.append(self._pipe.recv())
+                sent = self._pipe.recv()
+                if sent == SEEN:
+                    self.stop_seen = True
+                else:
+                    events.append(sent)
         except (EOFError, OSError):
             if events:
                 return events
@@ -68,20 +83,25 @@ class ProcessWorker:
 
     def kill(self) -> None:
         """Terminate the process, and kill it where it goes on."""
+        self._killed = True
         self._process.terminate()
         self._process.join(TERMINATE_TIMEOUT)
         if self._process.is_alive():
             self._process.kill()
-            self._process.join(TERMINATE_TIMEOUT)
+            self._process.join(JOIN_TIMEOUT)
 
     def _end(self) -> None:
-        self._process.join(TERMINATE_TIMEOUT)
+        self._process.join(JOIN_TIMEOUT)
         if self._process.is_alive():
             self.kill()
         code = self._process.exitcode
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
-                self.exit_reason = message("killed by {signal}", signal=signal.Signals(-code).name)
+                killer = signal.Signals(-code).name
+                self.exit_reason = message("killed by {signal}", signal=killer)
+                if killer == "SIGKILL" and not self._killed:
+                    self.exit_reason = message("killed by {signal}, as a system does that runs out of memory",
+                                               signal=killer)  # fmt: skip
         self.exit_reason = self.exit_reason or message("exit code {code}", code=str(code))
 
 
@@ -170,9 +190,17 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     faulthandler.enable(log)
     stop = threading.Event()
     threading.Thread(target=_listen_for_stop, args=(pipe, stop), daemon=True).start()
+    seen = threading.Event()
+
+    def is_stopped() -> bool:
+        if stop.is_set() and not seen.is_set():
+            seen.set()
+            pipe.send(SEEN)
+        return stop.is_set()
+
     try:
         # Sent one by one and at once: what is in the pipe survives this process, what waits in it would not.
-        run_job(job, pipe.send, stop.is_set)
+        run_job(job, pipe.send, is_stopped)
     except OSError:
         os._exit(1)  # nobody hears it any more
     # Not through the interpreter's own end: a library's left-over thread could hold it there.

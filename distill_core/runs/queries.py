@@ -7,14 +7,15 @@ import json
 import math
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import DEFAULTS
 from distill_core.errors import UserError
-from distill_core.events import Event, event_from
+from distill_core.events import Event, Note, event_from
+from distill_core.json_types import JsonObject
 from distill_core.messages import Message, message, restore_message
 from distill_core.unicode import replace_surrogates
 
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 
 # The settings of a run that differ from the defaults, which are the placeholder: `name=value`, separated by blanks. The
 # others are the same for all, and a word to be searched would stand in some of them.
-CHANGED = """coalesce((SELECT group_concat(one.key || '=' || one.value, ' ') FROM json_each(config) AS one,
+CHANGED = """coalesce((SELECT group_concat(one.key || '=' || one.value, ' ')
+    FROM json_each(iif(json_valid(config), config, '{}')) AS one,
     (SELECT ? AS defaults) WHERE one.value IS NOT json_extract(defaults, '$.' || one.key)), '')"""
+SUMMARY = "iif(json_valid(summary), summary, NULL)"  # one that was damaged on the disk is none
 SORTS = {
     "created": "created", "ended": "ended", "name": "name COLLATE NOCASE", "task": "task", "status": "status",
-    "accuracy": "json_extract(summary, '$.scores.student.accuracy')", "kept": "json_extract(summary, '$.kept')",
-    "teacher": "json_extract(summary, '$.scores.teacher.accuracy')",
-    "gap": "json_extract(summary, '$.gap_recovered')", "bytes": "json_extract(summary, '$.scores.student.bytes')",
+    "accuracy": f"json_extract({SUMMARY}, '$.scores.student.accuracy')", "kept": f"json_extract({SUMMARY}, '$.kept')",
+    "teacher": f"json_extract({SUMMARY}, '$.scores.teacher.accuracy')",
+    "gap": f"json_extract({SUMMARY}, '$.gap_recovered')", "bytes": f"json_extract({SUMMARY}, '$.scores.student.bytes')",
     "seconds": "ended - started",
 }  # fmt: skip
 
@@ -85,8 +88,14 @@ class RunColumns(TypedDict):
 class RunQueries:
     """Queries over one connection, shared by threads under a lock; a query takes a fraction of a millisecond."""
 
-    def __init__(self, connection: sqlite3.Connection, example: bool):
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        example: bool,
+        explain: Callable[[sqlite3.DatabaseError], Exception] = lambda error: error,
+    ):
         self._connection, self._example, self._lock = connection, example, threading.Lock()
+        self._explain = explain
 
     def close(self) -> None:
         """Close the connection."""
@@ -95,7 +104,10 @@ class RunQueries:
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._connection.execute(sql, [storable(value) for value in values]).fetchall()
+            try:
+                return self._connection.execute(sql, [storable(value) for value in values]).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise self._explain(error) from error
 
     def _runs(self, where: str, values: Sequence[Any]) -> list[RunRecord]:
         columns = [*(name for name in RunRecord.__dataclass_fields__ if name != "example"), "made"]
@@ -107,8 +119,8 @@ class RunQueries:
     ) -> RunRecord:
         """Record of a row's columns, of which these are stored otherwise than they are read."""
         return RunRecord(
-            config=json.loads(config), summary=json.loads(summary) if summary else None,
-            message=restore_message(message, json.loads(made) if made else None), hidden=bool(hidden),
+            config=_json_object(config) or {}, summary=cast("Summary | None", _json_object(summary)),
+            message=restore_message(message, _json_object(made)), hidden=bool(hidden),
             example=self._example, **columns,
         )  # fmt: skip
 
@@ -123,7 +135,7 @@ class RunQueries:
     def timed_events(self, run: str, since: int) -> list[tuple[int, float, Event]]:
         """Events of a run after number `since`, as (number, time, event)."""
         sql = "SELECT n, time, kind, body FROM events WHERE run = ? AND n > ? ORDER BY n"
-        return [(n, at, event_from(kind, json.loads(body))) for n, at, kind, body in self._rows(sql, (run, since))]
+        return [(n, at, _event(kind, body)) for n, at, kind, body in self._rows(sql, (run, since))]
 
     def points(self, run: str, since: int) -> tuple[list[tuple[str, int, float]], int]:
         """Points of a run after cursor `since`, as (series, step, value), and the next cursor."""
@@ -149,6 +161,24 @@ class RunQueries:
     def tasks(self) -> Sequence[str]:  # `list` is the method above
         """Tasks of the runs that are not deleted, in alphabetical order."""
         return [task for (task,) in self._rows("SELECT DISTINCT task FROM runs WHERE hidden = 0 ORDER BY task")]
+
+
+def _json_object(text: str | None) -> JsonObject | None:
+    """The JSON object that a column holds; None where it holds none, or one that was damaged on the disk."""
+    try:
+        value = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _event(kind: str, body: str) -> Event:
+    """The event that a row holds, or a note in the place of one that was damaged on the disk."""
+    try:
+        return event_from(kind, json.loads(body))
+    except (ValueError, TypeError, LookupError):
+        return Note(message("An event of this run ({kind}) was damaged on the disk and can't be read.", kind=kind),
+                    "warning")  # fmt: skip
 
 
 def storable(value: Any) -> Any:

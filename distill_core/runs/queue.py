@@ -17,19 +17,22 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from distill_core.cache import sweep
 from distill_core.errors import UserError
 from distill_core.events import ENDED, Ended, Note
-from distill_core.messages import message
+from distill_core.faults import explain_fault
+from distill_core.messages import message, message_data, restore_message
 from distill_core.runs import job as runs_job
 from distill_core.runs import process_worker, worker
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.recovery import interrupt, is_alive, life_file, queue_order, recover_orphans, stage_phrase
-from distill_core.runs.store import Store
+from distill_core.runs.store import NEVER_BEGAN, Store
 
 AT_ONCE = 2  # over all processes: more would only share the cores
 LOOK_SECONDS = 0.25  # between two looks for a request to stop
 SWEEP_SECONDS = 5.0
-STOP_SECONDS = 20.0  # of silence after a stop before the worker is ended
+UNSEEN_SECONDS = 1.5  # until a worker has seen a stop; one that has not hangs in a download or a long computation
+STOP_SECONDS = 20.0  # of silence after a stop that was seen, before the worker is ended
 
 
 class RunQueue:
@@ -46,6 +49,7 @@ class RunQueue:
         self._closing, self._wake = threading.Event(), threading.Event()
         self._supervisors: dict[str, threading.Thread] = {}
         self._workers: dict[str, runs_job.Worker] = {}
+        self._unwritten: dict[str, Ended] = {}  # the last words of runs, by their ids, while the disk takes none
         if not self._thread_mode:
             process_worker.warm_up()
         recover_orphans(store, self.owner if adopt else None)  # before anyone looks, so that nobody sees what isn't so
@@ -115,6 +119,12 @@ class RunQueue:
                 if time.monotonic() - swept > SWEEP_SECONDS:
                     recover_orphans(self.store, self.owner if self.adopt else None)
                     swept = time.monotonic()
+                for run, ended in [*self._unwritten.items()]:
+                    self.store.append(run, [ended])
+                    del self._unwritten[run]
+                for run in self._supervisors.keys() - self._workers.keys():  # whose workers are still to come
+                    if self.store.run(run).status == "stopping":
+                        self._write_end(run, Ended("stopped", NEVER_BEGAN))
                 self._claim()
             except Exception:  # a full disk, say: printed, and tried again
                 traceback.print_exc()
@@ -146,13 +156,15 @@ class RunQueue:
                 self.store.append(row.id, [Note(message("Resumed."))])
             folder, home = self.store.folder(row.id), self.store.home
             job = runs_job.Job(row.id, row.config, folder, home / "cache", self._target, home)
-            self._workers[row.id] = worker.start(job, self._thread_mode)
-            self._watch(row, self._workers[row.id])
+            self._workers[row.id] = running = worker.start(job, self._thread_mode)
+            if self.store.run(row.id).status in ENDED:  # it was stopped meanwhile: the first worker takes seconds
+                running.kill()
+            else:
+                self._watch(row, running)
         except Exception as error:
-            sentence = message("Stillroom could not run this ({what}).", what=f"{type(error).__name__}: {error}")
-            with contextlib.suppress(Exception):
-                self.store.append(row.id, [Ended("failed", sentence, traceback.format_exc())])
+            self._write_end(row.id, _failure(error, self.store.home))
         finally:
+            sweep(self.store.home / "runs" / row.id)
             self._workers.pop(row.id, None)
             slot.release()
             self._wake.set()
@@ -160,7 +172,7 @@ class RunQueue:
     def _watch(self, row: RunRecord, running: runs_job.Worker) -> None:
         """Watch the worker to its end, and settle what became of the run."""
         ended, stops, looked = False, 0, 0.0
-        heard = time.monotonic()
+        heard = asked = time.monotonic()
         try:
             while (batch := running.receive(LOOK_SECONDS)) is not None:
                 if batch:
@@ -176,9 +188,10 @@ class RunQueue:
                 requests = self.store.run(row.id).stops
                 if requests and not stops:
                     running.ask_stop()
-                    heard = looked
+                    heard = asked = looked
                 stops = requests
-                if stops > 1 or (stops and looked - heard > STOP_SECONDS):
+                unseen = not running.stop_seen and looked - asked > UNSEEN_SECONDS
+                if stops > 1 or (stops and (unseen or looked - heard > STOP_SECONDS)):
                     running.kill()
         except BaseException:
             running.kill()
@@ -186,12 +199,20 @@ class RunQueue:
         if not ended:
             self._finalize(row, running.exit_reason)
 
+    def _write_end(self, run: str, ended: Ended) -> None:
+        """Write the last word of a run, again and again where the disk does not take it."""
+        try:
+            self.store.append(run, [ended])
+        except Exception:
+            traceback.print_exc()
+            self._unwritten[run] = ended
+
     def _finalize(self, row: RunRecord, how: str) -> None:
         """Finalize a run whose worker ended without an Ended."""
         now = self.store.run(row.id)
         if now.status == "stopping":
             reason = message("Stopped at once{where}. What is on disk stays there.", where=stage_phrase(now))
-            self.store.append(row.id, [Ended("stopped", reason)])
+            self._write_end(row.id, Ended("stopped", reason))
         elif self._closing.is_set():
             reason = message("The app was closed{where}; the run is interrupted.", where=stage_phrase(now))
             self.store.append(row.id, [Note(reason, "warning")])
@@ -201,6 +222,16 @@ class RunQueue:
             reason = message("The worker died{where} ({how}); the run is interrupted.",
                             where=stage_phrase(now), how=how)  # fmt: skip
             interrupt(self.store, now, reason, self.owner)
+
+
+def _failure(error: Exception, home: Path) -> Ended:
+    """Last word of a run that could not be started, heard or written down."""
+    if isinstance(error, UserError):
+        return Ended("failed", restore_message(str(error), message_data(error)))
+    if fault := explain_fault(error, home):
+        return Ended("failed", fault)
+    sentence = message("Stillroom could not run this ({what}).", what=f"{type(error).__name__}: {error}")
+    return Ended("failed", sentence, traceback.format_exc())
 
 
 def uses_threads() -> bool:

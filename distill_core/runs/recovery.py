@@ -36,8 +36,13 @@ def recover_orphans(store: Store, adopter: str | None = None) -> None:
             store.transition(row.id, {"queued"}, "queued", owner=adopter)
         elif adopter and row.tries < TRIES and not row.origin:
             store.transition(row.id, {"interrupted"}, "queued", owner=adopter, tries=row.tries + 1, message="")
-    for file in (store.home / "locks").glob("owner-*"):
-        is_alive(store, file.name.removeprefix("owner-"))  # removes the files of the dead
+    owners(store)
+
+
+def owners(store: Store) -> list[str]:
+    """Processes that live and may run what they have queued. Removes the files of the dead."""
+    found = [file.name.removeprefix("owner-") for file in (store.home / "locks").glob("owner-*")]
+    return [owner for owner in found if is_alive(store, owner)]
 
 
 def stage_phrase(row: RunRecord) -> str:
@@ -47,6 +52,9 @@ def stage_phrase(row: RunRecord) -> str:
 
 def interrupt(store: Store, row: RunRecord, reason: Message, owner: str | None) -> None:
     """Interrupt a run, or queue it again where there is an owner to run it and it has tries left."""
+    if row.tries >= TRIES:
+        reason = message("{what} It was resumed {n:time|times} by itself and isn't resumed again: resume it by hand to "
+                         "go on.", what=reason, n=row.tries)  # fmt: skip
     if owner and row.tries < TRIES:
         if store.transition(row.id, {"running"}, "queued", owner=owner, tries=row.tries + 1):
             store.append(row.id, [Note(message("{what} It resumes by itself.", what=reason), "warning")])

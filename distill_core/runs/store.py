@@ -19,6 +19,7 @@ from distill_core.config.presets import KnobValues
 from distill_core.environment import home
 from distill_core.errors import UserError
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
+from distill_core.faults import explain_fault
 from distill_core.messages import message, message_data, os_error_reason
 from distill_core.runs.connection import Connection
 from distill_core.runs.curves import CurvePoint, Curves, is_same, training_of
@@ -47,10 +48,17 @@ class Store(RunReader):
                 "The folder {folder} can't hold the runs ({why}). Set STILLROOM_HOME to a folder that you may write "
                 "to.", folder=str(self.home), why=os_error_reason(error))) from error  # fmt: skip
         except sqlite3.DatabaseError as error:
+            if fault := explain_fault(error, self.home):
+                raise UserError(fault) from error
             raise UserError(message(
                 "{file} can't be read as a store of runs ({why}). Move it away or set STILLROOM_HOME.",
                 file=str(self.path), why=str(error))) from error  # fmt: skip
-        super().__init__(RunQueries(self.connection.reader, example=False))
+        super().__init__(RunQueries(self.connection.reader, example=False, explain=self.connection.explain))
+
+    @property
+    def notice(self) -> str:
+        """What is to be said of a store that was damaged and set aside, "" of any other."""
+        return self.connection.notice or ""
 
     def close(self) -> None:
         """Close the connections. The store can't be used afterwards."""
@@ -115,7 +123,7 @@ class Store(RunReader):
         before = tuple(before)
         if status not in STATUSES or not set(before) <= set(STATUSES):
             raise ValueError(f"not statuses: {before} -> {status}")
-        with self.connection.transaction() as db:
+        with self.connection.transaction(urgent=True) as db:
             if "ticket" in columns and columns["ticket"] is None:
                 columns["ticket"] = _next_ticket(db)
             if status == "running":
@@ -132,7 +140,7 @@ class Store(RunReader):
         """Ask a run to stop; returns the status after it. A queued run is stopped at once, a running one is "stopping";
         asking again raises `stops`, which its supervisor takes as "now". An ended run stays as it is."""
         self._refuse_example(run)
-        with self.connection.transaction() as db:
+        with self.connection.transaction(urgent=True) as db:
             db.execute("UPDATE runs SET stops = stops + 1 WHERE id = ? AND status IN ('running', 'stopping')", (run,))
             db.execute("UPDATE runs SET status = 'stopping' WHERE id = ? AND status = 'running'", (run,))
             db.execute(
@@ -171,7 +179,7 @@ class Store(RunReader):
             e for i, e in enumerate(events)
             if not isinstance(e, Point) and not (isinstance(e, Progress) and newest[e.stage] != i)
         ]  # fmt: skip
-        with self.connection.transaction() as db:
+        with self.connection.transaction(urgent=any(isinstance(event, Ended) for event in rest)) as db:
             if points:
                 _append_points(db, run, points)
             for event in rest:

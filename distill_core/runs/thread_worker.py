@@ -9,7 +9,7 @@ import time
 
 from distill_core.events import Event
 from distill_core.messages import message
-from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, PROCESS_PREFIX, TERMINATE_TIMEOUT, Job, run_job
+from distill_core.runs.job import ENVIRONMENT, FLUSH_SECONDS, JOIN_TIMEOUT, PROCESS_PREFIX, Job, run_job
 
 
 class _Abandoned(BaseException):
@@ -24,6 +24,7 @@ class ThreadWorker:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop, self._abandoned, self._over = threading.Event(), threading.Event(), threading.Event()
         self.exit_reason: str = message("the thread was left")
+        self.stop_seen = False
         self._thread = threading.Thread(target=self._run, args=(job,), name=f"{PROCESS_PREFIX}{job.run}", daemon=True)
         self._thread.start()
 
@@ -35,12 +36,16 @@ class ThreadWorker:
         interval = sys.getswitchinterval()
         sys.setswitchinterval(0.0005)  # many tiny operations hold the interpreter otherwise, and the page with it
         try:
-            run_job(job, self._say, self._stop.is_set)
+            run_job(job, self._say, self._is_stopped)
         except _Abandoned:
             pass
         finally:
             sys.setswitchinterval(interval)
             self._over.set()
+
+    def _is_stopped(self) -> bool:
+        self.stop_seen = self._stop.is_set()
+        return self.stop_seen
 
     def _say(self, event: Event) -> None:
         if self._abandoned.is_set():
@@ -68,4 +73,4 @@ class ThreadWorker:
         """Abandon the thread: it ends at its next event."""
         self._stop.set()
         self._abandoned.set()
-        self._thread.join(TERMINATE_TIMEOUT)
+        self._thread.join(JOIN_TIMEOUT)

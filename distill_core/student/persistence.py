@@ -10,17 +10,26 @@ import torch
 from safetensors.torch import save as serialised
 from torch import nn
 
-from distill_core.cache import write_atomic
+from distill_core.cache import checksums, write_atomic, write_file
 from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
+from distill_core.evaluation.export import intact
 from distill_core.evaluation.summary import ObjectiveName
 from distill_core.registry import STUDENTS
 from distill_core.student.familiarity import Familiarity
 from distill_core.student.folder import SETTINGS, read_student, replace_student, settle
-from distill_core.student.runtime import Predictor, Student, Vocabulary, shape_of
+from distill_core.student.runtime import (
+    CHECKSUMS,
+    WEIGHTS,
+    Predictor,
+    Student,
+    Vocabulary,
+    read_settings,
+    settings_checksum,
+    shape_of,
+)
 from distill_core.student.source import EmbeddingSource
 
-WEIGHTS = "model.safetensors"
 NEW_RATE = 4e-3  # learning rate of a network that knows nothing yet
 
 
@@ -79,9 +88,9 @@ def save(predictor: Predictor, folder: Path) -> None:
 
     def write(place: Path) -> None:
         weights = {name: value.contiguous().cpu() for name, value in predictor.model.state_dict().items()}
-        (place / WEIGHTS).write_bytes(serialised(weights))
+        write_file(place / WEIGHTS, serialised(weights))
         predictor.vocabulary.save(place)
-        (place / SETTINGS).write_bytes(_json(predictor.settings))
+        _write_settings(place, predictor.settings, checksums(place))
 
     replace_student(folder, write)
 
@@ -94,33 +103,37 @@ def calibrate(
     thresholds on these below which it defers to its teacher, by the share of agreement that each promises, and what
     texts it is familiar with."""
     settle(folder)
-    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    settings |= {"temperature": temperature, "defer": dict(defer)} | (
-        {"familiarity": familiarity} if familiarity else {}
-    )
-    write_atomic(folder / SETTINGS, _json(settings))
+    stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    sums = stored.pop(CHECKSUMS, None)
+    settings = stored | {"temperature": temperature, "defer": dict(defer)}
+    _write_settings(folder, settings | ({"familiarity": familiarity} if familiarity else {}), sums)
 
 
 def load(folder: Path) -> Predictor:
-    """The student in `folder`. Raises DataError without one."""
-    return read_student(Path(folder), _load)
+    """The student in `folder`. Raises DataError without one, and where it is damaged."""
+    with intact(folder):
+        return read_student(Path(folder), read)
 
 
-def _load(place: Path) -> Predictor:
+def read(place: Path) -> Predictor:
+    """The student whose files are in `place`. A damaged file raises anything."""
     name = json.loads((place / SETTINGS).read_text(encoding="utf-8"))["student"]
     return Predictor.load(place, STUDENTS.get(name))
 
 
 def load_labels(folder: Path) -> tuple[list[str], Vocabulary | None]:
     """Labels and vocabulary of the student in `folder`, without its weights; None for the vocabulary of a network of
-    its own. Raises DataError without a student."""
+    its own. Raises DataError without a student, and where it is damaged."""
 
-    def read(place: Path) -> tuple[list[str], Vocabulary | None]:
-        settings = json.loads((place / SETTINGS).read_text(encoding="utf-8"))
+    def labels_of(place: Path) -> tuple[list[str], Vocabulary | None]:
+        settings = read_settings(place)
         return settings["labels"], None if has_own_network(settings["student"]) else Vocabulary.load(place)
 
-    return read_student(Path(folder), read)
+    with intact(folder):
+        return read_student(Path(folder), labels_of)
 
 
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+def _write_settings(folder: Path, settings: dict[str, Any], sums: dict[str, str] | None) -> None:
+    """Write the settings with the checksums of the other files; without any where the student is older than these."""
+    value = settings | ({CHECKSUMS: {**sums, SETTINGS: settings_checksum(settings)}} if sums else {})
+    write_atomic(folder / SETTINGS, json.dumps(value, ensure_ascii=False, indent=1).encode())

@@ -18,6 +18,7 @@ A component offers an `Encoder`, around which `Student` and `Vocabulary` stand, 
 
 import argparse
 import base64
+import hashlib
 import importlib.util
 import inspect
 import json
@@ -35,6 +36,35 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 Sides = list[tuple[Tensor, Tensor]]
+SETTINGS, WEIGHTS = "student.json", "model.safetensors"
+CHECKSUMS = "sha256"  # the setting that holds those of all files; older students lack it
+
+
+class DamagedFile(ValueError):
+    """A file of a student is not as it was written."""
+
+    def __init__(self, file: str):
+        super().__init__(f"{file} is damaged: it is not as it was written. Export the student again.")
+        self.file = file
+
+
+def settings_checksum(settings: object) -> str:
+    """The sha256 of a student's settings, however they are laid out in their file."""
+    return hashlib.sha256(json.dumps(json.loads(json.dumps(settings)), sort_keys=True).encode()).hexdigest()
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Settings of the student in `folder`, none of whose files is damaged. Raises DamagedFile."""
+    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    expected = settings.pop(CHECKSUMS, {})
+    for name, checksum in expected.items():
+        if name == SETTINGS:
+            actual = settings_checksum(settings)
+        else:
+            actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if actual != checksum:
+            raise DamagedFile(name)
+    return dict(settings)
 
 
 def cut_sequence(values: "Sequence[Any]", most: int, cut: str) -> list[Any]:
@@ -332,8 +362,8 @@ class Predictor:
     @classmethod
     def load(cls, folder: Path, component: ModuleType) -> "Predictor":
         """The student in `folder`, of this component."""
-        settings = json.loads((folder / "student.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "model.safetensors")
+        settings = read_settings(folder)
+        weights = load_file(folder / WEIGHTS)
         if own := getattr(component, "Student", None):
             return cls(own.load(weights, settings), component.Vocabulary.load(folder), settings)
         empty = torch.zeros(settings["entries"], settings["width"])
@@ -358,12 +388,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--pair", action="store_true", help="the two texts are one pair")
     parser.add_argument("--defer", type=float, metavar="SHARE", help="say whether each is better asked of the teacher")
     given = parser.parse_args(arguments)
-    student, threshold = load(), None
-    if given.defer is not None:
-        try:
-            threshold = student.threshold(given.defer)
-        except ValueError as error:
-            parser.error(str(error))
+    try:
+        student = load()
+        threshold = None if given.defer is None else student.threshold(given.defer)
+    except ValueError as error:
+        parser.error(str(error))
     rows: list[Any] = given.texts or [line.rstrip("\n") for line in sys.stdin]
     if given.pair:
         rows = [tuple(rows)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from distill_core.cache import MARKER, Cache, write_atomic
+from distill_core.cache import MARKER, Cache, damaged_file, write_atomic
 from distill_core.config.schema import Config
 from distill_core.environment import home, public_host
 from distill_core.errors import TeacherError
@@ -26,6 +26,7 @@ from distill_core.teacher.label_names import order_by_name
 PREFIX = "kept:"
 KIND = "teachers"
 FACTS = "teacher.json"
+TITLE = "title.txt"  # that a person gave it; no checksum is of this file, for it may change
 KEY_LENGTH = 12  # letters of the folder's name in a teacher's name: enough for 100,000 teachers
 DEFAULT = "google-bert/bert-base-uncased"
 
@@ -150,6 +151,8 @@ def saved_teachers(folder: Path | None = None) -> list[SavedTeacher]:
             if (place / MARKER).is_file():
                 facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
                 facts = {key: value for key, value in facts.items() if key in FACT_KEYS}
+                if (place / TITLE).is_file():
+                    facts["given"] = (place / TITLE).read_text(encoding="utf-8", errors="replace")
                 facts |= {"labels": tuple(facts["labels"]), "name": PREFIX + place.name[:KEY_LENGTH], "folder": place}
                 datetime.datetime.fromisoformat(facts["date"])  # its title holds it
                 teachers.append(SavedTeacher(**facts))
@@ -174,6 +177,17 @@ def find_saved(name: str, folder: Path | None = None) -> SavedTeacher:
                               known=", ".join(f"{one.name} ({one.title})" for one in everything[:5])))  # fmt: skip
 
 
+def intact_folder(name: str) -> Path:
+    """Folder of the saved teacher `name`, whose files are as they were written. Raises TeacherError."""
+    saved = find_saved(name)
+    if damaged := damaged_file(saved.folder):
+        raise TeacherError(message(
+            "The kept teacher {name} is damaged: {file} is not as it was written. Run the same fine-tuning again, "
+            "which sets it aside and makes it anew, or choose another teacher.", name=saved.name,
+            file=damaged[:60]))  # fmt: skip
+    return saved.folder
+
+
 def teacher_title(name: str, folder: Path | None = None) -> str:
     """Title of a saved teacher under the home `folder`, the name itself of any other, and of one that is gone."""
     with suppress(TeacherError):
@@ -186,8 +200,7 @@ def rename(name: str, title: str) -> SavedTeacher:
     """Give the saved teacher `name` another title; an empty one takes the given title away. Raises TeacherError."""
     saved = find_saved(name)
     given = " ".join("".join(letter if letter.isprintable() else " " for letter in title).split())[:LONGEST_TITLE]
-    facts = json.loads((saved.folder / FACTS).read_text(encoding="utf-8")) | {"given": given}
-    write_atomic(saved.folder / FACTS, json.dumps(facts, ensure_ascii=False).encode())
+    write_atomic(saved.folder / TITLE, given.encode())
     return dataclasses.replace(saved, given=given)
 
 

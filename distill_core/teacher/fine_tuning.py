@@ -37,6 +37,7 @@ from distill_core.teacher.model import Teacher, length_batches
 from distill_core.training import loop
 from distill_core.training import plan as training_plan
 from distill_core.training.batching import training_rows
+from distill_core.training.checkpoints import delete_checkpoints
 from distill_core.training.device import autocast, device
 from distill_core.training.reporting import report_training
 
@@ -91,10 +92,16 @@ def fine_tune(
     own_key = key | ({"balanced": "offsets"} if metric in BALANCED else {})
     own_key |= {} if selecting else {"select": training_plan.LAST, "patience": 0}
     # a teacher that an earlier version saved, by its best step or without offsets, is not trained again
-    if earlier := saved.get(catalog.KIND, own_key) or saved.get(catalog.KIND, key):
-        yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used again."),
-                   about="teacher")  # fmt: skip
-        return load_saved(earlier, data, config)
+    for one in (own_key, key):
+        if earlier := saved.read(catalog.KIND, one, lambda entry: load_saved(entry, data, config)):
+            yield Note(message("The teacher was fine-tuned before on the same rows with the same knobs; it is used "
+                               "again."), about="teacher")  # fmt: skip
+            return earlier
+    if saved.damaged:
+        yield Note(message("The teacher that was fine-tuned before on the same rows was damaged on the disk. It was "
+                           "set aside and is fine-tuned anew."), "warning", "teacher")  # fmt: skip
+    if device() == "cpu":
+        safe_loading.check_memory(weights, base, training_plan.TUNED)
     learner = _with_new_head(folder, settings, weights, data.labels, config, base)
     check(learner.model)
     learner.check_texts(data.train.texts)
@@ -117,7 +124,7 @@ def fine_tune(
 
     entry, _ = saved.memo(catalog.KIND, own_key, save, lambda place: place)
     if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+        delete_checkpoints(checkpoint)
     teacher = load_saved(entry, data, config)
     yield Note(message("The fine-tuned teacher is saved for other runs: “{title}” ({name}).", name=teacher.name,
                       title=teacher.title), about="teacher")  # fmt: skip

@@ -44,7 +44,7 @@ def locate(name: str, config: Config) -> Path:
     if name == "builtin":
         return BUILTIN
     if name.startswith(catalog.PREFIX):
-        return catalog.find_saved(name).folder
+        return catalog.intact_folder(name)
     path = Path(name).expanduser()
     if path.is_dir() and not public_host():
         return folders.transformer_folder(path, name)

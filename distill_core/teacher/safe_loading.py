@@ -9,17 +9,21 @@ import dataclasses
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from distill_core.environment import memory_limit
 from distill_core.errors import TeacherError
+from distill_core.faults import disk_code, is_out_of_memory
 from distill_core.json_types import JsonObject
 from distill_core.messages import Message, message, unreadable_reason
 from distill_core.teacher.label_mapping import GENERIC
 from distill_core.teacher.weights import Weights
+from distill_core.training.plan import FLOAT
 
 # Encoders that read a whole text at once. Others (GPT, T5, …) classify too, but need other inputs; and ConvBERT's
 # answer to a text changes with the padding beside it.
@@ -222,6 +226,36 @@ def _mismatch(name: str, key: str, stated: int, actual: int) -> TeacherError:
         name=name, key=key, said=stated, found=actual))  # fmt: skip
 
 
+def check_memory(weights: Weights, name: str, floats: int = 1) -> None:
+    """Raise TeacherError where the machine can't hold so many `floats` for each weight of the model, whatever else it
+    does: more than one where the model is to be fine-tuned."""
+    needed, limit = FLOAT * floats * weights.parameters, memory_limit()
+    if limit is None or needed <= limit:
+        return
+    values = {"name": name, "needed": needed / 1e9, "limit": limit / 1e9, "weights": weights.parameters / 1e6}
+    if floats > 1:
+        raise TeacherError(message(
+            "Fine-tuning {name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, "
+            "and this machine has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.",
+            **values))  # fmt: skip
+    raise TeacherError(message(
+        "{name}, which has {weights:,.0f} million weights, needs {needed:,.1f} GB of memory at least, and this machine "
+        "has {limit:,.1f} GB. Choose a smaller teacher, or a machine with more memory.", **values))  # fmt: skip
+
+
+@contextmanager
+def weights_read(name: str) -> Iterator[None]:
+    """Context that reads the weights of model `name`. Raises TeacherError for whatever transformers makes of a broken
+    file; too little memory, or a disk that fails, is no fault of the file."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error) or disk_code(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise TeacherError(message("{name} can't be loaded ({why}).", name=name, why=reason)) from error
+
+
 def build_model(
     folder: Path, config: Any, weights: Weights, name: str, new_head: bool, notes: list[Message]
 ) -> Any:  # fmt: skip
@@ -232,23 +266,19 @@ def build_model(
     head, weights missing elsewhere, weights of its layers that it would not use, or numbers that are not finite."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
+    check_memory(weights, name)
     silence_transformers()
     options = {
         "config": config, "output_loading_info": True, "ignore_mismatched_sizes": new_head, "local_files_only": True,
         # Stated here, for a model in a half-precision file would otherwise compute in half precision.
         "dtype": torch.float32, "trust_remote_code": False,
     }  # fmt: skip
-    try:
+    with weights_read(name):
         architecture: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
         if weights.state is None:
             model, info = architecture.from_pretrained(str(folder), use_safetensors=True, **options)
         else:
             model, info = architecture.from_pretrained(None, state_dict=weights.state, **options)
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # whatever transformers makes of a broken file
-        reason = " ".join(str(error).split())[:200]
-        raise TeacherError(message("{name} can't be loaded ({why}).", name=name, why=reason)) from error
     absent = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     check_missing([key for key in absent if not HEAD.search(key)], name)
     if absent and not new_head:

@@ -4,6 +4,7 @@ Knows nothing of what the weights are for.
 """
 
 import json
+import math
 import re
 import struct
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ class Weights:
     files: tuple[Path, ...]
     shapes: dict[str, tuple[int, ...]]
     state: dict[str, Tensor] | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Number of the weights."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
 
     @property
     def bytes(self) -> int:

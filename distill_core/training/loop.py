@@ -21,6 +21,7 @@ from distill_core.training.checkpoints import TrainingState, load_checkpoint, sa
 from distill_core.training.optimizers import build_optimizers, set_learning_rates
 from distill_core.training.plan import LAST, BestStep, Tick, TrainingPlan
 
+NOT_FINITE = message("The validation loss is not a finite number any more. A lower learning rate may help.")
 CHECKPOINT_EVERY = 10.0  # seconds; a student's full state of 30 MB takes 60 ms to write
 CHECKPOINT_SHARE = 30  # a checkpoint is written at most 1/30 of the time: a large teacher's takes seconds
 CONSTANT = "constant"  # key of scores: 1 where the model gives the same answer to all rows
@@ -54,8 +55,8 @@ def fit(
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
     names = [plan.identity, rows, list(lengths or ())]
     identity = digest([*names, content] if content else names)
-    state = load_checkpoint(checkpoint, {identity, digest(names)} if unnamed else {identity}, model, optimisers)
-    anew = state is None and checkpoint is not None and checkpoint.is_file()
+    named = {identity, digest(names)} if unnamed else {identity}
+    state, notice = load_checkpoint(checkpoint, named, model, optimisers)
     if state is None:
         state = TrainingState()
         torch.manual_seed(plan.seed)
@@ -82,13 +83,15 @@ def fit(
             if state.step % plan.evaluate_every == 0 or state.step == plan.steps:
                 model.eval()
                 scores = score()
+                if not math.isfinite(scores["loss"]):
+                    raise Diverged(NOT_FINITE)
                 best = _better(scores, state.best, plan.select)
                 if best:
                     state.best, state.best_step, state.weights = scores, state.step, _copy(model)
             if scores or state.step == 1 or state.step % report_every == 0:
                 mean, state.total, state.since = state.total / state.since, 0.0, 0
-                yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step), anew)
-                anew = False
+                yield Tick(state.step, plan.steps, mean, scores, best, time_left.after(state.step), notice)
+                notice = None
                 model.train()  # the caller may have used the model for a prediction
             if checkpoint and time.monotonic() - saved > max(CHECKPOINT_EVERY, CHECKPOINT_SHARE * cost):
                 began = time.monotonic()

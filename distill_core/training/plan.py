@@ -9,6 +9,8 @@ FIRST_FIELDS = (
     "seed",
 )  # fmt: skip
 
+FLOAT = 4  # bytes
+TUNED = 5  # floats that a training with Adam holds for a weight: it, its gradient, two moments, the best one so far
 LAST = "last"  # in the place of a score to select by
 
 
@@ -61,8 +63,8 @@ class TrainingPlan:
 @dataclass(frozen=True)
 class Tick:
     """Progress after `step` of `steps`: the mean training `loss` since the last tick, the validation `scores` (None
-    between two evaluations), whether they are the `best` so far, and the seconds `left`. `anew`: the checkpoint was of
-    another training, and this is the first tick of one that began without it."""
+    between two evaluations), whether they are the `best` so far, and the seconds `left`. The first one may
+    have a `notice`: that the training could not go on from its newest checkpoint."""
 
     step: int
     steps: int
@@ -70,7 +72,7 @@ class Tick:
     scores: dict[str, float] | None
     best: bool
     left: float | None
-    anew: bool = False
+    notice: Message | None = None
 
 
 @dataclass(frozen=True)

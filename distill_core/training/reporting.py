@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator
 
 from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
-from distill_core.training.checkpoints import OTHER_CONTENT
 from distill_core.training.loop import CONSTANT
 from distill_core.training.plan import BestStep, Tick, TrainingPlan
 
@@ -19,8 +18,8 @@ def report_training(
     `on_best` is called while the model has its best weights."""
     training = CapturedGenerator(ticks)
     for tick in training:
-        if tick.anew:
-            yield Note(OTHER_CONTENT, "warning", stage)
+        if tick.notice:
+            yield Note(tick.notice, "warning", stage)
         yield Progress(stage, tick.step, tick.steps, "steps", tick.left)
         yield Point(series_name(f"{stage}/loss"), tick.step, tick.loss)
         for name, value in (tick.scores or {}).items():

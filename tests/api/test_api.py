@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from fake_pipeline import SUMMARY
+from filelock import FileLock
 from tiny_writer import trained_writer
 
 import distill_core
@@ -19,6 +20,7 @@ from distill_core.api import catalog, estimates, inference, preview, runs
 from distill_core.api.session import session
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError, TeacherError, UnknownPart, UnknownRun, UserError
+from distill_core.estimation import cost
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
 from distill_core.messages import message_data
 
@@ -151,6 +153,15 @@ def test_a_run_whose_owner_died_is_not_waited_for() -> None:
     store.transition(other, {"queued"}, "running")
     assert runs.run(other).stop() == "stopped"
     assert runs.run(run).resume().wait() == "finished"
+
+
+def test_a_run_that_would_not_fit_is_refused_with_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "estimate", lambda *_: SimpleNamespace(memory=5_000_000_000))
+    monkeypatch.setattr(runs, "memory_limit", lambda: 4_500_000_000)
+    assert runs.start(epochs=1).wait() == "finished", "an estimate may be a little too high"
+    monkeypatch.setattr(runs, "memory_limit", lambda: 3_900_000_000)
+    with pytest.raises(UserError, match="needs about 5.0 GB of memory, its teacher included, .* has 3.9 GB"):
+        runs.start(epochs=1)
 
 
 def test_opening_the_app_takes_over_what_was_left() -> None:
@@ -375,8 +386,16 @@ def test_opening_clears_away_what_was_half_written(home: Path) -> None:
         folder.mkdir(parents=True)
     for folder in (old, teacher, whole):
         os.utime(folder, (0, 0))
+    half = home / "runs" / "one" / f".{'0' * 32}.part"
+    half.parent.mkdir(parents=True)
+    half.touch()
+    (home / "locks").mkdir(exist_ok=True)
+    with FileLock(home / "locks" / "owner-other"):  # another process lives, and may be filling the young one
+        distill_core.open_app()
+        assert [one.exists() for one in (old, young, teacher, whole, half)] == [False, True, False, True, True]
+    distill_core.close()
     distill_core.open_app()
-    assert [folder.exists() for folder in (old, young, teacher, whole)] == [False, True, False, True]
+    assert [one.exists() for one in (old, young, teacher, whole, half)] == [False, False, False, True, False]
 
 
 def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Path) -> None:

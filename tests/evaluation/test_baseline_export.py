@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from broken import BREAKS, break_file
 
 from distill_core.data.dataset import Split
 from distill_core.errors import DataError
@@ -53,6 +54,17 @@ def test_it_answers_as_scikit_learn_does(classes: int, shown: int, pair: bool, t
     likely = expected.max(1) - np.sort(expected)[:, -2] > 1e-6
     answers = np.array([predictor.labels.index(one.label) for one in predictor(asked)])
     assert (answers == expected.argmax(1))[likely].all() and likely.sum() > 200
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("name", ["baseline.json", "weights.npz"])
+def test_a_damaged_one_is_refused_with_one_sentence(tmp_path: Path, name: str, how: str) -> None:
+    folder = saved(fit_baseline(Split([("good film",), ("bad film",)] * 4, [0, 1] * 4), 2, False), tmp_path / "floor")
+    assert baseline_export.load(folder)(["good film"])
+    break_file(folder / name, how)
+    if (name, how) != ("weights.npz", "bit in its tail"):  # which counts a comment that there is not
+        with pytest.raises(DataError, match="damaged"):
+            baseline_export.load(folder)
 
 
 def test_its_temperature_calibrates_its_probabilities(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import datasets as datasets_library
 import pytest
+from broken import BREAKS, break_file
 from fake_hub import COMMIT, FakeHub
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
@@ -130,6 +131,28 @@ def test_a_flipped_bit_is_refused_deleted_and_mended_by_trying_again(
         models.model_folder(id)
     folder = models.model_folder(id)
     assert (folder / "model.safetensors").read_bytes() == (tiny_teacher / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_small_file_that_was_damaged_in_the_cache_is_fetched_again(
+    fake_hub: FakeHub, id: str, tiny_teacher: Path, name: str, how: str
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    break_file((models.model_folder(id) / name).resolve(), how)
+    if how != "gone":  # which the download itself mends
+        with pytest.raises(HubError, match=f"{id} was damaged .{name} has the wrong checksum.*Try again"):
+            models.model_folder(id)
+    assert (models.model_folder(id) / name).read_bytes() == (tiny_teacher / name).read_bytes()
+
+
+def test_a_small_file_has_the_checksum_that_git_gives_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_bytes(b"hello\n")
+    name = "ce013625030ba8dba906f756967f9e9ca394464a"  # git hash-object
+    assert not models._is_damaged(file, name) and not models._is_damaged(file, "config.json")
+    file.write_bytes(b"Hello\n")
+    assert models._is_damaged(file, name) and models._is_damaged(tmp_path / "none", name)
 
 
 def test_damage_in_the_cache_is_found_without_the_hub(

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,12 +154,83 @@ def test_a_second_stop_ends_a_deaf_worker(jobs: RunQueue, store: Store, monkeypa
 
 def test_a_silent_worker_is_ended_after_a_while(jobs: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_worker, "TERMINATE_TIMEOUT", 0.3)
-    monkeypatch.setattr(queue, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(queue, "UNSEEN_SECONDS", 0.5)
     run = jobs.start(config(how="deaf"))
     [pid] = until(lambda: pids(store, run))
     store.ask_stop(run)
     assert over(store, run) == "stopped"
     until(lambda: not exists(pid))
+
+
+def test_a_stop_while_the_worker_is_still_to_come_does_not_wait_for_it(
+    jobs: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, start, made = threading.Event(), queue.worker.start, []
+
+    def late(*job: object) -> object:
+        begin.wait(60)
+        made.append(start(*job))
+        return made[0]
+
+    monkeypatch.setattr(queue.worker, "start", late)
+    run = jobs.start(config(1000))
+    until(lambda: store.run(run).status == "running")
+    store.ask_stop(run)
+    assert over(store, run) == "stopped" and not made
+    begin.set()
+    until(lambda: made and not jobs._workers)
+    assert not exists(made[0].pid) and store.run(run).status == "stopped"
+
+
+def test_a_stop_that_was_seen_is_waited_for(both: RunQueue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "UNSEEN_SECONDS", 0.3)
+    run = both.start(config(1000, "slow to end"))
+    until(lambda: steps(store, run))
+    store.ask_stop(run)
+    assert over(store, run) == "stopped" and store.run(run).summary, "it was compared"
+
+
+def test_a_frozen_worker_is_ended_within_seconds(jobs: RunQueue, store: Store) -> None:
+    run = jobs.start(config(1000))
+    [pid] = until(lambda: steps(store, run) and pids(store, run))
+    os.kill(pid, signal.SIGSTOP)
+    store.ask_stop(run)
+    started = time.monotonic()
+    assert over(store, run) == "stopped"
+    assert time.monotonic() - started < queue.UNSEEN_SECONDS + 3
+    assert not exists(pid)
+
+
+def test_a_disk_that_fills_ends_the_run_with_a_sentence_and_it_can_be_resumed(jobs: RunQueue, store: Store) -> None:
+    run = jobs.start(config(1000))
+    until(lambda: steps(store, run))
+    with store.connection.transaction() as db:
+        db.execute("PRAGMA max_page_count = 1")  # SQLite's own word for a full disk
+        (pages,) = next(db.execute("PRAGMA page_count"))
+        filler = "x" * 4096 * 4
+    with pytest.raises(UserError, match="is full"):  # what was free inside the file is full, too
+        for _ in range(100):
+            store.append(run, [Note(filler)])
+    store.ask_stop(run) if store.run(run).status == "running" else None
+    until(lambda: run not in jobs._workers)
+    store.connection._db.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    assert over(store, run) in ("failed", "stopped") and (jobs._unwritten == {})
+    jobs.resume(run)
+    store.ask_stop(run)
+    assert over(store, run) == "stopped"
+
+
+def test_what_a_killed_worker_half_wrote_is_swept(jobs: RunQueue, store: Store) -> None:
+    run = jobs.start(config(1000))
+    [pid] = until(lambda: steps(store, run) and pids(store, run))
+    folder = store.folder(run)
+    for name in (f".{'0' * 32}.part", f".student.ckpt.{'a' * 32}", ".student.ckpt.mine", "student.ckpt"):
+        (folder / name).write_text("half")
+    store.ask_stop(run)
+    assert over(store, run) == "stopped"
+    until(lambda: run not in jobs._workers)
+    assert {file.name for file in folder.glob("*.ckpt*")} | {file.name for file in folder.glob(".*")} == {
+        ".student.ckpt.mine", "student.ckpt"}  # fmt: skip
 
 
 def test_a_killed_worker_is_told_and_resumed(jobs: RunQueue, store: Store) -> None:
@@ -174,6 +246,7 @@ def test_a_worker_that_always_dies_is_given_up(jobs: RunQueue, store: Store) -> 
     assert over(store, run) == "interrupted"
     assert len(pids(store, run)) == 1 + recovery.TRIES
     assert "exit code 3" in store.run(run).message
+    assert "It was resumed 3 times by itself and isn't resumed again: resume it by hand" in store.run(run).message
     jobs.resume(run)
     until(lambda: len(pids(store, run)) > 1 + recovery.TRIES)
 

@@ -1,7 +1,9 @@
 """The store: nothing said is lost or told twice, by many threads, by two processes, over old files and broken ones."""
 
+import errno
 import math
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broken import break_file
 from sqlite_utils import Database
 
 from distill_core import environment
@@ -18,10 +21,13 @@ from distill_core.config.schema import DEFAULTS
 from distill_core.errors import UnknownRun, UserError
 from distill_core.events import KINDS, Compared, Ended, Event, Fact, Note, Point, Progress, StageEnded, StageStarted
 from distill_core.messages import message, message_data
+from distill_core.runs import connection
 from distill_core.runs import examples as runs_examples
 from distill_core.runs import store as runs_store
 from distill_core.runs.examples import EXAMPLES
 from distill_core.runs.migrations import migrations
+from distill_core.runs.queries import SORTS
+from distill_core.runs.salvage import DamagedDatabase
 from distill_core.runs.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -307,10 +313,130 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Set STILLROOM_HOME"):
         Store(tmp_path / "file" / "home")
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "runs.db").write_bytes(b"this is no database, however long it is " * 50)
-    with pytest.raises(UserError, match="can't be read as a store"):
-        Store(tmp_path / "broken")
+
+
+@pytest.mark.parametrize("how", ["cut", "zeros", "no database", "page", "schema"])
+def test_a_damaged_store_is_set_aside_and_what_can_be_read_of_it_is_taken_over(tmp_path: Path, how: str) -> None:
+    store = Store(tmp_path)
+    runs = [store.create({"task": "file"}, name=f"run {number}") for number in range(40)]
+    for run in runs:
+        store.append(run, [Note("n" * 500), Point("student/loss", 1, 0.5)])
+    store.close()
+    file = tmp_path / "runs.db"
+    content = bytearray(file.read_bytes())
+    middle = content.rindex(b"n" * 500) // 4096 * 4096
+    if how == "cut":
+        del content[-8192:]
+    elif how == "zeros":
+        content[:] = bytes(len(content))
+    elif how == "no database":
+        content[:] = b"this is no database, however long it is " * 50
+    elif how == "page":
+        content[middle : middle + 4096] = bytes(4096)
+    else:
+        at = content.index(b"CREATE TABLE")
+        content[at : at + 6] = b"CREAPE"
+    file.write_bytes(content)
+    store = Store(tmp_path)
+    (aside,) = tmp_path.glob("runs.db.damaged-*")
+    assert aside.read_bytes() == content, "it is left as it was found"
+    assert store.notice.startswith("The list of runs was damaged on the disk") and aside.name in store.notice
+    found = store.runs(100)
+    if how in ("cut", "page"):
+        assert {row.name for row in found} == {f"run {number}" for number in range(40)}
+        assert sum(len(store.events(run)) for run in runs) >= 20 and "40 runs could be read" in store.notice
+    assert store.run(store.create({"task": "file"})).status == "queued"
+    store.close()
+    assert Store(tmp_path).notice == ""
+
+
+@pytest.mark.parametrize("how", ["empty", "gone"])
+def test_a_list_of_runs_that_is_gone_is_told_of_while_there_are_folders(tmp_path: Path, how: str) -> None:
+    store = Store(tmp_path)
+    assert store.notice == "" and store.folder(store.create({"task": "file"})).is_dir()
+    store.close()
+    break_file(tmp_path / "runs.db", how)
+    store = Store(tmp_path)
+    assert "is gone or empty" in store.notice and "what 1 run made" in store.notice
+    store.close()
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run = store.create({"task": "file"})
+    store.connection._db.table("_sqlite_migrations").insert({"migration_set": "stillroom", "name": "m999_later",
+                                                             "applied_at": ""})  # fmt: skip
+    store.connection._db.conn.commit()
+    store.close()
+    before = (tmp_path / "runs.db").read_bytes()
+    with pytest.raises(UserError, match="written by a newer version of Stillroom.* Install that version, or set"):
+        Store(tmp_path)
+    assert (tmp_path / "runs.db").read_bytes() == before and run
+
+
+def test_a_damaged_row_costs_that_row_alone(store: Store) -> None:
+    run, other = store.create({"task": "file", "epochs": 3}), store.create({"task": "file"})
+    store.append(run, [Note("first"), Note("second")])
+    with store.connection.transaction() as db:
+        db.execute("UPDATE runs SET config = substr(config, 3), summary = '{' WHERE id = ?", (run,))
+        db.execute("UPDATE events SET body = x'7b22ff' WHERE n = (SELECT min(n) FROM events WHERE run = ?)", (run,))
+    assert (store.run(run).config, store.run(run).summary) == ({}, None)
+    first, second = (event.text for _, event in store.events(run))
+    assert "damaged on the disk" in first and second == "second"
+    for sort in SORTS:
+        assert {row.id for row in store.runs(sort=sort, search="file")} == {run, other}
+
+
+def test_damage_that_is_met_later_is_looked_at_closely_when_the_store_opens_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.create({"task": "file"}, name="mine")
+    sentence = "damaged on the disk. Close Stillroom and open it again"
+    with pytest.raises(UserError, match=sentence), store.connection.transaction():
+        raise DamagedDatabase("an index lacks a row")
+    store.close()
+    with pytest.MonkeyPatch.context() as patch:
+        looked = []
+        patch.setattr(connection, "check_database", lambda db, thorough: looked.append(thorough))
+        for _ in range(2):
+            Store(tmp_path).close()
+    assert looked == [True, False]
+
+
+def test_the_end_of_a_run_can_be_written_on_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserve, run = store.home / "locks" / "reserve", store.create({"task": "file"})
+    assert store.transition(run, {"queued"}, "running") and reserve.stat().st_size == connection.RESERVE
+    monkeypatch.setattr(connection.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 0))
+    store.append(run, [Note("not urgent")])
+    assert reserve.exists()
+    assert store.ask_stop(run) == "stopping" and not reserve.exists()
+    monkeypatch.undo()
+    store.append(run, [Ended("stopped", "Stopped.")])
+    assert reserve.exists() and store.run(run).status == "stopped"
+
+
+@pytest.mark.parametrize(("code", "words"), [
+    (errno.EROFS, "access is denied"), (errno.ENOSPC, "the disk is full"), (errno.EACCES, "access is denied"),
+])  # fmt: skip
+def test_a_home_that_cant_be_written_is_one_sentence(
+    tmp_path: Path, code: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    for owner, name in ((Path, "mkdir"), (connection.os, "open")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, refuse)
+            with pytest.raises(UserError, match=f"can't hold the runs .{words}.. Set STILLROOM_HOME"):
+                Store(tmp_path / name)
+
+
+def test_a_database_that_meets_a_full_disk_says_so(store: Store) -> None:
+    store.connection._db.execute("PRAGMA max_page_count = 1")  # SQLite's own word for a full disk
+    run = store.create({"task": "file"})
+    with pytest.raises(UserError, match="The disk that holds .* is full"):
+        store.append(run, [Note("n" * 10_000)])
+    store.connection._db.execute("PRAGMA max_page_count = 1000000")
+    store.append(run, [Note("n" * 10_000)])
 
 
 def test_old_files_open_from_the_first_schema_on(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 """A student's folder: one student or the other, whatever happens between two of its files."""
 
 import itertools
+import json
 import os
 import shutil
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
+from broken import BREAKS, REFUSALS, break_file, failing_disk
 
 from distill_core.config.schema import Config
+from distill_core.errors import DataError
 from distill_core.registry import STUDENTS
 from distill_core.student import folder as student_folder
 from distill_core.student import persistence, vocabulary
@@ -92,6 +96,26 @@ def test_a_kill_at_any_moment_leaves_one_student_whole(
                                     (True, ("no", "yes", "maybe"))}  # fmt: skip
 
 
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_disk_that_refuses_at_any_moment_leaves_one_student_whole(
+    two: tuple[Predictor, Predictor], tmp_path: Path, code: int
+) -> None:
+    before, after = two
+    answers = {tuple(one.labels): one(TEXTS) for one in two}
+    for moment in itertools.count(1):
+        folder = tmp_path / f"{moment}"
+        persistence.save(before, folder)
+        with failing_disk(moment, code) as acts, suppress(OSError):
+            persistence.save(after, folder)
+        loaded = persistence.load(folder)
+        assert loaded(TEXTS) == answers[tuple(loaded.labels)]
+        persistence.save(after, folder)
+        assert persistence.load(folder).labels == after.labels
+        if acts() < moment:
+            break
+    assert moment > 5
+
+
 def test_a_kill_at_the_first_student_leaves_none_or_all_of_it(two: tuple[Predictor, Predictor], tmp_path: Path) -> None:
     for moment in range(1, 12):
         folder = tmp_path / f"{moment}"
@@ -114,6 +138,33 @@ def test_a_calibration_after_a_kill_is_of_the_student_that_is_read(
     persistence.calibrate(tmp_path / "student", 2.5)
     loaded = persistence.load(tmp_path / "student")
     assert (loaded.labels, loaded.settings["temperature"]) == (after.labels, 2.5)
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("name", ["student.json", "vocabulary.json", "tokenizer.json", "model.safetensors"])
+def test_a_damaged_student_is_refused_with_one_sentence(
+    two: tuple[Predictor, Predictor], tmp_path: Path, name: str, how: str
+) -> None:
+    persistence.save(two[0], tmp_path)
+    persistence.calibrate(tmp_path, 2.5)
+    assert persistence.load(tmp_path)(TEXTS)
+    break_file(tmp_path / name, how)
+    for read in (persistence.load, persistence.load_labels):
+        if (name, how, read) == ("model.safetensors", "gone", persistence.load_labels):
+            continue  # it reads no weights, but says no less where they differ
+        with pytest.raises(DataError, match="damaged|holds no student|There is no student"):
+            read(tmp_path)
+
+
+def test_a_student_of_an_earlier_version_opens_without_checksums(
+    two: tuple[Predictor, Predictor], tmp_path: Path
+) -> None:
+    persistence.save(two[0], tmp_path)
+    settings = json.loads((tmp_path / "student.json").read_text())
+    assert set(settings.pop("sha256")) == {"student.json", "vocabulary.json", "tokenizer.json", "model.safetensors"}
+    (tmp_path / "student.json").write_text(json.dumps(settings))
+    persistence.calibrate(tmp_path, 2.5)
+    assert persistence.load(tmp_path).settings["temperature"] == 2.5
 
 
 def test_other_files_of_a_folder_stay(two: tuple[Predictor, Predictor], tmp_path: Path) -> None:

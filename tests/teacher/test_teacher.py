@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from broken import break_file
 from safetensors.torch import load_file, save_file
 
 from distill_core import registry
@@ -19,8 +20,9 @@ from distill_core.errors import Stopped, TeacherError
 from distill_core.evaluation import prior
 from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.events import Note, Point, Progress
-from distill_core.teacher import catalog, fine_tuning, label_mapping, loading
+from distill_core.teacher import catalog, fine_tuning, label_mapping, loading, safe_loading
 from distill_core.teacher import model as teacher_model
+from distill_core.teacher import weights as teacher_weights
 from distill_core.tokenization import MASK
 from distill_core.training import device
 from distill_core.training.checkpoints import OTHER_CONTENT
@@ -526,6 +528,31 @@ def test_a_kept_teacher_has_a_title_that_a_person_can_change(bare, toy, tmp_path
     refused(key, "Support, second try", labels=("joy", "anger"))
     assert catalog.rename(key, "").title == one.title
     assert catalog.teacher_title("a/b") == "a/b" and catalog.teacher_title("kept:ffff") == "kept:ffff"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_damaged_saved_teacher_is_refused_by_name_and_fine_tuned_anew(bare, toy, home, name):
+    _, tuned = run(fine_tuning.fine_tune(tuning(bare, teacher_epochs=1), toy))
+    (one,) = catalog.saved_teachers()
+    break_file(one.folder / name, "bit in its middle")
+    refused(one.name, "is damaged", name, "Run the same fine-tuning again", labels=toy.labels)
+    events, again = run(fine_tuning.fine_tune(tuning(bare, teacher_epochs=1), toy))
+    assert any("set aside and is fine-tuned anew" in str(getattr(event, "text", "")) for event in events)
+    assert again.fingerprint == tuned.fingerprint and len(catalog.saved_teachers()) == 1
+    assert loading.load_teacher(one.name, toy.labels, False, Config.of(max_tokens=16)).fingerprint == tuned.fingerprint
+
+
+def test_what_the_machine_cant_hold_is_refused_before_it_is_loaded(bare, toy, home, monkeypatch):
+    parameters = safe_loading.Weights((), {"a": (10, 3), "b": (4,)}).parameters
+    assert parameters == 34
+    weights = teacher_weights.find_weights(bare, "tiny", allow_pickle=False)
+    monkeypatch.setattr(safe_loading, "memory_limit", lambda: 4 * 4 * weights.parameters)
+    with pytest.raises(TeacherError, match="Fine-tuning .* needs .* GB of memory at least, and this machine has"):
+        run(fine_tuning.fine_tune(tuning(bare), toy))
+    fine_tuning.load_untuned(tuning(bare), toy.labels)
+    monkeypatch.setattr(safe_loading, "memory_limit", lambda: 4 * weights.parameters - 1)
+    with pytest.raises(TeacherError, match="million weights, needs .* GB of memory at least"):
+        fine_tuning.load_untuned(tuning(bare), toy.labels)
 
 
 def test_a_teacher_of_an_earlier_version_has_a_title_of_what_it_has(home):

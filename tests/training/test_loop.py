@@ -1,15 +1,17 @@
 """The loop, on a toy of numbers: it knows no texts."""
 
+import contextlib
 import itertools
 from dataclasses import replace
 
 import pytest
 import torch
+from broken import BREAKS, REFUSALS, break_file, failing_disk
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from distill_core.errors import Diverged
-from distill_core.training import batching, loop, optimizers
+from distill_core.training import batching, checkpoints, loop, optimizers
 from distill_core.training import plan as training_plan
 
 
@@ -157,15 +159,53 @@ def test_a_checkpoint_of_other_content_is_not_taken_and_its_own_is(tmp_path):
         ("", "b", True, False),  # as an earlier version wrote it
     ]
     for content, other, unnamed, anew in cases:
-        file.unlink(missing_ok=True)
+        checkpoints.delete_checkpoints(file)
         taken = itertools.count()
         finish(run(Toy(), checkpoint=file, content=content, stop=lambda taken=taken: next(taken) >= 20))
         ticks, _ = finish(run(Toy(), checkpoint=file, content=other, unnamed=unnamed))
         case = (content, other, unnamed)
         assert ([tick.step for tick in ticks][0] == 1) == anew, case
-        assert [tick.anew for tick in ticks] == [anew, *[False] * (len(ticks) - 1)], case
+        assert [bool(tick.notice) for tick in ticks] == [anew, *[False] * (len(ticks) - 1)], case
     ticks, _ = finish(run(Toy(), checkpoint=tmp_path / "none.ckpt", content="a"))
-    assert not any(tick.anew for tick in ticks), "there was nothing to go on from"
+    assert not any(tick.notice for tick in ticks), "there was nothing to go on from"
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_a_training_falls_back_to_the_checkpoint_before_a_damaged_one(tmp_path, how):
+    file, whole, resumed, anew = tmp_path / "training.ckpt", Toy(), Toy(), Toy()
+    finish(run(whole))
+    for _ in range(2):
+        taken = itertools.count()
+        finish(run(Toy(), checkpoint=file, stop=lambda taken=taken: next(taken) >= 20))
+    newest, before = checkpoints.places(file)
+    break_file(newest, how)
+    ticks, _ = finish(run(resumed, checkpoint=file))
+    assert torch.equal(weights(whole), weights(resumed)) and ticks[0].step > 20
+    # the last byte counts a comment that there is not, and nothing that is loaded
+    assert ("at step 20" in str(ticks[0].notice)) == (how not in ("gone", "bit in its tail"))
+    newest.write_bytes(b"PK")
+    break_file(before, "zeros")
+    ticks, _ = finish(run(anew, checkpoint=file))
+    assert torch.equal(weights(whole), weights(anew))
+    assert (ticks[0].step, ticks[0].notice) == (1, checkpoints.DAMAGED)
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_disk_that_refuses_at_any_moment_leaves_a_checkpoint_and_no_half_one(tmp_path, code):
+    model = Toy()
+    tools = optimizers.build_optimizers(model, PLAN)
+    for moment in itertools.count(1):
+        file = tmp_path / str(moment) / "training.ckpt"
+        for step in (1, 2):
+            checkpoints.save_checkpoint(file, "one", model, tools, checkpoints.TrainingState(step=step))
+        with failing_disk(moment, code) as acts, contextlib.suppress(OSError):
+            checkpoints.save_checkpoint(file, "one", model, tools, checkpoints.TrainingState(step=3))
+        state, notice = checkpoints.load_checkpoint(file, {"one"}, model, tools)
+        assert state.step == (3 if acts() < moment else 2) and notice is None
+        assert {one.name for one in file.parent.iterdir()} <= {one.name for one in checkpoints.places(file)}
+        if acts() < moment:
+            break
+    assert moment > 3
 
 
 def test_closing_and_stopping_leave_the_best_weights():
@@ -188,6 +228,15 @@ def test_a_loss_that_is_no_number_is_told():
     model = Toy()
     with pytest.raises(Diverged, match="step 1.*learning rate"):
         finish(run(model, loss=lambda index, step: model(IDS[index]).sum() * float("nan")))
+
+
+@pytest.mark.parametrize("select", ["accuracy", training_plan.LAST])
+def test_scores_that_are_no_number_end_it_and_the_best_weights_stay(select):
+    ticks, training = [], scripted([(0.7, 0.9, 0), (0.9, float("nan"), 0)], select=select)
+    with pytest.raises(Diverged, match="validation loss is not a finite number"):
+        for tick in training:
+            ticks.append(tick)
+    assert [tick.step for tick in ticks if tick.best] == [10]
 
 
 def test_the_rate_warms_up_then_falls_to_nothing():

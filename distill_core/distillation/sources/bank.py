@@ -6,10 +6,11 @@ were put together go with one another as little as those of two rows, which `pai
 
 import json
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
-from distill_core.cache import CacheKey, digest, write_atomic
+from distill_core.cache import CacheKey, digest, write_atomic, write_file
 from distill_core.config.schema import Config
 from distill_core.data.text_bank import TextBank, check_bank, count_texts, open_bank
 from distill_core.distillation.nearest_texts import BankText, nearest_texts
@@ -65,9 +66,10 @@ def _frozen(inputs: SourceInputs) -> Generator[Event, None, list[BankText]]:
     reach."""
     file, asked = inputs.folder / FROZEN if inputs.folder else None, digest(_key(inputs))
     if file and file.is_file():
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        if stored["asked"] == asked:
-            return [BankText(*one) for one in stored["texts"]]
+        with suppress(ValueError, LookupError, TypeError):  # damaged on the disk: they are chosen anew
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            if stored["asked"] == asked:
+                return [BankText(*one) for one in stored["texts"]]
     banks = [open_bank(name) for name in inputs.config.bank]
     for bank in banks:
         for note in bank.notes:
@@ -89,18 +91,22 @@ def _key(inputs: SourceInputs) -> CacheKey:
     }  # fmt: skip
 
 
+def _load(entry: Path) -> list[BankText]:
+    return [BankText(*one) for one in json.loads((entry / FILE).read_text(encoding="utf-8"))]
+
+
 def _chosen(inputs: SourceInputs, banks: list[TextBank]) -> Generator[Event, None, list[BankText]]:
     """The nearest texts, from the cache where they were chosen before: reading a large bank takes minutes."""
     config, key = inputs.config, {**_key(inputs), "banks": [bank.version for bank in banks]}
-    if inputs.cache and (entry := inputs.cache.get(NAME, key)):
-        return [BankText(*one) for one in json.loads((entry / FILE).read_text(encoding="utf-8"))]
+    if inputs.cache and (found := inputs.cache.read(NAME, key, _load)) is not None:
+        return found
     expected = sum(count_texts(name, config.bank_lines) for name in config.bank)
     lines = chain.from_iterable(islice(bank.texts, config.bank_lines) for bank in banks)
     texts = yield from nearest_texts(inputs, lines, config.bank_texts, expected)
 
     def make(folder: Path) -> None:
-        (folder / FILE).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+        write_file(folder / FILE, json.dumps(texts, ensure_ascii=False).encode())
 
     if inputs.cache:
-        inputs.cache.memo(NAME, key, make, lambda folder: folder)
+        inputs.cache.memo(NAME, key, make, _load)
     return texts

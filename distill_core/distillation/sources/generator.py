@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator
 from math import ceil
 from pathlib import Path
 
-from distill_core.cache import CacheKey, digest
+from distill_core.cache import CacheKey, digest, write_file
 from distill_core.config.schema import Config
 from distill_core.distillation import language_model
 from distill_core.distillation.language_model import LanguageModel, ModelFiles
@@ -82,6 +82,11 @@ def first_texts(inputs: SourceInputs, name: str, count: int) -> tuple[list[str],
     return texts, (time.monotonic() - started) / max(1, len(texts)), model.bytes
 
 
+def _load(entry: Path) -> list[str]:
+    texts: list[str] = json.loads((entry / FILE).read_text(encoding="utf-8"))
+    return texts
+
+
 class _Written:
     """What a language model writes after the rows, in chunks that are written where the cache lacks them."""
 
@@ -99,24 +104,24 @@ class _Written:
     def is_cached(self, number: int) -> bool:
         """Whether the chunk was written before."""
         cache = self._inputs.cache
-        return cache is not None and cache.get(NAME, {**self._key, "chunk": number}) is not None
+        return cache is not None and cache.has(NAME, {**self._key, "chunk": number})
 
     def chunk(self, number: int, added: int, wanted: int, time_left: TimeLeft) -> Generator[Event, None, list[str]]:
         """The texts of a chunk. Yields Progress by the `added` texts of those that are `wanted`. Raises Stopped."""
         cache, key = self._inputs.cache, {**self._key, "chunk": number}
-        if cache and (entry := cache.get(NAME, key)):
-            texts: list[str] = json.loads((entry / FILE).read_text(encoding="utf-8"))
-            return texts
-        texts, model = [], self.model()
+        if cache and (found := cache.read(NAME, key, _load)) is not None:
+            return found
+        texts: list[str] = []
+        model = self.model()
         for batch in range(CHUNK):
             texts += self.batch(model, number, batch, BATCH)
             yield Progress("transfer", added, wanted, "texts", time_left.after(added))
 
         def make(folder: Path) -> None:
-            (folder / FILE).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+            write_file(folder / FILE, json.dumps(texts, ensure_ascii=False).encode())
 
         if cache:
-            cache.memo(NAME, key, make, lambda folder: folder)
+            cache.memo(NAME, key, make, _load)
         self.computed += 1
         return texts
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from distill_core.augmentation.augmenter import AugmentedText, Augmenter, make_passes
-from distill_core.cache import CacheKey
+from distill_core.cache import CacheKey, write_file
 from distill_core.config.schema import Config
 from distill_core.data.examples import Text
 from distill_core.distillation.mask_filling import MaskFiller
@@ -79,7 +79,7 @@ def filled_texts(filler: MaskFiller, inputs: SourceInputs, masked: Iterable[Augm
 
         def fill(folder: Path, children: list[AugmentedText] = children, number: int = number) -> None:
             texts = _fill(filler, children, random.Random(f"{inputs.config.seed} {number}"))
-            (folder / FILE).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+            write_file(folder / FILE, json.dumps(texts, ensure_ascii=False).encode())
 
         def load(folder: Path) -> list[list[str] | None]:
             texts: list[list[str] | None] = json.loads((folder / FILE).read_text(encoding="utf-8"))

@@ -39,7 +39,7 @@ from distill_core.pipeline.stages.label import LabelOutput
 from distill_core.pipeline.stages.student import StudentOutput
 from distill_core.pipeline.stages.teacher import TeacherOutput
 from distill_core.pipeline.stages.transfer import TransferOutput
-from distill_core.student import persistence
+from distill_core.student import persistence, runtime
 from distill_core.student.familiarity import measure_familiarity
 from distill_core.teacher.model import Teacher
 
@@ -208,7 +208,7 @@ def _size(inputs: Inputs, name: str) -> ModelSize:
 
 def _student_size(inputs: Inputs, variant: Variant) -> ModelSize:
     model = inputs.student.students[variant].model
-    file = inputs.control.trainer.place(variant) / persistence.WEIGHTS
+    file = inputs.control.trainer.place(variant) / runtime.WEIGHTS
     return {"parameters": sum(weight.numel() for weight in model.parameters()), "bytes": file.stat().st_size}
 
 

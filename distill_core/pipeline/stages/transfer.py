@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from distill_core import tokenization
-from distill_core.cache import CacheKey, digest
+from distill_core.cache import CacheKey, digest, write_file
 from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
 from distill_core.events import Fact, Note
 from distill_core.messages import Message, message_data, restore_message
@@ -71,7 +71,7 @@ def _nearest(context: RunContext, teacher: Teacher, vocabulary: Vocabulary) -> l
 
     def make(place: Path) -> None:
         table = torch.tensor(nearest(vocabulary, teacher), dtype=torch.int32).reshape(-1, 2)
-        save_file({"nearest": table}, place / "nearest.safetensors")
+        write_file(place / "nearest.safetensors", save({"nearest": table}))
 
     def load(place: Path) -> list[tuple[int, int]]:
         table = load_file(place / "nearest.safetensors")["nearest"].tolist()
@@ -95,9 +95,9 @@ def _starting_vectors(
         report: list[Message] = []
         source = EMBEDDINGS.get(config.vectors).make
         table = source(vocabulary, teacher, config.width, config, generator, report.append)
-        save_file({"vectors": table.contiguous()}, place / "vectors.safetensors")
+        write_file(place / "vectors.safetensors", save({"vectors": table.contiguous()}))
         stored = json.dumps([(sentence, message_data(sentence)) for sentence in report])
-        (place / "said.json").write_text(stored, encoding="utf-8")
+        write_file(place / "said.json", stored.encode())
 
     def load(place: Path) -> tuple[Tensor, list[Message]]:
         stored = json.loads((place / "said.json").read_text(encoding="utf-8"))
