@@ -4,17 +4,23 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 
 def changed(file: Path, target: Path, change: Callable[[dict[str, bytes]], None], honest: bool = True) -> Path:
-    """The bundle with its members changed; `honest`: the manifest agrees with what is there."""
+    """The bundle with its members changed; `honest`: the manifest agrees with what is there, and the student's settings
+    hold no checksums, as an older student's."""
     with zipfile.ZipFile(file) as given:
         members = {name: given.read(name) for name in given.namelist()}
     manifest = json.loads(members.pop("manifest.json"))
     change(members)
     if honest:
+        with suppress(KeyError, ValueError, AttributeError):  # settings that are no object any more
+            settings = json.loads(members["student/student.json"])
+            settings.pop("sha256", None)
+            members["student/student.json"] = json.dumps(settings).encode()
         manifest["members"] = {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in members.items()

@@ -68,7 +68,7 @@ class Student(nn.Module):
         self.load_state_dict(weights)
 
     @classmethod
-    def of(cls, source, outputs, config, vocabulary):
+    def of(cls, source, outputs, config, vocabulary, texts=()):
         table = source.model.get_input_embeddings().weight.detach().float().cpu().clone()
         head = nn.Linear(table.shape[1], outputs)
         return cls({"table.weight": table, **{f"head.{k}": v.detach() for k, v in head.named_parameters()}}, 3.0)
