@@ -44,9 +44,10 @@ def test_a_bank_of_a_waiting_run_stays(home: Path, tmp_path: Path, monkeypatch: 
     file.write_text("a text\n")
     bank = core.save_upload(file)
     os.utime(bank.parent, (0, 0))
-    run = Store(home).create(core.Config.of(bank=[str(bank)]).model_dump())
+    store = Store(home)
+    run = store.create(core.Config.of(bank=[str(bank)]).model_dump())
     assert core.sweep_uploads(hours=1) == 0 and bank.is_file()
-    core.run(run).stop()
+    store.transition(run, ["queued"], "stopped")
     assert core.sweep_uploads(hours=1) == 1 and not bank.parent.exists()
 
 

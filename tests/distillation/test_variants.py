@@ -258,7 +258,7 @@ def test_a_knob_of_training_or_network_that_is_added_changes_the_controls_key_an
 
     class Wider(Config):
         momentum: float = knob(0.9, "training", "Momentum", "A knob of tomorrow.", "training")
-        heads: int = knob(2, "student", "Heads", "Another one.", "network")
+        branches: int = knob(2, "student", "Branches", "Another one.", "network")
         sharpness: float = knob(1.0, "training", "Sharpness", "One of the loss.", "loss")
 
     def key(**values: object) -> dict[str, object]:
@@ -271,6 +271,6 @@ def test_a_knob_of_training_or_network_that_is_added_changes_the_controls_key_an
         trainer.config, trainer.device, trainer.metric, trainer.steps = Wider(**values), "cpu", "accuracy", 10
         return trainer._key
 
-    assert not key().keys() & {"momentum", "heads"}, "controls that are on people's disks would be trained anew"
-    assert key() != key(momentum=0.5) and key() != key(heads=4) and key() == key(sharpness=2.0)
+    assert not key().keys() & {"momentum", "branches"}, "controls that are on people's disks would be trained anew"
+    assert key() != key(momentum=0.5) and key() != key(branches=4) and key() == key(sharpness=2.0)
     assert key() != key(hidden=8) and key() != key(lr=0.1) and key() == key(alpha=0.5) == key(transfer_limit=9)

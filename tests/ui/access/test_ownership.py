@@ -113,7 +113,13 @@ def test_a_visitor_has_two_runs_at_once_and_all_together_sixty(
     def start(config: Config, checked: bool, holder: str) -> core.Run:
         return core.run(store.create(config.model_dump(), holder=holder))
 
+    def resume(run: core.Run) -> core.Run:
+        store.transition(run.id, ["stopped"], "queued")
+        return run
+
+    # neither starts workers, which would for ever take themselves for those of a room
     monkeypatch.setattr(core, "start", start)
+    monkeypatch.setattr(core.Run, "resume", resume)
     ask(MINE)
     for _ in range(3):
         ownership.start_run(Config())  # on one's own machine nobody counts
