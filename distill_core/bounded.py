@@ -144,7 +144,7 @@ def _usage(pid: int | None) -> tuple[int, int] | None:
 def _main(pipe: connection.Connection, budget: Budget, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Main function of a child."""
     isolate(None)
-    _exit_with_parent(multiprocessing.parent_process())
+    exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(budget)
     good, value = False, None
@@ -178,8 +178,9 @@ def _limit(budget: Budget) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
-def _exit_with_parent(parent: "BaseProcess | None") -> None:
-    """Exit as soon as the parent process ends."""
+def exit_with_parent() -> None:
+    """Exit this process as soon as its parent ends, if it has one that started it for work."""
+    parent = multiprocessing.parent_process()
     if parent is None:
         return
     sentinel = parent.sentinel

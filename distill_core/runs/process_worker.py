@@ -29,7 +29,6 @@ from distill_core.runs.job import (
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext  # Windows has no fork server
-    from multiprocessing.process import BaseProcess
 
 PRELOAD = "distill_core.runs.preload"
 SEEN = "stop seen"  # sent once, between the events
@@ -180,7 +179,7 @@ def _main(pipe: connection.Connection, job: Job) -> None:
     if job.home:
         os.environ["STILLROOM_HOME"] = str(job.home)  # a fork server's environment is as old as the first run
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _exit_with_parent(multiprocessing.parent_process())
+    bounded.exit_with_parent()
     threading.Timer(job.haste, _lower_priority, [job.nice]).start()
     _isolate_worker()
     log = open(job.folder / LOG_FILE, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  open as long as the process
@@ -218,19 +217,6 @@ def _lower_priority(nice: int) -> None:
                 os.setpriority(os.PRIO_PROCESS, int(thread.name), level)
     elif hasattr(os, "nice"):
         os.nice(nice)
-
-
-def _exit_with_parent(parent: "BaseProcess | None") -> None:
-    """Exit as soon as the parent process ends."""
-    if parent is None:
-        return
-    sentinel = parent.sentinel
-
-    def watch() -> None:
-        connection.wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _listen_for_stop(pipe: connection.Connection, stop: threading.Event) -> None:
