@@ -147,7 +147,7 @@ def stop_run(run: str) -> str:
 
 def resume_run(run: str) -> str:
     """Queues a run again that ended early; it goes on from its last checkpoint. The status after it."""
-    return ownership.resume_run(_run(run)).status
+    return ownership.resume_run(ownership.require_owner(_run(run))).status
 
 
 def rename_run(run: str, name: str) -> dict:

@@ -21,8 +21,6 @@ from ui.i18n.translate import translate
 
 COOKIE, HEADER = "stillroom-key", "x-stillroom-key"
 KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed
-
-
 MOST_OWN, MOST_OF_ALL = 2, 60  # runs at once, of a visitor of a public host and of all of them
 _start_lock = threading.Lock()  # from counting the runs to the next one's being there
 
@@ -34,9 +32,9 @@ def start_run(config: Config, checked: bool = False) -> Run:
 
 
 def resume_run(run: Run) -> Run:
-    """Queues again a run of the visitor's that ended early. Raises UserError as `start_run` does."""
-    own_run = require_owner(run)
-    return _within_limits(lambda _: own_run.resume())
+    """Queues again a run that ended early and that the visitor may change; see `require_owner`. Raises UserError as
+    `start_run` does."""
+    return _within_limits(lambda _: run.resume())
 
 
 def _within_limits(queue: Callable[[str], Run]) -> Run:

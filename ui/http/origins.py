@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from distill_core import LOOPBACK, audience
+from distill_core import LOOPBACK, audience, public_host
 from ui.i18n.translate import translate
 
 HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<numbers>[0-9a-f:.]+)\])(?::\d+)?", re.ASCII)
@@ -29,7 +29,7 @@ class HostCheck:
     def __init__(self, app: ASGIApp, names: Sequence[str] = (), listens_on: str = "127.0.0.1"):
         self.app = app
         self.names = {*LOOPBACK, *(name.lower() for name in names)}
-        self.numbers = audience() != "local" or listens_on not in LOOPBACK
+        self.numbers = public_host() or listens_on not in LOOPBACK
         if self.numbers:
             machine = socket.gethostname().lower()
             self.names |= {machine, f"{machine.partition('.')[0]}.local"}

@@ -116,13 +116,13 @@ def wire(form: Form, step: Distil, tabs: gr.Tabs, bar: Bar) -> None:
     def act(action: Callable[[Run], Any], run: str) -> Changes:
         message = ""
         try:
-            action(core.run(run))
+            action(ownership.require_owner(core.run(run)))
         except UserError as error:
             message = note(translate_message(error), "error")
         return {**step.controls(run), step.message: message}
 
     def halt(run: str) -> Changes:
-        return act(lambda own: ownership.require_owner(own).stop(), run) if run else gr.skip()
+        return act(Run.stop, run) if run else gr.skip()
 
     def go_on(run: str) -> Changes:
         return act(ownership.resume_run, run)
