@@ -102,9 +102,9 @@ class RunQueue:
         self._closing.set()
         self._wake.set()
         atexit.unregister(self.close)
-        self._thread.join(2 * runs_job.TERMINATE_TIMEOUT + 2)
+        self._thread.join(2 * runs_job.JOIN_TIMEOUT + 2)
         for thread in list(self._supervisors.values()):  # read only now: the loop may just have started one more
-            thread.join(2 * runs_job.TERMINATE_TIMEOUT + 2)
+            thread.join(2 * runs_job.JOIN_TIMEOUT + 2)
         self._life.release()
         with contextlib.suppress(OSError):
             life_file(self.store, self.owner).unlink()
