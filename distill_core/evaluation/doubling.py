@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from distill_core.data.dataset import Split
 from distill_core.evaluation.baseline import Texts, fit_baseline
 from distill_core.evaluation.diagnostics import metric_message
-from distill_core.evaluation.metrics import count_cells
 from distill_core.evaluation.objective import Labels, Objective
 from distill_core.evaluation.prior import balancing_offsets
 from distill_core.evaluation.significance import paired_difference
@@ -83,12 +82,11 @@ def doubling(
                 return None
             split = Split([texts[i] for i in learnt], given[learnt].tolist())
             logits = fit_baseline(split, classes, pair, objective).logits([texts[i] for i in at])
-            logits = logits + balancing_offsets(logits, split.labels, metric, objective)
-            column.append(objective.decide(logits))
-    whole, *halves = (np.concatenate(column) for column in columns)
+            column.append(logits + balancing_offsets(logits, split.labels, metric, objective))
+    logits, *others = (np.concatenate(column) for column in columns)
     truth = given[np.concatenate(places)]
-    true, answered, counts = count_cells(truth, whole)
-    after = float(objective.metrics_from_counts(true, answered, counts[None], classes)[metric][0])
+    after = objective.metrics(logits, truth.tolist())[metric]
+    whole, *halves = map(objective.decide, (logits, *others))
     gain = paired_difference(whole, halves, truth.tolist(), classes, metric, seed, objective)
     return {
         "few": len(first), "many": len(rest), "rows": len(truth),

@@ -1,10 +1,14 @@
 """Doubling: a gain is called one where there is one, by how much, and nothing that was left out ever teaches."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from distill_core.config.schema import Config
+from distill_core.data.dataset import Split
 from distill_core.evaluation import doubling as module
 from distill_core.evaluation.doubling import (
     FLAT,
@@ -16,6 +20,7 @@ from distill_core.evaluation.doubling import (
 )
 from distill_core.evaluation.objective import SINGLE_LABEL
 from distill_core.messages import message_data
+from distill_core.pipeline.stages import compare
 
 
 def words(rows: int, kinds: int, seed: int = 0) -> tuple[list[tuple[str, ...]], list[int]]:
@@ -48,6 +53,27 @@ def test_what_was_made_of_a_row_is_left_out_with_it_and_texts_from_elsewhere_alw
     elsewhere = [*range(90), *[-1] * 90]
     known = measured(texts + copies, labels * 2, own=elsewhere, scored=scored)
     assert known["after"] > 0.9 and known["rows"] == 90 and (known["few"], known["many"]) == (30, 60)
+
+
+def test_new_pairs_of_two_rows_sentences_teach_nothing_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new pair is named after one row, and holds a sentence of another, which may be among those asked about."""
+    rows = [(f"first {n}", f"second {n}") for n in range(4)]
+    texts = [*rows, ("first 0", "second 3"), ("free 0", "free 1")]
+    transfer = SimpleNamespace(
+        texts=texts, source=[*["labelled"] * 4, "paired", "unlabelled"], origin=[*range(4), 0, 0]
+    )
+    train, valid = Split(rows, [0, 1, 0, 1]), Split([], [])
+    data = SimpleNamespace(
+        dataset=SimpleNamespace(train=train, valid=valid, labels=("no", "yes"), pair=True),
+        objective=SINGLE_LABEL, metric="accuracy",
+    )  # fmt: skip
+    label = SimpleNamespace(soft_labels=torch.tensor([[1.0, 0.0], [0.0, 1.0]] * 3))
+    inputs: Any = SimpleNamespace(data=data, transfer=SimpleNamespace(transfer_set=transfer), label=label)
+    asked: list[Any] = []
+    monkeypatch.setattr(compare, "doubling", lambda *given: asked.append(given))
+    compare._doublings(SimpleNamespace(config=Config()), inputs)
+    assert asked[1][0] == [*rows, ("free 0", "free 1")] and asked[1][1] == [0, 1, 0, 1, 1]
+    assert asked[1][2] == [0, 1, 2, 3, 4] and all(asked[1][3])
 
 
 def test_few_rows_one_answer_and_too_much_work_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

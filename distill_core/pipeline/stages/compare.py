@@ -154,7 +154,8 @@ def run(context: RunContext, inputs: Inputs) -> Stage[None]:
 
 
 def _doublings(context: RunContext, inputs: Inputs) -> Doublings:
-    """What twice as many labelled rows bring the baseline, and twice as many texts with the teacher's answers."""
+    """What twice as many labelled rows bring the baseline, and twice as many texts with the teacher's answers. New
+    pairs are left out: they hold sentences of two rows, of which one may be asked about."""
     data, transfer = inputs.data, inputs.transfer.transfer_set
     dataset, objective, seed = data.dataset, data.objective, context.config.seed
     classes, found = len(dataset.labels), Doublings()
@@ -163,12 +164,14 @@ def _doublings(context: RunContext, inputs: Inputs) -> Doublings:
                            objective, seed):  # fmt: skip
         found["rows"] = of_rows
     answers, labelled = objective.decide(inputs.label.soft_labels.numpy()).tolist(), len(dataset.train)
-    own = [
-        origin + labelled * (source == "unlabelled") if source not in ELSEWHERE else -1
-        for source, origin in zip(transfer.source, transfer.origin, strict=True)
+    read = [
+        (text, answer, source, origin + labelled * (source == "unlabelled") if source not in ELSEWHERE else -1)
+        for text, answer, source, origin in zip(transfer.texts, answers, transfer.source, transfer.origin, strict=True)
+        if source != "paired"
     ]
-    plain = [source in ("labelled", "unlabelled") for source in transfer.source]
-    if of_texts := doubling(transfer.texts, answers, own, plain, classes, dataset.pair, "accuracy", objective, seed):
+    texts, given, sources, own = (list(column) for column in zip(*read, strict=True))
+    plain = [source in ("labelled", "unlabelled") for source in sources]
+    if of_texts := doubling(texts, given, own, plain, classes, dataset.pair, "accuracy", objective, seed):
         found["texts"] = of_texts
     return found
 
