@@ -12,7 +12,7 @@ from typing import Any
 from distill_core.errors import DataError, UserError
 from distill_core.evaluation import diagnostics
 from distill_core.evaluation.columns import cells, columns, headings, shown
-from distill_core.faults import is_out_of_memory
+from distill_core.faults import disk_code, is_out_of_memory
 from distill_core.messages import message, os_error_reason, unreadable_reason
 
 OMITTED = ("temperature", "texts_per_s")  # in a sentence below the table; of this machine alone
@@ -40,7 +40,9 @@ def intact(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:  # the tokenizer's own panic is no Exception
-        if isinstance(error, UserError | KeyboardInterrupt | SystemExit) or is_out_of_memory(error):
+        if isinstance(error, UserError | KeyboardInterrupt | SystemExit):
+            raise
+        if is_out_of_memory(error) or disk_code(error):  # no fault of the file
             raise
         damaged = getattr(error, "file", None)
         why = message("{file} is not as it was written", file=damaged) if damaged else unreadable_reason(error)

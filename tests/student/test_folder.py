@@ -1,5 +1,6 @@
 """A student's folder: one student or the other, whatever happens between two of its files."""
 
+import errno
 import itertools
 import json
 import os
@@ -15,6 +16,7 @@ from broken import BREAKS, REFUSALS, break_file, failing_disk
 
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
+from distill_core.evaluation.export import intact
 from distill_core.registry import STUDENTS
 from distill_core.student import folder as student_folder
 from distill_core.student import persistence, vocabulary
@@ -138,6 +140,13 @@ def test_a_calibration_after_a_kill_is_of_the_student_that_is_read(
     persistence.calibrate(tmp_path / "student", 2.5)
     loaded = persistence.load(tmp_path / "student")
     assert (loaded.labels, loaded.settings["temperature"]) == (after.labels, 2.5)
+
+
+def test_a_disk_that_fails_is_no_damage_of_the_student(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Input/output"), intact(tmp_path):
+        raise OSError(errno.EIO, "Input/output error")
+    with pytest.raises(DataError, match="is damaged"), intact(tmp_path):
+        raise ValueError("no JSON")
 
 
 @pytest.mark.parametrize("how", BREAKS)
