@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ DATASET_BYTES, PUBLIC_DATASET_BYTES = 5_000_000_000, 500_000_000  # as they are 
 UNPACKED_TIMES = 30  # as large as its files a data set may become, beside BASE_BYTES; text packs ten times at best
 BASE_BYTES = 200 * MB
 MAX_CARD_BYTES, MAX_CARD_VALUES = 1_000_000, 100_000  # of a card's head, its references followed
+STALE_SECONDS = 86_400  # longer than any preparing may take
 CARDS = ("README.md", ".huggingface.yaml")  # where datasets looks for what a data set's files are
 
 
@@ -38,6 +40,10 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
 
     place = Path(datasets.config.HF_DATASETS_CACHE)
     place.mkdir(parents=True, exist_ok=True)
+    for left in place.glob(".unpacked-*"):  # by a process that was killed
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=place) as unpacked:
         try:
             prepared = bounded.call(

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import sys
 import threading
 import time
@@ -501,6 +502,13 @@ def test_rows_that_crash_their_reader_or_fill_the_disk_harm_nobody_else(
     with pytest.raises(DataError, match="unpacks to more than 1 MB"):
         datasets.dataset_rows(large)
     assert not list(Path(datasets_library.config.HF_DATASETS_CACHE).glob(".unpacked-*"))
+    for age, stays in ((2 * datasets.STALE_SECONDS, False), (60, True)):  # of processes that were killed
+        left = Path(datasets_library.config.HF_DATASETS_CACHE) / f".unpacked-{age}"
+        left.mkdir()
+        os.utime(left, (time.time() - age, time.time() - age))
+        datasets.dataset_rows(good)
+        assert left.exists() == stays
+    shutil.rmtree(left)
     assert not datasets._cached_rows(large) and not list(datasets._cache_folders(large, "*.incomplete"))
     monkeypatch.setattr(datasets, "_load", lambda *_, **__: os._exit(9))
     with pytest.raises(DataError, match=r"crashed \(exit code 9\)"):
