@@ -616,6 +616,8 @@ SENTENCES: dict[str, str] = {
 
 # what runs of earlier versions said of themselves
 EARLIER: dict[str, str] = {
+    "The download of {id} was damaged ({file} has the wrong sha256) and is deleted. Try again.": "{id} kam beschädigt an (die sha256-Prüfsumme von {file} stimmt nicht) und ist gelöscht. Noch einmal herunterladen.",
+    "{id} holds {size:,.0f} GB. Name one of its subsets, or choose a smaller data set.": "{id} enthält {size:,.0f} GB. Einen seiner Teilsätze angeben oder einen kleineren Datensatz wählen.",
     "{n:text|texts} left out of the transfer set: {n:~it equals or contains|they equal or contain} a validation or test text.": "{n:Text|Texte} nicht in der Transfermenge: {n:~Er gleicht|Sie gleichen} einem Validierungs- oder Testtext oder {n:~enthält|enthalten} einen.",
     "config.json of {name} says {key} = {value}. Its answers depend on that, and this app can't compute them so. Choose another teacher.": "config.json von {name} nennt {key} = {value}. Davon hängen die Antworten des Modells ab, und so kann diese App sie nicht berechnen. Einen anderen Lehrer wählen.",
     "The weights of {name} hold no table of word pieces, so it is not an encoder of text.": "Die Gewichte von {name} enthalten keine Wortstücktabelle, also liest dieses Modell keine Texte.",
