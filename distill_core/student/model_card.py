@@ -135,12 +135,12 @@ def _cut(settings: dict[str, Any]) -> str:
         return ""
     layers, depth = settings["teacher_layers"]
     numbers = ", ".join(str(number + 1) for number in layers)
+    narrower = _narrower(settings.get("heads"), settings.get("feed_forward"))
     if "encoder" in settings:
         return f"""
-It is the encoder {settings["encoder"]}: layers {numbers} of {depth}, {settings["entries"]:,} of its word pieces, and a
-new head, all trained further. It reads both sentences of a pair as one text.
+It is the encoder {settings["encoder"]}: layers {numbers} of {depth}{narrower}, {settings["entries"]:,} of its word
+pieces, and a new head, all trained further. It reads both sentences of a pair as one text.
 """
-    narrower = _narrower(settings.get("heads"), settings.get("feed_forward"))
     return f"""
 It is the teacher, shortened: layers {numbers} of {depth}{narrower}, {settings["entries"]:,} of its word
 pieces, and its head, all trained further. It reads both sentences of a pair as one text.

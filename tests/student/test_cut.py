@@ -304,7 +304,10 @@ def test_another_encoder_may_be_the_student(config: Config, encoder: Path, tmp_p
     assert set(compared.summary["scores"]) == {"floor", "control", "student", "teacher"}
     out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
     card = (out / "README.md").read_text(encoding="utf-8")
-    assert "It is the encoder tiny-electra: layers 1, 2, 3 of 3" in card and "and its head" not in card
+    assert (
+        "It is the encoder tiny-electra: layers 1, 2, 3 of 3 with at most 1 attention head" in card
+        and "and its head" not in card
+    )
 
     def control_cached(folder: str, **knobs: object) -> bool:
         events = run(own.model_copy(update=knobs), tmp_path / folder, cache)
