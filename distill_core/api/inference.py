@@ -19,7 +19,7 @@ from distill_core.api.session import ExportedRow, session
 from distill_core.api.teacher_answers import teacher_temperature
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError
-from distill_core.events import ROWS, Fact
+from distill_core.events import ROWS
 from distill_core.messages import message
 
 if TYPE_CHECKING:
@@ -246,11 +246,7 @@ def read_rows(
 
 def trained_columns(run: str) -> dict[str, str]:
     """Columns that the run was trained on, by role; empty where its rows come from no table."""
-    columns: dict[str, str] = {}
-    for _, event in session.store().events(run):
-        if isinstance(event, Fact) and event.name == "columns":
-            columns = dict(event.value)
-    return columns
+    return dict(runs.newest_fact((event for _, event in session.store().events(run)), "columns") or {})
 
 
 def save_predictions(

@@ -16,7 +16,8 @@ from distill_core.api import inference
 from distill_core.api.answers import Offspring, Preview, SourcePreview, TeacherAnswer
 from distill_core.api.session import SampledTexts, session
 from distill_core.api.teacher_answers import teacher_probabilities
-from distill_core.cache import atomic_file
+from distill_core.cache import atomic_file, checksum
+from distill_core.config.knobs import path_names
 from distill_core.config.schema import Config
 from distill_core.environment import public_host
 from distill_core.errors import TeacherError, UserError
@@ -61,13 +62,10 @@ def save_upload(file: Path | str) -> Path:
         >>> copy.name, core.is_upload(copy), core.is_upload(table)
         ('toy.csv', True, False)
     """
-    import hashlib
     import shutil
 
     source = Path(file)
-    with source.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    place = _uploads() / digest[:32]
+    place = _uploads() / checksum(source)[:32]
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     copy = place / source.name
     if not copy.is_file():
@@ -98,11 +96,13 @@ def sweep_uploads(hours: float) -> int:
     """
     import shutil
 
-    store = session.store()
-    values = [value for row in store.runs(10_000, status="queued") for value in row.config.values()]
-    waiting = {Path(str(name)).parent for value in values for name in (value if isinstance(value, list) else [value])}
+    if not public_host():
+        return 0
+    configs = [row.config for row in session.store().runs(10_000, status="queued")]
+    values = [config.get(knob) or [] for config in configs for knob in path_names()]
+    waiting = {Path(name).parent for value in values for name in ([value] if isinstance(value, str) else value)}
     swept = 0
-    for place in _uploads().glob("*") if public_host() else ():
+    for place in _uploads().glob("*"):
         with suppress(OSError):  # another app of this home sweeps too
             if place not in waiting and time.time() - place.stat().st_mtime > 3600 * hours:
                 shutil.rmtree(place)
@@ -278,9 +278,9 @@ def preview(
             lambda: augmentation_augmenter.Augmenter(data.train.texts, config, pieces, data.language),
         )
         offspring = augmenter.first(chosen, n, seed)
-        near, base = None, _base(config, data, teacher)
+        near, base = None, _base(config, data, teacher) if ask else None
         with suppress(TeacherError):  # without the teacher's pieces there are no such texts, as in the run
-            near = _near_words(config, data, base) if ask and base else None
+            near = _near_words(config, data, base) if base else None
         near_offspring = near[0].first(chosen, n, seed) if near else []
         sources = _sources(config, data, base, chosen, n) if ask else {}
     paired = first_pairs(chosen, data.train.texts, min(n, config.pairing), seed) if data.pair else []

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -401,12 +401,13 @@ class Run:
         rows, scores = summary.get("rows") or {}, summary.get("scores") or {}
         verdict, steps = summary.get("verdict"), summary.get("next_steps")
         variants = cast(VariantSummary, {name: summary[name] for name in VARIANT_KEYS if name in summary})
+        events = [event for _, event in self.events()]
         return {
             "run": row.id,
             "status": row.status,
             "task": row.task,
             "seed": row.config.get("seed", 0),
-            "stages": self.stages(),
+            "stages": _stages(events),
             "rows": {
                 "train": rows.get("train"), "valid": rows.get("valid"), "test": rows.get("test"),
                 "transfer": rows.get("transfer"),
@@ -421,30 +422,36 @@ class Run:
             "class_agreement": summary.get("class_agreement"),
             "doubling": summary.get("doubling"),
             "tests_read": summary.get("tests_read"),
-            "provenance": self._fact("provenance"),
+            "provenance": newest_fact(events, "provenance"),
             "verdict": None if verdict is None else [[finding[0], finding[1]] for finding in verdict],
             "next_steps": None if steps is None else [[step["action"], step["cause"]] for step in steps],
             **variants,
         }  # fmt: skip
 
-    def _fact(self, name: str) -> Any:
-        """The newest value of a fact of the run, None where it has none."""
-        values = [event.value for _, event in self.events() if isinstance(event, Fact) and event.name == name]
-        return values[-1] if values else None
-
     def stages(self) -> dict[str, float]:
         """Stages that ended, in order, with their seconds. A resumed run counts a stage as it last went, unless that
         only read the cache."""
-        seconds: dict[str, float] = {}
-        for _, event in self.events():
-            if isinstance(event, StageEnded) and not (event.cached and event.stage in seconds):
-                seconds[event.stage] = event.seconds
-        return seconds
+        return _stages(event for _, event in self.events())
 
 
 SURELY = 1.25  # times the machine's memory: an estimate may be a quarter too high
 VARIANT_KEYS: tuple[VariantKey, ...] = get_args(VariantKey)  # where a run trained more than one student
 SCORE_KEYS = report_keys()
+
+
+def newest_fact(events: Iterable[Event], name: str) -> Any:
+    """Newest value of a fact among a run's events, None where it has none."""
+    values = [event.value for event in events if isinstance(event, Fact) and event.name == name]
+    return values[-1] if values else None
+
+
+def _stages(events: Iterable[Event]) -> dict[str, float]:
+    """See `Run.stages`."""
+    seconds: dict[str, float] = {}
+    for event in events:
+        if isinstance(event, StageEnded) and not (event.cached and event.stage in seconds):
+            seconds[event.stage] = event.seconds
+    return seconds
 
 
 def _score_columns(score: Score) -> ReportedScore:

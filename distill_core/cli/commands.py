@@ -178,7 +178,7 @@ def predict(options: argparse.Namespace) -> None:
     of_table = options.file and len(rows.columns) > 1 + pair
     known, far = "familiarity" in model.settings, 0
     for place, (cells, (text, prediction)) in enumerate(zip(rows.cells, answers, strict=True)):
-        unfamiliar = bool(known and prediction) and model.unfamiliar((text,) if isinstance(text, str) else text)
+        unfamiliar = bool(known and prediction) and model.unfamiliar(text)
         far += unfamiliar
         if options.json:
             answer: dict[str, object] = {"text": text, "label": None, "probabilities": None}

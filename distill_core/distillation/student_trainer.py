@@ -150,7 +150,7 @@ class StudentTrainer:
             stored = json.loads((entry / "best.json").read_text())
             curve = [Point(variant.series_name(series), step, value)
                      for series, step, value in json.loads((entry / "curve.json").read_text())]  # fmt: skip
-            model = self._untrained(variant)
+            model = self._untrained(variant, weighed=False)  # its weights are in the entry
             model.load_state_dict(load_file(entry / "model.safetensors"))
             return curve, TrainedStudent(model.cpu(), stored["step"], stored["scores"], cached=True)
 
@@ -404,22 +404,24 @@ class StudentTrainer:
             "accuracy": values["accuracy"], self.metric: values[self.metric], "loss": value, loop.CONSTANT: constant,
         }  # fmt: skip
 
-    def _untrained(self, variant: Variant) -> nn.Module:
-        """Untrained student of the variant. Its control and student start from the very same weights."""
+    def _untrained(self, variant: Variant, weighed: bool = True) -> nn.Module:
+        """Untrained student of the variant. Its control and student start from the very same weights. Without
+        `weighed` its shape alone is right."""
         torch.manual_seed(variant.seed)
         outputs = self.objective.head_size(self.data.dataset.labels)
         data = self.data
         words = self._read(variant).vocabulary
         return build_student(
             self.config, variant.student, data.vectors, outputs, data.dataset.pair, data.source, words, self.device,
-            self._sample,
+            self._sample if weighed else (),
         )  # fmt: skip
 
     @cached_property
     def _sample(self) -> Texts:
         """Texts of the transfer set, evenly spread over it, by which parts of a source may be weighed."""
         texts = self.data.transfer_set.texts
-        return texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE]
+        count = min(SAMPLE, len(texts))
+        return [texts[place * len(texts) // count] for place in range(count)]
 
 
 def _tensor_digest(values: Tensor) -> str:

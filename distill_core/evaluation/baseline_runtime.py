@@ -148,7 +148,7 @@ def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
     """The baseline that was exported to `folder`."""
     # a text may hold half a character, and so may a term
     settings = json.loads((Path(folder) / SETTINGS).read_bytes().decode("utf-8", "surrogatepass"))
-    if settings.get(CHECKSUM, checksum(settings)) != checksum(settings):
+    if CHECKSUM in settings and settings[CHECKSUM] != checksum(settings):
         raise ValueError(f"{SETTINGS} is damaged: it is not as it was written. Export the baseline again.")
     with np.load(Path(folder) / WEIGHTS) as weights:
         return Predictor(settings, weights["idf"], weights["coefficients"], weights["intercepts"])

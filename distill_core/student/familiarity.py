@@ -40,10 +40,9 @@ def measure_familiarity(
         return None
     rows, others = ([np.array(ids) for ids in predictor.pieces(texts)] for texts in (learnt, held_out[:MOST_ROWS]))
     counts = np.bincount(np.concatenate(rows))
-    table = _surprisals(np.append(counts, 0), counts.sum())
-    own = [
-        _surprisals(counts[row] - _repeats(row), counts.sum() - len(row)) for row in rows[: min(labelled, MOST_ROWS)]
-    ]
+    total = int(counts.sum())
+    table = _surprisals(np.append(counts, 0), total)
+    own = [_surprisals(counts[row] - _repeats(row), total - len(row)) for row in rows[: min(labelled, MOST_ROWS)]]
     pooled = np.concatenate(own)
     mean, deviation = float(pooled.mean()), max(1.0, float(pooled.std()))
     read = [*own, *(table[np.minimum(row, len(counts))] for row in others)]

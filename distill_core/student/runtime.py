@@ -26,6 +26,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -333,13 +334,17 @@ class Predictor:
         """The pieces of each row, those of both sentences where there are two, by their numbers in the vocabulary."""
         return [sum(sides, []) for sides in zip(*self.vocabulary.sides(rows, *self.limit), strict=True)]
 
-    def unfamiliar(self, row: "Sequence[str]") -> bool:
-        """Whether one or two sentences are unlike what the student learned from: their pieces are rarer there than
-        those of 99 of 100 of its rows. False for a student of which that is not known."""
+    @cached_property
+    def _surprisals(self) -> bytes:
+        return base64.b64decode(self.settings["familiarity"]["surprisals"])
+
+    def unfamiliar(self, text: "str | Sequence[str]") -> bool:
+        """Whether a text, or a pair, is unlike what the student learned from: its pieces are rarer there than those of
+        99 of 100 of its rows. False for a student of which that is not known."""
         known = self.settings.get("familiarity")
         if not known:
             return False
-        table, (ids,) = base64.b64decode(known["surprisals"]), self.pieces([row])
+        table, (ids,) = self._surprisals, self.pieces([(text,) if isinstance(text, str) else text])
         values = [table[min(piece, len(table) - 1)] for piece in ids]
         return bool(rarity(values, known["mean"], known["deviation"]) > known["threshold"])
 
@@ -401,8 +406,7 @@ def main(arguments: list[str]) -> None:
     for row, prediction in zip(rows, student(rows), strict=True):
         answer = {"text": row, "label": prediction.label, "probabilities": prediction.probabilities}
         deferred = {} if threshold is None else {"deferred": prediction.probability < threshold}
-        sentences = [row] if isinstance(row, str) else row
-        unlike = {"unfamiliar": student.unfamiliar(sentences)} if "familiarity" in student.settings else {}
+        unlike = {"unfamiliar": student.unfamiliar(row)} if "familiarity" in student.settings else {}
         print(json.dumps(answer | deferred | unlike))
 
 

@@ -359,8 +359,8 @@ def test_texts_unlike_its_own_are_marked_and_counted(
             super().__init__()
             self.settings |= {"familiarity": {}}
 
-        def unfamiliar(self, row: Any) -> bool:
-            return row == ("far",)
+        def unfamiliar(self, text: Any) -> bool:
+            return text == "far"
 
     stillroom("run", "--epochs", "1", "--json")
     monkeypatch.setattr(session, "predictor", lambda run, row="student": Echo())

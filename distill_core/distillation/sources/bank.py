@@ -104,9 +104,7 @@ def _chosen(inputs: SourceInputs, banks: list[TextBank]) -> Generator[Event, Non
     lines = chain.from_iterable(islice(bank.texts, config.bank_lines) for bank in banks)
     texts = yield from nearest_texts(inputs, lines, config.bank_texts, expected)
 
-    def make(folder: Path) -> None:
-        write_file(folder / FILE, json.dumps(texts, ensure_ascii=False).encode())
-
     if inputs.cache:
-        inputs.cache.memo(NAME, key, make, _load)
+        with inputs.cache.put(NAME, key) as folder:
+            write_file(folder / FILE, json.dumps(texts, ensure_ascii=False).encode())
     return texts

@@ -117,11 +117,9 @@ class _Written:
             texts += self.batch(model, number, batch, BATCH)
             yield Progress("transfer", added, wanted, "texts", time_left.after(added))
 
-        def make(folder: Path) -> None:
-            write_file(folder / FILE, json.dumps(texts, ensure_ascii=False).encode())
-
         if cache:
-            cache.memo(NAME, key, make, _load)
+            with cache.put(NAME, key) as folder:
+                write_file(folder / FILE, json.dumps(texts, ensure_ascii=False).encode())
         self.computed += 1
         return texts
 
