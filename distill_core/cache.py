@@ -82,8 +82,7 @@ class Cache:
                 write_atomic(temporary / MARKER, marker)
                 for file in temporary.iterdir():
                     flush_to_disk(file)
-            if place.exists() and self.get(kind, key) is None:
-                self._set_aside(place)  # a damaged one that nobody had read
+            self.get(kind, key)  # sets a damaged one aside that nobody had read
             try:
                 os.replace(temporary, place)
             except OSError:

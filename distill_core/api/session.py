@@ -251,17 +251,20 @@ class Session:
 def _load_rows(config: Config) -> "Dataset":
     """Data of the config; files are read and their rows prepared in a child, where this process has such."""
     from distill_core import tasks
+    from distill_core.data.frozen import source_files
     from distill_core.data.readers import file_budget
 
     if config.task != "file" or config.train is None:
         return tasks.load_dataset(config)
-    files = [name for name in (config.train, config.valid, config.test, config.unlabelled) if name]
+    files = source_files(config).values()
     return bounded.call(tasks.load_dataset, config, name=Path(config.train).name, budget=file_budget(*files))
 
 
 def _state_of_data(config: Config) -> tuple[str, str]:
     """Everything that the config's rows depend on: its knobs, and its files as they are now."""
-    files = [Path(name) for name in (config.train, config.valid, config.test, config.unlabelled) if name]
+    from distill_core.data.frozen import source_files
+
+    files = map(Path, source_files(config).values())
     state = [(file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None for file in files]
     return config.fingerprint("task"), repr(state)
 
@@ -321,6 +324,7 @@ def open_app() -> None:
     """
     from distill_core.cache import Cache, sweep
 
+    session.isolate()  # first: what it starts warms up on another core meanwhile
     store = session.store()
     alone = not recovery.owners(store)
     for root in (store.home / "cache", store.home):  # the home itself holds the saved teachers
@@ -329,7 +333,6 @@ def open_app() -> None:
         for folder in (store.home / "runs").iterdir():
             sweep(folder)
     session.queue(adopt=True)
-    session.isolate()
 
 
 def close() -> None:

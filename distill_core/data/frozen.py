@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from distill_core.cache import write_atomic
+from distill_core.cache import checksum, write_atomic
 from distill_core.config.knobs import knobs
 from distill_core.config.schema import Config
 from distill_core.data.dataset import Dataset
@@ -81,8 +81,7 @@ def source_files(config: Config) -> dict[str, str]:
 
 def _file_digest(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return checksum(file)
     except OSError:
         return ""
 

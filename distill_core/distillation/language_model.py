@@ -6,7 +6,6 @@ The model is loaded as a teacher is: no code of its folder runs, and weights are
 packages for it are installed.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill_core.cache import checksum
 from distill_core.environment import local_path
 from distill_core.errors import TeacherError
 from distill_core.hub import client, models
@@ -48,8 +48,7 @@ class ModelFiles:
     def fingerprint(self) -> str:
         """A digest of all that decides what the model writes."""
         if self.gguf:
-            with (self.folder / self.gguf).open("rb") as opened:
-                return hashlib.file_digest(opened, "sha256").hexdigest()
+            return checksum(self.folder / self.gguf)
         weights = model_weights.find_weights(self.folder, self.name, self.allow_pickle)
         return fingerprint.fingerprint(self.folder, weights, ())
 

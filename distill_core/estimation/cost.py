@@ -338,8 +338,8 @@ def teacher_key(config: Config) -> CacheKey:
     """Cache key of the teacher's measurement: all that decides its pace."""
     tuning = config.teacher_batch if config.fine_tune else 0
     name = teacher_name(config)
-    folder = Path(name).expanduser()
-    changed = folder.stat().st_mtime_ns if name != "builtin" and folder.is_dir() else 0
+    folder = None if name == "builtin" else local_path(name)
+    changed = folder.stat().st_mtime_ns if folder and folder.is_dir() else 0
     return _key({}, teacher=name, changed=changed, max_tokens=config.max_tokens, tuning=tuning)
 
 

@@ -177,9 +177,7 @@ def _is_damaged(file: Path, checksum: str) -> bool:
         return False
     total = hashlib.sha256() if len(checksum) == SHA256 else hashlib.sha1(b"blob %d\0" % file.stat().st_size)
     with file.open("rb") as opened:
-        while part := opened.read(2**20):
-            total.update(part)
-    return total.hexdigest() != checksum
+        return hashlib.file_digest(opened, lambda: total).hexdigest() != checksum
 
 
 def _cached(id: str, kind: str, pickles: bool) -> Path | None:

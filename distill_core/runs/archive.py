@@ -37,7 +37,7 @@ from distill_core.events import ENDED, Ended, Event, Note
 from distill_core.json_types import JsonObject
 from distill_core.messages import message, os_error_reason
 from distill_core.runs import archive_validation
-from distill_core.runs.archive_validation import ManifestEntry
+from distill_core.runs.archive_validation import ManifestEntry, UnpackedRun
 from distill_core.runs.queries import RunColumns, RunRecord
 from distill_core.runs.store import Store, new_run_id
 from distill_core.student.folder import current
@@ -46,7 +46,6 @@ from distill_core.tokenization import check_tokenizer
 if TYPE_CHECKING:
     from distill_core.student.runtime import Predictor
 
-UnpackedRun = tuple[RunColumns, list[tuple[float, Event]], list[tuple[str, int, float]]]
 FORMAT = 1
 IMPORTED = "imported"
 FILES = path_names()
@@ -200,12 +199,10 @@ def import_run(store: Store, file: Path) -> str:
 def _budget(file: Path) -> Budget:
     """Budget of unpacking and checking a run: several times what an honest one of its size needs [measured: 1 s and
     100 MB for 1.4 MB]. A visitor of a public host gets less."""
+    size = 0
     with suppress(OSError):  # which the reading itself reports
         size = file.stat().st_size
-        return Budget(
-            seconds=(1 if public_host() else 3) * (5 + size / 1e6), memory=500 * MB + 15 * size, disk=2 * TOTAL
-        )
-    return Budget(seconds=5, memory=500 * MB)
+    return Budget(seconds=(1 if public_host() else 3) * (5 + size / 1e6), memory=500 * MB + 15 * size, disk=2 * TOTAL)
 
 
 def _unpack(file: Path, place: Path) -> UnpackedRun:

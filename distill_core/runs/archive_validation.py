@@ -36,6 +36,7 @@ BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-1e39, le=1e39)]  # of a curve: a loss that diverges comes far
 Time = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e11)]
 Shares = Annotated[list[Share], Field(min_length=1)]
+UnpackedRun = tuple[RunColumns, list[tuple[float, Event]], list[tuple[str, int, float]]]
 EventLine = tuple[Time, str, JsonObject]
 Point = tuple[Annotated[str, Field(max_length=100)], Count, Value | None]
 Sides = Annotated[list[str], Field(min_length=1, max_length=2)]
@@ -149,7 +150,7 @@ def manifest(value: Any, where: str) -> dict[str, ManifestEntry]:
     return _validate(_adapter(dict[str, ManifestEntry]), value, _member_of("manifest.json", where))
 
 
-def read_run(folder: Path, where: str) -> tuple[RunColumns, list[tuple[float, Event]], list[tuple[str, int, float]]]:
+def read_run(folder: Path, where: str) -> UnpackedRun:
     """Run of the unpacked members in `folder`: its row, (time, event) and (series, step, value). Members that stay
     files are checked in place. Raises DataError."""
     about = _validate(RunFile, _file(folder / "run.json", where), _member_of("run.json", where))

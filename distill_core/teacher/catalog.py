@@ -16,7 +16,7 @@ from typing import TypedDict
 
 from distill_core.cache import MARKER, Cache, damaged_file, write_atomic
 from distill_core.config.schema import Config
-from distill_core.environment import home, public_host
+from distill_core.environment import home, local_path, public_host
 from distill_core.errors import TeacherError
 from distill_core.hub import models
 from distill_core.messages import message
@@ -223,4 +223,5 @@ def is_local(name: str, allow_pickle: bool = False) -> bool:
         return True
     if name.startswith(PREFIX):
         return any(one.name.startswith(name) for one in saved_teachers())
-    return (not public_host() and Path(name).expanduser().is_dir()) or models.on_this_machine(name, allow_pickle)
+    path = local_path(name)
+    return (path is not None and path.is_dir()) or models.on_this_machine(name, allow_pickle)

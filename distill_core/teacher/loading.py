@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_core.config.schema import Config
-from distill_core.environment import public_host
+from distill_core.environment import local_path
 from distill_core.errors import TeacherError
 from distill_core.evaluation.objective import objective_for
 from distill_core.messages import Message, message
@@ -45,8 +45,7 @@ def locate(name: str, config: Config) -> Path:
         return BUILTIN
     if name.startswith(catalog.PREFIX):
         return catalog.intact_folder(name)
-    path = Path(name).expanduser()
-    if path.is_dir() and not public_host():
+    if (path := local_path(name)) and path.is_dir():
         return folders.transformer_folder(path, name)
     from distill_core.hub import client, models
 

@@ -157,24 +157,23 @@ def _bounded(kind: Any, clean: JsonObject, name: str) -> Any:
                 "config.json of {name} says {key} = {value}; it must lie between {low:,} and {high:,}.", name=name,
                 key=key, value=repr(value), low=low, high=high))  # fmt: skip
     for key, value in clean.items():
-        if isinstance(value, (int, float)) and abs(value) > LARGEST_NUMBER:
-            raise TeacherError(message(
-                "config.json of {name} says {key} = {value}, which no model needs.", name=name, key=key,
-                value=repr(value)))  # fmt: skip
-        if COUNT.search(key) and isinstance(value, int) and value > MOST_COUNTED:
-            raise TeacherError(message(
-                "config.json of {name} says {key} = {value}, which no model needs.", name=name, key=key,
-                value=repr(value)))  # fmt: skip
+        too_large = isinstance(value, (int, float)) and abs(value) > LARGEST_NUMBER
+        if too_large or (COUNT.search(key) and isinstance(value, int) and value > MOST_COUNTED):
+            raise _needless(name, key, value)
     padding = getattr(config, "pad_token_id", None)
     if padding is not None and not (isinstance(padding, int) and 0 <= padding < config.vocab_size):
-        raise TeacherError(message(
-            "config.json of {name} says {key} = {value}, which no model needs.", name=name, key="pad_token_id",
-            value=repr(padding)))  # fmt: skip
+        raise _needless(name, "pad_token_id", padding)
     if config.hidden_size % config.num_attention_heads:
         raise TeacherError(message(
             "config.json of {name} has {units:,} hidden units, which {heads:,} attention heads can't share.", name=name,
             units=config.hidden_size, heads=config.num_attention_heads))  # fmt: skip
     return config
+
+
+def _needless(name: str, key: str, value: Any) -> TeacherError:
+    return TeacherError(message(
+        "config.json of {name} says {key} = {value}, which no model needs.", name=name, key=key,
+        value=repr(value)))  # fmt: skip
 
 
 def unknown_keys(folder: Path, name: str) -> list[str]:
