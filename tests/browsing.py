@@ -3,6 +3,7 @@
 from typing import Any
 
 EVENT = "**/gradio_api/run/predict*"  # what the page asks without queueing for it
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def goto(page: Any, step: str) -> None:

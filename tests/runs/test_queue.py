@@ -415,13 +415,14 @@ def test_resume_refuses_what_cannot_be_resumed(jobs: RunQueue, store: Store) -> 
 
 
 def test_the_worker_never_sees_the_callers_main_module(jobs: RunQueue, store: Store) -> None:
+    on_interrupt = signal.getsignal(signal.SIGINT)  # ignored already where the tests run in the background of a shell
     run = jobs.start(config(how="modules"))
     assert over(store, run) == "finished"
     told = notes(store, run)
     assert " clean " in f" {told} "
     assert "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive" in told
     assert f"home {store.home} " in told, "kept teachers belong beside the run, whatever the fork server remembers"
-    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN, "only the workers ignore Ctrl-C"
+    assert signal.getsignal(signal.SIGINT) is on_interrupt, "only the workers ignore Ctrl-C"
 
 
 def test_a_script_without_a_main_guard_runs_once(store: Store, tmp_path: Path) -> None:

@@ -136,9 +136,9 @@ def test_a_config_of_another_time_is_told(tmp_path: Path, thread: bool) -> None:
 def test_our_environment_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "somewhere")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    before = dict(os.environ)
+    before, on_interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
     with process_worker._environment():
         assert os.environ["OMP_WAIT_POLICY"] == "passive" and os.environ["PYTHONPATH"].endswith(":somewhere")
     assert dict(os.environ) == before
     hear(worker.start(job(tmp_path), thread=False))
-    assert dict(os.environ) == before and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert dict(os.environ) == before and signal.getsignal(signal.SIGINT) is on_interrupt

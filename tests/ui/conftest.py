@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,13 @@ import pytest
 from toy import TOY
 
 from scripts.served import ARGUMENTS, CHROMIUM, call
+
+# Where a tab is and what its form holds: pytest shows it beneath a test that failed.
+STATE = """() => {
+  const value = (field) => field.type === 'checkbox' ? field.checked : field.value
+  const knobs = [...document.querySelectorAll('[id^=knob-]')]
+  return JSON.stringify([location.href, document.querySelector('#changed-knobs')?.innerText,
+    ...knobs.map((one) => [one.id, ...[...one.querySelectorAll('input, textarea')].map(value)])]) }"""
 
 # Gradio's own: as a page is left, Client.close() of its script aborts its own stream of queued events, and the stream's
 # onerror tells that as an error, once for itself and once for each event that is still awaited.
@@ -51,7 +59,13 @@ def page(chromium: Any, app: str, passed_over: tuple[str, ...]) -> Iterator[Any]
     )
     tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.on("request", lambda asked: None if asked.url.startswith((app, "data:", "blob:")) else faults.append(asked.url))
+    waiting: set[str] = set()
+    tab.on("request", lambda asked: waiting.add(asked.url))
+    for end in ("requestfinished", "requestfailed"):
+        tab.on(end, lambda asked: waiting.discard(asked.url))
     yield tab
+    with suppress(Exception):  # a tab that was closed, or is on its way elsewhere
+        print("unanswered:", sorted(waiting), "\nthe page:", tab.evaluate(STATE))
     context.close()
     assert not faults, sorted(set(faults))
 

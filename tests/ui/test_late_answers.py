@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import EVENT, goto
+from browsing import EVENT, FRAMES, goto
 
 from distill_core import settings
 
@@ -104,6 +104,7 @@ def test_what_is_chosen_is_not_taken_back_by_an_earlier_choice(page: Any, app: s
         filled = """(hidden) => ['epochs', 'hidden'].map((name) => document.querySelector(`#knob-${name}`)
           .querySelector('input, textarea').value).join() === `4,${hidden}`"""
         page.wait_for_function(filled, arg=next(one.knobs["hidden"] for one in settings("size") if one.name == "small"))
+        page.evaluate(FRAMES)  # the size's other values are filled in as well
         page.locator("#knob-epochs").locator("input, textarea").fill("7")
         goto(page, "Task")
         page.locator("#tasks label", has_text="MNLI").click()

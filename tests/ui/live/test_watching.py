@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import FRAMES
 
 from distill_core.runs.store import Store
 from scripts.served import App, served
@@ -30,7 +31,6 @@ HEAR = """() => { const said = document.querySelector('#live .lost')
 
 
 EVENT = re.compile("/gradio_api/(run|queue)/")
-FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 class Events:
