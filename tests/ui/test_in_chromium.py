@@ -71,6 +71,7 @@ def set_up(page: Any, app: str, file: Path, teacher: Path) -> None:
     goto(page, "Distil")
     page.get_by_text("Student and training settings").click()
     page.get_by_label("Vector width", exact=True).fill("16")
+    page.locator("#knob-epochs textarea, #knob-epochs input").fill("5")
 
 
 def ended(page: Any, seconds: float = 150) -> str:
