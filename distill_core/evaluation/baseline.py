@@ -15,10 +15,11 @@ from distill_core.cache import write_atomic
 from distill_core.data.dataset import Split
 from distill_core.data.overlap import UNSPACED_SCRIPTS
 from distill_core.evaluation.baseline_runtime import CHECKSUM, SETTINGS, WEIGHTS, checksum
-from distill_core.evaluation.objective import SINGLE_LABEL, Objective
+from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 
 Texts = Sequence[tuple[str, ...]]
 WORD_PATTERN = rf"[{UNSPACED_SCRIPTS}]|[^\W{UNSPACED_SCRIPTS}]+|[^\w\s]"  # one-letter words and "!" carry meaning
+NGRAMS = (1, 2)  # words and pairs of words
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ class Baseline:
 
     def probabilities(self, texts: Texts) -> NDArray[np.float64]:
         """Probabilities (rows, labels)."""
-        shares = np.zeros((len(texts), self.labels))
-        shares[:, self.model.classes_] = self.model.predict_proba(texts)
-        return shares
+        return _shares(self.model, texts, self.labels)
 
     def logits(self, texts: Texts) -> NDArray[np.float64]:
         """Logits (rows, labels)."""
@@ -104,6 +103,46 @@ class _Pickler(pickle.Pickler):
         return (int, (part.side,)) if isinstance(part, _Side) else NotImplemented
 
 
+class NgramCounts:
+    """Counts of the n-grams of texts, which are read once however many parts of them a baseline is fitted on."""
+
+    def __init__(self, texts: Texts, pair: bool):
+        """Count the words and word pairs of the texts, those of a pair's two sides apart."""
+        self._sides = [_count_ngrams(texts, side) for side in range(2 if pair else 1)]
+
+    def logits(
+        self, learnt: Sequence[int], answers: Labels, asked: Sequence[int], labels: int, objective: Objective
+    ) -> NDArray[np.float64]:
+        """Logits (asked, labels) of the baseline that learns from the texts `learnt`, places among all, and their
+        `answers`: those of `fit_baseline` on these texts."""
+        from scipy.sparse import hstack
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        weighed = []
+        for counts in self._sides:
+            known = np.flatnonzero(counts[learnt].getnnz(axis=0))  # n-grams of other texts are new to it
+            table = TfidfTransformer(sublinear_tf=True).fit(counts[learnt][:, known])
+            weighed.append([table.transform(counts[part][:, known]) for part in (learnt, asked)])
+        inputs, questions = (hstack(part, "csr") for part in zip(*weighed, strict=True))
+        regression = objective.classifier().fit(inputs, answers)
+        return objective.logits(_shares(regression, questions, labels))
+
+
+def _count_ngrams(texts: Texts, side: int) -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    table = CountVectorizer(ngram_range=NGRAMS, preprocessor=_Side(side), token_pattern=WORD_PATTERN, dtype=np.float32)
+    return table.fit_transform(texts)
+
+
+def _shares(model: Any, inputs: Any, labels: int) -> NDArray[np.float64]:
+    """Probabilities (rows, labels) of a fitted model, 0 for labels that it never saw."""
+    known = model.predict_proba(inputs)
+    shares = np.zeros((len(known), labels))
+    shares[:, model.classes_] = known
+    return shares
+
+
 def fit_baseline(train: Split, labels: int, pair: bool, objective: Objective = SINGLE_LABEL) -> Baseline:
     """Fit the baseline. A pair's two sides have their own columns."""
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -111,7 +150,7 @@ def fit_baseline(train: Split, labels: int, pair: bool, objective: Objective = S
 
     def table(side: int) -> TfidfVectorizer:
         return TfidfVectorizer(
-            ngram_range=(1, 2),
+            ngram_range=NGRAMS,
             sublinear_tf=True,
             preprocessor=_Side(side),
             token_pattern=WORD_PATTERN,

@@ -10,6 +10,7 @@ import torch
 from distill_core.config.schema import Config
 from distill_core.data.dataset import Split
 from distill_core.evaluation import doubling as module
+from distill_core.evaluation.baseline import NgramCounts, fit_baseline
 from distill_core.evaluation.doubling import (
     FLAT,
     ROWS_CURVE,
@@ -74,6 +75,21 @@ def test_new_pairs_of_two_rows_sentences_teach_nothing_that_is_asked(monkeypatch
     compare._doublings(SimpleNamespace(config=Config()), inputs)
     assert asked[1][0] == [*rows, ("free 0", "free 1")] and asked[1][1] == [0, 1, 0, 1, 1]
     assert asked[1][2] == [0, 1, 2, 3, 4] and all(asked[1][3])
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_texts_that_are_counted_once_teach_the_same_baseline_as_when_they_are_read_anew(pair: bool) -> None:
+    singles, labels = words(90, 40)
+    texts = [
+        (text[0], f"{label} {text[0][::-1]}") if pair else text for text, label in zip(singles, labels, strict=True)
+    ]
+    labels = [2 * label for label in labels]  # and none of them 1
+    learnt, asked = [*range(0, 90, 2)], [*range(1, 90, 4)]
+    given = [labels[place] for place in learnt]
+    found = NgramCounts(texts, pair).logits(learnt, given, asked, 3, SINGLE_LABEL)
+    anew = fit_baseline(Split([texts[place] for place in learnt], given), 3, pair)
+    assert len(np.unique(found.argmax(1))) == 2
+    np.testing.assert_allclose(found, anew.logits([texts[place] for place in asked]), atol=1e-4)
 
 
 def test_few_rows_one_answer_and_too_much_work_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
