@@ -131,7 +131,7 @@ def students(config: Config) -> list[dict[str, float]]:
     soft = asked.value
     found = []
     for predictor in kept:
-        said = predictor.logits(rows.valid.texts)
+        said = torch.from_numpy(predictor.logits(rows.valid.texts))
         found.append({
             "accuracy": float((said.argmax(1) == truth).float().mean()),
             "agreement": float((said.argmax(1) == soft.argmax(1)).float().mean()),

@@ -23,7 +23,7 @@ from distill_core.events import Compared
 from distill_core.outputs import ModelOutput
 from distill_core.pipeline.distill import distill
 from distill_core.pipeline.stages import compare
-from distill_core.student import persistence, runtime
+from distill_core.student import network, persistence
 from distill_core.student.encoders import bilstm
 from distill_core.teacher import loading
 from distill_core.tokenization import MASK
@@ -50,7 +50,7 @@ def ran(config, folder, label):
         found = load(config)
         return dataclasses.replace(found, test=dataclasses.replace(found.test, labels=[label] * len(found.test)))
 
-    def taken(sides, rows, *device, take=runtime.take_rows):
+    def taken(sides, rows, *device, take=network.take_rows):
         found = take(sides, rows, *device)
         seen.append(("read", [ids[:length].tolist() for ids, length in zip(*found[0], strict=True)]))
         return found
@@ -62,7 +62,7 @@ def ran(config, folder, label):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "SECONDS", 0.01)
         patch.setattr(tasks, "load_dataset", loaded)
-        patch.setattr(runtime, "take_rows", taken)
+        patch.setattr(network, "take_rows", taken)
         patch.setattr(logit_mse, "loss", pulled)
         patch.setattr(
             compare, "run", lambda context, inputs, run=compare.run: given.append(inputs) or run(context, inputs)

@@ -24,8 +24,10 @@ JSON_EDGES = {
     "student/cutting.py": 1,  # student.json
     "student/encoders/cut.py": 3,  # the same; travels with an exported student
     "student/export.py": 1,  # the report, for the card
-    "student/model_card.py": 3,
+    "student/model_card.py": 4,
+    "student/network.py": 3,  # travels with an exported student, and imports nothing of ours
     "student/persistence.py": 2,  # student.json
+    "student/predictor.py": 1,  # the same
     "student/runtime.py": 4,  # travels with an exported student, and imports nothing of ours
     "teacher/fingerprint.py": 2,  # config.json of unknown origin
     "teacher/safe_loading.py": 6,  # config.json of unknown origin

@@ -198,8 +198,8 @@ def predict_file(run: str, file: str) -> Iterator[str]:
 
 
 def export_student(run: str) -> Iterator[str]:
-    """A finished run's student as a zip: a folder that predicts from raw text with torch, tokenizers and safetensors
-    alone."""
+    """A finished run's student as a zip: a folder that predicts from raw text with onnxruntime, tokenizers and numpy
+    alone, or with torch where its README.md says why."""
     # Gradio copies what is handed out into its own cache, which it sweeps; what was made for it is gone afterwards
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
         yield zip_of(_id(run), "student", Path(place))
@@ -214,7 +214,7 @@ def export_baseline(run: str) -> Iterator[str]:
 
 def export_control(run: str) -> Iterator[str]:
     """A finished run's control (the student's network, trained on the labels alone) as a zip: a folder that predicts
-    from raw text with torch, tokenizers and safetensors alone."""
+    from raw text as the student's does."""
     with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
         yield zip_of(_id(run), "control", Path(place))
 

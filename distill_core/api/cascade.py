@@ -14,7 +14,7 @@ from distill_core.messages import Message, message
 from distill_core.student.runtime import Prediction
 
 if TYPE_CHECKING:
-    from distill_core.student.runtime import Predictor
+    from distill_core.student.predictor import Predictor
     from distill_core.teacher.model import Teacher
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from distill_core.api.cascade import Cascade
     from distill_core.evaluation.objective import Objective
     from distill_core.evaluation.summary import DoubtfulRow
-    from distill_core.student.runtime import Prediction, Predictor
+    from distill_core.student.predictor import Predictor
+    from distill_core.student.runtime import Prediction
     from distill_core.teacher.model import Teacher
 
 
@@ -172,8 +173,8 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
             (TF-IDF).
 
     Returns:
-        The folder. `python predict.py "a text"` in it needs torch, tokenizers and safetensors alone; the baseline's
-        needs numpy.
+        The folder. `python predict.py "a text"` in it needs numpy, onnxruntime and tokenizers alone, or torch where
+        the folder's README.md says that its network could not be written as ONNX; the baseline's needs numpy.
 
     Raises:
         UserError: The run has no such model, or the folder can't be written.
@@ -181,7 +182,7 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     Example:
         >>> exported = core.export(run.id, folder / "student")
         >>> sorted(file.name for file in exported.glob("*.py"))
-        ['encoder.py', 'predict.py']
+        ['encoder.py', 'network.py', 'predict.py']
     """
     from distill_core.evaluation import baseline_export
     from distill_core.student import export as student_export
@@ -193,7 +194,15 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     report, model = {**source.report(), "summary": source.summary or {}}, session.model_folder(run, row)
     if row == "floor":
         return baseline_export.export(model, Path(folder), report)
-    return student_export.export(model, Path(folder), report)
+    texts = [tuple(scored["text"]) for scored in source.texts()]
+    return student_export.export(model, Path(folder), report, texts)
+
+
+def left_out(folder: Path) -> dict[str, str]:
+    """Why an exported folder lacks a network, as a sentence, by where that would run; nothing of a baseline."""
+    from distill_core.student import export as student_export
+
+    return student_export.left_out(folder)
 
 
 def predict_file(

@@ -12,7 +12,7 @@ from distill_core.messages import message
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from distill_core.student.runtime import Predictor
+    from distill_core.student.predictor import Predictor
     from distill_core.teacher.model import Teacher
 
 OWN = "own"  # the choice of the run's own student
@@ -61,8 +61,8 @@ def _compare(teacher: "Teacher", student: "Predictor", row: Text, trained: bool,
     from distill_core.distillation.layerwise import cosine_distance, map_layers, squared_distance
     from distill_core.evaluation.objective import objective_for
     from distill_core.registry import LOSSES
+    from distill_core.student.network import encode_rows
     from distill_core.student.outputs import student_outputs
-    from distill_core.student.runtime import encode_rows
     from distill_core.teacher.outputs import teacher_outputs
 
     needs = frozenset({"hidden_states", "attention_scores"})
@@ -116,13 +116,14 @@ def _fresh(teacher: "Teacher", choice: str, pair: bool) -> "Predictor":
     """A student cut from the teacher, before any training."""
     from distill_core.student import persistence
     from distill_core.student.encoders import cut
-    from distill_core.student.runtime import Predictor
+    from distill_core.student.predictor import Predictor
+    from distill_core.student.vocabularies import teacher_tokens
 
     config = Config.of(
         student=CUT, layers=choice, vocabulary_limit=ALL_PIECES, max_tokens=teacher.max_tokens, cut=teacher.cut
     )
     cut.Student.check(teacher.model, config)
-    words = cut.Vocabulary.of(teacher, None, config)
+    words = teacher_tokens.Vocabulary.of(teacher, None, config)
     model = cut.Student.of(teacher, len(teacher.labels), config, words).eval()
     vocabulary: Any = words  # of a network of its own
     return Predictor(model, vocabulary, persistence.settings(config, teacher.labels, pair, model))

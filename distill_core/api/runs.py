@@ -26,7 +26,7 @@ from distill_core.teacher.catalog import saved_teachers
 
 if TYPE_CHECKING:
     from distill_core.evaluation.summary import Action, DoubtfulRow
-    from distill_core.student.runtime import Predictor
+    from distill_core.student.predictor import Predictor
 
 FOLLOW_SECONDS = 0.1
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from distill_core.distillation.word_coverage import WordCoverage
     from distill_core.estimation.cost import PastRun
     from distill_core.evaluation.baseline_runtime import Predictor as BaselinePredictor
-    from distill_core.student.runtime import Predictor
+    from distill_core.student.predictor import Predictor
     from distill_core.teacher.model import Teacher
 
 MAX_LOADED = 2  # of each kind in memory

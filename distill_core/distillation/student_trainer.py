@@ -35,9 +35,10 @@ from distill_core.events import CapturedGenerator, Event, Note, Point, Progress
 from distill_core.messages import message
 from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES, STUDENTS
-from distill_core.student import persistence, runtime
+from distill_core.student import network, persistence
 from distill_core.student.outputs import student_outputs
-from distill_core.student.runtime import Predictor, Vocabulary
+from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import Vocabulary
 from distill_core.student.source import EmbeddingSource
 from distill_core.training import loop
 from distill_core.training.batching import training_rows
@@ -92,23 +93,23 @@ class EncodedTexts:
         self.vocabulary, self._data, self._limit = vocabulary, data, (config.token_limit, config.cut)
 
     @cached_property
-    def labelled(self) -> runtime.Sides:
+    def labelled(self) -> network.Sides:
         """The labelled texts, which come first in the transfer set."""
         transfer_set = self._data.transfer_set
         return self._encode(transfer_set.texts[: transfer_set.source.count("labelled")])
 
     @cached_property
-    def transfer(self) -> runtime.Sides:
+    def transfer(self) -> network.Sides:
         """The texts of the transfer set."""
         return self._encode(self._data.transfer_set.texts)
 
     @cached_property
-    def valid(self) -> runtime.Sides:
+    def valid(self) -> network.Sides:
         """The validation rows."""
         return self._encode(self._data.dataset.valid.texts)
 
-    def _encode(self, texts: Texts) -> runtime.Sides:
-        return runtime.encode_rows(self.vocabulary, texts, *self._limit)
+    def _encode(self, texts: Texts) -> network.Sides:
+        return network.encode_rows(self.vocabulary, texts, *self._limit)
 
 
 class StudentTrainer:
@@ -163,7 +164,7 @@ class StudentTrainer:
 
         def loss(rows: Tensor, step: int) -> Tensor:
             with training_precision(variant.student, self.device):
-                logits = model(runtime.take_rows(sides, rows, self.device))
+                logits = model(network.take_rows(sides, rows, self.device))
             return hard_loss(logits.float(), targets[rows].to(self.device))
 
         def valid_loss(logits: Tensor) -> Tensor:
@@ -220,7 +221,7 @@ class StudentTrainer:
 
         def loss(rows: Tensor, step: int) -> Tensor:
             name, on_device = self._loss_of(step), rows.to(self.device)
-            read, live = runtime.take_rows(sides, rows, self.device), live_needs(name)
+            read, live = network.take_rows(sides, rows, self.device), live_needs(name)
             with training_precision(variant.student, self.device):
                 outputs = student_outputs(model, read, live)
             batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
@@ -233,7 +234,7 @@ class StudentTrainer:
             total = torch.zeros(())
             for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
                 with torch.inference_mode():
-                    read = runtime.take_rows(encoded.valid, rows, self.device)
+                    read = network.take_rows(encoded.valid, rows, self.device)
                     outputs = student_outputs(model, read, live_needs(name))
                     batch = [valid_texts[row] for row in rows.tolist()]
                     logits_of, hard = (part[rows].to(self.device) for part in (valid_soft_labels, self.valid_targets))
@@ -345,7 +346,7 @@ class StudentTrainer:
         stage: str,
         variant: Variant,
         model: nn.Module,
-        sides: runtime.Sides,
+        sides: network.Sides,
         targets: Tensor,
         loss: Callable[[Tensor, int], Tensor],
         valid_loss: Callable[[Tensor], Tensor],
@@ -365,11 +366,11 @@ class StudentTrainer:
         if stage == "student" and self.last_step:  # a control would have learnt its few labels by heart by then
             plan = replace(plan, select=LAST, patience=0)
         rows = torch.tensor(training_rows(targets.tolist(), self.metric))
-        lengths, valid = runtime.total_lengths(sides)[rows].tolist(), self._read(variant).valid
+        lengths, valid = network.total_lengths(sides)[rows].tolist(), self._read(variant).valid
         checkpoint = self.folder / f"{variant.series_name(stage)}.ckpt"
 
         def score() -> dict[str, float]:
-            logits = runtime.predict_logits(model, valid, device=self.device)
+            logits = network.predict_logits(model, valid, device=self.device)
             return self._scores(logits + self._offsets(model, logits), valid_loss(logits))
 
         # A control is cached for other runs: one of a checkpoint that names no content could be of other labels.
@@ -382,7 +383,7 @@ class StudentTrainer:
         )  # fmt: skip
         best = yield from report_training(ticks, plan, stage, variant.series_name, on_best)
         if best.step and (shift := getattr(model, "shift", None)):
-            shift(self._offsets(model, runtime.predict_logits(model, valid, device=self.device)))
+            shift(self._offsets(model, network.predict_logits(model, valid, device=self.device)))
         if not self.stop():
             delete_checkpoints(checkpoint)
         return best

@@ -37,7 +37,7 @@ from distill_core.events import Event, Progress
 from distill_core.outputs import ModelOutput
 from distill_core.pipeline.cost_model import DataCounts, MachinePace, StudentPace, TeacherPace
 from distill_core.registry import LOSSES
-from distill_core.student import persistence, runtime, vocabulary
+from distill_core.student import network, persistence, vocabulary
 from distill_core.student.outputs import student_outputs
 from distill_core.teacher import fine_tuning, loading
 from distill_core.teacher.catalog import is_local, teacher_name
@@ -250,18 +250,18 @@ def _time_student(
     outputs = objective.head_size(rows.labels)
     words = persistence.choose_vocabulary(config, config.student, words, source)
     model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, source, words, where)
-    read = runtime.encode_rows(words, texts, config.token_limit, config.cut)
+    read = network.encode_rows(words, texts, config.token_limit, config.cut)
     soft = torch.randn(len(texts), outputs, device=where)
 
     def plain(index: Tensor, step: int) -> Tensor:
         with student_trainer.training_precision(config.student, where):
-            logits = model(runtime.take_rows(read, index, where))
+            logits = model(network.take_rows(read, index, where))
         return objective.hard_loss(logits.float(), objective.hard_targets(soft[index.to(where)]))
 
     def live(index: Tensor, step: int) -> Tensor:
         assert teacher is not None
         name = taught[step % len(taught)]  # in turn, for half of the steps are of each
-        needs, batch = live_needs(name), runtime.take_rows(read, index, where)
+        needs, batch = live_needs(name), network.take_rows(read, index, where)
         with student_trainer.training_precision(config.student, where):
             mine = student_outputs(model, batch, needs)
         asked = [texts[place] for place in index.tolist()]
@@ -270,10 +270,10 @@ def _time_student(
         return value
 
     def score() -> dict[str, float]:
-        runtime.predict_logits(model, read, device=where)
+        network.predict_logits(model, read, device=where)
         return {"accuracy": 0.0, "loss": 0.0}
 
-    sizes = runtime.total_lengths(read).tolist()
+    sizes = network.total_lengths(read).tolist()
     rate = persistence.learning_rate(config)
     plan = training_plan.TrainingPlan(STEPS, config.batch, rate, config.optimiser, evaluate_every=STEPS)
     step, scored = _time_steps(model, len(texts), plain, score, plan, sizes)

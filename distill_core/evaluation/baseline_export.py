@@ -24,6 +24,7 @@ def export(baseline: Path, folder: Path, report: dict[str, Any]) -> Path:
         for name in (baseline_runtime.WEIGHTS, baseline_runtime.SETTINGS):
             shutil.copyfile(baseline / name, folder / name)
         shutil.copyfile(str(baseline_runtime.__file__), folder / "predict.py")
+        (folder / "requirements.txt").write_text("numpy>=2\n", encoding="utf-8")
         (folder / "README.md").write_text(model_card(report, predictor), encoding="utf-8")
     return folder
 
@@ -53,7 +54,7 @@ teacher.
 
 ## Use
 
-    pip install numpy
+    pip install -r requirements.txt
     python predict.py "a text"
 
 {describe_probabilities(predictor.settings.get("temperature"))}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
@@ -20,7 +21,9 @@ from distill_core.evaluation.objective import objective_for
 from distill_core.messages import message
 from distill_core.registry import EMBEDDINGS
 from distill_core.student import persistence, vocabulary
-from distill_core.student.runtime import Predictor, Student, cut_sequence, pad, predict_logits
+from distill_core.student.network import Student, pad, predict_logits
+from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import cut_sequence
 from distill_core.student.source import EmbeddingSource
 from distill_core.unicode import replace_surrogates
 
@@ -133,7 +136,7 @@ def read_activations(student: Predictor, row: Sequence[str]) -> Activations:
     hooks.append(model.head.register_forward_pre_hook(record_head_input))
     hooks.append(model.head[1].register_forward_hook(record_hidden_layer))
     try:
-        logits = student.logits([tuple(row)])[0]
+        logits = torch.from_numpy(student.logits([tuple(row)]))[0]
     finally:
         for hook in hooks:
             hook.remove()
@@ -155,7 +158,7 @@ def alignment_of(student: Predictor) -> nn.Module | None:
 def to_dict(student: Predictor, reading: Activations, digits: int = 4) -> dict[str, Any]:
     """The student's activations as plain lists, rounded, for JSON; the `prefix_logits` become its probabilities."""
 
-    def plain(value: Tensor | None) -> Any:
+    def plain(value: Tensor | NDArray[Any] | None) -> Any:
         return None if value is None else _rounded(value.tolist(), digits)
 
     sides = [
@@ -168,7 +171,7 @@ def to_dict(student: Predictor, reading: Activations, digits: int = 4) -> dict[s
         }
         for side in reading.sides
     ]
-    prefixes = None if reading.prefix_logits is None else plain(student.probabilities(reading.prefix_logits))
+    prefixes = None if reading.prefix_logits is None else plain(student.probabilities(reading.prefix_logits.numpy()))
     rest = {name: plain(getattr(reading, name)) for name in ("joined", "fc", "logits")}
     alignment = reading.alignment and [plain(weights) for weights in reading.alignment]
     return {"sides": sides, "so_far": prefixes, "alignment": alignment, **rest}

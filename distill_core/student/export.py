@@ -2,31 +2,73 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from distill_core.cache import checksum
 from distill_core.evaluation.export import export_folder
 from distill_core.registry import STUDENTS
-from distill_core.student import model_card, runtime
+from distill_core.student import model_card, network, runtime
 from distill_core.student.folder import SETTINGS, read_student
-from distill_core.student.persistence import load
+from distill_core.student.onnx_export import NoOnnx, Parity, check, write_onnx
+from distill_core.student.persistence import load, vocabulary_module, write_settings
+from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import CHECKSUMS, LEFT_OUT, NETWORKS
+
+ONNX = NETWORKS["onnx"]
+LIBRARIES = {  # that predict.py needs, by where the network runs
+    "onnx": ("numpy>=2", "onnxruntime>=1.20", "tokenizers>=0.22"),
+    "torch": ("numpy>=2", "safetensors>=0.6", "tokenizers>=0.22", "torch>=2.6"),
+}
 
 
-def export(student: Path, folder: Path, report: dict[str, Any]) -> Path:
-    """Copy the folder of a student or a control to `folder`, with a model card of the run's `report` and a predict.py
-    that needs only torch, tokenizers and safetensors. Raises DataError where `folder` holds other files, or the one
-    where it would get the other, or can't be written."""
+def export(student: Path, folder: Path, report: dict[str, Any], texts: Sequence[tuple[str, ...]] = ()) -> Path:
+    """Copy the folder of a student or a control to `folder`, with its network as ONNX, if that answers its test `texts`
+    as torch does, a model card of the run's `report` and a predict.py that needs only numpy, onnxruntime and
+    tokenizers, or else numpy, torch, tokenizers and safetensors. Raises DataError where `folder` holds other files, or
+    the one where it would get the other, or can't be written."""
     predictor = load(student)
     folder = Path(folder)
     with export_folder(folder, lambda: _row(folder) == predictor.settings.get("row", "student")):
+        for name in (*NETWORKS.values(), "vocabulary.py"):  # an earlier export may have what this one has not
+            (folder / name).unlink(missing_ok=True)
         read_student(Path(student), lambda place: _copy_files(place, folder))
-        encoder = STUDENTS.get(predictor.settings["student"])
-        for module, name in ((runtime, "predict.py"), (encoder, "encoder.py")):
+        kind = predictor.settings["student"]
+        code = {"predict.py": runtime, "network.py": network, "encoder.py": STUDENTS.get(kind)}
+        if vocabulary := vocabulary_module(kind):
+            code["vocabulary.py"] = vocabulary
+        for name, module in code.items():
             shutil.copyfile(str(module.__file__), folder / name)
+        parity = _write_onnx(predictor, folder, texts)
+        libraries = LIBRARIES["onnx" if parity else "torch"]
+        (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in libraries), encoding="utf-8")
         (folder / "README.md").write_text(
-            model_card.render(report, predictor.labels, predictor.settings), encoding="utf-8"
+            model_card.render(report, predictor.labels, predictor.settings, parity), encoding="utf-8"
         )
     return folder
+
+
+def left_out(folder: Path) -> dict[str, str]:
+    """Why an exported folder lacks a network, as a sentence, by where that would run."""
+    file = folder / SETTINGS
+    reasons: dict[str, str] = json.loads(file.read_text(encoding="utf-8")).get(LEFT_OUT, {}) if file.is_file() else {}
+    return reasons
+
+
+def _write_onnx(student: Predictor, folder: Path, texts: Sequence[tuple[str, ...]]) -> Parity | None:
+    """Write the network as ONNX where it passes the gate, and into the settings what was left out and why."""
+    settings, parity = student.settings, None
+    try:
+        content = write_onnx(student)
+        parity = check(student, content, texts)
+        (folder / ONNX).write_bytes(content)
+    except NoOnnx as reason:
+        settings[LEFT_OUT] = {"onnx": str(reason)}
+    stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    sums = stored.get(CHECKSUMS, {}) | {name: checksum(folder / name) for name in (ONNX,) if (folder / name).is_file()}
+    write_settings(folder, settings, sums)
+    return parity
 
 
 def _row(folder: Path) -> str | None:

@@ -13,10 +13,12 @@ from distill_core.evaluation.deferral import thresholds
 from distill_core.evaluation.doubling import describe_doublings
 from distill_core.evaluation.export import comparison_table, describe_probabilities
 from distill_core.messages import METRIC_NAMES, percent
+from distill_core.student.runtime import LEFT_OUT
 
 if TYPE_CHECKING:
     from distill_core.evaluation.summary import Deferral, Metric, TransferTexts
     from distill_core.events import Provenance
+    from distill_core.student.onnx_export import Parity
 
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
@@ -24,9 +26,11 @@ their labels, without the teacher's answers.
 """
 
 
-def render(report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any]) -> str:
-    """The model card as Markdown, from the run's `report` and the `settings` of student.json, whose "row" is
-    "control" where it is one."""
+def render(
+    report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any], parity: "Parity | None" = None
+) -> str:
+    """The model card as Markdown, from the run's `report`, the `settings` of student.json, whose "row" is "control"
+    where it is one, and the `parity` of its ONNX network, None without one."""
     summary = report.get("summary", {})
     metric: Metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
@@ -68,8 +72,10 @@ tags: [{tags}]
 
 ## Use
 
-    pip install torch tokenizers safetensors
+    pip install -r requirements.txt
     python predict.py "a text"
+
+{_files(settings, parity)}
 
 {describe_probabilities(settings.get("temperature"))}
 {deferral}
@@ -78,6 +84,30 @@ tags: [{tags}]
 It knows the kind of text it was trained on, and repeats {leanings}.
 Seed {report.get("seed", "?")}; {source}.
 {_provenance(report.get("provenance"))}"""
+
+
+def _files(settings: dict[str, Any], parity: "Parity | None") -> str:
+    """What each file of the folder is, and what the ONNX network was held against."""
+    known = "student.json, tokenizer.json, vocabulary.json"
+    rows = [
+        ("predict.py, requirements.txt", "predicts, from the shell or by `from predict import load`; what it needs"),
+        (known, "its settings, and how texts become ids"),
+    ]
+    torch = "model.safetensors, network.py, encoder.py", "the network in torch"
+    if parity:
+        inputs = "`ids` (batch, length), padded with 0, and `lengths` (batch)"
+        inputs += ", `ids_2` and `lengths_2` of the second text" if parity.sides > 1 else ""
+        onnx = f"the network in onnxruntime. int32 {inputs}; out come `logits` (batch, labels), float32"
+        rows += [("model.onnx", f"{onnx}"), (torch[0], f"{torch[1]}, for `predict.py --torch`")]
+        *sizes, last = parity.batches
+        found = f"""model.onnx (opset 18) was held against torch on {parity.texts} texts of {parity.shortest} to
+{parity.longest} pieces, in batches of {", ".join(map(str, sizes))} and {last}: no answer differs, and no logit by more
+than {parity.difference:.1g}."""
+    else:
+        rows.append(torch)
+        found = f"It runs in torch alone. {settings.get(LEFT_OUT, {}).get('onnx', '')}"
+    table = "\n".join(f"| {files} | {what} |" for files, what in rows)
+    return f"| file | what it is |\n|---|---|\n{table}\n\n{found}"
 
 
 SOURCES = {  # of the transfer set's texts, as the card calls them

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from distill_core.outputs import ModelOutput
-from distill_core.student.runtime import Sides, Student
+from distill_core.student.network import Sides, Student
 
 
 def student_outputs(model: Any, sides: Sides, needs: Collection[str] = ()) -> ModelOutput:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import torch
@@ -15,19 +15,12 @@ from distill_core.config.knobs import names_of
 from distill_core.config.schema import Config
 from distill_core.evaluation.export import intact
 from distill_core.evaluation.summary import ObjectiveName
-from distill_core.registry import STUDENTS
+from distill_core.registry import STUDENTS, VOCABULARIES
 from distill_core.student.familiarity import Familiarity
 from distill_core.student.folder import SETTINGS, read_student, replace_student, settle
-from distill_core.student.runtime import (
-    CHECKSUMS,
-    WEIGHTS,
-    Predictor,
-    Student,
-    Vocabulary,
-    read_settings,
-    settings_checksum,
-    shape_of,
-)
+from distill_core.student.network import Student, shape_of
+from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import CHECKSUMS, WEIGHTS, Vocabulary, read_settings, settings_checksum
 from distill_core.student.source import EmbeddingSource
 
 NEW_RATE = 4e-3  # learning rate of a network that knows nothing yet
@@ -46,6 +39,12 @@ def has_own_network(student: str) -> bool:
     return hasattr(STUDENTS.get(student), "Student")
 
 
+def vocabulary_module(student: str) -> ModuleType | None:
+    """The file with the vocabulary of students of that kind, None where they have that of the transfer set."""
+    name = getattr(STUDENTS.get(student), "VOCABULARY", None)
+    return VOCABULARIES.get(name) if name else None
+
+
 def learning_rate(config: Config) -> float:
     """Learning rate of the config's student: "auto" is the one that its component names, for all but few begin anew."""
     return float(getattr(STUDENTS.get(config.student), "LR", NEW_RATE)) if config.lr == "auto" else config.lr
@@ -55,9 +54,9 @@ def choose_vocabulary(
     config: Config, student: str, vocabulary: Vocabulary, source: EmbeddingSource | None
 ) -> Vocabulary:
     """The vocabulary of students of that kind: their own, or the `vocabulary` of the transfer set."""
-    if not has_own_network(student):
+    if not (module := vocabulary_module(student)):
         return vocabulary
-    own: Vocabulary = STUDENTS.get(student).Vocabulary.of(source, vocabulary, config)
+    own: Vocabulary = module.Vocabulary.of(source, vocabulary, config)
     return own
 
 
@@ -90,7 +89,7 @@ def save(predictor: Predictor, folder: Path) -> None:
         weights = {name: value.contiguous().cpu() for name, value in predictor.model.state_dict().items()}
         write_file(place / WEIGHTS, serialised(weights))
         predictor.vocabulary.save(place)
-        _write_settings(place, predictor.settings, checksums(place))
+        write_settings(place, predictor.settings, checksums(place))
 
     replace_student(folder, write)
 
@@ -106,7 +105,7 @@ def calibrate(
     stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     sums = stored.pop(CHECKSUMS, None)
     settings = stored | {"temperature": temperature, "defer": dict(defer)}
-    _write_settings(folder, settings | ({"familiarity": familiarity} if familiarity else {}), sums)
+    write_settings(folder, settings | ({"familiarity": familiarity} if familiarity else {}), sums)
 
 
 def load(folder: Path) -> Predictor:
@@ -118,7 +117,8 @@ def load(folder: Path) -> Predictor:
 def read(place: Path) -> Predictor:
     """The student whose files are in `place`. A damaged file raises anything."""
     name = json.loads((place / SETTINGS).read_text(encoding="utf-8"))["student"]
-    return Predictor.load(place, STUDENTS.get(name))
+    own = vocabulary_module(name)
+    return Predictor.load(place, STUDENTS.get(name), own.Vocabulary if own else Vocabulary)
 
 
 def load_labels(folder: Path) -> tuple[list[str], Vocabulary | None]:
@@ -133,7 +133,7 @@ def load_labels(folder: Path) -> tuple[list[str], Vocabulary | None]:
         return read_student(Path(folder), labels_of)
 
 
-def _write_settings(folder: Path, settings: dict[str, Any], sums: dict[str, str] | None) -> None:
+def write_settings(folder: Path, settings: dict[str, Any], sums: dict[str, str] | None) -> None:
     """Write the settings with the checksums of the other files; without any where the student is older than these."""
     value = settings | ({CHECKSUMS: {**sums, SETTINGS: settings_checksum(settings)}} if sums else {})
     write_atomic(folder / SETTINGS, json.dumps(value, ensure_ascii=False, indent=1).encode())

@@ -7,38 +7,39 @@
 
 "unfamiliar" is true of a text that is unlike what the student learned from, so that its answer says little.
 
-From Python: `load()(["a text"])`.
+The network runs in onnxruntime. `--int8` takes the one with weights of 8 bits, where there is one, and `--torch` runs
+the network in torch, from model.safetensors, network.py and encoder.py.
 
-An exported student has a copy of this file, as predict.py, and of its component's, as encoder.py. So this file needs
-torch, tokenizers and safetensors alone.
+From Python: `load()(["a text"])`, or `load(network="torch")`.
 
-A component offers an `Encoder`, around which `Student` and `Vocabulary` stand, or a whole network: a `Student` and a
-`Vocabulary` of its own. These meet the others in `Sides` and in the methods that CONTRIBUTING.md lists.
+An exported student has a copy of this file, as predict.py. So this file needs numpy, tokenizers and onnxruntime alone.
 """
 
 import argparse
 import base64
 import hashlib
 import importlib.util
-import inspect
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import torch
-from safetensors.torch import load_file
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor, nn
 
-Sides = list[tuple[Tensor, Tensor]]
+Sides = list[list[list[int]]]  # one list of rows of ids, or one for each sentence of a pair
+Logits = NDArray[np.float32]  # (rows, labels)
 SETTINGS, WEIGHTS = "student.json", "model.safetensors"
+NETWORKS = {"onnx": "model.onnx", "int8": "model-int8.onnx", "torch": WEIGHTS}  # a network's file, by where it runs
 CHECKSUMS = "sha256"  # the setting that holds those of all files; older students lack it
+LEFT_OUT = "left_out"  # the setting that says of networks that were not exported why, by where they would run
 
 
 class DamagedFile(ValueError):
@@ -54,11 +55,14 @@ def settings_checksum(settings: object) -> str:
     return hashlib.sha256(json.dumps(json.loads(json.dumps(settings)), sort_keys=True).encode()).hexdigest()
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """Settings of the student in `folder`, none of whose files is damaged. Raises DamagedFile."""
+def read_settings(folder: Path, unread: Collection[str] = ()) -> dict[str, Any]:
+    """Settings of the student in `folder`, none of whose files is damaged but perhaps those that stay `unread`. Raises
+    DamagedFile."""
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     expected = settings.pop(CHECKSUMS, {})
     for name, checksum in expected.items():
+        if name in unread:
+            continue
         if name == SETTINGS:
             actual = settings_checksum(settings)
         else:
@@ -73,114 +77,6 @@ def cut_sequence(values: "Sequence[Any]", most: int, cut: str) -> list[Any]:
     ("head_tail"). [Sun et al. 2019, section 5.2: 128 and 382 of 510 word pieces]"""
     head = math.ceil(most / 4) if cut == "head_tail" else most
     return list(values) if len(values) <= most else [*values[:head], *values[len(values) - most + head :]]
-
-
-def pad(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """Rows of ids as one matrix (rows, longest) int32, padded with 0, and their lengths (rows,)."""
-    lengths = torch.tensor([len(row) for row in rows])
-    matrix = nn.utils.rnn.pad_sequence([torch.tensor(row, dtype=torch.int32) for row in rows], batch_first=True)
-    return matrix, lengths
-
-
-def take_rows(sides: Sides, rows: Tensor, device: str = "cpu") -> Sides:
-    """The chosen rows of each side, no wider than the longest of them."""
-    chosen = [(ids[rows], lengths[rows]) for ids, lengths in sides]
-    return [(ids[:, : int(lengths.max())].to(device), lengths) for ids, lengths in chosen]
-
-
-def total_lengths(sides: Sides) -> Tensor:
-    """Lengths (rows,) of all sides of a row together."""
-    return torch.stack([lengths for _, lengths in sides]).sum(0)
-
-
-@torch.inference_mode()
-def predict_logits(model: nn.Module, sides: Sides, batch: int = 256, device: str = "cpu") -> Tensor:
-    """Logits (rows, labels) float32 on the CPU, in the order of the rows; rows of like length go together."""
-    model.eval()
-    order = torch.argsort(total_lengths(sides), stable=True)
-    logits = torch.cat([model(take_rows(sides, rows, device)).float().cpu() for rows in torch.split(order, batch)])
-    return torch.empty_like(logits).index_copy_(0, order, logits)
-
-
-class Student(nn.Module):
-    """Tang et al. 2019, section 3.1, around any encoder.
-
-    `vectors` (entries, width) is the starting table, row 0 the padding. `channels` is "trained", "frozen" or "both":
-    one frozen and one trained copy side by side, the paper's multichannel. For a pair the one encoder reads both
-    sentences and the head sees [h1, h2, h1*h2, |h1-h2|]; an encoder that names a network `Pair` has that read the two
-    together instead. `sizes` is what its settings hold of the table.
-    """
-
-    def __init__(
-        self,
-        vectors: Tensor,
-        encoder: type[nn.Module],
-        labels: int,
-        pair: bool,
-        hidden: int,
-        fc: int,
-        dropout: float = 0.0,
-        channels: str = "trained",
-        sparse: bool = False,
-    ):
-        super().__init__()
-        self.sizes = {"entries": vectors.shape[0], "width": vectors.shape[1]}
-        kinds = ("frozen", "trained") if channels == "both" else (channels,)
-        self.tables = nn.ModuleDict({kind: _table(vectors, kind == "frozen", sparse) for kind in kinds})
-        together = getattr(encoder, "Pair", None) if pair else None
-        network: Any = (together or encoder)(vectors.shape[1] * len(kinds), hidden, dropout)
-        self.encoder: nn.Module = network
-        self.together = together is not None
-        self.dropout = nn.Dropout(dropout)
-        self.pair = pair
-        inputs = network.outputs * (4 if pair else 1)
-        self.head = nn.Sequential(nn.Linear(inputs, fc), nn.ReLU(), nn.Dropout(dropout), nn.Linear(fc, labels))
-
-    def forward(self, sides: Sides) -> Tensor:
-        """Logits (batch, labels) of one or two sides, each ids (batch, length) and lengths (batch,) on the CPU."""
-        return self.classify(self.encode_sides(sides))
-
-    def encode_sides(self, sides: Sides) -> list[Tensor]:
-        """One vector (batch, outputs) a sentence; where the encoder reads a pair together, each knows of the other."""
-        if not self.together:
-            return [self.encode(ids, lengths) for ids, lengths in sides]
-        (first, ends), (second, others) = sides
-        return list(self.encoder(self._vectors(first), ends, self._vectors(second), others))
-
-    def classify(self, vectors: list[Tensor]) -> Tensor:
-        """Logits (batch, labels) of one vector (batch, outputs) a sentence."""
-        if self.pair:
-            first, second = vectors
-            vectors = [first, second, first * second, (first - second).abs()]
-        logits: Tensor = self.head(torch.cat(vectors, dim=1))
-        return logits
-
-    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """One vector (batch, outputs) a sentence, read alone."""
-        vector: Tensor = self.encoder(self._vectors(ids), lengths)
-        return vector
-
-    @torch.no_grad()
-    def shift(self, offsets: Tensor) -> None:
-        """Add an offset (labels,) to the logits, for good."""
-        output: Any = self.head[-1]
-        output.bias += offsets.to(output.bias)
-
-    def _vectors(self, ids: Tensor) -> Tensor:
-        vectors: Tensor = self.dropout(torch.cat([table(ids) for table in self.tables.values()], dim=2))
-        return vectors
-
-
-def shape_of(settings: dict[str, Any]) -> dict[str, Any]:
-    """The values in `settings` that `Student` takes, by name. What an older student's settings lack has its default."""
-    return {name: settings[name] for name in inspect.signature(Student).parameters if name in settings}
-
-
-def _table(vectors: Tensor, frozen: bool, sparse: bool) -> nn.Embedding:
-    entries, width = vectors.shape
-    return nn.Embedding(
-        entries, width, padding_idx=0, sparse=sparse and not frozen, _weight=vectors.clone(), _freeze=frozen
-    )
 
 
 class Vocabulary:
@@ -257,11 +153,6 @@ class Vocabulary:
         return cls(tokenizer=tokenizer, **state)
 
 
-def encode_rows(vocabulary: Vocabulary, rows: Sequence[Sequence[str]], max_tokens: int, cut: str) -> Sides:
-    """Rows of one or two sentences as the network reads them, `cut` as its settings say where they are longer."""
-    return [pad(side) for side in vocabulary.sides(rows, max_tokens, cut)]
-
-
 def rarity(surprisals: Sequence[int], mean: float, deviation: float) -> float:
     """Rarity of a text by the surprisals of its pieces: their mean, in standard errors above the usual one."""
     return (sum(surprisals) - len(surprisals) * mean) / (deviation * math.sqrt(len(surprisals)))
@@ -270,14 +161,18 @@ def rarity(surprisals: Sequence[int], mean: float, deviation: float) -> float:
 class Reading(NamedTuple):
     """How logits (rows, outputs) become probabilities, and the probability of each label an answer."""
 
-    probabilities: Callable[[Tensor], Tensor]
+    probabilities: Callable[[Logits], NDArray[np.float64]]
     answer: Callable[[dict[str, float]], str]
 
 
+def softmax(logits: Logits) -> NDArray[np.float64]:
+    """Probabilities (rows, labels) of logits."""
+    shares = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
+    return np.asarray(shares / shares.sum(1, keepdims=True))
+
+
 READINGS = {  # by the setting "objective", which older students lack
-    "single_label": Reading(
-        lambda logits: torch.softmax(logits, 1), lambda shares: max(shares, key=shares.__getitem__)
-    ),
+    "single_label": Reading(softmax, lambda shares: max(shares, key=shares.__getitem__)),
 }
 
 
@@ -294,11 +189,54 @@ class Prediction:
         return self.probabilities[self.label]
 
 
+def pad(rows: list[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Rows of ids as one matrix (rows, longest), padded with 0, and their lengths (rows,)."""
+    lengths = np.array([len(row) for row in rows], np.int32)
+    matrix = np.zeros((len(rows), int(lengths.max())), np.int32)
+    matrix[np.arange(matrix.shape[1]) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), np.int32)
+    return matrix, lengths
+
+
+class OnnxNetwork:
+    """A network of an ONNX file: rows of ids in, logits (rows, labels) out.
+
+    Its inputs are int32, "ids" (batch, length), padded with 0, and "lengths" (batch,); for a pair "ids_2" and
+    "lengths_2" as well. Its output "logits" is (batch, labels) float32. Batch and length are free.
+    """
+
+    def __init__(self, model: "str | bytes", threads: int = 1):
+        """The network of a file, by its path or its content. A small network is fastest on one thread."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors alone
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._inputs = [one.name for one in self._session.get_inputs()]
+
+    def __call__(self, sides: Sides, batch: int = 256) -> Logits:
+        """Logits in the order of the rows; rows of like length go together."""
+        order = np.argsort([sum(map(len, row)) for row in zip(*sides, strict=True)], kind="stable")
+        parts = [
+            self.run([[side[row] for row in order[start : start + batch]] for side in sides])
+            for start in range(0, len(order), batch)
+        ]
+        logits = np.concatenate(parts)
+        logits[order] = logits.copy()
+        return logits
+
+    def run(self, sides: Sides) -> Logits:
+        """Logits of one batch."""
+        values = [array for side in sides for array in pad(side)]
+        logits: Logits = self._session.run(["logits"], dict(zip(self._inputs, values, strict=True)))[0]
+        return logits
+
+
 class Predictor:
     """A student that takes raw texts: strings, or pairs of strings where it was trained on pairs."""
 
-    def __init__(self, model: nn.Module, vocabulary: Vocabulary, settings: dict[str, Any]):
-        self.model, self.vocabulary, self.settings = model.eval(), vocabulary, settings
+    def __init__(self, network: Callable[[Sides], Logits], vocabulary: Vocabulary, settings: dict[str, Any]):
+        self.network, self.vocabulary, self.settings = network, vocabulary, settings
         self.labels: list[str] = settings["labels"]
         self.reading = READINGS[settings.get("objective", "single_label")]
 
@@ -315,14 +253,14 @@ class Predictor:
         answers = [dict(zip(self.labels, p, strict=True)) for p in self.probabilities(self.logits(rows)).tolist()]
         return [Prediction(self.reading.answer(shares), shares) for shares in answers]
 
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def probabilities(self, logits: Logits) -> NDArray[np.float64]:
         """Probabilities (rows, labels) of logits. The temperature, fitted on validation rows, calibrates them; the
         answers stay the same."""
         return self.reading.probabilities(logits / self.settings.get("temperature", 1.0))
 
-    def logits(self, rows: Sequence[Sequence[str]]) -> torch.Tensor:
+    def logits(self, rows: Sequence[Sequence[str]]) -> Logits:
         """Logits (rows, labels) of rows of one or two sentences."""
-        return predict_logits(self.model, encode_rows(self.vocabulary, rows, *self.limit))
+        return self.network(self.vocabulary.sides(rows, *self.limit))
 
     def unknown_words(self, row: "Sequence[str]") -> list[str]:
         """Words of one or two sentences that the student does not know; none for a student that keeps the teacher's
@@ -364,26 +302,43 @@ class Predictor:
         """Most tokens of a sentence, and how a longer one is cut: older students lack that and read its beginning."""
         return self.settings["max_tokens"], self.settings.get("cut", "head")
 
-    @classmethod
-    def load(cls, folder: Path, component: ModuleType) -> "Predictor":
-        """The student in `folder`, of this component."""
-        settings = read_settings(folder)
-        weights = load_file(folder / WEIGHTS)
-        if own := getattr(component, "Student", None):
-            return cls(own.load(weights, settings), component.Vocabulary.load(folder), settings)
-        empty = torch.zeros(settings["entries"], settings["width"])
-        model = Student(empty, component.Encoder, **{**shape_of(settings), "labels": len(settings["labels"])})
-        model.load_state_dict(weights)
-        return cls(model, Vocabulary.load(folder), settings)
+
+def load(folder: "str | Path" = Path(__file__).parent, network: str | None = None) -> Predictor:
+    """The student that was exported to `folder`. Its `network` runs in onnxruntime, "onnx" or "int8", or in "torch";
+    None is "onnx", or "torch" where there is no such file. Raises ValueError where there is none or a file is damaged,
+    ImportError where the library is missing."""
+    folder = Path(folder)
+    there = [name for name, file in NETWORKS.items() if (folder / file).is_file()]
+    chosen = network or next(iter(there), "torch")
+    settings = read_settings(folder, [file for name, file in NETWORKS.items() if name != chosen or name not in there])
+    if chosen not in there:
+        why = settings.get(LEFT_OUT, {}).get(chosen, "It was taken out of the folder.")
+        raise ValueError(f"There is no {NETWORKS[chosen]}. {why}")
+    own = (folder / "vocabulary.py").is_file()
+    vocabulary = (_module(folder, "vocabulary").Vocabulary if own else Vocabulary).load(folder)
+    try:
+        return Predictor(_torch(folder, settings) if chosen == "torch" else _onnx(folder, chosen), vocabulary, settings)
+    except ModuleNotFoundError as error:
+        other = "" if chosen == "torch" else " Or let it run in torch: --torch."
+        raise ImportError(f"{error.name} is not installed. Install it: pip install {error.name}.{other}") from error
 
 
-def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
-    """The student that was exported to `folder`."""
-    spec = importlib.util.spec_from_file_location("encoder", Path(folder) / "encoder.py")
+def _onnx(folder: Path, network: str) -> Callable[[Sides], Logits]:
+    return OnnxNetwork(str(folder / NETWORKS[network]))
+
+
+def _torch(folder: Path, settings: dict[str, Any]) -> Callable[[Sides], Logits]:
+    code = _module(folder, "network")
+    return partial(code.compute_logits, code.load(folder / WEIGHTS, settings, _module(folder, "encoder")))
+
+
+def _module(folder: Path, name: str) -> ModuleType:
+    """Code of the folder, whatever else is called so."""
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Predictor.load(Path(folder), module)
+    return module
 
 
 def main(arguments: list[str]) -> None:
@@ -391,12 +346,15 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("texts", nargs="*", help="without any, standard input is read, one text a line")
     parser.add_argument("--pair", action="store_true", help="the two texts are one pair")
+    networks = parser.add_mutually_exclusive_group()
+    for name, words in (("int8", "take the weights of 8 bits"), ("torch", "let the network run in torch")):
+        networks.add_argument(f"--{name}", dest="network", action="store_const", const=name, help=words)
     parser.add_argument("--defer", type=float, metavar="SHARE", help="say whether each is better asked of the teacher")
     given = parser.parse_args(arguments)
     try:
-        student = load()
+        student = load(network=given.network)
         threshold = None if given.defer is None else student.threshold(given.defer)
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         parser.error(str(error))
     rows: list[Any] = given.texts or [line.rstrip("\n") for line in sys.stdin]
     if given.pair:

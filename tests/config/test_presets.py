@@ -9,8 +9,8 @@ from distill_core.cli.parser import parse
 from distill_core.config.schema import DEFAULTS, Config
 from distill_core.errors import KnobError
 from distill_core.registry import STUDENTS
+from distill_core.student.network import Student
 from distill_core.student.persistence import has_own_network
-from distill_core.student.runtime import Student
 
 LIMITS = {"tiny": 300_000, "small": 1_000_000, "medium": 4_000_000}
 

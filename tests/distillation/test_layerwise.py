@@ -25,8 +25,9 @@ from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES
 from distill_core.student import persistence
 from distill_core.student.encoders import cut
+from distill_core.student.network import encode_rows, take_rows
 from distill_core.student.outputs import student_outputs
-from distill_core.student.runtime import encode_rows, take_rows
+from distill_core.student.vocabularies import teacher_tokens
 from distill_core.teacher.loading import load_teacher
 from distill_core.teacher.model import Teacher
 from distill_core.teacher.outputs import teacher_outputs
@@ -44,7 +45,7 @@ def teacher(lively_teacher: Path) -> Teacher:
 
 def outputs_of(teacher: Teacher, texts: list[Any], **knobs: Any) -> tuple[ModelOutput, cut.Student]:
     config = Config.of(student="cut", vocabulary_limit=10_000, dropout=0.0, **knobs)
-    words = cut.Vocabulary.of(teacher, None, config)
+    words = teacher_tokens.Vocabulary.of(teacher, None, config)
     student = cut.Student.of(teacher, 2, config, words)
     return student_outputs(student, encode_rows(words, texts, 128, teacher.cut), NEEDS), student
 
@@ -138,7 +139,7 @@ def test_distilberts_loss_by_its_parts(teacher: Teacher) -> None:
 @pytest.mark.parametrize("name", ["layers", "distilbert"])
 def test_descending_brings_the_layers_nearer(teacher: Teacher, name: str) -> None:
     config = Config.of(student="cut", vocabulary_limit=10_000, dropout=0.0, layers="first:1")
-    words = cut.Vocabulary.of(teacher, None, config)
+    words = teacher_tokens.Vocabulary.of(teacher, None, config)
     student = cut.Student.of(teacher, 2, config, words)
     sides = take_rows(encode_rows(words, TEXTS, 128, teacher.cut), torch.arange(8))
     theirs = teacher_outputs(teacher, TEXTS[:8], NEEDS)

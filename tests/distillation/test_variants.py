@@ -185,7 +185,7 @@ def test_for_macro_f1_student_and_control_answer_as_often_as_the_labels_are(conf
         constant = [all(counts[0] == 0 for counts in confusion[row]) for row in ("student", "control")]
         assert constant == [metric == "macro_f1"] * 2
         logits = persistence.load(tmp_path / folder / "student").logits([("a warm film",), ("bland",)])
-        apart = (logits[:, 1] - logits[:, 0] - 1000 * (metric == "macro_f1")).abs().max()
+        apart = abs(logits[:, 1] - logits[:, 0] - 1000 * (metric == "macro_f1")).max()
         assert apart < 100
 
 

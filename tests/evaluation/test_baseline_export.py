@@ -120,7 +120,9 @@ def answers(folder: Path, *arguments: str, text: str = "") -> list[dict[str, Any
 def test_an_exported_baseline_predicts_with_numpy_alone(tmp_path: Path) -> None:
     single, pairs = fitted(3)[0], fitted(2, pair=True)[0]
     out = baseline_export.export(saved(single, tmp_path / "floor", 1.5), tmp_path / "out", REPORT)
-    assert {file.name for file in out.iterdir()} == {"predict.py", "README.md", "baseline.json", "weights.npz"}
+    files = {file.name for file in out.iterdir()}
+    assert files == {"predict.py", "requirements.txt", "README.md", "baseline.json", "weights.npz"}
+    assert (out / "requirements.txt").read_text() == "numpy>=2\n"
     expected = baseline_runtime.load(tmp_path / "floor")(["good 我 film", "bad"])
     found = answers(out, "good 我 film", "bad")
     assert [one["label"] for one in found] == [one.label for one in expected]
@@ -135,7 +137,7 @@ def test_its_card_names_its_score_and_its_limits(tmp_path: Path) -> None:
     card = (baseline_export.export(tmp_path / "floor", tmp_path / "out", REPORT) / "README.md").read_text("utf-8")
     assert "Matthews correlation: 0.700 (95 % interval 0.600 to 0.800) on\n400 rows" in card
     assert "1,300 labelled texts" in card and "| student | 0.700 |" in card and "temperature 1.50" in card
-    assert "pip install numpy" in card and "It knows no meanings" in card and "read 14 times" in card
+    assert "pip install -r requirements.txt" in card and "It knows no meanings" in card and "read 14 times" in card
     assert "can read\nthem" in card
 
 

@@ -3,8 +3,6 @@
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 import torch
 from running import run
 from safetensors.torch import load_file, save_file
-from test_predictor import GUARD, REPORT
+from test_predictor import REPORT, predict_alone
 from torch import Tensor
 from toy import TOY
 
@@ -28,7 +26,9 @@ from distill_core.runs import archive_validation
 from distill_core.student import cutting, export, persistence
 from distill_core.student.encoders import cut
 from distill_core.student.nearest import nearest
-from distill_core.student.runtime import Vocabulary, encode_rows, pad, predict_logits
+from distill_core.student.network import encode_rows, pad, predict_logits
+from distill_core.student.runtime import Vocabulary
+from distill_core.student.vocabularies import teacher_tokens
 from distill_core.student.vocabulary import build_vocabulary
 from distill_core.teacher.fine_tuning import load_untuned
 from distill_core.teacher.loading import load_teacher
@@ -44,12 +44,12 @@ def teacher(lively_teacher: Path) -> Teacher:
     return teacher
 
 
-def vocabulary_of(teacher: Teacher, data: Vocabulary | None = None, limit: int = 10_000) -> cut.Vocabulary:
-    return cut.Vocabulary.of(teacher, data, Config.of(student="cut", vocabulary_limit=limit))
+def vocabulary_of(teacher: Teacher, data: Vocabulary | None = None, limit: int = 10_000) -> teacher_tokens.Vocabulary:
+    return teacher_tokens.Vocabulary.of(teacher, data, Config.of(student="cut", vocabulary_limit=limit))
 
 
 def answers(
-    teacher: Teacher, texts: list[tuple[str, ...]], words: cut.Vocabulary | None = None, **knobs: object
+    teacher: Teacher, texts: list[tuple[str, ...]], words: teacher_tokens.Vocabulary | None = None, **knobs: object
 ) -> Tensor:
     words = words or vocabulary_of(teacher)
     student = cut.Student.of(teacher, 2, Config.of(student="cut", **knobs), words).eval()
@@ -240,11 +240,10 @@ def test_a_run_its_export_and_its_control(config: Config, tmp_path: Path) -> Non
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "layers 1, 2 of 2 with at most 1 attention head and 40 feed-forward units each," in card
     given = ["--pair", *row] if len(row) == 2 else list(row)
-    call = [sys.executable, "-c", GUARD, "|".join(given), str(out / "predict.py")]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert done.returncode == 0, done.stderr
     expected = student([row if len(row) == 2 else row[0]])[0].probabilities
-    assert json.loads(done.stdout)["probabilities"] == pytest.approx(expected, abs=1e-6)
+    for library, flags in (("onnx", []), ("torch", ["--torch"])):
+        (answer,) = predict_alone([out / "predict.py"], [*flags, *given], library, tmp_path)
+        assert answer["probabilities"] == pytest.approx(expected, abs=1e-6)
     archive_validation._student(tmp_path / "run" / "student", "a run of another machine")
 
     def control_cached(folder: str, **knobs: object) -> bool:

@@ -5,8 +5,8 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from distill_core.registry import STUDENTS
+from distill_core.student.network import Student, pad, predict_logits, take_rows
 from distill_core.student.persistence import has_own_network
-from distill_core.student.runtime import Student, pad, predict_logits, take_rows
 
 
 def build(name="bilstm", entries=50, width=12, labels=3, pair=False, hidden=8, fc=6, **more):

@@ -12,7 +12,9 @@ from distill_core.config.schema import Config
 from distill_core.registry import STUDENTS
 from distill_core.student import export, persistence, vocabulary
 from distill_core.student.familiarity import measure_familiarity
-from distill_core.student.runtime import Predictor, Student, rarity
+from distill_core.student.network import Student
+from distill_core.student.predictor import Predictor
+from distill_core.student.runtime import rarity
 
 
 def texts(rows: int, words: str, seed: int) -> list[tuple[str, ...]]:

@@ -20,7 +20,8 @@ from distill_core.evaluation.export import intact
 from distill_core.registry import STUDENTS
 from distill_core.student import folder as student_folder
 from distill_core.student import persistence, vocabulary
-from distill_core.student.runtime import Predictor, Student
+from distill_core.student.network import Student
+from distill_core.student.predictor import Predictor
 
 TEXTS = ["a warm and funny film", "the soup was cold"]
 

@@ -1,38 +1,34 @@
 """A component that owns its whole network: it trains, is saved, exported, imported and timed as the others are."""
 
 import csv
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running import run
-from test_predictor import GUARD, REPORT
+from test_predictor import REPORT, predict_alone
 from toy import TOY
 
 import distill_core.student.encoders
+import distill_core.student.vocabularies
 from distill_core import DataError
 from distill_core.cache import Cache
 from distill_core.config.schema import Config
 from distill_core.estimation import cost, profiling
 from distill_core.evaluation import latency
 from distill_core.events import Compared, StageEnded
-from distill_core.registry import STUDENTS
+from distill_core.registry import STUDENTS, VOCABULARIES
 from distill_core.runs import archive_validation
 from distill_core.student import export, persistence
 from distill_core.student.activations import read_activations
 from distill_core.teacher.loading import load_teacher
 
 # The teacher's table and tokenizer, special tokens and all; `scale` is a setting that the weights do not show.
-COMPONENT = '''
-"""The mean of the teacher's pieces, special tokens among them."""
+VOCABULARY = """
 import json
 from pathlib import Path
-import torch
 from tokenizers import Tokenizer
-from torch import nn
 
 
 class Vocabulary:
@@ -56,6 +52,13 @@ class Vocabulary:
     def load(cls, folder):
         mask = json.loads((Path(folder) / "mask.json").read_text())
         return cls(Tokenizer.from_file(str(Path(folder) / "tokenizer.json")), mask)
+"""
+COMPONENT = '''
+"""The mean of the teacher's pieces, special tokens among them."""
+import torch
+from torch import nn
+
+VOCABULARY = "own"
 
 
 class Student(nn.Module):
@@ -92,13 +95,17 @@ class Student(nn.Module):
 
 @pytest.fixture(autouse=True)
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The component `own`, dropped among the others."""
-    (tmp_path / "encoders").mkdir()
-    (tmp_path / "encoders" / "own.py").write_text(COMPONENT)
-    monkeypatch.setitem(STUDENTS.__dict__, "names", (*STUDENTS.names, "own"))
-    path = [*distill_core.student.encoders.__path__, str(tmp_path / "encoders")]
-    monkeypatch.setattr(distill_core.student.encoders, "__path__", path)
-    monkeypatch.delitem(sys.modules, "distill_core.student.encoders.own", raising=False)
+    """The component `own`, dropped among the others, and its vocabulary."""
+    for registry, package, code in (
+        (STUDENTS, distill_core.student.encoders, COMPONENT),
+        (VOCABULARIES, distill_core.student.vocabularies, VOCABULARY),
+    ):
+        place = tmp_path / registry.name
+        place.mkdir()
+        (place / "own.py").write_text(code)
+        monkeypatch.setitem(registry.__dict__, "names", (*registry.names, "own"))
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(place)])
+        monkeypatch.delitem(sys.modules, f"{package.__name__}.own", raising=False)
     monkeypatch.setattr(latency, "SECONDS", 0.01)
 
 
@@ -128,11 +135,10 @@ def test_it_trains_beside_others_and_its_export_answers_alone(config: Config, tm
     assert persistence.load(other).vocabulary.size < len(teacher.input_embeddings())  # the transfer set's
     out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
     given = ["--pair", *row] if len(row) == 2 else list(row)
-    call = [sys.executable, "-c", GUARD, "|".join(given), str(out / "predict.py")]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert done.returncode == 0, done.stderr
+    (answer,) = predict_alone([out / "predict.py"], given, "torch", tmp_path)
     expected = student([row if len(row) == 2 else row[0]])[0].probabilities
-    assert json.loads(done.stdout)["probabilities"] == pytest.approx(expected, abs=1e-6)
+    assert answer["probabilities"] == pytest.approx(expected, abs=1e-6)
+    assert export.left_out(out) == {"onnx": "Its component (own) does not write ONNX."}
     archive_validation._student(tmp_path / "run" / "student", "a run of another machine")
     with pytest.raises(DataError, match="own student is a network of its own"):
         read_activations(student, row)

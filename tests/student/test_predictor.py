@@ -13,8 +13,9 @@ from distill_core import tokenization
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.registry import STUDENTS
-from distill_core.student import export, persistence, runtime, vocabulary
-from distill_core.student.runtime import Predictor, Student
+from distill_core.student import export, network, persistence, runtime, vocabulary
+from distill_core.student.network import Student
+from distill_core.student.predictor import Predictor
 
 REPORT = {
     "task": "toy",
@@ -93,36 +94,43 @@ def test_an_empty_folder_is_told(tmp_path):
 
 GUARD = """
 import runpy, sys
+library, given, scripts = sys.argv[1], sys.argv[2].split('|'), sys.argv[3:]
 class Guard:
     def find_spec(self, name, *rest):
+        other = ('onnx', 'onnxruntime') if library == 'torch' else ('torch', 'safetensors')
         assert name.split('.')[0] not in ('distill_core', 'transformers', 'datasets', 'gradio', 'sklearn', 'pydantic',
-                                          'pandas'), name
+                                          'pandas', *other), name
 sys.meta_path.insert(0, Guard())
-given, scripts = sys.argv[1].split('|'), sys.argv[2:]
 for script in scripts:
     sys.argv = [script, *given]
     runpy.run_path(script, run_name='__main__')
 """
 
 
-@pytest.mark.parametrize("pair", [False, True])
-def test_an_exported_student_predicts_without_this_project(tmp_path, pair):
-    """Each of the shelf, with an import hook that refuses everything of ours and every heavy library but the three
-    promised."""
+def predict_alone(scripts, given, library, place):
+    """What exported students print to these arguments, with an import hook that refuses everything of ours and every
+    heavy library but the one in which the network runs."""
+    call = [sys.executable, "-I", "-c", GUARD, library, "|".join(given), *map(str, scripts)]
+    done = subprocess.run(call, capture_output=True, text=True, encoding="utf-8", cwd=place, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("pair", [False, True], ids=["single", "pair"])
+def test_an_exported_student_predicts_without_this_project_and_without_torch(tmp_path, pair):
     row = ("a warm film", "a cold film") if pair else "a warm film"
     expected, scripts = [], []
     for student in ENCODERS:
-        mine = predictor(student, pair=pair)
+        mine = predictor(student, pair=pair, channels="both")
         persistence.save(mine, tmp_path / student)
         scripts.append(export.export(tmp_path / student, tmp_path / f"{student} out", REPORT) / "predict.py")
         expected.append(mine([row])[0])
-    call = [sys.executable, "-c", GUARD, "|".join(["--pair", *row] if pair else [row]), *map(str, scripts)]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert done.returncode == 0, done.stderr
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one["label"] for one in said] == [one.label for one in expected]
-    for one, wanted in zip(said, expected, strict=True):
-        assert one["probabilities"] == pytest.approx(wanted.probabilities, abs=1e-6)
+    given = ["--pair", *row] if pair else [row]
+    for library, flags in (("onnx", []), ("torch", ["--torch"])):
+        answers = predict_alone(scripts, [*flags, *given], library, tmp_path)
+        assert [one["label"] for one in answers] == [one.label for one in expected]
+        for one, wanted in zip(answers, expected, strict=True):
+            assert one["probabilities"] == pytest.approx(wanted.probabilities, abs=1e-6)
 
 
 def test_the_card_says_where_the_texts_come_from_and_how_many_were_left_out(tmp_path):
@@ -180,7 +188,7 @@ def test_a_temperature_softens_probabilities_and_changes_no_label(tmp_path):
     persistence.calibrate(tmp_path / "student", 2.5)
     after = persistence.load(tmp_path / "student")(TEXTS)
     assert [one.label for one in after] == [one.label for one in before]
-    soft = torch.softmax(plain.logits([(TEXTS[0],)]) / 2.5, 1)[0].tolist()
+    soft = torch.softmax(torch.from_numpy(plain.logits([(TEXTS[0],)])) / 2.5, 1)[0].tolist()
     assert list(after[0].probabilities.values()) == pytest.approx(soft)
     out = export.export(tmp_path / "student", tmp_path / "out", REPORT)
     assert "temperature 2.50" in (out / "README.md").read_text()
@@ -234,7 +242,7 @@ def test_a_knob_of_the_network_reaches_a_student_that_is_loaded_and_an_older_one
             parameters=[*inspect.signature(Student.__init__).parameters.values(),
                         inspect.Parameter("gain", inspect.Parameter.KEYWORD_ONLY, default=1.0)])  # fmt: skip
 
-    monkeypatch.setattr(runtime, "Student", Wider)
+    monkeypatch.setattr(network, "Student", Wider)
     persistence.save(predictor(), tmp_path)
     assert persistence.load(tmp_path).model.gain == 1.0
     settings = json.loads((tmp_path / "student.json").read_text()) | {"gain": 3.0}
@@ -277,10 +285,7 @@ def exported_answers(tmp_path_factory):
                 del settings["cut"], settings["sha256"]
                 (out / "student.json").write_text(json.dumps(settings))
             scripts.append(str(out / "predict.py"))
-    code = [sys.executable, "-I", "-c", GUARD, "|".join((LONG, ENDS)), *scripts]
-    done = subprocess.run(code, capture_output=True, text=True, encoding="utf-8", timeout=120)
-    assert done.returncode == 0, done.stderr
-    found = iter([json.loads(line)["probabilities"] for line in done.stdout.splitlines()])
+    found = iter([one["probabilities"] for one in predict_alone(scripts, (LONG, ENDS), "onnx", place)])
     return {name: (one, *([next(found), next(found)] for _ in "ab")) for name, one in students.items()}
 
 

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from toy import TOY
 
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError, TeacherError
-from distill_core.student import cutting
+from distill_core.student import cutting, onnx_export, persistence
 from distill_core.student.encoders import cut
-from distill_core.student.runtime import encode_rows, predict_logits
+from distill_core.student.network import encode_rows, predict_logits
+from distill_core.student.predictor import Predictor
+from distill_core.student.vocabularies import teacher_tokens
 from distill_core.student.vocabulary import build_vocabulary
 from distill_core.teacher import fine_tuning, loading, model, safe_loading
 from distill_core.tokenization import MASK
@@ -284,12 +287,17 @@ def test_a_student_cut_from_it_with_all_its_layers_answers_as_it_does(family, as
             cut.Student.check(asked.model, Config.of(student="cut"))
         return
     config = Config.of(student="cut", layers="all")
-    words = cut.Vocabulary.of(asked, None, config)
+    words = teacher_tokens.Vocabulary.of(asked, None, config)
     student = cut.Student.of(asked, 2, config, words).eval()
     for texts in ([("film",), (f"the {MASK} lasts for days " * 9,)], [("a soup", "the film " * 30), ("", "not bad")]):
         assert words.sides(texts, 128, asked.cut) == [[one["input_ids"] for one in asked.encode(texts)]] or words.types
         logits = predict_logits(student, encode_rows(words, texts, 128, asked.cut))
         assert torch.allclose(logits, asked.logits(texts), atol=1e-4), family.model_type
+    for pair in (False, True):
+        settings = persistence.settings(config, ["bad", "good"], pair, student) | {"max_tokens": 40}
+        mine: Any = Predictor(student, words, settings)
+        parity = onnx_export.check(mine, onnx_export.write_onnx(mine), [(text,) * (1 + pair) for text in TEXTS])
+        assert parity.difference < 1e-4 and parity.longest == min(40, words.longest) and parity.sides == 1
 
 
 OTHERS = {
@@ -316,7 +324,7 @@ def test_a_student_cut_narrower_from_it_has_parts_of_every_layer(asked):
         assert len(heads) == asked.model.config.num_attention_heads and len(units) > 8
         assert (heads > 0).all() and (units >= 0).all() and units.any()
     config = Config.of(student="cut", layers="all", heads=1, feed_forward=8)
-    words = cut.Vocabulary.of(asked, None, config)
+    words = teacher_tokens.Vocabulary.of(asked, None, config)
     student = cut.Student.of(asked, 2, config, words, texts).eval()
     assert {(layer.heads, layer.up.out_features) for layer in student.layers} == {(1, 8)}
     assert predict_logits(student, encode_rows(words, texts, 16, "head")).isfinite().all()

@@ -1,9 +1,13 @@
 """The models of a run as files to take away."""
 
+import re
 import shutil
 from pathlib import Path
 
 import distill_core as core
+from ui.components.formatting import size
+from ui.components.html import note
+from ui.i18n.translate import translate
 
 # Names of the folders, and so of the zips.
 FOLDERS: dict[core.ExportedRow, str] = {"student": "student", "control": "control", "floor": "baseline"}
@@ -14,3 +18,11 @@ def zip_of(run: str, row: core.ExportedRow, place: Path) -> str:
     name = FOLDERS[row]
     core.export(run, place / name, row)
     return shutil.make_archive(str(place / f"{name}-{run[:8]}"), "zip", place, name)
+
+
+def describe_zip(file: Path) -> str:
+    """A line on a zip of `zip_of`, beside the folder that it was made of: its size, and what it needs."""
+    folder = file.with_name(file.stem.rpartition("-")[0])
+    lines = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = ", ".join(re.split(r"[<>=]", line)[0] for line in lines)
+    return note(translate("compare.handed", file=file.name, size=size(file.stat().st_size), libraries=names))

@@ -23,7 +23,7 @@ from ui.comparison.headline import PLACES_JS, headline
 from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import PREVIEW, preview_answers
 from ui.comparison.score_table import score_table
-from ui.comparison.takeaway import zip_of
+from ui.comparison.takeaway import describe_zip, zip_of
 from ui.components.alignment import alignment
 from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
 from ui.components.formatting import percent
@@ -180,15 +180,15 @@ class Compare:
 
     def export(self, run: str) -> Iterator[Changes]:
         """The student as a zip, for the hidden download button."""
-        yield from self._hand_out(lambda place: zip_of(run, "student", place))
+        yield from self._hand_out(lambda place: zip_of(run, "student", place), describe_zip)
 
     def export_control(self, run: str) -> Iterator[Changes]:
         """The control as a zip."""
-        yield from self._hand_out(lambda place: zip_of(run, "control", place))
+        yield from self._hand_out(lambda place: zip_of(run, "control", place), describe_zip)
 
     def export_floor(self, run: str) -> Iterator[Changes]:
         """The baseline as a zip."""
-        yield from self._hand_out(lambda place: zip_of(run, "floor", place))
+        yield from self._hand_out(lambda place: zip_of(run, "floor", place), describe_zip)
 
     def scored(self, run: str) -> Iterator[Changes]:
         """The scored rows with everyone's answers, as CSV."""
@@ -232,15 +232,17 @@ class Compare:
 
         yield from self._hand_out(write)
 
-    def _hand_out(self, write: Callable[[Path], str]) -> Iterator[Changes]:
-        """Hands out the file that `write` puts into a folder that is gone when the handler ends. Gradio copies what is
-        handed out into its own cache, which it sweeps."""
+    def _hand_out(
+        self, write: Callable[[Path], str], describe: Callable[[Path], str] = lambda file: ""
+    ) -> Iterator[Changes]:
+        """Hands out the file that `write` puts into a folder that is gone when the handler ends, and says of it what
+        `describe` says. Gradio copies what is handed out into its own cache, which it sweeps."""
         with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
             try:
                 name = write(Path(place))
             except UserError as error:
                 raise gr.Error(escape(translate_message(error)), print_exception=False) from error
-            yield {self.handed: gr.DownloadButton(value=name), self.message: ""}
+            yield {self.handed: gr.DownloadButton(value=name), self.message: describe(Path(name))}
 
 
 def build() -> Compare:

@@ -188,7 +188,7 @@ def _cut_texts(teacher: Teacher, texts: Sequence[tuple[str, ...]]) -> CutTexts:
 
 def _predict(control: ControlOutput, trained: TrainedStudent, variant: Variant) -> Predict:
     predictor = control.trainer.predictor(trained.model, variant)
-    return lambda texts: predictor.logits(texts).numpy()
+    return predictor.logits
 
 
 def _score(context: RunContext, data: DataOutput, logits: Logits, valid_logits: Logits) -> PredictionScores:

@@ -1,5 +1,7 @@
 """Bag of vectors: their mean, word order forgotten. The fastest by far (the idea of Model2Vec's classifier)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -17,3 +19,7 @@ class Encoder(nn.Module):
         lengths = lengths.to(vectors.device)[:, None]
         own = torch.arange(vectors.shape[1], device=vectors.device)[None] < lengths
         return (vectors * own.unsqueeze(2)).sum(1) / lengths
+
+    def onnx(self, graph: Any, vectors: str, lengths: str) -> str:
+        mean: str = graph.mean(vectors, lengths)
+        return mean

@@ -1,5 +1,7 @@
 """BiGRU that weighs its words: attention over the states of a reading in both directions (Yang et al. 2016)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -22,3 +24,10 @@ class Encoder(nn.Module):
         beyond = place[None] >= lengths.to(states.device)[:, None]
         weight: Tensor = self.query(torch.tanh(self.key(states))).squeeze(2).masked_fill(beyond, float("-inf"))
         return (weight.softmax(1).unsqueeze(2) * states).sum(1)
+
+    def onnx(self, graph: Any, vectors: str, lengths: str) -> str:
+        states, _ = graph.read_both_ways(vectors, lengths, [(self.gru, "l0"), (self.gru, "l0_reverse")])
+        weight = graph.linear(graph.Tanh(graph.linear(states, self.key)), self.query)
+        shares = graph.softmax(weight, graph.Unsqueeze(graph.inside(states, lengths), [2]), axis=1)
+        mean: str = graph.ReduceSum(graph.Mul(shares, states), [1], keepdims=0)
+        return mean

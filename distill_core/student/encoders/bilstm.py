@@ -1,5 +1,7 @@
 """One-layer BiLSTM: reads the sentence both ways and keeps where each reading ended (Tang et al. 2019)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -23,3 +25,8 @@ class Encoder(nn.Module):
         place = torch.arange(vectors.shape[1], device=vectors.device)
         turned = vectors[row[:, None], (last[:, None] - place).clamp(min=0)]
         return torch.cat([self.ahead(vectors)[0][row, last], self.back(turned)[0][row, last]], dim=1)
+
+    def onnx(self, graph: Any, vectors: str, lengths: str) -> str:
+        _, ends = graph.read_both_ways(vectors, lengths, [(self.ahead, "l0"), (self.back, "l0")])
+        last: str = ends
+        return last

@@ -3,6 +3,8 @@
 The ends alone must carry the first words through all the later ones; a maximum can pick a value from any place.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -29,3 +31,8 @@ class Encoder(nn.Module):
         ends = [states[row, last] for states in read]
         highest = [states.masked_fill(beyond, float("-inf")).amax(1) for states in read]
         return torch.cat(ends + highest, dim=1)
+
+    def onnx(self, graph: Any, vectors: str, lengths: str) -> str:
+        states, ends = graph.read_both_ways(vectors, lengths, [(self.ahead, "l0"), (self.back, "l0")])
+        vector: str = graph.Concat(ends, graph.maximum(states, lengths), axis=1)
+        return vector

@@ -6,6 +6,8 @@ where words mean the like before anything is learnt; states of an untrained read
 A text alone has no counterpart: the BiLSTM reads it itself.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +32,11 @@ class BiLSTM(nn.Module):
         mean = (states * own).sum(1) / (last + 1)
         return torch.cat([mean, states.masked_fill(~own, float("-inf")).amax(1)], dim=1)
 
+    def onnx(self, graph: Any, vectors: str, lengths: str) -> str:
+        states, _ = graph.read_both_ways(vectors, lengths, [(self.ahead, "l0"), (self.back, "l0")])
+        vector: str = graph.Concat(graph.mean(states, lengths), graph.maximum(states, lengths), axis=1)
+        return vector
+
 
 class Alignment(nn.Module):
     """Vectors of two sentences -> for each word of the first the weights of the second's words (batch, first, second),
@@ -45,6 +52,16 @@ class Alignment(nn.Module):
         there = likeness.masked_fill(~other[:, None, :], float("-inf")).softmax(2)
         back = likeness.masked_fill(~own[:, :, None], float("-inf")).softmax(1)
         return there, back.transpose(1, 2)
+
+    def onnx(self, graph: Any, first: str, second: str, own: str, other: str) -> tuple[str, str]:
+        floor = torch.tensor(1e-12)  # of a length, as nn.functional.normalize has it
+        units = [
+            graph.Div(side, graph.Max(graph.ReduceL2(side, [2]), floor)) for side in (first, second)
+        ]  # fmt: skip
+        likeness = graph.Mul(graph.MatMul(units[0], graph.Transpose(units[1], perm=[0, 2, 1])), self.sharpness)
+        there = graph.softmax(likeness, graph.Unsqueeze(other, [1]), axis=2)
+        back = graph.softmax(likeness, graph.Unsqueeze(own, [2]), axis=1)
+        return there, graph.Transpose(back, perm=[0, 2, 1])
 
 
 class Pair(nn.Module):
@@ -69,6 +86,16 @@ class Pair(nn.Module):
         one, other = self.reading(compared, torch.cat([ends, others])).chunk(2)  # both at once: half the LSTM's steps
         return one, other
 
+    def onnx(self, graph: Any, first: str, ends: str, second: str, others: str) -> tuple[str, str]:
+        own, other = graph.inside(first, ends), graph.inside(second, others)
+        there, back = self.alignment.onnx(graph, first, second, own, other)
+
+        def read(words: str, met: str, lengths: str) -> str:
+            compared = graph.Concat(words, met, graph.Sub(words, met), graph.Mul(words, met), axis=2)
+            return self.reading.onnx(graph, graph.Relu(graph.linear(compared, self.comparison[0])), lengths)
+
+        return read(first, graph.MatMul(there, second), ends), read(second, graph.MatMul(back, first), others)
+
 
 class Encoder(nn.Module):
     """Vectors (batch, length, inputs) of a text alone -> mean and maximum of each unit (batch, 4 * hidden)."""
@@ -83,6 +110,9 @@ class Encoder(nn.Module):
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         vector: Tensor = self.reading(vectors, lengths)
         return vector
+
+    def onnx(self, graph: Any, vectors: str, lengths: str) -> str:
+        return self.reading.onnx(graph, vectors, lengths)
 
 
 def inside(vectors: Tensor, lengths: Tensor) -> Tensor:

@@ -4,17 +4,16 @@ It reads as the teacher reads: with the special tokens, and both sentences of a 
 which layers it takes. Sanh et al. took every other one (DistilBERT, section 3).
 """
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+VOCABULARY = "teacher_tokens"
 LR = 2e-4  # of layers that know something already; 0.004, as for new ones, makes them forget it
 LAYERS = True  # that a loss may compare with the teacher's, token by token
 MIXED = True  # trains in bfloat16 where that is faster: 1.7 times, on an EPYC with avx512_bf16
@@ -24,79 +23,25 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }  # fmt: skip
 
 
-class Vocabulary:
-    """The teacher's tokenizer, special tokens and all. `tokens` holds the piece of each row of the table, `aliases` are
-    (piece, row) of pieces that are read as another; any other is read as the row `unknown`. A piece of a pair's second
-    sentence is numbered higher by the rows, where the teacher tells the two sentences apart by `types`."""
-
-    def __init__(
-        self, tokenizer: Tokenizer, tokens: list[int], aliases: Sequence[tuple[int, int]], unknown: int, mask: str,
-        longest: int, types: bool,
-    ):  # fmt: skip
-        self.tokenizer, self.tokens, self.unknown = tokenizer, tokens, unknown
-        self.aliases = [(token, row) for token, row in aliases]
-        self.mask, self.longest, self.types = mask, longest, types
-        self._rows = dict(self.aliases) | {token: row for row, token in enumerate(tokens)}
-
-    @classmethod
-    def of(cls, source: Any, vocabulary: Any, config: Any) -> "Vocabulary":
-        """The vocabulary of the teacher `source`: its special tokens, the pieces in `vocabulary`, which is that of the
-        transfer set, and more of the teacher's where `config` leaves room."""
-        from distill_core.student.cutting import choose_rows, has_sentence_types
-
-        tokens, aliases, unknown = choose_rows(source, vocabulary, config.vocabulary_limit)
-        types = has_sentence_types(source.model)
-        tokenizer, mask = source.subword_tokenizer(), source.mask_token
-        return cls(tokenizer, tokens, aliases, unknown, mask, source.max_tokens, types)
-
-    def sides(self, rows: Sequence[Sequence[str]], max_tokens: int, cut: str = "head") -> list[list[list[int]]]:
-        """The ids of the rows of one or two sentences, which are one text each. Of a longer one the beginning is read
-        or, as `cut` says, of a single sentence also the end."""
-        most, pair = min(max_tokens, self.longest), len(rows[0]) > 1
-        self._cut_at(most if pair or cut == "head" else None)
-        valid = [tuple(self._valid(side) for side in row) for row in rows]
-        encoded = self.tokenizer.encode_batch_fast([row if pair else row[0] for row in valid])
-        row, above = self._rows.get, len(self.tokens) if self.types else 0
-        return [[
-            _without_middle(
-                [row(token, self.unknown) + above * kind for token, kind in zip(one.ids, one.type_ids, strict=True)],
-                most,
-            )
-            for one in encoded
-        ]]  # fmt: skip
-
-    def save(self, folder: "str | Path") -> None:
-        """Write tokenizer.json and vocabulary.json into `folder`, which exists."""
-        self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
-        state = {name: getattr(self, name) for name in ("tokens", "aliases", "unknown", "mask", "longest", "types")}
-        (Path(folder) / "vocabulary.json").write_text(json.dumps(state), encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: "str | Path") -> "Vocabulary":
-        """The vocabulary that `save` wrote into `folder`."""
-        state = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
-        tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-        tokenizer.no_padding()  # a file from elsewhere could ask for any amount of it
-        return cls(tokenizer, **state)
-
-    def _valid(self, text: str) -> str:
-        return text.encode("utf-8", "replace").decode("utf-8").replace("[MASK]", self.mask)
-
-    def _cut_at(self, tokens: int | None) -> None:
-        if (self.tokenizer.truncation or {}).get("max_length") == tokens:
-            return  # a tokenizer is never set anew while another thread reads with it
-        if tokens is None:
-            self.tokenizer.no_truncation()
-        else:
-            self.tokenizer.enable_truncation(tokens, strategy="longest_first")
+def _gelu(graph: Any, values: str) -> str:
+    grown = graph.Add(graph.Erf(graph.Mul(values, math.sqrt(0.5))), 1.0)
+    result: str = graph.Mul(graph.Mul(values, grown), 0.5)
+    return result
 
 
-def _without_middle(ids: list[int], most: int) -> list[int]:
-    """At most so many of the ids: the special token at each end, and between them a quarter from the beginning and the
-    rest from the end, as the teacher reads a long text."""
-    room = most - 2
-    head = math.ceil(room / 4)
-    return ids if len(ids) <= most else [*ids[: 1 + head], *ids[len(ids) - 1 - room + head :]]
+def _gelu_tanh(graph: Any, values: str) -> str:
+    cubes = graph.Mul(graph.Mul(graph.Mul(values, values), values), 0.044715)
+    grown = graph.Add(graph.Tanh(graph.Mul(graph.Add(values, cubes), math.sqrt(2 / math.pi))), 1.0)
+    result: str = graph.Mul(graph.Mul(values, grown), 0.5)
+    return result
+
+
+ONNX: dict[Callable[[Tensor], Tensor], Callable[[Any, str], str]] = {  # the same activations in ONNX's operators
+    ACTIVATIONS["gelu"]: _gelu, ACTIVATIONS["gelu_tanh"]: _gelu_tanh,
+    ACTIVATIONS["relu"]: lambda graph, values: graph.Relu(values),
+    ACTIVATIONS["silu"]: lambda graph, values: graph.Mul(values, graph.Sigmoid(values)),
+    ACTIVATIONS["tanh"]: lambda graph, values: graph.Tanh(values),
+}  # fmt: skip
 
 
 class Student(nn.Module):
@@ -124,7 +69,7 @@ class Student(nn.Module):
 
     @classmethod
     def of(
-        cls, source: Any, outputs: int, config: Any, vocabulary: Vocabulary, texts: Sequence[tuple[str, ...]] = ()
+        cls, source: Any, outputs: int, config: Any, vocabulary: Any, texts: Sequence[tuple[str, ...]] = ()
     ) -> "Student":
         """The student cut from the teacher `source` as `config` says, for that vocabulary; on the `texts` is weighed
         what of a layer is taken."""
@@ -173,6 +118,27 @@ class Student(nn.Module):
             states = layer(states, own, states[:, :1] if number == len(self.layers) else states)
         first: Tensor = states[:, 0]
         return first
+
+    def onnx(self, graph: Any, sides: list[tuple[str, str]]) -> str:
+        """Logits of one side, as `forward` computes them, written into an ONNX `graph`."""
+        ((ids, lengths),) = sides
+        entries, place = torch.tensor(self.pieces.num_embeddings, dtype=torch.int32), graph.places(ids)
+        states = graph.Gather(self.pieces.weight, graph.Mod(ids, entries))
+        if self.widen is not None:
+            states = graph.linear(states, self.widen)
+        states = graph.Add(states, graph.Gather(self.places.weight, place))
+        if self.types is not None:
+            states = graph.Add(states, graph.Gather(self.types.weight, graph.Div(ids, entries)))
+        states = graph.norm(states, self.norm)
+        if self.project is not None:
+            states = graph.linear(states, self.project)
+        own = graph.Unsqueeze(graph.inside(ids, lengths), [1, 2])
+        for number, layer in enumerate(self.layers, 1):
+            asking = graph.Slice(states, [0], [1], [1]) if number == len(self.layers) else states
+            states = layer.onnx(graph, states, own, asking)  # type: ignore[operator]
+        pooled = ONNX[self.squash](graph, graph.linear(graph.Squeeze(states, [1]), self.pooler))
+        logits: str = graph.linear(pooled, self.head)
+        return logits
 
     def outputs(self, sides: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Logits (batch, labels), the states (batch, length, hidden) before the first layer and after each, and each
@@ -235,6 +201,23 @@ class Layer(nn.Module):
             found = F.dropout(weights.to(value.dtype), dropped) @ value
         mixed = self.mix_norm(asking + self.dropout(self.mix(found.transpose(1, 2).flatten(2))))
         result: Tensor = self.norm(mixed + self.dropout(self.down(self.activation(self.up(mixed)))))
+        return result
+
+    def onnx(self, graph: Any, states: str, own: str, asking: str) -> str:
+        size = self.query.out_features // self.heads
+
+        def split(values: str, perm: list[int]) -> str:
+            parts: str = graph.Transpose(graph.Reshape(values, [0, 0, self.heads, size]), perm=perm)
+            return parts
+
+        key, value = graph.Split(graph.linear(states, self.key_value), outputs=2, axis=2, num_outputs=2)
+        query, value = split(graph.linear(asking, self.query), [0, 2, 1, 3]), split(value, [0, 2, 1, 3])
+        scores = graph.Mul(graph.MatMul(query, split(key, [0, 2, 3, 1])), 1 / math.sqrt(size))
+        found = graph.Transpose(graph.MatMul(graph.softmax(scores, own), value), perm=[0, 2, 1, 3])
+        found = graph.linear(graph.Reshape(found, [0, 0, self.heads * size]), self.mix)
+        mixed = graph.norm(graph.Add(asking, found), self.mix_norm)
+        inner = ONNX[self.activation](graph, graph.linear(mixed, self.up))
+        result: str = graph.norm(graph.Add(mixed, graph.linear(inner, self.down)), self.norm)
         return result
 
 

@@ -1,5 +1,7 @@
 """Convolutions over three, four and five words, and the strongest answer of each filter (Kim 2014)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -25,3 +27,15 @@ class Encoder(nn.Module):
             window = torch.arange(answers.shape[2], device=vectors.device)[None]
             highest.append(answers.masked_fill((window >= lengths + edge).unsqueeze(1), 0.0).amax(2))
         return torch.cat(highest, dim=1)
+
+    def onnx(self, graph: Any, vectors: str, lengths: str) -> str:
+        own = graph.Unsqueeze(graph.inside(vectors, lengths), [2])
+        words = graph.Transpose(graph.Where(own, vectors, 0.0), perm=[0, 2, 1])
+        highest = []
+        for size, filters in zip(self.SIZES, self.filters, strict=True):
+            edge = size - 1
+            answers = graph.Relu(graph.Conv(words, filters.weight, filters.bias, pads=[edge, edge]))
+            answers = graph.Transpose(answers, perm=[0, 2, 1])
+            highest.append(graph.maximum(answers, graph.Add(lengths, torch.tensor(edge, dtype=torch.int32))))
+        vector: str = graph.Concat(*highest, axis=1)
+        return vector

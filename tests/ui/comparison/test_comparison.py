@@ -431,7 +431,9 @@ def test_the_baseline_is_handed_out_where_the_run_has_one(run: str, steps: Any) 
     fit_baseline(Split(texts, [1, 0] * 5), 2, pair=False).save(core.run(run).folder / "floor", ["no", "yes"], 1.0)
     assert step.show(run)[button].visible is True
     handed = step.export_floor(run)
-    value = next(handed)[step.handed].value
+    changes = next(handed)
+    value, told = changes[step.handed].value, changes[step.message]
+    assert "baseline-" in told and ".zip, " in told and "which needs numpy." in told
     with zipfile.ZipFile(value["path"] if isinstance(value, dict) else value) as archive:
         assert {"baseline/predict.py", "baseline/baseline.json"} <= set(archive.namelist())
     assert list(handed) == []

@@ -360,6 +360,7 @@ SENTENCES: dict[str, str] = {
     "task": "Aufgaben",
     "augmentation rule": "Erweiterungsregeln",
     "source of starting vectors": "Anfangsvektoren",
+    "vocabulary": "Vokabular",
     "student": "Schüler",
     "loss": "Verlustfunktionen",
     "preset": "Voreinstellungen",
