@@ -36,6 +36,8 @@ for name in (
     "HF_TOKEN",
     "SPACE_ID",
     "STILLROOM_AUDIENCE",
+    "STILLROOM_MAX_ROWS",
+    "STILLROOM_MAX_UPLOAD_MB",
     "STILLROOM_MODELS",
     "STILLROOM_WORKER",
 ):
