@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ def read_run() -> None:
     with tempfile.TemporaryDirectory() as out:
         for act in (
             run.report, run.points, lambda: list(run.texts()), run.doubtful_rows, lambda: core.ask("plain", text),
-            lambda: core.cascade("plain", 0.9)([text]), lambda: core.activations("plain", text), run.same_teacher,
+            lambda: core.activations("plain", text), run.same_teacher,
             *(lambda row=row: core.predictor("plain", row)([text]) for row in MODELS),
             *(lambda row=row: core.export("plain", Path(out) / row, row) for row in MODELS),
             lambda: core.save_scored("plain", Path(out) / "scored.csv"),
@@ -263,7 +264,7 @@ def break_files(bench: Bench, only: str) -> list[str]:
     """Break every kind of file in every way; returns what was lost."""
     lost, found = [], Counter[str]()
     for place in bench.files():
-        if only not in place.as_posix():
+        if only and not fnmatch(place.as_posix(), f"*{only}*"):
             continue
         said = Counter[str]()
         for way in WAYS:
@@ -524,7 +525,7 @@ def fill_disk(bench: Bench) -> list[str]:
 def main() -> int:
     """Do what the options say and print the counts; returns the exit code."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--only", default="", help="files whose names hold this")
+    options.add_argument("--only", default="", help="files whose names hold this, in which * stands for any letters")
     options.add_argument("--faults", type=int, metavar="N", help="so many faults at writes")
     options.add_argument("--kills", type=int, metavar="N", help="so many kills")
     options.add_argument("--stops", type=int, metavar="N", help="so many stops")
