@@ -53,7 +53,7 @@ ACTS: tuple[tuple[Any, str], ...] = (
     (os, "link"),
 )  # fmt: skip
 STOP_SECONDS = 3.0
-SECONDS = 120.0  # in which a run must end, dead or alive
+SECONDS = 240.0  # in which a run must end, dead or alive
 
 
 def make_rows(folder: Path) -> Path:
@@ -407,7 +407,7 @@ def kill_processes(bench: Bench, kills: int) -> list[str]:
             home, until = Path(folder), time.monotonic() + SECONDS
             app, runs = App(home, bench.plain), runs + 1
             statuses: dict[str, str] = {}
-            strikes = draw.randint(1, 3)
+            strikes = min(draw.randint(1, 3), kills - done)
             strike = time.monotonic() + draw.uniform(0.5, 6)
             try:
                 while set(statuses.values()) != {"finished"} and time.monotonic() < until:
