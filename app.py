@@ -52,7 +52,7 @@ def main() -> None:
 
     try:
         open_app()  # first: the workers warm up on another core while the page's libraries load
-    except UserError as error:  # such as a home that can only be read
+    except UserError as error:  # such as a list of runs of a newer version
         options.exit(2, f"{error}\n")
     from ui.server import serve
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.torture_files                  every kind of file, broken in every way
     python -m benchmarks.torture_files --only logits    the files whose names hold that
-    python -m benchmarks.torture_files --faults 3       a fault at every third write, flush and rename
+    python -m benchmarks.torture_files --faults 60      a fault at 60 of a run's writes, flushes and renames (all: 9999)
     python -m benchmarks.torture_files --kills 30       -9 to worker, app and both at random moments of tiny runs
     python -m benchmarks.torture_files --stops 50       Stop at random moments: seconds, and what it leaves
     python -m benchmarks.torture_files --disk           a disk that fills while a run computes (Linux, as root)
@@ -14,7 +14,7 @@ run here is tiny (60 rows, the built-in teacher, a bag of words), so that hundre
 
 import argparse
 import contextlib
-import errno
+import io
 import json
 import os
 import random
@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,26 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from distill_core.cache import Cache  # noqa: E402
+from distill_core import ExportedRow  # noqa: E402
 from distill_core.config.schema import Config  # noqa: E402
 from distill_core.errors import StillroomError  # noqa: E402
 from distill_core.evaluation import latency  # noqa: E402
-from distill_core.events import Point  # noqa: E402
+from distill_core.events import Compared, Ended, Event, Note, Point  # noqa: E402
+from distill_core.faults import FULL, READ_ONLY, UNREADABLE, explain_fault  # noqa: E402
+from distill_core.runs.job import Job, run_job  # noqa: E402
 from distill_core.runs.store import Store  # noqa: E402
 
 WORDS = "a film the soup was cold warm funny room quiet good bad she sings".split()  # noqa: SIM905
 MIDDLE = "middle"
 WAYS = ("cut", "empty", "zeros", "gone", "bit in its head", "bit in its middle", "bit in its tail")
 RIGHT = ("same", "sentence")
+MODELS: tuple[ExportedRow, ...] = ("student", "control", "floor")
+ACTS: tuple[tuple[Any, str], ...] = (
+    (Path, "write_bytes"), (Path, "write_text"), (Path, "mkdir"), (os, "fsync"), (os, "replace"), (os, "rename"),
+    (os, "link"),
+)  # fmt: skip
 STOP_SECONDS = 3.0
-SECONDS = 120.0  # in which a run must end, dead or alive
+SECONDS = 240.0  # in which a run must end, dead or alive
 
 
 def make_rows(folder: Path) -> Path:
@@ -63,24 +71,31 @@ def config_of(rows: Path, **knobs: Any) -> Config:
                      vocabulary="pieces", unseen="nearest", **few | knobs)  # fmt: skip
 
 
-def carry_out(config: Config, home: Path, name: str, points: int | None = None) -> str:
-    """Carry a run out in this process, up to that many points of its student's curve; says what became of it."""
-    from distill_core.pipeline.distill import distill
-
+def carry_out(
+    config: Config, home: Path, name: str, points: int | None = None, stop: Callable[[], bool] = lambda: False,
+    heard: list[Event] | None = None,
+) -> str:  # fmt: skip
+    """Carry a run out in this process as a worker does, up to that many points of its student's curve or until `stop`;
+    says what became of it. `heard` gets its events."""
     os.environ["STILLROOM_HOME"] = str(home)
-    seen = 0
+    events: list[Event] = [] if heard is None else heard
 
-    def stop() -> bool:
-        return points is not None and seen >= points
+    def enough() -> bool:
+        seen = [event for event in events if isinstance(event, Point) and event.series.startswith("student")]
+        return stop() or (points is not None and len(seen) >= points)
 
-    try:
-        for event in distill(config, home / "runs" / name, Cache(home / "cache"), stop):
-            seen += isinstance(event, Point) and event.series.startswith("student")
-    except StillroomError as error:
-        return f"sentence: {error}"
-    except Exception as error:
-        return f"mistake: {type(error).__name__}: {' '.join(str(error).split())[:160]}"
-    return "finished"
+    folder = home / "runs" / name
+    with contextlib.redirect_stderr(io.StringIO()):  # what a worker writes to its log
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run_job(Job(name, config.model_dump(), folder, home / "cache", home=home), events.append, enough)
+        except OSError as error:  # which the queue tells, where no worker began
+            return f"sentence: {explain_fault(error, home) or f'mistake: {error}'}"
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    if ended.status == "failed":
+        return f"{'mistake' if ended.trace else 'sentence'}: {ended.message}"
+    return ended.status
 
 
 def weights(home: Path, name: str) -> bytes:
@@ -111,14 +126,16 @@ class Bench:
         self.folder, self.home = folder, folder / "home"
         self.rows = make_rows(folder)
         self.plain, self.tuned = config_of(self.rows), config_of(self.rows, fine_tune=True, seed=2)
+        heard: dict[str, list[Event]] = {"plain": [], "tuned": []}
         for name, config in (("plain", self.plain), ("tuned", self.tuned)):
-            end = carry_out(config, self.home, name)
+            end = carry_out(config, self.home, name, heard=heard[name])
             assert end == "finished", end
         self.expected = {name: weights(self.home, name) for name in ("plain", "tuned")}
         for points in (3, 6):  # twice, for a checkpoint and the one before it
             carry_out(self.plain, self.home, "stopped", points)
         assert (self.home / "runs" / "stopped" / "student.ckpt.before").is_file(), "it was too quick to be stopped"
         store = Store(self.home)
+        store_run(store, "plain", self.plain, heard["plain"])
         for _ in range(20):
             store.append(store.create({"task": "file"}), [Point("student/loss", step, 0.5) for step in range(20)])
         store.close()
@@ -156,7 +173,7 @@ class Bench:
             elif place.parts[:2] == ("runs", "stopped"):
                 ends.append(self.compare(self.plain, home, "stopped", "plain"))
             elif place.parts[:2] == ("runs", "plain"):
-                ends.append(read(home, lambda: read_run(home)))
+                ends.append(read(home, read_run))
             else:
                 ends.append(read(home, lambda: read_store(home)))
         return next((end for end in ends if end.partition(":")[0] not in RIGHT), ends[0])
@@ -171,6 +188,8 @@ class Bench:
 
 def read(home: Path, act: Callable[[], object]) -> str:
     """What comes of reading: "same" for no complaint at all."""
+    import distill_core as core
+
     os.environ["STILLROOM_HOME"] = str(home)
     try:
         act()
@@ -178,6 +197,8 @@ def read(home: Path, act: Callable[[], object]) -> str:
         return f"sentence: {error}"
     except BaseException as error:  # a tokenizer's panic is no Exception
         return f"mistake: {type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    finally:
+        core.close()
     return "same"
 
 
@@ -189,17 +210,39 @@ def use_teacher(config: Config, place: Path, home: Path) -> None:
         loading.load_teacher(f"kept:{place.parts[1][:12]}", ("negative", "positive"), False, config)
 
 
-def read_run(home: Path) -> None:
-    """All that reads a finished run's folder."""
-    from distill_core.evaluation import baseline_export
-    from distill_core.student import export, persistence
+def store_run(store: Store, name: str, config: Config, events: list[Event]) -> None:
+    """A row of the list of runs for a finished run that was carried out beside it."""
+    summary = next(event.summary for event in events if isinstance(event, Compared))
+    now = time.time()
+    store.import_run(
+        {"id": name, "name": "", "note": "", "task": "file", "config": config.model_dump(), "summary": summary,
+         "status": "finished", "stage": "compare", "message": "", "created": now, "started": now, "ended": now},
+        [(now, event) for event in events if not isinstance(event, Point)],
+        [(event.series, event.step, event.value) for event in events if isinstance(event, Point)],
+    )  # fmt: skip
 
-    folder = home / "runs" / "plain"
-    persistence.load(folder / "student")(["a warm film"])
-    persistence.load(folder / "control")(["a warm film"])
-    baseline_export.load(folder / "floor")(["a warm film"])
+
+def read_run() -> None:
+    """Ask of a finished run all that the page asks of one; the first complaint comes last, when all was asked."""
+    import distill_core as core
+
+    run, text = core.run("plain"), "a warm film"
+    complaints: list[StillroomError] = []
     with tempfile.TemporaryDirectory() as out:
-        export.export(folder / "student", Path(out) / "student", {})
+        for act in (
+            run.report, run.points, lambda: list(run.texts()), run.doubtful_rows, lambda: core.ask("plain", text),
+            lambda: core.activations("plain", text), run.same_teacher,
+            *(lambda row=row: core.predictor("plain", row)([text]) for row in MODELS),
+            *(lambda row=row: core.export("plain", Path(out) / row, row) for row in MODELS),
+            lambda: core.save_scored("plain", Path(out) / "scored.csv"),
+            lambda: core.import_run(core.export_run("plain", Path(out) / "run.zip")),
+        ):  # fmt: skip
+            try:
+                act()
+            except StillroomError as error:
+                complaints.append(error)
+    if complaints:
+        raise complaints[0]
 
 
 def read_store(home: Path) -> None:
@@ -221,7 +264,7 @@ def break_files(bench: Bench, only: str) -> list[str]:
     """Break every kind of file in every way; returns what was lost."""
     lost, found = [], Counter[str]()
     for place in bench.files():
-        if only not in place.as_posix():
+        if only and not fnmatch(place.as_posix(), f"*{only}*"):
             continue
         said = Counter[str]()
         for way in WAYS:
@@ -240,56 +283,65 @@ def break_files(bench: Bench, only: str) -> list[str]:
     return lost
 
 
-def inject_faults(bench: Bench, every: int) -> list[str]:
-    """A fault at every so many-th write, flush and rename of a run in an empty home: a sentence, then equal weights."""
+def inject_faults(bench: Bench, faults: int) -> list[str]:
+    """So many faults, spread over all writes of a run in an empty home; from that write on the disk refuses for good,
+    and at every other fault Stop is pressed. The run must say what happened, and, once the disk takes writes again, end
+    with the weights of an undisturbed one and find no file that is neither the old one nor the new."""
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder, faulty() as whole:
+        carry_out(bench.plain, Path(folder), "one")
+    cases = [(code, moment) for moment in range(1, whole.writes + 1) for code in (*FULL, *UNREADABLE, *READ_ONLY)]
+    cases = cases[:: max(1, len(cases) // faults)][:faults]
     lost, found = [], Counter[str]()
-    acts = ((Path, "write_bytes"), (os, "fsync"), (os, "replace"), (Path, "mkdir"))
-    for code in (errno.ENOSPC, errno.EIO, errno.EROFS):
-        moment, reached = 1, True
-        while reached:
-            with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-                home = Path(folder)
-                with faulty(acts, moment, code) as count:
-                    end = carry_out(bench.plain, home, "one")
-                reached = count() >= moment
-                if reached:
-                    end = end if end.startswith("sentence") else named(end)
-                    again = bench.compare(bench.plain, home, "one", "plain")
-                    found[end.partition(":")[0]] += 1
-                    if end.partition(":")[0] not in ("sentence", "finished") or again != "same":
-                        lost.append(f"{os.strerror(code)} at write {moment}: {end}; then {again}")
-            moment += every
-    print(f"{found.total()} faults at a write: {dict(found)}")
+    for number, (code, moment) in enumerate(cases):
+        with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+            home, begin = Path(folder), time.monotonic()
+            with faulty(moment, code) as disk:
+                stop = (lambda disk=disk: disk.refused) if number % 2 else (lambda: False)
+                end = carry_out(bench.plain, home, "one", stop=stop)
+            seconds, notes = time.monotonic() - begin, list[Event]()
+            again = carry_out(bench.plain, home, "one", heard=notes)
+            if again == "finished":
+                again = "same" if weights(home, "one") == bench.expected["plain"] else "other weights"
+            half = [event.text for event in notes if isinstance(event, Note) and "damaged" in event.text]
+            what = end.partition(":")[0]
+            found[what] += 1
+            if what not in ("sentence", "finished", "stopped") or again != "same" or half or seconds > SECONDS:
+                lost.append(f"{os.strerror(code)} at write {moment} of {whole.writes}: {end}; then {again} {half}")
+    print(f"{found.total()} faults at {whole.writes} writes of a run: {dict(found)}, {len(lost)} lost")
     return lost
 
 
-def named(end: str) -> str:
-    """The end as a worker tells it: a fault of the disk becomes its sentence there."""
-    return end.replace("mistake: OSError", "sentence: OSError", 1)
+class Disk:
+    """A disk: how many writes it has seen, and whether it has `refused` one."""
+
+    writes = 0
+    refused = False
 
 
 @contextlib.contextmanager
-def faulty(acts: tuple[tuple[Any, str], ...], moment: int, code: int) -> Iterator[Callable[[], int]]:
-    """Context in which the disk refuses from that act on for good."""
-    count, whole = 0, {name: getattr(owner, name) for owner, name in acts}
+def faulty(moment: int | None = None, code: int = 0) -> Iterator[Disk]:
+    """Context in which the disk refuses from that write on for good; what it takes of a file then is its first half."""
+    disk, whole = Disk(), {act: getattr(*act) for act in ACTS}
 
-    def refusing(name: str) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count >= moment:
-                raise OSError(code, os.strerror(code))
-            return whole[name](*args, **kwargs)
+    def counting(act: tuple[Any, str]) -> Callable[..., Any]:
+        def call(*values: Any, **options: Any) -> Any:
+            disk.writes += 1
+            if moment is None or disk.writes < moment:
+                return whole[act](*values, **options)
+            disk.refused = True
+            if act == (Path, "write_bytes") and code in FULL:
+                whole[act](values[0], bytes(values[1])[: len(values[1]) // 2])
+            raise OSError(code, os.strerror(code), str(values[0]) if values else None)
 
         return call
 
-    for owner, name in acts:
-        setattr(owner, name, refusing(name))
+    for act in ACTS:
+        setattr(*act, counting(act))
     try:
-        yield lambda: count
+        yield disk
     finally:
-        for owner, name in acts:
-            setattr(owner, name, whole[name])
+        for act, function in whole.items():
+            setattr(*act, function)
 
 
 APP = """
@@ -355,7 +407,7 @@ def kill_processes(bench: Bench, kills: int) -> list[str]:
             home, until = Path(folder), time.monotonic() + SECONDS
             app, runs = App(home, bench.plain), runs + 1
             statuses: dict[str, str] = {}
-            strikes = draw.randint(1, 3)
+            strikes = min(draw.randint(1, 3), kills - done)
             strike = time.monotonic() + draw.uniform(0.5, 6)
             try:
                 while set(statuses.values()) != {"finished"} and time.monotonic() < until:
@@ -473,8 +525,8 @@ def fill_disk(bench: Bench) -> list[str]:
 def main() -> int:
     """Do what the options say and print the counts; returns the exit code."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--only", default="", help="files whose names hold this")
-    options.add_argument("--faults", type=int, metavar="K", help="a fault at every K-th write")
+    options.add_argument("--only", default="", help="files whose names hold this, in which * stands for any letters")
+    options.add_argument("--faults", type=int, metavar="N", help="so many faults at writes")
     options.add_argument("--kills", type=int, metavar="N", help="so many kills")
     options.add_argument("--stops", type=int, metavar="N", help="so many stops")
     options.add_argument("--disk", action="store_true", help="fill a small disk while a run computes")

@@ -64,12 +64,12 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         warm_up,
     )
     from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
-    from distill_core.api.session import ExportedRow, close, open_app, predictor
+    from distill_core.api.session import ExportedRow, close, home_refusal, open_app, predictor, temporary_folder
     from distill_core.config.knobs import Knob, Setting, knobs, settings
     from distill_core.config.schema import MODELS, Config
     from distill_core.data.preparation import is_row_counts
     from distill_core.data.text_bank import is_hub_bank
-    from distill_core.environment import AUDIENCES, LOOPBACK, audience, public_host
+    from distill_core.environment import AUDIENCES, LOOPBACK, audience, host_limit, public_host
     from distill_core.errors import (
         DataError,
         Diverged,
@@ -146,7 +146,7 @@ _DOOR = {
     ),
     "distill_core.data.preparation": ("is_row_counts",),
     "distill_core.data.text_bank": ("is_hub_bank",),
-    "distill_core.api.session": ("ExportedRow", "close", "open_app", "predictor"),
+    "distill_core.api.session": ("ExportedRow", "close", "home_refusal", "open_app", "predictor", "temporary_folder"),
     "distill_core.estimation.cost": ("Estimate",),
     "distill_core.estimation.time_budget": ("BudgetSettings", "free_config"),
     "distill_core.evaluation.columns": ("COLUMNS", "Column"),
@@ -162,7 +162,7 @@ _DOOR = {
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
         "UnknownRun", "UserError",
     ),
-    "distill_core.environment": ("AUDIENCES", "LOOPBACK", "audience", "public_host"),
+    "distill_core.environment": ("AUDIENCES", "LOOPBACK", "audience", "host_limit", "public_host"),
     "distill_core.hub.models": ("is_offered",),
     "distill_core.messages": ("MessageFormatter", "Message", "message_data"),
     "distill_core.events": (

@@ -23,7 +23,7 @@ from distill_core.json_types import JsonValue
 MARKER = "key.json"
 CHECKSUMS = "sha256.json"  # of an entry's files; entries of earlier versions have none
 DAMAGED = ".damaged"  # ending of a folder that was set aside
-HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.part|\..+\.[0-9a-f]{32}")  # that of earlier versions, too
+HALF_WRITTEN = re.compile(r"(\.[0-9a-f]{32})?\.part|\..+\.[0-9a-f]{32}")  # that of earlier versions, too
 STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
 T = TypeVar("T")
 CacheKey = Mapping[str, JsonValue]  # all that decides an entry's content, by name
@@ -112,11 +112,10 @@ class Cache:
     def sweep(self, alone: bool = False) -> None:
         """Sweep away what killed runs left half-filled, at once where no run but the caller's may live (`alone`), and
         what was set aside a day ago."""
-        for folder in self.root.glob("*/.*"):
-            with suppress(OSError):  # another process sweeps too
-                stale = time.time() - folder.stat().st_mtime > STALE_SECONDS
-                if folder.is_dir() and (stale or (alone and folder.suffix != DAMAGED)):
-                    shutil.rmtree(folder, ignore_errors=True)
+        sweep_stale(self.root, "*/.*")
+        for folder in self.root.glob("*/.*") if alone else ():
+            if folder.is_dir() and folder.suffix != DAMAGED:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _set_aside(self, folder: Path) -> None:
         """Set a damaged entry aside, for whoever wants to look, until it is swept."""
@@ -187,11 +186,22 @@ def atomic_file(file: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Sweep away the files that a killed process left half written in `folder`, whose only writer it was."""
-    for file in folder.glob(".*"):
-        if HALF_WRITTEN.fullmatch(file.name):
+    """Sweep away what a killed process left half written in `folder` and those within, whose only writer it was."""
+    for place in [*folder.rglob(".*")]:
+        if HALF_WRITTEN.fullmatch(place.name):
             with suppress(OSError):
-                file.unlink()
+                if place.is_dir():
+                    shutil.rmtree(place, ignore_errors=True)
+                else:
+                    place.unlink()
+
+
+def sweep_stale(root: Path, pattern: str) -> None:
+    """Sweep away those folders that nobody has changed for so long that whoever made them is dead."""
+    for folder in root.glob(pattern):
+        with suppress(OSError):  # another process sweeps too
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def flush_to_disk(file: Path) -> None:

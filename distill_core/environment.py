@@ -30,6 +30,22 @@ def public_host() -> bool:
     return audience() != "local"
 
 
+def host_limit(variable: str, local: int, public: int) -> int:
+    """A limit on what comes in, by who uses the app.
+
+    Args:
+        variable: The environment's variable that may hold another whole number.
+        local: The limit on one's own machine.
+        public: The limit on a public host.
+
+    Example:
+        >>> core.host_limit("STILLROOM_MAX_ROWS", local=1_000_000, public=5_000)
+        1000000
+    """
+    chosen = os.environ.get(variable, "")
+    return int(chosen) if chosen.isascii() and chosen.isdecimal() else public if public_host() else local
+
+
 def local_path(name: str) -> Path | None:
     """The file or folder of that name on this machine; None where there is none, and on a public host."""
     with suppress(OSError, RuntimeError, ValueError):  # a name that no file can have

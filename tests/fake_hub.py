@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,8 @@ FILE = re.compile(r"/(datasets/)?((?:[^/]+/)?[^/]+)/resolve/([^/]+)/(.+)")
 @dataclass
 class Fault:
     """What goes wrong with requests whose path holds `match`: "status" (with the Hub's `error` header), "hang",
-    "reset", "portal" (a log-in page), "short" (half the body), "flip" (one bit). `times` None is every time."""
+    "reset", "portal" (a log-in page), "short" (half the body), "less" (half the body, under the right length of that),
+    "flip" (one bit), "drip" (a byte now and then). `times` None is every time."""
 
     kind: str
     match: str = ""
@@ -129,6 +131,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2] if cut else body)
         self.close_connection = self.close_connection or cut
 
+    def drip(self, data: bytes, headers: dict[str, str]) -> None:
+        """A byte every twentieth of a second, until nobody listens."""
+        self.send(200, b"", {**headers, "Content-Length": str(len(data))})
+        with suppress(OSError):
+            for place in range(len(data)):
+                self.wfile.write(data[place : place + 1])
+                if self.hub.released.wait(0.05):
+                    break
+        self.close_connection = True
+
     def send_json(self, value: Any) -> None:
         self.send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
@@ -179,9 +191,13 @@ class _Handler(BaseHTTPRequestHandler):
             first, last = int(part[1]), min(int(part[2] or len(data) - 1), len(data) - 1)
             headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
             data, status = data[first : last + 1], 206
-        fault = self.hub.due(self.path, "short", "flip") if self.command == "GET" else None
+        fault = self.hub.due(self.path, "short", "less", "flip", "drip") if self.command == "GET" else None
         if fault and fault.kind == "flip":
             data = data[:-1] + bytes([data[-1] ^ 1])
+        if fault and fault.kind == "drip":
+            return self.drip(data, headers)
+        if fault and fault.kind == "less":
+            data = data[: len(data) // 2]
         self.send(status, data, headers, cut=fault is not None and fault.kind == "short")
 
 

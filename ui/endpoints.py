@@ -5,11 +5,9 @@ same functions that the page and the command line stand on. A name is for ever; 
 import functools
 import html
 import inspect
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -191,8 +189,8 @@ def predict_file(run: str, file: str) -> Iterator[str]:
     columns and the answers."""
     if not file:
         raise UserError("No file was given. Upload a CSV, TSV, JSONL, Excel or Parquet file.")
-    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        out = Path(place) / f"predictions-{_id(run)[:8]}.csv"
+    with core.temporary_folder() as place:
+        out = place / f"predictions-{_id(run)[:8]}.csv"
         core.save_predictions(_id(run), file, out)
         yield str(out)
 
@@ -201,28 +199,28 @@ def export_student(run: str) -> Iterator[str]:
     """A finished run's student as a zip: a folder that predicts from raw text with onnxruntime, tokenizers and numpy
     alone, or with torch where its README.md says why."""
     # Gradio copies what is handed out into its own cache, which it sweeps; what was made for it is gone afterwards
-    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        yield zip_of(_id(run), "student", Path(place))
+    with core.temporary_folder() as place:
+        yield zip_of(_id(run), "student", place)
 
 
 def export_baseline(run: str) -> Iterator[str]:
     """A finished run's simple baseline (TF-IDF and logistic regression) as a zip: a folder that predicts from raw text
     with numpy alone."""
-    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        yield zip_of(_id(run), "floor", Path(place))
+    with core.temporary_folder() as place:
+        yield zip_of(_id(run), "floor", place)
 
 
 def export_control(run: str) -> Iterator[str]:
     """A finished run's control (the student's network, trained on the labels alone) as a zip: a folder that predicts
     from raw text as the student's does."""
-    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        yield zip_of(_id(run), "control", Path(place))
+    with core.temporary_folder() as place:
+        yield zip_of(_id(run), "control", place)
 
 
 def export_run(run: str) -> Iterator[str]:
     """A whole ended run as one file, which `import_run` takes in on this or another machine."""
-    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
-        yield str(core.export_run(_id(run), Path(place) / f"run-{_id(run)[:8]}.zip"))
+    with core.temporary_folder() as place:
+        yield str(core.export_run(_id(run), place / f"run-{_id(run)[:8]}.zip"))
 
 
 def import_run(file: str) -> str:

@@ -165,6 +165,7 @@ def rename_teacher(name: str, title: str) -> str:
     """
     from distill_core.teacher import catalog
 
+    session.store().require_writable()
     return catalog.rename(name, title).title
 
 

@@ -53,7 +53,7 @@ def profile(config: Config) -> "Estimate | None":
         None where the teacher is not on this machine and of unknown size.
 
     Raises:
-        UserError: The data can't be read.
+        UserError: The data can't be read, or the home can only be read.
 
     Example:
         >>> core.profile(config).seconds > 0
@@ -64,6 +64,7 @@ def profile(config: Config) -> "Estimate | None":
 
     store = session.store()
     if not (known := cost.known_measurements(config, Cache(store.home / "cache"))).complete:
+        store.require_writable()
         with session.profile_lock:
             folder = store.home / "cache" / "survey"
             folder.mkdir(exist_ok=True, mode=0o700)
@@ -161,12 +162,14 @@ def schedule_profile(config: Config) -> bool:
     """Schedule `profile` in the background, the newest wish first.
 
     Returns:
-        Whether it is still to come. False once it was tried: what `estimate` then doesn't know can't be known before
-        the run.
+        Whether it is still to come. False once it was tried, or where nothing can be written: what `estimate` then
+        doesn't know can't be known before the run.
     """
     from distill_core.estimation import cost
     from distill_core.teacher import catalog
 
+    if session.store().refusal:
+        return False
     name = catalog.teacher_name(config)
     key = repr([*(key(config) for key in cost.KEYS.values()), catalog.is_local(name, config.allow_pickle)])
     with session.wish_lock:

@@ -57,6 +57,9 @@ def save_upload(file: Path | str) -> Path:
     Returns:
         The copy. The same content under the same name gives the same path.
 
+    Raises:
+        UserError: The home can only be read.
+
     Example:
         >>> copy = core.save_upload(table)
         >>> copy.name, core.is_upload(copy), core.is_upload(table)
@@ -64,6 +67,7 @@ def save_upload(file: Path | str) -> Path:
     """
     import shutil
 
+    session.store().require_writable()
     source = Path(file)
     place = _uploads() / checksum(source)[:32]
     place.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -693,6 +693,7 @@ def import_run(file: Path | str) -> Run:
 
     Raises:
         DataError: The file is anything else. Nothing is stored then.
+        UserError: The home can only be read.
 
     Example:
         >>> again = core.import_run(packed)
@@ -702,4 +703,5 @@ def import_run(file: Path | str) -> Run:
     from distill_core.runs import archive
 
     store = session.store()
+    store.require_writable()
     return Run(archive.import_run(store, Path(file)), store)

@@ -5,8 +5,10 @@ estimates remember. One object holds all of it; the front door's `close` empties
 import atexit
 import json
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
@@ -16,7 +18,7 @@ from distill_core import bounded
 from distill_core.config.schema import Config
 from distill_core.environment import home
 from distill_core.errors import DataError, UserError
-from distill_core.messages import message
+from distill_core.messages import Message, message
 from distill_core.runs import job, process_worker, recovery
 from distill_core.runs.queries import RunRecord
 from distill_core.runs.queue import RunQueue, uses_threads
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_LOADED = 2  # of each kind in memory
 MAX_REFUSALS = 50
+HANDED_OUT = "stillroom-handed-out-"  # beginning of a folder's name, among those of other programs
 BASELINE_FILE = "baseline.json"  # is written last: where it stands, the baseline is complete
 ExportedRow = Literal["student", "control", "floor"]  # rows of the comparison that can leave as a folder
 NOT_YET = {  # sentences on a run that has come to no such model
@@ -86,6 +89,7 @@ class Session:
         self.profile_wishes: list[tuple[str, Config]] = []
         self.profiled: set[str] = set()
         self._lock = threading.RLock()
+        self._reading = False  # also a home that can't be written to
         self._stores: dict[Path, Store] = {}
         self._queues: dict[Path, RunQueue] = {}
 
@@ -94,15 +98,17 @@ class Session:
         with self._lock:
             place = home()
             if place not in self._stores:
-                self._stores[place] = store = Store(place)
+                self._stores[place] = store = Store(place, reading=self._reading)
                 if store.notice:
                     print(store.notice, file=sys.stderr)
             return self._stores[place]
 
     def queue(self, adopt: bool = False) -> RunQueue:
-        """Queue of that store, begun at the first call; with `adopt` it also runs what dead processes left."""
+        """Queue of that store, begun at the first call; with `adopt` it also runs what dead processes left. Raises
+        UserError where the store can only be read."""
         with self._lock:
             store = self.store()
+            store.require_writable()
             if store.home not in self._queues:
                 self._queues[store.home] = RunQueue(store, adopt=adopt, target=self.pipeline)
             elif adopt:
@@ -222,14 +228,17 @@ class Session:
         key = (str(folder), (folder / BASELINE_FILE).stat().st_mtime_ns)
         return self.cached(self.baselines, key, lambda: _load_baseline(folder))
 
-    def isolate(self) -> None:
-        """Let children of this process read files from now on, as its workers are processes too."""
+    def open_app(self) -> None:
+        """Let children of this process read files from now on, as its workers are processes too, and read what there
+        is in a home that can't be written to."""
+        self._reading = True
         if not uses_threads():
             process_worker.isolate()
 
     def close(self) -> None:
         """Close the session: end the workers, close the stores, forget data, models and estimates."""
         bounded.isolate(None)
+        self._reading = False
         with self._lock:
             for queue in self._queues.values():
                 queue.close()
@@ -316,23 +325,53 @@ def predictor(run: str, row: ExportedRow = "student") -> "Predictor | BaselinePr
 
 def open_app() -> None:
     """Open the app: take over the runs that dead processes left, remove what they had half written, and warm the
-    workers up. From now on a child of this process reads what comes from elsewhere.
+    workers up. From now on a child of this process reads what comes from elsewhere. Where the home can't be written to,
+    what is there can be looked at; see `home_refusal`.
 
     Example:
         >>> core.open_app()
         >>> core.close()
     """
-    from distill_core.cache import Cache, sweep
+    from distill_core.cache import Cache, sweep, sweep_stale
 
-    session.isolate()  # first: what it starts warms up on another core meanwhile
+    session.open_app()  # first: what it starts warms up on another core meanwhile
     store = session.store()
+    if store.refusal:
+        return
     alone = not recovery.owners(store)
     for root in (store.home / "cache", store.home):  # the home itself holds the saved teachers
         Cache(root).sweep(alone)
     if alone:
-        for folder in (store.home / "runs").iterdir():
-            sweep(folder)
+        sweep(store.home)
+    sweep_stale(Path(tempfile.gettempdir()), f"{HANDED_OUT}*")
     session.queue(adopt=True)
+
+
+def home_refusal() -> Message | None:
+    """Why nothing can be written to the folder of runs, None where it can: then no run starts, and what is there can be
+    looked at.
+
+    Example:
+        >>> core.home_refusal() is None
+        True
+    """
+    return session.store().refusal
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Folder for files to hand out, empty. It is deleted when the block ends; what a killed process leaves is deleted
+    by an app that opens a day later.
+
+    Example:
+        >>> with core.temporary_folder() as folder:
+        ...     file = core.export_run(run.id, folder / "run.zip")
+        >>> file.exists()
+        False
+    """
+    # In the system's own place: of another Gradio hands nothing out.
+    with tempfile.TemporaryDirectory(prefix=HANDED_OUT) as folder:
+        yield Path(folder)
 
 
 def close() -> None:

@@ -24,12 +24,12 @@ from distill_core.data.examples import row_numbers
 from distill_core.data.table import (
     MAX_BYTES,
     MAX_COLUMNS,
-    MAX_ROWS,
     Cell,
     Table,
     as_cell,
     class_name,
     column_names,
+    max_rows,
     text_cell,
     too_many_columns,
     too_many_rows,
@@ -44,24 +44,27 @@ NO_BLANK = re.compile(r"\S")
 MAX_LINES = 20_000_000  # of a text file
 MAX_CELLS = 200_000  # of a line, as far as its delimiters show; a text within quotes has them too
 MAX_VALUES = 20_000_000  # of a JSON or Parquet file
+SHORTEST_ROW = 24  # bytes, in the mean of a file
 MAX_UNPACKED = 2 * MAX_BYTES  # of a Parquet file, whose columns needn't all be texts
 
 
 def read_table(path: str | Path) -> Table:
     """The file as a Table; its ending decides the format. Raises DataError, which names the row; also for more than
-    MAX_ROWS rows. Where the process is the page's or a run's, a child reads it (see `bounded`)."""
+    `max_rows` rows. Where the process is the page's or a run's, a child reads it (see `bounded`)."""
     return bounded.call(_read_file, Path(path), name=Path(path).name, budget=file_budget(path))
 
 
 def file_budget(*paths: str | Path) -> Budget:
     """Budget of reading these files, and of preparing their rows: several times what honest ones of their size need
-    [measured: 1 to 2 s and 50 to 70 MB for 1 MB]. A visitor of a public host gets less."""
+    [measured: 1 to 2 s and 50 to 70 MB for 1 MB, 1.8 kB for each short row]. A visitor of a public host gets less."""
     size = 0
     for path in paths:
         with suppress(OSError, ValueError, RuntimeError):  # which the reading itself reports
             size += Path(path).expanduser().stat().st_size
-    patience = 1 if public_host() else 2
-    return Budget(seconds=patience * (4 + size / MB), memory=250 * MB + 15 * size)
+    if public_host():
+        return Budget(seconds=4 + size / MB, memory=250 * MB + 15 * size)
+    rows = min(max_rows(), size // SHORTEST_ROW)
+    return Budget(seconds=8 + 2 * size / MB + rows / 5_000, memory=200 * MB + 15 * size + 2_000 * rows)
 
 
 def _read_file(path: Path) -> Table:
@@ -88,7 +91,7 @@ def _read_file(path: Path) -> Table:
             )
         if size == 0:
             raise DataError(message("{name} is empty. Give a file with a header and rows.", name=name))
-        table = reader(path, name, MAX_ROWS)
+        table = reader(path, name, max_rows())
     except (OSError, ValueError, RuntimeError) as error:  # NUL in a name: ValueError; unknown ~user: RuntimeError
         why = os_error_reason(error) if isinstance(error, OSError) else str(error)
         raise DataError(message("{file} can't be read: {why}. Check the name and its permissions.",

@@ -6,15 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from distill_core.environment import host_limit
 from distill_core.errors import DataError
 from distill_core.messages import Message, message
 from distill_core.unicode import replace_surrogates
 
-MAX_ROWS = 200_000  # of a file
+MAX_LOCAL_ROWS, MAX_PUBLIC_ROWS = 1_000_000, 5_000  # of a file
 MAX_BYTES = 200_000_000
 MAX_COLUMNS = 50
 MAX_NAME = 100  # characters of a column's name; a longer one is a text, so the header is missing
 Cell = str | None
+
+
+def max_rows() -> int:
+    """The most rows that a file may have. STILLROOM_MAX_ROWS says otherwise."""
+    return host_limit("STILLROOM_MAX_ROWS", MAX_LOCAL_ROWS, MAX_PUBLIC_ROWS)
 
 
 @dataclass(frozen=True)

@@ -82,14 +82,13 @@ def _standard(label: str | None, forms: dict[str, str]) -> str | None:
 def _problem(row: AnyExample) -> tuple[Message, Message] | None:
     """The problem of a row that can't be used: a reason for many rows, and a sentence on this one."""
     for side, text in enumerate(row.text):
-        which = message("text") if len(row.text) == 1 else message("second text") if side else message("first text")
         if not any(letter.isprintable() and letter != " " for letter in text):
             return message("no text"), message("{row} has no {which}. Fill it in or delete the row.", row=row.place,
-                                             which=which)  # fmt: skip
+                                             which=_side(row, side))  # fmt: skip
         if len(text) > MAX_CHARACTERS:
             return message("more than {most:,} characters", most=MAX_CHARACTERS), message(
                 "{row} has a {which} of {n:,} characters; at most {most:,} are read. Shorten or split it.",
-                row=row.place, which=which, n=len(text), most=MAX_CHARACTERS,
+                row=row.place, which=_side(row, side), n=len(text), most=MAX_CHARACTERS,
             )  # fmt: skip
     if row.label is not None and (len(row.label) > MAX_LABEL or any(map(_is_control, row.label))):
         return LONG_LABEL, message(
@@ -97,6 +96,10 @@ def _problem(row: AnyExample) -> tuple[Message, Message] | None:
             row=row.place, label=f"{row.label[:40]!r}…",
         )  # fmt: skip
     return None
+
+
+def _side(row: AnyExample, side: int) -> Message:
+    return message("text") if len(row.text) == 1 else message("second text") if side else message("first text")
 
 
 def _is_control(letter: str) -> bool:

@@ -4,6 +4,7 @@ Knows nothing of labels or tasks.
 """
 
 import zipfile
+from contextlib import closing
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -51,18 +52,14 @@ def read_workbook(path: Path, name: str, rows: int) -> Table:
 
     ReadOnlyWorksheet._get_size = lambda sheet: None  # it would parse a sheet that doesn't state its size twice
     try:
-        stream = path.open("rb")  # by its name openpyxl refuses a workbook that is called .csv
-        book = load_workbook(stream, read_only=True, data_only=True)
-        try:
+        # by its name openpyxl refuses a workbook that is called .csv
+        with path.open("rb") as stream, closing(load_workbook(stream, read_only=True, data_only=True)) as book:
             for number, sheet in enumerate(book.worksheets):
                 sheet.reset_dimensions()  # some programs write a wrong one
                 found = _lines(sheet, name, rows)
                 if found:
                     others = [other.title for place, other in enumerate(book.worksheets) if place != number]
                     return _table(found, name, sheet.title, others)
-        finally:
-            book.close()
-            stream.close()
     except DataError:
         raise
     except Exception as error:  # openpyxl lets through whatever a damaged part makes its parsers raise

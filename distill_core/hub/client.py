@@ -2,6 +2,8 @@
 
 import os
 import re
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from distill_core.environment import set_library_defaults
@@ -11,6 +13,7 @@ from distill_core.messages import message
 
 ANSWER_TIMEOUT = 5.0  # seconds for the first answer of the Hub
 SILENCE_TIMEOUT = 5.0  # seconds without a byte, later on; with the libraries' seven tries a hang ends within a minute
+LEAST_SPEED, SLOW_SECONDS = 1_500, 8.0  # bytes a second, and how long it may be less
 ID_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
 ADDRESS = re.compile(r"^https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/|models/)?", re.IGNORECASE)
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -40,14 +43,16 @@ def parse_id(text: str) -> str:
 
 
 def hub_library() -> Any:
-    """Module huggingface_hub, with a ceiling on the silence of any request: some calls inside pass timeout=None, so no
-    setting reaches them."""
+    """Module huggingface_hub, with a ceiling on the silence of any request, as some calls inside pass timeout=None, so
+    that no setting reaches them; and with a least speed."""
     set_library_defaults()
     import huggingface_hub
 
     hooks = huggingface_hub.get_session().event_hooks
     if _ceiling not in hooks["request"]:
-        huggingface_hub.get_session().event_hooks = {**hooks, "request": [*hooks["request"], _ceiling]}
+        huggingface_hub.get_session().event_hooks = {
+            **hooks, "request": [*hooks["request"], _ceiling], "response": [*hooks["response"], _watch],
+        }  # fmt: skip
     return huggingface_hub
 
 
@@ -57,6 +62,34 @@ def _ceiling(request: Any) -> None:
         kind: min(SILENCE_TIMEOUT, timeouts.get(kind) or SILENCE_TIMEOUT)
         for kind in ("connect", "read", "write", "pool")
     }
+
+
+def _watch(response: Any) -> None:
+    """Have the body of a response read under a watch."""
+    from httpx2 import ReadTimeout, SyncByteStream
+
+    class Watched(SyncByteStream):
+        """Stream that ends with ReadTimeout where it has brought less than LEAST_SPEED for SLOW_SECONDS: a byte now and
+        then is no silence, and would keep a download going for ever."""
+
+        def __init__(self, stream: Any):
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            since, brought = time.monotonic(), 0
+            for part in self._stream:
+                brought += len(part)
+                seconds = time.monotonic() - since
+                if seconds > SLOW_SECONDS:
+                    if brought < LEAST_SPEED * seconds:
+                        raise ReadTimeout("The connection is too slow.", request=response.request)
+                    since, brought = time.monotonic(), 0
+                yield part
+
+        def close(self) -> None:
+            self._stream.close()
+
+    response.stream = Watched(response.stream)
 
 
 def is_offline() -> bool:

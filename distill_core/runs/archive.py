@@ -101,13 +101,12 @@ def _members(store: Store, row: RunRecord) -> Iterator[tuple[str, bytes | Path]]
     yield "points.jsonl", _lines([series, step, _finite(value)] for series, step, value in points)
     if row.summary is not None and (folder / "texts.jsonl").is_file():
         yield "texts.jsonl", folder / "texts.jsonl"
-    teacher = folder / "teacher.json"
-    if teacher.is_file():
-        fact = json.loads(teacher.read_text(encoding="utf-8"))
-        if archive_validation.is_teacher(
-            fact.get("name")
-        ):  # a folder of this machine would be another one elsewhere, or none
-            yield "teacher.json", _json(fact)
+    fact: Any = None
+    with suppress(OSError, ValueError):  # there is none, or it was damaged on the disk
+        fact = json.loads((folder / "teacher.json").read_text(encoding="utf-8"))
+    # a folder of this machine would be another one elsewhere, or none
+    if isinstance(fact, dict) and archive_validation.is_teacher(fact.get("name")):
+        yield "teacher.json", _json(fact)
     if student := current(folder / "student"):
         for each in sorted(student.iterdir()):
             if each.is_file() and STUDENT.fullmatch(f"student/{each.name}"):

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
 from filelock import FileLock
@@ -23,7 +24,7 @@ from distill_core.errors import UserError
 from distill_core.faults import explain_fault
 from distill_core.messages import Message, message
 from distill_core.runs.migrations import NAMES, migrations
-from distill_core.runs.salvage import check_database, check_schema, copy_rows, is_damaged, set_aside
+from distill_core.runs.salvage import check_database, check_schema, copy_rows, is_damaged, set_aside, sweep_copies
 
 BUSY_SECONDS = 30
 RESERVE = 1_000_000  # bytes: a hundred times what the end of a run takes
@@ -40,7 +41,9 @@ class Connection:
         self._file_lock = FileLock(lock_file, thread_local=False, poll_interval=0.01)
         self._reserve, self._doubt = lock_file.with_name("reserve"), lock_file.with_name("doubt")
         self.notice: Message | None = None
+        self.refusal: Message | None = None
         with self._lock, self._file_lock:
+            sweep_copies(path.parent)
             self._make_room()
             if not (path.exists() and path.stat().st_size) and (count := _count_folders(path.parent / "runs")):
                 self.notice = message(
@@ -143,6 +146,42 @@ class Connection:
         # Closing the last connection checkpoints the WAL, which is a write.
         with self._lock, self._file_lock:
             self._db.close()
+
+
+class ReadOnlyConnection:
+    """Connection to a database that can only be read: what writes is refused with `refusal`. Where there is none that
+    this version can read, `reader` has one without a run."""
+
+    def __init__(self, path: Path, refusal: Message):
+        """Open the file, if it can be read."""
+        self.refusal, self.notice = refusal, refusal
+        self.reader = _opened_reading(path)
+
+    def transaction(self, urgent: bool = False) -> NoReturn:
+        """Raise UserError."""
+        raise UserError(self.refusal)
+
+    def explain(self, error: sqlite3.DatabaseError) -> Exception:
+        """The error itself."""
+        return error
+
+    def close(self) -> None:
+        """Nothing: `reader` is closed by whoever reads."""
+
+
+def _opened_reading(path: Path) -> sqlite3.Connection:
+    """The file, read-only. SQLite can't open one beside which it may write nothing, unless it is called immutable."""
+    for options in ("mode=ro", "mode=ro&immutable=1"):
+        with suppress(sqlite3.Error):
+            db = sqlite3.connect(f"file:{quote(path.as_posix())}?{options}", uri=True, check_same_thread=False)
+            db.text_factory = lambda text: text.decode("utf-8", "replace")
+            if {one.name for one in migrations.applied(Database(db))} == {*NAMES}:
+                check_schema(db)
+                return db
+            db.close()
+    db = sqlite3.connect(":memory:", check_same_thread=False)
+    migrations.apply(Database(db))
+    return db
 
 
 def _count_folders(folder: Path) -> int:

@@ -20,6 +20,7 @@ READ = (  # whatever the schema says
 )  # fmt: skip
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 LONGEST_CUT = 2**30  # bytes
+COPIES = ".salvage-"  # beginning of the folder of a copy that is read
 ENDINGS = ("-wal", "-shm", "")  # of the files that are one database; that which gives it its name goes last
 
 
@@ -60,10 +61,16 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def sweep_copies(home: Path) -> None:
+    """Delete the copies of damaged databases that killed processes left in `home`. No other process may be copying."""
+    for folder in home.glob(f"{COPIES}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def copy_rows(aside: Path, db: Database) -> int:
     """Copy into `db`, whose tables are empty, all rows that can be read of the database set aside; returns the number
     of runs."""
-    with tempfile.TemporaryDirectory(dir=aside.parent, prefix=".salvage-") as folder:
+    with tempfile.TemporaryDirectory(dir=aside.parent, prefix=COPIES) as folder:
         copy = Path(folder) / "runs.db"
         for ending in ("-wal", ""):
             if (file := aside.with_name(aside.name + ending)).exists():

@@ -20,8 +20,8 @@ from distill_core.environment import home
 from distill_core.errors import UserError
 from distill_core.events import ENDED, STATUSES, Compared, Ended, Event, Point, Progress, StageStarted
 from distill_core.faults import explain_fault
-from distill_core.messages import message, message_data, os_error_reason
-from distill_core.runs.connection import Connection
+from distill_core.messages import Message, message, message_data, os_error_reason
+from distill_core.runs.connection import Connection, ReadOnlyConnection
 from distill_core.runs.curves import CurvePoint, Curves, is_same, training_of
 from distill_core.runs.queries import RunColumns, RunQueries, storable
 from distill_core.runs.reader import RunReader
@@ -33,8 +33,9 @@ class Store(RunReader):
     """Store of all runs of one home folder. Safe to use from many threads; other processes may have the same home
     open."""
 
-    def __init__(self, home_folder: Path | str | None = None):
-        """Open or create the store. Raises UserError where the folder can't be used."""
+    def __init__(self, home_folder: Path | str | None = None, *, reading: bool = False):
+        """Open or create the store. Raises UserError where the folder can't be used; with `reading`, a folder that
+        can't be written to is read as far as that goes, and `refusal` says why."""
         self.home = Path(home_folder).absolute() if home_folder else home()
         self.path = self.home / "runs.db"
         try:
@@ -42,23 +43,39 @@ class Store(RunReader):
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in ("runs", "cache", "locks"):
                 (self.home / folder).mkdir(exist_ok=True, mode=0o700)
-            self.connection = Connection(self.path, self.home / "locks" / "write")
+            self.connection: Connection | ReadOnlyConnection = Connection(self.path, self.home / "locks" / "write")
         except OSError as error:
-            raise UserError(message(
+            refusal = message(
                 "The folder {folder} can't hold the runs ({why}). Set STILLROOM_HOME to a folder that you may write "
-                "to.", folder=str(self.home), why=os_error_reason(error))) from error  # fmt: skip
+                "to.", folder=str(self.home), why=os_error_reason(error))  # fmt: skip
+            if not reading:
+                raise UserError(refusal) from error
+            self.connection = ReadOnlyConnection(self.path, refusal)
         except sqlite3.DatabaseError as error:
-            if fault := explain_fault(error, self.home):
+            fault = explain_fault(error, self.home)
+            if fault and not reading:
                 raise UserError(fault) from error
-            raise UserError(message(
-                "{file} can't be read as a store of runs ({why}). Move it away or set STILLROOM_HOME.",
-                file=str(self.path), why=str(error))) from error  # fmt: skip
+            if not fault:
+                raise UserError(message(
+                    "{file} can't be read as a store of runs ({why}). Move it away or set STILLROOM_HOME.",
+                    file=str(self.path), why=str(error))) from error  # fmt: skip
+            self.connection = ReadOnlyConnection(self.path, fault)
         super().__init__(RunQueries(self.connection.reader, example=False, explain=self.connection.explain))
 
     @property
     def notice(self) -> str:
         """What is to be said of a store that was damaged and set aside, "" of any other."""
         return self.connection.notice or ""
+
+    @property
+    def refusal(self) -> Message | None:
+        """Why nothing can be written, None where it can."""
+        return self.connection.refusal
+
+    def require_writable(self) -> None:
+        """Raise UserError where nothing can be written."""
+        if self.refusal:
+            raise UserError(self.refusal)
 
     def close(self) -> None:
         """Close the connections. The store can't be used afterwards."""
@@ -151,9 +168,10 @@ class Store(RunReader):
             return str(next(db.execute("SELECT status FROM runs WHERE id = ?", (run,)))[0])
 
     def folder(self, run: str) -> Path:
-        """Folder of the run, for checkpoints and artifacts. Created where it is missing, mode 0700."""
+        """Folder of the run, for checkpoints and artifacts. Created where it is missing and can be, mode 0700."""
         folder = self.home / "runs" / run
-        folder.mkdir(exist_ok=True, mode=0o700)
+        if not self.refusal:
+            folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
     def _refuse_example(self, run: str) -> None:

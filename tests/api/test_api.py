@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tiny_writer import trained_writer
 
 import distill_core
 from distill_core.api import catalog, estimates, inference, preview, runs
-from distill_core.api.session import session
+from distill_core.api.session import HANDED_OUT, session
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, KnobError, TeacherError, UnknownPart, UnknownRun, UserError
 from distill_core.estimation import cost
@@ -386,16 +387,28 @@ def test_opening_clears_away_what_was_half_written(home: Path) -> None:
         folder.mkdir(parents=True)
     for folder in (old, teacher, whole):
         os.utime(folder, (0, 0))
-    half = home / "runs" / "one" / f".{'0' * 32}.part"
-    half.parent.mkdir(parents=True)
-    half.touch()
+    places = ("", "runs/one", "runs/one/floor", "uploads/0123", "visitors/0123", "teachers/one")
+    half = [home / place / f".{'0' * 32}.part" for place in places]
+    for file in [*half, home / "runs" / "one" / "student" / ".part" / "model.safetensors"]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    half.append(home / "runs" / "one" / "student" / ".part")
+    own, ready = home / "uploads" / "0123" / ".hidden.csv", home / "runs" / "one" / "student" / ".next"
+    own.touch(), ready.mkdir()
+    salvage, handed = home / ".salvage-0123", Path(tempfile.mkdtemp(prefix=HANDED_OUT))
+    salvage.mkdir()
+    os.utime(handed, (0, 0))
     (home / "locks").mkdir(exist_ok=True)
-    with FileLock(home / "locks" / "owner-other"):  # another process lives, and may be filling the young one
-        distill_core.open_app()
-        assert [one.exists() for one in (old, young, teacher, whole, half)] == [False, True, False, True, True]
+    with distill_core.temporary_folder() as new:
+        with FileLock(home / "locks" / "owner-other"):  # another process lives, and may be filling the young one
+            distill_core.open_app()
+            assert [one.exists() for one in (old, young, teacher, whole)] == [False, True, False, True]
+            assert all(one.exists() for one in half)
+        assert not salvage.exists() and not handed.exists() and new.exists()
     distill_core.close()
     distill_core.open_app()
-    assert [one.exists() for one in (old, young, teacher, whole, half)] == [False, False, False, True, False]
+    assert [one.exists() for one in (old, young, teacher, whole, own, ready)] == [False] * 3 + [True] * 3
+    assert not new.exists() and not any(one.exists() for one in half)
 
 
 def test_runs_of_before_some_knobs_and_facts_still_tell_what_they_know(home: Path) -> None:

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from distill_core.data import readers
 from distill_core.data.columns import Columns, guess_columns
 from distill_core.data.readers import read_table
-from distill_core.data.table import Table
+from distill_core.data.table import MAX_BYTES, Table, max_rows
 from distill_core.errors import DataError, UserError
 
 
@@ -315,22 +315,35 @@ def test_caps_are_checked_before_memory_is_spent(tmp_path: Path, monkeypatch) ->
     with pytest.raises(DataError, match="at most 1 are read"):
         read_table(write(tmp_path, "x.csv", b"x" * 1_000_001))
     for name, content in (("x.csv", "text\na\nb\nc\n"), ("x.jsonl", '{"t": "a"}\n' * 3), ("x.txt", "a\nb\nc\n")):
-        monkeypatch.setattr(readers, "MAX_ROWS", 3)
+        monkeypatch.setenv("STILLROOM_MAX_ROWS", "3")
         assert len(read_table(write(tmp_path, name, content)).rows) == 3
-        monkeypatch.setattr(readers, "MAX_ROWS", 2)
+        monkeypatch.setenv("STILLROOM_MAX_ROWS", "2")
         with pytest.raises(DataError, match="has more than 2 (rows|lines). Take a sample"):
             read_table(write(tmp_path, name, content))
     few = pyarrow.table({"text": pyarrow.array(["x" * 1000] * 100_000).dictionary_encode()})
     parquet.write_table(few, tmp_path / "x.parquet")
-    monkeypatch.setattr(readers, "MAX_ROWS", 99)
+    monkeypatch.setenv("STILLROOM_MAX_ROWS", "99")
     with pytest.raises(DataError, match="has more than 99 rows"):
         read_table(tmp_path / "x.parquet")
-    monkeypatch.setattr(readers, "MAX_ROWS", 100_000)
+    monkeypatch.setenv("STILLROOM_MAX_ROWS", "100000")
     seen, as_cell = [], readers.as_cell
     monkeypatch.setattr(readers, "as_cell", lambda value: seen.append(value) or as_cell(value))
     with pytest.raises(DataError, match="more than 1 MB of text"):
         read_table(tmp_path / "x.parquet")
     assert len(seen) < 2000
+
+
+def test_a_file_may_have_as_many_rows_as_its_audience_is_given(tmp_path: Path, monkeypatch) -> None:
+    assert (max_rows(), MAX_BYTES) == (1_000_000, 200_000_000)
+    file = write(tmp_path, "x.csv", "text\n" + "a\n" * 5_001)
+    assert len(read_table(file).rows) == 5_001
+    for audience in ("room", "space"):
+        monkeypatch.setenv("STILLROOM_AUDIENCE", audience)
+        with pytest.raises(DataError, match=r"^x.csv has more than 5,000 rows. Take a sample of it.$"):
+            read_table(file)
+    for chosen, most in (("5001", 5_001), ("many", 5_000), ("", 5_000), ("-1", 5_000)):
+        monkeypatch.setenv("STILLROOM_MAX_ROWS", chosen)
+        assert max_rows() == most
 
 
 def test_nested_columns_are_left_out_and_said_when_asked_for(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import socket
 import sys
 import threading
 import time
@@ -189,7 +190,9 @@ FAULTS = [
     ({"kind": "status", "status": 403, "error": "GatedRepo"}, "is gated"),
     ({"kind": "status", "status": 401, "error": "RepoNotFound"}, "There is no .* on the Hub, or it is private"),
     ({"kind": "status", "status": 403, "error": "disabled"}, "has been disabled"),
+    ({"kind": "status", "status": 404, "error": "RevisionNotFound"}, "has changed on the Hub meanwhile. Try again"),
     ({"kind": "status", "status": 500}, r"does not answer well just now \(500"),
+    ({"kind": "status", "status": 503}, r"does not answer well just now \(503"),
     ({"kind": "status", "status": 429}, r"does not answer well just now \(429"),
     ({"kind": "reset"}, "cannot be reached"),
     ({"kind": "hang"}, "cannot be reached"),
@@ -221,6 +224,29 @@ def test_a_refused_connection_is_told_at_once(fake_hub: FakeHub, id: str, pauses
     assert not pauses, "tried again"
 
 
+def test_a_name_that_is_not_found_in_the_net_is_told_at_once(id: str, pauses, monkeypatch) -> None:
+    def unknown(host: str, *_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://hub.invalid")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    for door in (models.model_folder, datasets.dataset_rows):
+        with pytest.raises(HubError, match="cannot be reached for .*built-in example"):
+            door(id)
+    assert not pauses, "tried again"
+
+
+def test_what_is_cached_outlives_a_hub_that_refuses(
+    fake_hub: FakeHub, id: str, pauses, tiny_teacher: Path, monkeypatch
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    fake_hub.add("datasets", id, {"train.csv": CSV})
+    folder, rows = models.model_folder(id), datasets.dataset_rows(id)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    assert models.model_folder(id) == folder
+    assert datasets.dataset_rows(id)["train"].to_dict() == rows["train"].to_dict() and not pauses
+
+
 @pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "status", "status": 503}, {"kind": "portal"}])
 def test_what_is_cached_outlives_the_hub(fault, fake_hub: FakeHub, id: str, pauses, tiny_teacher: Path) -> None:
     fake_hub.model(id, tiny_teacher)
@@ -248,17 +274,61 @@ def test_but_a_model_that_is_gone_is_told_even_when_cached(fake_hub: FakeHub, id
         ({"kind": "status", "status": 500, "match": "model.safetensors"}, "does not answer well"),
         ({"kind": "status", "status": 403, "error": "GatedRepo", "match": "model.safetensors"}, "gated"),
         ({"kind": "reset", "match": "model.safetensors"}, "broke off. Try again"),
+        ({"kind": "less", "match": "model.safetensors"}, "was damaged. Try again"),
+        ({"kind": "portal", "match": "model.safetensors"}, "proxy or log-in page"),
+        ({"kind": "hang", "match": "model.safetensors"}, "broke off. Try again"),
+        ({"kind": "drip", "match": "model.safetensors"}, "broke off. Try again"),
+        ({"kind": "flip", "match": "/config.json", "times": 1}, "was damaged .config.json has the wrong checksum"),
     ],
+    ids=lambda value: f"{value['kind']} {value['match']}" if isinstance(value, dict) else "",
 )
 def test_a_download_that_fails_midway_is_one_sentence(
-    fault, words, fake_hub: FakeHub, id: str, tiny_teacher: Path, no_waiting
+    fault, words, fake_hub: FakeHub, id: str, tiny_teacher: Path, no_waiting, monkeypatch
 ) -> None:
+    if fault["kind"] == "hang":
+        monkeypatch.setattr(client, "SILENCE_TIMEOUT", 0.3)
+    monkeypatch.setattr(client, "SLOW_SECONDS", 0.3)
     fake_hub.model(id, tiny_teacher)
     fake_hub.fail(**fault)
     with pytest.raises(HubError, match=words):
         models.model_folder(id)
     fake_hub.faults.clear()
     assert (models.model_folder(id) / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "short"}, {"kind": "status", "status": 503}, {"kind": "status", "status": 429}],
+    ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}",
+)  # fmt: skip
+def test_a_download_that_fails_twice_comes_whole(
+    fault, fake_hub: FakeHub, id: str, tiny_teacher: Path, no_waiting
+) -> None:
+    fake_hub.model(id, tiny_teacher)
+    fake_hub.fail(**fault, match="model.safetensors", times=2)
+    folder = models.model_folder(id)
+    assert (folder / "model.safetensors").read_bytes() == (tiny_teacher / "model.safetensors").read_bytes()
+    assert fake_hub.faults[0].times == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "status", "status": 500}, r"does not answer well just now \(500"),
+        ({"kind": "short"}, "broke off. Try again"),
+        ({"kind": "less"}, "was damaged. Try again"),
+        ({"kind": "reset"}, "broke off. Try again"),
+        ({"kind": "portal"}, "proxy or log-in page"),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_rows_that_do_not_come_are_told_in_one_sentence(fault, words, fake_hub: FakeHub, id: str, no_waiting) -> None:
+    fake_hub.add("datasets", id, {"train.csv": CSV})
+    fake_hub.fail(**fault, match="train.csv")
+    with pytest.raises(HubError, match=words) as caught:
+        datasets.dataset_rows(id)
+    assert "\n" not in str(caught.value) and "/" not in str(caught.value).replace(id, "")
+    fake_hub.faults.clear()
+    assert datasets.dataset_rows(id)["train"]["label"][:] == ["good", "bad"]
 
 
 def test_no_request_may_be_silent_for_ever(fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from archives import changed, patched, put
+from broken import BREAKS, break_file
 from toy import TOY
 
 import distill_core as core
@@ -60,6 +62,20 @@ def plain(store: Store, run: str) -> list[Any]:
     """What a run said, less what names a path there; the summary is compared by itself."""
     told = [event for _, event in store.events(run) if not isinstance(event, Note | Compared)]
     return [event for event in told if getattr(event, "name", "") != "teacher"]
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_a_run_whose_teachers_facts_were_damaged_is_packed_without_them(
+    sent: tuple[Path, Path, str], tmp_path: Path, how: str
+) -> None:
+    home = shutil.copytree(sent[0], tmp_path / "copy")
+    facts = home / "runs" / sent[2] / "teacher.json"
+    facts.write_text('{"name": "builtin", "fingerprint": "0"}')
+    break_file(facts, how)
+    store = Store(home)
+    run = core.import_run(archive.export_run(store, sent[2], tmp_path / "run.zip"))
+    store.close()
+    assert run.status == "finished" and not (run.folder / "teacher.json").exists()
 
 
 def test_a_run_comes_back_as_it_was_and_its_student_says_the_same(sent: tuple[Path, Path, str]) -> None:

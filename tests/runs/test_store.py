@@ -315,6 +315,36 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "home")
 
 
+@pytest.mark.parametrize("kind", ["whole", "older", "newer", "missing"])
+def test_a_home_that_cannot_be_written_to_is_read(tmp_path: Path, kind: str) -> None:
+    store = Store(tmp_path)
+    run = store.create({"task": "file"}, name="mine")
+    store.append(run, [Point("student/loss", 1, 0.5)])
+    if kind in ("older", "newer"):
+        change = "DELETE FROM _sqlite_migrations WHERE name = ?" if kind == "older" else (
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('stillroom', ?, '')")  # fmt: skip
+        store.connection._db.conn.execute(change, ("m004_made",) if kind == "older" else ("m999_later",))
+        store.connection._db.conn.commit()
+    store.close()
+    if kind == "missing":
+        (tmp_path / "runs.db").unlink()
+    (tmp_path / "locks" / "write").unlink(missing_ok=True)
+    (tmp_path / "locks" / "write").mkdir()  # root may write to whatever belongs to others
+    with pytest.raises(UserError, match="can't hold the runs"):
+        Store(tmp_path)
+    store = Store(tmp_path, reading=True)
+    assert store.refusal and store.notice == store.refusal
+    assert [row.name for row in store.runs()] == (["mine"] if kind == "whole" else [])
+    assert store.points(run)[0] == ([("student/loss", 1, 0.5)] if kind == "whole" else [])
+    assert store.count(examples=True) > 0
+    shutil.rmtree(tmp_path / "runs")
+    for write in (lambda: store.create({}), lambda: store.append(run, [Note("n")])):
+        with pytest.raises(UserError, match="Set STILLROOM_HOME to a folder that you may write to"):
+            write()
+    assert not store.folder(run).exists()
+    store.close()
+
+
 @pytest.mark.parametrize("how", ["cut", "zeros", "no database", "page", "schema"])
 def test_a_damaged_store_is_set_aside_and_what_can_be_read_of_it_is_taken_over(tmp_path: Path, how: str) -> None:
     store = Store(tmp_path)

@@ -6,10 +6,12 @@ the header x-stillroom-key. The store keeps a digest of it. On one's own machine
 """
 
 import hashlib
+import os
 import re
 import secrets
 import threading
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 
 from gradio.context import LocalContext
 from starlette.requests import cookie_parser
@@ -21,13 +23,16 @@ from ui.i18n.translate import translate
 
 COOKIE, HEADER = "stillroom-key", "x-stillroom-key"
 KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed
-MOST_OWN, MOST_OF_ALL = 2, 60  # runs at once, of a visitor of a public host and of all of them
+MOST_OWN, MOST_OF_ADDRESS, MOST_OF_ALL = 2, 20, 60  # runs at once of a visitor of a public host, an address, all
+NETWORK = 64  # bits of an IPv6 address: the rest is its owner's to choose
 _start_lock = threading.Lock()  # from counting the runs to the next one's being there
+_addresses: dict[str, str] = {}  # where runs that have not ended were started from, by their ids; of this process
 
 
 def start_run(config: Config, checked: bool = False) -> Run:
     """Queues a run of `config` for the visitor who is being answered; see `core.start`. Raises UserError, on a public
-    host also where the visitor has as many runs as one may have there at once, or all of them together have."""
+    host also where the visitor has as many runs as one may have there at once, or all visitors of their address have,
+    or all there are."""
     return _within_limits(lambda holder: core.start(config, checked=checked, holder=holder))
 
 
@@ -43,15 +48,44 @@ def _within_limits(queue: Callable[[str], Run]) -> Run:
         return queue("")
     if not (key := _request_key()):  # a run of nobody's could not be stopped
         raise UserError(translate("host.no_key", header=HEADER))
-    holder = _digest(key)
+    holder, address = _digest(key), _request_address()
     with _start_lock:
-        alive = core.list_runs(MOST_OF_ALL + 1, status=ALIVE)
+        alive = core.list_runs(10_000, status=ALIVE)
         own = [run for run in alive if run.row.holder == holder]
         if len(own) >= MOST_OWN:
             raise UserError(translate("host.own_runs", n=len(own)))
-        if len(alive) >= MOST_OF_ALL:
+        if len(alive) >= _most("STILLROOM_MAX_RUNS", MOST_OF_ALL):
             raise UserError(translate("host.all_runs", n=len(alive)))
-        return queue(holder)
+        for ended in _addresses.keys() - {run.id for run in alive}:
+            del _addresses[ended]
+        neighbours = sum(one == address for one in _addresses.values()) if address else 0
+        if neighbours >= _most("STILLROOM_MAX_RUNS_PER_ADDRESS", MOST_OF_ADDRESS):
+            raise UserError(translate("host.address_runs", n=neighbours))
+        run = queue(holder)
+        if address:
+            _addresses[run.id] = address
+        return run
+
+
+def _most(variable: str, usual: int) -> int:
+    return core.host_limit(variable, usual, usual)
+
+
+def _request_address() -> str:
+    """The address that the request came from, "" where it isn't known for sure. uvicorn believes what a proxy says of
+    it where the proxy is on this machine or among FORWARDED_ALLOW_IPS; any other proxy, as that of a Space, would make
+    one visitor of all."""
+    request = LocalContext.request.get(None)
+    host = str(getattr(getattr(request, "client", None), "host", "") or "")
+    if core.audience() == "space" and not os.environ.get("FORWARDED_ALLOW_IPS"):
+        return ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return ""
+    if address.is_loopback:  # a proxy on this machine that does not say for whom it asks
+        return ""
+    return str(address) if address.version == 4 else str(ip_network((address, NETWORK), strict=False))
 
 
 def assign_owner(run: Run) -> Run:

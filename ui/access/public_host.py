@@ -5,7 +5,6 @@ On a public host a run's id is the key to it: whoever has the link sees the run,
 `ownership` decides.
 """
 
-import os
 from collections.abc import Sequence
 
 import distill_core as core
@@ -21,8 +20,7 @@ MAX_UPLOAD, MAX_PUBLIC_UPLOAD = 200, 5  # millions of bytes: as much as a table 
 def max_upload() -> int:
     """The most bytes that a file dropped on the page may have. A packed run of SST-2 has 1.4 to 4 million, one of the
     paper's size with both of its tables about 70. STILLROOM_MAX_UPLOAD_MB says otherwise."""
-    chosen = os.environ.get("STILLROOM_MAX_UPLOAD_MB", "")
-    return 1_000_000 * (int(chosen) if chosen.isdecimal() else MAX_PUBLIC_UPLOAD if public() else MAX_UPLOAD)
+    return 1_000_000 * core.host_limit("STILLROOM_MAX_UPLOAD_MB", MAX_UPLOAD, MAX_PUBLIC_UPLOAD)
 
 
 def check_config(config: Config, uploaded: Sequence[str] = ()) -> Config:

@@ -1,9 +1,7 @@
 """Actions on a run from its row, and how a run goes out of the page and comes in as a file."""
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -53,11 +51,11 @@ def _clean(text: Any) -> str:
 def export_run(event: gr.EventData) -> Iterator[Any]:
     """The run of a row as one file, for the hidden download button. Gradio copies what it hands out into its own cache,
     which it sweeps; what was made for it is gone when the handler ends."""
-    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+    with core.temporary_folder() as place:
         try:
             run = core.run(str(getattr(event, "run", ""))[:64])
             name = re.sub(r"[^\w-]+", "-", run.name).strip("-")[:40] or "run"
-            file = core.export_run(run.id, Path(place) / f"{name}-{run.id[:6]}.zip")
+            file = core.export_run(run.id, place / f"{name}-{run.id[:6]}.zip")
         except UserError as error:
             raise gr.Error(escape(translate_message(error)), print_exception=False) from error
         yield gr.DownloadButton(value=str(file))

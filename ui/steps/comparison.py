@@ -2,7 +2,6 @@
 is to take away. Only layout and wiring; what is shown is made in ui/comparison.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -237,9 +236,9 @@ class Compare:
     ) -> Iterator[Changes]:
         """Hands out the file that `write` puts into a folder that is gone when the handler ends, and says of it what
         `describe` says. Gradio copies what is handed out into its own cache, which it sweeps."""
-        with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        with core.temporary_folder() as place:
             try:
-                name = write(Path(place))
+                name = write(place)
             except UserError as error:
                 raise gr.Error(escape(translate_message(error)), print_exception=False) from error
             yield {self.handed: gr.DownloadButton(value=name), self.message: describe(Path(name))}

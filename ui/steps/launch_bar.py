@@ -106,6 +106,8 @@ def describe(run: str, form: Form, values: Any) -> tuple[Config | None, Estimate
         words["coming"] = recipe(config)
     except UserError as error:  # told again, at its field, when Start is pressed
         words["refused"] = translate_message(error)
+    if unwritable := core.home_refusal():
+        words["refused"] = translate_message(unwritable)
     return config, estimate, render("steps/launch_bar.html", shown=shown, **words)
 
 

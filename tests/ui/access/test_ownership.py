@@ -37,8 +37,9 @@ def run(home: Path) -> core.Run:
 def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Has the requests that follow come with that key."""
 
-    def come(key: str = "", **headers: str) -> None:
-        LocalContext.request.set(SimpleNamespace(headers={"cookie": f"a=b; {ownership.COOKIE}={key}"} | headers))
+    def come(key: str = "", address: str = "127.0.0.1", **headers: str) -> None:
+        cookies = {"cookie": f"a=b; {ownership.COOKIE}={key}"}
+        LocalContext.request.set(SimpleNamespace(headers=cookies | headers, client=SimpleNamespace(host=address)))
 
     yield come
     LocalContext.request.set(None)
@@ -149,6 +150,45 @@ def test_a_visitor_has_two_runs_at_once_and_all_together_sixty(
     ownership.start_run(Config())
     with pytest.raises(UserError, match="60.runs are waiting or computing here already. Try again later"):
         ownership.start_run(Config())
+
+
+def test_who_takes_a_new_key_for_each_run_fills_a_third_of_the_queue(
+    home: Path, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(home)
+    monkeypatch.setattr(
+        core, "start",
+        lambda config, checked, holder: core.run(store.create(config.model_dump(), holder=holder)),
+    )  # fmt: skip
+    monkeypatch.setattr(ownership, "_addresses", {})
+    monkeypatch.setenv("STILLROOM_AUDIENCE", "room")
+    keys = (f"{THEIRS}-{number}" for number in range(1000))
+
+    def runs_of(*addresses: str) -> list[core.Run]:
+        found = []
+        for address in addresses:
+            ask(next(keys), address)
+            found.append(ownership.start_run(Config()))
+        return found
+
+    first, *_ = runs_of(*["10.0.0.9"] * 20)
+    with pytest.raises(UserError, match="20.runs from your network address have not ended yet, .* Wait until one of"):
+        runs_of("10.0.0.9")
+    runs_of("10.0.0.10", *["127.0.0.1"] * 5)  # of whom a proxy on this machine said nothing
+    store.transition(first.id, ["queued"], "stopped")
+    runs_of("10.0.0.9")
+    monkeypatch.setenv("STILLROOM_MAX_RUNS_PER_ADDRESS", "2")
+    runs_of("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")
+    with pytest.raises(UserError, match="2.runs from your network address"):
+        runs_of("2001:db8::f00:3")
+    monkeypatch.setenv("STILLROOM_AUDIENCE", "space")
+    runs_of(*["10.0.0.9"] * 3)  # the Space's own proxy
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8")
+    with pytest.raises(UserError, match="20.runs from your network address"):
+        runs_of("10.0.0.9")
+    monkeypatch.setenv("STILLROOM_MAX_RUNS", "32")
+    with pytest.raises(UserError, match="32.runs are waiting or computing here already"):
+        runs_of("10.1.1.1")
 
 
 def test_what_is_taken_in_is_the_takers_and_the_key_stays_at_home(

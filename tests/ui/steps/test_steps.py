@@ -19,6 +19,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 import distill_core as core
 from distill_core import Config, Estimate, KnobError, UserError, settings
 from distill_core.api import catalog, estimates
+from distill_core.api.session import session
 from distill_core.messages import message
 from ui.components import formatting
 from ui.components import html as components_html
@@ -65,6 +66,18 @@ def test_nobody_is_asked_what_a_run_without_data_costs(form: Form, monkeypatch: 
     assert config is not None and found is None and "once your data are read" in words(line)
     config, found, line = launch_bar.describe("", form, typed(form, lr=99))
     assert config is None and "“Learning rate” can't be 99" in unescape(words(line))
+
+
+def test_a_home_that_cannot_be_written_to_is_told_in_the_bar(form: Form, home: Path) -> None:
+    (home / "locks" / "write").mkdir(parents=True)
+    session._reading = True
+    try:
+        config, found, line = launch_bar.describe("", form, typed(form))
+        assert config is not None and "can’t hold the runs" in unescape(words(line)).replace("'", "’")
+        with pytest.raises(UserError, match="Set STILLROOM_HOME"):
+            core.start(config)
+    finally:
+        session.close()
 
 
 def test_a_file_that_no_run_could_use_is_refused_in_the_bar_and_at_start(

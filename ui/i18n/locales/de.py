@@ -321,6 +321,7 @@ WORDS: dict[str, str] = {
     "unknown_run.new": "Einen Lauf starten",
     "unknown_run.history": "Im Verlauf nachsehen",
     "opened": "Stillroom ist offen unter {address} (Strg-C beendet es).",
+    "host.address_runs": "Von dieser Netzwerkadresse {n:~ist|sind} schon {n:Lauf|Läufe} nicht zu Ende, mehr dürfen es nicht sein. Das Ende eines davon abwarten oder Stillroom auf dem eigenen Rechner benutzen.",
     "host.all_runs": "Hier {n:~steht|stehen} schon {n:Lauf|Läufe} an. Später noch einmal versuchen oder Stillroom auf dem eigenen Rechner benutzen.",
     "host.bank": "Auf einem öffentlichen Host werden höchstens {lines:,} Texte von {banks:,} Textbanken angesehen. Weniger Textbanken nennen oder weniger Texte ansehen.",
     "host.misfit": "Diese Werte passen nicht zu der Aktion. /gradio_api/info nennt, was sie braucht.",

@@ -315,6 +315,7 @@ WORDS: dict[str, str] = {
     "unknown_run.new": "Start a run",
     "unknown_run.history": "Look in the history",
     "opened": "Stillroom is open at {address} (Ctrl-C ends it).",
+    "host.address_runs": "{n:run|runs} from your network address {n:~has|have} not ended yet, as many as one may have. Wait until one of them ends, or run Stillroom on your own machine.",
     "host.all_runs": "{n:run|runs} {n:~is|are} waiting or computing here already. Try again later, or run Stillroom on your own machine.",
     "host.bank": "A public host looks at {lines:,} texts of {banks:,} text banks at most. Name fewer banks, or look at fewer texts.",
     "host.misfit": "These values do not fit the action. /gradio_api/info lists what it takes.",
