@@ -225,6 +225,12 @@ class Config(BaseModel):
         "pairs.",
         "transfer", ge=0, le=1_000_000,
     )  # fmt: skip
+    framed: int = knob(
+        0, "transfer", "Words in frames",
+        "How many texts to make of a word of the teacher's vocabulary in a frame of your rows: three or four words "
+        "with one open place, as “a … movie”, in which many different words stand. 0: none. Not for pairs.",
+        "transfer", ge=0, le=1_000_000,
+    )  # fmt: skip
     bank: list[str] = knob(
         [], "transfer", "Text banks",
         "Large collections of texts, of which those that are most like your rows are taken: a plain text file with one "

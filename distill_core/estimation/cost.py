@@ -38,6 +38,7 @@ from distill_core.pipeline.cost_model import (
     StoredConfig,
     StudentPace,
     TeacherPace,
+    frame_texts,
     generated_texts,
     lexicon_texts,
     neighbour_texts,
@@ -222,7 +223,7 @@ def transfer_texts(config: Config, counts: DataCounts) -> int:
     own = counts["train"]
     originals = max(own, min(own + counts["unlabelled"] + texts_from_elsewhere(config, counts), config.transfer_limit))
     augmented = own * augmentation_yield(counts["grown"], config.n_iter) + neighbour_texts(config, counts)
-    augmented += lexicon_texts(config, counts)
+    augmented += lexicon_texts(config, counts) + frame_texts(config, counts)
     paired = own * config.pairing if counts.get("pair") else 0
     return max(originals, min(config.transfer_limit, round(originals + paired + augmented)))
 
@@ -320,8 +321,10 @@ def data_key(config: Config) -> CacheKey:
     rows = {name: values[name] for name in names_of("task") if name != "metric"}
     if config.bank:
         rows |= {"bank": list(map(file_version, config.bank)), "bank_lines": config.bank_lines}
-    if config.lexicon:
+    if config.lexicon or config.framed:
         rows["lexicon"] = teacher_name(config)
+    if config.framed:
+        rows["framed"] = True
     if config.generator:
         rows["generator"] = _model_state(config.generator)
     return _key(rows, rules=values["rules"])

@@ -25,7 +25,7 @@ from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
 from distill_core.distillation import language_model, neighbours, soft_labels, student_trainer
-from distill_core.distillation.sources import generator, lexicon
+from distill_core.distillation.sources import frame, generator, lexicon
 from distill_core.distillation.transfer_builder import SourceInputs
 from distill_core.environment import peak_memory
 from distill_core.errors import TeacherError
@@ -149,9 +149,12 @@ def _count_texts(
     }  # fmt: skip
     if config.bank and not rows.pair:
         counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)
-    if config.lexicon and teacher:
+    if (config.lexicon or config.framed) and teacher:
         with suppress(TeacherError):  # without the pieces there are no words, as in the run
             counts["words"] = len(lexicon.vocabulary_words(teacher))
+    if config.framed and not rows.pair:
+        pieces = teacher.subword_tokenizer() if teacher and rows.language in tokenization.WITHOUT_SPACES else None
+        counts["frames"] = len(frame.frequent_frames(rows.train.texts, rows.language, pieces))
     if config.generator and not rows.pair and language_model.is_local(config.generator, config.allow_pickle):
         inputs = SourceInputs(rows, config)
         written, seconds, counts["writer"] = generator.first_texts(inputs, config.generator, generator.BATCH)

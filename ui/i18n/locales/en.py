@@ -119,6 +119,7 @@ WORDS: dict[str, str] = {
     "rule.neighbour.name": "Near words",
     "rule.bank.name": "From the text bank",
     "rule.lexicon.name": "Single word",
+    "rule.frame.name": "Word in a frame",
     "rule.mask_fill.name": "Filled masks",
     "rule.generator.name": "From the language model",
     "augment.text": "A text to try the rules on",
@@ -134,6 +135,7 @@ WORDS: dict[str, str] = {
     "augment.words.generator": "{looked:,} {looked:~text|texts} of the language model {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.mask_fill": "{looked:,} {looked:~text|texts} with filled masks {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.lexicon": "{looked:,} single {looked:~word|words} of the teacher's vocabulary {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
+    "augment.words.frame": "{looked:,} {looked:~text|texts} of a word in a frame {looked:~brings|bring} {n:,} {n:~word|words} that your labelled rows lack.",
     "augment.words.share": "Of the words in the validation rows, {before} are in your labelled rows, and {after} with these texts.",
     "augment.legend": "Marked: removed words struck through, new words underlined.",
     # the bar
