@@ -216,7 +216,7 @@ class Config(BaseModel):
     filler: str | None = knob(
         None, "transfer", "Model for masks",
         "A Hub id or a folder of a masked language model (google-bert/bert-base-uncased). Left out: the teacher's "
-        "base, where it can guess masked words.",
+        "base, where it can guess masked words. Its head also serves the loss distilbert_mlm.",
         "transfer",
     )  # fmt: skip
     lexicon: int = knob(

@@ -20,11 +20,11 @@ from torch import Tensor
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey, write_file
-from distill_core.config.losses import live_needs, used_losses
+from distill_core.config.losses import guesses_masked, live_needs, used_losses
 from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
-from distill_core.distillation import language_model, neighbours, soft_labels, student_trainer
+from distill_core.distillation import language_model, masked_head, neighbours, soft_labels, student_trainer
 from distill_core.distillation.sources import frame, generator, lexicon
 from distill_core.distillation.transfer_builder import SourceInputs
 from distill_core.environment import peak_memory
@@ -254,6 +254,8 @@ def _time_student(
     words = persistence.choose_vocabulary(config, config.student, words, source)
     model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, source, words, where)
     read = runtime.encode_rows(words, texts, config.token_limit, config.cut)
+    head = masked_head.local_head(config, teacher) if teacher else None
+    guesser = student_trainer.masked_pieces(head, config, words, teacher, where) if teacher else None
     soft = torch.randn(len(texts), outputs, device=where)
 
     def plain(index: Tensor, step: int) -> Tensor:
@@ -267,6 +269,9 @@ def _time_student(
         needs, batch = live_needs(name), runtime.take_rows(read, index, where)
         with student_trainer.training_precision(config.student, where):
             mine = student_outputs(model, batch, needs)
+            if guesser and guesses_masked(name):
+                guesses, masked = guesser(model, batch, step)
+                mine = mine._replace(guesses=guesses.float(), masked=masked)
         asked = [texts[place] for place in index.tolist()]
         theirs = teacher_outputs(teacher, asked, needs) if needs else ModelOutput(soft[index.to(where)])
         value: Tensor = LOSSES.get(name).loss(mine, theirs, objective.hard_targets(theirs.logits), config, objective)

@@ -184,6 +184,18 @@ class Student(nn.Module):
             every.append(states)
         return self.classify([states[:, 0]]), every, scores
 
+    def states(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Every token's last state (batch, length, hidden)."""
+        states, own = self._embed(ids, lengths)
+        for layer in self.layers:
+            states = layer(states, own, states)
+        return states
+
+    def table(self) -> Tensor:
+        """The pieces' vectors (entries, width) as the first layer's input is made of them."""
+        table: Tensor = self.pieces.weight if self.widen is None else self.widen(self.pieces.weight)
+        return table
+
     def _embed(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
         """The states (batch, length, width) before the first layer, and which tokens are no padding (batch, 1, 1,
         length), None where all are."""
