@@ -17,7 +17,7 @@ from distill_core.config.schema import Config
 from distill_core.distillation.mask_filling import LABELS, headless, model_name
 from distill_core.errors import TeacherError, UserError
 from distill_core.messages import Message, message
-from distill_core.student.cutting import ACTIVATIONS
+from distill_core.student.cutting import ACTIVATIONS, norm_eps
 from distill_core.student.masked_pieces import HeadWeights
 from distill_core.teacher import loading, safe_loading, tokenizers
 from distill_core.teacher import weights as model_weights
@@ -29,13 +29,13 @@ EARLIER = {"weight": "gamma", "bias": "beta"}  # parts of a norm in BERT's first
 
 
 class HeadNames(NamedTuple):
-    """Names of such a head's tensors in the files of a family, the bias's by the file's age; `activation` where the
-    config doesn't say it."""
+    """Names of such a head's tensors in the files of a family, the bias's by the file's age; `activation` is the
+    config's name for it, or where the config has none it itself."""
 
     dense: str
     norm: str
     bias: tuple[str, ...]
-    activation: str | None = None
+    activation: str = "hidden_act"
 
     @property
     def tensors(self) -> list[tuple[str, ...]]:
@@ -46,13 +46,15 @@ class HeadNames(NamedTuple):
 
 
 _ROBERTA = HeadNames("lm_head.dense", "lm_head.layer_norm", ("lm_head.bias", "lm_head.decoder.bias"), "gelu")
+_NEEDED = (0, 2, 4)  # of HeadNames.tensors: a layer or norm may have no bias
 HEADS = {
     "bert": HeadNames(
         "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
         ("cls.predictions.bias", "cls.predictions.decoder.bias"),
     ),
-    "distilbert": HeadNames("vocab_transform", "vocab_layer_norm", ("vocab_projector.bias",)),
+    "distilbert": HeadNames("vocab_transform", "vocab_layer_norm", ("vocab_projector.bias",), "activation"),
     "roberta": _ROBERTA, "xlm-roberta": _ROBERTA, "camembert": _ROBERTA,
+    "modernbert": HeadNames("head.dense", "head.norm", ("decoder.bias",), "classifier_activation"),
 }  # fmt: skip
 
 
@@ -67,8 +69,8 @@ def find_head(config: Config, teacher: Teacher) -> HeadWeights:
     folder, settings, weights, names = _look(config, name)
     shape, pieces = teacher.model.config, len(teacher.input_embeddings())
     tensors = _read(weights, {name for ways in names.tensors for name in ways})
-    found = [next(tensors[name] for name in ways if name in tensors) for ways in names.tensors]
     width = shape.hidden_size
+    found = [next((tensors[name] for name in ways if name in tensors), torch.zeros(width)) for ways in names.tensors]
     sizes = [(width, width), (width,), (width,), (width,), (pieces,)]
     alike = settings.model_type == shape.model_type and [tuple(one.shape) for one in found] == sizes
     if not alike or (config.filler and _vocabulary(folder, settings, name) != teacher.tokenizer.get_vocab()):
@@ -78,7 +80,7 @@ def find_head(config: Config, teacher: Teacher) -> HeadWeights:
     dense, dense_bias, norm, norm_bias, bias = found
     return HeadWeights(
         (dense, dense_bias), (norm, norm_bias), bias, _activation(settings, names),
-        getattr(settings, "layer_norm_eps", 1e-12), name,
+        norm_eps(settings), name,
     )  # fmt: skip
 
 
@@ -111,13 +113,13 @@ def _look(config: Config, name: str) -> tuple[Path, Any, model_weights.Weights, 
     names = HEADS.get(settings.model_type)
     if names is None or _activation(settings, names) not in ACTIVATIONS.values() or not settings.tie_word_embeddings:
         raise headless(name)
-    if not all(any(one in weights.shapes for one in ways) for ways in names.tensors):
+    if not all(any(one in weights.shapes for one in names.tensors[place]) for place in _NEEDED):
         raise headless(name)
     return folder, settings, weights, names
 
 
 def _activation(settings: Any, names: HeadNames) -> str:
-    own = names.activation or getattr(settings, "hidden_act", None) or getattr(settings, "activation", None)
+    own = getattr(settings, names.activation, names.activation)
     return ACTIVATIONS.get(own, "") if isinstance(own, str) else ""
 
 

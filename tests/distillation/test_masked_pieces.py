@@ -54,6 +54,9 @@ def make_base(kind: str, folder: Path, tokenizer: Path) -> Path:
     else:
         shutil.copytree(tokenizer, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
         size, options = len(AutoTokenizer.from_pretrained(folder)), DISTILBERT if kind == "distilbert" else SMALL
+        if kind == "modernbert":
+            special = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
+            options = {**SMALL, **special, "local_attention": 6, "num_hidden_layers": 3}
     with torch.random.fork_rng():
         torch.manual_seed(5)
         model = AutoModelForMaskedLM.from_config(CONFIG_MAPPING[kind](vocab_size=size, **options))
@@ -86,7 +89,7 @@ def trained_parts(config: Config) -> tuple[Teacher, cut.Student, cut.Vocabulary,
     return teacher, student, words, guesser
 
 
-@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta", "modernbert"])
 def test_an_uncut_student_guesses_as_the_teachers_base_does(kind: str, tiny_teacher: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForMaskedLM
 

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from distill_core.cache import write_atomic
+from distill_core.config.losses import live_needs, used_losses
 from distill_core.config.schema import Config
 from distill_core.distillation import masked_head
 from distill_core.errors import TeacherError, UserError
@@ -20,6 +21,7 @@ from distill_core.student import persistence
 from distill_core.student.masked_pieces import HeadWeights
 from distill_core.teacher import catalog, fine_tuning, label_mapping, loading
 from distill_core.teacher.model import Teacher
+from distill_core.teacher.outputs import check_scores
 
 FACTS = ("name", "fingerprint", "parameters", "bytes", "max_tokens")
 
@@ -48,6 +50,8 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
     def check(model: Any) -> None:
         if not own:
             persistence.check_source(config, model)
+        if any("attention_scores" in live_needs(loss) for loss in used_losses(config.first_loss, config.loss)):
+            check_scores(model)
 
     if config.fine_tune:
         teacher = yield from fine_tuning.fine_tune(

@@ -186,6 +186,8 @@ SENTENCES: dict[str, str] = {
     "{n:text|texts} with filled masks {n:~brings|bring} {brought:,} words that no labelled text has.": "{n:Text|Texte} mit gefüllten Masken {n:~bringt|bringen} {brought:,} Wörter, die in keinem Text mit Label stehen.",
     "No masked words were filled: the limit of {limit:,} texts ({knob:knob}) is reached.": "Es wurden keine Masken gefüllt: Die Grenze von {limit:,} Texten ({knob:knob}) ist erreicht.",
     "No masked words were filled: {reason}": "Es wurden keine Masken gefüllt: {reason}",
+    "A teacher of the family {family} does not show its attention scores, which this loss compares. Choose another loss ({knob:knob}), or another teacher.": "Ein Lehrer der Familie {family} zeigt seine Aufmerksamkeitswerte nicht, die diese Verlustfunktion vergleicht. Eine andere Verlustfunktion ({knob:knob}) oder einen anderen Lehrer wählen.",
+    "The layers of a teacher of the family {family} share their weights, so none of them has parts of its own to leave out. Leave out {heads:knob} and {units:knob}, or choose another teacher.": "Die Schichten eines Lehrers der Familie {family} teilen sich ihre Gewichte, also hat keine eigene Teile, die wegbleiben können. {heads:knob} und {units:knob} weglassen oder einen anderen Lehrer wählen.",
     "The student does not learn to guess masked words: {reason}": "Der Schüler lernt nicht, verdeckte Wörter zu erraten: {reason}",
     "The student also learns to guess masked words, by the head of {name}.": "Der Schüler lernt auch, verdeckte Wörter zu erraten, mit dem Kopf von {name}.",
     "{name} reads other word pieces than the teacher, or in another width.": "{name} liest andere Wortstücke als der Lehrer, oder in einer anderen Breite.",
