@@ -34,7 +34,7 @@ def components(name: str) -> list[Component]:
 
     Example:
         >>> [component.name for component in core.components("losses")]
-        ['alpha_mix', 'ce', 'distilbert', 'layers', 'logit_mse', 'soft_kl']
+        ['alpha_mix', 'ce', 'distilbert', 'distilbert_mlm', 'layers', 'logit_mse', 'soft_kl']
     """
     shelf = next((shelf for shelf in REGISTRIES if shelf.name == name), None)
     if shelf is None:

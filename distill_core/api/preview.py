@@ -248,8 +248,8 @@ def preview(
         where `ask` is False or the teacher is yet to be fine-tuned. Where the config makes texts with near words and
         the teacher is on this machine: "near", offspring with such words (of a teacher that is yet to be fine-tuned by
         its table before), and "words", {"brought", "before", "after"}: how many words they bring; and "sources", the
-        texts of a text bank and of a language model, those with filled masks, and single words. None of these where
-        `ask` is False.
+        texts of a text bank and of a language model, those with filled masks, single words, and words in frames. None
+        of these where `ask` is False.
 
     Raises:
         UserError: The data or the teacher can't be loaded, or the text is empty or of the wrong number of sides.
@@ -366,6 +366,8 @@ def _sources(
         asked["generator"] = partial(_generated, config, data)
     if config.lexicon and not data.pair and base:
         asked["lexicon"] = partial(_single_words, config, data, base)
+    if config.framed and not data.pair and base:
+        asked["frame"] = partial(_framed, config, data, base)
     if config.filled:
         asked["mask_fill"] = partial(_filled, config, data, chosen, n)
     previews: dict[str, SourcePreview] = {}
@@ -456,6 +458,29 @@ def _single_words(config: Config, data: "Dataset", base: _Base) -> SampledTexts:
 
     key = (data.fingerprint(), base.key, config.lexicon)
     return session.cached(session.lexicons, key, make)
+
+
+def _framed(config: Config, data: "Dataset", base: _Base) -> SampledTexts:
+    """The first words in frequent frames of the rows, those first whose word no row has. Raises UserError."""
+    from distill_core.data.overlap import distinct_words
+    from distill_core.distillation.sources.frame import LEAST, NO_FRAMES, framed_words, frequent_frames
+    from distill_core.distillation.word_coverage import word_coverage
+    from distill_core.tokenization import WITHOUT_SPACES
+
+    def make() -> SampledTexts:
+        source, rows = base.load(), data.train.texts
+        pieces = source.subword_tokenizer() if data.language in WITHOUT_SPACES else None
+        frames = frequent_frames(rows, data.language, pieces)
+        if not frames:
+            raise UserError(message(NO_FRAMES, least=LEAST))
+        words = framed_words(source, frames, config.seed)
+        texts: list[inference.Text] = [(text,) for text in islice(words, config.framed)]
+        known = distinct_words(rows)
+        coverage = word_coverage(rows, texts, data.valid.texts)
+        return SampledTexts([text for text in texts if distinct_words([text]) - known], len(texts), coverage)
+
+    key = (data.fingerprint(), base.key, config.framed, config.seed)
+    return session.cached(session.frames, key, make)
 
 
 def _generated(config: Config, data: "Dataset") -> SampledTexts:

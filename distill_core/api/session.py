@@ -79,6 +79,7 @@ class Session:
         self.near_words: LRUCache[Any, tuple[Augmenter, WordCoverage]] = LRUCache(MAX_LOADED)
         self.banks: LRUCache[Any, SampledTexts] = LRUCache(MAX_LOADED)
         self.lexicons: LRUCache[Any, SampledTexts] = LRUCache(MAX_LOADED)
+        self.frames: LRUCache[Any, SampledTexts] = LRUCache(MAX_LOADED)
         self.generated: LRUCache[Any, SampledTexts] = LRUCache(MAX_LOADED)
         self.filled: LRUCache[Any, tuple[int, WordCoverage]] = LRUCache(MAX_LOADED)
         self.fillers: LRUCache[Any, MaskFiller] = LRUCache(MAX_LOADED)
@@ -249,7 +250,8 @@ class Session:
         with self.load_lock:
             for loaded in (
                 self.teachers, self.predictors, self.baselines, self.datasets, self.augmenters, self.near_words,
-                self.banks, self.lexicons, self.generated, self.filled, self.fillers, self.labels, self.refusals,
+                self.banks, self.lexicons, self.frames, self.generated, self.filled, self.fillers, self.labels,
+                self.refusals,
             ):  # fmt: skip
                 loaded.clear()
         with self.wish_lock:

@@ -3,6 +3,7 @@
 from distill_core.registry import LOSSES
 
 NONE = "none"  # the value of the knob first_loss that is no component
+MASKED_HEAD = "masked_head"  # what a loss NEEDS that guesses masked pieces: no output of the teacher
 
 
 def used_losses(first_loss: str, loss: str) -> list[str]:
@@ -12,7 +13,12 @@ def used_losses(first_loss: str, loss: str) -> list[str]:
 
 def live_needs(loss: str) -> frozenset[str]:
     """Outputs beside logits that the loss NEEDS: the teacher is then asked for them in every step."""
-    return frozenset(LOSSES.constant(loss, "NEEDS", ())) - {"logits"}
+    return frozenset(LOSSES.constant(loss, "NEEDS", ())) - {"logits", MASKED_HEAD}
+
+
+def guesses_masked(loss: str) -> bool:
+    """Whether the loss has the student guess masked pieces, which takes a head of the teacher's base."""
+    return MASKED_HEAD in LOSSES.constant(loss, "NEEDS", ())
 
 
 def is_layerwise(loss: str) -> bool:

@@ -31,11 +31,11 @@ PRESETS: dict[str, tuple[str, KnobValues]] = {
         },
     ),
     "distilbert": (
-        "DistilBERT's way (Sanh et al. 2019): every other layer of the teacher, which learns its probabilities and the "
-        "angle of its last hidden states.",
+        "DistilBERT's way (Sanh et al. 2019): every other layer of the teacher, which learns its probabilities, the "
+        "angle of its last hidden states and, where the teacher's base can guess masked words, that too.",
         {
             "student": "cut", "layers": "every:2", "vocabulary_limit": 50_000,
-            "loss": "distilbert", "temperature": 2.0,
+            "loss": "distilbert_mlm", "temperature": 2.0,
         },
     ),
     "tinybert": (

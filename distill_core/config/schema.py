@@ -216,13 +216,19 @@ class Config(BaseModel):
     filler: str | None = knob(
         None, "transfer", "Model for masks",
         "A Hub id or a folder of a masked language model (google-bert/bert-base-uncased). Left out: the teacher's "
-        "base, where it can guess masked words.",
+        "base, where it can guess masked words. Its head also serves the loss distilbert_mlm.",
         "transfer",
     )  # fmt: skip
     lexicon: int = knob(
         0, "transfer", "Single words",
         "How many words of the teacher's vocabulary become texts of one word each, the first ones. 0: none. Not for "
         "pairs.",
+        "transfer", ge=0, le=1_000_000,
+    )  # fmt: skip
+    framed: int = knob(
+        0, "transfer", "Words in frames",
+        "How many texts to make of a word of the teacher's vocabulary in a frame of your rows: three or four words "
+        "with one open place, as “a … movie”, in which many different words stand. 0: none. Not for pairs.",
         "transfer", ge=0, le=1_000_000,
     )  # fmt: skip
     bank: list[str] = knob(

@@ -47,7 +47,7 @@ class MaskFiller:
         self.most_tokens = min(tokenizers.max_length(settings, self.tokenizer), config.token_limit)
         self._model = self._load(settings).to(device())
         if not self.tokenizer.mask_token or not self.tokenizer.is_fast:
-            raise _headless(self.name)
+            raise headless(self.name)
         pieces = without_truncation(self.tokenizer.backend_tokenizer)
         self._words = single_words(pieces, self.tokenizer.all_special_ids, settings.vocab_size)
         self._ids = torch.tensor(list(self._words))
@@ -97,12 +97,13 @@ class MaskFiller:
         inside = f"{model.base_model_prefix}."
         safe_loading.check_missing([key for key in missing if key.startswith(inside)], self.name)
         if missing:
-            raise _headless(self.name)
+            raise headless(self.name)
         safe_loading.check_finite(model, self.name)
         return model.eval()
 
 
-def _headless(name: str) -> TeacherError:
+def headless(name: str) -> TeacherError:
+    """Error of a model that has no head for masked words."""
     return TeacherError(message("{name} has no head that guesses masked words. Name a masked language model with "
                                 "{knob:knob}.", name=name, knob="filler"))  # fmt: skip
 

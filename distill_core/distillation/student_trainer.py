@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from distill_core.cache import Cache, digest, write_atomic, write_file
 from distill_core.config.knobs import names_of
-from distill_core.config.losses import live_needs
+from distill_core.config.losses import guesses_masked, live_needs, used_losses
 from distill_core.config.schema import BALANCED, EARLIER, Config
 from distill_core.config.training_length import first_steps, selects_step, student_steps
 from distill_core.data.dataset import Dataset
@@ -36,6 +36,7 @@ from distill_core.messages import message
 from distill_core.outputs import ModelOutput
 from distill_core.registry import LOSSES, STUDENTS
 from distill_core.student import network, persistence
+from distill_core.student.masked_pieces import HeadWeights, MaskedPieces
 from distill_core.student.outputs import student_outputs
 from distill_core.student.predictor import Predictor
 from distill_core.student.runtime import Vocabulary
@@ -53,6 +54,7 @@ FIRST_KNOBS = (  # of the first keys, which hold these whatever their value
     "max_tokens", "student", "channels", "hidden", "fc", "dropout",
 )  # fmt: skip
 SAMPLE = 256  # texts by which parts of a source are weighed
+SEEDS = 2**31  # more than there are, so that no step of one masks as a step of another
 VALID_BATCH = 256  # validation rows that a live teacher is asked about at once
 
 Texts = Sequence[tuple[str, ...]]
@@ -188,16 +190,20 @@ class StudentTrainer:
         return TrainedStudent(model.cpu(), best.step, best.scores)
 
     def student(
-        self, variant: Variant, soft_labels: Tensor, valid_soft_labels: Tensor, ask_teacher: AskTeacher
-    ) -> Generator[Event, None, TrainedStudent]:
+        self, variant: Variant, soft_labels: Tensor, valid_soft_labels: Tensor, ask_teacher: AskTeacher,
+        head: HeadWeights | None = None,
+    ) -> Generator[Event, None, TrainedStudent]:  # fmt: skip
         """Train the variant on the teacher's logits `soft_labels` (texts, labels) of the transfer set. Those of the
-        validation rows give the validation loss; `ask_teacher` gives what a loss NEEDS beside logits. After a stop the
-        best student so far; step 0 where nothing was scored yet. Raises Diverged."""
+        validation rows give the validation loss; `ask_teacher` gives what a loss NEEDS beside logits, and by `head` are
+        masked pieces guessed. After a stop the best student so far; step 0 where nothing was scored yet. Raises
+        Diverged."""
         folder, done = self.place(variant), self.folder / f"{variant.series_name('student')}.done"
         chosen, encoded = self.share(variant), self._read(variant)
         targets = self.objective.hard_targets(soft_labels)
         targets[: len(self.own_targets)] = self.own_targets
-        numbers = (soft_labels[chosen], targets[chosen], valid_soft_labels)
+        numbers = [soft_labels[chosen], targets[chosen], valid_soft_labels]
+        if head:
+            numbers += [*head.dense, *head.norm, head.bias]
         content = digest([self._content, self._texts_digest, *map(_tensor_digest, numbers)])
         if done.is_file():
             try:
@@ -212,6 +218,14 @@ class StudentTrainer:
         soft, targets = soft_labels[chosen].to(self.device), targets[chosen].to(self.device)
         model = self._untrained(variant)
         texts, valid_texts = self.data.transfer_set.texts, self.data.dataset.valid.texts
+        guesser = masked_pieces(head, self.config, encoded.vocabulary, self.data.source, self.device)
+
+        def outputs_of(name: str, read: network.Sides, seed: int) -> ModelOutput:
+            outputs = student_outputs(model, read, live_needs(name))
+            if guesser is None or not guesses_masked(name):
+                return outputs
+            guesses, masked = guesser(model, read, seed)
+            return outputs._replace(guesses=guesses.float(), masked=masked)
 
         def compare(name: str, student: ModelOutput, logits: Tensor, batch: Texts, hard: Tensor) -> Tensor:
             needs = live_needs(name)
@@ -223,7 +237,7 @@ class StudentTrainer:
             name, on_device = self._loss_of(step), rows.to(self.device)
             read, live = network.take_rows(sides, rows, self.device), live_needs(name)
             with training_precision(variant.student, self.device):
-                outputs = student_outputs(model, read, live)
+                outputs = outputs_of(name, read, variant.seed + step * SEEDS)
             batch = [texts[place] for place in chosen[rows].tolist()] if live else ()
             return compare(name, outputs, soft[on_device], batch, targets[on_device])
 
@@ -235,7 +249,7 @@ class StudentTrainer:
             for rows in torch.split(torch.arange(len(valid_texts)), VALID_BATCH):
                 with torch.inference_mode():
                     read = network.take_rows(encoded.valid, rows, self.device)
-                    outputs = student_outputs(model, read, live_needs(name))
+                    outputs = outputs_of(name, read, variant.seed + int(rows[0]))  # the same masks in each evaluation
                     batch = [valid_texts[row] for row in rows.tolist()]
                     logits_of, hard = (part[rows].to(self.device) for part in (valid_soft_labels, self.valid_targets))
                     total = total + compare(name, outputs, logits_of, batch, hard).cpu() * len(rows)
@@ -244,7 +258,9 @@ class StudentTrainer:
         def save() -> None:
             persistence.save(self.predictor(model, variant), folder)
 
-        best = yield from self._train("student", variant, model, sides, targets, loss, valid_loss, content, save)
+        best = yield from self._train(
+            "student", variant, model, sides, targets, loss, valid_loss, content, save, guesser
+        )  # fmt: skip
         complete = not self.stop()
         if best.step:
             save()
@@ -352,10 +368,12 @@ class StudentTrainer:
         valid_loss: Callable[[Tensor], Tensor],
         content: str,
         on_best: Callable[[], None] = lambda: None,
+        beside: nn.Module | None = None,
     ) -> Generator[Event, None, BestStep]:
         """Train a model, the loop's ticks as events; returns the best step. `targets` are the hard ones of the
         rows in `sides`; `on_best` is called while the model has its best weights; `valid_loss` takes the validation
-        rows' logits; `content` is the digest of all that is read."""
+        rows' logits; `content` is the digest of all that is read; `beside` is a module that
+        learns with the model."""
         config = variant.config(self.config)
         rate = persistence.learning_rate(config)
         plan = TrainingPlan(
@@ -378,7 +396,8 @@ class StudentTrainer:
             stage == "student" and any(map(Path.is_file, places(checkpoint))) and self._reads_alike(self.place(variant))
         )
         ticks = loop.fit(
-            model, len(rows), lambda index, step: loss(rows[index], step), score, plan, lengths=lengths,
+            nn.ModuleList([model, beside]) if beside else model, len(rows),
+            lambda index, step: loss(rows[index], step), score, plan, lengths=lengths,
             checkpoint=checkpoint, content=content, unnamed=unnamed, stop=self.stop,
         )  # fmt: skip
         best = yield from report_training(ticks, plan, stage, variant.series_name, on_best)
@@ -438,6 +457,17 @@ def build_student(
     return persistence.build_model(
         config, student, vectors, outputs, pair, source, vocabulary, sparse, texts
     ).to(device)  # fmt: skip
+
+
+def masked_pieces(
+    head: HeadWeights | None, config: Config, vocabulary: Any, source: EmbeddingSource, device: str
+) -> MaskedPieces | None:
+    """The head as the training of a student needs it that reads by this `vocabulary`, its own and of the pieces of the
+    `source`; None without one, and where no loss of the config has pieces guessed."""
+    if head is None or not any(map(guesses_masked, used_losses(config.first_loss, config.loss))):
+        return None
+    mask = vocabulary.tokenizer.token_to_id(vocabulary.mask)
+    return MaskedPieces(head, vocabulary.tokens, source.tokenizer.all_special_ids, mask).to(device)
 
 
 def training_precision(student: str, device: str) -> AbstractContextManager[object]:

@@ -1,6 +1,6 @@
 """Transfer set: the labelled texts, the user's unlabelled ones, those of a text bank and of a language model, and texts
 made from the labelled: by small changes, by the exchange of words for near ones of the teacher's table, and by the
-guesses of a masked language model.
+guesses of a masked language model; and words of the teacher's vocabulary, alone and in frames of the labelled.
 
 Tang et al. 2019, section 3.3: each of `n_iter` passes over a text draws one number a word, which decides whether a
 word rule changes it and which; then the first stretch rule that acts exchanges a stretch, or each text rule acts with
@@ -23,6 +23,7 @@ from distill_core.data.overlap import LONG_NGRAM, HeldOutIndex
 from distill_core.distillation.sources import (
     augmented,
     bank,
+    frame,
     generator,
     labelled,
     lexicon,
@@ -40,13 +41,14 @@ from distill_core.student.source import EmbeddingSource
 if TYPE_CHECKING:
     from distill_core.data.dataset import Dataset
 
-SOURCES = (labelled, unlabelled, bank, generator, paired, augmented, neighbour, mask_fill, lexicon)
+SOURCES = (labelled, unlabelled, bank, generator, paired, augmented, neighbour, mask_fill, lexicon, frame)
 WORDS_BROUGHT = {  # by the sources whose words need not come from labelled texts
     "unlabelled": "{n:text|texts} without a label {n:~brings|bring} {brought:,} words that no labelled text has.",
     "bank": "{n:text|texts} of the text bank {n:~brings|bring} {brought:,} words that no labelled text has.",
     "generator": "{n:text|texts} of the language model {n:~brings|bring} {brought:,} words that no labelled text has.",
     "neighbour": "{n:text|texts} with near words {n:~brings|bring} {brought:,} words that no labelled text has.",
     "lexicon": "{n:text|texts} of a single word {n:~brings|bring} {brought:,} words that no labelled text has.",
+    "frame": "{n:text|texts} of a word in a frame {n:~brings|bring} {brought:,} words that no labelled text has.",
     "mask_fill": "{n:text|texts} with filled masks {n:~brings|bring} {brought:,} words that no labelled text has.",
 }
 KNOB_GROUPS = ("task", "transfer")  # groups of the knobs that decide the transfer set
@@ -56,9 +58,10 @@ _preloaded: list[tuple["Dataset", str, list[Event], "TransferSet"]] = []  # with
 @dataclass(frozen=True)
 class TransferSet:
     """Transfer set that the student reads. `source` is of each text "labelled", "unlabelled", "bank", "generator",
-    "paired", "augmented", "neighbour", "mask_fill" or "lexicon", in this order; `origin` is the row of the labelled set
-    it is or came from, of the unlabelled pool for an unlabelled one, of all banks together for one of a bank, of all
-    that the language model wrote for one of its own, and the place in the vocabulary of a single word. `counts` is how
+    "paired", "augmented", "neighbour", "mask_fill", "lexicon" or "frame", in this order; `origin` is the row of the
+    labelled set it is or came from, of the unlabelled pool for an unlabelled one, of all banks together for one of a
+    bank, of all that the language model wrote for one of its own, the place in the vocabulary of a single word, and of
+    a word in a frame the place among all of these. `counts` is how
     many augmented texts show each rule; `dropped` counts the texts left out: "duplicates", "held_out", and "shared"
     where one has many words in a row of a held-out text."""
 
@@ -80,9 +83,10 @@ def build_transfer_set(
 ) -> Generator[Event, None, TransferSet]:
     """Build the transfer set of `data`: labelled texts, the unlabelled pool, the nearest of a text bank, those of a
     language model, new pairs, augmented texts, those with near words of the `teacher`'s table, those with filled masks,
-    then single words of its vocabulary, until `config.transfer_limit`. Without a teacher none come from a bank or a
-    vocabulary, and none have near words. No text of the validation or test rows enters it, whatever its case or
-    spacing, nor an augmented one that came to hold such a text of three words or more, unless `config.leaks` says keep.
+    then words of its vocabulary, alone and in frames, until `config.transfer_limit`. Without a teacher none come from a
+    bank or a vocabulary, and none have near words. No text of the validation or test rows enters it, whatever its case
+    or spacing, nor an augmented one that came to hold such a text of three words or more, unless `config.leaks` says
+    keep.
     What takes minutes is looked up in the `cache`, and stored there; what may change elsewhere in the run's `folder`.
     Yields Progress and Notes; returns the TransferSet. Raises Stopped, KnobError."""
     for preloaded_data, knobs, events, transfer_set in _preloaded:

@@ -18,7 +18,7 @@ from distill_core.cache import Cache, CacheKey
 from distill_core.config.automatic import automatic_values
 from distill_core.config.knobs import knobs, names_of
 from distill_core.config.layers import choose_layers
-from distill_core.config.losses import live_needs, used_losses
+from distill_core.config.losses import guesses_masked, live_needs, used_losses
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
@@ -38,6 +38,7 @@ from distill_core.pipeline.cost_model import (
     StoredConfig,
     StudentPace,
     TeacherPace,
+    frame_texts,
     generated_texts,
     lexicon_texts,
     neighbour_texts,
@@ -222,7 +223,7 @@ def transfer_texts(config: Config, counts: DataCounts) -> int:
     own = counts["train"]
     originals = max(own, min(own + counts["unlabelled"] + texts_from_elsewhere(config, counts), config.transfer_limit))
     augmented = own * augmentation_yield(counts["grown"], config.n_iter) + neighbour_texts(config, counts)
-    augmented += lexicon_texts(config, counts)
+    augmented += lexicon_texts(config, counts) + frame_texts(config, counts)
     paired = own * config.pairing if counts.get("pair") else 0
     return max(originals, min(config.transfer_limit, round(originals + paired + augmented)))
 
@@ -301,6 +302,7 @@ def guess_cut_student(config: Config, teacher: TeacherPace, counts: DataCounts |
     if asking := sum(map(bool, map(live_needs, losses))):  # then every token goes through the last layer, too
         live = (3 * layers / depth + 1) * whole * config.batch
         pace["live"] = pace["step"] + (live - pace["step"]) * asking / len(losses)
+        pace["live"] += pace["step"] * sum(map(guesses_masked, losses)) / len(losses)  # reads the masked texts as well
     return pace
 
 
@@ -320,8 +322,10 @@ def data_key(config: Config) -> CacheKey:
     rows = {name: values[name] for name in names_of("task") if name != "metric"}
     if config.bank:
         rows |= {"bank": list(map(file_version, config.bank)), "bank_lines": config.bank_lines}
-    if config.lexicon:
+    if config.lexicon or config.framed:
         rows["lexicon"] = teacher_name(config)
+    if config.framed:
+        rows["framed"] = True
     if config.generator:
         rows["generator"] = _model_state(config.generator)
     return _key(rows, rules=values["rules"])
@@ -350,6 +354,8 @@ def student_key(config: Config) -> CacheKey:
     name = teacher_name(config)
     asking = [one for one in used_losses(config.first_loss, config.loss) if live_needs(one)]
     live: KnobValues = {"losses": used_losses(config.first_loss, config.loss)} if asking else {}
+    if any(map(guesses_masked, used_losses(config.first_loss, config.loss))):
+        live["filler"] = config.filler  # whose head may be the one that guesses
     if own := values["student_model"]:
         live["own"] = is_local(own, config.allow_pickle)
     return _key(shape, teacher=name, here=is_local(name, config.allow_pickle), **live)

@@ -20,12 +20,12 @@ from torch import Tensor
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey, write_file
-from distill_core.config.losses import live_needs, used_losses
+from distill_core.config.losses import guesses_masked, live_needs, used_losses
 from distill_core.config.schema import Config
 from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
-from distill_core.distillation import language_model, neighbours, soft_labels, student_trainer
-from distill_core.distillation.sources import generator, lexicon
+from distill_core.distillation import language_model, masked_head, neighbours, soft_labels, student_trainer
+from distill_core.distillation.sources import frame, generator, lexicon
 from distill_core.distillation.transfer_builder import SourceInputs
 from distill_core.environment import peak_memory
 from distill_core.errors import TeacherError
@@ -149,9 +149,12 @@ def _count_texts(
     }  # fmt: skip
     if config.bank and not rows.pair:
         counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)
-    if config.lexicon and teacher:
+    if (config.lexicon or config.framed) and teacher:
         with suppress(TeacherError):  # without the pieces there are no words, as in the run
             counts["words"] = len(lexicon.vocabulary_words(teacher))
+    if config.framed and not rows.pair:
+        pieces = teacher.subword_tokenizer() if teacher and rows.language in tokenization.WITHOUT_SPACES else None
+        counts["frames"] = len(frame.frequent_frames(rows.train.texts, rows.language, pieces))
     if config.generator and not rows.pair and language_model.is_local(config.generator, config.allow_pickle):
         inputs = SourceInputs(rows, config)
         written, seconds, counts["writer"] = generator.first_texts(inputs, config.generator, generator.BATCH)
@@ -251,6 +254,8 @@ def _time_student(
     words = persistence.choose_vocabulary(config, config.student, words, source)
     model = student_trainer.build_student(config, config.student, vectors, outputs, rows.pair, source, words, where)
     read = network.encode_rows(words, texts, config.token_limit, config.cut)
+    head = masked_head.local_head(config, teacher) if teacher else None
+    guesser = student_trainer.masked_pieces(head, config, words, teacher, where) if teacher else None
     soft = torch.randn(len(texts), outputs, device=where)
 
     def plain(index: Tensor, step: int) -> Tensor:
@@ -264,6 +269,9 @@ def _time_student(
         needs, batch = live_needs(name), network.take_rows(read, index, where)
         with student_trainer.training_precision(config.student, where):
             mine = student_outputs(model, batch, needs)
+            if guesser and guesses_masked(name):
+                guesses, masked = guesser(model, batch, step)
+                mine = mine._replace(guesses=guesses.float(), masked=masked)
         asked = [texts[place] for place in index.tolist()]
         theirs = teacher_outputs(teacher, asked, needs) if needs else ModelOutput(soft[index.to(where)])
         value: Tensor = LOSSES.get(name).loss(mine, theirs, objective.hard_targets(theirs.logits), config, objective)

@@ -31,8 +31,9 @@ class DataCounts(TypedDict):
     data and fit the baseline. `grown`: new texts from one text after 0, 1, 2, … passes; `near`: new texts with near
     words from one text in a pass, 1 where not measured. `pair`: whether the texts are pairs. `bank`: texts of the text
     banks that are looked at. `write`: seconds for one text of the language model, and `writer`: bytes of
-    its weights, where they were measured; `words`: those of the teacher's vocabulary, where they were counted. `fit`:
-    seconds to fit the baseline on the labelled rows, of so many `classes`, where they were measured."""
+    its weights, where they were measured; `words`: those of the teacher's vocabulary, and `frames` of the labelled
+    rows, where they were counted. `fit`: seconds to fit the baseline on the labelled rows, of so many `classes`, where
+    they were measured."""
 
     train: int
     valid: int
@@ -47,6 +48,7 @@ class DataCounts(TypedDict):
     write: NotRequired[float]
     writer: NotRequired[int]
     words: NotRequired[int]
+    frames: NotRequired[int]
     fit: NotRequired[float]
     classes: NotRequired[int]
     make: float
@@ -145,6 +147,14 @@ def texts_from_elsewhere(config: Config, counts: DataCounts) -> int:
 def lexicon_texts(config: Config, counts: DataCounts) -> int:
     """Single words that a run of `config` takes, were there no limit."""
     return 0 if counts.get("pair") else min(config.lexicon, counts.get("words", config.lexicon))
+
+
+def frame_texts(config: Config, counts: DataCounts) -> int:
+    """Words in frames that a run of `config` takes, were there no limit."""
+    if counts.get("pair"):
+        return 0
+    counted = counts["words"] * counts["frames"] if "words" in counts and "frames" in counts else config.framed
+    return min(config.framed, counted)
 
 
 def filled_texts(config: Config, counts: DataCounts) -> int:

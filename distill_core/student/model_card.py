@@ -115,6 +115,7 @@ SOURCES = {  # of the transfer set's texts, as the card calls them
     "generator": "written by a language model", "paired": "new pairs of the rows' sentences",
     "augmented": "made by augmentation rules", "neighbour": "with near words of the teacher's table",
     "mask_fill": "with masks filled by a language model", "lexicon": "single words of the teacher's vocabulary",
+    "frame": "words of the teacher's vocabulary in frequent frames of the rows",
 }  # fmt: skip
 
 

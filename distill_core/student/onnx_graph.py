@@ -71,13 +71,19 @@ class Graph:
 
     def norm(self, values: str, layer: Any) -> str:
         """Values (…, width) through an nn.LayerNorm over the last axis."""
-        normed: str = self.LayerNormalization(values, layer.weight, layer.bias, epsilon=layer.eps)
+        bias = torch.zeros_like(layer.weight) if layer.bias is None else layer.bias  # onnxruntime crashed without one
+        normed: str = self.LayerNormalization(values, layer.weight, bias, epsilon=layer.eps)
         return normed
 
     def softmax(self, values: str, own: str, axis: int = -1) -> str:
         """Shares along an axis, where `own` is true; 0 elsewhere."""
         shares: str = self.Softmax(self.Where(own, values, -np.float32(np.inf)), axis=axis)
         return shares
+
+    def floats(self, values: str) -> str:
+        """Whole numbers as float32."""
+        floats: str = self.Cast(values, to=TensorProto.FLOAT)
+        return floats
 
     def places(self, values: str) -> str:
         """Numbers (length,) int32 of the places of ids or vectors (batch, length, …)."""
@@ -94,7 +100,7 @@ class Graph:
         """Mean (batch, width) of the vectors (batch, length, width) of each text's own places."""
         own = self.Unsqueeze(self.inside(values, lengths), [2])
         total = self.ReduceSum(self.Where(own, values, 0.0), [1], keepdims=0)
-        mean: str = self.Div(total, self.Cast(self.Unsqueeze(lengths, [1]), to=TensorProto.FLOAT))
+        mean: str = self.Div(total, self.floats(self.Unsqueeze(lengths, [1])))
         return mean
 
     def maximum(self, values: str, lengths: str) -> str:

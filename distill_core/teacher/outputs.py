@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill_core.errors import KnobError
+from distill_core.messages import message
 from distill_core.outputs import ModelOutput
 from distill_core.teacher.model import Teacher
 from distill_core.training.device import autocast, device
@@ -38,12 +40,23 @@ def teacher_outputs(
     return ModelOutput(found.logits.float()[:, teacher.order], **more, lengths=lengths)
 
 
+def check_scores(model: Any) -> None:
+    """Raise KnobError where a teacher's `model` can't give its attention scores: transformers computes the attention of
+    some families in one way alone, which shows what comes of them after the softmax."""
+    if not getattr(model, "_supports_attention_backend", False):
+        raise KnobError(message(
+            "A teacher of the family {family} does not show its attention scores, which this loss compares. Choose "
+            "another loss ({knob:knob}), or another teacher.", family=model.config.model_type,
+            knob="loss=soft_kl"), "loss")  # fmt: skip
+
+
 @contextmanager
 def _shown_scores(teacher: Teacher, wanted: bool) -> Iterator[None]:
     """Attention computed step by step where its scores are wanted: the fused kernels never hold them. Afterwards the
     teacher computes as before, for another kernel gives logits another last digit."""
     before = teacher.model.config._attn_implementation
     if wanted:
+        check_scores(teacher.model)
         from transformers import AttentionInterface, AttentionMaskInterface
         from transformers.masking_utils import eager_mask
 

@@ -20,6 +20,7 @@ import distill_core
 from distill_core.api import catalog, estimates, inference, preview, runs
 from distill_core.api.session import HANDED_OUT, session
 from distill_core.config.schema import Config
+from distill_core.distillation.sources import frame
 from distill_core.errors import DataError, KnobError, TeacherError, UnknownPart, UnknownRun, UserError
 from distill_core.estimation import cost
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
@@ -358,6 +359,21 @@ def test_a_preview_shows_single_words_that_no_row_has(toy_config: Config, lively
     rows = " ".join(row["text"] for row in preview.inspect(config, 100).sample).split()
     assert found["texts"] and found["words"]["brought"] >= len(found["texts"])
     assert all(one["text"][0] not in rows and one["answer"] for one in found["texts"])
+
+
+def test_a_preview_shows_words_in_frames_of_the_rows(
+    toy_config: Config, lively_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(lively_teacher), "framed": 1000})
+    problem = preview.preview(config, n=3)["sources"]["frame"]["problem"]
+    assert message_data(problem)["say"] == frame.NO_FRAMES, "twenty rows have none"
+    monkeypatch.setattr(frame, "LEAST", 2)
+    found = preview.preview(config, n=3)["sources"]["frame"]
+    rows = " ".join(row["text"] for row in preview.inspect(config, 100).sample).split()
+    assert found["texts"] and found["looked"] > 0 and found["words"]["brought"] > 0
+    for one in found["texts"]:
+        words = one["text"][0].split()
+        assert len(words) in (3, 4) and one["answer"] and sum(word not in rows for word in words) == 1
 
 
 def test_a_language_models_path_is_absolute(

@@ -197,4 +197,4 @@ def test_a_run_by_each_preset(
         assert half == round(len(used) / 2) > 1 and used == ["layers"] * half + ["soft_kl"] * (len(used) - half)
         assert two == [f"The student's first {half} steps are made with the loss layers, the others with soft_kl."]
     else:
-        assert not half and not two and set(used) == {"distilbert"}
+        assert not half and not two and set(used) == {"distilbert_mlm"}

@@ -47,7 +47,9 @@ def test_what_shows_whether_more_would_help_is_counted_as_far_as_it_is_done() ->
         return estimate(Config.of(n_iter=0, neighbours=0), counts).stages["compare"]
 
     before = compare()
-    assert compare(fit=0.6, classes=2) == pytest.approx(before + 3.3 * 0.6 * (1 + 1.25)), "1,500 texts, 500 half as long"
+    assert compare(fit=0.6, classes=2) == pytest.approx(before + 3.3 * 0.6 * (1 + 1.25)), (
+        "1,500 texts, 500 half as long"
+    )
     assert compare(fit=0.6, classes=100) == pytest.approx(before + 1.1 * 0.6), "one fold of the rows, no transfer set"
 
 
@@ -132,6 +134,19 @@ def test_single_words_are_short_texts() -> None:
     assert told(2000, words=300).texts - without.texts == 300, "no more than the vocabulary has"
     assert told(2000, pair=True).texts == without.texts
     assert text_size(("a word",)) == label_cost.WORD_SIZE
+
+
+def test_words_in_frames_are_short_texts_too() -> None:
+    def told(asked: int, **counts: Any) -> cost.Estimate:
+        config = Config.of(n_iter=0, neighbours=0, framed=asked)
+        return estimate(config, dataclasses.replace(PACES, counts=COUNTS | counts))
+
+    without, with_them = told(0), told(2000)
+    assert with_them.texts - without.texts == 2000
+    assert with_them.stages["label"] - without.stages["label"] == pytest.approx(2000 * label_cost.FRAME_SIZE * 1e-5)
+    assert with_them.stages["transfer"] > without.stages["transfer"]
+    assert told(2000, words=300, frames=2).texts - without.texts == 600, "no more than each word in each frame"
+    assert told(2000, pair=True).texts == without.texts
 
 
 def test_a_language_model_is_timed_anew_where_it_is_another_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -269,23 +270,26 @@ def test_its_control_starts_from_the_same_cut(config: Config, tmp_path: Path, mo
     assert all(torch.equal(control[name], student[name]) for name in control)
 
 
-@pytest.fixture
-def encoder(tmp_path: Path) -> Path:
+@pytest.fixture(params=["electra", "modernbert"])
+def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A small encoder without a head, of another family, width and vocabulary than the teacher."""
-    from transformers import BertTokenizer, ElectraConfig, ElectraModel
+    from transformers import BertTokenizer, ElectraConfig, ElectraModel, ModernBertConfig, ModernBertModel
 
     words = sorted({word for text in TEXTS for word in text.split()} - set("ai,"))
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words[::-1], *"abcdefghijklmnopqrstuvwxyz,"]
     tokenizer = BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}, model_max_length=48)
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        model = ElectraModel(ElectraConfig(
-            vocab_size=len(pieces), embedding_size=12, hidden_size=24, num_hidden_layers=3, num_attention_heads=3,
-            intermediate_size=40, max_position_embeddings=48,
-        ))  # fmt: skip
-    model.save_pretrained(tmp_path / "tiny-electra")
-    tokenizer.save_pretrained(tmp_path / "tiny-electra")
-    return tmp_path / "tiny-electra"
+        sizes = {"vocab_size": len(pieces), "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 3,
+                 "max_position_embeddings": 48}  # fmt: skip
+        if request.param == "electra":
+            model: Any = ElectraModel(ElectraConfig(**sizes, embedding_size=12, intermediate_size=40))
+        else:
+            special = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
+            model = ModernBertModel(ModernBertConfig(**sizes, **special, intermediate_size=60, local_attention=6))
+    model.save_pretrained(tmp_path / f"tiny-{request.param}")
+    tokenizer.save_pretrained(tmp_path / f"tiny-{request.param}")
+    return tmp_path / f"tiny-{request.param}"
 
 
 def test_another_encoder_may_be_the_student(config: Config, encoder: Path, tmp_path: Path) -> None:
@@ -294,7 +298,7 @@ def test_another_encoder_may_be_the_student(config: Config, encoder: Path, tmp_p
     events = run(own, tmp_path / "run", cache)
     student = persistence.load(tmp_path / "run" / "student")
     assert student.settings["teacher_layers"] == [[0, 1, 2], 3], "all of its layers"
-    assert student.settings["encoder"] == "tiny-electra" and str(tmp_path) not in json.dumps(student.settings)
+    assert student.settings["encoder"] == encoder.name and str(tmp_path) not in json.dumps(student.settings)
     texts = load_untuned(own, ("bad", "good"), str(encoder))
     assert student.vocabulary.sides([("a warm film",)], 24)[0][0] == [
         student.vocabulary.tokens.index(token) for token in texts.encode([("a warm film",)])[0]["input_ids"]
@@ -304,9 +308,16 @@ def test_another_encoder_may_be_the_student(config: Config, encoder: Path, tmp_p
     out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
     card = (out / "README.md").read_text(encoding="utf-8")
     assert (
-        "It is the encoder tiny-electra: layers 1, 2, 3 of 3 with at most 1 attention head" in card
+        f"It is the encoder {encoder.name}: layers 1, 2, 3 of 3 with at most 1 attention head" in card
         and "and its head" not in card
     )
+    row = ("a warm and funny film", "[MASK] soup and more of it")[: 1 + student.settings["pair"]]
+    given = ["--pair", *row] if len(row) == 2 else list(row)
+    expected = student([row if len(row) == 2 else row[0]])[0].probabilities
+    for library, flags in (("onnx", []), ("torch", ["--torch"])):
+        (answer,) = predict_alone([out / "predict.py"], [*flags, *given], library, tmp_path)
+        assert answer["probabilities"] == pytest.approx(expected, abs=1e-5)
+    archive_validation._student(tmp_path / "run" / "student", "a run of another machine")
 
     def control_cached(folder: str, **knobs: object) -> bool:
         events = run(own.model_copy(update=knobs), tmp_path / folder, cache)

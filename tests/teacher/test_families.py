@@ -21,6 +21,7 @@ from distill_core.student.predictor import Predictor
 from distill_core.student.vocabularies import teacher_tokens
 from distill_core.student.vocabulary import build_vocabulary
 from distill_core.teacher import fine_tuning, loading, model, safe_loading
+from distill_core.teacher.outputs import teacher_outputs
 from distill_core.tokenization import MASK
 
 TEXTS = [text for texts in TOY.values() for text in texts]
@@ -282,7 +283,7 @@ def test_fine_tuned_and_kept_it_loads_by_itself(asked, home, monkeypatch):
 
 
 def test_a_student_cut_from_it_with_all_its_layers_answers_as_it_does(family, asked):
-    if family.model_type in ("xlm", "albert", "deberta", "deberta-v2", "mpnet"):
+    if family.model_type in ("xlm", "deberta", "deberta-v2", "mpnet"):
         with pytest.raises(KnobError, match=f"of the family {family.model_type}, only from"):
             cut.Student.check(asked.model, Config.of(student="cut"))
         return
@@ -319,6 +320,10 @@ OTHERS = {
 def test_a_student_cut_narrower_from_it_has_parts_of_every_layer(asked):
     if asked.model.config.model_type not in cutting.FAMILIES:
         return  # refused, as above
+    if asked.model.config.model_type == "albert":
+        with pytest.raises(KnobError, match="share their weights"):
+            cut.Student.check(asked.model, Config.of(student="cut", heads=1))
+        return
     texts = [(text,) for text in TEXTS[:8]]
     for heads, units in cutting.weigh_parts(asked, [0], texts):
         assert len(heads) == asked.model.config.num_attention_heads and len(units) > 8
@@ -330,26 +335,98 @@ def test_a_student_cut_narrower_from_it_has_parts_of_every_layer(asked):
     assert predict_logits(student, encode_rows(words, texts, 16, "head")).isfinite().all()
 
 
-@pytest.mark.parametrize("model_type", OTHERS)
-def test_the_other_families_load_and_answer(model_type, tmp_path):
-    """With a borrowed tokenizer: here it is the model that is asked about."""
+def random_classifier(model_type: str, folder: Path, **options: object) -> model.Teacher:
+    """A random model of that family with a borrowed tokenizer: here it is the model that is asked about."""
     from transformers import CONFIG_MAPPING, BertTokenizer
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
-    size = with_settings(tmp_path)
-    BertTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path)
+    size = with_settings(folder)
+    BertTokenizer.from_pretrained(folder).save_pretrained(folder)
     kind = CONFIG_MAPPING[model_type]
     own = {key: value for key, value in SMALL.items() if hasattr(kind(), key) and key not in kind.attribute_map}
-    config = kind(vocab_size=size, **{**own, **OTHERS[model_type]})
+    config = kind(vocab_size=size, **{**own, **OTHERS[model_type], **options})
     config.id2label = dict(enumerate(LABELS))
     torch.manual_seed(3)
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)](config).save_pretrained(tmp_path)
-    asked = loading.load_teacher(str(tmp_path), LABELS, False, Config.of())
+    random = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)](config)
+    with torch.no_grad():  # what begins with zeros or ones alike would hide a mistake
+        for value in random.parameters():
+            if value.ndim == 1:
+                value.add_(0.3 * torch.randn_like(value))
+    random.save_pretrained(folder)
+    return loading.load_teacher(str(folder), LABELS, False, Config.of())
+
+
+@pytest.mark.parametrize("model_type", OTHERS)
+def test_the_other_families_load_and_answer(model_type, tmp_path):
+    asked = random_classifier(model_type, tmp_path)
     texts = [("film",), ("the battery lasts for days " * 2,)]
     together = asked.logits(texts)
     assert torch.allclose(together, torch.cat([asked.logits([text]) for text in texts]), atol=1e-4)
     assert asked.logits([("film soup " * 100, "soup film " * 100)]).isfinite().all()
     assert asked.static_vectors(["film", "battery soup"]).isfinite().all()
+
+
+MODERN = {"num_hidden_layers": 4, "local_attention": 8}
+VARIANTS = [
+    *(pytest.param(name, {}, id=name) for name in OTHERS if name in cutting.FAMILIES),
+    pytest.param("ernie", {"use_task_id": True}, id="ernie with tasks"),
+    pytest.param("modernbert", MODERN, id="modernbert with windows"),
+    pytest.param("modernbert", {**MODERN, "classifier_pooling": "mean"}, id="modernbert by the mean"),
+    pytest.param(
+        "modernbert",
+        {**MODERN, "norm_bias": True, "attention_bias": True, "mlp_bias": True, "classifier_bias": True,
+         "hidden_activation": "silu", "classifier_activation": "relu", "global_attn_every_n_layers": 2},
+        id="modernbert with biases",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model_type", "options"), VARIANTS)
+def test_a_student_cut_from_them_answers_as_they_do(model_type, options, tmp_path):
+    asked = random_classifier(model_type, tmp_path, **options)
+    config = Config.of(student="cut", layers="all")
+    words = teacher_tokens.Vocabulary.of(asked, None, config)
+    student = cut.Student.of(asked, 2, config, words).eval()
+    for texts in ([("film",), (f"the {MASK} lasts for days " * 9,)], [("a soup", "the film " * 30), ("", "not bad")]):
+        read = encode_rows(words, texts, 128, asked.cut)
+        logits, theirs = predict_logits(student, read), asked.logits(texts)
+        assert torch.allclose(logits, theirs, atol=1e-5) and theirs.std(0).min() > 1e-3
+        scored = model_type not in ("megatron-bert", "rembert")
+        needs = ("hidden_states", "attention_scores")[: 1 + scored]
+        if not scored:
+            with pytest.raises(KnobError, match="does not show its attention scores"):
+                teacher_outputs(asked, texts, ("attention_scores",), torch.float32)
+        seen = teacher_outputs(asked, texts, needs, torch.float32)
+        own = torch.arange(read[0][0].shape[1])[None] < read[0][1][:, None]
+        mine = student.outputs(read)
+        assert torch.allclose(mine[0], theirs, atol=1e-5)
+        for one, other in zip(mine[1], seen.hidden_states, strict=True):
+            assert torch.allclose(one[own], other[own], atol=1e-5)
+        both = (own[:, :, None] & own[:, None])[:, None].expand_as(mine[2][0])
+        for one, other in zip(mine[2] if scored else (), seen.attention_scores, strict=True):
+            assert torch.allclose(one[both], other[both], atol=1e-4)
+    settings = persistence.settings(config, LABELS, False, student) | {"max_tokens": 128}
+    mine: Any = Predictor(student, words, settings)
+    parity = onnx_export.check(mine, onnx_export.write_onnx(mine), [(text,) for text in TEXTS])
+    assert parity.difference < 1e-4 and parity.longest == min(128, words.longest)
+    again = cut.Student.load(student.state_dict(), persistence.settings(config, LABELS, False, student)).eval()
+    assert torch.equal(predict_logits(again, read), logits)
+    shorter = cut.Student.of(asked, 2, Config.of(student="cut", layers="last:1", heads=1, feed_forward=8), words, texts)
+    assert {(layer.heads, layer.down.in_features) for layer in shorter.layers} == {(1, 8)}
+    before = {name: value.clone() for name, value in shorter.state_dict().items()}
+    learner = torch.optim.AdamW(shorter.parameters(), lr=0.01)
+    shorter(read).square().sum().backward()
+    learner.step()
+    unmoved = {name for name, value in shorter.state_dict().items() if torch.equal(value, before[name])}
+    assert not unmoved, "training changes every weight"
+
+
+def test_a_modernbert_of_other_rotations_is_refused(tmp_path):
+    scaled = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10_000.0}
+    rope = {"full_attention": scaled, "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0}}
+    asked = random_classifier("modernbert", tmp_path, rope_parameters=rope)
+    with pytest.raises(KnobError, match="of the family modernbert"):
+        cut.Student.check(asked.model, Config.of(student="cut"))
 
 
 def test_every_allowed_family_is_tested():

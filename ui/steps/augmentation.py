@@ -74,6 +74,7 @@ def build(form: Form) -> Augment:
                     "filled",
                     "filler",
                     "lexicon",
+                    "framed",
                 ):
                     form.place(name)
             counts = gr.HTML(counted(Config(), None), elem_id="augment-counts")
@@ -116,7 +117,7 @@ def counted(config: Config, estimate: Estimate | None) -> Markup:
 
 def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
     """Connects the preview, and the two ways on: with these texts, or without any. The browser goes them by itself."""
-    names = ("n_iter", "neighbours", "pairing", "filled", "lexicon", "bank", "generator")
+    names = ("n_iter", "neighbours", "pairing", "filled", "lexicon", "framed", "bank", "generator")
     passes, on = [form.controls[name] for name in names], open_tab_js("distil")
     n, near = (form.knobs[name].default for name in ("n_iter", "neighbours"))
     use = (
@@ -124,7 +125,7 @@ def wire(form: Form, step: Augment, tabs: gr.Tabs) -> None:
         f"? [n, near, pairs, ...more, ({on})()] : [{n}, '{near}', pairs, ...more, ({on})()]"
     )
     step.use.click(None, passes, [*passes, tabs], js=use, **BROWSER)
-    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', 0, 0, 0, '', '', ({on})()]", **BROWSER)
+    step.skip.click(None, None, [*passes, tabs], js=f"() => [0, '0', 0, 0, 0, 0, '', '', ({on})()]", **BROWSER)
 
     def preview(text: str, text2: str, *values: Any) -> Changes:
         html, pair = offspring(form, values, text, text2)

@@ -1,6 +1,6 @@
 """Softened probabilities, and the angle between the last hidden states (DistilBERT: Sanh et al. 2019).
 
-The third part of its loss, guessing masked words, belongs to training on general text and is left out.
+The third part of their loss, guesses of masked word pieces, is added by `distilbert_mlm`.
 """
 
 from torch import Tensor

@@ -44,7 +44,7 @@ from distill_core.student.familiarity import measure_familiarity
 from distill_core.teacher.model import Teacher
 
 Logits = NDArray[Any]  # (texts, labels)
-ELSEWHERE = ("bank", "generator", "lexicon")  # sources whose texts are not made of the person's own
+ELSEWHERE = ("bank", "generator", "lexicon", "frame")  # sources whose texts are not made of the person's own
 Predict = Callable[[Sequence[tuple[str, ...]]], Logits]
 AnyScore = TypeVar("AnyScore", PredictionScores, Score)
 

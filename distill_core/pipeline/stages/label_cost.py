@@ -8,6 +8,7 @@ from distill_core.pipeline.cost_model import (
     Measurements,
     RunSize,
     StageCost,
+    frame_texts,
     lexicon_texts,
     neighbour_texts,
     text_units,
@@ -15,6 +16,7 @@ from distill_core.pipeline.cost_model import (
 )
 
 WORD_SIZE = 14  # of a single word, as `soft_labels.text_size` has it
+FRAME_SIZE = 22  # of one in a frame [21 in frames of SST-2, 25 in those of the built-in reviews]
 
 
 def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunSize) -> float | None:
@@ -26,13 +28,14 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     # a word for a word, or chosen so: as long as the labelled ones
     near = min(neighbour_texts(config, counts) + texts_from_elsewhere(config, counts), augmented)
     words = min(lexicon_texts(config, counts), augmented - near)
+    framed = min(frame_texts(config, counts), augmented - near - words)
     of = counts["size"]
     total = (
         (labelled + near) * of["labelled"]
         + unlabelled * of["unlabelled"]
-        + (augmented - near - words) * of["augmented"]
+        + (augmented - near - words - framed) * of["augmented"]
     )
-    total += words * WORD_SIZE
+    total += words * WORD_SIZE + framed * FRAME_SIZE
     return total * known.teacher["size"]
 
 

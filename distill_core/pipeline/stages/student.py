@@ -52,7 +52,7 @@ def run(
     for turn, variant in enumerate(planned):
         if students and context.stop():
             break
-        training = control.trainer.student(variant, label.soft_labels, teacher.valid_logits, ask_teacher)
+        training = control.trainer.student(variant, label.soft_labels, teacher.valid_logits, ask_teacher, teacher.head)
         trained = yield from scale_progress(training, turn, len(planned))
         if not students and not trained.step:
             raise Stopped(message("Stopped before there was a student to save."))

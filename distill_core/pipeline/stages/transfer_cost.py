@@ -11,6 +11,7 @@ from distill_core.pipeline.cost_model import (
     StageCost,
     bank_texts,
     filled_texts,
+    frame_texts,
     generated_texts,
     lexicon_texts,
     neighbour_texts,
@@ -19,6 +20,7 @@ from distill_core.pipeline.cost_model import (
 
 START = 0.3  # seconds, whatever the sizes
 NEAR_START = 2.0  # seconds to find the near words of some thousand words in a teacher's table [23,500 whole words]
+FRAME_START = 2.5  # seconds to find the frequent frames of 50,000 words, the most that are read
 SIEVE = 6e-5  # seconds to compare one text of a bank with the rows by a teacher's table [RESULTS.md, "Text banks"]
 MODEL_START = 5.0  # seconds to load a language model
 GUESSED_WRITE = 0.25  # seconds a text of one that was not measured: 135 M weights on one core [RESULTS.md]
@@ -29,7 +31,8 @@ def _seconds(config: Config, counts: DataCounts, known: Measurements, size: RunS
     made = config.n_iter * counts["train"] + near
     seconds = (
         START
-        + (NEAR_START if near or lexicon_texts(config, counts) else 0)
+        + (NEAR_START if near or lexicon_texts(config, counts) or frame_texts(config, counts) else 0)
+        + (FRAME_START if frame_texts(config, counts) else 0)
         + made * counts["make"]
         + size.texts * counts["read"]
     )
@@ -57,6 +60,7 @@ COST = StageCost(
         "bank_lines",
         "filled",
         "lexicon",
+        "framed",
         "filler",
         "generator",
         "generated_texts",
