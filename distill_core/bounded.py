@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
@@ -75,13 +75,109 @@ def call(work: Callable[..., T], *arguments: Any, name: str, budget: Budget) -> 
         pipe.close()
         process.kill()
         process.join()
+    try:
+        result: T = _result(content)
+    except MemoryError:
+        raise _over_memory(name, budget) from None
+    return result
+
+
+def _result(content: bytes) -> Any:
+    """Result that a child has sent. Raises what its work has raised."""
     good, value = pickle.loads(content)
-    if good:
-        result: T = value
-        return result
-    if isinstance(value, UserError):
+    if not good:
         raise value
-    raise _over_memory(name, budget) if isinstance(value, MemoryError) else value
+    return value
+
+
+class Helper:
+    """Child that does one work after another and keeps what it has loaded between them. Where one exceeds its budget or
+    crashes, the child is ended, and the next work begins with a new one."""
+
+    def __init__(self, variables: Mapping[str, str]):
+        """Prepare for children whose environment has these `variables`. Raises RuntimeError where this process has no
+        children; see `isolate`."""
+        if _context is None:
+            raise RuntimeError("this process has no children")
+        self._context, self._variables, self._lock = _context, dict(variables), threading.Lock()
+        self._process: BaseProcess | None = None
+        self._pipe: connection.Connection[Any, Any]
+
+    def call(self, work: Callable[..., T], *arguments: Any, budget: Budget) -> T:
+        """Result of `work(*arguments)`, all of it pickled. Raises what the work raises, and UserError where the child
+        exceeds the budget for this work or crashes."""
+        with self._lock:
+            if self._process is None or not self._process.is_alive():
+                self._start()
+            assert self._process
+            try:
+                self._pipe.send_bytes(pickle.dumps((work, arguments), pickle.HIGHEST_PROTOCOL))
+                content = self._receive(self._process, budget)
+            except BaseException:
+                self.close()
+                raise
+        result: T = _result(content)
+        return result
+
+    def _start(self) -> None:
+        self._pipe, theirs = self._context.Pipe()
+        self._process = self._context.Process(
+            target=_serve, args=(theirs, self._variables), name=f"{NAME}{os.getpid()}", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def _receive(self, process: "BaseProcess", budget: Budget) -> bytes:
+        """Pickled result. Raises UserError."""
+        latest, begin = time.monotonic() + (budget.wall or WALL * budget.seconds), _computed(process.pid)
+        while not connection.wait([self._pipe, process.sentinel], LOOK_SECONDS):
+            used = _usage(process.pid)
+            if _computed(process.pid) - begin > budget.seconds or time.monotonic() > latest:
+                raise UserError(message(
+                    "The answer took more than {seconds:,.0f} seconds, so it was stopped. Ask about a shorter text, or "
+                    "choose another model.", seconds=budget.seconds))  # fmt: skip
+            if used and used[0] > budget.memory:
+                raise UserError(message(
+                    "The answer needs more than {most:,.0f} MB of memory, so it was stopped. Choose a smaller model.",
+                    most=budget.memory / MB))  # fmt: skip
+        try:
+            return self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            process.join(WALL)
+            raise UserError(message(
+                "Answering crashed ({why}). Ask about another text, or choose another model.",
+                why=_end_of(process.exitcode))) from None  # fmt: skip
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        if self._process is not None:
+            self._pipe.close()
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+
+def _serve(pipe: connection.Connection, variables: Mapping[str, str]) -> None:
+    """Main function of a helper's child."""
+    isolate(None)
+    exit_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(variables)
+    while True:
+        try:
+            work, arguments = pickle.loads(pipe.recv_bytes())
+        except (EOFError, OSError):
+            os._exit(0)
+        _send(pipe, _outcome(work, arguments))
+
+
+def _computed(pid: int | None) -> float:
+    """Seconds that a process has computed, 0 where the system has no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _receive(pipe: connection.Connection, process: "BaseProcess", budget: Budget, name: str) -> bytes:
@@ -147,20 +243,27 @@ def _main(pipe: connection.Connection, budget: Budget, work: Callable[..., Any],
     exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(budget)
-    good, value = False, None
+    _send(pipe, _outcome(work, arguments))
+    os._exit(0)  # a library's left-over thread could hold the interpreter's own end
+
+
+def _outcome(work: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    """Whether the work came to its end, and what it gave or raised."""
     try:
-        good, value = True, work(*arguments)
+        return True, work(*arguments)
     except StillroomError as error:
-        value = error
+        return False, error
     except MemoryError:
-        value = MemoryError()
+        return False, MemoryError()
     except BaseException as error:  # a panic of native code is no Exception
-        value = RuntimeError(f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}")
+        return False, RuntimeError(f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}")
+
+
+def _send(pipe: connection.Connection, outcome: tuple[bool, Any]) -> None:
     try:
-        pipe.send_bytes(pickle.dumps((good, value), pickle.HIGHEST_PROTOCOL))
+        pipe.send_bytes(pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL))
     except MemoryError:
         pipe.send_bytes(pickle.dumps((False, MemoryError())))
-    os._exit(0)  # a library's left-over thread could hold the interpreter's own end
 
 
 def _limit(budget: Budget) -> None:

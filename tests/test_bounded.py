@@ -11,7 +11,7 @@ import pytest
 from distill_core import bounded
 from distill_core.bounded import MB, Budget
 from distill_core.data import readers
-from distill_core.errors import DataError, KnobError
+from distill_core.errors import DataError, KnobError, UserError
 from distill_core.messages import message, message_data
 
 BUDGET = Budget(seconds=60, memory=500 * MB)
@@ -79,6 +79,36 @@ def test_what_costs_too_much_is_ended_with_one_sentence(tmp_path: Path) -> None:
 def test_the_system_ends_what_computes_for_too_long() -> None:
     with pytest.raises(DataError, match="took more than 0 seconds"):
         bounded.call(spin, name="bomb.csv", budget=Budget(seconds=0.1, memory=500 * MB, wall=1_000))
+
+
+@pytest.mark.usefixtures("isolated")
+def test_a_helper_keeps_what_it_has_until_it_is_ended() -> None:
+    helper = bounded.Helper({"STILLROOM_TEST": "one"})
+    try:
+        first = helper.call(os.getpid, budget=BUDGET)
+        assert first != os.getpid() and helper.call(os.getenv, "STILLROOM_TEST", budget=BUDGET) == "one"
+        with pytest.raises(KnobError, match="2 rows too many"):
+            helper.call(refuse, budget=BUDGET)
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            helper.call(divmod, 1, 0, budget=BUDGET)
+        assert helper.call(os.getpid, budget=BUDGET) == first, "whatever it raises, it goes on"
+        cases = {
+            "The answer took more than 0 seconds": (spin, Budget(seconds=0.3, memory=5_000 * MB, wall=1_000)),
+            "The answer took more than 60 seconds": (time.sleep, Budget(seconds=60, memory=5_000 * MB, wall=0.2), 60),
+            "The answer needs more than 50 MB": (fill, Budget(seconds=60, memory=50 * MB)),
+            r"Answering crashed \(exit code 3\)": (leave, BUDGET),
+        }
+        for sentence, (work, budget, *values) in cases.items():
+            with pytest.raises(UserError, match=sentence):
+                helper.call(work, *values, budget=budget)
+            assert not multiprocessing.active_children()
+            assert helper.call(os.getpid, budget=BUDGET) != first
+    finally:
+        helper.close()
+    assert not multiprocessing.active_children()
+    bounded._context = None
+    with pytest.raises(RuntimeError, match="no children"):
+        bounded.Helper({})
 
 
 @pytest.mark.usefixtures("isolated")

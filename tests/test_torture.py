@@ -24,7 +24,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("only", ["runs/plain/teacher.json", "cache/nearest/*/nearest.safetensors", "runs.db"])
+@pytest.mark.parametrize("only", ["runs/plain*/teacher.json", "cache/nearest/*/nearest.safetensors", "runs.db"])
 def test_broken_files(bench: Bench, monkeypatch: pytest.MonkeyPatch, only: str) -> None:
     monkeypatch.setattr(torture_files, "WAYS", ("cut", "bit in its middle"))
     assert torture_files.break_files(bench, only) == []
@@ -42,7 +42,7 @@ def test_faults_kills_and_stops(bench: Bench, torture, count: int, capsys: pytes
 
 def test_what_is_lost_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(torture_files, "WAYS", ("cut",))
-    monkeypatch.setattr(bench, "expected", {"plain": b"other weights", "tuned": b""})
+    monkeypatch.setattr(bench, "expected", {torture_files.PLAIN: b"other weights", "tuned": b""})
     monkeypatch.setattr(torture_files, "Bench", lambda folder: bench)
     monkeypatch.setattr(sys, "argv", ["torture_files", "--only", "cache/logits/*/key.json", "--check"])
     assert torture_files.main() == 1

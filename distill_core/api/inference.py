@@ -15,6 +15,7 @@ from distill_core.api.answers import (
     StudentReading,
     TeacherAnswer,
 )
+from distill_core.api.questions import question
 from distill_core.api.session import ExportedRow, session
 from distill_core.api.teacher_answers import teacher_temperature
 from distill_core.config.schema import Config
@@ -37,6 +38,7 @@ T = TypeVar("T")
 REPEATS = 5  # times a typed text is answered, to time it
 
 
+@question
 def ask(run: str, text: str | Text) -> Answers:
     """Answers of a finished run's teacher and student to one text.
 
@@ -81,6 +83,7 @@ def ask(run: str, text: str | Text) -> Answers:
     }  # fmt: skip
 
 
+@question
 def activations(run: str | None, text: str | Text) -> Reading:
     """Activations of a run's student on one text, beside its teacher's logits.
 
@@ -133,6 +136,7 @@ def activations(run: str | None, text: str | Text) -> Reading:
     return {"labels": student.labels, "run": run, "teacher": teaching, "student": network}
 
 
+@question
 def alignment(run: str, text: str | Text) -> Alignment | None:
     """Alignment of a pair by a run's student.
 

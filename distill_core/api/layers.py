@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core.api.answers import LayerPair, LayerReading
 from distill_core.api.inference import Text, check_text
+from distill_core.api.questions import question
 from distill_core.api.session import session
 from distill_core.config.schema import CUT, Config
 from distill_core.errors import DataError
@@ -20,6 +21,7 @@ SHOWN = 16  # tokens of which it is said where they look
 ALL_PIECES = 1_000_000  # of a teacher's table: the knob's own limit
 
 
+@question
 def layers(run: str | None, text: str | Text, choice: str = "first_last") -> LayerReading:
     """Layers of a student that is cut from a run's teacher beside the teacher's, on one text: what the losses of
     DistilBERT and TinyBERT compare.

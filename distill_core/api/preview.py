@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distill_core.api import inference
 from distill_core.api.answers import Offspring, Preview, SourcePreview, TeacherAnswer
+from distill_core.api.questions import question
 from distill_core.api.session import SampledTexts, session
 from distill_core.api.teacher_answers import teacher_probabilities
 from distill_core.cache import atomic_file, checksum
@@ -503,6 +504,7 @@ def _generated(config: Config, data: "Dataset") -> SampledTexts:
     return session.cached(session.generated, (data.fingerprint(), name, config.seed, config.token_limit), make)
 
 
+@question
 def ask_teacher(config: Config, text: str | inference.Text) -> TeacherAnswer:
     """Ask the config's teacher about one text.
 
@@ -541,7 +543,7 @@ def warm_up(calm: Callable[[], bool]) -> None:
 
     def load() -> None:
         pieces: list[Callable[[], object]] = [partial(importlib.import_module, name) for name in HEAVY_MODULES]
-        pieces.append(partial(preview, Config(), n=1))
+        pieces += [partial(preview, Config(), n=1), partial(ask_teacher, Config(), "a film")]
         for piece in pieces:
             while not calm():
                 time.sleep(CALM_PAUSE)

@@ -4,6 +4,7 @@ estimates remember. One object holds all of it; the front door's `close` empties
 
 import atexit
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -16,7 +17,7 @@ from cachetools import LRUCache
 
 from distill_core import bounded
 from distill_core.config.schema import Config
-from distill_core.environment import home
+from distill_core.environment import audience, home, public_host
 from distill_core.errors import DataError, UserError
 from distill_core.messages import Message, message
 from distill_core.runs import job, process_worker, recovery
@@ -90,7 +91,8 @@ class Session:
         self.profile_wishes: list[tuple[str, Config]] = []
         self.profiled: set[str] = set()
         self._lock = threading.RLock()
-        self._reading = False  # also a home that can't be written to
+        self._reading = False  # of the page: also a home that can't be written to
+        self._helper: tuple[str, bounded.Helper] | None = None
         self._stores: dict[Path, Store] = {}
         self._queues: dict[Path, RunQueue] = {}
 
@@ -229,6 +231,25 @@ class Session:
         key = (str(folder), (folder / BASELINE_FILE).stat().st_mtime_ns)
         return self.cached(self.baselines, key, lambda: _load_baseline(folder))
 
+    def helper(self) -> bounded.Helper | None:
+        """Child that answers questions to models for a public host's page; None elsewhere, where they are answered in
+        place."""
+        if not self._reading or not public_host() or uses_threads():
+            return None
+        with self._lock:
+            place = str(home())
+            if self._helper is None or self._helper[0] != place:
+                self._close_helper()
+                variables = {name: value for name, value in os.environ.items() if name.startswith("STILLROOM_")}
+                variables |= {"STILLROOM_HOME": place, "STILLROOM_AUDIENCE": audience()}
+                self._helper = place, bounded.Helper(variables)
+            return self._helper[1]
+
+    def _close_helper(self) -> None:
+        if self._helper:
+            self._helper[1].close()
+        self._helper = None
+
     def open_app(self) -> None:
         """Let children of this process read files from now on, as its workers are processes too, and read what there
         is in a home that can't be written to."""
@@ -241,6 +262,7 @@ class Session:
         bounded.isolate(None)
         self._reading = False
         with self._lock:
+            self._close_helper()
             for queue in self._queues.values():
                 queue.close()
             self._queues.clear()
