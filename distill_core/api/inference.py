@@ -198,8 +198,8 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     report, model = {**source.report(), "summary": source.summary or {}}, session.model_folder(run, row)
     if row == "floor":
         return baseline_export.export(model, Path(folder), report)
-    texts = [tuple(scored["text"]) for scored in source.texts()]
-    return student_export.export(model, Path(folder), report, texts)
+    scored = [(tuple(one["text"]), one["label"]) for one in source.texts()]
+    return student_export.export(model, Path(folder), report, scored)
 
 
 def left_out(folder: Path) -> dict[str, str]:

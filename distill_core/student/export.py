@@ -11,23 +11,23 @@ from distill_core.evaluation.export import export_folder
 from distill_core.registry import STUDENTS
 from distill_core.student import model_card, network, runtime
 from distill_core.student.folder import SETTINGS, read_student
-from distill_core.student.onnx_export import NoOnnx, Parity, check, write_onnx
+from distill_core.student.onnx_export import Loss, NoOnnx, Parity, Row, check, write_int8, write_onnx
 from distill_core.student.persistence import load, vocabulary_module, write_settings
 from distill_core.student.predictor import Predictor
 from distill_core.student.runtime import CHECKSUMS, LEFT_OUT, NETWORKS
 
-ONNX = NETWORKS["onnx"]
 LIBRARIES = {  # that predict.py needs, by where the network runs
     "onnx": ("numpy>=2", "onnxruntime>=1.20", "tokenizers>=0.22"),
     "torch": ("numpy>=2", "safetensors>=0.6", "tokenizers>=0.22", "torch>=2.6"),
 }
 
 
-def export(student: Path, folder: Path, report: dict[str, Any], texts: Sequence[tuple[str, ...]] = ()) -> Path:
-    """Copy the folder of a student or a control to `folder`, with its network as ONNX, if that answers its test `texts`
-    as torch does, a model card of the run's `report` and a predict.py that needs only numpy, onnxruntime and
-    tokenizers, or else numpy, torch, tokenizers and safetensors. Raises DataError where `folder` holds other files, or
-    the one where it would get the other, or can't be written."""
+def export(student: Path, folder: Path, report: dict[str, Any], scored: Sequence[tuple[Row, str]] = ()) -> Path:
+    """Copy the folder of a student or a control to `folder`, with its network as ONNX, if that answers the texts that
+    were `scored` as torch does, once more with weights of 8 bits, if by the rows' labels these cost little, a model
+    card of the run's `report` and a predict.py that needs only numpy, onnxruntime and tokenizers, or else numpy, torch,
+    tokenizers and safetensors. Raises DataError where `folder` holds other files, or the one where it would get the
+    other, or can't be written."""
     predictor = load(student)
     folder = Path(folder)
     with export_folder(folder, lambda: _row(folder) == predictor.settings.get("row", "student")):
@@ -40,11 +40,11 @@ def export(student: Path, folder: Path, report: dict[str, Any], texts: Sequence[
             code["vocabulary.py"] = vocabulary
         for name, module in code.items():
             shutil.copyfile(str(module.__file__), folder / name)
-        parity = _write_onnx(predictor, folder, texts)
+        parity, loss = _write_networks(predictor, folder, scored)
         libraries = LIBRARIES["onnx" if parity else "torch"]
         (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in libraries), encoding="utf-8")
         (folder / "README.md").write_text(
-            model_card.render(report, predictor.labels, predictor.settings, parity), encoding="utf-8"
+            model_card.render(report, predictor.labels, predictor.settings, parity, loss), encoding="utf-8"
         )
     return folder
 
@@ -56,19 +56,27 @@ def left_out(folder: Path) -> dict[str, str]:
     return reasons
 
 
-def _write_onnx(student: Predictor, folder: Path, texts: Sequence[tuple[str, ...]]) -> Parity | None:
-    """Write the network as ONNX where it passes the gate, and into the settings what was left out and why."""
-    settings, parity = student.settings, None
+def _write_networks(
+    student: Predictor, folder: Path, scored: Sequence[tuple[Row, str]]
+) -> tuple[Parity | None, Loss | None]:
+    """Write the networks that pass their gates, and into the settings which were left out and why."""
+    parity, loss, reasons = None, None, {}
+    network = "onnx"
     try:
         content = write_onnx(student)
-        parity = check(student, content, texts)
-        (folder / ONNX).write_bytes(content)
+        parity = check(student, content, [text for text, _ in scored])
+        (folder / NETWORKS[network]).write_bytes(content)
+        network = "int8"
+        content, loss = write_int8(student, content, scored)
+        (folder / NETWORKS[network]).write_bytes(content)
     except NoOnnx as reason:
-        settings[LEFT_OUT] = {"onnx": str(reason)}
-    stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    sums = stored.get(CHECKSUMS, {}) | {name: checksum(folder / name) for name in (ONNX,) if (folder / name).is_file()}
-    write_settings(folder, settings, sums)
-    return parity
+        reasons = {name: str(reason) for name in (network, "int8")}
+    settings = student.settings | ({LEFT_OUT: reasons} if reasons else {})
+    sums = json.loads((folder / SETTINGS).read_text(encoding="utf-8")).get(CHECKSUMS, {})
+    added = [folder / file for file in NETWORKS.values() if file not in sums]
+    write_settings(folder, settings, sums | {file.name: checksum(file) for file in added if file.is_file()})
+    student.settings = settings
+    return parity, loss
 
 
 def _row(folder: Path) -> str | None:

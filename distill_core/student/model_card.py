@@ -18,7 +18,7 @@ from distill_core.student.runtime import LEFT_OUT
 if TYPE_CHECKING:
     from distill_core.evaluation.summary import Deferral, Metric, TransferTexts
     from distill_core.events import Provenance
-    from distill_core.student.onnx_export import Parity
+    from distill_core.student.onnx_export import Loss, Parity
 
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
@@ -27,10 +27,12 @@ their labels, without the teacher's answers.
 
 
 def render(
-    report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any], parity: "Parity | None" = None
-) -> str:
+    report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any], parity: "Parity | None" = None,
+    loss: "Loss | None" = None,
+) -> str:  # fmt: skip
     """The model card as Markdown, from the run's `report`, the `settings` of student.json, whose "row" is "control"
-    where it is one, and the `parity` of its ONNX network, None without one."""
+    where it is one, the `parity` of its ONNX network and the `loss` by weights of 8 bits, each None where it has no
+    such network."""
     summary = report.get("summary", {})
     metric: Metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
@@ -75,7 +77,7 @@ tags: [{tags}]
     pip install -r requirements.txt
     python predict.py "a text"
 
-{_files(settings, parity)}
+{_files(settings, parity, loss)}
 
 {describe_probabilities(settings.get("temperature"))}
 {deferral}
@@ -86,8 +88,9 @@ Seed {report.get("seed", "?")}; {source}.
 {_provenance(report.get("provenance"))}"""
 
 
-def _files(settings: dict[str, Any], parity: "Parity | None") -> str:
+def _files(settings: dict[str, Any], parity: "Parity | None", loss: "Loss | None") -> str:
     """What each file of the folder is, and what the ONNX network was held against."""
+    reasons = settings.get(LEFT_OUT, {})
     known = "student.json, tokenizer.json, vocabulary.json"
     rows = [
         ("predict.py, requirements.txt", "predicts, from the shell or by `from predict import load`; what it needs"),
@@ -98,16 +101,29 @@ def _files(settings: dict[str, Any], parity: "Parity | None") -> str:
         inputs = "`ids` (batch, length), padded with 0, and `lengths` (batch)"
         inputs += ", `ids_2` and `lengths_2` of the second text" if parity.sides > 1 else ""
         onnx = f"the network in onnxruntime. int32 {inputs}; out come `logits` (batch, labels), float32"
-        rows += [("model.onnx", f"{onnx}"), (torch[0], f"{torch[1]}, for `predict.py --torch`")]
+        rows.append(("model.onnx", onnx))
+        if loss:
+            rows.append(("model-int8.onnx", "the same with weights of 8 bits, for `predict.py --int8`"))
+        rows.append((torch[0], f"{torch[1]}, for `predict.py --torch`"))
         *sizes, last = parity.batches
         found = f"""model.onnx (opset 18) was held against torch on {parity.texts} texts of {parity.shortest} to
 {parity.longest} pieces, in batches of {", ".join(map(str, sizes))} and {last}: no answer differs, and no logit by more
-than {parity.difference:.1g}."""
+than {parity.difference:.1g}. {_int8(loss, reasons.get("int8", ""))}"""
     else:
         rows.append(torch)
-        found = f"It runs in torch alone. {settings.get(LEFT_OUT, {}).get('onnx', '')}"
+        found = f"It runs in torch alone. {reasons.get('onnx', '')}"
     table = "\n".join(f"| {files} | {what} |" for files, what in rows)
     return f"| file | what it is |\n|---|---|\n{table}\n\n{found}"
+
+
+def _int8(loss: "Loss | None", why: str) -> str:
+    """What weights of 8 bits cost, or why there are none."""
+    if not loss:
+        return f"There is no model-int8.onnx. {why}"
+    before, after = percent(loss.before), percent(loss.after)
+    return f"""With weights of 8 bits its accuracy
+on {loss.rows:,} test rows is {after} instead of {before}, and {loss.flips:,} answers are others. Processors differ a
+little in that."""
 
 
 SOURCES = {  # of the transfer set's texts, as the card calls them

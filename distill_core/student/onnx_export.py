@@ -1,30 +1,38 @@
 """A student's network as ONNX, if it says the same as in torch: the gate that each export passes or fails.
 
-An example of one shape would pass a graph that froze its batch or its length: so the gate asks at several of both.
+An example of one shape would pass a graph that froze its batch or its length: so the gate asks at several of both. The
+network with weights of 8 bits can't say the same; it passes by what it costs on the test rows.
 """
 
 import math
 import random
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from distill_core.evaluation.objective import stored_objective
+from distill_core.messages import percent
+from distill_core.registry import STUDENTS
 from distill_core.student.network import compute_logits
 from distill_core.student.predictor import Predictor
 from distill_core.student.runtime import OnnxNetwork, Sides
+from distill_core.student.runtime import Predictor as AnyPredictor
 
 BATCHES = (1, 7, 64, 256)
 TEXTS = 500  # that the gate asks at most; more would tell no more
 ALONE = 100  # of them one by one
 TOLERANCE = 1e-4  # of the largest logit, and at least of 1: float32 sums in another order differ by a hundredth of that
+MOST_LOST = 0.005  # of the accuracy, by weights of 8 bits
+LEAST_ROWS = 200  # of which one is that much
 Row = tuple[str, ...]
 
 
 class NoOnnx(Exception):
-    """Why a student has no ONNX file, as a sentence for its card."""
+    """Why a student has no such ONNX file, as a sentence for its card."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,16 @@ class Parity:
     difference: float
     batches: tuple[int, ...]
     sides: int
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What weights of 8 bits cost on so many test rows: answers that became others, and accuracy before and after."""
+
+    rows: int
+    flips: int
+    before: float
+    after: float
 
 
 def write_onnx(student: Predictor) -> bytes:
@@ -76,6 +94,44 @@ def check(student: Predictor, onnx: bytes, texts: Sequence[Row]) -> Parity:
         raise NoOnnx(f"In ONNX its logits were up to {worst:.1g} from those in torch, and {flips} of {len(sizes)} "
                      "answers were others.")  # fmt: skip
     return Parity(len(sizes), min(sizes), max(sizes), worst, BATCHES, len(sides))
+
+
+def write_int8(student: Predictor, onnx: bytes, scored: Sequence[tuple[Row, str]]) -> tuple[bytes, Loss]:
+    """The ONNX file with weights of 8 bits, and what these cost on test rows with their labels. Raises NoOnnx where
+    that is too much, or where such a network is no faster."""
+    kind = student.settings["student"]
+    if not getattr(STUDENTS.get(kind), "INT8", True):
+        raise NoOnnx(f"A network of the kind {kind} is slower with weights of 8 bits.")
+    if len(scored) < LEAST_ROWS:
+        raise NoOnnx(f"What weights of 8 bits cost can't be told from {len(scored)} test rows.")
+    content = quantize(onnx)
+    texts = [text if len(text) > 1 else text[0] for text, _ in scored]
+    before, after = (
+        [answer.label for answer in AnyPredictor(OnnxNetwork(file), student.vocabulary, student.settings)(texts)]
+        for file in (onnx, content)
+    )
+    labels = [label for _, label in scored]
+    right = [sum(map(str.__eq__, answers, labels)) for answers in (before, after)]
+    loss = Loss(len(labels), sum(map(str.__ne__, before, after)), *(count / len(labels) for count in right))
+    if right[0] - right[1] > MOST_LOST * len(labels):
+        raise NoOnnx(f"With weights of 8 bits its accuracy on {loss.rows:,} test rows is {percent(loss.after)} instead "
+                     f"of {percent(loss.before)}, and {loss.flips:,} answers are others.")  # fmt: skip
+    return content, loss
+
+
+def quantize(onnx: bytes) -> bytes:
+    """The file with its weights as integers of 8 bits; what flows between them is made such integers as it comes."""
+    from onnx import load_model_from_string
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+    model = load_model_from_string(onnx)
+    add_pre_process_metadata(model)  # there is nothing to fuse; unmarked, a warning says that it should be
+    with tempfile.TemporaryDirectory(prefix="stillroom-") as place:
+        file = Path(place) / "model.onnx"
+        # reduce_range: 7 of the 8 bits, for on processors without VNNI a sum of two products of 8 bits overflows
+        quantize_dynamic(model, file, weight_type=QuantType.QInt8, reduce_range=True)
+        return file.read_bytes()
 
 
 def _slice(sides: Sides, start: int, batch: int) -> Sides:

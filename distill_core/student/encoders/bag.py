@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 ORDER = False  # reading the words backwards changes nothing
+INT8 = False  # with weights of 8 bits a little slower [benchmarks/RESULTS.md, "ONNX networks"]
 
 
 class Encoder(nn.Module):

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+INT8 = False  # with weights of 8 bits half as many texts a second [benchmarks/RESULTS.md, "ONNX networks"]
+
 
 class Encoder(nn.Module):
     """Vectors (batch, length, inputs) -> each filter's highest answer (batch, 3 * hidden)."""
