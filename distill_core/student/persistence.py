@@ -30,8 +30,6 @@ from distill_core.student.runtime import (
 )
 from distill_core.student.source import EmbeddingSource
 
-NEW_RATE = 4e-3  # learning rate of a network that knows nothing yet
-
 
 def settings(
     config: Config, labels: Sequence[str], pair: bool, model: Any, objective: ObjectiveName = "single_label"
@@ -44,11 +42,6 @@ def settings(
 def has_own_network(student: str) -> bool:
     """Whether students of that kind are whole networks, with a vocabulary of their own and weights from the source."""
     return hasattr(STUDENTS.get(student), "Student")
-
-
-def learning_rate(config: Config) -> float:
-    """Learning rate of the config's student: "auto" is the one that its component names, for all but few begin anew."""
-    return float(getattr(STUDENTS.get(config.student), "LR", NEW_RATE)) if config.lr == "auto" else config.lr
 
 
 def choose_vocabulary(
