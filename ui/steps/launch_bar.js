@@ -51,11 +51,12 @@ if (listed) new MutationObserver(arrived).observe(listed, { subtree: true, attri
 
 // The field of a knob, once it can be seen, its accordion opened: it gets the focus, and `found` its words.
 let looking = 0
-function reveal(id, found) {
+function reveal(id, found, within = []) {
   const mine = ++looking  // the last wish counts
   let tries = 0
   const look = () => {
     if (mine !== looking) return
+    for (const around of within) document.querySelector(`#${around} > button:not(.open)`)?.click()
     const field = document.getElementById(id)
     const closed = field?.closest('.block')?.parentElement?.closest('[style*="display: none"]')
     if (closed) closed.parentElement?.querySelector('button')?.click()
@@ -74,7 +75,7 @@ element.addEventListener('click', (event) => {
   if (!change) return
   from = ''  // the focus goes to the field, not to the step's heading
   tab(change.dataset.step)?.click()
-  reveal(change.dataset.change)
+  reveal(change.dataset.change, null, change.dataset.within.split(' ').filter(Boolean))
 })
 
 // A refused value: its step opens, the words stand beside its field, and the field has the focus.

@@ -123,12 +123,22 @@ def chosen(form: Form, config: Config) -> str:
         {
             "label": form.knobs[choice.knob].label, "value": _value(choice.value),
             "reason": translate_message(choice.reason), "field": control.elem_id,
-            "step": AT[form.knobs[choice.knob].group],
+            "step": AT[form.knobs[choice.knob].group], "within": " ".join(_accordions(control)),
         }
         for choice in (core.choices(config) if _has_data(config) else ())
         if (control := form.control(choice.knob)) is not None
     ]  # fmt: skip
     return render("steps/chosen.html", choices=choices) if choices else ""
+
+
+def _accordions(control: Any) -> list[str]:
+    """Ids of the accordions around a control, the outermost first: what is in a closed one is not in the page yet."""
+    around, parent = list[str](), control.parent
+    while parent is not None:
+        if isinstance(parent, gr.Accordion) and parent.elem_id:
+            around.insert(0, parent.elem_id)
+        parent = parent.parent
+    return around
 
 
 def _value(value: str | float) -> str:

@@ -42,7 +42,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "steps/example.html": {"data": HOSTILE},
     "steps/fault.html": {"field": HOSTILE, "step": HOSTILE, "number": 1, "words": HOSTILE},
     "steps/launch_bar.html": {"shown": HOSTILE, "refused": "", "coming": HOSTILE, "price": "", "chosen": ""},
-    "steps/chosen.html": {"choices": [dict.fromkeys(("label", "value", "reason", "field", "step"), HOSTILE)]},
+    "steps/chosen.html": {"choices": [dict.fromkeys(("label", "value", "reason", "field", "step", "within"), HOSTILE)]},
     "steps/offspring.html": {"children": [HOSTILE], "notes": ["", HOSTILE], "words": [HOSTILE]},
     "steps/presets.html": {"ids": HOSTILE, "words": HOSTILE},
     "steps/reading.html": {},

@@ -123,8 +123,9 @@ def test_what_is_left_to_the_data_is_told_with_its_reason_and_its_control(
     monkeypatch.setattr(estimates, "choices", lambda config: [core.Choice(*one) for one in found])
     line = launch_bar.describe("", form, typed(form))[2]
     told = unescape(words(line))
-    assert "Chosen for your data: 2 settings" in told and "bilstm_max  single texts" in told.replace("\n", "")
-    assert f'data-change="{form.control("lr").elem_id}" data-step="distil"' in line and "0.004" in told
+    assert "Chosen for your data: 2 settings" in told and "bilstm_max  (single texts)" in told
+    assert f'data-change="{form.control("lr").elem_id}" data-step="distil" data-within="settings"' in line
+    assert "0.004" in told
     with use_language("de"):
         german = unescape(words(launch_bar.describe("", form, typed(form))[2]))
     assert "Für diese Daten gewählt: 2 Einstellungen" in german and "einzelne Texte" in german and "0,004" in german
