@@ -37,7 +37,14 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         teacher_title,
         teachers,
     )
-    from distill_core.api.estimates import estimate, profile, schedule_profile, settings_for, teacher_estimates
+    from distill_core.api.estimates import (
+        choices,
+        estimate,
+        profile,
+        schedule_profile,
+        settings_for,
+        teacher_estimates,
+    )
     from distill_core.api.inference import (
         activations,
         alignment,
@@ -65,6 +72,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     )
     from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
     from distill_core.api.session import ExportedRow, close, home_refusal, open_app, predictor, temporary_folder
+    from distill_core.config.choices import Choice
     from distill_core.config.knobs import Knob, Setting, knobs, settings
     from distill_core.config.schema import MODELS, Config
     from distill_core.data.preparation import is_row_counts
@@ -131,7 +139,9 @@ _DOOR = {
         "Alignment", "Answers", "LayerPair", "LayerReading", "Preview", "Reading", "Report", "ScoredText",
         "TeacherAnswer", "WordsBrought",
     ),
-    "distill_core.api.estimates": ("estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates"),
+    "distill_core.api.estimates": (
+        "choices", "estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates",
+    ),
     "distill_core.api.inference": (
         "alignment", "ask", "export", "predict_file", "activations", "save_doubtful", "save_predictions", "save_scored",
         "text_columns",
@@ -144,6 +154,7 @@ _DOOR = {
     "distill_core.api.runs": (
         "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",
     ),
+    "distill_core.config.choices": ("Choice",),
     "distill_core.data.preparation": ("is_row_counts",),
     "distill_core.data.text_bank": ("is_hub_bank",),
     "distill_core.api.session": ("ExportedRow", "close", "home_refusal", "open_app", "predictor", "temporary_folder"),

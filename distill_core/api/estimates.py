@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, cast
 from distill_core.api.runs import FOLLOW_SECONDS, with_absolute_paths
 from distill_core.api.session import session
 from distill_core.config.automatic import automatic_values
+from distill_core.config.choices import Choice, RowCounts
+from distill_core.config.choices import choices as list_choices
+from distill_core.config.losses import guesses_masked, used_losses
 from distill_core.config.schema import DEFAULTS, EARLIER, Config
 from distill_core.errors import UserError
 from distill_core.events import Ended, Fact, Facts, StageEnded, TeacherFacts
@@ -44,6 +47,39 @@ def estimate(config: Config) -> "Estimate | None":
     from distill_core.estimation import cost
 
     return cost.estimate(config, cost.known_measurements(config, Cache(session.store().home / "cache")), past_runs())
+
+
+def choices(config: Config) -> list[Choice]:
+    """Choices that a run of `config` leaves to its data, and why each: what "auto" means for these rows, and what its
+    loss has to leave out with this teacher.
+
+    Returns:
+        One `Choice` (knob, value, reason) each, in the order of the knobs; none while the data were not measured, which
+        `profile` does.
+
+    Example:
+        >>> _ = core.profile(config)
+        >>> {choice.knob: choice.value for choice in core.choices(config)}["student"]
+        'bilstm_max'
+    """
+    from distill_core.cache import Cache
+    from distill_core.estimation import cost
+
+    known = cost.known_measurements(config, Cache(session.store().home / "cache"))
+    if (counts := known.counts) is None:
+        return []
+    texts = found.texts if (found := cost.estimate(config, known, past_runs())) else None
+    rows = RowCounts(
+        counts["train"], counts["unlabelled"], counts.get("pair", False), counts["size"]["labelled"], counts["tokens"],
+        texts, counts.get("metric"),
+    )  # fmt: skip
+    found_choices = list_choices(config, rows)
+    if any(map(guesses_masked, used_losses(config.first_loss, config.loss))):
+        from distill_core.distillation.masked_head import missing_head
+
+        if missing := missing_head(config):
+            found_choices.append(Choice("loss", config.loss, missing))
+    return found_choices
 
 
 def profile(config: Config) -> "Estimate | None":

@@ -2,8 +2,10 @@
 
 from distill_core.config.losses import is_layerwise, used_losses
 from distill_core.config.presets import KnobValues
-from distill_core.config.schema import AUTO, CUT
+from distill_core.config.schema import AUTO, CUT, Config
+from distill_core.registry import STUDENTS as SHELF
 
+NEW_RATE = 4e-3  # learning rate of a network that knows nothing yet
 STUDENTS = {False: "bilstm_max", True: "compare_aggregate"}  # by whether the texts are pairs
 
 
@@ -24,3 +26,8 @@ def automatic_values(values: KnobValues, pair: bool | None, tokens: int | None) 
     if pair:
         resolved["cut"] = "head"
     return resolved
+
+
+def learning_rate(config: Config) -> float:
+    """Learning rate of the config's student: "auto" is the one that its component names, for all but few begin anew."""
+    return config.lr if isinstance(config.lr, float) else float(SHELF.constant(config.student, "LR", NEW_RATE))

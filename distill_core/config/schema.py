@@ -45,6 +45,7 @@ Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
 Passes = Annotated[int, Field(ge=1, le=LONGEST)]  # over the rows of a training
 MOST_TOKENS = 512  # of a text: what BERT and most others were trained to read
 MOST_AUTO_TOKENS = 256  # that "auto" chooses: the cost of attention grows with their square
+LEAST_AUTO_TOKENS = 64  # shorter texts are cheap as they are: a batch is padded to its own longest
 Tokens = Annotated[int, Field(ge=8, le=MOST_TOKENS)]
 LAYERS = re.compile(r"auto|first_last|all|(every|even|first|last):[1-9]\d?|\d{1,2}(,\d{1,2})*", re.ASCII)
 

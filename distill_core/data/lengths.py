@@ -6,14 +6,14 @@ teacher is chosen or downloaded, and the same in a preview, an estimate and a ru
 
 import math
 
-from distill_core.config.schema import MOST_AUTO_TOKENS
+from distill_core.config.schema import LEAST_AUTO_TOKENS, MOST_AUTO_TOKENS
 from distill_core.data.dataset import Dataset
 from distill_core.data.overlap import SIGN, Text
 
 PER_PIECE = 4  # characters, blanks among them: English has more of them, German in an English vocabulary fewer
 MARKS = {False: 2, True: 3}  # special tokens at the beginning, between the sentences of a pair, and at the end
 SHARE = 0.95  # of the texts that are read whole: the longest ones would make every batch dear
-STEP, LEAST = 16, 64  # shorter texts are cheap as they are: a batch is padded to its own longest
+STEP = 16
 SAMPLE = 5_000  # texts that the limit is chosen from, evenly drawn
 
 
@@ -22,7 +22,7 @@ def auto_limit(data: Dataset) -> int:
     texts = [*data.train.texts, *data.unlabelled]
     lengths = sorted(map(estimate_pieces, texts[:: max(1, len(texts) // SAMPLE)]))
     needed = lengths[math.ceil(SHARE * len(lengths)) - 1] if lengths else 0
-    return min(MOST_AUTO_TOKENS, max(LEAST, STEP * math.ceil(needed / STEP)))
+    return min(MOST_AUTO_TOKENS, max(LEAST_AUTO_TOKENS, STEP * math.ceil(needed / STEP)))
 
 
 def estimate_pieces(text: Text) -> int:

@@ -20,6 +20,7 @@ from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from distill_core.cache import Cache, digest, write_atomic, write_file
+from distill_core.config.automatic import learning_rate
 from distill_core.config.knobs import names_of
 from distill_core.config.losses import guesses_masked, live_needs, used_losses
 from distill_core.config.schema import BALANCED, EARLIER, Config
@@ -142,7 +143,7 @@ class StudentTrainer:
     def control(self, variant: Variant) -> Generator[Event, None, TrainedStudent]:
         """Train the variant without a teacher: on the labelled texts and their labels alone. Raises Stopped,
         Diverged."""
-        rate = persistence.learning_rate(variant.config(self.config))
+        rate = learning_rate(variant.config(self.config))
         key = {**self._key, "student": variant.student, "seed": variant.seed, "lr": rate}
         if persistence.has_own_network(variant.student):
             key |= {"source": self.data.source.fingerprint, "vocabulary_limit": self.config.vocabulary_limit}
@@ -375,7 +376,7 @@ class StudentTrainer:
         rows' logits; `content` is the digest of all that is read; `beside` is a module that
         learns with the model."""
         config = variant.config(self.config)
-        rate = persistence.learning_rate(config)
+        rate = learning_rate(config)
         plan = TrainingPlan(
             self.steps, config.batch, rate, config.optimiser, config.table_lr, seed=variant.seed,
             evaluate_every=max(1, self.steps // config.evaluations), select=self.metric, patience=config.patience,

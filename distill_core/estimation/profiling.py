@@ -20,8 +20,9 @@ from torch import Tensor
 from distill_core import tasks, tokenization
 from distill_core.augmentation import augmenter
 from distill_core.cache import Cache, CacheKey, write_file
+from distill_core.config.automatic import learning_rate
 from distill_core.config.losses import guesses_masked, live_needs, used_losses
-from distill_core.config.schema import Config
+from distill_core.config.schema import AUTO, Config
 from distill_core.data import automatic, dataset, lengths, text_bank
 from distill_core.data.dataset import Dataset
 from distill_core.distillation import language_model, masked_head, neighbours, soft_labels, student_trainer
@@ -32,7 +33,7 @@ from distill_core.errors import TeacherError
 from distill_core.estimation import cost
 from distill_core.estimation.memory import LIBRARIES
 from distill_core.evaluation import baseline
-from distill_core.evaluation.objective import objective_for
+from distill_core.evaluation.objective import metric_for, objective_for
 from distill_core.events import Event, Progress
 from distill_core.outputs import ModelOutput
 from distill_core.pipeline.cost_model import DataCounts, MachinePace, StudentPace, TeacherPace
@@ -146,6 +147,7 @@ def _count_texts(
                  "augmented": _mean(sizes) or own},
         "grown": grown, "near": _near_yield(texts, augmented), "pair": rows.pair, "tokens": lengths.auto_limit(rows),
         "make": make, "read": read, "seconds": spent + fitting, "fit": fitting, "classes": len(rows.labels),
+        "metric": metric_for(config.model_copy(update={"metric": AUTO}), rows, objective_for(config)),
     }  # fmt: skip
     if config.bank and not rows.pair:
         counts["bank"] = sum(text_bank.count_texts(name, config.bank_lines) for name in config.bank)
@@ -282,7 +284,7 @@ def _time_student(
         return {"accuracy": 0.0, "loss": 0.0}
 
     sizes = network.total_lengths(read).tolist()
-    rate = persistence.learning_rate(config)
+    rate = learning_rate(config)
     plan = training_plan.TrainingPlan(STEPS, config.batch, rate, config.optimiser, evaluate_every=STEPS)
     step, scored = _time_steps(model, len(texts), plain, score, plan, sizes)
     loaded = LIBRARIES + FLOAT * teacher.parameters if teacher else 0

@@ -33,7 +33,7 @@ class DataCounts(TypedDict):
     banks that are looked at. `write`: seconds for one text of the language model, and `writer`: bytes of
     its weights, where they were measured; `words`: those of the teacher's vocabulary, and `frames` of the labelled
     rows, where they were counted. `fit`: seconds to fit the baseline on the labelled rows, of so many `classes`, where
-    they were measured."""
+    they were measured. `metric`: what "auto" means for these rows."""
 
     train: int
     valid: int
@@ -51,6 +51,7 @@ class DataCounts(TypedDict):
     frames: NotRequired[int]
     fit: NotRequired[float]
     classes: NotRequired[int]
+    metric: NotRequired[str]
     make: float
     read: float
     seconds: float

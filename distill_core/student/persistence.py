@@ -23,8 +23,6 @@ from distill_core.student.predictor import Predictor
 from distill_core.student.runtime import CHECKSUMS, WEIGHTS, Vocabulary, read_settings, settings_checksum
 from distill_core.student.source import EmbeddingSource
 
-NEW_RATE = 4e-3  # learning rate of a network that knows nothing yet
-
 
 def settings(
     config: Config, labels: Sequence[str], pair: bool, model: Any, objective: ObjectiveName = "single_label"
@@ -43,11 +41,6 @@ def vocabulary_module(student: str) -> ModuleType | None:
     """The file with the vocabulary of students of that kind, None where they have that of the transfer set."""
     name = getattr(STUDENTS.get(student), "VOCABULARY", None)
     return VOCABULARIES.get(name) if name else None
-
-
-def learning_rate(config: Config) -> float:
-    """Learning rate of the config's student: "auto" is the one that its component names, for all but few begin anew."""
-    return float(getattr(STUDENTS.get(config.student), "LR", NEW_RATE)) if config.lr == "auto" else config.lr
 
 
 def choose_vocabulary(

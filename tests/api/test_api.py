@@ -19,10 +19,12 @@ from tiny_writer import trained_writer
 import distill_core
 from distill_core.api import catalog, estimates, inference, preview, runs
 from distill_core.api.session import HANDED_OUT, session
+from distill_core.cache import Cache
 from distill_core.config.schema import Config
+from distill_core.distillation import masked_head
 from distill_core.distillation.sources import frame
 from distill_core.errors import DataError, KnobError, TeacherError, UnknownPart, UnknownRun, UserError
-from distill_core.estimation import cost
+from distill_core.estimation import cost, profiling
 from distill_core.events import Compared, Ended, Fact, Note, Point, StageEnded
 from distill_core.messages import message_data
 
@@ -359,6 +361,20 @@ def test_a_preview_shows_single_words_that_no_row_has(toy_config: Config, lively
     rows = " ".join(row["text"] for row in preview.inspect(config, 100).sample).split()
     assert found["texts"] and found["words"]["brought"] >= len(found["texts"])
     assert all(one["text"][0] not in rows and one["answer"] for one in found["texts"])
+
+
+def test_choices_are_known_once_the_data_were_measured(
+    toy_config: Config, lively_teacher: Path, tmp_path: Path
+) -> None:
+    config = Config.of(**toy_config.model_dump() | {"teacher": str(lively_teacher), "neighbours": "auto"})
+    assert estimates.choices(config) == []
+    list(profiling.profile(config, tmp_path, Cache(session.store().home / "cache")))
+    found = {choice.knob: choice for choice in estimates.choices(config)}
+    assert found["student"].value == "bilstm_max" and found["neighbours"].value == 40
+    assert found["metric"].value == "accuracy" and not {"epochs", "max_tokens"} & set(found), "these were typed"
+    shorter = config.model_copy(update={"loss": "distilbert_mlm"})
+    left_out = {choice.knob: choice for choice in estimates.choices(shorter)}["loss"]
+    assert message_data(left_out.reason)["say"] == masked_head.LEFT_OUT and left_out.value == "distilbert_mlm"
 
 
 def test_a_preview_shows_words_in_frames_of_the_rows(

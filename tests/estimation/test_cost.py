@@ -251,6 +251,8 @@ def test_a_survey_counts_what_the_run_then_makes(toy_config: Config, tiny_teache
     run = list(distill(config, tmp_path / "run", cache))
     made = next(event.value["texts"] for event in run if event.kind == "fact" and event.name == "transfer")
     summary = next(event.summary for event in run if event.kind == "compared")
+    (chosen,) = [str(event.text) for event in run if event.kind == "note" and "Chosen for these data" in event.text]
+    assert "student: bilstm_max (single texts)" in chosen and "max_tokens" not in chosen
     assert told.labelled == summary["rows"]["train"]
     assert told.texts == pytest.approx(made, rel=0.2)
     assert all(told.stages[stage] > 0 for stage in STAGES) and told.memory > 50_000_000

@@ -17,6 +17,7 @@ from torch import Tensor
 from toy import TOY
 
 from distill_core.cache import Cache
+from distill_core.config.automatic import learning_rate
 from distill_core.config.layers import choose_layers
 from distill_core.config.schema import Config
 from distill_core.errors import KnobError
@@ -359,6 +360,6 @@ def test_a_teacher_that_none_can_be_cut_from_is_refused_before_it_is_fine_tuned(
 
 
 def test_auto_is_the_learning_rate_of_the_students_own_kind() -> None:
-    rate = persistence.learning_rate
+    rate = learning_rate
     assert rate(Config.of(student="bag")) == 4e-3 and rate(Config.of(student="cut")) == cut.LR
     assert rate(Config.of(student="cut", lr=0.01)) == 0.01

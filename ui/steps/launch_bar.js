@@ -49,20 +49,41 @@ document.getElementById('step-distil')?.addEventListener('click', (event) => {
 const listed = document.querySelector('#steps [role=tablist]')
 if (listed) new MutationObserver(arrived).observe(listed, { subtree: true, attributes: true, attributeFilter: ['aria-selected'] })
 
-// A refused value: its step opens, the words stand beside its field, and the field has the focus.
-let telling = 0
-function tell(fault) {
-  const mine = ++telling  // one refusal is several changes of the page: the last one tells it
-  document.querySelectorAll('.refusal').forEach((old) => old.remove())
-  if (!fault) return
+// The field of a knob, once it can be seen, its accordion opened: it gets the focus, and `found` its words.
+let looking = 0
+function reveal(id, found, within = []) {
+  const mine = ++looking  // the last wish counts
   let tries = 0
   const look = () => {
-    if (mine !== telling) return
-    const field = document.getElementById(fault.dataset.field)
+    if (mine !== looking) return
+    for (const around of within) document.querySelector(`#${around} > button:not(.open)`)?.click()
+    const field = document.getElementById(id)
     const closed = field?.closest('.block')?.parentElement?.closest('[style*="display: none"]')
     if (closed) closed.parentElement?.querySelector('button')?.click()
     const input = field && (field.matches('input, textarea') ? field : field.querySelector('input, textarea, button'))
     if (!seen(input)) { if (++tries < 40) setTimeout(look, 50); return }
+    found?.(field, input)
+    input.focus()
+    field.scrollIntoView({ block: 'center', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })
+  }
+  look()
+}
+
+// What was chosen for the data is changed where it is typed.
+element.addEventListener('click', (event) => {
+  const change = event.target.closest?.('[data-change]')
+  if (!change) return
+  from = ''  // the focus goes to the field, not to the step's heading
+  tab(change.dataset.step)?.click()
+  reveal(change.dataset.change, null, change.dataset.within.split(' ').filter(Boolean))
+})
+
+// A refused value: its step opens, the words stand beside its field, and the field has the focus.
+function tell(fault) {
+  looking++  // one refusal is several changes of the page: the last one tells it
+  document.querySelectorAll('.refusal').forEach((old) => old.remove())
+  if (!fault) return
+  reveal(fault.dataset.field, (field, input) => {
     const words = document.createElement('p')
     words.className = 'note error refusal'
     words.id = `${fault.dataset.field}-refusal`
@@ -71,13 +92,10 @@ function tell(fault) {
     field.append(words)
     input.setAttribute('aria-invalid', 'true')
     input.setAttribute('aria-describedby', words.id)
-    input.focus()
-    field.scrollIntoView({ block: 'center', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })
     field.addEventListener('input', () => {
       words.remove(); input.removeAttribute('aria-invalid'); input.removeAttribute('aria-describedby')
     }, { once: true })
-  }
-  look()
+  })
 }
 const faults = document.getElementById('fault')
 if (faults) new MutationObserver(() => tell(faults.querySelector('[data-field]'))).observe(faults, { childList: true, subtree: true, attributes: true })

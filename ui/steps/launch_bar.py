@@ -21,7 +21,7 @@ from ui.components.tabs import open_tab_js
 from ui.components.templates import render
 from ui.i18n import names
 from ui.i18n.names import translate_message
-from ui.i18n.translate import translate
+from ui.i18n.translate import format_number, translate
 
 STEPS = ("task", "teacher", "augment", "distil", "compare")
 AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}
@@ -93,7 +93,7 @@ def describe(run: str, form: Form, values: Any) -> tuple[Config | None, Estimate
     """The config that the form asks for, None where a value is refused; its cost, None while that isn't known; and both
     in words: the run that is shown, where there is one, and the run that Start would begin."""
     estimate = config = None
-    words = {"coming": "", "price": "", "refused": ""}
+    words = {"coming": "", "price": "", "chosen": "", "refused": ""}
     try:
         shown = recipe(core.run(run).config) if run else ""
     except UserError:
@@ -103,6 +103,7 @@ def describe(run: str, form: Form, values: Any) -> tuple[Config | None, Estimate
         if refusal := core.data_refusal(config):
             raise refusal
         estimate, words["price"] = _price(config)
+        words["chosen"] = chosen(form, config)
         words["coming"] = recipe(config)
     except UserError as error:  # told again, at its field, when Start is pressed
         words["refused"] = translate_message(error)
@@ -115,6 +116,35 @@ def _price(config: Config) -> tuple[Estimate | None, Markup]:
     """The cost, and in words, or what is being done about it."""
     estimate = core.estimate(config) if _has_data(config) else None
     return estimate, cost(estimate) if estimate else unknown(config)
+
+
+def chosen(form: Form, config: Config) -> str:
+    """What `config` leaves to the data and what that means for them, each with a way to its control; "" while it isn't
+    known."""
+    choices = [
+        {
+            "label": form.knobs[choice.knob].label, "value": _value(choice.value),
+            "reason": translate_message(choice.reason), "field": control.elem_id,
+            "step": AT[form.knobs[choice.knob].group], "within": " ".join(_accordions(control)),
+        }
+        for choice in (core.choices(config) if _has_data(config) else ())
+        if (control := form.control(choice.knob)) is not None
+    ]  # fmt: skip
+    return render("steps/chosen.html", choices=choices) if choices else ""
+
+
+def _accordions(control: Any) -> list[str]:
+    """Ids of the accordions around a control, the outermost first: what is in a closed one is not in the page yet."""
+    around, parent = list[str](), control.parent
+    while parent is not None:
+        if isinstance(parent, gr.Accordion) and parent.elem_id:
+            around.insert(0, parent.elem_id)
+        parent = parent.parent
+    return around
+
+
+def _value(value: str | float) -> str:
+    return value if isinstance(value, str) else format_number(value, "," if isinstance(value, int) else "g")
 
 
 def _has_data(config: Config) -> bool:

@@ -79,7 +79,7 @@ def build(form: Form) -> Task:
                     ),
                 )
                 gr.HTML(render("steps/example.html", data=quote(EXAMPLE.read_text(encoding="utf-8"))))
-                with gr.Accordion(translate("task.more_files"), open=False):
+                with gr.Accordion(translate("task.more_files"), open=False, elem_id="more-files"):
                     for knob in MORE:
                         form.place(
                             knob,
@@ -123,7 +123,7 @@ def build(form: Form) -> Task:
                         )
             look = gr.Button(translate("task.look"), visible=False, elem_id="look")
             about = gr.HTML(empty_card(translate("task.reading")), elem_id="about-data")
-    with gr.Accordion(translate("task.size"), open=False), gr.Row():
+    with gr.Accordion(translate("task.size"), open=False, elem_id="task-size"), gr.Row():
         for one in form.knobs.values():
             if one.group == "task" and one.name not in form.controls:
                 form.place(one.name)

@@ -248,7 +248,7 @@ def build(form: Form) -> Teacher:
             times_view = gr.HTML("", js_on_load=script, elem_id="teacher-times")
             cost = gr.HTML(price(Config(), None), elem_id="teacher-cost")
             form.place("fine_tune", make_control(form.knobs["fine_tune"], elem_id="fine-tune"))
-            with gr.Accordion(translate("teacher.more"), open=False):
+            with gr.Accordion(translate("teacher.more"), open=False, elem_id="teacher-more"):
                 for knob in form.knobs.values():
                     if knob.group == "teacher" and knob.name not in ("teacher", "fine_tune"):
                         form.place(knob.name)

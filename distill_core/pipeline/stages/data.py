@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import cast
 
 from distill_core import tasks
+from distill_core.config.choices import RowCounts, choices
 from distill_core.config.schema import Config
+from distill_core.config.transfer_size import mean_size
 from distill_core.data import frozen
 from distill_core.data.automatic import resolve_auto
 from distill_core.data.dataset import Dataset
@@ -20,7 +22,7 @@ from distill_core.evaluation.baseline import Baseline, fit_baseline
 from distill_core.evaluation.objective import Objective, metric_for, objective_for
 from distill_core.evaluation.prior import balancing_offsets
 from distill_core.evaluation.summary import Metric, SplitSizes
-from distill_core.events import Fact
+from distill_core.events import Fact, Note
 from distill_core.messages import message
 from distill_core.pipeline.context import Done, RunContext, Stage, notes
 
@@ -55,17 +57,17 @@ def run(context: RunContext) -> Stage[DataOutput]:
         "rows": dataset.fingerprint(), "versions": versions(), "device": context.device,
         "machine": platform.machine(),
     })  # fmt: skip
-    config = resolve_auto(context.config, dataset)
+    config, objective = resolve_auto(context.config, dataset), objective_for(context.config)
+    metric = cast(Metric, metric_for(context.config, dataset, objective))  # one of metrics.METRICS
     lengths = diagnostics.check_lengths(dataset, context.config)
     yield from notes([*dataset.notes, *diagnostics.check_data(dataset), *lengths], "data")
+    yield from _choices(context.config, config, dataset, metric)
     yield Fact("max_tokens", config.token_limit)
     yield Fact("pair", dataset.pair)
     counts: SplitSizes = {"train": len(dataset.train), "valid": len(dataset.valid), "test": len(dataset.test)}
     yield Fact("rows", {**counts, "unlabelled": len(dataset.unlabelled)})
     yield Fact("labels", list(dataset.labels))
     yield Fact("columns", dataset.columns)
-    objective = objective_for(context.config)
-    metric = cast(Metric, metric_for(context.config, dataset, objective))  # one of metrics.METRICS
     yield Fact("metric", metric)
     baseline = fit_baseline(dataset.train, len(dataset.labels), dataset.pair, objective)
     logits = baseline.logits(dataset.valid.texts)
@@ -75,6 +77,18 @@ def run(context: RunContext) -> Stage[DataOutput]:
     values = objective.metrics(logits, dataset.valid.labels)
     yield Fact("validation", {"floor": values[metric]})
     return Done(DataOutput(config, dataset, counts, objective, metric, baseline, values[metric]))
+
+
+def _choices(asked: Config, config: Config, dataset: Dataset, metric: Metric) -> Iterator[Note]:
+    """A note on what `asked` leaves to the data, of which `config` is the answer."""
+    size, few = mean_size(dataset.train.texts), len(dataset.train)
+    rows = RowCounts(few, len(dataset.unlabelled), dataset.pair, size, config.token_limit, metric=metric)
+    chosen = [
+        message("{knob:knob}: {value} ({reason})", knob=knob, value=value, reason=reason)
+        for knob, value, reason in choices(asked, rows)
+    ]
+    if chosen:
+        yield Note(message("Chosen for these data: {choices}.", choices=chosen), about="data")
 
 
 def _changes(context: RunContext, begun: FrozenDataset) -> Iterator[tuple[str, str]]:

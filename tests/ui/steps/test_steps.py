@@ -128,6 +128,24 @@ def test_what_is_not_known_is_measured_meanwhile_and_then_told(form: Form, monke
     assert "about 35 s here" in words(launch_bar.describe("", form, given)[2])
 
 
+def test_what_is_left_to_the_data_is_told_with_its_reason_and_its_control(
+    form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimates, "estimate", lambda config: TOLD)
+    found = [("student", "bilstm_max", message("single texts")), ("lr", 0.004, message("in long texts they do harm"))]
+    monkeypatch.setattr(estimates, "choices", lambda config: [core.Choice(*one) for one in found])
+    line = launch_bar.describe("", form, typed(form))[2]
+    told = unescape(words(line))
+    assert "Chosen for your data: 2 settings" in told and "bilstm_max  (single texts)" in told
+    assert f'data-change="{form.control("lr").elem_id}" data-step="distil" data-within="settings"' in line
+    assert "0.004" in told
+    with use_language("de"):
+        german = unescape(words(launch_bar.describe("", form, typed(form))[2]))
+    assert "Für diese Daten gewählt: 2 Einstellungen" in german and "einzelne Texte" in german and "0,004" in german
+    monkeypatch.setattr(estimates, "choices", lambda config: [])
+    assert "Chosen" not in launch_bar.describe("", form, typed(form))[2], "while it is not known"
+
+
 def test_a_refused_value_knows_its_field_and_its_step(form: Form) -> None:
     for values, step in (({"lr": 99}, "distil"), ({"limit": "1"}, "task"), ({"teacher": OTHER}, "teacher")):
         with pytest.raises(KnobError) as caught:
