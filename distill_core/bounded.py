@@ -95,10 +95,9 @@ class Helper:
     crashes, the child is ended, and the next work begins with a new one."""
 
     def __init__(self, variables: Mapping[str, str]):
-        """Prepare for children whose environment has these `variables`. Raises RuntimeError where this process has no
-        children; see `isolate`."""
-        if _context is None:
-            raise RuntimeError("this process has no children")
+        """Prepare for children whose environment has these `variables`, in a process that has children; see
+        `isolate`."""
+        assert _context is not None
         self._context, self._variables, self._lock = _context, dict(variables), threading.Lock()
         self._process: BaseProcess | None = None
         self._pipe: connection.Connection[Any, Any]

@@ -40,6 +40,7 @@ def test_faults_kills_and_stops(bench: Bench, torture, count: int, capsys: pytes
     assert f"{count} " in capsys.readouterr().out
 
 
+@pytest.mark.timeout(300)
 def test_what_is_lost_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(torture_files, "WAYS", ("cut",))
     monkeypatch.setattr(bench, "expected", {torture_files.PLAIN: b"other weights", "tuned": b""})

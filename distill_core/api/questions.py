@@ -5,7 +5,7 @@ are answered in place.
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from distill_core.api.session import session
 from distill_core.bounded import MB, Budget
@@ -23,11 +23,6 @@ def question(function: Callable[P, T]) -> Callable[P, T]:
         helper = session.helper()
         if helper is None:
             return function(*values, **options)
-        result: T = helper.call(_answer, asked, values, options, budget=QUESTION)
-        return result
+        return helper.call(functools.partial(asked, *values, **options), budget=QUESTION)
 
     return asked
-
-
-def _answer(asked: Callable[..., Any], values: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    return asked(*values, **options)

@@ -82,7 +82,7 @@ def _watch(response: Any) -> None:
                 seconds = time.monotonic() - since
                 if seconds > SLOW_SECONDS:
                     if brought < LEAST_SPEED * seconds:
-                        raise ReadTimeout("The connection is too slow.", request=response.request)
+                        raise ReadTimeout("too slow", request=response.request)
                     since, brought = time.monotonic(), 0
                 yield part
 
