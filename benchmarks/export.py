@@ -27,7 +27,7 @@ from typing import Any, cast
 ROOT = Path(__file__).parent.parent
 FIRST = 0.5  # seconds of CPU for one answer from the shell
 ENTRIES = 2_462  # of the vocabulary of the built-in run
-SHELL, ALONE, BATCHES = 5, 300, 5  # answers from the shell, texts one by one, times that all texts are read at once
+SHELL, ALONE, BATCHES = 3, 200, 3  # answers from the shell, texts one by one, times that all texts are read at once
 
 
 def measure(folder: Path, network: str, texts: list[Any]) -> dict[str, Any]:
