@@ -31,6 +31,7 @@ def fisher(hits: int, of: int, other_hits: int, other_of: int) -> float:
 
 RESAMPLES = 2000
 PERCENTILES = (2.5, 97.5)  # percentiles: the 95 % interval
+LEAST_DIFFERING = 6  # rows: were five all for one model, chance would still explain them (two-sided p 0.0625)
 
 
 def intervals(
@@ -47,13 +48,16 @@ def paired_difference(
     seed: int = 0, objective: Objective = SINGLE_LABEL,
 ) -> Difference:  # fmt: skip
     """Difference in `metric` of `first` over `second`, or over the mean of several, with the 95 % interval of the
-    paired bootstrap: all models are scored on the same resampled rows, so that rows hard for all cancel."""
+    paired bootstrap: all models are scored on the same resampled rows, so that rows hard for all cancel. Where the
+    answers to fewer than LEAST_DIFFERING rows differ, the interval holds 0, whatever is drawn."""
     several = [second] if isinstance(second, np.ndarray) else second
     truth, one, *others, counts = count_cells(np.asarray(labels), first, *several)
     draws = np.vstack([counts, _resampled(counts, seed)])
     values = [objective.metrics_from_counts(truth, model, draws, classes)[metric] for model in (one, *others)]
     differences = values[0] - np.mean(values[1:], axis=0)
     low, high = _interval(differences[1:])
+    if max(int(counts[~objective.agree(one, other)].sum()) for other in others) < LEAST_DIFFERING:
+        low, high = min(low, 0.0), max(high, 0.0)
     return {"difference": float(differences[0]), "low": low, "high": high}
 
 

@@ -229,6 +229,9 @@ def test_a_teacher_that_is_worse_than_the_trivial_answer_or_the_baseline_is_refu
     a_little = answers.copy()
     a_little[[0, 20]] = 1 - a_little[[0, 20]]
     assert refused(a_little, answers) == ""  # two rows of 40 are chance
+    few = answers[8:16].copy()
+    few[:3] = 1 - few[:3]
+    assert diagnostics.refuse_teacher(few, answers[8:16], truth[8:16], labels, "accuracy") is None, "three of 8 as well"
     assert diagnostics.refuse_teacher(np.ones(4, int), np.ones(4, int), [0, 1, 1, 1], labels, "accuracy") is None
 
 

@@ -62,6 +62,16 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(metric: str) -> None:
     assert 0.9 <= held / 200 <= 0.985
 
 
+@pytest.mark.parametrize(("differing", "shows"), [(3, False), (5, False), (6, True)])
+def test_on_few_rows_a_difference_shows_only_where_chance_does_not_explain_it(differing: int, shows: bool) -> None:
+    """Of eight rows the bootstrap draws three that are all for one model in 98 of 100 samples; a coin does so once in
+    four."""
+    truth, other = np.array([0, 1] * 4), np.array([0, 1] * 4)
+    other[:differing] = 1 - other[:differing]
+    found = significance.paired_difference(truth, other, truth.tolist(), 2, "accuracy")
+    assert found["difference"] == differing / 8 and (found["low"] > 0) == shows
+
+
 def test_a_paired_difference_is_narrower_than_two_intervals() -> None:
     truth, said = answers(1000, 2, 0.6, 3)
     better = said.copy()
