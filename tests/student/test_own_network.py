@@ -1,5 +1,6 @@
 """A component that owns its whole network: it trains, is saved, exported, imported and timed as the others are."""
 
+import ast
 import csv
 import sys
 from pathlib import Path
@@ -104,6 +105,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         place.mkdir()
         (place / "own.py").write_text(code)
         monkeypatch.setitem(registry.__dict__, "names", (*registry.names, "own"))
+        monkeypatch.setitem(registry._sources, "own", ast.parse(code))
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(place)])
         monkeypatch.delitem(sys.modules, f"{package.__name__}.own", raising=False)
     monkeypatch.setattr(latency, "SECONDS", 0.01)

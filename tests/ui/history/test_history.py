@@ -153,7 +153,8 @@ def test_the_second_text_is_sent_only_for_pairs(text: list, sent: object, home: 
 def test_a_download_leaves_nothing_behind(tmp_path: Path, steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def export(run: str, folder: Path, row: str) -> None:
         folder.mkdir()
-        (folder / "predict.py").write_text("", encoding="utf-8")
+        for name in ("predict.py", "requirements.txt"):
+            (folder / name).write_text("", encoding="utf-8")
 
     monkeypatch.setattr(core, "export", export)
     (tmp_path / "temp").mkdir()
