@@ -236,6 +236,7 @@ def test_the_first_path_by_keyboard_alone(page: Any, app: str) -> None:
     down."""
     page.goto(app)
     page.locator("#about-data table").first.wait_for()
+    page.locator("#recipe .cost:not(.wait)").wait_for()  # the bar's script is there, too
     tab_to(page, "#tasks input")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
