@@ -30,6 +30,17 @@ HEAVY: Settings = MappingProxyType({**SCRIPT_HEAVY, **BROWSER, "show_progress": 
 # Where a button or the answer's own place says what is awaited.
 SILENT_HEAVY: Settings = MappingProxyType({**HEAVY, "show_progress": "hidden"})
 
+# After a file was handed to a hidden button, whose value it is. The link is made of the answer itself, for the button
+# may take it up a moment later than this runs.
+DOWNLOAD_JS = """(file) => {
+  const link = document.createElement('a')
+  link.href = file.url
+  link.download = file.orig_name ?? ''
+  document.body.append(link)
+  link.click()
+  link.remove()
+}"""
+
 
 def last(settings: Settings) -> Settings:
     """The settings for an event that must not go unheard: after an answer the event runs once more where it was called

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from distill_core import STATUSES
 from ui.access import public_host
-from ui.components.events import BROWSER, HEAVY, Changes
+from ui.components.events import BROWSER, DOWNLOAD_JS, HEAVY, Changes
 from ui.components.html import why
 from ui.components.templates import render
 from ui.history import actions, overlay, run_list
@@ -20,7 +20,6 @@ from ui.i18n.translate import translate
 
 # what JavaScript says by itself; all else comes from the server in words
 WORDS = ("lost", "most", "ticked", "ticked.one", "saved")
-DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
 LISTED_JS = "() => document.querySelector('#runs .history').dispatchEvent(new Event('wake'))"
 
 
@@ -56,7 +55,7 @@ def build() -> None:
         return actions.import_run(dropped, file, message)
 
     file.upload(import_run, file, [message, file], **HEAVY).then(None, None, None, js=LISTED_JS, **BROWSER)
-    list_.take(actions.export_run, None, download, **HEAVY).success(None, None, None, js=DOWNLOAD_JS, **BROWSER)
+    list_.take(actions.export_run, None, download, **HEAVY).success(None, download, None, js=DOWNLOAD_JS, **BROWSER)
 
 
 def template() -> Markup:

@@ -24,7 +24,7 @@ from ui.comparison.predictions import PREVIEW, preview_answers
 from ui.comparison.score_table import score_table
 from ui.comparison.takeaway import describe_zip, zip_of
 from ui.components.alignment import alignment
-from ui.components.events import BROWSER, HEAVY, QUICK, Changes, last
+from ui.components.events import BROWSER, DOWNLOAD_JS, HEAVY, QUICK, Changes, last
 from ui.components.formatting import percent
 from ui.components.html import note, why
 from ui.i18n.names import translate_message
@@ -32,7 +32,6 @@ from ui.i18n.translate import translate
 from ui.steps.pieces import card, empty_card, hint, title
 
 OPTIONAL: dict[str, ExportedRow] = {"download_control": "control", "download_floor": "floor"}  # not every run has them
-DOWNLOAD_JS = "() => setTimeout(() => document.querySelector('#dl a, #dl button, a#dl, button#dl')?.click(), 100)"
 COPY_JS = """(run) => {
   const at = new URL(location)
   at.search = new URLSearchParams({ run })
@@ -364,7 +363,9 @@ def wire(step: Compare, live: gr.HTML) -> None:
         (step.differ.save, step.contradicted, [live, step.search]),
     ]
     for on, make, inputs in hand_outs:
-        on(make, inputs, [step.handed, step.message], **HEAVY).success(None, None, None, js=DOWNLOAD_JS, **BROWSER)
+        on(make, inputs, [step.handed, step.message], **HEAVY).success(
+            None, step.handed, None, js=DOWNLOAD_JS, **BROWSER
+        )
     copied = translate("live.copied").replace("'", "’")
     step.buttons["copy"].click(None, live, None, js=COPY_JS % copied, **BROWSER)
     step.buttons["again"].click(None, live, None, js=AGAIN_JS, **BROWSER)
