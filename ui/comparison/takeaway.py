@@ -22,7 +22,7 @@ def zip_of(run: str, row: core.ExportedRow, place: Path) -> str:
 
 def describe_zip(file: Path) -> str:
     """A line on a zip of `zip_of`, beside the folder that it was made of: its size, and what it needs."""
-    folder = file.with_name(file.stem.rpartition("-")[0])
+    folder = file.with_name(file.stem.partition("-")[0])  # a run may have a dash in its id, none of FOLDERS has
     lines = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
     names = ", ".join(re.split(r"[<>=]", line)[0] for line in lines)
     return note(translate("compare.handed", file=file.name, size=size(file.stat().st_size), libraries=names))

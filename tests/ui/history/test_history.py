@@ -159,7 +159,7 @@ def test_a_download_leaves_nothing_behind(tmp_path: Path, steps: Any, monkeypatc
     monkeypatch.setattr(core, "export", export)
     (tmp_path / "temp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
-    handed = steps.comparison.export("abc")
+    handed = steps.comparison.export("a-b-c")
     button = next(handed)[steps.comparison.handed]
     assert Path(button.value["path"] if isinstance(button.value, dict) else button.value).suffix == ".zip"
     assert list(handed) == [] and list((tmp_path / "temp").glob("stillroom-*")) == []
