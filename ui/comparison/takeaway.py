@@ -20,9 +20,8 @@ def zip_of(run: str, row: core.ExportedRow, place: Path) -> str:
     return shutil.make_archive(str(place / f"{name}-{run[:8]}"), "zip", place, name)
 
 
-def describe_zip(file: Path) -> str:
-    """A line on a zip of `zip_of`, beside the folder that it was made of: its size, and what it needs."""
-    folder = file.with_name(file.stem.partition("-")[0])  # a run may have a dash in its id, none of FOLDERS has
-    lines = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+def describe_zip(file: Path, row: core.ExportedRow) -> str:
+    """A line on the zip of that row that `zip_of` made: its size, and what it needs."""
+    lines = (file.with_name(FOLDERS[row]) / "requirements.txt").read_text(encoding="utf-8").splitlines()
     names = ", ".join(re.split(r"[<>=]", line)[0] for line in lines)
     return note(translate("compare.handed", file=file.name, size=size(file.stat().st_size), libraries=names))

@@ -4,6 +4,7 @@ is to take away. Only layout and wiring; what is shown is made in ui/comparison.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -178,15 +179,15 @@ class Compare:
 
     def export(self, run: str) -> Iterator[Changes]:
         """The student as a zip, for the hidden download button."""
-        yield from self._hand_out(lambda place: zip_of(run, "student", place), describe_zip)
+        yield from self._hand_out(partial(zip_of, run, "student"), partial(describe_zip, row="student"))
 
     def export_control(self, run: str) -> Iterator[Changes]:
         """The control as a zip."""
-        yield from self._hand_out(lambda place: zip_of(run, "control", place), describe_zip)
+        yield from self._hand_out(partial(zip_of, run, "control"), partial(describe_zip, row="control"))
 
     def export_floor(self, run: str) -> Iterator[Changes]:
         """The baseline as a zip."""
-        yield from self._hand_out(lambda place: zip_of(run, "floor", place), describe_zip)
+        yield from self._hand_out(partial(zip_of, run, "floor"), partial(describe_zip, row="floor"))
 
     def scored(self, run: str) -> Iterator[Changes]:
         """The scored rows with everyone's answers, as CSV."""
