@@ -19,7 +19,6 @@ from distill_core.evaluation.objective import SINGLE_LABEL, Labels, Objective
 
 Texts = Sequence[tuple[str, ...]]
 WORD_PATTERN = rf"[{UNSPACED_SCRIPTS}]|[^\W{UNSPACED_SCRIPTS}]+|[^\w\s]"  # one-letter words and "!" carry meaning
-NGRAMS = (1, 2)  # words and pairs of words
 
 
 @dataclass(frozen=True)
@@ -120,9 +119,9 @@ class NgramCounts:
 
         weighed = []
         for counts in self._sides:
-            known = np.flatnonzero(counts[learnt].getnnz(axis=0))  # n-grams of other texts are new to it
-            table = TfidfTransformer(sublinear_tf=True).fit(counts[learnt][:, known])
-            weighed.append([table.transform(counts[part][:, known]) for part in (learnt, asked)])
+            own, table = counts[learnt], TfidfTransformer(sublinear_tf=True)
+            known = np.flatnonzero(own.getnnz(axis=0))  # n-grams of other texts are new to it
+            weighed.append([table.fit_transform(own[:, known]), table.transform(counts[asked][:, known])])
         inputs, questions = (hstack(part, "csr") for part in zip(*weighed, strict=True))
         regression = objective.classifier().fit(inputs, answers)
         return objective.logits(_shares(regression, questions, labels))
@@ -131,8 +130,14 @@ class NgramCounts:
 def _count_ngrams(texts: Texts, side: int) -> Any:
     from sklearn.feature_extraction.text import CountVectorizer
 
-    table = CountVectorizer(ngram_range=NGRAMS, preprocessor=_Side(side), token_pattern=WORD_PATTERN, dtype=np.float32)
-    return table.fit_transform(texts)
+    return _vectorizer(CountVectorizer, side).fit_transform(texts)
+
+
+def _vectorizer(kind: Any, side: int, **options: Any) -> Any:
+    """One of scikit-learn's vectorizers for words and pairs of words of one side of a text."""
+    return kind(
+        ngram_range=(1, 2), preprocessor=_Side(side), token_pattern=WORD_PATTERN, dtype=np.float32, **options
+    )  # fmt: skip
 
 
 def _shares(model: Any, inputs: Any, labels: int) -> NDArray[np.float64]:
@@ -148,15 +153,8 @@ def fit_baseline(train: Split, labels: int, pair: bool, objective: Objective = S
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import FeatureUnion, Pipeline
 
-    def table(side: int) -> TfidfVectorizer:
-        return TfidfVectorizer(
-            ngram_range=NGRAMS,
-            sublinear_tf=True,
-            preprocessor=_Side(side),
-            token_pattern=WORD_PATTERN,
-            dtype=np.float32,
-        )
-
-    tables = FeatureUnion([(f"side{side}", table(side)) for side in range(2 if pair else 1)])
+    tables = FeatureUnion(
+        [(f"side{side}", _vectorizer(TfidfVectorizer, side, sublinear_tf=True)) for side in range(2 if pair else 1)]
+    )
     model = Pipeline([("tfidf", tables), ("regression", objective.classifier())])
     return Baseline(model.fit(train.texts, train.labels), labels, objective)
