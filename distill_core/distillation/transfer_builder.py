@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.25  # between two Progress events
 FROM_ROWS = ("labelled", "paired", "augmented")  # sources whose words all come from labelled rows
+LOOK = 1024  # texts from one look at whether the person wants the run to end to the next
 NOT_OF_ROWS = ("",)  # parent of a text that comes from elsewhere: it may hold no held-out one
 
 
@@ -95,6 +96,18 @@ class TransferSetBuilder:
         self.source.append(source)
         self.origin.append(origin)
         return True
+
+    def add_all(self, texts: Iterable[str], source: str, wanted: int, inputs: SourceInputs) -> int:
+        """Add so many of the texts, which are of no row, in their order, up to the limit. Returns how many were added.
+        Raises Stopped."""
+        added = 0
+        for number, text in enumerate(texts):
+            if number % LOOK == 0:
+                inputs.raise_if_stopped()
+            if added == wanted or len(self.texts) >= self.limit:
+                break
+            added += self.add((text,), source, number, NOT_OF_ROWS)
+        return added
 
     def limit_values(self) -> LimitValues:
         """Values of a note that names the limit and its knob."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from test_lexicon import Closed
 from test_neighbours import Table
 from test_transfer_set import Part, Rows, finish, notes
 
@@ -10,7 +11,7 @@ from distill_core.config.schema import Config
 from distill_core.distillation.sources import frame
 from distill_core.distillation.sources.lexicon import vocabulary_words
 from distill_core.distillation.transfer_set import TransferSet, build_transfer_set
-from distill_core.errors import Stopped, TeacherError
+from distill_core.errors import Stopped
 from distill_core.events import Event
 
 NOUNS = ("plot", "cast", "score", "pace", "end", "set")
@@ -93,10 +94,6 @@ def test_the_limit_pairs_and_a_closed_tokenizer_are_named() -> None:
     assert taken(built(framed=0)[0]) == []
     result, events = built(Single(Part([("good film", "bad book")]), pair=True))
     assert not taken(result) and "your rows are pairs" in notes(events)
-
-    class Closed(Table):
-        def subword_tokenizer(self) -> object:
-            raise TeacherError("its tokenizer is closed")
 
     result, events = built(teacher=Closed())
     assert not taken(result) and "its tokenizer is closed" in notes(events)

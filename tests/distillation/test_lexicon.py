@@ -50,13 +50,16 @@ def test_as_many_as_were_asked_for_up_to_the_limit_and_none_that_is_a_held_out_t
     assert taken(built(held)[0]) == [word for word in words if word != words[1]]
 
 
+class Closed(Table):
+    """A teacher whose tokenizer can't be read."""
+
+    def subword_tokenizer(self) -> object:
+        raise TeacherError("its tokenizer is closed")
+
+
 def test_pairs_and_a_closed_tokenizer_are_named() -> None:
     result, events = built(Single(Part([("good film", "bad book")]), pair=True))
     assert not taken(result) and "your rows are pairs" in notes(events)
-
-    class Closed(Table):
-        def subword_tokenizer(self) -> object:
-            raise TeacherError("its tokenizer is closed")
 
     result, events = built(teacher=Closed())
     assert not taken(result) and "its tokenizer is closed" in notes(events)

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from distill_core.data.examples import Text
 from distill_core.distillation.sources.lexicon import vocabulary_words
-from distill_core.distillation.transfer_builder import NOT_OF_ROWS, SourceInputs, TransferSetBuilder, transfer_note
+from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, transfer_note
 from distill_core.errors import TeacherError
 from distill_core.events import Event
 from distill_core.student.source import EmbeddingSource
@@ -48,7 +48,7 @@ class Frame(NamedTuple):
 
 def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Event]:
     """Add so many words in frames, up to the limit. Raises Stopped."""
-    wanted, added = inputs.config.framed, 0
+    wanted = inputs.config.framed
     if not wanted or inputs.teacher is None:
         return
     if inputs.data.pair:
@@ -67,12 +67,7 @@ def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Eve
     except TeacherError as error:
         yield transfer_note("No words were put into frames: {reason}", "warning", reason=error.args[0])
         return
-    for number, text in enumerate(texts):
-        if number % 1024 == 0:
-            inputs.raise_if_stopped()
-        if added == wanted or len(builder.texts) >= builder.limit:
-            break
-        added += builder.add((text,), NAME, number, NOT_OF_ROWS)
+    added = builder.add_all(texts, NAME, wanted, inputs)
     if added < wanted and len(builder.texts) < builder.limit:
         yield transfer_note("The teacher's vocabulary and {frames:,} frames make {added:,} of the {wanted:,} texts "
                             "that were asked for.", frames=len(frames), added=added, wanted=wanted)  # fmt: skip

@@ -6,7 +6,7 @@ Those that come first in the vocabulary, which are the commonest in most. Not fo
 from collections.abc import Iterator
 
 from distill_core.distillation.neighbours import single_words
-from distill_core.distillation.transfer_builder import NOT_OF_ROWS, SourceInputs, TransferSetBuilder, transfer_note
+from distill_core.distillation.transfer_builder import SourceInputs, TransferSetBuilder, transfer_note
 from distill_core.errors import TeacherError
 from distill_core.events import Event
 from distill_core.student.source import EmbeddingSource
@@ -15,8 +15,8 @@ NAME = "lexicon"
 
 
 def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Event]:
-    """Add the first words of the teacher's vocabulary, up to the limit."""
-    wanted, added = inputs.config.lexicon, 0
+    """Add the first words of the teacher's vocabulary, up to the limit. Raises Stopped."""
+    wanted = inputs.config.lexicon
     if not wanted or inputs.teacher is None:
         return
     if inputs.data.pair:
@@ -31,10 +31,7 @@ def add_texts(builder: TransferSetBuilder, inputs: SourceInputs) -> Iterator[Eve
     except TeacherError as error:
         yield transfer_note("No single words were taken: {reason}", "warning", reason=error.args[0])
         return
-    for number, word in enumerate(words):
-        if added == wanted or len(builder.texts) >= builder.limit:
-            break
-        added += builder.add((word,), NAME, number, NOT_OF_ROWS)
+    added = builder.add_all(words, NAME, wanted, inputs)
     if added < wanted and len(builder.texts) < builder.limit:
         yield transfer_note("The teacher's vocabulary has {added:,} of the {wanted:,} single words that were asked "
                             "for.", added=added, wanted=wanted)  # fmt: skip
