@@ -10,13 +10,13 @@ import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from distill_core.environment import sweep_stale
 from distill_core.faults import is_out_of_memory, writing
 from distill_core.json_types import JsonValue
 
@@ -24,7 +24,6 @@ MARKER = "key.json"
 CHECKSUMS = "sha256.json"  # of an entry's files; entries of earlier versions have none
 DAMAGED = ".damaged"  # ending of a folder that was set aside
 HALF_WRITTEN = re.compile(r"(\.[0-9a-f]{32})?\.part|\..+\.[0-9a-f]{32}")  # that of earlier versions, too
-STALE_SECONDS = 24 * 3600  # seconds after which a half-filled folder can't belong to a live run
 T = TypeVar("T")
 CacheKey = Mapping[str, JsonValue]  # all that decides an entry's content, by name
 
@@ -93,7 +92,7 @@ class Cache:
 
     def memo(self, kind: str, key: CacheKey, make: Callable[[Path], None], load: Callable[[Path], T]) -> tuple[T, bool]:
         """Memo of an entry: what `load` reads from it, and whether it existed already; where it didn't, `make` fills
-        its folder first. `make` should take minutes at most: a folder half-filled for STALE_SECONDS counts as a dead
+        its folder first. `make` should take minutes at most: a folder half-filled for a day counts as a dead
         run's. Long work comes before, and `make` only writes its outcome."""
         found = self.read(kind, key, lambda folder: (load(folder),))
         if found:
@@ -194,14 +193,6 @@ def sweep(folder: Path) -> None:
                     shutil.rmtree(place, ignore_errors=True)
                 else:
                     place.unlink()
-
-
-def sweep_stale(root: Path, pattern: str) -> None:
-    """Sweep away those folders that nobody has changed for so long that whoever made them is dead."""
-    for folder in root.glob(pattern):
-        with suppress(OSError):  # another process sweeps too
-            if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def flush_to_disk(file: Path) -> None:

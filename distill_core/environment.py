@@ -2,13 +2,16 @@
 
 import os
 import platform
+import shutil
 import sys
+import time
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 AUDIENCES = ("local", "room", "space")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+STALE_SECONDS = 24 * 3600  # after which a half-filled folder can't belong to a live process
 
 
 def audience() -> str:
@@ -44,6 +47,14 @@ def host_limit(variable: str, local: int, public: int) -> int:
     """
     chosen = os.environ.get(variable, "")
     return int(chosen) if chosen.isascii() and chosen.isdecimal() else public if public_host() else local
+
+
+def sweep_stale(root: Path, pattern: str) -> None:
+    """Sweep away those folders that nobody has changed for so long that whoever made them is dead."""
+    for folder in root.glob(pattern):
+        with suppress(OSError):  # another process sweeps too
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def local_path(name: str) -> Path | None:

@@ -17,7 +17,7 @@ from cachetools import LRUCache
 
 from distill_core import bounded
 from distill_core.config.schema import Config
-from distill_core.environment import audience, home, public_host
+from distill_core.environment import audience, home, public_host, sweep_stale
 from distill_core.errors import DataError, UserError
 from distill_core.messages import Message, message
 from distill_core.runs import job, process_worker, recovery
@@ -356,7 +356,7 @@ def open_app() -> None:
         >>> core.open_app()
         >>> core.close()
     """
-    from distill_core.cache import Cache, sweep, sweep_stale
+    from distill_core.cache import Cache, sweep
 
     session.open_app()  # first: what it starts warms up on another core meanwhile
     store = session.store()

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill_core import bounded
 from distill_core.bounded import MB, Budget
-from distill_core.environment import public_host
+from distill_core.environment import public_host, sweep_stale
 from distill_core.errors import DataError, HubError
 from distill_core.hub.client import ANSWER_TIMEOUT, check_open, hub_library, is_offline, parse_id
 from distill_core.hub.errors import DATA_SET, OFFLINE, explain_error, explain_load_error, is_unreachable
@@ -23,7 +22,6 @@ DATASET_BYTES, PUBLIC_DATASET_BYTES = 5_000_000_000, 500_000_000  # as they are 
 UNPACKED_TIMES = 30  # as large as its files a data set may become, beside BASE_BYTES; text packs ten times at best
 BASE_BYTES = 200 * MB
 MAX_CARD_BYTES, MAX_CARD_VALUES = 1_000_000, 100_000  # of a card's head, its references followed
-STALE_SECONDS = 86_400  # longer than any preparing may take
 CARDS = ("README.md", ".huggingface.yaml")  # where datasets looks for what a data set's files are
 
 
@@ -40,10 +38,7 @@ def dataset_rows(id: str, subset: str | None = None) -> dict[str, "Dataset"]:
 
     place = Path(datasets.config.HF_DATASETS_CACHE)
     place.mkdir(parents=True, exist_ok=True)
-    for left in place.glob(".unpacked-*"):  # by a process that was killed
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+    sweep_stale(place, ".unpacked-*")
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=place) as unpacked:
         try:
             prepared = bounded.call(

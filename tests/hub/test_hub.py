@@ -23,6 +23,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from distill_core import bounded
 from distill_core.data import hub_datasets
+from distill_core.environment import STALE_SECONDS
 from distill_core.errors import DataError, HubError
 from distill_core.hub import client, datasets, models
 from distill_core.teacher import folders
@@ -572,7 +573,7 @@ def test_rows_that_crash_their_reader_or_fill_the_disk_harm_nobody_else(
     with pytest.raises(DataError, match="unpacks to more than 1 MB"):
         datasets.dataset_rows(large)
     assert not list(Path(datasets_library.config.HF_DATASETS_CACHE).glob(".unpacked-*"))
-    for age, stays in ((2 * datasets.STALE_SECONDS, False), (60, True)):  # of processes that were killed
+    for age, stays in ((2 * STALE_SECONDS, False), (60, True)):  # of processes that were killed
         left = Path(datasets_library.config.HF_DATASETS_CACHE) / f".unpacked-{age}"
         left.mkdir()
         os.utime(left, (time.time() - age, time.time() - age))
