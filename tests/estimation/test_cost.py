@@ -123,30 +123,28 @@ def test_texts_with_filled_masks_cost_their_filling_and_their_labelling() -> Non
     assert filled.stages["transfer"] > without.stages["transfer"] + 3000 * 100e-5
 
 
-def test_single_words_are_short_texts() -> None:
+@pytest.mark.parametrize(
+    ("knob", "size", "counted", "most"),
+    [
+        pytest.param("lexicon", label_cost.WORD_SIZE, {"words": 300}, 300, id="no more than the vocabulary has"),
+        pytest.param("framed", label_cost.FRAME_SIZE, {"words": 300, "frames": 2}, 600, id="each word in each frame"),
+    ],
+)
+def test_words_alone_and_in_frames_are_short_texts(knob: str, size: int, counted: dict[str, int], most: int) -> None:
     def told(asked: int, **counts: Any) -> cost.Estimate:
-        config = Config.of(n_iter=0, neighbours=0, lexicon=asked)
+        config = Config.of(n_iter=0, neighbours=0, **{knob: asked})
         return estimate(config, dataclasses.replace(PACES, counts=COUNTS | counts))
 
     without, with_them = told(0), told(2000)
     assert with_them.texts - without.texts == 2000
-    assert with_them.stages["label"] - without.stages["label"] == pytest.approx(2000 * label_cost.WORD_SIZE * 1e-5)
-    assert told(2000, words=300).texts - without.texts == 300, "no more than the vocabulary has"
-    assert told(2000, pair=True).texts == without.texts
-    assert text_size(("a word",)) == label_cost.WORD_SIZE
-
-
-def test_words_in_frames_are_short_texts_too() -> None:
-    def told(asked: int, **counts: Any) -> cost.Estimate:
-        config = Config.of(n_iter=0, neighbours=0, framed=asked)
-        return estimate(config, dataclasses.replace(PACES, counts=COUNTS | counts))
-
-    without, with_them = told(0), told(2000)
-    assert with_them.texts - without.texts == 2000
-    assert with_them.stages["label"] - without.stages["label"] == pytest.approx(2000 * label_cost.FRAME_SIZE * 1e-5)
+    assert with_them.stages["label"] - without.stages["label"] == pytest.approx(2000 * size * 1e-5)
     assert with_them.stages["transfer"] > without.stages["transfer"]
-    assert told(2000, words=300, frames=2).texts - without.texts == 600, "no more than each word in each frame"
+    assert told(2000, **counted).texts - without.texts == most
     assert told(2000, pair=True).texts == without.texts
+
+
+def test_a_word_has_the_size_of_a_text() -> None:
+    assert text_size(("a word",)) == label_cost.WORD_SIZE
 
 
 def test_a_language_model_is_timed_anew_where_it_is_another_one(tmp_path: Path) -> None:

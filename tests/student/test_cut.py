@@ -12,7 +12,7 @@ import pytest
 import torch
 from running import run
 from safetensors.torch import load_file, save_file
-from test_predictor import REPORT, predict_alone
+from test_predictor import REPORT, assert_answers_alone
 from torch import Tensor
 from toy import TOY
 
@@ -241,11 +241,7 @@ def test_a_run_its_export_and_its_control(config: Config, tmp_path: Path) -> Non
     out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "layers 1, 2 of 2 with at most 1 attention head and 40 feed-forward units each," in card
-    given = ["--pair", *row] if len(row) == 2 else list(row)
-    expected = student([row if len(row) == 2 else row[0]])[0].probabilities
-    for library, flags in (("onnx", []), ("torch", ["--torch"])):
-        (answer,) = predict_alone([out / "predict.py"], [*flags, *given], library, tmp_path)
-        assert answer["probabilities"] == pytest.approx(expected, abs=1e-6)
+    assert_answers_alone(out, student, row, tmp_path)
     archive_validation._student(tmp_path / "run" / "student", "a run of another machine")
 
     def control_cached(folder: str, **knobs: object) -> bool:
@@ -313,11 +309,7 @@ def test_another_encoder_may_be_the_student(config: Config, encoder: Path, tmp_p
         and "and its head" not in card
     )
     row = ("a warm and funny film", "[MASK] soup and more of it")[: 1 + student.settings["pair"]]
-    given = ["--pair", *row] if len(row) == 2 else list(row)
-    expected = student([row if len(row) == 2 else row[0]])[0].probabilities
-    for library, flags in (("onnx", []), ("torch", ["--torch"])):
-        (answer,) = predict_alone([out / "predict.py"], [*flags, *given], library, tmp_path)
-        assert answer["probabilities"] == pytest.approx(expected, abs=1e-5)
+    assert_answers_alone(out, student, row, tmp_path, within=1e-5)
     archive_validation._student(tmp_path / "run" / "student", "a run of another machine")
 
     def control_cached(folder: str, **knobs: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from running import run
-from test_predictor import REPORT, predict_alone
+from test_predictor import REPORT, assert_answers_alone
 from toy import TOY
 
 import distill_core.student.encoders
@@ -136,10 +136,7 @@ def test_it_trains_beside_others_and_its_export_answers_alone(config: Config, tm
     (other,) = (tmp_path / "run").glob("student@bag*/")
     assert persistence.load(other).vocabulary.size < len(teacher.input_embeddings())  # the transfer set's
     out = export.export(tmp_path / "run" / "student", tmp_path / "out", REPORT)
-    given = ["--pair", *row] if len(row) == 2 else list(row)
-    (answer,) = predict_alone([out / "predict.py"], given, "torch", tmp_path)
-    expected = student([row if len(row) == 2 else row[0]])[0].probabilities
-    assert answer["probabilities"] == pytest.approx(expected, abs=1e-6)
+    assert_answers_alone(out, student, row, tmp_path, ways=(("torch", []),))
     assert set(export.left_out(out).values()) == {"Its component (own) does not write ONNX."}
     archive_validation._student(tmp_path / "run" / "student", "a run of another machine")
     with pytest.raises(DataError, match="own student is a network of its own"):

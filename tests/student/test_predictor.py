@@ -116,6 +116,16 @@ def predict_alone(scripts, given, library, place):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def assert_answers_alone(out, student, row, place, within=1e-6, ways=(("onnx", []), ("torch", ["--torch"]))):
+    """That what was exported to `out` gives a row of one or two texts the student's probabilities, by each library with
+    its options."""
+    given = ["--pair", *row] if len(row) == 2 else list(row)
+    expected = student([row if len(row) == 2 else row[0]])[0].probabilities
+    for library, options in ways:
+        (answer,) = predict_alone([out / "predict.py"], [*options, *given], library, place)
+        assert answer["probabilities"] == pytest.approx(expected, abs=within)
+
+
 @pytest.mark.parametrize("pair", [False, True], ids=["single", "pair"])
 def test_an_exported_student_predicts_without_this_project_and_without_torch(tmp_path, pair):
     row = ("a warm film", "a cold film") if pair else "a warm film"
