@@ -12,7 +12,7 @@ from distill_core.api.session import session
 from distill_core.config.automatic import automatic_values
 from distill_core.config.choices import Choice, RowCounts
 from distill_core.config.choices import choices as list_choices
-from distill_core.config.losses import guesses_masked, used_losses
+from distill_core.config.losses import wants_head
 from distill_core.config.schema import DEFAULTS, EARLIER, Config
 from distill_core.errors import UserError
 from distill_core.events import Ended, Fact, Facts, StageEnded, TeacherFacts
@@ -74,7 +74,7 @@ def choices(config: Config) -> list[Choice]:
         texts, counts.get("metric"),
     )  # fmt: skip
     found_choices = list_choices(config, rows)
-    if any(map(guesses_masked, used_losses(config.first_loss, config.loss))):
+    if wants_head(config.first_loss, config.loss):
         from distill_core.distillation.masked_head import missing_head
 
         if missing := missing_head(config):

@@ -21,6 +21,11 @@ def guesses_masked(loss: str) -> bool:
     return MASKED_HEAD in LOSSES.constant(loss, "NEEDS", ())
 
 
+def wants_head(first_loss: str, loss: str) -> bool:
+    """Whether a training by these losses has the student guess masked pieces in some of its steps."""
+    return any(map(guesses_masked, used_losses(first_loss, loss)))
+
+
 def is_layerwise(loss: str) -> bool:
     """Whether the loss compares layers, which only a student cut from its teacher has."""
     return bool(LOSSES.constant(loss, "LAYERWISE", False))

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from distill_core.config.losses import guesses_masked, used_losses
+from distill_core.config.losses import wants_head
 from distill_core.config.schema import Config
 from distill_core.distillation.mask_filling import LABELS, headless, model_name
 from distill_core.errors import TeacherError, UserError
@@ -58,11 +58,6 @@ HEADS = {
 }  # fmt: skip
 
 
-def wants_head(config: Config) -> bool:
-    """Whether a loss of the config has the student guess masked pieces."""
-    return any(map(guesses_masked, used_losses(config.first_loss, config.loss)))
-
-
 def find_head(config: Config, teacher: Teacher) -> HeadWeights:
     """The head for the pieces of the `teacher`. Raises TeacherError where there is none, and HubError."""
     name = model_name(config)
@@ -87,7 +82,7 @@ def find_head(config: Config, teacher: Teacher) -> HeadWeights:
 def local_head(config: Config, teacher: Teacher) -> HeadWeights | None:
     """The head for the pieces of the `teacher` where the config's loss needs it and it is on this machine."""
     with suppress(UserError):
-        if wants_head(config) and is_local(model_name(config), config.allow_pickle):
+        if wants_head(config.first_loss, config.loss) and is_local(model_name(config), config.allow_pickle):
             return find_head(config, teacher)
     return None
 
@@ -95,7 +90,7 @@ def local_head(config: Config, teacher: Teacher) -> HeadWeights | None:
 def missing_head(config: Config) -> Message | None:
     """Why the config's loss can't have the student guess masked pieces, as far as files on this machine say so; None
     where it can, needs not, or only a download would tell."""
-    if not wants_head(config):
+    if not wants_head(config.first_loss, config.loss):
         return None
     try:
         if is_local(name := model_name(config), config.allow_pickle):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from distill_core.cache import Cache, digest, write_atomic, write_file
 from distill_core.config.automatic import learning_rate
 from distill_core.config.knobs import names_of
-from distill_core.config.losses import guesses_masked, live_needs, used_losses
+from distill_core.config.losses import guesses_masked, live_needs, wants_head
 from distill_core.config.schema import BALANCED, EARLIER, Config
 from distill_core.config.training_length import first_steps, selects_step, student_steps
 from distill_core.data.dataset import Dataset
@@ -465,7 +465,7 @@ def masked_pieces(
 ) -> MaskedPieces | None:
     """The head as the training of a student needs it that reads by this `vocabulary`, its own and of the pieces of the
     `source`; None without one, and where no loss of the config has pieces guessed."""
-    if head is None or not any(map(guesses_masked, used_losses(config.first_loss, config.loss))):
+    if head is None or not wants_head(config.first_loss, config.loss):
         return None
     mask = vocabulary.tokenizer.token_to_id(vocabulary.mask)
     return MaskedPieces(head, vocabulary.tokens, source.tokenizer.all_special_ids, mask).to(device)

@@ -18,7 +18,7 @@ from distill_core.cache import Cache, CacheKey
 from distill_core.config.automatic import automatic_values
 from distill_core.config.knobs import knobs, names_of
 from distill_core.config.layers import choose_layers
-from distill_core.config.losses import guesses_masked, live_needs, used_losses
+from distill_core.config.losses import guesses_masked, live_needs, used_losses, wants_head
 from distill_core.config.presets import KnobValues
 from distill_core.config.schema import AUTO, CUT, Config
 from distill_core.config.training_length import student_steps
@@ -354,7 +354,7 @@ def student_key(config: Config) -> CacheKey:
     name = teacher_name(config)
     asking = [one for one in used_losses(config.first_loss, config.loss) if live_needs(one)]
     live: KnobValues = {"losses": used_losses(config.first_loss, config.loss)} if asking else {}
-    if any(map(guesses_masked, used_losses(config.first_loss, config.loss))):
+    if wants_head(config.first_loss, config.loss):
         live["filler"] = config.filler  # whose head may be the one that guesses
     if own := values["student_model"]:
         live["own"] = is_local(own, config.allow_pickle)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from distill_core.cache import write_atomic
-from distill_core.config.losses import live_needs, used_losses
+from distill_core.config.losses import live_needs, used_losses, wants_head
 from distill_core.config.schema import Config
 from distill_core.distillation import masked_head
 from distill_core.errors import TeacherError, UserError
@@ -89,7 +89,7 @@ def run(context: RunContext, data: DataOutput) -> Stage[TeacherOutput]:
 
 def _find_head(config: Config, teacher: Teacher) -> Generator[Event, None, HeadWeights | None]:
     """The head with which the teacher's base guesses masked pieces, where a loss needs it, and a note on it."""
-    if not masked_head.wants_head(config):
+    if not wants_head(config.first_loss, config.loss):
         return None
     try:
         head = masked_head.find_head(config, teacher)
