@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
@@ -15,7 +16,7 @@ from distill_core.api.answers import (
     StudentReading,
     TeacherAnswer,
 )
-from distill_core.api.questions import question
+from distill_core.api.questions import file_question, question
 from distill_core.api.session import ExportedRow, session
 from distill_core.api.teacher_answers import teacher_temperature
 from distill_core.config.schema import Config
@@ -166,6 +167,7 @@ def alignment(run: str, text: str | Text) -> Alignment | None:
     return {"pieces": pieces, "weights": read["alignment"]}
 
 
+@file_question
 def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     """Export the run's student, its control or its baseline to `folder`, which then predicts from raw text without
     Stillroom.
@@ -210,9 +212,14 @@ def left_out(folder: Path) -> dict[str, str]:
 
 
 def predict_file(
-    run: str, file: Path | str, text: str | None = None, text2: str | None = None, defer: float | None = None
+    run: str,
+    file: Path | str,
+    text: str | None = None,
+    text2: str | None = None,
+    defer: float | None = None,
+    most: int | None = None,
 ) -> "Iterator[tuple[str | Text, Prediction | None]]":
-    """Predict the texts of a file with the run's student, batch by batch.
+    """Predict the texts of a file with the run's student, batch by batch; on a public host's page all at once.
 
     Args:
         run: The run's id.
@@ -222,6 +229,7 @@ def predict_file(
             lacks it.
         text2: The column of a pair's second text, likewise.
         defer: An agreement; given, the teacher answers what the student is not sure of: see `cascade`.
+        most: Rows to predict, the first ones of the file; None for all.
 
     Returns:
         An iterator of (text, Prediction) for each row, in the file's order; the text of a pair is a tuple of two. The
@@ -235,9 +243,25 @@ def predict_file(
         >>> prediction.label in ("bad", "good"), round(sum(prediction.probabilities.values()), 3)
         (True, 1.0)
     """
+    if session.answers_apart():
+        return iter(_predict_rows(run, file, text, text2, defer, most))
+    return _iterate(run, file, text, text2, defer, most)
+
+
+@file_question
+def _predict_rows(
+    run: str, file: Path | str, text: str | None, text2: str | None, defer: float | None, most: int | None
+) -> "list[tuple[str | Text, Prediction | None]]":
+    return list(_iterate(run, file, text, text2, defer, most))
+
+
+def _iterate(
+    run: str, file: Path | str, text: str | None, text2: str | None, defer: float | None, most: int | None
+) -> "Iterator[tuple[str | Text, Prediction | None]]":
     from distill_core.api import predictions
 
-    return predictions.predict_batches(read_rows(run, file, text, text2), _answering(run, defer))
+    rows = read_rows(run, file, text, text2)
+    return islice(predictions.predict_batches(rows, _answering(run, defer)), most)
 
 
 def _answering(run: str, defer: float | None) -> "Predictor | Cascade":
@@ -262,6 +286,7 @@ def trained_columns(run: str) -> dict[str, str]:
     return dict(runs.newest_fact((event for _, event in session.store().events(run)), "columns") or {})
 
 
+@file_question
 def save_predictions(
     run: str,
     file: Path | str,

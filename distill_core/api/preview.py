@@ -230,6 +230,7 @@ def data_refusal(config: Config) -> UserError | None:
     return session.data_refusal(config)
 
 
+@question
 def preview(
     config: Config, text: str | inference.Text | None = None, n: int = 5, *, ask: bool = True, seed: int | None = None
 ) -> Preview:

@@ -231,19 +231,25 @@ class Session:
         key = (str(folder), (folder / BASELINE_FILE).stat().st_mtime_ns)
         return self.cached(self.baselines, key, lambda: _load_baseline(folder))
 
+    def answers_apart(self) -> bool:
+        """Whether questions to models are answered by other processes: those of a public host's page are."""
+        return self._reading and public_host() and not uses_threads()
+
     def helper(self) -> bounded.Helper | None:
-        """Child that answers questions to models for a public host's page; None elsewhere, where they are answered in
-        place."""
-        if not self._reading or not public_host() or uses_threads():
+        """Child that answers questions to models; None where they are answered in place."""
+        if not self.answers_apart():
             return None
         with self._lock:
             place = str(home())
             if self._helper is None or self._helper[0] != place:
                 self._close_helper()
-                variables = {name: value for name, value in os.environ.items() if name.startswith("STILLROOM_")}
-                variables |= {"STILLROOM_HOME": place, "STILLROOM_AUDIENCE": audience()}
-                self._helper = place, bounded.Helper(variables)
+                self._helper = place, self.new_helper()
             return self._helper[1]
+
+    def new_helper(self) -> bounded.Helper:
+        """Another such child, which its asker closes."""
+        variables = {name: value for name, value in os.environ.items() if name.startswith("STILLROOM_")}
+        return bounded.Helper(variables | {"STILLROOM_HOME": str(home()), "STILLROOM_AUDIENCE": audience()})
 
     def _close_helper(self) -> None:
         if self._helper:

@@ -171,8 +171,10 @@ class Compare:
         if not file:
             return {self.predicted: "", self.save: gr.Button(visible=False)}
         try:
-            answers = core.predict_file(run, file, text or None, text2 or None, defer or None)
-            html = preview_answers(islice(answers, PREVIEW), False) if defer else preview_answers(answers)
+            # the teacher takes long for each row, so that with it only those on view are answered
+            most = PREVIEW if defer else None
+            answers = core.predict_file(run, file, text or None, text2 or None, defer or None, most)
+            html = preview_answers(answers, all_of_them=most is None)
         except UserError as error:
             return {self.predicted: note(translate_message(error), "error"), self.save: gr.Button(visible=False)}
         return {self.predicted: html, self.save: gr.Button(visible=True)}
