@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import EVENT, goto
+from browsing import EVENT, FRAMES, goto
 from toy import TOY
 
 from distill_core import ENDED
@@ -80,6 +80,29 @@ def ended(page: Any, seconds: float = 150) -> str:
     page.locator(over).wait_for(timeout=1000 * seconds)
     status = page.locator("#live .live").get_attribute("data-status")
     return status if status == "finished" else f"{status}: {page.locator('#live').inner_text()}"
+
+
+IN_SIGHT = """(node) => { const box = node.getBoundingClientRect()
+  const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)
+  return box.bottom <= innerHeight && node.contains(top) }"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=str)
+def test_start_and_the_way_on_are_always_in_sight(page: Any, app: str, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(app)
+    page.locator("#about-data table").wait_for()
+    for step, way in (("Task", "#to-teacher"), ("Teacher", "#to-augment"), ("Augment", "#to-distil")):
+        goto(page, step)
+        for share in (0, 0.5, 1):
+            page.evaluate(f"() => scrollTo(0, {share} * document.documentElement.scrollHeight)")
+            page.evaluate(FRAMES)
+            for button in ("#start-now", way):
+                assert page.locator(button).evaluate(IN_SIGHT), (step, share, button)
+    goto(page, "Distil")
+    page.evaluate("() => scrollTo(0, 0)")
+    page.evaluate(FRAMES)
+    assert page.locator("#start").evaluate(IN_SIGHT)
 
 
 def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, tiny_teacher: Path) -> None:
