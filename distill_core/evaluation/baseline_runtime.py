@@ -4,7 +4,7 @@
     python predict.py --pair "one" "other"           for a baseline of sentence pairs
     python predict.py < texts.txt                    one text a line (pairs: tab-separated)
 
-From Python: `load()(["a text"])`.
+From Python: `load()(["a text"])`, or as scikit-learn's classifiers are asked: `predict`, `predict_proba`, `classes_`.
 
 An exported baseline has a copy of this file, as predict.py. So this file needs numpy alone.
 """
@@ -14,7 +14,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,6 +78,20 @@ class Prediction:
         return self.probabilities[self.label]
 
 
+def _rows(texts: "Iterable[str | Sequence[str]]", sides: int) -> list[tuple[str, ...]]:
+    """The texts as rows of so many sides each. Raises ValueError."""
+    if isinstance(texts, str):
+        raise ValueError(f"Give a list of texts, [{texts!r}], instead of one text by itself.")
+    rows: list[tuple[str, ...]] = []
+    for text in texts:
+        row: tuple[Any, ...] = (text,) if isinstance(text, str) or not hasattr(text, "__iter__") else tuple(text)
+        if len(row) != sides or not all(isinstance(side, str) for side in row):
+            kind = "two sentences" if sides == 2 else "one text"
+            raise ValueError(f"Text {len(rows) + 1} should be {kind}, but it is {text!r}.")
+        rows.append(row)
+    return rows
+
+
 class Predictor:
     """A baseline that takes raw texts: strings, or pairs of strings where it was fitted on pairs.
 
@@ -104,20 +118,28 @@ class Predictor:
             first += len(terms)
         self._idf, self._coefficients, self._intercepts = idf, coefficients, intercepts
 
-    def __call__(self, texts: Sequence[str | Sequence[str]]) -> list[Prediction]:
+    def __call__(self, texts: "Iterable[str | Sequence[str]]") -> list[Prediction]:
         """One prediction a text. Raises ValueError where a text is not of the kind the baseline was fitted on."""
-        if not texts:
-            return []
-        rows = [(row,) if isinstance(row, str) else tuple(row) for row in texts]
-        width = len(self._columns)
-        for i, row in enumerate(rows):
-            if len(row) != width or not all(isinstance(side, str) for side in row):
-                kind = "two sentences" if width == 2 else "one text"
-                raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
-        # the temperature, fitted on validation rows, calibrates the probabilities; the answers stay the same
-        probabilities = self.reading.probabilities(self.logits(rows) / self.settings.get("temperature", 1.0))
-        answers = [dict(zip(self.labels, p, strict=True)) for p in probabilities.tolist()]
+        answers = [dict(zip(self.labels, shares, strict=True)) for shares in self.predict_proba(texts).tolist()]
         return [Prediction(self.reading.answer(shares), shares) for shares in answers]
+
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """Labels (labels,) in the order of the columns of `predict_proba`."""
+        return np.array(self.labels, np.str_)
+
+    def predict(self, texts: "Iterable[str | Sequence[str]]") -> NDArray[np.str_]:
+        """Labels (rows,) of texts, or of pairs. Raises ValueError as a call does."""
+        return np.array([answer.label for answer in self(texts)], np.str_)
+
+    def predict_proba(self, texts: "Iterable[str | Sequence[str]]") -> NDArray[np.float64]:
+        """Probabilities (rows, labels) of texts, or of pairs. Raises ValueError as a call does."""
+        rows = _rows(texts, len(self._columns))
+        if not rows:
+            return np.zeros((0, len(self.labels)))
+        # the temperature, fitted on validation rows, calibrates the probabilities; the answers stay the same
+        temperature = self.settings.get("temperature", 1.0)
+        return self.reading.probabilities(self.logits(rows) / temperature)
 
     def logits(self, rows: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """Logits (rows, labels) of rows of one or two sentences, before the temperature."""

@@ -10,7 +10,8 @@
 The network runs in onnxruntime. `--int8` takes the one with weights of 8 bits, where there is one, and `--torch` runs
 the network in torch, from model.safetensors, network.py and encoder.py.
 
-From Python: `load()(["a text"])`, or `load(network="torch")`.
+From Python: `load()(["a text"])`, or as scikit-learn's classifiers are asked: `predict`, `predict_proba`, `classes_`;
+`load(network="torch")` takes torch.
 
 An exported student has a copy of this file, as predict.py. So this file needs numpy, tokenizers and onnxruntime alone.
 """
@@ -22,7 +23,7 @@ import importlib.util
 import json
 import math
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
@@ -232,6 +233,20 @@ class OnnxNetwork:
         return logits
 
 
+def _rows(texts: "Iterable[str | Sequence[str]]", sides: int) -> list[tuple[str, ...]]:
+    """The texts as rows of so many sides each. Raises ValueError."""
+    if isinstance(texts, str):
+        raise ValueError(f"Give a list of texts, [{texts!r}], instead of one text by itself.")
+    rows: list[tuple[str, ...]] = []
+    for text in texts:
+        row: tuple[Any, ...] = (text,) if isinstance(text, str) or not hasattr(text, "__iter__") else tuple(text)
+        if len(row) != sides or not all(isinstance(side, str) for side in row):
+            kind = "two sentences" if sides == 2 else "one text"
+            raise ValueError(f"Text {len(rows) + 1} should be {kind}, but it is {text!r}.")
+        rows.append(row)
+    return rows
+
+
 class Predictor:
     """A student that takes raw texts: strings, or pairs of strings where it was trained on pairs."""
 
@@ -240,18 +255,26 @@ class Predictor:
         self.labels: list[str] = settings["labels"]
         self.reading = READINGS[settings.get("objective", "single_label")]
 
-    def __call__(self, texts: Sequence[str | Sequence[str]]) -> list[Prediction]:
+    def __call__(self, texts: "Iterable[str | Sequence[str]]") -> list[Prediction]:
         """One prediction a text. Raises ValueError where a text is not of the kind the student was trained on."""
-        if not texts:
-            return []
-        rows = [(row,) if isinstance(row, str) else tuple(row) for row in texts]
-        width = 2 if self.settings["pair"] else 1
-        for i, row in enumerate(rows):
-            if len(row) != width or not all(isinstance(side, str) for side in row):
-                kind = "two sentences" if width == 2 else "one text"
-                raise ValueError(f"Text {i + 1} should be {kind}, but it is {texts[i]!r}.")
-        answers = [dict(zip(self.labels, p, strict=True)) for p in self.probabilities(self.logits(rows)).tolist()]
+        answers = [dict(zip(self.labels, shares, strict=True)) for shares in self.predict_proba(texts).tolist()]
         return [Prediction(self.reading.answer(shares), shares) for shares in answers]
+
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """Labels (labels,) in the order of the columns of `predict_proba`."""
+        return np.array(self.labels, np.str_)
+
+    def predict(self, texts: "Iterable[str | Sequence[str]]") -> NDArray[np.str_]:
+        """Labels (rows,) of texts, or of pairs. Raises ValueError as a call does."""
+        return np.array([answer.label for answer in self(texts)], np.str_)
+
+    def predict_proba(self, texts: "Iterable[str | Sequence[str]]") -> NDArray[np.float64]:
+        """Probabilities (rows, labels) of texts, or of pairs. Raises ValueError as a call does."""
+        rows = _rows(texts, 2 if self.settings["pair"] else 1)
+        if not rows:
+            return np.zeros((0, len(self.labels)))
+        return self.probabilities(self.logits(rows))
 
     def probabilities(self, logits: Logits) -> NDArray[np.float64]:
         """Probabilities (rows, labels) of logits. The temperature, fitted on validation rows, calibrates them; the

@@ -67,7 +67,25 @@ def test_a_saved_student_says_the_same(tmp_path, student, channels):
     assert before([]) == []
 
 
+def test_it_is_asked_as_classifiers_of_scikit_learn_are():
+    import pandas as pd
+
+    student = predictor()
+    assert student.classes_.tolist() == ["bad", "good", "it's <b>"]
+    shares = student.predict_proba(TEXTS)
+    assert shares.shape == (4, 3) and shares.sum(1) == pytest.approx(1)
+    assert student.predict(TEXTS).tolist() == [one.label for one in student(TEXTS)]
+    assert (student.classes_[shares.argmax(1)] == student.predict(pd.Series(TEXTS))).all()
+    assert student.predict([]).shape == (0,) and student.predict_proba([]).shape == (0, 3)
+    pairs = [("a film", "a warm film"), ["good", "bad"]]
+    assert predictor(pair=True).predict_proba(pd.DataFrame(pairs).to_numpy()).shape == (2, 3)
+
+
 def test_a_text_of_the_wrong_kind_is_told():
+    with pytest.raises(ValueError, match=r"Give a list of texts, \['a warm film'\], instead of one text"):
+        predictor()("a warm film")
+    with pytest.raises(ValueError, match="Text 2 should be one text, but it is nan"):
+        predictor().predict(["fine", float("nan")])
     with pytest.raises(ValueError, match="Text 2 should be one text"):
         predictor()(["fine", ("a", "pair")])
     with pytest.raises(ValueError, match="Text 1 should be two sentences"):
