@@ -188,7 +188,7 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     Example:
         >>> exported = core.export(run.id, folder / "student")
         >>> sorted(file.name for file in exported.glob("*.py"))
-        ['encoder.py', 'network.py', 'predict.py']
+        ['__init__.py', 'encoder.py', 'network.py', 'predict.py', 'test_answers.py']
     """
     from distill_core.evaluation import baseline_export
     from distill_core.student import export as student_export
@@ -197,7 +197,9 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
         raise UserError(message("{row} is no model that can be exported. Choose one of these: {rows}.", row=repr(row),
                                rows=", ".join(get_args(ExportedRow))))  # fmt: skip
     source = runs.run(run)
-    report, model = {**source.report(), "summary": source.summary or {}}, session.model_folder(run, row)
+    title = Path(str(source.row.config.get("train") or source.row.task)).stem
+    report = {**source.report(), "summary": source.summary or {}, "title": title}
+    model = session.model_folder(run, row)
     if row == "floor":
         return baseline_export.export(model, Path(folder), report)
     scored = [(tuple(one["text"]), one["label"]) for one in source.texts()]
@@ -243,7 +245,7 @@ def predict_file(
         >>> prediction.label in ("bad", "good"), round(sum(prediction.probabilities.values()), 3)
         (True, 1.0)
     """
-    if session.answers_apart():
+    if session.isolates_questions():
         return iter(_predict_rows(run, file, text, text2, defer, most))
     return _iterate(run, file, text, text2, defer, most)
 

@@ -36,7 +36,7 @@ def file_question(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def asked(*values: P.args, **options: P.kwargs) -> T:
-        if not session.answers_apart():
+        if not session.isolates_questions():
             return function(*values, **options)
         with contextlib.closing(session.new_helper()) as helper:
             return helper.call(functools.partial(asked, *values, **options), budget=FILE)

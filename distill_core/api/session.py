@@ -231,13 +231,13 @@ class Session:
         key = (str(folder), (folder / BASELINE_FILE).stat().st_mtime_ns)
         return self.cached(self.baselines, key, lambda: _load_baseline(folder))
 
-    def answers_apart(self) -> bool:
+    def isolates_questions(self) -> bool:
         """Whether questions to models are answered by other processes: those of a public host's page are."""
         return self._reading and public_host() and not uses_threads()
 
     def helper(self) -> bounded.Helper | None:
         """Child that answers questions to models; None where they are answered in place."""
-        if not self.answers_apart():
+        if not self.isolates_questions():
             return None
         with self._lock:
             place = str(home())

@@ -6,7 +6,16 @@ from typing import Any
 
 from distill_core.evaluation import baseline_runtime
 from distill_core.evaluation.columns import metric_column
-from distill_core.evaluation.export import comparison_table, describe_probabilities, export_folder, intact
+from distill_core.evaluation.export import (
+    comparison_table,
+    describe_package,
+    describe_probabilities,
+    draw_texts,
+    export_folder,
+    intact,
+    package_name,
+    write_package,
+)  # fmt: skip
 from distill_core.messages import METRIC_NAMES
 
 
@@ -24,13 +33,22 @@ def export(baseline: Path, folder: Path, report: dict[str, Any]) -> Path:
         for name in (baseline_runtime.WEIGHTS, baseline_runtime.SETTINGS):
             shutil.copyfile(baseline / name, folder / name)
         shutil.copyfile(str(baseline_runtime.__file__), folder / "predict.py")
-        (folder / "requirements.txt").write_text("numpy>=2\n", encoding="utf-8")
-        (folder / "README.md").write_text(model_card(report, predictor), encoding="utf-8")
+        name = package_name(str(report.get("title") or report.get("task", "")), "baseline")
+        texts = draw_texts(predictor.settings["vocabulary"][0], 1 + predictor.settings["pair"])
+        answers = [(text, answer.probabilities) for text, answer in zip(texts, predictor(texts), strict=True)]
+        write_package(folder, name, title(report), ["numpy>=2"], {}, answers)
+        (folder / "README.md").write_text(model_card(report, predictor, name), encoding="utf-8")
     return folder
 
 
-def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor) -> str:
-    """The model card as Markdown, from the run's `report`."""
+def title(report: dict[str, Any]) -> str:
+    """Title of a baseline's card, from the run's `report`."""
+    return f"The simple baseline (TF-IDF) of the task {report.get('task', '?')}"
+
+
+def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor, package: str = "") -> str:
+    """The model card as Markdown, from the run's `report`. The `package` is the folder's name once pip has installed
+    it."""
     metric = report.get("metric") or "accuracy"
     score, column = report.get("scores", {}).get("floor", {}), metric_column(metric)
     rows = {name: "?" if count is None else f"{count:,}" for name, count in report.get("rows", {}).items()}
@@ -39,7 +57,7 @@ def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor) ->
 library_name: stillroom
 tags: [text-classification, tf-idf, logistic-regression]
 ---
-# The simple baseline (TF-IDF) of the task `{report.get("task", "?")}`
+# {title(report)}
 
 It weighs words and pairs of neighbouring words (TF-IDF) by logistic regression, and is no network. Stillroom fitted it
 to {rows.get("train", "?")} labelled {kind}, as the model that a distilled one has to beat.
@@ -57,7 +75,7 @@ teacher.
     pip install -r requirements.txt
     python predict.py "a text"
 
-{describe_probabilities(predictor.settings.get("temperature"))}
+{describe_package(package)}{describe_probabilities(predictor.settings.get("temperature"))}
 
 ## Limits
 

@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -174,6 +175,24 @@ def load(folder: "str | Path" = Path(__file__).parent) -> Predictor:
         raise ValueError(f"{SETTINGS} is damaged: it is not as it was written. Export the baseline again.")
     with np.load(Path(folder) / WEIGHTS) as weights:
         return Predictor(settings, weights["idf"], weights["coefficients"], weights["intercepts"])
+
+
+@cache
+def _own() -> Predictor:
+    """The baseline of the folder that this file was exported to."""
+    return load()
+
+
+def predict(texts: "Iterable[str | Sequence[str]]") -> NDArray[np.str_]:
+    """Labels (rows,) of texts, or of pairs, by the baseline of this folder. Raises ValueError where a text is not of
+    its kind."""
+    return _own().predict(texts)
+
+
+def predict_proba(texts: "Iterable[str | Sequence[str]]") -> NDArray[np.float64]:
+    """Probabilities (rows, labels) of texts, or of pairs, by the baseline of this folder; `load().classes_` are the
+    labels. Raises ValueError where a text is not of its kind."""
+    return _own().predict_proba(texts)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,16 +1,20 @@
-"""What every exported model has: its folder, and the comparison on its model card.
+"""What every exported model has: its folder, which is a package too, and the comparison on its model card.
 
 Knows nothing of models: the comparison comes from a run's report.
 """
 
-from collections.abc import Callable, Iterator
+import json
+import random
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from distill_core.errors import DataError, UserError
-from distill_core.evaluation import diagnostics
+from distill_core.evaluation import diagnostics, exported_test
 from distill_core.evaluation.columns import cells, columns, headings, shown
 from distill_core.faults import disk_code, is_out_of_memory
 from distill_core.messages import message, os_error_reason, unreadable_reason
@@ -32,6 +36,65 @@ def export_folder(folder: Path, replaces: Callable[[], bool]) -> Iterator[Path]:
     except OSError as error:
         raise DataError(message("The model can't be written to {folder} ({why}). Name a folder you may write to.",
                                folder=str(folder), why=os_error_reason(error))) from error  # fmt: skip
+
+
+def package_name(title: str, kind: str) -> str:
+    """Name of the package that an exported model is: the `title` as Python's names are written, and its `kind` behind,
+    so that it is no library's."""
+    words = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:40].strip("_")
+    return f"{words}_{kind}" if words[:1].isalpha() else f"my_{words}_{kind}".replace("__", "_")
+
+
+def write_package(
+    folder: Path, name: str, about: str, libraries: Sequence[str], extras: Mapping[str, Sequence[str]],
+    answers: Sequence[tuple[str | tuple[str, ...], dict[str, float]]],
+) -> None:  # fmt: skip
+    """Write what makes an exported folder with its predict.py a package that pip installs as `name`: pyproject.toml,
+    __init__.py, py.typed, requirements.txt, and a test that it gives these `answers`, texts and the probability of each
+    label."""
+    about = re.sub(r"[^\w .,:()/-]", "", about)[:200]  # it stands in code, and a teacher may have any name
+    optional = "".join(f"{extra} = {json.dumps(list(needs))}\n" for extra, needs in extras.items())
+    contents = {
+        "requirements.txt": "".join(f"{library}\n" for library in libraries),
+        "py.typed": "",
+        "__init__.py": f'"""{about}"""\n\n'
+        "from .predict import Prediction, Predictor, load, predict, predict_proba\n\n"
+        '__all__ = ["Prediction", "Predictor", "load", "predict", "predict_proba"]\n',
+        "pyproject.toml": f"""[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "{name.replace("_", "-")}"
+version = "1"
+description = {json.dumps(about)}
+readme = "README.md"
+requires-python = ">=3.11"
+dependencies = {json.dumps(list(libraries))}
+
+[project.optional-dependencies]
+{optional}
+[tool.setuptools]
+packages = ["{name}"]
+package-dir = {{ "{name}" = "." }}
+
+[tool.setuptools.package-data]
+"{name}" = ["*.json", "*.npz", "*.onnx", "*.safetensors", "py.typed"]
+""",
+        "answers.json": json.dumps([{"text": text, "probabilities": shares} for text, shares in answers], indent=1)
+        + "\n",
+    }
+    for file, content in contents.items():
+        (folder / file).write_text(content, encoding="utf-8")
+    shutil.copyfile(str(exported_test.__file__), folder / "test_answers.py")
+
+
+def draw_texts(words: Sequence[str], sides: int, number: int = 8) -> list[str | tuple[str, ...]]:
+    """As many texts, or pairs where the `sides` are two, of words in any order: nobody's own."""
+    draw = random.Random(0)
+    words = sorted(word for word in words if word.isalpha()) or ["text"]
+    rows = [tuple(" ".join(draw.choices(words, k=draw.randint(1, 12))) for _ in range(sides)) for _ in range(number)]
+    return [row if sides > 1 else row[0] for row in rows]
 
 
 @contextmanager
@@ -70,6 +133,20 @@ def comparison_table(report: dict[str, Any]) -> str:
     if report.get("tests_read"):
         scored += " " + diagnostics.describe_uses(report["tests_read"])
     return f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}\n{rows}\n\n{scored}"
+
+
+def describe_package(name: str) -> str:
+    """How an exported folder is used once pip has installed it as `name`, "" of one that is no package."""
+    return (
+        name
+        and f"""Or installed, by `pip install .` in this folder, from any Python:
+
+    from {name} import predict, predict_proba
+    predict(["a text", "another"])
+
+
+"""
+    )
 
 
 def describe_probabilities(temperature: float | None) -> str:

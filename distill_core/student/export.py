@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.cache import checksum
-from distill_core.evaluation.export import export_folder
+from distill_core.evaluation.export import draw_texts, export_folder, package_name, write_package
 from distill_core.registry import STUDENTS
 from distill_core.student import model_card, network, runtime
 from distill_core.student.folder import SETTINGS, read_student
@@ -42,9 +42,15 @@ def export(student: Path, folder: Path, report: dict[str, Any], scored: Sequence
             shutil.copyfile(str(module.__file__), folder / name)
         parity, loss = _write_networks(predictor, folder, scored)
         libraries = LIBRARIES["onnx" if parity else "torch"]
-        (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in libraries), encoding="utf-8")
+        row = str(predictor.settings.get("row", "student"))
+        name = package_name(str(report.get("title") or report.get("task", "")), row)
+        texts = draw_texts(list(predictor.vocabulary.tokenizer.get_vocab()), 1 + predictor.settings["pair"])
+        write_package(
+            folder, name, model_card.title(report, predictor.settings), libraries, {"torch": LIBRARIES["torch"]},
+            [(text, answer.probabilities) for text, answer in zip(texts, predictor(texts), strict=True)],
+        )  # fmt: skip
         (folder / "README.md").write_text(
-            model_card.render(report, predictor.labels, predictor.settings, parity, loss), encoding="utf-8"
+            model_card.render(report, predictor.labels, predictor.settings, parity, loss, name), encoding="utf-8"
         )
     return folder
 

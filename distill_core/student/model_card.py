@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core.evaluation.columns import gap_share, teacher_share
 from distill_core.evaluation.deferral import thresholds
 from distill_core.evaluation.doubling import describe_doublings
-from distill_core.evaluation.export import comparison_table, describe_probabilities
+from distill_core.evaluation.export import comparison_table, describe_package, describe_probabilities
 from distill_core.messages import METRIC_NAMES, percent
 from distill_core.student.runtime import LEFT_OUT
 
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from distill_core.evaluation.summary import Deferral, Metric, TransferTexts
     from distill_core.events import Provenance
     from distill_core.student.onnx_export import Loss, Parity
+
+
+def title(report: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Title of a student's or a control's card, from the run's `report` and the `settings` of student.json."""
+    if settings.get("row") == "control":
+        return f"A {settings['student']} control"
+    summary = report.get("summary", {})
+    teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
+    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
+    return f"A {settings['student']} student of {teacher}"
+
 
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
@@ -28,27 +39,25 @@ their labels, without the teacher's answers.
 
 def render(
     report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any], parity: "Parity | None" = None,
-    loss: "Loss | None" = None,
+    loss: "Loss | None" = None, package: str = "",
 ) -> str:  # fmt: skip
     """The model card as Markdown, from the run's `report`, the `settings` of student.json, whose "row" is "control"
     where it is one, the `parity` of its ONNX network and the `loss` by weights of 8 bits, each None where it has no
-    such network."""
+    such network. The `package` is the folder's name once pip has installed it."""
     summary = report.get("summary", {})
     metric: Metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
-    teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
-    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
     found = [sentence for _, sentence in report.get("verdict") or ()]
     found += describe_doublings(summary.get("doubling", {}), metric).values()
     comes_to = "".join(f"\n- {sentence}" for sentence in found)
     train, transfer = counts.get("train", "?"), counts.get("transfer", "?")
     if settings.get("row") == "control":
-        title, how, tags = f"A {settings['student']} control", "Trained", "text-classification"
+        how, tags = "Trained", "text-classification"
         origin, row, figures, deferral = CONTROL, "This is the row control", "", ""
         leanings, source = "the mistakes and leanings of its labels", f"{train} labelled rows, without a teacher"
     else:
-        title, how = f"A {settings['student']} student of {teacher}", "Distilled"
+        how = "Distilled"
         tags, origin = "text-classification, knowledge-distillation", ""
         row = "The control is this same student without a teacher"
         figures = f"""Share of the gap between control and teacher recovered: {
@@ -64,7 +73,7 @@ Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 library_name: stillroom
 tags: [{tags}]
 ---
-# {title}
+# {title(report, settings)}
 
 {how} with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
 {origin}{_cut(settings)}
@@ -77,7 +86,7 @@ tags: [{tags}]
     pip install -r requirements.txt
     python predict.py "a text"
 
-{_files(settings, parity, loss)}
+{describe_package(package)}{_files(settings, parity, loss)}
 
 {describe_probabilities(settings.get("temperature"))}
 {deferral}
@@ -94,6 +103,8 @@ def _files(settings: dict[str, Any], parity: "Parity | None", loss: "Loss | None
     known = "student.json, tokenizer.json, vocabulary.json"
     rows = [
         ("predict.py, requirements.txt", "predicts, from the shell or by `from predict import load`; what it needs"),
+        ("pyproject.toml, `__init__.py`, py.typed", "make a package of the folder"),
+        ("test_answers.py, answers.json", "a test that it answers as where it was exported"),
         (known, "its settings, and how texts become ids"),
     ]
     torch = "model.safetensors, network.py, encoder.py", "the network in torch"

@@ -25,7 +25,7 @@ import math
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -326,10 +326,10 @@ class Predictor:
         return self.settings["max_tokens"], self.settings.get("cut", "head")
 
 
-def load(folder: "str | Path" = Path(__file__).parent, network: str | None = None) -> Predictor:
-    """The student that was exported to `folder`. Its `network` runs in onnxruntime, "onnx" or "int8", or in "torch";
-    None is "onnx", or "torch" where there is no such file. Raises ValueError where there is none or a file is damaged,
-    ImportError where the library is missing."""
+def load(folder: "str | Path" = Path(__file__).parent, network: str | None = None, threads: int = 1) -> Predictor:
+    """The student that was exported to `folder`. Its `network` runs in onnxruntime, "onnx" or "int8", on so many
+    `threads`, or in "torch"; None is "onnx", or "torch" where there is no such file. Raises ValueError where there is
+    none or a file is damaged, ImportError where the library is missing."""
     folder = Path(folder)
     there = [name for name, file in NETWORKS.items() if (folder / file).is_file()]
     chosen = network or next(iter(there), "torch")
@@ -340,14 +340,14 @@ def load(folder: "str | Path" = Path(__file__).parent, network: str | None = Non
     own = (folder / "vocabulary.py").is_file()
     vocabulary = (_module(folder, "vocabulary").Vocabulary if own else Vocabulary).load(folder)
     try:
-        return Predictor(_torch(folder, settings) if chosen == "torch" else _onnx(folder, chosen), vocabulary, settings)
+        return Predictor(
+            _torch(folder, settings) if chosen == "torch" else OnnxNetwork(str(folder / NETWORKS[chosen]), threads),
+            vocabulary,
+            settings,
+        )
     except ModuleNotFoundError as error:
         other = "" if chosen == "torch" else " Or let it run in torch: --torch."
         raise ImportError(f"{error.name} is not installed. Install it: pip install {error.name}.{other}") from error
-
-
-def _onnx(folder: Path, network: str) -> Callable[[Sides], Logits]:
-    return OnnxNetwork(str(folder / NETWORKS[network]))
 
 
 def _torch(folder: Path, settings: dict[str, Any]) -> Callable[[Sides], Logits]:
@@ -362,6 +362,24 @@ def _module(folder: Path, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@cache
+def _own() -> Predictor:
+    """The student of the folder that this file was exported to."""
+    return load()
+
+
+def predict(texts: "Iterable[str | Sequence[str]]") -> NDArray[np.str_]:
+    """Labels (rows,) of texts, or of pairs, by the student of this folder. Raises ValueError where a text is not of its
+    kind."""
+    return _own().predict(texts)
+
+
+def predict_proba(texts: "Iterable[str | Sequence[str]]") -> NDArray[np.float64]:
+    """Probabilities (rows, labels) of texts, or of pairs, by the student of this folder; `load().classes_` are the
+    labels. Raises ValueError where a text is not of its kind."""
+    return _own().predict_proba(texts)
 
 
 def main(arguments: list[str]) -> None:

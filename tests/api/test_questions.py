@@ -61,7 +61,7 @@ def test_a_whole_file_has_a_process_for_itself(run: core.Run, tmp_path: Path, mo
 
     def ask() -> list[Any]:
         core.save_predictions(run.id, table, tmp_path / "out.csv")
-        exported = core.export(run.id, tmp_path / f"student-{session.answers_apart()}")
+        exported = core.export(run.id, tmp_path / f"student-{session.isolates_questions()}")
         first = list(core.predict_file(run.id, table, most=3))
         shown = core.preview(core.Config(), TEXT, n=2)
         return [

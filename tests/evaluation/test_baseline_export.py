@@ -121,7 +121,10 @@ def test_an_exported_baseline_predicts_with_numpy_alone(tmp_path: Path) -> None:
     single, pairs = fitted(3)[0], fitted(2, pair=True)[0]
     out = baseline_export.export(saved(single, tmp_path / "floor", 1.5), tmp_path / "out", REPORT)
     files = {file.name for file in out.iterdir()}
-    assert files == {"predict.py", "requirements.txt", "README.md", "baseline.json", "weights.npz"}
+    assert files == {
+        "predict.py", "requirements.txt", "README.md", "baseline.json", "weights.npz", "pyproject.toml", "__init__.py",
+        "py.typed", "test_answers.py", "answers.json",
+    }  # fmt: skip
     assert (out / "requirements.txt").read_text() == "numpy>=2\n"
     expected = baseline_runtime.load(tmp_path / "floor")(["good 我 film", "bad"])
     found = answers(out, "good 我 film", "bad")
