@@ -56,7 +56,8 @@ class Documents:
         wants_html = "text/html" in request_headers.get("accept", "")
         takes_brotli = "br" in request_headers.get("accept-encoding", "")
         # before a mount changes the scope
-        language, _ = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
+        root = scope.get("root_path", "")
+        language, _ = split_language(scope["path"].removeprefix(root))
 
         async def send_ours(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -70,7 +71,7 @@ class Documents:
             if message.get("more_body"):
                 return
             start = starts[0]
-            page = (document(body.decode(), language) if start["status"] != 404 else missing(language)).encode()
+            page = (document(body.decode(), language) if start["status"] != 404 else missing(language, root)).encode()
             headers = MutableHeaders(raw=list(start["headers"]))
             headers.add_vary_header("Accept-Encoding")
             if takes_brotli:  # to an eighth, which Gradio does for files alone
@@ -88,8 +89,8 @@ def document(html: str, language: str) -> str:
     return FOREIGN.sub("", html).replace("<head>", f"<head>{_head(language)}{FIRST_JS}{PAGE_JS}", 1)
 
 
-def missing(language: str) -> Markup:
-    """The page for an address where there is none."""
+def missing(language: str, root: str = "") -> Markup:
+    """The page for an address where there is none, of an app under the path `root`."""
     with use_language(language):
         return render(
             "http/missing.html",
@@ -98,7 +99,7 @@ def missing(language: str) -> Markup:
             colours=COLOURS,
             accent=ACCENT[0],
             mark=MARK,
-            home="/" if language == DEFAULT else f"/{language}/",
+            home=f"{root.rstrip('/')}/" + (f"{language}/" if language != DEFAULT else ""),
         )
 
 

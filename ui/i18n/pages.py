@@ -18,7 +18,7 @@ import gradio as gr
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.i18n.translate import DEFAULT, LANGUAGES, use_language
@@ -76,7 +76,7 @@ class Languages:
         routes: list[BaseRoute] = []
         for language in (one for one in LANGUAGES if one != DEFAULT):
             routes.append(Route(f"/{language}", _slash))
-            routes.append(Mount(f"/{language}", routes=[*self.assets, Mount("/", app=_Page(self, language))]))
+            routes.append(_Prefixed(f"/{language}", routes=[*self.assets, Mount("/", app=_Page(self, language))]))
         return routes
 
     @asynccontextmanager
@@ -97,10 +97,24 @@ class Languages:
         parent = FastAPI()
         # Gradio warns so of every page with several addresses, whether or not the mode was asked for
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        gr.mount_gradio_app(parent, build_in_language(self.make, language), path=f"/{language}", **self.look)
+        demo = build_in_language(self.make, language)
+        # behind a proxy Gradio knows its path from GRADIO_ROOT_PATH; this page's is longer
+        path = f"{demo.root_path.rstrip('/')}/{language}" if demo.root_path else None
+        gr.mount_gradio_app(parent, demo, path=f"/{language}", root_path=path, **self.look)
         mount = parent.routes[-1]
         assert isinstance(mount, Mount)  # Gradio mounts the page last
         return mount.app
+
+
+class _Prefixed(Mount):
+    """A mount in an app that a proxy serves under a path. Where the proxy strips that path, Starlette no longer knows
+    the mount's own from it: so it is put back."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        root, path = scope.get("root_path", ""), scope.get("path", "")
+        whole = path if path.startswith(root) else root + path
+        match, child = super().matches({**scope, "path": whole})
+        return match, {**child, "path": whole} if match != Match.NONE else child
 
 
 class _Page:

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from starlette.testclient import TestClient
 
 from ui.http.documents import Documents
 from ui.http.language import COOKIE, LanguageChoice
-from ui.i18n.pages import build_in_language
+from ui.i18n.pages import Languages, build_in_language
 from ui.i18n.translate import language, translate, use_language
 
 HTML = {"accept": "text/html"}
@@ -98,6 +99,34 @@ def test_an_address_without_a_page_has_one_that_says_so(browser: TestClient) -> 
         page = browser.get(address)
         assert page.status_code == 404 and words in page.text and f'href="{home}"' in page.text
     assert "<html" not in browser.get("/nothing", headers={"accept": "*/*"}).text
+
+
+@pytest.mark.parametrize("root", ["/stillroom", ""])
+def test_a_page_is_found_behind_a_proxy_that_keeps_its_path_or_strips_it(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_ROOT_PATH", root)
+
+    def make() -> gr.Blocks:
+        with gr.Blocks(title=translate("opened", address="x")) as demo:
+            gr.Textbox()
+        return demo
+
+    others = Languages(make, {}, [Route("/asset.js", lambda request: PlainTextResponse("an asset"))])
+    app = FastAPI(routes=others.routes, lifespan=others.lifespan, root_path=root)
+    with TestClient(app, base_url="http://localhost") as browser:
+        for path in {"/de", f"{root}/de"}:
+            page = browser.get(f"{path}/", headers=HTML)
+            assert page.status_code == 200 and f"http://localhost{root}/de" in page.text
+            assert browser.get(f"{path}/config").json()["root"] == f"http://localhost{root}/de"
+            assert browser.get(f"{path}/asset.js").text == "an asset"
+        assert browser.get("/stillroomde/").status_code == 404
+
+
+def test_an_address_without_a_page_leads_back_under_the_proxys_path() -> None:
+    app = FastAPI(root_path="/stillroom", middleware=[Middleware(Documents)])
+    found = TestClient(app, base_url="http://localhost", headers=HTML).get("/de/nothing")
+    assert found.status_code == 404 and 'href="/stillroom/de/"' in found.text
 
 
 def test_what_a_page_says_later_it_says_in_its_language() -> None:
