@@ -36,20 +36,17 @@ def render(
     summary = report.get("summary", {})
     metric: Metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
-    teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
-    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
     counts = {name: "?" if count is None else count for name, count in report.get("rows", {}).items()}
     found = [sentence for _, sentence in report.get("verdict") or ()]
     found += describe_doublings(summary.get("doubling", {}), metric).values()
     comes_to = "".join(f"\n- {sentence}" for sentence in found)
     train, transfer = counts.get("train", "?"), counts.get("transfer", "?")
     if settings.get("row") == "control":
-        title, how, tags = f"A {settings['student']} control", "Trained", "text-classification"
+        how, tags = "Trained", "text-classification"
         origin, row, figures, deferral = CONTROL, "This is the row control", "", ""
-        leanings, source = "the mistakes and leanings of its labels", f"{train} labelled rows, without a teacher"
+        source = f"{train} labelled rows, without a teacher"
     else:
-        title, how = f"A {settings['student']} student of {teacher}", "Distilled"
-        tags, origin = "text-classification, knowledge-distillation", ""
+        how, tags, origin = "Distilled", "text-classification, knowledge-distillation", ""
         row = "The control is this same student without a teacher"
         figures = f"""Share of the gap between control and teacher recovered: {
             _or_not_defined(gap_share, report.get("gap_recovered"))
@@ -58,13 +55,12 @@ Kept of the teacher's {name}: {_or_not_defined(teacher_share, report.get("kept")
 Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 """
         deferral = _deferral(summary.get("deferral"))
-        leanings = "its teacher's mistakes and leanings"
         source = f"{train} labelled rows;\n{transfer} texts labelled by the teacher{_sources(summary.get('transfer'))}"
     return f"""---
 library_name: stillroom
 tags: [{tags}]
 ---
-# {title}
+# {title(report, settings)}
 
 {how} with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
 {origin}{_cut(settings)}
@@ -83,9 +79,27 @@ tags: [{tags}]
 {deferral}
 ## Limits
 
-It knows the kind of text it was trained on, and repeats {leanings}.
+{limits(settings)}
 Seed {report.get("seed", "?")}; {source}.
 {_provenance(report.get("provenance"))}"""
+
+
+def title(report: dict[str, Any], settings: dict[str, Any]) -> str:
+    """What it is, in a line."""
+    if settings.get("row") == "control":
+        return f"A {settings['student']} control"
+    summary = report.get("summary", {})
+    teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
+    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
+    return f"A {settings['student']} student of {teacher}"
+
+
+def limits(settings: dict[str, Any]) -> str:
+    """What it is not to be trusted with."""
+    leanings = "the mistakes and leanings of its labels"
+    if settings.get("row") != "control":
+        leanings = "its teacher's mistakes and leanings"
+    return f"It knows the kind of text it was trained on, and repeats {leanings}."
 
 
 def _files(settings: dict[str, Any], parity: "Parity | None", loss: "Loss | None") -> str:
