@@ -38,15 +38,15 @@ SCRIPTS = ("network.js", "tokenizer.js", "page.js")
 LIGHT, HEAVY, MOST = 1_000_000, 2_000_000, 25_000_000  # bytes: without 8 bits, with the whole tokenizer, at all
 FEW = 64  # numbers that are not worth rounding; among them are bounds that 16 bits can't hold
 LARGEST = 65_504  # that 16 bits can hold
-OPERATORS = {  # that `html/network.js` knows, with the attributes that it reads; of some it knows one value alone
-    "Abs": {}, "Add": {}, "Cast": {"to": (1, 6)}, "Concat": {"axis": None}, "Conv": {"pads": None}, "Cos": {},
-    "Div": {}, "GRU": {"direction": (b"bidirectional",), "hidden_size": None, "linear_before_reset": (1,)},
-    "Gather": {}, "Identity": {}, "LSTM": {"direction": (b"bidirectional",), "hidden_size": None},
-    "LayerNormalization": {"epsilon": None}, "Less": {}, "MatMul": {}, "Max": {}, "Mul": {}, "Range": {},
-    "ReduceL2": {"keepdims": None}, "ReduceMax": {"keepdims": None}, "ReduceSum": {"keepdims": None}, "Relu": {},
-    "Reshape": {}, "Shape": {"start": None, "end": None}, "Sin": {}, "Softmax": {"axis": None}, "Squeeze": {},
-    "Sub": {}, "Tanh": {}, "Transpose": {"perm": None}, "Unsqueeze": {}, "Where": {},
+OPERATORS = {  # that `html/network.js` knows, with the attributes that it reads
+    "Abs": "", "Add": "", "Cast": "to", "Concat": "axis", "Conv": "pads", "Cos": "", "Div": "",
+    "GRU": "direction hidden_size linear_before_reset", "Gather": "", "Identity": "", "LSTM": "direction hidden_size",
+    "LayerNormalization": "epsilon", "Less": "", "MatMul": "", "Max": "", "Mul": "", "Range": "",
+    "ReduceL2": "keepdims", "ReduceMax": "keepdims", "ReduceSum": "keepdims", "Relu": "", "Reshape": "",
+    "Shape": "start end", "Sin": "", "Softmax": "axis", "Squeeze": "", "Sub": "", "Tanh": "", "Transpose": "perm",
+    "Unsqueeze": "", "Where": "",
 }  # fmt: skip
+FIXED = {"direction": (b"bidirectional",), "linear_before_reset": (1,), "to": (1, 6)}  # it knows these values alone
 TENSOR = dict[str, NDArray[Any]]
 
 
@@ -91,8 +91,8 @@ def build_page(
         vocabulary, loss = cut, cost
         packed = pack(student, nodes, tensors, vocabulary)
     if loss.is_too_much:
-        raise NoHtml(f"With weights of 16 bits its accuracy on {loss.rows:,} test rows is {percent(loss.after)} instead "
-                     f"of {percent(loss.before)}, and {loss.flips:,} answers are others.")  # fmt: skip
+        raise NoHtml(f"With weights of 16 bits its accuracy on {loss.rows:,} test rows is {percent(loss.after)} "
+                     f"instead of {percent(loss.before)}, and {loss.flips:,} answers are others.")  # fmt: skip
     if len(packed) > MOST:
         raise NoHtml(f"Its page would have {len(packed) / 1e6:,.0f} MB, and {MOST / 1e6:.0f} are the most.")
     return render(student, packed, report, describe_rounding(loss, small, vocabulary is not student.vocabulary))
@@ -144,8 +144,9 @@ def pack(student: Predictor, nodes: list[dict[str, Any]], tensors: TENSOR, vocab
 def render(student: Predictor, packed: str, report: dict[str, Any], rounding: str) -> bytes:
     """The page itself. Its policy forbids all requests, and every script but its own."""
     settings, found = student.settings, comparison(report)
-    style, script = (FOLDER / "style.css").read_text("utf-8"), "".join(
-        (FOLDER / name).read_text("utf-8") for name in SCRIPTS
+    style, script = (
+        (FOLDER / "style.css").read_text("utf-8"),
+        "".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS),
     )
     policy = f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; base-uri 'none'; "
     train = report.get("rows", {}).get("train", "?")
@@ -174,7 +175,8 @@ def describe_rounding(loss: Loss, small_table: bool, cut: bool) -> str:
     """What the weights are rounded to, what that cost, and whether characters were left out."""
     bits = "16 bits, those of its table to 8" if small_table else "16 bits"
     cost = f"""{loss.flips:,} of {loss.rows:,} answers are others by that, and the accuracy on these test rows is {
-        percent(loss.after)} instead of {percent(loss.before)}."""
+        percent(loss.after)
+    } instead of {percent(loss.before)}."""
     left_out = " Characters that its texts never held are unknown to this page." if cut else ""
     return f"Its weights are rounded to {bits}. {cost if loss.rows else 'No test rows say what that costs.'}{left_out}"
 
@@ -193,21 +195,22 @@ def _nodes(onnx: bytes) -> list[dict[str, Any]]:
     nodes = []
     for node in load_model_from_string(onnx).graph.node:
         attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-        known = OPERATORS.get(node.op_type)
-        if known is None or any(
-            name not in known or (known[name] is not None and value not in known[name])
-            for name, value in attributes.items()
+        known = OPERATORS.get(node.op_type, "").split()
+        if (
+            node.op_type not in OPERATORS
+            or not set(attributes) <= set(known)
+            or any(attributes.get(name) not in values for name, values in FIXED.items() if name in known)
         ):
             raise NoHtml(f"Its network computes {node.op_type} in a way that the page does not know.")
         plain = {name: list(value) if name in ("pads", "perm") else value for name, value in attributes.items()
-                 if name not in ("direction", "to")}  # fmt: skip
+                 if name not in FIXED}  # fmt: skip
         nodes.append({"operator": node.op_type, "inputs": list(node.input), "outputs": list(node.output),
                       "attributes": plain})  # fmt: skip
     return nodes
 
 
 def _page_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings that the page reads. Of the thresholds for deferring it has one: the 95 %, or the first that is there."""
+    """Settings that the page reads. Of the thresholds for deferring it has one: that of 95 %, or else the first."""
     if (objective := settings.get("objective", "single_label")) != "single_label":
         raise NoHtml(f"Its answers are of the kind {objective}, which the page does not know.")
     names = ("labels", "pair", "temperature", "familiarity")

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
 from distill_core.student.runtime import Vocabulary
 
@@ -26,6 +27,11 @@ KNOWN = {  # by the part of tokenizer.json, as `html/tokenizer.js` has them
     },
     "model": {"BPE", "Unigram", "WordLevel", "WordPiece"},
 }  # fmt: skip
+ASKED = {  # what characters a step asks for
+    "BertNormalizer": ("controls", "accents"), "StripAccents": ("marks",), "BertPreTokenizer": ("signs",),
+    "Punctuation": ("signs",),
+}  # fmt: skip
+KEEPS_CHARACTERS = {"Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Sequence"}  # none is taken away
 SCRIPT = re.compile(r"[A-Z][a-z]{2,}")  # \p{Han}; a category has two letters at most
 SIGNS = r"^$\.*+?()[]{}|/"  # that JavaScript lets one escape
 
@@ -50,9 +56,11 @@ def page_vocabulary(vocabulary: Vocabulary) -> PageVocabulary:
     state = json.loads(vocabulary.tokenizer.to_str())
     if state.get("truncation"):
         raise NoHtml("Its tokenizer cuts texts by itself, which the page does not.")
+    steps = {step["type"] for step in _steps(state.get("normalizer"))} - KEEPS_CHARACTERS
+    whole = not steps and (state.get("pre_tokenizer") or {}).get("type") == "Metaspace"
     for part, names in KNOWN.items():
         for step in _steps(state.get(part)):
-            _check(part, step, names)
+            _check(part, step, names, whole)
     model = state["model"]
     size = vocabulary.tokenizer.get_vocab_size(with_added_tokens=True)
     pieces, arrays = _pieces(model, size)
@@ -99,20 +107,25 @@ def _steps(tree: Any) -> Iterator[Step]:
     """A part of tokenizer.json and the parts within."""
     if isinstance(tree, dict) and "type" in tree:
         yield tree
-        for inner in tree.get("normalizers", tree.get("pretokenizers", ())):
+        for inner in tree.get("normalizers") or tree.get("pretokenizers") or ():
             yield from _steps(inner)
 
 
-def _check(part: str, step: Step, names: set[str]) -> None:
-    """Write the step's pattern in JavaScript's syntax. Raises NoHtml where the page does not know the step."""
+def _check(part: str, step: Step, names: set[str], whole: bool) -> None:
+    """Write into the step its pattern in JavaScript's syntax and the characters that it asks for; `whole`: the first
+    word is what it was in the text. Raises NoHtml where the page does not know the step."""
     if step["type"] not in names:
         what = part.replace("_", "-").replace("pre-tokenizer", "splitter")
         raise NoHtml(f"Its tokenizer has a {what} of the kind {step['type']}, which the page does not know.")
     pattern = step.get("pattern")
     if isinstance(pattern, dict) and "Regex" in pattern:
         step["pattern"] = {"Regex": to_javascript(pattern["Regex"])}
+    if asked := ASKED.get(step["type"]):
+        step["ranges"] = {name: character_ranges(name) for name in asked}
     if step.get("dropout"):
         raise NoHtml("Its tokenizer cuts words by chance (dropout), which the page does not.")
+    if step.get("prepend_scheme") == "first" and not whole:
+        raise NoHtml("Its tokenizer marks the first word alone, after steps that may take it away.")
     if step["type"] == "Unigram" and step.get("unk_id") is None:
         raise NoHtml("Its tokenizer has no piece for what it does not know.")
 
@@ -136,6 +149,43 @@ def _pieces(model: Step, size: int) -> tuple[list[str | None], dict[str, NDArray
     lengths = [len(left.encode("utf-16-le")) // 2 for left, _ in pairs]
     steps = np.diff(products, prepend=np.int32(0))  # nearly all 1, which packs well
     return pieces, {"merges": np.stack([steps, np.array(lengths, np.int32)], 1) if pairs else np.zeros((0, 2), "i4")}
+
+
+BLOCK = 4096  # characters that the library is asked about at once: of many more it takes long
+PLAIN = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False}
+
+
+@cache
+def character_ranges(name: str) -> list[tuple[int, int]]:
+    """Characters as the library has them, whose Unicode is older than a browser's: "controls", which cleaning takes
+    away, "accents", which BERT strips after decomposing, "marks", which StripAccents does, and "signs" of punctuation.
+    Ranges from the first to the last."""
+    step: Any = {
+        "controls": normalizers.BertNormalizer(**PLAIN | {"clean_text": True}),
+        "accents": normalizers.BertNormalizer(**PLAIN | {"strip_accents": True}),
+        "marks": normalizers.StripAccents(), "signs": pre_tokenizers.Punctuation("removed"),
+    }[name]  # fmt: skip
+
+    def remaining(text: str) -> str:
+        return "".join(part for part, _ in step.pre_tokenize_str(text)) if name == "signs" else step.normalize_str(text)
+
+    found: list[int] = []
+    for first in range(0, 0x110000, BLOCK):
+        block = [point for point in range(first, first + BLOCK) if not 0xD800 <= point < 0xE000]
+        left = remaining("".join(map(chr, block)))
+        if len(left) != len(block) or left != "".join(map(chr, block)):
+            gone = [point for point in block if chr(point) not in left]
+            found += [point for point in gone if not remaining(chr(point))]  # another may have become something else
+    return _ranges(found)
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """Numbers as ranges from the first to the last."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        first = ranges.pop()[0] if ranges and ranges[-1][1] == number - 1 else number
+        ranges.append((first, number))
+    return ranges
 
 
 def to_javascript(pattern: str) -> str:

@@ -119,8 +119,8 @@ def write_int8(student: Predictor, onnx: bytes, scored: Sequence[tuple[Row, str]
     if len(scored) < LEAST_ROWS:
         raise NoOnnx(f"What weights of 8 bits cost can't be told from {len(scored)} test rows.")
     content = quantize(onnx)
-    loss = measure_loss(*(AnyPredictor(OnnxNetwork(file), student.vocabulary, student.settings)
-                          for file in (onnx, content)), scored)  # fmt: skip
+    before, after = (AnyPredictor(OnnxNetwork(file), student.vocabulary, student.settings) for file in (onnx, content))
+    loss = measure_loss(before, after, scored)
     if loss.is_too_much:
         raise NoOnnx(f"With weights of 8 bits its accuracy on {loss.rows:,} test rows is {percent(loss.after)} instead "
                      f"of {percent(loss.before)}, and {loss.flips:,} answers are others.")  # fmt: skip

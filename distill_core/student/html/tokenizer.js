@@ -1,9 +1,9 @@
 // The student's tokenizer: what its tokenizer.json says, as the Rust library `tokenizers` reads it, from a text to ids.
 //
 // An export refuses what is not here (student/html_tokenizer.py). `spec` is tokenizer.json, with patterns in
-// JavaScript's own syntax; the model's larger parts are `arrays`. Unicode's properties are the browser's.
+// JavaScript's own syntax; the model's larger parts are `arrays`. A step that asks what is an accent, a sign or a
+// control has the library's own characters as `ranges`: a browser's Unicode is newer.
 
-const PUNCTUATION = /[\p{P}$+<=>^`|~]/u // ASCII's signs are all punctuation to BERT
 const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 const pattern = (given) => new RegExp('String' in given ? escaped(given.String) : given.Regex, 'gu')
@@ -11,6 +11,11 @@ const perCharacter = (change) => (text) => Array.from(text, change).join('')
 // Each character by itself: toLowerCase() of a whole word ends it with another sigma.
 const lower = perCharacter((letter) => letter.toLowerCase())
 const utf8 = new TextEncoder()
+// One of the characters in ranges [[first, last], …].
+const oneOf = (ranges) => {
+  const code = (point) => `\\u{${point.toString(16)}}`
+  return new RegExp(`[${ranges.map(([first, last]) => `${code(first)}-${code(last)}`).join('')}]`, 'gu')
+}
 
 // Byte-level vocabularies write each byte as a printable character.
 const BYTES = (() => {
@@ -22,11 +27,12 @@ const BYTES = (() => {
 })()
 const byteLevel = (text) => Array.from(utf8.encode(text), (byte) => BYTES[byte]).join('')
 
-function bertNormalize({ clean_text: clean, handle_chinese_chars: han, strip_accents: strip, lowercase }) {
+function bertNormalize({ clean_text: clean, handle_chinese_chars: han, strip_accents: strip, lowercase, ranges }) {
+  const [controls, accents] = [oneOf(ranges.controls), oneOf(ranges.accents)]
   return (text) => {
-    if (clean) text = text.replace(/(?![\t\n\r])[\ufffd\p{Cc}\p{Cf}\p{Co}]/gu, '').replace(/\p{White_Space}/gu, ' ')
+    if (clean) text = text.replace(controls, '').replace(/\p{White_Space}/gu, ' ')
     if (han) text = text.replace(HAN, ' $& ')
-    if (strip ?? lowercase) text = text.normalize('NFD').replace(/\p{Mn}/gu, '')
+    if (strip ?? lowercase) text = text.normalize('NFD').replace(accents, '')
     return lowercase ? lower(text) : text
   }
 }
@@ -89,7 +95,10 @@ const normalizers = {
     if (left) text = text.replace(/^\p{White_Space}+/u, '')
     return right ? text.replace(/\p{White_Space}+$/u, '') : text
   },
-  StripAccents: () => (text) => text.replace(/\p{M}/gu, ''),
+  StripAccents: ({ ranges }) => {
+    const marks = oneOf(ranges.marks)
+    return (text) => text.replace(marks, '')
+  },
 }
 
 // The parts of a text, each with its place and whether the pattern is what it holds.
@@ -141,9 +150,9 @@ const CONTRACTIONS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Spa
 
 // From parts [{text, first}] to parts, by the name of a pre-tokenizer.
 const preTokenizers = {
-  BertPreTokenizer: () => {
+  BertPreTokenizer: ({ ranges }) => {
     const words = splitter(/\p{White_Space}/gu, 'Removed')
-    const signs = splitter(new RegExp(PUNCTUATION, 'gu'), 'Isolated')
+    const signs = splitter(oneOf(ranges.signs), 'Isolated')
     return overParts((text) => words(text).flatMap(signs))
   },
   ByteLevel: ({ add_prefix_space: space, use_regex: cut }) => {
@@ -161,7 +170,7 @@ const preTokenizers = {
         return (split ? cut(marked) : [marked]).map((part, number) => ({ text: part, first: first && number === 0 }))
       })
   },
-  Punctuation: ({ behavior }) => overParts(splitter(new RegExp(PUNCTUATION, 'gu'), behavior)),
+  Punctuation: ({ behavior, ranges }) => overParts(splitter(oneOf(ranges.signs), behavior)),
   Sequence: ({ pretokenizers }) => {
     const steps = pretokenizers.map((one) => preTokenizers[one.type](one))
     return (parts) => steps.reduce((value, step) => step(value), parts)
