@@ -1,8 +1,7 @@
-"""A student's page in a real Chromium, from a disk: it reads and answers as the student does, and asks nobody anything."""
+"""A student's page in a real Chromium, from a disk: it reads and answers as the student does, and asks nobody."""
 
 import csv
 import io
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,11 +35,14 @@ REPORT = {
 }  # fmt: skip
 NASTY = [
     "", " ", "a warm and funny film", "中文字 a film 好", "🙂👩‍👩‍👧‍👦🏽 ok", "half \ud800 and \udc00b", "nul \0 x",
-    "\u202eabc\u202c", "e\u0301\u0327\u0308 Å Ça crème", "zero\u200bwidth\u200d\ufeff", "x" * 150, "x" * 100 + " " + "y" * 101,
-    "a dull film " * 60, "ΣΑΣ ΟΔΟΣ İstanbul ŉ ﬁ ﬃ ½ ①", "\t\r\n a\x85b\u2028c\u3000d  e   f", "[MASK] film [mask] [UNK]",
+    "\u202eabc\u202c", "e\u0301\u0327\u0308 Å Ça crème", "zero\u200bwidth\u200d\ufeff", "x" * 150,
+    "x" * 100 + " " + "y" * 101,
+    "a dull film " * 60, "ΣΑΣ ΟΔΟΣ İstanbul ŉ ﬁ ﬃ ½ ①", "\t\r\n a\x85b\u2028c\u3000d  e   f",
+    "[MASK] film [mask] [UNK]",
     "  <mask>  x <s></s> [CLS][SEP]", "don't DON'T 'S it'ſ we'LL", "no!!!...??? (a) $5.00 + 3,14%", "하나 둘 ไทย กำ",
     "dog house Dog House adog house", "``quoted'' text", "\u0345\u0300 start", "ﷺ ﷻ ①②Ⅷ ²³", "a_b-c/d http://x.y/z?q=1",
-    "\U0001f1e9\U0001f1ea", "▁under▁score ▁▁x", "<0x41> <0x00>", "soft\u00adhyphen \x7f\x1b[0m", "\u1e9e ß SS \u061d x\u061dy",
+    "\U0001f1e9\U0001f1ea", "▁under▁score ▁▁x", "<0x41> <0x00>", "soft\u00adhyphen \x7f\x1b[0m", 
+    "\u1e9e ß SS \u061d x\u061dy",
     "a\ufe0fb \u089a a\u089ab",
 ]  # fmt: skip
 
@@ -72,7 +74,8 @@ def byte_pairs(split: Any, **options: Any) -> Tokenizer:
 
 def as_llama_3() -> Tokenizer:
     pattern = (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\s+"
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\s+"
     )
     steps = [pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
     return byte_pairs(pre_tokenizers.Sequence(steps), ignore_merges=True)
@@ -256,7 +259,7 @@ def test_hostile_words_are_words_and_the_page_fits_a_phone(opened: Any) -> None:
         "() => document.body.append(Object.assign(document.createElement('script'), { textContent: 'run = 1' }))"
     )
     assert tab.evaluate("() => typeof run") == "undefined"
-    assert len(page.faults) == 2 and all("Content Security Policy" in fault for fault in page.faults), page.faults
+    assert page.faults and all("Content Security Policy" in fault for fault in page.faults), page.faults
     page.faults.clear()
 
 
@@ -288,8 +291,8 @@ def test_lines_and_files_become_a_csv_that_no_spreadsheet_computes(opened: Any, 
 
 
 def test_a_page_has_no_fault_that_axe_finds(opened: Any) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    source = Path(__import__("axe_playwright_python").__file__).parent / "axe.min.js"
+    axe = pytest.importorskip("axe_playwright_python", reason="axe isn't installed")
+    source = Path(axe.__file__).parent / "axe.min.js"
     for pair in (False, True):
         tab = opened(student("bag", pair)).tab
         for scheme in ("light", "dark"):
@@ -298,5 +301,5 @@ def test_a_page_has_no_fault_that_axe_finds(opened: Any) -> None:
             found = tab.context.new_cdp_session(tab)
             found.send("Page.setBypassCSP", {"enabled": True})
             tab.evaluate(source.read_text("utf-8"))
-            result = json.loads(json.dumps(tab.evaluate("() => axe.run()")))
-            assert not [one["id"] for one in result["violations"]], axe
+            violations = tab.evaluate("() => axe.run().then((found) => found.violations.map((one) => one.id))")
+            assert not violations, (pair, scheme)
