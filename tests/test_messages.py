@@ -43,6 +43,8 @@ ELSEWHERE = {
     "tasks/synthetic/grammar.py": "the built-in reviews are English",
     "tasks/synthetic/lexicon.py": "the same",
     "student/export.py": "the program that goes with an exported student",
+    "student/html_export.py": "the words of an exported page, which are English, and why a student has none",
+    "student/html_tokenizer.py": "why a student has no page of one file",
     "student/onnx_export.py": "why such a student runs in torch alone, for its card",
     "student/runtime.py": "the program itself",
     "faults.py": "what libraries say of a disk or of memory, by which a fault is known",

@@ -27,7 +27,7 @@ KNOWN = {  # by the part of tokenizer.json, as `html/tokenizer.js` has them
     },
     "model": {"BPE", "Unigram", "WordLevel", "WordPiece"},
 }  # fmt: skip
-ASKED = {  # what characters a step asks for
+CHARACTERS = {  # what characters a step asks for
     "BertNormalizer": ("controls", "accents"), "StripAccents": ("marks",), "BertPreTokenizer": ("signs",),
     "Punctuation": ("signs",),
 }  # fmt: skip
@@ -120,7 +120,7 @@ def _check(part: str, step: Step, names: set[str], whole: bool) -> None:
     pattern = step.get("pattern")
     if isinstance(pattern, dict) and "Regex" in pattern:
         step["pattern"] = {"Regex": to_javascript(pattern["Regex"])}
-    if asked := ASKED.get(step["type"]):
+    if asked := CHARACTERS.get(step["type"]):
         step["ranges"] = {name: character_ranges(name) for name in asked}
     if step.get("dropout"):
         raise NoHtml("Its tokenizer cuts words by chance (dropout), which the page does not.")
