@@ -232,6 +232,8 @@ def test_a_page_answers_while_one_types_and_warns(opened: Any) -> None:
     shown = float(best.locator(".share").inner_text().removesuffix(" %"))
     assert shown == pytest.approx(100 * answer.probability, abs=1)
     tab.wait_for_function("() => document.querySelector('#spoken').textContent")
+    wide, whole = (best.locator(name).bounding_box()["width"] for name in (".bar", ".track"))
+    assert 100 * wide / whole == pytest.approx(shown, abs=1)
     assert tab.locator("#spoken").inner_text().startswith(answer.label)
     for text in ("a warm and funny film", "zzz", *TOYS[:6]):
         tab.locator("#text-1").fill(text)
