@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         alignment,
         ask,
         export,
+        export_html,
         predict_file,
         save_doubtful,
         save_predictions,
@@ -143,8 +144,8 @@ _DOOR = {
         "choices", "estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates",
     ),
     "distill_core.api.inference": (
-        "alignment", "ask", "export", "predict_file", "activations", "save_doubtful", "save_predictions", "save_scored",
-        "text_columns",
+        "alignment", "ask", "export", "export_html", "predict_file", "activations", "save_doubtful", "save_predictions",
+        "save_scored", "text_columns",
     ),
     "distill_core.api.layers": ("layers",),
     "distill_core.api.preview": (

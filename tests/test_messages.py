@@ -35,6 +35,7 @@ TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 ELSEWHERE = {
     "evaluation/baseline_export.py": "the model card goes with the baseline into the world, in English",
     "evaluation/baseline_runtime.py": "the program that goes with an exported baseline",
+    "evaluation/exported_test.py": "the test that goes with an exported model",
     "evaluation/export.py": "the part of every model card, in English",
     "evaluation/columns.py": "headings of the report, the command line and the model card, in English",
     "student/model_card.py": "the model card goes with the student into the world, in English",
@@ -43,6 +44,8 @@ ELSEWHERE = {
     "tasks/synthetic/grammar.py": "the built-in reviews are English",
     "tasks/synthetic/lexicon.py": "the same",
     "student/export.py": "the program that goes with an exported student",
+    "student/html_export.py": "the words of an exported page, which are English, and why a student has none",
+    "student/html_tokenizer.py": "why a student has no page of one file",
     "student/onnx_export.py": "why such a student runs in torch alone, for its card",
     "student/runtime.py": "the program itself",
     "faults.py": "what libraries say of a disk or of memory, by which a fault is known",

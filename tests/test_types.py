@@ -12,7 +12,7 @@ JSON_EDGES = {
     "messages.py": 1,  # a message as it is stored
     "evaluation/baseline_export.py": 2,  # the report, for the card
     "evaluation/baseline_runtime.py": 1,  # travels with an exported baseline, and imports nothing of ours
-    "evaluation/export.py": 1,  # the report, for every card
+    "evaluation/export.py": 2,  # the report, for every card
     "events.py": 3,  # the body of an event in pipe and store
     "config/presets.py": 1,  # values of knobs: pydantic checks them
     "data/readers.py": 3,  # rows of JSON, and how a CSV is to be read
@@ -24,7 +24,9 @@ JSON_EDGES = {
     "student/cutting.py": 1,  # student.json
     "student/encoders/cut.py": 3,  # the same; travels with an exported student
     "student/export.py": 1,  # the report, for the card
-    "student/model_card.py": 4,
+    "student/html_export.py": 8,  # the report, for the page; what the page reads
+    "student/html_tokenizer.py": 2,  # tokenizer.json
+    "student/model_card.py": 7,
     "student/network.py": 3,  # travels with an exported student, and imports nothing of ours
     "student/persistence.py": 2,  # student.json
     "student/predictor.py": 1,  # the same

@@ -206,6 +206,43 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     return student_export.export(model, Path(folder), report, scored)
 
 
+@file_question
+def export_html(run: str, file: Path | str, row: ExportedRow = "student") -> Path:
+    """Export the run's student or its control as one HTML file, which answers while one types: in any browser since
+    2023, from a disk, without a request to anybody.
+
+    Args:
+        run: The run's id.
+        file: The HTML file to write; an earlier one is replaced.
+        row: "student" or "control".
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: The run has no such model, the file can't be written, or the model can't be a page: its rounded
+            weights cost more than half a point on the run's test rows, or its tokenizer or network does what the page
+            can't.
+
+    Example:
+        >>> page = core.export_html(run.id, folder / "student.html")
+        >>> page.read_text("utf-8").startswith("<!doctype html>"), page.stat().st_size < 2_000_000
+        (True, True)
+    """
+    from distill_core.student import html_export, html_tokenizer
+
+    if row not in ("student", "control"):
+        raise UserError(message("{row} can't be one HTML file: choose student or control.", row=repr(row)))
+    source = runs.run(run)
+    report, model = {**source.report(), "summary": source.summary or {}}, session.model_folder(run, row)
+    scored = [(tuple(one["text"]), one["label"]) for one in source.texts()]
+    try:
+        return html_export.write_html(model, Path(file), report, scored)
+    except html_tokenizer.NoHtml as reason:
+        raise UserError(message("It can't be one HTML file. {why} Export it as a folder instead.", why=str(reason))
+                        ) from reason  # fmt: skip
+
+
 def left_out(folder: Path) -> dict[str, str]:
     """Why an exported folder lacks a network, as a sentence, by where that would run; nothing of a baseline."""
     from distill_core.student import export as student_export

@@ -143,7 +143,10 @@ def stop(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    """`export`: write the folder of the student or the baseline, print its path, and what was left out of it."""
+    """`export`: write the folder of the student or the baseline, or its page; print its path, and what was left out."""
+    if options.html:
+        print(inference.export_html(api_runs.find(options.run).id, options.folder, options.row))
+        return
     folder = inference.export(api_runs.find(options.run).id, options.folder, options.row)
     print(folder)
     if reason := inference.left_out(folder).get("onnx"):

@@ -113,7 +113,9 @@ def parser() -> argparse.ArgumentParser:
     added = command("export", cli_commands.export, "Write a run's student as a folder that predicts without Stillroom.")
     _run_argument(added)
     _row_option(added)
-    added.add_argument("folder", metavar="FOLDER")
+    added.add_argument("--html", action="store_true", help="write one HTML file that answers in a browser, offline, "
+                       "instead of a folder")  # fmt: skip
+    added.add_argument("folder", metavar="FOLDER", help="a new or an empty folder; with --html the file")
 
     added = command("pack", cli_commands.pack, "Write a whole run, its student and its curves included, to one file.")
     _run_argument(added)

@@ -36,14 +36,14 @@ def export(baseline: Path, folder: Path, report: dict[str, Any]) -> Path:
         name = package_name(str(report.get("title") or report.get("task", "")), "baseline")
         texts = draw_texts(predictor.settings["vocabulary"][0], 1 + predictor.settings["pair"])
         answers = [(text, answer.probabilities) for text, answer in zip(texts, predictor(texts), strict=True)]
-        write_package(folder, name, title(report), ["numpy>=2"], {}, answers)
+        write_package(folder, name, title(report.get("task", "?")), ["numpy>=2"], {}, answers)
         (folder / "README.md").write_text(model_card(report, predictor, name), encoding="utf-8")
     return folder
 
 
-def title(report: dict[str, Any]) -> str:
-    """Title of a baseline's card, from the run's `report`."""
-    return f"The simple baseline (TF-IDF) of the task {report.get('task', '?')}"
+def title(task: str) -> str:
+    """Title of a baseline's card."""
+    return f"The simple baseline (TF-IDF) of the task {task}"
 
 
 def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor, package: str = "") -> str:
@@ -57,7 +57,7 @@ def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor, pa
 library_name: stillroom
 tags: [text-classification, tf-idf, logistic-regression]
 ---
-# {title(report)}
+# {title(report.get("task", "?"))}
 
 It weighs words and pairs of neighbouring words (TF-IDF) by logistic regression, and is no network. Stillroom fitted it
 to {rows.get("train", "?")} labelled {kind}, as the model that a distilled one has to beat.

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,16 +114,24 @@ def intact(folder: Path) -> Iterator[None]:
             "with the same settings.", folder=str(folder), why=why)) from error  # fmt: skip
 
 
-def comparison_table(report: dict[str, Any]) -> str:
-    """Comparison of the run's models as a Markdown table, and a sentence on the rows that it was made on."""
+@dataclass(frozen=True)
+class Comparison:
+    """A run's models side by side: `heads` of the columns, the cells of each row by its name, and a sentence on the
+    rows that it was made on."""
+
+    heads: list[str]
+    rows: dict[str, list[str]]
+    scored: str
+
+
+def comparison(report: dict[str, Any]) -> Comparison:
+    """Comparison of the run's models, as a card shows it."""
     chosen = tuple(
         replace(column, interval=None) if column.key in BARE else column
         for column in (*shown(report.get("metric") or "accuracy"), *columns("cost"))
         if column.key not in OMITTED
     )
-    heads = ["", *headings(chosen, units=True)]
-    scores = report.get("scores", {})
-    rows = "\n".join(f"| {row} | {' | '.join(cells(chosen, score, units=False))} |" for row, score in scores.items())
+    rows = {row: cells(chosen, score, units=False) for row, score in report.get("scores", {}).items()}
     number = report.get("rows", {}).get("test")
     scored = (
         f"Scored on {'?' if number is None else number} {report.get('scored_on') or 'test'} rows that no training saw."
@@ -132,7 +140,15 @@ def comparison_table(report: dict[str, Any]) -> str:
     )
     if report.get("tests_read"):
         scored += " " + diagnostics.describe_uses(report["tests_read"])
-    return f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}\n{rows}\n\n{scored}"
+    return Comparison(headings(chosen, units=True), rows, scored)
+
+
+def comparison_table(report: dict[str, Any]) -> str:
+    """Comparison of the run's models as a Markdown table, and a sentence on the rows that it was made on."""
+    found = comparison(report)
+    rows = "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in found.rows.items())
+    heads = ["", *found.heads]
+    return f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}\n{rows}\n\n{found.scored}"
 
 
 def describe_package(name: str) -> str:

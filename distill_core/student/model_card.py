@@ -21,16 +21,6 @@ if TYPE_CHECKING:
     from distill_core.student.onnx_export import Loss, Parity
 
 
-def title(report: dict[str, Any], settings: dict[str, Any]) -> str:
-    """Title of a student's or a control's card, from the run's `report` and the `settings` of student.json."""
-    if settings.get("row") == "control":
-        return f"A {settings['student']} control"
-    summary = report.get("summary", {})
-    teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
-    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
-    return f"A {settings['student']} student of {teacher}"
-
-
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
 their labels, without the teacher's answers.
@@ -55,10 +45,9 @@ def render(
     if settings.get("row") == "control":
         how, tags = "Trained", "text-classification"
         origin, row, figures, deferral = CONTROL, "This is the row control", "", ""
-        leanings, source = "the mistakes and leanings of its labels", f"{train} labelled rows, without a teacher"
+        source = f"{train} labelled rows, without a teacher"
     else:
-        how = "Distilled"
-        tags, origin = "text-classification, knowledge-distillation", ""
+        how, tags, origin = "Distilled", "text-classification, knowledge-distillation", ""
         row = "The control is this same student without a teacher"
         figures = f"""Share of the gap between control and teacher recovered: {
             _or_not_defined(gap_share, report.get("gap_recovered"))
@@ -67,7 +56,6 @@ Kept of the teacher's {name}: {_or_not_defined(teacher_share, report.get("kept")
 Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 """
         deferral = _deferral(summary.get("deferral"))
-        leanings = "its teacher's mistakes and leanings"
         source = f"{train} labelled rows;\n{transfer} texts labelled by the teacher{_sources(summary.get('transfer'))}"
     return f"""---
 library_name: stillroom
@@ -92,9 +80,27 @@ tags: [{tags}]
 {deferral}
 ## Limits
 
-It knows the kind of text it was trained on, and repeats {leanings}.
+{limits(settings)}
 Seed {report.get("seed", "?")}; {source}.
 {_provenance(report.get("provenance"))}"""
+
+
+def title(report: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Title of a student's or a control's card, from the run's `report` and the `settings` of student.json."""
+    if settings.get("row") == "control":
+        return f"A {settings['student']} control"
+    summary = report.get("summary", {})
+    teacher = str(summary.get("teacher_title") or summary.get("teacher", "its teacher"))
+    teacher = Path(teacher).name if Path(teacher).is_absolute() else teacher  # without the folder on this machine
+    return f"A {settings['student']} student of {teacher}"
+
+
+def limits(settings: dict[str, Any]) -> str:
+    """What it is not to be trusted with."""
+    leanings = "the mistakes and leanings of its labels"
+    if settings.get("row") != "control":
+        leanings = "its teacher's mistakes and leanings"
+    return f"It knows the kind of text it was trained on, and repeats {leanings}."
 
 
 def _files(settings: dict[str, Any], parity: "Parity | None", loss: "Loss | None") -> str:

@@ -57,6 +57,20 @@ class Loss:
     before: float
     after: float
 
+    @property
+    def is_too_much(self) -> bool:
+        """Whether it is more than half a point."""
+        return round((self.before - self.after) * self.rows) > MOST_LOST * self.rows
+
+
+def measure_loss(before: AnyPredictor, after: AnyPredictor, scored: Sequence[tuple[Row, str]]) -> Loss:
+    """What it costs on test rows with their labels to ask another instead; nothing where there are no rows."""
+    texts, labels = [text if len(text) > 1 else text[0] for text, _ in scored], [label for _, label in scored]
+    first, second = ([answer.label for answer in predictor(texts)] for predictor in (before, after))
+    right = [sum(map(str.__eq__, answers, labels)) for answers in (first, second)]
+    flips = sum(map(str.__ne__, first, second))
+    return Loss(len(labels), flips, *(count / max(1, len(labels)) for count in right))
+
 
 def write_onnx(student: Predictor) -> bytes:
     """The student's network as an ONNX file, not yet compared. Raises NoOnnx where its component can't write one."""
@@ -105,15 +119,9 @@ def write_int8(student: Predictor, onnx: bytes, scored: Sequence[tuple[Row, str]
     if len(scored) < LEAST_ROWS:
         raise NoOnnx(f"What weights of 8 bits cost can't be told from {len(scored)} test rows.")
     content = quantize(onnx)
-    texts = [text if len(text) > 1 else text[0] for text, _ in scored]
-    before, after = (
-        [answer.label for answer in AnyPredictor(OnnxNetwork(file), student.vocabulary, student.settings)(texts)]
-        for file in (onnx, content)
-    )
-    labels = [label for _, label in scored]
-    right = [sum(map(str.__eq__, answers, labels)) for answers in (before, after)]
-    loss = Loss(len(labels), sum(map(str.__ne__, before, after)), *(count / len(labels) for count in right))
-    if right[0] - right[1] > MOST_LOST * len(labels):
+    before, after = (AnyPredictor(OnnxNetwork(file), student.vocabulary, student.settings) for file in (onnx, content))
+    loss = measure_loss(before, after, scored)
+    if loss.is_too_much:
         raise NoOnnx(f"With weights of 8 bits its accuracy on {loss.rows:,} test rows is {percent(loss.after)} instead "
                      f"of {percent(loss.before)}, and {loss.flips:,} answers are others.")  # fmt: skip
     return content, loss

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -332,6 +333,28 @@ def test_stop_and_resume(stillroom: Callable[..., Done], home: Path) -> None:
 
 
 # ---- predict, augment, export
+
+
+def test_a_page_is_written_or_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    from distill_core.student import html_export
+
+    run = SimpleNamespace(id="a", report=dict, summary=None, texts=list)
+    monkeypatch.setattr(runs, "find", lambda _: run)
+    monkeypatch.setattr(runs, "run", lambda _: run)
+    monkeypatch.setattr(session, "model_folder", lambda run, row: tmp_path / row)
+    monkeypatch.setattr(html_export, "write_html", lambda model, file, *_: file.with_stem(model.name))
+    assert main(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "control"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'control.html'}\n"
+
+    def refuse(*_: object) -> None:
+        raise html_export.NoHtml("It is too odd.")
+
+    monkeypatch.setattr(html_export, "write_html", refuse)
+    assert main(["export", "a", str(tmp_path / "page.html"), "--html"]) == 2
+    assert "It can't be one HTML file. It is too odd. Export it as a folder instead." in capsys.readouterr().err
+    assert main(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "floor"]) == 2
 
 
 class Echo:

@@ -1,0 +1,205 @@
+// The page: what is typed is answered at once, lines and files are answered one by one into a CSV. Everything happens
+// here: the page may not ask anything of anybody (its Content-Security-Policy), and works from a disk.
+
+const element = (id) => document.getElementById(id)
+const percent = (share) => `${(100 * share).toFixed(1)} %`
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/ // a spreadsheet computes a cell that begins so
+const TEXTS_AT_ONCE = 50 // between which the page may draw
+
+// The student within the page: base64 of a gzipped file of tensors.
+async function unpack() {
+  const packed = Uint8Array.from(atob(element('student').textContent.trim()), (letter) => letter.charCodeAt(0))
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))
+  const { tensors, strings } = readTensors(await new Response(stream).arrayBuffer())
+  const settings = JSON.parse(strings.settings)
+  const arrays = Object.fromEntries(['rows', 'scores', 'merges'].map((name) => [name, tensors.get(name)]))
+  const ids = buildVocabulary(JSON.parse(strings.vocabulary), arrays)
+  const network = buildNetwork(JSON.parse(strings.nodes), tensors)
+  return { settings, ids, predict: (sides) => predict(settings, network, sides.map(ids)) }
+}
+
+// Probability of each label, of the rows of ids of a text or a pair, and whether it is unlike what the student read.
+function predict(settings, network, sides) {
+  const logits = Array.from(network(sides), (logit) => logit / (settings.temperature ?? 1))
+  const most = Math.max(...logits)
+  const shares = logits.map((logit) => Math.exp(logit - most))
+  const total = shares.reduce((sum, share) => sum + share, 0)
+  const probabilities = shares.map((share) => share / total)
+  return {
+    probabilities,
+    likeliest: probabilities.indexOf(Math.max(...probabilities)),
+    unfamiliar: isUnfamiliar(settings.familiarity, sides.flat()),
+  }
+}
+
+// Whether the pieces are rarer among the student's own texts than those of 99 of 100 of its rows.
+function isUnfamiliar(known, ids) {
+  if (!known) return false
+  known.table ??= Uint8Array.from(atob(known.surprisals), (letter) => letter.charCodeAt(0))
+  const sum = ids.reduce((all, id) => all + known.table[Math.min(id, known.table.length - 1)], 0)
+  return (sum - ids.length * known.mean) / (known.deviation * Math.sqrt(ids.length)) > known.threshold
+}
+
+function answerLine(label) {
+  const line = document.createElement('li')
+  for (const name of ['label', 'share', 'track']) {
+    line.append(Object.assign(document.createElement('span'), { className: name }))
+  }
+  const [name, , track] = line.children
+  name.textContent = label
+  track.setAttribute('aria-hidden', 'true')
+  track.append(Object.assign(document.createElement('span'), { className: 'bar' }))
+  return line
+}
+
+function liveAnswers({ settings, predict: ask }) {
+  const boxes = [...document.querySelectorAll('.asked')]
+  const lines = settings.labels.map(answerLine)
+  element('answer').append(...lines)
+  let waiting = 0
+  let silence = 0
+  const show = () => {
+    waiting = 0
+    const asked = boxes.every((box) => box.value.trim())
+    const answer = asked ? ask(boxes.map((box) => box.value)) : null
+    lines.forEach((line, label) => {
+      const share = answer?.probabilities[label]
+      line.classList.toggle('likeliest', answer?.likeliest === label)
+      line.querySelector('.share').textContent = answer ? percent(share) : ''
+      line.querySelector('.bar').style.width = `${100 * (share ?? 0)}%`
+    })
+    element('unfamiliar').hidden = !answer?.unfamiliar
+    const deferred = answer && settings.defer && answer.probabilities[answer.likeliest] < settings.defer.threshold
+    element('defer').hidden = !deferred
+    if (deferred) {
+      element('defer').textContent =
+        `Less sure than ${percent(settings.defer.threshold)}: better ask its teacher, or a person. Above that at least `
+        + `${percent(settings.defer.agreement)} of its answers are its teacher's.`
+    }
+    clearTimeout(silence) // a screen reader is told once the typing rests
+    silence = setTimeout(() => {
+      const label = answer && settings.labels[answer.likeliest]
+      element('spoken').textContent = answer ? `${label}, ${percent(answer.probabilities[answer.likeliest])}` : ''
+    }, 700)
+  }
+  for (const box of boxes) {
+    box.addEventListener('input', () => {
+      waiting ||= requestAnimationFrame(show)
+    })
+  }
+  show()
+}
+
+// The rows of a table: cells parted by the delimiter, quoted where they hold it, a quote or a line's end.
+function parseTable(text, delimiter) {
+  const rows = [['']]
+  for (let place = 0, quoted = false; place < text.length; place++) {
+    const row = rows.at(-1)
+    const sign = text[place]
+    if (quoted) {
+      if (sign !== '"') row[row.length - 1] += sign
+      else if (text[place + 1] === '"') row[row.length - 1] += text[place++]
+      else quoted = false
+    } else if (sign === '"' && row.at(-1) === '') quoted = true
+    else if (sign === delimiter) row.push('')
+    else if (sign === '\n') rows.push([''])
+    else if (sign !== '\r' || text[place + 1] !== '\n') row[row.length - 1] += sign
+  }
+  return rows.filter((row) => row.some((cell) => cell.trim()))
+}
+
+// The texts of a file: of a table its columns text (and text2), or else the first one (or two); else one text a line.
+function readTexts(text, name, width) {
+  text = text.replace(/^\ufeff/, '')
+  if (!/\.(csv|tsv)$/i.test(name)) {
+    return text.split(/\r?\n/).filter((line) => line.trim()).map((line) => (width > 1 ? line.split('\t') : [line]))
+  }
+  const first = text.split('\n', 1)[0]
+  const signs = ['\t', ';', ',']
+  const delimiter = signs.reduce((best, sign) => (first.split(sign).length > first.split(best).length ? sign : best), ',')
+  const rows = parseTable(text, delimiter)
+  const names = ['text', 'text2'].slice(0, width)
+  const head = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase())
+  const named = names.every((one) => head.includes(one))
+  const columns = named ? names.map((one) => head.indexOf(one)) : names.map((_, place) => place)
+  return rows.slice(named ? 1 : 0).map((row) => columns.map((column) => row[column] ?? ''))
+}
+
+function csvCell(cell) {
+  const safe = FORMULA.test(cell) && Number.isNaN(Number(cell || NaN)) ? `'${cell}` : cell
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+// The texts with their answers as CSV; between some of them the page draws how far it is.
+async function predictAll({ settings, predict: ask }, rows, tell) {
+  const width = settings.pair ? 2 : 1
+  const names = ['text', 'text2'].slice(0, width)
+  const out = [[...names, 'label', ...settings.labels.map((label) => `p ${label}`), 'unfamiliar']]
+  for (const [place, row] of rows.entries()) {
+    if (row.length !== width || !row.every((side) => side.trim())) {
+      out.push([...names.map((_, side) => row[side] ?? ''), '', ...settings.labels.map(() => ''), ''])
+    } else {
+      const { probabilities, likeliest, unfamiliar } = ask(row)
+      const shares = probabilities.map((share) => share.toFixed(4))
+      out.push([...row, settings.labels[likeliest], ...shares, settings.familiarity ? String(unfamiliar) : ''])
+    }
+    if (place % TEXTS_AT_ONCE === 0) {
+      tell(place)
+      await new Promise((done) => setTimeout(done))
+    }
+  }
+  return out.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('')
+}
+
+function manyTexts(student) {
+  const button = element('save')
+  const status = element('progress')
+  const width = student.settings.pair ? 2 : 1
+  const save = async (rows) => {
+    if (!rows.length) {
+      status.textContent = 'There is no text. Paste some, one a line.'
+      return
+    }
+    button.disabled = true
+    try {
+      const tell = (place) => (status.textContent = `${place.toLocaleString('en')} of ${rows.length.toLocaleString('en')}`)
+      const csv = await predictAll(student, rows, tell)
+      const link = document.createElement('a')
+      link.href = URL.createObjectURL(new Blob(['\ufeff', csv], { type: 'text/csv' }))
+      link.download = 'predictions.csv'
+      link.click()
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+      status.textContent = `Saved ${rows.length.toLocaleString('en')} predictions as ${link.download}.`
+    } finally {
+      button.disabled = false
+    }
+  }
+  const read = async (file) => file && save(readTexts(await file.text(), file.name, width))
+  button.addEventListener('click', () => save(readTexts(element('lines').value, '', width)))
+  element('file').addEventListener('change', ({ target }) => read(target.files[0]))
+  const place = button.closest('section')
+  document.addEventListener('dragover', (event) => {
+    event.preventDefault()
+    place.classList.add('over')
+  })
+  document.addEventListener('dragleave', () => place.classList.remove('over'))
+  document.addEventListener('drop', (event) => {
+    event.preventDefault()
+    place.classList.remove('over')
+    read(event.dataTransfer.files[0])
+  })
+}
+
+globalThis.student = unpack()
+globalThis.student.then(
+  (student) => {
+    liveAnswers(student)
+    manyTexts(student)
+  },
+  (error) => {
+    element('fault').hidden = false
+    element('fault').textContent = typeof DecompressionStream === 'undefined'
+      ? 'This browser is too old for the page. Open it in one from 2023 or later.'
+      : `The file is damaged (${error.message}). Get it again from where you have it.`
+  },
+)
