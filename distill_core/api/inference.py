@@ -197,9 +197,7 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
         raise UserError(message("{row} is no model that can be exported. Choose one of these: {rows}.", row=repr(row),
                                rows=", ".join(get_args(ExportedRow))))  # fmt: skip
     source = runs.run(run)
-    title = Path(str(source.row.config.get("train") or source.row.task)).stem
-    report = {**source.report(), "summary": source.summary or {}, "title": title}
-    model = session.model_folder(run, row)
+    report, model = _report_for_card(source), session.model_folder(run, row)
     if row == "floor":
         return baseline_export.export(model, Path(folder), report)
     scored = [(tuple(one["text"]), one["label"]) for one in source.texts()]
@@ -234,13 +232,19 @@ def export_html(run: str, file: Path | str, row: ExportedRow = "student") -> Pat
     if row not in ("student", "control"):
         raise UserError(message("{row} can't be one HTML file: choose student or control.", row=repr(row)))
     source = runs.run(run)
-    report, model = {**source.report(), "summary": source.summary or {}}, session.model_folder(run, row)
+    report, model = _report_for_card(source), session.model_folder(run, row)
     scored = [(tuple(one["text"]), one["label"]) for one in source.texts()]
     try:
         return html_export.write_html(model, Path(file), report, scored)
     except html_tokenizer.NoHtml as reason:
         raise UserError(message("It can't be one HTML file. {why} Export it as a folder instead.", why=str(reason))
                         ) from reason  # fmt: skip
+
+
+def _report_for_card(run: runs.Run) -> dict[str, object]:
+    """Report of a run with what a model card needs beside it: its summary, and the name of its task or file."""
+    title = Path(str(run.row.config.get("train") or run.row.task)).stem
+    return {**run.report(), "summary": run.summary or {}, "title": title}
 
 
 def left_out(folder: Path) -> dict[str, str]:

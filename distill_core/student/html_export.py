@@ -161,7 +161,8 @@ def render(student: Predictor, packed: str, report: dict[str, Any], rounding: st
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
     page = environment.get_template("page.html").render(
         policy=Markup(policy + "form-action 'none'"), style=Markup(style), script=Markup(script), student=packed,
-        title=model_card.title(report, settings), pair=settings["pair"], origin=origin, rounding=rounding,
+        title=str(report.get("title") or model_card.title(report, settings)), pair=settings["pair"], origin=origin,
+        rounding=rounding,
         found=[str(sentence) for _, sentence in report.get("verdict") or ()],
         probabilities=describe_probabilities(settings.get("temperature")), heads=found.heads,
         rows=list(found.rows.items()), scored=found.scored, explained=explained,

@@ -163,6 +163,9 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
     assert any(name.endswith("predict.py") for name in names)
     assert any(name.endswith("model.safetensors") for name in names)
     with page.expect_download() as caught:
+        page.locator("#download-html").click()
+    assert Path(caught.value.path()).read_text("utf-8").startswith("<!doctype html>")
+    with page.expect_download() as caught:
         page.locator("#download-floor").click()
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
     assert {"baseline/predict.py", "baseline/README.md", "baseline/weights.npz"} <= set(names)

@@ -25,3 +25,13 @@ def describe_zip(file: Path, row: core.ExportedRow) -> str:
     lines = (file.with_name(FOLDERS[row]) / "requirements.txt").read_text(encoding="utf-8").splitlines()
     names = ", ".join(re.split(r"[<>=]", line)[0] for line in lines)
     return note(translate("compare.handed", file=file.name, size=size(file.stat().st_size), libraries=names))
+
+
+def page_of(run: str, place: Path) -> str:
+    """The student of the run with that whole id as one HTML file in `place`; its path. Raises UserError."""
+    return str(core.export_html(run, place / f"student-{run[:8]}.html"))
+
+
+def describe_page(file: Path) -> str:
+    """A line on the page that `page_of` made."""
+    return note(translate("compare.handed.html", file=file.name, size=size(file.stat().st_size)))

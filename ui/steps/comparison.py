@@ -23,7 +23,7 @@ from ui.comparison.headline import PLACES_JS, headline
 from ui.comparison.plots import figures, plots
 from ui.comparison.predictions import PREVIEW, preview_answers
 from ui.comparison.score_table import score_table
-from ui.comparison.takeaway import describe_zip, zip_of
+from ui.comparison.takeaway import describe_page, describe_zip, page_of, zip_of
 from ui.components.alignment import alignment
 from ui.components.events import BROWSER, DOWNLOAD_JS, HEAVY, QUICK, Changes, last
 from ui.components.formatting import percent
@@ -183,6 +183,10 @@ class Compare:
         """The student as a zip, for the hidden download button."""
         yield from self._hand_out(partial(zip_of, run, "student"), partial(describe_zip, row="student"))
 
+    def export_html(self, run: str) -> Iterator[Changes]:
+        """The student as one HTML file."""
+        yield from self._hand_out(partial(page_of, run), describe_page)
+
     def export_control(self, run: str) -> Iterator[Changes]:
         """The control as a zip."""
         yield from self._hand_out(partial(zip_of, run, "control"), partial(describe_zip, row="control"))
@@ -310,6 +314,7 @@ def build() -> Compare:
                 name: gr.Button(translate(f"compare.{name}"), elem_id=elem_id)
                 for name, elem_id in (
                     ("download", "download"),
+                    ("download_html", "download-html"),
                     ("download_control", "download-control"),
                     ("download_floor", "download-floor"),
                     ("scored_rows", "download-rows"),
@@ -357,6 +362,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
     )
     hand_outs: list[tuple[Callable[..., Any], Callable[..., Iterator[Changes]], Sequence[Block]]] = [
         (step.buttons["download"].click, step.export, [live]),
+        (step.buttons["download_html"].click, step.export_html, [live]),
         (step.buttons["download_control"].click, step.export_control, [live]),
         (step.buttons["download_floor"].click, step.export_floor, [live]),
         (step.buttons["scored_rows"].click, step.scored, [live]),
