@@ -153,6 +153,18 @@ def export(options: argparse.Namespace) -> None:
         print(f"It needs torch. {reason}", file=sys.stderr)
 
 
+def serve(options: argparse.Namespace) -> None:
+    """`serve`: answer over HTTP until it is ended."""
+    from distill_core.serving.models import find_models
+    from distill_core.serving.server import serve as serve_models
+
+    models = find_models(options.models, options.network, options.defer)
+    place = f"http://{options.host}:{options.port}"
+    for model in models:
+        print(f"{place}/models/{model.name}/predict  {', '.join(model.student.labels)} ({model.network})", flush=True)
+    serve_models(models, options.host, options.port, options.allow_host)
+
+
 def pack(options: argparse.Namespace) -> None:
     """`pack`: write the run's file, print its path."""
     print(api_runs.export_run(api_runs.find(options.run).id, options.file))

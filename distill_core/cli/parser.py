@@ -117,6 +117,18 @@ def parser() -> argparse.ArgumentParser:
                        "instead of a folder")  # fmt: skip
     added.add_argument("folder", metavar="FOLDER", help="a new or an empty folder; with --html the file")
 
+    added = command("serve", cli_commands.serve, "Answer over HTTP with students: of runs, or of exported folders.")
+    added.add_argument("models", nargs="+", metavar="RUN|FOLDER", help="a run's id or its beginning, 'last', or the "
+                       "folder of an exported student")  # fmt: skip
+    added.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    added.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    added.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a name by which others reach "
+                       "it (may be repeated)")  # fmt: skip
+    added.add_argument("--network", choices=("onnx", "int8", "torch"), help="where the networks run (onnx, or torch "
+                       "where there is none)")  # fmt: skip
+    added.add_argument("--defer", metavar="SHARE", type=float, help="a run's teacher answers what its student is not "
+                       "sure of; an exported student marks it")  # fmt: skip
+
     added = command("pack", cli_commands.pack, "Write a whole run, its student and its curves included, to one file.")
     _run_argument(added)
     added.add_argument("file", metavar="FILE")

@@ -233,7 +233,7 @@ class OnnxNetwork:
         return logits
 
 
-def _rows(texts: "Iterable[str | Sequence[str]]", sides: int) -> list[tuple[str, ...]]:
+def as_rows(texts: "Iterable[str | Sequence[str]]", sides: int) -> list[tuple[str, ...]]:
     """The texts as rows of so many sides each. Raises ValueError."""
     if isinstance(texts, str):
         raise ValueError(f"Give a list of texts, [{texts!r}], instead of one text by itself.")
@@ -271,7 +271,7 @@ class Predictor:
 
     def predict_proba(self, texts: "Iterable[str | Sequence[str]]") -> NDArray[np.float64]:
         """Probabilities (rows, labels) of texts, or of pairs. Raises ValueError as a call does."""
-        rows = _rows(texts, 2 if self.settings["pair"] else 1)
+        rows = as_rows(texts, 2 if self.settings["pair"] else 1)
         if not rows:
             return np.zeros((0, len(self.labels)))
         return self.probabilities(self.logits(rows))

@@ -1,0 +1,1 @@
+"""Students behind an HTTP server."""
