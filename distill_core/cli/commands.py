@@ -159,9 +159,6 @@ def serve(options: argparse.Namespace) -> None:
     from distill_core.serving.server import serve as serve_models
 
     models = find_models(options.models, options.network, options.defer)
-    place = f"http://{options.host}:{options.port}"
-    for model in models:
-        print(f"{place}/models/{model.name}/predict  {', '.join(model.student.labels)} ({model.network})", flush=True)
     serve_models(models, options.host, options.port, options.allow_host)
 
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 Row = tuple[str, ...]
 T = TypeVar("T")
 MOST = 256  # rows of a batch, as a student is asked elsewhere; one request may have more
-MOST_WAITING = 4_096  # rows that wait for an answer; beyond, requests are turned away
+MOST_WAITING = 4_096  # rows that wait for a student's answer; beyond, requests are turned away
 
 
 class Busy(Exception):
@@ -22,45 +22,53 @@ class Busy(Exception):
 class Batcher(Generic[T]):
     """Awaitable face of a function from rows to one answer each, which a thread of its own computes."""
 
-    def __init__(self, answer: Callable[[list[Row]], list[T]]):
-        """A batcher of that function; it answers as long as `run` runs."""
-        self._answer = answer
+    def __init__(self, answer: Callable[[list[Row]], list[T]], most_waiting: int = MOST_WAITING):
+        """A batcher of that function, with at most so many rows waiting, or one request of more; it answers as long as
+        `run` runs."""
+        self._answer, self._most_waiting = answer, most_waiting
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="stillroom-serve")
         self._asked: asyncio.Queue[tuple[list[Row], asyncio.Future[list[T]]]] = asyncio.Queue()
         self.waiting = self.batches = self.rows = 0
 
     async def __call__(self, rows: list[Row]) -> list[T]:
         """One answer a row. Raises Busy, and what the function raises."""
-        if self.waiting and self.waiting + len(rows) > MOST_WAITING:
+        if self.waiting and self.waiting + len(rows) > self._most_waiting:
             raise Busy
         future: asyncio.Future[list[T]] = asyncio.get_running_loop().create_future()
-        self.waiting += len(rows)
+        self.waiting += len(rows)  # until they are computed, whether or not who asked has gone meanwhile
         self._asked.put_nowait((rows, future))
-        try:
-            return await future
-        finally:
-            self.waiting -= len(rows)
+        return await future
 
     async def run(self) -> None:
         """Answer what is asked, until cancelled."""
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 batch = [await self._asked.get()]
                 while not self._asked.empty() and sum(len(rows) for rows, _ in batch) < MOST:
                     batch.append(self._asked.get_nowait())
-                rows = [row for rows, _ in batch for row in rows]
-                self.batches, self.rows = self.batches + 1, self.rows + len(rows)
-                try:
-                    answers = iter(await loop.run_in_executor(self._thread, self._answer, rows))
-                    results = [[next(answers) for _ in rows] for rows, _ in batch]
-                except Exception as error:
-                    for _, future in batch:
-                        with suppress(asyncio.InvalidStateError):  # who asked has gone
-                            future.set_exception(error)
-                else:
-                    for (_, future), result in zip(batch, results, strict=True):
-                        with suppress(asyncio.InvalidStateError):
-                            future.set_result(result)
+                number = sum(len(rows) for rows, _ in batch)
+                wanted = [(rows, future) for rows, future in batch if not future.done()]  # who asked may have gone
+                if wanted:
+                    await self._compute(wanted)
+                self.waiting -= number
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _compute(self, batch: list[tuple[list[Row], "asyncio.Future[list[T]]"]]) -> None:
+        rows = [row for rows, _ in batch for row in rows]
+        self.batches, self.rows = self.batches + 1, self.rows + len(rows)
+        try:
+            computed = await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, rows)
+        except Exception as error:
+            if len(batch) > 1:  # one request's fault is not another's
+                for one in batch:
+                    await self._compute([one])
+                return
+            with suppress(asyncio.InvalidStateError):
+                batch[0][1].set_exception(error)
+            return
+        answers = iter(computed)
+        for rows, future in batch:
+            result = [next(answers) for _ in rows]
+            with suppress(asyncio.InvalidStateError):
+                future.set_result(result)

@@ -51,4 +51,4 @@ def _line(name: str, labels: Mapping[str, str], value: float) -> str:
     def quoted(text: str) -> str:
         return '"' + text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'
 
-    return f"{name}{{{','.join(f'{label}={quoted(text)}' for label, text in labels.items())}}} {value:g}"
+    return f"{name}{{{','.join(f'{label}={quoted(text)}' for label, text in labels.items())}}} {value!r}"

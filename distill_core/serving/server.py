@@ -7,6 +7,7 @@ GET  /health, /metrics, /openapi.json
 
 import asyncio
 import math
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,11 +17,13 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field, StringConstraints
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteError
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from distill_core.environment import LOOPBACK
+from distill_core.errors import UserError
+from distill_core.messages import message
 from distill_core.serving.batching import Batcher, Busy
 from distill_core.serving.metrics import Metrics
 from distill_core.serving.models import Model
@@ -29,6 +32,7 @@ from distill_core.student.runtime import as_rows
 MOST_BYTES = 5_000_000  # of a request
 MOST_TEXTS = 1_000  # of a request
 MOST_CHARACTERS = 100_000  # of a text
+MOST_FOR_TEACHER = 256  # texts that wait for a teacher, which answers some ten in a second where it has no GPU
 SECONDS = 60.0  # within which a request is answered
 Side = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]
 Text = Side | Annotated[list[Side], Field(min_length=2, max_length=2)]
@@ -65,7 +69,7 @@ class _Served:
     def __init__(self, model: Model):
         self.model = model
         self.student = Batcher(model.answer)
-        self.teacher = Batcher(model.ask_teacher) if model.teacher else None
+        self.teacher = Batcher(model.ask_teacher, MOST_FOR_TEACHER) if model.teacher else None
         self.deferred = 0
 
     async def answer(self, question: Question) -> Answers:
@@ -117,6 +121,22 @@ class _BodyLimit:
         await self.app(scope, counted, send)
 
 
+class _HostCheck:
+    """Middleware that answers requests for these hosts alone, or for any where one is "*". (Starlette's own cuts an
+    IPv6 address at its first colon.)"""
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]):
+        self.app, self.hosts = app, {host.lower() for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = Headers(scope=scope).get("host", "").lower() if scope["type"] == "http" else ""
+        host = asked[1:].partition("]")[0] if asked.startswith("[") else asked.rpartition(":")[0] or asked
+        if scope["type"] != "http" or "*" in self.hosts or host in self.hosts:
+            return await self.app(scope, receive, send)
+        words = f"This server does not answer to the name {host[:100]!r}. Allow it: --allow-host {host[:100]}"
+        await JSONResponse({"error": words}, 400)(scope, receive, send)
+
+
 def make_app(models: Sequence[Model], hosts: Sequence[str] = LOOPBACK) -> FastAPI:
     """App that answers with these models, to requests for these `hosts`: on one's own machine its own names alone, so
     that no page of a browser can ask under a name that it points here (DNS rebinding); "*" for any."""
@@ -136,7 +156,7 @@ def make_app(models: Sequence[Model], hosts: Sequence[str] = LOOPBACK) -> FastAP
         lifespan=lifespan,
     )  # fmt: skip
     app.add_middleware(_BodyLimit)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[name.strip("[]") for name in hosts], www_redirect=False)
+    app.add_middleware(_HostCheck, hosts=hosts)
 
     @app.exception_handler(StarletteError)
     async def refuse(request: Request, error: StarletteError) -> JSONResponse:
@@ -147,10 +167,16 @@ def make_app(models: Sequence[Model], hosts: Sequence[str] = LOOPBACK) -> FastAP
         first = error.errors()[0]
         names = [str(part) for part in first["loc"][1:] if not str(part).startswith(("list[", "constrained"))]
         place = "body" if first["type"] == "json_invalid" else ".".join(names) or "body"
-        return JSONResponse({"error": f"{place}: {first['msg']}."}, 422)
+        metrics.count(request.path_params.get("name", ""), 422, 0.0)
+        return JSONResponse({"error": f"{place[:100]}: {first['msg'][:300]}."}, 422)
+
+    @app.exception_handler(Exception)
+    async def fail(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": f"The model failed on this text ({type(error).__name__})."}, 500)
 
     async def answer(name: str, question: Question) -> Answers | JSONResponse:
         if name not in served:
+            metrics.count("", 404, 0.0)
             raise HTTPException(404, f"There is no model {name[:100]!r}. There are: {', '.join(served)}.")
         begin, status = time.perf_counter(), 500
         try:
@@ -197,7 +223,7 @@ def make_app(models: Sequence[Model], hosts: Sequence[str] = LOOPBACK) -> FastAP
                 "batches_total": {name: one.student.batches for name, one in each},
                 "deferred_texts_total": {name: one.deferred for name, one in each},
             },
-            {name: one.student.waiting for name, one in each},
+            {name: one.student.waiting + (one.teacher.waiting if one.teacher else 0) for name, one in each},
         )
 
     return app
@@ -205,8 +231,23 @@ def make_app(models: Sequence[Model], hosts: Sequence[str] = LOOPBACK) -> FastAP
 
 def serve(models: Sequence[Model], host: str, port: int, names: Sequence[str] = ()) -> None:
     """Serve until SIGTERM or Ctrl-C, which let what is asked be answered. Where the `host` is not this machine's own,
-    requests for any name are answered, or for `names` alone where there are some."""
+    requests for any name are answered, or for `names` alone where there are some. Raises UserError where the port is
+    not free."""
     import uvicorn
 
-    hosts = [*LOOPBACK, *names] if host in LOOPBACK or names else ["*"]
-    uvicorn.run(make_app(models, hosts), host=host, port=port, log_level="warning", timeout_graceful_shutdown=30)
+    loopback = host in LOOPBACK or host.startswith("127.")
+    hosts = [*LOOPBACK, host, *names] if loopback or names else ["*"]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as place:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            place.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise UserError(message("{host} can't be listened on at port {port} ({why}). Choose another: --port 8001.",
+                                   host=host, port=str(port), why=str(error))) from error  # fmt: skip
+        shown = f"[{host}]" if ":" in host else host
+        for model in models:
+            address = f"http://{shown}:{place.getsockname()[1]}/models/{model.name}/predict"
+            print(f"{address}  {', '.join(model.student.labels)} ({model.network})", flush=True)
+        config = uvicorn.Config(make_app(models, hosts), log_level="warning", timeout_graceful_shutdown=30)
+        uvicorn.Server(config).run(sockets=[place])

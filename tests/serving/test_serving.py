@@ -99,6 +99,91 @@ def test_only_names_of_this_machine_are_answered(client: TestClient) -> None:
     assert client.get("/health", headers={"host": "127.0.0.1:8000"}).status_code == 200
 
 
+def test_addresses_of_ipv6_are_names_too(folders: dict[str, Path]) -> None:
+    app = server.make_app(find_models([str(folders["single"])]))
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get("/health", headers={"host": "[::1]:8000"}).status_code == 200
+        refused = client.get("/health", headers={"host": "[::2]:8000"})
+        assert refused.status_code == 400 and "--allow-host ::2" in refused.json()["error"]
+
+
+def test_rows_that_nobody_waits_for_are_not_computed_and_still_count() -> None:
+    async def ask() -> None:
+        done: list[int] = []
+        gate = threading.Event()
+
+        def answer(rows: list[tuple[str, ...]]) -> list[str]:
+            gate.wait(10)
+            done.append(len(rows))
+            return [row[0] for row in rows]
+
+        batcher = Batcher(answer, most_waiting=10)
+        running = asyncio.create_task(batcher.run())
+        first = asyncio.create_task(batcher([("first",)]))
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(batcher([("late",)] * 3), 0.01)
+        with pytest.raises(Busy):
+            await batcher([("one more",)])
+        gate.set()
+        assert await first == ["first"]
+        await asyncio.sleep(0.05)
+        assert batcher.waiting == 0 and done == [1]
+        running.cancel()
+
+    asyncio.run(ask())
+
+
+def test_one_requests_fault_is_not_anothers() -> None:
+    def answer(rows: list[tuple[str, ...]]) -> list[str]:
+        time.sleep(0.05)
+        if ("bad",) in rows:
+            raise RuntimeError("bad")
+        return [row[0] for row in rows]
+
+    async def ask() -> list[Any]:
+        batcher = Batcher(answer)
+        running = asyncio.create_task(batcher.run())
+        found = await asyncio.gather(*(batcher([(word,)]) for word in ("a", "b", "bad", "c")), return_exceptions=True)
+        running.cancel()
+        return found
+
+    first, second, bad, last = asyncio.run(ask())
+    assert (first, second, last) == (["a"], ["b"], ["c"]) and isinstance(bad, RuntimeError)
+
+
+def test_a_failing_network_is_told_in_a_sentence(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Model, rows: list[Any]) -> None:
+        raise RuntimeError("of the network")
+
+    (model,) = find_models([str(folders["single"])])
+    monkeypatch.setattr(Model, "answer", fail)
+    app = server.make_app([model])
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        found = client.post("/predict", json={"text": "a"})
+        assert found.status_code == 500 and found.json()["error"] == "The model failed on this text (RuntimeError)."
+        client.post("/predict", json={"a" * 10_000: 1, "text": "a"})
+        metrics = client.get("/metrics").text
+    assert '{model="single",status="500"} 1' in metrics and '{model="",status="422"} 1' in metrics
+
+
+def test_counts_keep_their_digits() -> None:
+    from distill_core.serving.metrics import Metrics
+
+    assert 'stillroom_texts_total{model="a"} 1234567' in Metrics().render({"texts_total": {"a": 1_234_567}}, {})
+
+
+def test_a_port_that_is_taken_is_told(folders: dict[str, Path]) -> None:
+    models = find_models([str(folders["single"])])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        for port in (taken.getsockname()[1], 99_999):
+            with pytest.raises(core.UserError, match="can't be listened on at port"):
+                server.serve(models, "127.0.0.1", port)
+
+
 def test_what_comes_together_is_answered_together() -> None:
     gate, sizes = threading.Event(), []
 
@@ -127,7 +212,7 @@ def test_what_comes_together_is_answered_together() -> None:
 
     found = asyncio.run(ask())
     assert found[0] == ["FIRST"] and found[4] == ["3", "3B"] and isinstance(found[8], asyncio.CancelledError)
-    assert sizes[0] == 1 and sizes[1] >= 256 and len(sizes) <= 5
+    assert sizes[0] == 1 and sizes[1] >= 254 and len(sizes) <= 6
 
 
 def test_too_many_are_turned_away_and_one_large_request_is_not() -> None:
@@ -137,6 +222,7 @@ def test_too_many_are_turned_away_and_one_large_request_is_not() -> None:
         await asyncio.sleep(0)
         with pytest.raises(Busy):
             await batcher([("b",)])
+        assert batcher.waiting == 5_000
         running = asyncio.create_task(batcher.run())
         assert len(await large) == 5_000
         running.cancel()
@@ -225,6 +311,8 @@ def test_the_command_serves_many_at_once_and_ends_gracefully(folders: dict[str, 
                     many.map(lambda i: client.post("/predict", json={"text": TEXTS[i % 4]}).json(), range(200))
                 )
             assert [one["predictions"][0]["label"] for one in found] == [expected[i % 4] for i in range(200)]
+            counts = dict(line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines() if line[0] != "#")
+            assert counts['stillroom_texts_total{model="single"}'] == "200"
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) in (0, -signal.SIGTERM)
     finally:

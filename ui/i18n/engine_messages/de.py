@@ -564,6 +564,7 @@ SENTENCES: dict[str, str] = {
     "It can't be one HTML file. {why} Export it as a folder instead.": "Es kann keine einzelne HTML-Datei sein. {why} Stattdessen als Ordner exportieren.",
     "The page can't be written to {file} ({why}). Name a file that you may write.": "Die Seite lässt sich nicht nach {file} schreiben ({why}). Eine Datei nennen, die geschrieben werden darf.",
     "{name} was given twice, or two students have that name. Rename one of the folders.": "{name} wurde zweimal angegeben, oder zwei Schüler heißen so. Einen der Ordner umbenennen.",
+    "{host} can't be listened on at port {port} ({why}). Choose another: --port 8001.": "Auf {host}, Port {port}, lässt sich nicht antworten ({why}). Einen anderen wählen: --port 8001.",
     "The student in {folder} can't be served. {why}": "Der Schüler in {folder} kann nicht antworten. {why}",
     "Weights of 8 bits are made by an export. Export run {run}, and serve that folder.": "Gewichte mit 8 Bit macht der Export. Den Lauf {run} exportieren und diesen Ordner angeben.",
     "The student of run {run} has no ONNX network. {why}": "Der Schüler des Laufs {run} hat kein ONNX-Netz. {why}",
