@@ -43,6 +43,8 @@ ELSEWHERE = {
     "data/language.py": "the commonest words of languages, by which they are told apart",
     "tasks/synthetic/grammar.py": "the built-in reviews are English",
     "tasks/synthetic/lexicon.py": "the same",
+    "serving/metrics.py": "counts for Prometheus",
+    "serving/server.py": "what a program that asks is told",
     "student/export.py": "the program that goes with an exported student",
     "student/html_export.py": "the words of an exported page, which are English, and why a student has none",
     "student/html_tokenizer.py": "why a student has no page of one file",

@@ -204,7 +204,7 @@ def make_app(models: Sequence[Model], hosts: Sequence[str] = LOOPBACK) -> FastAP
         return await answer(name, question)
 
     @app.get("/health")
-    async def health() -> dict[str, Any]:
+    async def health() -> dict[str, object]:
         return {
             "status": "ok",
             "models": {

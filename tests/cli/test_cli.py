@@ -340,7 +340,8 @@ def test_a_page_is_written_or_refused_with_the_reason(
 ) -> None:
     from distill_core.student import html_export
 
-    run = SimpleNamespace(id="a", report=dict, summary=None, texts=list)
+    row = SimpleNamespace(config={}, task="toy")
+    run = SimpleNamespace(id="a", row=row, report=dict, summary=None, texts=list)
     monkeypatch.setattr(runs, "find", lambda _: run)
     monkeypatch.setattr(runs, "run", lambda _: run)
     monkeypatch.setattr(session, "model_folder", lambda run, row: tmp_path / row)
