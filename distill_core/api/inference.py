@@ -242,9 +242,12 @@ def export_html(run: str, file: Path | str, row: ExportedRow = "student") -> Pat
 
 
 def _report_for_card(run: runs.Run) -> dict[str, object]:
-    """Report of a run with what a model card needs beside it: its summary, and the name of its task or file."""
+    """Report of a run with what a model card or page needs beside it: its summary, the name of its task or file, and
+    the columns of the text."""
     title = Path(str(run.row.config.get("train") or run.row.task)).stem
-    return {**run.report(), "summary": run.summary or {}, "title": title}
+    columns = trained_columns(run.id)
+    texts = [columns[role] for role in ("text", "text2") if columns.get(role)]
+    return {**run.report(), "summary": run.summary or {}, "title": title, "columns": texts}
 
 
 def left_out(folder: Path) -> dict[str, str]:

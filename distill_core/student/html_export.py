@@ -79,17 +79,18 @@ def build_page(
     tensors, rounded = round_weights(onnx, small_table=False)
     loss = _loss(student, onnx, rounded, vocabulary, scored)
     small = False
-    packed = pack(student, nodes, tensors, vocabulary)
+    columns = report.get("columns", ())
+    packed = pack(student, nodes, tensors, vocabulary, columns)
     if len(packed) > LIGHT and len(scored) >= LEAST_ROWS:  # else nobody knows what it would cost
         less, coarse = round_weights(onnx, small_table=True)
         cost = _loss(student, onnx, coarse, vocabulary, scored)
         if not cost.is_too_much:
             tensors, rounded, loss, small = less, coarse, cost, True
-            packed = pack(student, nodes, tensors, vocabulary)
+            packed = pack(student, nodes, tensors, vocabulary, columns)
     cut = len(packed) > HEAVY and alphabet_vocabulary(vocabulary)
     if cut and cut is not vocabulary and not (cost := _loss(student, onnx, rounded, cut, scored)).is_too_much:
         vocabulary, loss = cut, cost
-        packed = pack(student, nodes, tensors, vocabulary)
+        packed = pack(student, nodes, tensors, vocabulary, columns)
     if loss.is_too_much:
         raise NoHtml(f"With weights of 16 bits its accuracy on {loss.rows:,} test rows is {percent(loss.after)} "
                      f"instead of {percent(loss.before)}, and {loss.flips:,} answers are others.")  # fmt: skip
@@ -127,14 +128,18 @@ def round_weights(onnx: bytes, small_table: bool) -> tuple[TENSOR, bytes]:
     return tensors, content
 
 
-def pack(student: Predictor, nodes: list[dict[str, Any]], tensors: TENSOR, vocabulary: Vocabulary) -> str:
-    """All that the page computes with, as base64 of a gzipped file of the format safetensors."""
+def pack(
+    student: Predictor, nodes: list[dict[str, Any]], tensors: TENSOR, vocabulary: Vocabulary,
+    columns: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """All that the page computes with, as base64 of a gzipped file of the format safetensors; the `columns` of a table
+    are those that hold its text, or the two of a pair."""
     words = page_vocabulary(vocabulary)
     most, cut = student.limit
     state = {
         "nodes": nodes,
         "vocabulary": {**words.specification, "max_tokens": most, "cut": cut},
-        "settings": _page_settings(student.settings),
+        "settings": _page_settings(student.settings) | ({"columns": list(columns)} if columns else {}),
     }
     strings = {name: json.dumps(value, ensure_ascii=False, separators=(",", ":")) for name, value in state.items()}
     content = serialised({**tensors, **words.arrays}, metadata=strings)
@@ -162,7 +167,7 @@ def render(student: Predictor, packed: str, report: dict[str, Any], rounding: st
     page = environment.get_template("page.html").render(
         policy=Markup(policy + "form-action 'none'"), style=Markup(style), script=Markup(script), student=packed,
         title=str(report.get("title") or model_card.title(report, settings)), pair=settings["pair"], origin=origin,
-        rounding=rounding,
+        rounding=rounding, columns=" and ".join(report.get("columns", ())),
         found=[str(sentence) for _, sentence in report.get("verdict") or ()],
         probabilities=describe_probabilities(settings.get("temperature")), heads=found.heads,
         rows=list(found.rows.items()), scored=found.scored, explained=explained,

@@ -143,16 +143,16 @@ def student(
 
 
 @pytest.fixture
-def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[[Predictor], SimpleNamespace]]:
+def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., SimpleNamespace]]:
     """Opens the page of a student from a file. Whatever it says as an error or asks of anybody fails the test."""
     context = chromium.new_context(accept_downloads=True, viewport={"width": 400, "height": 800})
     faults: list[str] = []
 
-    def open_page(model: Predictor) -> SimpleNamespace:
+    def open_page(model: Predictor, report: dict[str, Any] | None = None) -> SimpleNamespace:
         onnx = onnx_export.write_onnx(model)
         _, rounded = html_export.round_weights(onnx, small_table=False)
         file = tmp_path / "student.html"
-        file.write_bytes(html_export.build_page(model, onnx, REPORT))
+        file.write_bytes(html_export.build_page(model, onnx, REPORT | (report or {})))
         tab = context.new_page()
         tab.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
         tab.on("pageerror", lambda error: faults.append(str(error)))
@@ -275,21 +275,32 @@ def test_lines_and_files_become_a_csv_that_no_spreadsheet_computes(opened: Any, 
             click()
         return list(csv.reader(io.StringIO(Path(waiting.value.path()).read_text("utf-8-sig"), newline="")))
 
-    def check(rows: list[list[str]]) -> None:
-        assert rows[0] == ["text", "label", *(f"p {label}" for label in LABELS), "unfamiliar"]
-        assert [row[0] for row in rows[1:]] == ["a warm film", '\'=SUM("A1")', 'say "so", please', "-5", "'@x"]
-        for text, row in zip(texts, rows[1:], strict=True):
+    def check(rows: list[list[str]], head: list[str]) -> None:
+        added = ["label", *(f"p {label}" for label in LABELS), "unfamiliar"]
+        assert rows[0] == head + [f"predicted {name}" if name in head else name for name in added]
+        place = next(place for place, name in enumerate(head) if name.lower() == "text")
+        assert [row[place] for row in rows[1:]] == ["a warm film", '\'=SUM("A1")', 'say "so", please', "-5", "'@x"]
+        for text, whole in zip(texts, rows[1:], strict=True):
+            row = ["", *whole[len(head) :]]
             (answer,) = model([text])
             assert row[1] == answer.label and row[-1] == str(model.unfamiliar(text)).lower()
             assert [float(cell) for cell in row[2:5]] == pytest.approx(list(answer.probabilities.values()), abs=0.01)
 
     tab.locator("#lines").fill("\n".join(texts))
-    check(saved(tab.get_by_role("button", name="Save predictions").click))
+    check(saved(tab.get_by_role("button", name="Save predictions").click), ["text"])
     table = tmp_path / "own.csv"
     with table.open("w", encoding="utf-8-sig", newline="") as stream:
-        csv.writer(stream, delimiter=";").writerows([("id", "Text"), *enumerate(texts)])
-    check(saved(lambda: tab.locator("#file").set_input_files(table)))
+        rows = [(place, text, "mine") for place, text in enumerate(texts)]
+        csv.writer(stream, delimiter=";").writerows([("id", "Text", "label"), *rows])
+    check(saved(lambda: tab.locator("#file").set_input_files(table)), ["id", "Text", "label"])
     assert "Saved 5 predictions" in tab.locator("#progress").inner_text()
+    table.write_text("id,message\n1,a warm film\n")
+    tab.locator("#file").set_input_files(table)
+    tab.locator("#progress", has_text="The file has no column “text”, only id, message. Rename").wait_for()
+    trained = opened(model, {"columns": ["Message"]}).tab
+    trained.locator("#file").set_input_files(table)
+    trained.locator("#progress", has_text="Saved 1 predictions").wait_for()
+    assert "column Message" in trained.locator("main").inner_text()
 
 
 def test_a_page_has_no_fault_that_axe_finds(opened: Any) -> None:

@@ -108,21 +108,29 @@ function parseTable(text, delimiter) {
   return rows.filter((row) => row.some((cell) => cell.trim()))
 }
 
-// The texts of a file: of a table its columns text (and text2), or else the first one (or two); else one text a line.
-function readTexts(text, name, width) {
+// The rows of a file: their cells, the names of its columns, and which of these hold the text, or the two of a pair. Of
+// a table these are the columns that the student was trained on, or text (and text2); else the file has one text a line.
+function readRows(text, name, { pair, columns: trained }) {
   text = text.replace(/^\ufeff/, '')
+  const names = ['text', 'text2'].slice(0, pair ? 2 : 1)
+  const places = names.map((_, place) => place)
   if (!/\.(csv|tsv)$/i.test(name)) {
-    return text.split(/\r?\n/).filter((line) => line.trim()).map((line) => (width > 1 ? line.split('\t') : [line]))
+    const lines = text.split(/\r?\n/).filter((line) => line.trim())
+    return { names, places, rows: lines.map((line) => (pair ? line.split('\t') : [line])) }
   }
   const first = text.split('\n', 1)[0]
   const signs = ['\t', ';', ',']
   const delimiter = signs.reduce((best, sign) => (first.split(sign).length > first.split(best).length ? sign : best), ',')
   const rows = parseTable(text, delimiter)
-  const names = ['text', 'text2'].slice(0, width)
-  const head = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase())
-  const named = names.every((one) => head.includes(one))
-  const columns = named ? names.map((one) => head.indexOf(one)) : names.map((_, place) => place)
-  return rows.slice(named ? 1 : 0).map((row) => columns.map((column) => row[column] ?? ''))
+  const head = (rows[0] ?? []).map((cell) => cell.trim())
+  const small = head.map((cell) => cell.toLowerCase())
+  for (const wanted of [trained ?? [], names]) {
+    const found = wanted.map((one) => small.indexOf(one.trim().toLowerCase()))
+    if (found.length && found.every((place) => place >= 0)) return { names: head, places: found, rows: rows.slice(1) }
+  }
+  if (rows.every((row) => row.length === names.length)) return { names, places, rows }
+  const missing = (trained ?? names).map((one) => `“${one}”`).join(' and ')
+  throw new Error(`The file has no column ${missing}, only ${head.join(', ')}. Rename the one with the text.`)
 }
 
 function csvCell(cell) {
@@ -130,18 +138,20 @@ function csvCell(cell) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
-// The texts with their answers as CSV; between some of them the page draws how far it is.
-async function predictAll({ settings, predict: ask }, rows, tell) {
-  const width = settings.pair ? 2 : 1
-  const names = ['text', 'text2'].slice(0, width)
-  const out = [[...names, 'label', ...settings.labels.map((label) => `p ${label}`), 'unfamiliar']]
+// The rows with their answers as CSV, all their columns kept; between some of them the page draws how far it is.
+async function predictAll({ settings, predict: ask }, { names, places, rows }, tell) {
+  const free = (name) => (names.includes(name) ? free(`predicted ${name}`) : name)
+  const added = ['label', ...settings.labels.map((label) => `p ${label}`), ...(settings.familiarity ? ['unfamiliar'] : [])]
+  const out = [[...names, ...added.map(free)]]
   for (const [place, row] of rows.entries()) {
-    if (row.length !== width || !row.every((side) => side.trim())) {
-      out.push([...names.map((_, side) => row[side] ?? ''), '', ...settings.labels.map(() => ''), ''])
+    const cells = names.map((_, column) => row[column] ?? '')
+    const texts = places.map((column) => cells[column])
+    if (texts.some((text) => !text.trim())) {
+      out.push([...cells, ...added.map(() => '')])
     } else {
-      const { probabilities, likeliest, unfamiliar } = ask(row)
+      const { probabilities, likeliest, unfamiliar } = ask(texts)
       const shares = probabilities.map((share) => share.toFixed(4))
-      out.push([...row, settings.labels[likeliest], ...shares, settings.familiarity ? String(unfamiliar) : ''])
+      out.push([...cells, settings.labels[likeliest], ...shares, ...(settings.familiarity ? [String(unfamiliar)] : [])])
     }
     if (place % TEXTS_AT_ONCE === 0) {
       tell(place)
@@ -154,8 +164,15 @@ async function predictAll({ settings, predict: ask }, rows, tell) {
 function manyTexts(student) {
   const button = element('save')
   const status = element('progress')
-  const width = student.settings.pair ? 2 : 1
-  const save = async (rows) => {
+  const save = async (text, name) => {
+    let table
+    try {
+      table = readRows(text, name, student.settings)
+    } catch (error) {
+      status.textContent = error.message
+      return
+    }
+    const { rows } = table
     if (!rows.length) {
       status.textContent = 'There is no text. Paste some, one a line.'
       return
@@ -163,7 +180,7 @@ function manyTexts(student) {
     button.disabled = true
     try {
       const tell = (place) => (status.textContent = `${place.toLocaleString('en')} of ${rows.length.toLocaleString('en')}`)
-      const csv = await predictAll(student, rows, tell)
+      const csv = await predictAll(student, table, tell)
       const link = document.createElement('a')
       link.href = URL.createObjectURL(new Blob(['\ufeff', csv], { type: 'text/csv' }))
       link.download = 'predictions.csv'
@@ -174,9 +191,12 @@ function manyTexts(student) {
       button.disabled = false
     }
   }
-  const read = async (file) => file && save(readTexts(await file.text(), file.name, width))
-  button.addEventListener('click', () => save(readTexts(element('lines').value, '', width)))
-  element('file').addEventListener('change', ({ target }) => read(target.files[0]))
+  const read = async (file) => file && save(await file.text(), file.name)
+  button.addEventListener('click', () => save(element('lines').value, ''))
+  element('file').addEventListener('change', async ({ target }) => {
+    await read(target.files[0])
+    target.value = '' // the same file, mended, can be chosen again
+  })
   const place = button.closest('section')
   document.addEventListener('dragover', (event) => {
     event.preventDefault()
