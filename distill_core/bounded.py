@@ -125,6 +125,7 @@ class Helper:
         )
         self._process.start()
         theirs.close()
+        self._begin = (_usage(self._process.pid) or (0, 0))[0]  # it shares what it was forked from
 
     def _receive(self, process: "BaseProcess", budget: Budget) -> bytes:
         """Pickled result. Raises UserError."""
@@ -135,7 +136,7 @@ class Helper:
                 raise UserError(message(
                     "The answer took more than {seconds:,.0f} seconds, so it was stopped. Ask about a shorter text, or "
                     "choose another model.", seconds=budget.seconds))  # fmt: skip
-            if used and used[0] > budget.memory:
+            if used and used[0] - self._begin > budget.memory:
                 raise UserError(message(
                     "The answer needs more than {most:,.0f} MB of memory, so it was stopped. Choose a smaller model.",
                     most=budget.memory / MB))  # fmt: skip
