@@ -238,7 +238,8 @@ def serve(models: Sequence[Model], host: str, port: int, names: Sequence[str] = 
     loopback = host in LOOPBACK or host.startswith("127.")
     hosts = [*LOOPBACK, host, *names] if loopback or names else ["*"]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as place:
+    # named as TCP's, asyncio sends at once what is written; else an answer waits 40 ms for the last one's receipt
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as place:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((host, port))
