@@ -58,7 +58,8 @@ def write_package(
         "requirements.txt": "".join(f"{library}\n" for library in libraries),
         "py.typed": "",
         "__init__.py": f'"""{about}"""\n\n'
-        "from .predict import Prediction, Predictor, load, predict, predict_proba\n\n"
+        "if __package__:  # pytest imports this file by itself where the folder's name is no package's\n"
+        "    from .predict import Prediction, Predictor, load, predict, predict_proba\n\n"
         '__all__ = ["Prediction", "Predictor", "load", "predict", "predict_proba"]\n',
         "pyproject.toml": f"""[build-system]
 requires = ["setuptools>=77"]
@@ -86,6 +87,7 @@ package-dir = {{ "{name}" = "." }}
     }
     for file, content in contents.items():
         (folder / file).write_text(content, encoding="utf-8")
+    shutil.rmtree(folder / "build" / "lib", ignore_errors=True)  # pip would pack what this export has not
     shutil.copyfile(str(exported_test.__file__), folder / "test_answers.py")
 
 

@@ -34,7 +34,7 @@ def test_drawn_texts_are_words_and_the_same_each_time() -> None:
 def test_a_hostile_title_is_no_code(tmp_path: Path) -> None:
     write_package(tmp_path, "x_student", '"""\nraise SystemExit("pwned")  # \\ \ud800 "]', ["numpy>=2"], {}, [])
     module = ast.parse((tmp_path / "__init__.py").read_text())
-    assert [type(node) for node in module.body] == [ast.Expr, ast.ImportFrom, ast.Assign]
+    assert [type(node) for node in module.body] == [ast.Expr, ast.If, ast.Assign]
     import tomllib
 
     assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["dependencies"] == ["numpy>=2"]
@@ -56,6 +56,8 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def test_pip_installs_an_exported_student(exported: Any) -> None:
+    from student.test_predictor import REPORT
+
     student, folder, place = exported
     target = place / "site"
     done = run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(target), str(folder))
@@ -72,13 +74,18 @@ def test_pip_installs_an_exported_student(exported: Any) -> None:
     labels, shares, classes = json.loads(done.stdout)
     assert labels == student.predict(["good film", "plain"]).tolist() and classes == student.labels
     assert shares[0] == pytest.approx(student.predict_proba(["good film"])[0].tolist(), abs=1e-5)
-    again = export.export(place / "student", folder, {})  # over what pip may have left in it
-    assert (again / "pyproject.toml").is_file()
+    earlier = folder / "build" / "lib" / "my_tickets_student" / "vocabulary.py"
+    assert earlier.parent.is_dir()  # pip left it
+    earlier.write_text("")
+    again = export.export(place / "student", folder, {**REPORT, "title": "my tickets"})
+    assert (again / "pyproject.toml").is_file() and not earlier.exists()
 
 
 def test_its_own_test_passes_and_tells_a_changed_answer(exported: Any) -> None:
     _, folder, place = exported
     assert run("test_answers.py", cwd=folder).returncode == 0
+    tested = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", cwd=folder)
+    assert tested.returncode == 0 and "1 passed" in tested.stdout, tested.stdout
     expected = json.loads((folder / "answers.json").read_text())
     expected[0]["probabilities"] = dict.fromkeys(expected[0]["probabilities"], 0.0)
     (folder / "answers.json").write_text(json.dumps(expected))
