@@ -78,7 +78,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     from distill_core.config.schema import MODELS, Config
     from distill_core.data.preparation import is_row_counts
     from distill_core.data.text_bank import is_hub_bank
-    from distill_core.environment import AUDIENCES, LOOPBACK, audience, host_limit, public_host
+    from distill_core.environment import AUDIENCES, LOOPBACK, audience, host_limit, host_name, public_host
     from distill_core.errors import (
         DataError,
         Diverged,
@@ -174,7 +174,7 @@ _DOOR = {
         "DataError", "Diverged", "HubError", "KnobError", "StillroomError", "Stopped", "TeacherError", "UnknownPart",
         "UnknownRun", "UserError",
     ),
-    "distill_core.environment": ("AUDIENCES", "LOOPBACK", "audience", "host_limit", "public_host"),
+    "distill_core.environment": ("AUDIENCES", "LOOPBACK", "audience", "host_limit", "host_name", "public_host"),
     "distill_core.hub.models": ("is_offered",),
     "distill_core.messages": ("MessageFormatter", "Message", "message_data"),
     "distill_core.events": (

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 AUDIENCES = ("local", "room", "space")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<numbers>[0-9a-f:.]+)\])(?::\d+)?", re.ASCII)
 STALE_SECONDS = 24 * 3600  # after which a half-filled folder can't belong to a live process
 
 
@@ -31,6 +33,17 @@ def public_host() -> bool:
     """True on a public host, where others than the owner of the machine use the app (a room, a space): no input counts
     as a path of the machine, pickles are refused, and a run is shown only to those who have its id."""
     return audience() != "local"
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, in small letters and without its port or brackets; "" where it is none.
+
+    Example:
+        >>> core.host_name("[::1]:8000"), core.host_name("LocalHost"), core.host_name("a/b")
+        ('::1', 'localhost', '')
+    """
+    found = HOST.fullmatch(host.lower())
+    return found["name"] or found["numbers"] if found else ""
 
 
 def host_limit(variable: str, local: int, public: int) -> int:

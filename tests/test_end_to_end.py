@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from safetensors.torch import load_file, save_file
 
 import distill_core
@@ -21,6 +22,8 @@ from distill_core.cli import main
 from distill_core.config.schema import Config
 from distill_core.errors import UserError
 from distill_core.events import Note, Point
+from distill_core.serving.models import find_models
+from distill_core.serving.server import make_app
 from distill_core.student import persistence
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +64,11 @@ def test_the_teacher_answers_what_the_student_is_not_sure_of(
     place = handed.index(True)
     assert answers[place].probabilities == pytest.approx(distill_core.ask(run.id, texts[place])["teacher"], abs=1e-5)
     assert answers[place - 1] == alone[place - 1]
+    with TestClient(make_app(find_models([run.id], defer=0.9)), base_url="http://localhost") as client:
+        served = client.post("/predict", json={"texts": texts}).json()["predictions"]
+    assert [one["answered_by"] == "teacher" for one in served] == handed == [one["deferred"] for one in served]
+    for one, answer in zip(served, answers, strict=True):
+        assert one["probabilities"] == pytest.approx(answer.probabilities, abs=1e-5)
     with pytest.raises(UserError, match=r"too many. It can promise 0.9\."):
         distill_core.cascade(run.id, 0.95)
     with pytest.raises(UserError, match=r"agreement of 95 is not looked for. Give one of these: 0.9, 0.95, 0.98"):

@@ -53,12 +53,16 @@ class Cascade:
         unsure = [place for place, answer in enumerate(answers) if answer.probability < self.threshold]
         asked = [(text,) if isinstance(text, str) else tuple(text) for text in map(texts.__getitem__, unsure)]
         if asked:
-            objective = stored_objective(self.student.settings)
-            shares = teacher_probabilities(self.teacher, asked, objective, self.temperature)
-            for place, by_label in zip(unsure, shares, strict=True):
-                ordered = {label: by_label[label] for label in self.labels}
-                answers[place] = TeacherPrediction(objective.answer(ordered), ordered)
+            for place, answer in zip(unsure, self.ask_teacher(asked), strict=True):
+                answers[place] = answer
         return answers
+
+    def ask_teacher(self, rows: Sequence[tuple[str, ...]]) -> list[TeacherPrediction]:
+        """The teacher's prediction of each row of one or two texts, its labels in the student's order."""
+        objective = stored_objective(self.student.settings)
+        found = teacher_probabilities(self.teacher, rows, objective, self.temperature)
+        ordered = [{label: shares[label] for label in self.labels} for shares in found]
+        return [TeacherPrediction(objective.answer(shares), shares) for shares in ordered]
 
 
 def _refusal(known: Mapping[str, float] | None, run: str, agreement: float) -> Message:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from distill_core.api import runs
 from distill_core.api.answers import (
@@ -200,8 +200,7 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     report, model = _report_for_card(source), session.model_folder(run, row)
     if row == "floor":
         return baseline_export.export(model, Path(folder), report)
-    scored = [(tuple(one["text"]), one["label"]) for one in source.texts()]
-    return student_export.export(model, Path(folder), report, scored)
+    return student_export.export(model, Path(folder), report, source.labelled_texts())
 
 
 @file_question
@@ -233,9 +232,8 @@ def export_html(run: str, file: Path | str, row: ExportedRow = "student") -> Pat
         raise UserError(message("{row} can't be one HTML file: choose student or control.", row=repr(row)))
     source = runs.run(run)
     report, model = _report_for_card(source), session.model_folder(run, row)
-    scored = [(tuple(one["text"]), one["label"]) for one in source.texts()]
     try:
-        return html_export.write_html(model, Path(file), report, scored)
+        return html_export.write_html(model, Path(file), report, source.labelled_texts())
     except html_tokenizer.NoHtml as reason:
         raise UserError(message("It can't be one HTML file. {why} Export it as a folder instead.", why=str(reason))
                         ) from reason  # fmt: skip
@@ -244,10 +242,9 @@ def export_html(run: str, file: Path | str, row: ExportedRow = "student") -> Pat
 def _report_for_card(run: runs.Run) -> dict[str, object]:
     """Report of a run with what a model card or page needs beside it: its summary, the name of its task or file, and
     the columns of the text."""
-    title = Path(str(run.row.config.get("train") or run.row.task)).stem
     columns = trained_columns(run.id)
     texts = [columns[role] for role in ("text", "text2") if columns.get(role)]
-    return {**run.report(), "summary": run.summary or {}, "title": title, "columns": texts}
+    return {**run.report(), "summary": run.summary or {}, "title": run.data_name, "columns": texts}
 
 
 def left_out(folder: Path) -> dict[str, str]:
@@ -290,24 +287,17 @@ def predict_file(
         (True, 1.0)
     """
     if session.isolates_questions():
-        return iter(_predict_rows(run, file, text, text2, defer, most))
-    return _iterate(run, file, text, text2, defer, most)
-
-
-@file_question
-def _predict_rows(
-    run: str, file: Path | str, text: str | None, text2: str | None, defer: float | None, most: int | None
-) -> "list[tuple[str | Text, Prediction | None]]":
-    return list(_iterate(run, file, text, text2, defer, most))
-
-
-def _iterate(
-    run: str, file: Path | str, text: str | None, text2: str | None, defer: float | None, most: int | None
-) -> "Iterator[tuple[str | Text, Prediction | None]]":
+        return iter(_all_at_once(run, file, text, text2, defer, most))
     from distill_core.api import predictions
 
     rows = read_rows(run, file, text, text2)
     return islice(predictions.predict_batches(rows, _answering(run, defer)), most)
+
+
+@file_question
+def _all_at_once(*values: Any) -> "list[tuple[str | Text, Prediction | None]]":
+    """What `predict_file` gives of these values."""
+    return list(predict_file(*values))
 
 
 def _answering(run: str, defer: float | None) -> "Predictor | Cascade":

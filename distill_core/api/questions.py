@@ -21,24 +21,30 @@ T = TypeVar("T")
 def question(function: Callable[P, T]) -> Callable[P, T]:
     """The function as a question: all that it is given and gives can be pickled."""
 
-    @functools.wraps(function)
-    def asked(*values: P.args, **options: P.kwargs) -> T:
+    def ask(work: Callable[[], T]) -> T:
         helper = session.helper()
-        if helper is None:
-            return function(*values, **options)
-        return helper.call(functools.partial(asked, *values, **options), budget=QUESTION)
+        return helper.call(work, budget=QUESTION) if helper else work()
 
-    return asked
+    return _isolated(function, ask)
 
 
 def file_question(function: Callable[P, T]) -> Callable[P, T]:
     """The function as a question about a whole file: all that it is given and gives can be pickled."""
 
+    def ask(work: Callable[[], T]) -> T:
+        with contextlib.closing(session.new_helper()) as helper:
+            return helper.call(work, budget=FILE)
+
+    return _isolated(function, ask)
+
+
+def _isolated(function: Callable[P, T], ask: Callable[[Callable[[], T]], T]) -> Callable[P, T]:
+    """The function, which a child that `ask` chooses computes where questions are isolated."""
+
     @functools.wraps(function)
     def asked(*values: P.args, **options: P.kwargs) -> T:
         if not session.isolates_questions():
             return function(*values, **options)
-        with contextlib.closing(session.new_helper()) as helper:
-            return helper.call(functools.partial(asked, *values, **options), budget=FILE)
+        return ask(functools.partial(asked, *values, **options))  # which the child finds by its name
 
     return asked

@@ -383,6 +383,25 @@ class Run:
         saved = {one.name for one in saved_teachers(self._store.home)}
         return {"teacher": name, "fine_tune": False} if name in saved else {}
 
+    @property
+    def data_name(self) -> str:
+        """Name of the run's data: of its own file without the ending, or else of its task.
+
+        Example:
+            >>> run.data_name
+            'rows'
+        """
+        return Path(str(self.row.config.get("train") or self.row.task)).stem
+
+    def labelled_texts(self) -> list[tuple[tuple[str, ...], str]]:
+        """Sides and label of each text that the run was scored on.
+
+        Example:
+            >>> len(run.labelled_texts()) == sum(1 for _ in run.texts())
+            True
+        """
+        return [(tuple(one["text"]), one["label"]) for one in self.texts()]
+
     def report(self) -> Report:
         """Report of the run as one JSON object.
 

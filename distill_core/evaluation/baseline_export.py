@@ -46,9 +46,8 @@ def title(task: str) -> str:
     return f"The simple baseline (TF-IDF) of the task {task}"
 
 
-def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor, package: str = "") -> str:
-    """The model card as Markdown, from the run's `report`. The `package` is the folder's name once pip has installed
-    it."""
+def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor, package: str) -> str:
+    """The model card as Markdown, from the run's `report`. The `package` is what pip makes of the folder."""
     metric = report.get("metric") or "accuracy"
     score, column = report.get("scores", {}).get("floor", {}), metric_column(metric)
     rows = {name: "?" if count is None else f"{count:,}" for name, count in report.get("rows", {}).items()}
@@ -75,7 +74,9 @@ teacher.
     pip install -r requirements.txt
     python predict.py "a text"
 
-{describe_package(package)}{describe_probabilities(predictor.settings.get("temperature"))}
+{describe_package(package)}
+
+{describe_probabilities(predictor.settings.get("temperature"))}
 
 ## Limits
 

@@ -154,17 +154,11 @@ def comparison_table(report: dict[str, Any]) -> str:
 
 
 def describe_package(name: str) -> str:
-    """How an exported folder is used once pip has installed it as `name`, "" of one that is no package."""
-    return (
-        name
-        and f"""Or installed, by `pip install .` in this folder, from any Python:
+    """How an exported folder is used once pip has installed it as `name`."""
+    return f"""Or installed, by `pip install .` in this folder, from any Python:
 
     from {name} import predict, predict_proba
-    predict(["a text", "another"])
-
-
-"""
-    )
+    predict(["a text", "another"])"""
 
 
 def describe_probabilities(temperature: float | None) -> str:

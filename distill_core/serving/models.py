@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from distill_core.api import runs
 from distill_core.api.cascade import cascade
 from distill_core.api.session import session
-from distill_core.api.teacher_answers import teacher_probabilities
 from distill_core.errors import UserError
-from distill_core.evaluation.objective import stored_objective
 from distill_core.messages import message
 from distill_core.serving.batching import Row
 from distill_core.student.runtime import SETTINGS, OnnxNetwork, Prediction, Predictor, load
@@ -23,13 +21,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Model:
     """A student by its name, what runs its network ("onnx", "int8" or "torch"), and where it hands on what it is not
-    sure of, the probability below which it does, and the teacher, which an exported folder has not."""
+    sure of, the probability below which it does, and the cascade with its teacher, which an exported folder has not."""
 
     name: str
     student: Predictor
     network: str
     threshold: float | None = None
-    teacher: "Cascade | None" = None
+    cascade: "Cascade | None" = None
 
     @property
     def sides(self) -> int:
@@ -43,14 +41,6 @@ class Model:
         answers = self.student(rows)
         unlike = [self.student.unfamiliar(row) if known else None for row in rows]
         return list(zip(answers, unlike, strict=True))
-
-    def ask_teacher(self, rows: list[Row]) -> list[Prediction]:
-        """The teacher's prediction of each row."""
-        assert self.teacher
-        objective = stored_objective(self.student.settings)
-        found = teacher_probabilities(self.teacher.teacher, rows, objective, self.teacher.temperature)
-        ordered = [{label: shares[label] for label in self.student.labels} for shares in found]
-        return [Prediction(objective.answer(shares), shares) for shares in ordered]
 
 
 def find_models(names: Sequence[str], network: str | None = None, defer: float | None = None) -> list[Model]:
@@ -99,19 +89,18 @@ def _of_run(name: str, network: str | None, defer: float | None) -> Model:
                                run=name))  # fmt: skip
     run = runs.find(name)
     student = session.predictor(run.id)
-    title = Path(str(run.row.config.get("train") or run.row.task)).stem
     both = None if defer is None else cascade(run.id, defer)
     model, used = student, "torch"
     if network != "torch":
         try:
             content = onnx_export.write_onnx(student)
-            onnx_export.check(student, content, [tuple(one["text"]) for one in run.texts()])
+            onnx_export.check(student, content, [text for text, _ in run.labelled_texts()])
             model, used = Predictor(OnnxNetwork(content), student.vocabulary, student.settings), "onnx"  # type: ignore[assignment]
         except onnx_export.NoOnnx as reason:
             if network:
                 why = message("The student of run {run} has no ONNX network. {why}", run=name, why=str(reason))
                 raise UserError(why) from reason
-    return Model(f"{_slug(title)}-{run.id[:6]}", model, used, both.threshold if both else None, both)
+    return Model(f"{_slug(run.data_name)}-{run.id[:6]}", model, used, both.threshold if both else None, both)
 
 
 def _slug(title: str) -> str:

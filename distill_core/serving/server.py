@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from distill_core.environment import LOOPBACK
+from distill_core.environment import LOOPBACK, host_name
 from distill_core.errors import UserError
 from distill_core.messages import message
 from distill_core.serving.batching import Batcher, Busy
@@ -69,7 +69,7 @@ class _Served:
     def __init__(self, model: Model):
         self.model = model
         self.student = Batcher(model.answer)
-        self.teacher = Batcher(model.ask_teacher, MOST_FOR_TEACHER) if model.teacher else None
+        self.teacher = Batcher(model.cascade.ask_teacher, MOST_FOR_TEACHER) if model.cascade else None
         self.deferred = 0
 
     async def answer(self, question: Question) -> Answers:
@@ -129,8 +129,8 @@ class _HostCheck:
         self.app, self.hosts = app, {host.lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = Headers(scope=scope).get("host", "").lower() if scope["type"] == "http" else ""
-        host = asked[1:].partition("]")[0] if asked.startswith("[") else asked.rpartition(":")[0] or asked
+        asked = Headers(scope=scope).get("host", "") if scope["type"] == "http" else ""
+        host = host_name(asked)
         if scope["type"] != "http" or "*" in self.hosts or host in self.hosts:
             return await self.app(scope, receive, send)
         words = f"This server does not answer to the name {host[:100]!r}. Allow it: --allow-host {host[:100]}"

@@ -50,7 +50,7 @@ def export(student: Path, folder: Path, report: dict[str, Any], scored: Sequence
             [(text, answer.probabilities) for text, answer in zip(texts, predictor(texts), strict=True)],
         )  # fmt: skip
         (folder / "README.md").write_text(
-            model_card.render(report, predictor.labels, predictor.settings, parity, loss, name), encoding="utf-8"
+            model_card.render(report, predictor.labels, predictor.settings, name, parity, loss), encoding="utf-8"
         )
     return folder
 

@@ -47,7 +47,7 @@ OPERATORS = {  # that `html/network.js` knows, with the attributes that it reads
     "Unsqueeze": "", "Where": "",
 }  # fmt: skip
 FIXED = {"direction": (b"bidirectional",), "linear_before_reset": (1,), "to": (1, 6)}  # it knows these values alone
-TENSOR = dict[str, NDArray[Any]]
+Tensors = dict[str, NDArray[Any]]
 
 
 def write_html(student: Path, file: Path, report: dict[str, Any], scored: Sequence[tuple[Row, str]] = ()) -> Path:
@@ -99,14 +99,14 @@ def build_page(
     return render(student, packed, report, describe_rounding(loss, small, vocabulary is not student.vocabulary))
 
 
-def round_weights(onnx: bytes, small_table: bool) -> tuple[TENSOR, bytes]:
+def round_weights(onnx: bytes, small_table: bool) -> tuple[Tensors, bytes]:
     """The constants of an ONNX file as the page has them, in 16 bits and, with a `small_table`, the rows that ids
     choose in 8, with a scale for each beside them; and the file as it is with these."""
     from onnx import load_model_from_string, numpy_helper
 
     model = load_model_from_string(onnx)
     tables = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
-    tensors: TENSOR = {}
+    tensors: Tensors = {}
     for one in model.graph.initializer:
         values = numpy_helper.to_array(one)
         if values.dtype != np.float32:
@@ -129,7 +129,7 @@ def round_weights(onnx: bytes, small_table: bool) -> tuple[TENSOR, bytes]:
 
 
 def pack(
-    student: Predictor, nodes: list[dict[str, Any]], tensors: TENSOR, vocabulary: Vocabulary,
+    student: Predictor, nodes: list[dict[str, Any]], tensors: Tensors, vocabulary: Vocabulary,
     columns: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """All that the page computes with, as base64 of a gzipped file of the format safetensors; the `columns` of a table

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from distill_core.events import Provenance
     from distill_core.student.onnx_export import Loss, Parity
 
-
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and
 their labels, without the teacher's answers.
@@ -28,12 +27,12 @@ their labels, without the teacher's answers.
 
 
 def render(
-    report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any], parity: "Parity | None" = None,
-    loss: "Loss | None" = None, package: str = "",
+    report: dict[str, Any], labels: Sequence[str], settings: dict[str, Any], package: str,
+    parity: "Parity | None" = None, loss: "Loss | None" = None,
 ) -> str:  # fmt: skip
     """The model card as Markdown, from the run's `report`, the `settings` of student.json, whose "row" is "control"
-    where it is one, the `parity` of its ONNX network and the `loss` by weights of 8 bits, each None where it has no
-    such network. The `package` is the folder's name once pip has installed it."""
+    where it is one, the `package` that pip makes of the folder, the `parity` of its ONNX network and the `loss` by
+    weights of 8 bits, each None where it has no such network."""
     summary = report.get("summary", {})
     metric: Metric = report.get("metric") or "accuracy"
     name = METRIC_NAMES[metric]
@@ -74,7 +73,9 @@ tags: [{tags}]
     pip install -r requirements.txt
     python predict.py "a text"
 
-{describe_package(package)}{_files(settings, parity, loss)}
+{describe_package(package)}
+
+{_files(settings, parity, loss)}
 
 {describe_probabilities(settings.get("temperature"))}
 {deferral}

@@ -340,8 +340,7 @@ def test_a_page_is_written_or_refused_with_the_reason(
 ) -> None:
     from distill_core.student import html_export
 
-    row = SimpleNamespace(config={}, task="toy")
-    run = SimpleNamespace(id="a", row=row, report=dict, summary=None, texts=list)
+    run = SimpleNamespace(id="a", data_name="toy", report=dict, summary=None, labelled_texts=list)
     monkeypatch.setattr(runs, "find", lambda _: run)
     monkeypatch.setattr(runs, "run", lambda _: run)
     monkeypatch.setattr(session, "model_folder", lambda run, row: tmp_path / row)

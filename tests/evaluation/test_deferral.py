@@ -97,6 +97,6 @@ def test_the_report_says_what_comes_of_each_threshold(tmp_path: Path) -> None:
     assert "- `--defer 0.95`" in card and "- `--defer 0.98`" not in card and "140 validation rows" in card
     assert "predict.py --defer 0.9 " in card, "what the student can promise"
     assert "--defer" not in model_card.render({"summary": {"deferral": report}}, ["a", "b"],
-                                              {"student": "bilstm", "row": "control"})  # fmt: skip
+                                              {"student": "bilstm", "row": "control"}, "toy_control")  # fmt: skip
     few = deferral.deferral_report((valid[0][:20], valid[1][:20]), (student, teacher), labels, 2.0, SINGLE_LABEL)
     assert deferral.thresholds(few) == {} and model_card._deferral(few) == "" == model_card._deferral(None)

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -230,27 +231,17 @@ def test_too_many_are_turned_away_and_one_large_request_is_not() -> None:
     asyncio.run(ask())
 
 
-class Teaching:
-    """A model whose teacher answers."""
-
-    def __init__(self, student: Any, threshold: float):
-        self.model = Model("both", student, "onnx", threshold, object())  # type: ignore[arg-type]
-
-
-def test_the_teacher_answers_what_the_student_is_not_sure_of(
-    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_teacher_answers_what_the_student_is_not_sure_of(folders: dict[str, Path]) -> None:
     student = load(folders["single"])
     own = [one.probability for one in student(TEXTS)]
     threshold = sorted(own)[2]
     asked: list[Any] = []
 
-    def teach(self: Model, rows: list[Any]) -> list[Prediction]:
+    def teach(rows: list[Any]) -> list[Prediction]:
         asked.extend(rows)
         return [Prediction("good", {"bad": 0.0, "good": 1.0, "it's <b>": 0.0}) for _ in rows]
 
-    monkeypatch.setattr(Model, "ask_teacher", teach)
-    model = Teaching(student, threshold).model
+    model = Model("both", student, "onnx", threshold, SimpleNamespace(ask_teacher=teach))  # type: ignore[arg-type]
     with TestClient(server.make_app([model]), base_url="http://localhost") as client:
         found = client.post("/predict", json={"texts": TEXTS}).json()["predictions"]
         assert [one["deferred"] for one in found] == [share < threshold for share in own]

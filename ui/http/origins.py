@@ -4,7 +4,6 @@ A page that points a name of its own at this machine (DNS rebinding) would else 
 open in another tab could start and delete runs.
 """
 
-import re
 import socket
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -14,10 +13,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from distill_core import LOOPBACK, audience, public_host
+from distill_core import LOOPBACK, audience, host_name, public_host
 from ui.i18n.translate import translate
 
-HOST = re.compile(r"(?:(?P<name>[\w.-]+)|\[(?P<numbers>[0-9a-f:.]+)\])(?::\d+)?", re.ASCII)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -78,9 +76,3 @@ class OriginCheck:
 
 def _matches(host: str, names: Iterable[str]) -> bool:
     return any(fnmatchcase(host, name) for name in names)
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, in small letters and without its port or brackets; "" where it is none."""
-    found = HOST.fullmatch(host.lower())
-    return found["name"] or found["numbers"] if found else ""

@@ -487,7 +487,7 @@ WORDS: dict[str, str] = {
     "compare.download_floor": "Download the simple baseline (TF-IDF)",
     "compare.handed": "{file}, {size}: it predicts from raw text by predict.py, which needs {libraries}.",
     "compare.handed.html": "{file}, {size}: open it in a browser. It answers there, without a connection, and can be mailed.",
-    "compare.download.info": "The student is a zip that predicts from raw text with onnxruntime, tokenizers and numpy alone (a network of a kind that ONNX can’t hold needs torch; its README.md says so); as one HTML page it answers in a browser while one types, and can be mailed; so is the control, the same network trained on the labels without the teacher; the simple baseline (TF-IDF), where the run has one, is a zip that needs numpy alone; the scored rows are a CSV with every model’s answers; a whole run can be read in on another machine, in its history.",
+    "compare.download.info": "The student is a zip that predicts from raw text with onnxruntime, tokenizers and numpy alone (a network of a kind that ONNX can’t hold needs torch; its README.md says so); so is the control, the same network trained on the labels without the teacher; as one HTML page the student answers in a browser while one types, and can be mailed; the simple baseline (TF-IDF), where the run has one, is a zip that needs numpy alone; the scored rows are a CSV with every model’s answers; a whole run can be read in on another machine, in its history.",
     "metric.accuracy.of": "accuracy",
     "metric.macro_f1.of": "macro-F1",
     "metric.f1.of": "F1",
