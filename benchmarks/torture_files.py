@@ -308,6 +308,8 @@ def inject_faults(bench: Bench, faults: int) -> list[str]:
             half = [event.text for event in notes if isinstance(event, Note) and "damaged" in event.text]
             what = end.partition(":")[0]
             found[what] += 1
+            if number % 20 == 19:
+                print(f"{number + 1} of {len(cases)} faults, {len(lost)} lost", flush=True)
             if what not in ("sentence", "finished", "stopped") or again != "same" or half or seconds > SECONDS:
                 lost.append(f"{os.strerror(code)} at write {moment} of {whole.writes}: {end}; then {again} {half}")
     print(f"{found.total()} faults at {whole.writes} writes of a run: {dict(found)}, {len(lost)} lost")
@@ -403,7 +405,8 @@ def alive(pid: int) -> bool:
 
 def kill_processes(bench: Bench, kills: int) -> list[str]:
     """Kill worker, app and both at random moments until so many have died; every run must end with the same weights."""
-    draw, lost, done, runs = random.Random(kills), [], 0, 0
+    lost: list[str] = []
+    draw, done, runs = random.Random(kills), 0, 0
     orphaned: list[float] = []
     while done < kills:
         with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
@@ -440,6 +443,7 @@ def kill_processes(bench: Bench, kills: int) -> list[str]:
             half = [str(file) for file in home.glob("runs/*/.*")]
             if half:
                 lost.append(f"half-written files stayed: {half}")
+        print(f"{done} kills in {runs} runs, {len(lost)} lost", flush=True)
     worst = f", workers gone at most {max(orphaned):.2f} s after their app" if orphaned else ""
     print(f"{done} kills in {runs} runs: {len(lost)} lost{worst}")
     return lost
@@ -450,7 +454,8 @@ def stop_runs(bench: Bench, stops: int) -> list[str]:
     import distill_core as core
     from distill_core.api.session import session
 
-    home, draw, lost = bench.folder / "stopped", random.Random(stops), []
+    home, draw = bench.folder / "stopped", random.Random(stops)
+    lost: list[str] = []
     os.environ["STILLROOM_HOME"] = str(home)
     seconds: list[float] = []
     long = bench.plain.model_copy(update={"epochs": 30})

@@ -28,6 +28,7 @@ class Fault:
     match: str = ""
     status: int = 500
     error: str = ""
+    headers: dict[str, str] = field(default_factory=dict)  # more of them
     times: int | None = None
 
 
@@ -110,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def break_down(self, fault: Fault) -> None:
         if fault.kind == "status":
-            self.refuse(fault.status, fault.error)
+            self.refuse(fault.status, fault.error, fault.headers)
         elif fault.kind == "portal":
             self.send(200, b"<html>Welcome! Please log in.</html>", {"Content-Type": "text/html"}, commit=False)
         elif fault.kind == "hang":
@@ -144,12 +145,11 @@ class _Handler(BaseHTTPRequestHandler):
     def send_json(self, value: Any) -> None:
         self.send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-    def refuse(self, status: int, error: str) -> None:
+    def refuse(self, status: int, error: str, headers: dict[str, str] | None = None) -> None:
         names = {"disabled": ("", "Access to this resource is disabled.")}
         code, message = names.get(error, (error, error))
-        self.send(
-            status, b"{}", {name: text for name, text in (("X-Error-Code", code), ("X-Error-Message", message)) if text}
-        )
+        told = {name: text for name, text in (("X-Error-Code", code), ("X-Error-Message", message)) if text}
+        self.send(status, b"{}", told | (headers or {}))
 
     def send_api(self, found: re.Match[str], asked: dict[str, list[str]], body: bytes) -> None:
         kind, id, what, revision, folder = found.groups()

@@ -3,8 +3,11 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
+
+from cachetools import TTLCache
 
 from distill_core.environment import set_library_defaults
 from distill_core.errors import HubError
@@ -13,10 +16,13 @@ from distill_core.messages import message
 
 ANSWER_TIMEOUT = 5.0  # seconds for the first answer of the Hub
 SILENCE_TIMEOUT = 5.0  # seconds without a byte, later on; with the libraries' seven tries a hang ends within a minute
+MOST_TRIES = 3  # of a request that the Hub is too busy for: the library waits one second, then two
+LONGEST_WAIT = 1  # seconds that a busy Hub may ask us to wait
 LEAST_SPEED, SLOW_SECONDS = 1_500, 8.0  # bytes a second, and how long it may be less
 ID_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
 ADDRESS = re.compile(r"^https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/|models/)?", re.IGNORECASE)
 COMMIT = re.compile(r"[0-9a-f]{40}")
+_busy_answers: TTLCache[str, int] = TTLCache(1_000, ttl=60)  # how many in a row, by method and address
 
 
 def is_id(text: str) -> bool:
@@ -43,17 +49,41 @@ def parse_id(text: str) -> str:
 
 
 def hub_library() -> Any:
-    """Module huggingface_hub, with a ceiling on the silence of any request, as some calls inside pass timeout=None, so
-    that no setting reaches them; and with a least speed."""
+    """Module huggingface_hub, whose requests have a ceiling on their silence, as some calls inside pass timeout=None,
+    so that no setting reaches them; a least speed; and a bound on how long an answer of "busy" is waited out."""
     set_library_defaults()
     import huggingface_hub
+    from huggingface_hub.utils import _http
 
-    hooks = huggingface_hub.get_session().event_hooks
-    if _ceiling not in hooks["request"]:
-        huggingface_hub.get_session().event_hooks = {
-            **hooks, "request": [*hooks["request"], _ceiling], "response": [*hooks["response"], _watch],
-        }  # fmt: skip
+    factory = _http._GLOBAL_CLIENT_FACTORY  # may be of somebody who uses us as a library, with a proxy of their own
+    if getattr(factory, "func", None) is not _watched_client:
+        huggingface_hub.set_client_factory(partial(_watched_client, factory))
     return huggingface_hub
+
+
+def _watched_client(factory: Callable[[], Any]) -> Any:
+    """New client of the library, which makes one after each failed connection."""
+    client = factory()
+    hooks = client.event_hooks
+    client.event_hooks = {"request": [*hooks["request"], _ceiling], "response": [*hooks["response"], _give_up, _watch]}
+    return client
+
+
+def _give_up(response: Any) -> None:
+    """Raise the library's error for a busy Hub (429, 5xx) where the library would try on: it repeats each request five
+    times in 23 seconds, or waits as long as the answer's Retry-After says, which may be an hour."""
+    from huggingface_hub.utils import hf_raise_for_status, parse_ratelimit_headers
+
+    key = f"{response.request.method} {response.request.url.copy_with(query=None)}"
+    if not (response.status_code == 429 or response.status_code >= 500):
+        _busy_answers.pop(key, None)
+        return
+    limit, after = parse_ratelimit_headers(response.headers), response.headers.get("retry-after", "")
+    seconds = max(limit.reset_in_seconds if limit and not limit.remaining else 0, int(after) if after.isdigit() else 0)
+    _busy_answers[key] = tries = _busy_answers.get(key, 0) + 1
+    if tries >= MOST_TRIES or seconds > LONGEST_WAIT:
+        _busy_answers.pop(key, None)
+        hf_raise_for_status(response)
 
 
 def _ceiling(request: Any) -> None:

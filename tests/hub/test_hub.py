@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import datasets as datasets_library
@@ -297,6 +298,30 @@ def test_a_download_that_fails_midway_is_one_sentence(
     assert (models.model_folder(id) / "model.safetensors").is_file()
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize(
+    ("headers", "tries"),
+    # The library asks twice for the head of a file that it can't have, whatever the error.
+    [({}, 3), ({"Retry-After": "3600"}, 2), ({"RateLimit": '"resolvers";r=0;t=299'}, 2), ({"Retry-After": "0"}, 3)],
+    ids=["alone", "after an hour", "limit", "at once"],
+)
+def test_a_hub_that_is_busy_midway_is_told_in_six_seconds(
+    status: int, headers: dict[str, str], tries: int, fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)  # of the threads that download too
+    fake_hub.model(id, tiny_teacher)
+    fake_hub.add("datasets", id, {"train.csv": CSV})
+    fake_hub.fail("status", status=status, match="/resolve/", headers=headers)
+    for door in (models.model_folder, datasets.dataset_rows):
+        pauses.clear()
+        with pytest.raises(HubError, match=rf"does not answer well just now \({status} for {id}\)"):
+            door(id)
+        asked = Counter((method, path) for method, path in fake_hub.requests if "/resolve/" in path)
+        assert max(asked.values()) <= tries and max(pauses, default=0) <= 2
+        fake_hub.requests.clear()
+
+
 @pytest.mark.parametrize(
     "fault", [{"kind": "short"}, {"kind": "status", "status": 503}, {"kind": "status", "status": 429}],
     ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}",
@@ -334,13 +359,36 @@ def test_rows_that_do_not_come_are_told_in_one_sentence(fault, words, fake_hub: 
 
 def test_no_request_may_be_silent_for_ever(fake_hub: FakeHub, id: str, tiny_teacher: Path, monkeypatch) -> None:
     import httpx2
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, close_session
 
     monkeypatch.setattr(client, "SILENCE_TIMEOUT", 0.3)
     client.hub_library()
     fake_hub.fail("hang")
-    with pytest.raises(httpx2.ReadTimeout):
-        HfApi().repo_info(id, timeout=None)  # as transformers asks
+    for _ in range(2):
+        with pytest.raises(httpx2.ReadTimeout):
+            HfApi().repo_info(id, timeout=None)  # as transformers asks
+        close_session()  # as the library does after a failed connection
+
+
+def test_a_client_of_ones_own_stays_and_is_watched(fake_hub: FakeHub, id: str, monkeypatch) -> None:
+    import httpx2
+    from huggingface_hub import HfApi, set_client_factory
+    from huggingface_hub.utils import _http
+
+    monkeypatch.setattr(client, "SILENCE_TIMEOUT", 0.3)
+    before = _http._GLOBAL_CLIENT_FACTORY
+    try:
+        set_client_factory(lambda: httpx2.Client(headers={"X-Proxy": "ours"}))
+        for _ in range(2):
+            client.hub_library()
+        fake_hub.fail("hang")
+        with pytest.raises(httpx2.ReadTimeout):
+            HfApi().repo_info(id, timeout=None)
+        assert fake_hub.headers[-1]["X-Proxy"] == "ours"
+        hooks = _http.get_session().event_hooks
+        assert [len(hooks[name]) for name in ("request", "response")] == [1, 2], "watched once"
+    finally:
+        set_client_factory(before)
 
 
 def test_pickled_weights_need_consent_and_a_machine_of_ones_own(
