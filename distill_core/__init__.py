@@ -73,6 +73,8 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     )
     from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
     from distill_core.api.session import ExportedRow, close, home_refusal, open_app, predictor, temporary_folder
+    from distill_core.cli import run_command
+    from distill_core.cli.parser import AddCommand
     from distill_core.config.choices import Choice
     from distill_core.config.knobs import Knob, Setting, knobs, settings
     from distill_core.config.schema import MODELS, Config
@@ -155,6 +157,8 @@ _DOOR = {
     "distill_core.api.runs": (
         "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",
     ),
+    "distill_core.cli": ("run_command",),
+    "distill_core.cli.parser": ("AddCommand",),
     "distill_core.config.choices": ("Choice",),
     "distill_core.data.preparation": ("is_row_counts",),
     "distill_core.data.text_bank": ("is_hub_bank",),

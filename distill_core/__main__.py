@@ -1,8 +1,8 @@
-"""`python -m distill_core`, the same as the console command `stillroom`."""
+"""`python -m distill_core`, the console command `stillroom` without `app`."""
 
 import sys
 
-from distill_core.cli import main
+from distill_core.cli import run_command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command())

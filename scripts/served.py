@@ -8,13 +8,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+CHECKOUT = (sys.executable, "app.py")  # the command that opens the page
 PATIENCE = 180  # seconds until an app that does not answer is given up
 CHROMIUM = os.environ.get("STILLROOM_CHROMIUM", "/usr/bin/chromium")
 # The last one lets a page that a test only pretends to have from another host frame the app on this machine.
@@ -33,11 +34,12 @@ class App:
 
 @contextmanager
 def served(
-    place: Path, *options: str, environment: dict[str, str] | None = None, port: int | None = None
-) -> Iterator[App]:
+    place: Path, *options: str, environment: dict[str, str] | None = None, port: int | None = None,
+    command: Sequence[str] = CHECKOUT, folder: Path = ROOT,
+) -> Iterator[App]:  # fmt: skip
     """The app with its home in `place`, where it also writes log.txt; ended at the end. `environment` stands in for
-    this process's own, `port` for one that is free. Raises RuntimeError, with what the app said, where it does not
-    start."""
+    this process's own, `port` for one that is free; `command` opens it in `folder`. Raises RuntimeError, with what the
+    app said, where it does not start."""
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -46,7 +48,7 @@ def served(
     log = place / "log.txt"
     with log.open("wb") as written:
         server = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port), *options], cwd=ROOT, stdout=written,
+            [*command, "--port", str(port), *options], cwd=folder, stdout=written,
             stderr=subprocess.STDOUT, env=(os.environ if environment is None else environment) | homes,
         )  # fmt: skip
         try:

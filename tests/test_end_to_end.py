@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 import distill_core
 from distill_core.api import runs
 from distill_core.api.session import session
-from distill_core.cli import main
+from distill_core.cli import run_command
 from distill_core.config.schema import Config
 from distill_core.errors import UserError
 from distill_core.events import Note, Point
@@ -158,7 +158,7 @@ def test_the_command_line_from_file_to_prediction(
     config: Config, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
     def stillroom(*arguments: str, code: int = 0) -> tuple[str, str]:
-        assert main(arguments) == code
+        assert run_command(arguments) == code
         return capfd.readouterr()
 
     knobs = ["--width=8", "--hidden=8", "--fc=8", "--batch=8", "--epochs=2", "--n-iter=1", "--max-tokens=16"]
@@ -211,7 +211,7 @@ def test_a_teacher_that_does_not_fit_ends_the_run_with_a_sentence(
     config: Config, home: Path, capfd: pytest.CaptureFixture
 ) -> None:
     Path(config.train).write_text("text,label\n" + "".join(f"text number {n},{'abc'[n % 3]}\n" for n in range(60)))
-    assert main(["run", "--train", config.train, "--teacher", config.teacher, "--json"]) == 2
+    assert run_command(["run", "--train", config.train, "--teacher", config.teacher, "--json"]) == 2
     out, err = capfd.readouterr()
     failed = json.loads(out.splitlines()[-1])
     assert failed["status"] == "failed" and "Traceback" not in err and "label" in err

@@ -1,5 +1,6 @@
 """The walls of the house: the contracts in pyproject.toml hold, and what must be light is light."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,25 @@ def test_every_room_has_a_floor() -> None:
 
 
 def test_the_app_enters_by_the_front_doors() -> None:
-    text = (ROOT / "app.py").read_text(encoding="utf-8")
+    text = (ROOT / "ui" / "command.py").read_text(encoding="utf-8")
     assert "from distill_core import" in text and "distill_core." not in text
+
+
+def test_the_command_that_opens_the_page_imports_nothing_heavy() -> None:
+    """Each worker process of an installed app imports it again; and `--help` shall not wait."""
+    code = BLOCK.format(heavy=HEAVY, names=["ui.command"]) + "sys.modules['ui.command'].main(['app', '--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and "--allow-host" in done.stdout, done.stderr
+
+
+def test_the_page_may_lie_in_a_package_of_any_name() -> None:
+    """Installed, the folder is called stillroom_ui: its modules import one another by their place."""
+    for file in (ROOT / "ui").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [
+                node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []  # fmt: skip
+            assert not [name for name in names if name.split(".")[0] == "ui"], f"{file.name}:{node.lineno}"
 
 
 BLOCK = """

@@ -14,9 +14,10 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import Config, UserError
-from ui.access import ownership, public_host
-from ui.comparison.takeaway import zip_of
-from ui.components.events import SCRIPT_HEAVY, SCRIPT_QUICK
+
+from .access import ownership, public_host
+from .comparison.takeaway import zip_of
+from .components.events import SCRIPT_HEAVY, SCRIPT_QUICK
 
 LONGEST_ID = 64
 REGISTRIES = ("tasks", "augment", "vectors", "students", "losses")

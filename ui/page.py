@@ -7,19 +7,20 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import ENDED, UserError
-from ui import endpoints
-from ui.access import public_host
-from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
-from ui.components.form import Form, usable_settings
-from ui.components.header import header, top
-from ui.components.html import note, notes
-from ui.components.templates import render
-from ui.history import page
-from ui.i18n.names import translate_message
-from ui.i18n.translate import translate
-from ui.learn import page as learn_page
-from ui.steps import augmentation, comparison, distillation, launch_bar, teacher, time_budget
-from ui.steps import task as steps_task
+
+from . import endpoints
+from .access import public_host
+from .components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
+from .components.form import Form, usable_settings
+from .components.header import header, top
+from .components.html import note, notes
+from .components.templates import render
+from .history import page
+from .i18n.names import translate_message
+from .i18n.translate import translate
+from .learn import page as learn_page
+from .steps import augmentation, comparison, distillation, launch_bar, teacher, time_budget
+from .steps import task as steps_task
 
 # not every browser tells when it is idle
 READY = "() => { (window.requestIdleCallback ?? setTimeout)(() => window.stillroomPlotly().catch(() => {})) }"

@@ -18,19 +18,20 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 import distill_core as core
-from ui import gradio_patches
-from ui.access.public_host import max_upload
-from ui.http.activity import ActivityMonitor, is_idle
-from ui.http.assets import LIBRARY
-from ui.http.documents import Documents
-from ui.http.language import LanguageChoice
-from ui.http.origins import HostCheck, OriginCheck
-from ui.http.security_headers import SafeHeaders
-from ui.http.visitor_key import VisitorKeys
-from ui.i18n.pages import Languages
-from ui.i18n.translate import translate
-from ui.page import build
-from ui.theme import theme, variables
+
+from . import gradio_patches
+from .access.public_host import max_upload
+from .http.activity import ActivityMonitor, is_idle
+from .http.assets import LIBRARY
+from .http.documents import Documents
+from .http.language import LanguageChoice
+from .http.origins import HostCheck, OriginCheck
+from .http.security_headers import SafeHeaders
+from .http.visitor_key import VisitorKeys
+from .i18n.pages import Languages
+from .i18n.translate import translate
+from .page import build
+from .theme import theme, variables
 
 UPLOAD_HOURS = 24  # that an upload stays on a public host
 gradio_patches.light_sessions()

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import get_args
+from typing import Protocol, get_args
 
 from distill_core.api.session import ExportedRow
 from distill_core.cli.config_options import add_knobs, add_minutes, add_settings
@@ -12,9 +12,18 @@ from distill_core.events import STATUSES
 Command = Callable[[argparse.Namespace], int | None]  # returns an exit code, or None for 0
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parsed arguments; ends the program as argparse does where they can't be parsed."""
-    top = parser()
+class AddCommand(Protocol):
+    """Adds a command and returns its parser, for its options."""
+
+    def __call__(self, name: str, action: Command, help: str) -> argparse.ArgumentParser: ...
+
+
+AddCommands = Callable[[AddCommand], None]  # adds the commands of another package, such as the page's
+
+
+def parse(arguments: Sequence[str] | None = None, more: AddCommands | None = None) -> argparse.Namespace:
+    """Parsed arguments; ends the program as argparse does where they can't be parsed. `more` adds further commands."""
+    top = parser(more)
     parsed, rest = top.parse_known_args(arguments)
     # argparse takes no more texts once an option came between the run and them.
     if rest and hasattr(parsed, "texts") and not any(text.startswith("-") for text in rest):
@@ -24,8 +33,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parsed
 
 
-def parser() -> argparse.ArgumentParser:
-    """Parser of all commands. The parsed arguments have `action`, the command's function of these arguments."""
+def parser(more: AddCommands | None = None) -> argparse.ArgumentParser:
+    """Parser of all commands. The parsed arguments have `action`, the command's function of these arguments. `more`
+    adds further commands, before these."""
     from distill_core.cli import commands as cli_commands
 
     top = argparse.ArgumentParser(
@@ -42,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--json", action="store_true", help=json)
         return added
 
+    if more:
+        more(command)
     one = "print the run as one JSON object, the last line of stdout"
     added = command(
         "demo", cli_commands.run, "Distil the built-in teacher on the built-in reviews; about a minute.", json=one

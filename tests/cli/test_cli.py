@@ -16,7 +16,7 @@ import pytest
 
 from distill_core.api import estimates, runs
 from distill_core.api.session import session
-from distill_core.cli import main, tables
+from distill_core.cli import run_command, tables
 from distill_core.cli.config_options import config_from_options
 from distill_core.cli.parser import parse
 from distill_core.config.knobs import Knob, knobs
@@ -70,7 +70,7 @@ def stillroom(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> 
     monkeypatch.setenv("COLUMNS", "120")
 
     def command(*arguments: str) -> Done:
-        code = main(arguments)
+        code = run_command(arguments)
         out, err = capfd.readouterr()
         return Done(code, out, err)
 
@@ -345,16 +345,16 @@ def test_a_page_is_written_or_refused_with_the_reason(
     monkeypatch.setattr(runs, "run", lambda _: run)
     monkeypatch.setattr(session, "model_folder", lambda run, row: tmp_path / row)
     monkeypatch.setattr(html_export, "write_html", lambda model, file, *_: file.with_stem(model.name))
-    assert main(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "control"]) == 0
+    assert run_command(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "control"]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'control.html'}\n"
 
     def refuse(*_: object) -> None:
         raise html_export.NoHtml("It is too odd.")
 
     monkeypatch.setattr(html_export, "write_html", refuse)
-    assert main(["export", "a", str(tmp_path / "page.html"), "--html"]) == 2
+    assert run_command(["export", "a", str(tmp_path / "page.html"), "--html"]) == 2
     assert "It can't be one HTML file. It is too odd. Export it as a folder instead." in capsys.readouterr().err
-    assert main(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "floor"]) == 2
+    assert run_command(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "floor"]) == 2
 
 
 class Echo:
@@ -499,10 +499,10 @@ SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from distill_core.api.session import session
-from distill_core.cli import main
+from distill_core.cli import run_command
 from distill_core.runs import process_worker
 process_worker.PRELOAD, session.pipeline = "distill_core.cache", "fake_pipeline:distill"
-sys.exit(main(sys.argv[1:]))
+sys.exit(run_command(sys.argv[1:]))
 """
 
 

@@ -17,7 +17,7 @@ from toy import TOY
 
 import distill_core as core
 from distill_core.api.session import session
-from distill_core.cli import main
+from distill_core.cli import run_command
 from distill_core.config.schema import Config
 from distill_core.errors import DataError, UserError
 from distill_core.events import Compared, Ended, Note, Point
@@ -156,12 +156,12 @@ def test_on_a_public_host_the_id_stays_a_secret(sent: tuple[Path, Path, str], ho
 
 def test_the_command_line_packs_and_unpacks(sent: tuple[Path, Path, str], home: Path, capsys) -> None:
     run = core.import_run(sent[1])
-    assert main(["pack", "last", str(home / "out.zip")]) == 0
-    assert main(["unpack", str(home / "out.zip")]) == 0
+    assert run_command(["pack", "last", str(home / "out.zip")]) == 0
+    assert run_command(["unpack", str(home / "out.zip")]) == 0
     new = capsys.readouterr().out.split()[-1]
     assert new != run.id and core.run(new).summary == run.summary
-    assert main(["pack", "last", str(home / "out.zip")]) == 2  # never over a file
-    assert main(["unpack", str(home / "none.zip")]) == 2 and "no file" in capsys.readouterr().err
+    assert run_command(["pack", "last", str(home / "out.zip")]) == 2  # never over a file
+    assert run_command(["unpack", str(home / "none.zip")]) == 2 and "no file" in capsys.readouterr().err
 
 
 def test_a_teacher_answers_only_where_it_is_the_one_that_taught(

@@ -18,8 +18,9 @@ from starlette.requests import cookie_parser
 
 import distill_core as core
 from distill_core import ALIVE, Config, Run, UserError
-from ui.access import public_host
-from ui.i18n.translate import translate
+
+from ..i18n.translate import translate
+from . import public_host
 
 COOKIE, HEADER = "stillroom-key", "x-stillroom-key"
 KEY = re.compile(r"[\w.~+/=-]{20,200}", re.ASCII)  # shorter ones can be guessed

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import distill_core as core
 from distill_core import Config, UserError
 from distill_core import public_host as public
-from ui.i18n.translate import translate
+
+from ..i18n.translate import translate
 
 FILES = tuple(knob.name for knob in core.knobs() if knob.path and knob.group == "task")  # what may be uploaded
 MAX_PUBLIC_BANKS, MAX_PUBLIC_LINES = 3, 1_000_000  # text banks of a stranger, and texts of each to look at

@@ -8,14 +8,15 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from distill_core import ROWS, DoubtfulRow, RowName, Summary
-from ui.comparison.deferral import deferral
-from ui.comparison.disagreements import SIDES, source_row
-from ui.comparison.drawing import SIDE, x, y
-from ui.comparison.headline import chances, differences, doublings
-from ui.comparison.score_table import several
-from ui.components.formatting import count, percent
-from ui.components.templates import render
-from ui.i18n.translate import format_number, translate
+
+from ..components.formatting import count, percent
+from ..components.templates import render
+from ..i18n.translate import format_number, translate
+from .deferral import deferral
+from .disagreements import SIDES, source_row
+from .drawing import SIDE, x, y
+from .headline import chances, differences, doublings
+from .score_table import several
 
 CorrectnessKey = Literal["both", "only_teacher", "only_student", "neither"]
 SPLIT: tuple[CorrectnessKey, ...] = ("both", "only_teacher", "only_student", "neither")

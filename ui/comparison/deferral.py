@@ -5,10 +5,11 @@ from typing import Any
 from markupsafe import Markup
 
 from distill_core import Deferral, DeferralLevel, Summary
-from ui.comparison.drawing import SIDE, x, y
-from ui.components.formatting import duration, latency, percent
-from ui.components.templates import render
-from ui.i18n.translate import translate
+
+from ..components.formatting import duration, latency, percent
+from ..components.templates import render
+from ..i18n.translate import translate
+from .drawing import SIDE, x, y
 
 COLUMNS = ("wanted", "threshold", "answered", "agreement", "both", "cost")
 TEXTS = 1000  # that a cost is told for

@@ -7,10 +7,11 @@ from typing import Any
 
 import distill_core as core
 from distill_core import DoubtfulRow, RowName, Run, ScoredText, UserError
-from ui.components.html import note
-from ui.components.templates import render
-from ui.i18n.names import translate_message
-from ui.i18n.translate import translate
+
+from ..components.html import note
+from ..components.templates import render
+from ..i18n.names import translate_message
+from ..i18n.translate import translate
 
 SIDES = " | "  # between the two sentences of a pair
 PAGE = 50  # rows that come at once

@@ -8,12 +8,13 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import BASELINE_OUTCOMES, Difference, Summary
-from ui.comparison.metric_values import metric_of, value
-from ui.components.formatting import chance, count, percent, points
-from ui.components.html import MOST_FINDINGS
-from ui.components.templates import render
-from ui.i18n.names import metric_name, translate_message
-from ui.i18n.translate import translate, translate_or
+
+from ..components.formatting import chance, count, percent, points
+from ..components.html import MOST_FINDINGS
+from ..components.templates import render
+from ..i18n.names import metric_name, translate_message
+from ..i18n.translate import translate, translate_or
+from .metric_values import metric_of, value
 
 # Next steps that are taken on this very page, and where: a button that is pressed, or a part that is opened.
 PLACES = {"take_floor": "#download-floor", "take_control": "#download-control", "check_labels": "#doubtful"}

@@ -8,12 +8,13 @@ from typing import Any
 import gradio as gr
 
 from distill_core import ROWS, Metric, MetricScores, ModelCost, RowName, Summary
-from ui.comparison.metric_values import interval, metric_of, value
-from ui.comparison.score_table import member_name
-from ui.components.formatting import count, latency, percent, size
-from ui.components.templates import render
-from ui.i18n.names import metric_title
-from ui.i18n.translate import translate
+
+from ..components.formatting import count, latency, percent, size
+from ..components.templates import render
+from ..i18n.names import metric_title
+from ..i18n.translate import translate
+from .metric_values import interval, metric_of, value
+from .score_table import member_name
 
 SYMBOLS = {"floor": "diamond-open", "control": "circle-open", "student": "star", "teacher": "square"}
 

@@ -7,9 +7,10 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Answers
-from ui.comparison.disagreements import SIDES
-from ui.components.formatting import count
-from ui.components.templates import render
+
+from ..components.formatting import count
+from ..components.templates import render
+from .disagreements import SIDES
 
 PREVIEW = 8  # rows of a file shown
 

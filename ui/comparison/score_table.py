@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from distill_core import COLUMNS, ROWS, Column, Metric, Score, Summary, VariantScores
-from ui.comparison.metric_values import interval, metric_of, value
-from ui.components.formatting import count, latency, millions, percent, size
-from ui.components.templates import render
-from ui.i18n.names import metric_title
-from ui.i18n.translate import translate
+
+from ..components.formatting import count, latency, millions, percent, size
+from ..components.templates import render
+from ..i18n.names import metric_title
+from ..i18n.translate import translate
+from .metric_values import interval, metric_of, value
 
 COSTS = [column for column in COLUMNS if column.group == "cost"]
 UNITS = {"count": millions, "bytes": size, "milliseconds": latency, "per_second": count}

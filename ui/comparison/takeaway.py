@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import distill_core as core
-from ui.components.formatting import size
-from ui.components.html import note
-from ui.i18n.translate import translate
+
+from ..components.formatting import size
+from ..components.html import note
+from ..i18n.translate import translate
 
 # Names of the folders, and so of the zips.
 FOLDERS: dict[core.ExportedRow, str] = {"student": "student", "control": "control", "floor": "baseline"}

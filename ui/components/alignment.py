@@ -3,7 +3,8 @@
 from markupsafe import Markup
 
 from distill_core import Alignment
-from ui.components.templates import render
+
+from .templates import render
 
 SHOWN = 60  # pieces of a sentence
 

@@ -13,11 +13,12 @@ from gradio.processing_utils import save_file_to_cache
 
 import distill_core as core
 from distill_core import Config, Knob, KnobError, UserError
-from ui.access import public_host
-from ui.access.public_host import FILES
-from ui.components.events import Changes
-from ui.i18n.names import choice_name, knobs, rule_name
-from ui.i18n.translate import translate
+
+from ..access import public_host
+from ..access.public_host import FILES
+from ..i18n.names import choice_name, knobs, rule_name
+from ..i18n.translate import translate
+from .events import Changes
 
 RULE = "rule "  # what the name of a rate's slider begins with
 OTHER = "other…"  # the choice of a teacher by name; no Hub id and no folder can be called this

@@ -1,6 +1,6 @@
 """Numbers as people read them, in the language that is spoken."""
 
-from ui.i18n.translate import NO_BREAK_SPACE, format_number, translate
+from ..i18n.translate import NO_BREAK_SPACE, format_number, translate
 
 DASH = "–"
 

@@ -7,9 +7,10 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import UserError
-from ui.access import public_host
-from ui.components.templates import render
-from ui.i18n.translate import LANGUAGES, language, table, translate
+
+from ..access import public_host
+from ..i18n.translate import LANGUAGES, language, table, translate
+from .templates import render
 
 PAGES = (("", "new_run"), ("learn", "learn"), ("history", "history"))  # address and word of each link in the header
 ICON = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8").strip()

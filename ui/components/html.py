@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ui.components.templates import environment
-from ui.i18n.names import split_details
+from ..i18n.names import split_details
+from .templates import environment
 
 MOST_FINDINGS = 5  # at a time: who reads more of them reads none
 

@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ui.components import formatting
-from ui.i18n.translate import format_number, translate
+from ..i18n.translate import format_number, translate
+from . import formatting
 
 
 def text(key: str, **values: Any) -> Markup:

@@ -10,11 +10,12 @@ from markupsafe import escape
 
 import distill_core as core
 from distill_core import Run, UserError
-from ui.access import ownership
-from ui.components.events import Changes
-from ui.components.html import note
-from ui.components.templates import render
-from ui.i18n.names import translate_message
+
+from ..access import ownership
+from ..components.events import Changes
+from ..components.html import note
+from ..components.templates import render
+from ..i18n.names import translate_message
 
 PLAIN: dict[str, Callable[[Run], Any]] = {
     "resume": ownership.resume_run, "stop": Run.stop, "delete": Run.delete, "restore": Run.restore,

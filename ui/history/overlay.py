@@ -8,14 +8,15 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Metric, RowName, Run, UserError
-from ui.comparison.metric_values import interval, value
-from ui.components.formatting import DASH, count, duration, gap_share, latency, percent, size, teacher_share
-from ui.components.html import note
-from ui.components.templates import render
-from ui.history.run_list import ids, settings, took
-from ui.i18n.names import metric_title, translate_message
-from ui.i18n.translate import translate
-from ui.live.run_state import Curve, grouped, run_state, thin
+
+from ..comparison.metric_values import interval, value
+from ..components.formatting import DASH, count, duration, gap_share, latency, percent, size, teacher_share
+from ..components.html import note
+from ..components.templates import render
+from ..i18n.names import metric_title, translate_message
+from ..i18n.translate import translate
+from ..live.run_state import Curve, grouped, run_state, thin
+from .run_list import ids, settings, took
 
 MOST = 3
 SHOWN = 1000  # points of a curve

@@ -11,12 +11,13 @@ import gradio as gr
 from markupsafe import Markup
 
 from distill_core import STATUSES
-from ui.access import public_host
-from ui.components.events import BROWSER, DOWNLOAD_JS, HEAVY, Changes
-from ui.components.html import why
-from ui.components.templates import render
-from ui.history import actions, overlay, run_list
-from ui.i18n.translate import translate
+
+from ..access import public_host
+from ..components.events import BROWSER, DOWNLOAD_JS, HEAVY, Changes
+from ..components.html import why
+from ..components.templates import render
+from ..i18n.translate import translate
+from . import actions, overlay, run_list
 
 # what JavaScript says by itself; all else comes from the server in words
 WORDS = ("lost", "most", "ticked", "ticked.one", "saved")

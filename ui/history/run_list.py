@@ -11,12 +11,13 @@ from markupsafe import Markup
 import distill_core as core
 from distill_core import ALIVE, RESUMABLE, STATUSES, Run, RunRecord
 from distill_core import ENDED as OVER
-from ui.access import ownership, public_host
-from ui.components.formatting import DASH, count, duration, gap_share, percent, size
-from ui.components.templates import render
-from ui.i18n import names
-from ui.i18n.names import choice_name, knobs, rule_name, translate_message
-from ui.i18n.translate import format_number, format_time, translate
+
+from ..access import ownership, public_host
+from ..components.formatting import DASH, count, duration, gap_share, percent, size
+from ..components.templates import render
+from ..i18n import names
+from ..i18n.names import choice_name, knobs, rule_name, translate_message
+from ..i18n.translate import format_number, format_time, translate
 
 PAGE = 25
 KNOWN = 200  # ids that a browser may ask for at once

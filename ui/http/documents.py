@@ -10,12 +10,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.access import public_host
-from ui.components.header import ICON, MARK
-from ui.components.templates import render
-from ui.http.language import split_language
-from ui.i18n.translate import DEFAULT, use_language
-from ui.theme import ACCENT, CARD, INK, LINE, PAGE, QUIET
+from ..access import public_host
+from ..components.header import ICON, MARK
+from ..components.templates import render
+from ..i18n.translate import DEFAULT, use_language
+from ..theme import ACCENT, CARD, INK, LINE, PAGE, QUIET
+from .language import split_language
 
 # Before Gradio's own scripts: a chosen theme holds against the system's, and Gradio's few own words, which follow the
 # browser's language, follow the page's.

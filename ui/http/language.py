@@ -10,8 +10,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.i18n.pages import query_without_language
-from ui.i18n.translate import DEFAULT, LANGUAGES
+from ..i18n.pages import query_without_language
+from ..i18n.translate import DEFAULT, LANGUAGES
 
 COOKIE, YEAR = "stillroom-language", 365 * 86400
 

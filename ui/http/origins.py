@@ -14,7 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from distill_core import LOOPBACK, audience, host_name, public_host
-from ui.i18n.translate import translate
+
+from ..i18n.translate import translate
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 

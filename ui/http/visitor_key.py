@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.access import public_host
-from ui.access.ownership import COOKIE
+from ..access import public_host
+from ..access.ownership import COOKIE
 
 YEAR = 365 * 86400
 

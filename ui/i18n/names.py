@@ -9,7 +9,8 @@ from typing import Any
 
 import distill_core as core
 from distill_core import STAGES, Component, Knob, MessageFormatter, message_data
-from ui.i18n.translate import (
+
+from .translate import (
     ENGLISH,
     NO_BREAK_SPACE,
     format_number,
@@ -96,7 +97,7 @@ def _engine_messages(language: str) -> dict[str, str]:
     file = Path(__file__).parent / "engine_messages" / f"{language}.py"
     if not file.is_file():
         return {}
-    module = import_module(f"ui.i18n.engine_messages.{language}")
+    module = import_module(f".engine_messages.{language}", __package__)
     return {**getattr(module, "EARLIER", {}), **module.SENTENCES}
 
 

@@ -21,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.i18n.translate import DEFAULT, LANGUAGES, use_language
+from .translate import DEFAULT, LANGUAGES, use_language
 
 _build_lock = threading.Lock()  # Gradio keeps the Blocks that is being built in a variable of the whole process
 

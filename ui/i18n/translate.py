@@ -54,7 +54,7 @@ def language() -> str:
 @cache
 def table(language: str) -> dict[str, str]:
     """All words of a language."""
-    return import_module(f"ui.i18n.locales.{language}").WORDS
+    return import_module(f".locales.{language}", __package__).WORDS
 
 
 def translate(key: str, **values: Any) -> str:

@@ -1,5 +1,5 @@
 """Learn: the method in nine lessons, each with something to move on real outputs. Its own page at /learn."""
 
-from ui.learn.page import STEPS, build
+from .page import STEPS, build
 
 __all__ = ["STEPS", "build"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import distill_core as core
 from distill_core import Config, RowName, Run, Summary
-from ui.access import public_host
+
+from ..access import public_host
 
 PAIRED: tuple[RowName, ...] = ("control", "student")
 NEWEST = 12  # finished runs that are looked through for a student

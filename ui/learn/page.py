@@ -14,13 +14,14 @@ from markupsafe import Markup, escape
 
 import distill_core as core
 from distill_core import Reading, UserError
-from ui.components.alignment import alignment
-from ui.components.events import SILENT_HEAVY, each
-from ui.components.html import diff
-from ui.components.templates import render
-from ui.i18n.names import components, rule_name, translate_message
-from ui.i18n.translate import ENGLISH, language, table, translate
-from ui.learn import example_run
+
+from ..components.alignment import alignment
+from ..components.events import SILENT_HEAVY, each
+from ..components.html import diff
+from ..components.templates import render
+from ..i18n.names import components, rule_name, translate_message
+from ..i18n.translate import ENGLISH, language, table, translate
+from . import example_run
 
 FOLDER = Path(__file__).parent
 LESSONS = {file.stem.split("_", 1)[1]: file for file in sorted((FOLDER / "lessons").glob("*.js"))}

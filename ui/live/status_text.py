@@ -3,11 +3,12 @@
 from typing import Any
 
 from distill_core import ENDED, ROWS, Event, Note, Run, RunRecord, StageEnded
-from ui.components.formatting import DASH, count, duration, percent, points
-from ui.i18n.names import metric_name, stage_name, translate_message
-from ui.i18n.translate import format_number, translate, translate_or
-from ui.live.run_state import RunState, Stage
-from ui.live.time_left import queue_wait
+
+from ..components.formatting import DASH, count, duration, percent, points
+from ..i18n.names import metric_name, stage_name, translate_message
+from ..i18n.translate import format_number, translate, translate_or
+from .run_state import RunState, Stage
+from .time_left import queue_wait
 
 
 def status_line(run: Run, row: RunRecord, seen: RunState) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import distill_core as core
 from distill_core import STAGES, Run, UserError
-from ui.live.run_state import RunState
+
+from .run_state import RunState
 
 MAX_ANSWERS, ANSWER_SECONDS = 64, 10.0  # answers, and for how long
 QUICK = {"data": 2.0, "compare": 6.0}  # seconds of the stages that hardly depend on the run, where nothing is known

@@ -16,12 +16,13 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import ENDED, STAGES, UnknownRun
-from ui.components.templates import render
-from ui.i18n import names
-from ui.i18n.translate import translate
-from ui.live import status_text
-from ui.live.run_state import grouped, run_state
-from ui.live.time_left import seconds_left
+
+from ..components.templates import render
+from ..i18n import names
+from ..i18n.translate import translate
+from . import status_text
+from .run_state import grouped, run_state
+from .time_left import seconds_left
 
 FIRST_POINTS = 2000  # points per curve in the first answer
 QUEUED_MS = 1500  # until the next question while a run waits

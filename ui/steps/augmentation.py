@@ -9,15 +9,16 @@ from markupsafe import Markup, escape
 
 import distill_core as core
 from distill_core import Config, Estimate, UserError
-from ui.components.events import BROWSER, HEAVY, Changes, last
-from ui.components.form import RULE, Form, make_control, rate
-from ui.components.formatting import count, percent
-from ui.components.html import bars, diff, note, why
-from ui.components.tabs import open_tab_js
-from ui.components.templates import render
-from ui.i18n.names import components, rule_name, translate_message
-from ui.i18n.translate import translate
-from ui.steps.pieces import empty_card, hint
+
+from ..components.events import BROWSER, HEAVY, Changes, last
+from ..components.form import RULE, Form, make_control, rate
+from ..components.formatting import count, percent
+from ..components.html import bars, diff, note, why
+from ..components.tabs import open_tab_js
+from ..components.templates import render
+from ..i18n.names import components, rule_name, translate_message
+from ..i18n.translate import translate
+from .pieces import empty_card, hint
 
 OFFSPRING = 5
 NEAR = 3  # texts with near words, beside those of the rules

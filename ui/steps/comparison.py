@@ -15,22 +15,23 @@ from markupsafe import escape
 
 import distill_core as core
 from distill_core import ENDED, DoubtfulRow, ExportedRow, Run, Summary, UserError
-from ui.access import public_host
-from ui.comparison import disagreements, predictions
-from ui.comparison.analysis import analysis
-from ui.comparison.deferral import promises
-from ui.comparison.headline import PLACES_JS, headline
-from ui.comparison.plots import figures, plots
-from ui.comparison.predictions import PREVIEW, preview_answers
-from ui.comparison.score_table import score_table
-from ui.comparison.takeaway import describe_page, describe_zip, page_of, zip_of
-from ui.components.alignment import alignment
-from ui.components.events import BROWSER, DOWNLOAD_JS, HEAVY, QUICK, Changes, last
-from ui.components.formatting import percent
-from ui.components.html import note, why
-from ui.i18n.names import translate_message
-from ui.i18n.translate import translate
-from ui.steps.pieces import card, empty_card, hint, title
+
+from ..access import public_host
+from ..comparison import disagreements, predictions
+from ..comparison.analysis import analysis
+from ..comparison.deferral import promises
+from ..comparison.headline import PLACES_JS, headline
+from ..comparison.plots import figures, plots
+from ..comparison.predictions import PREVIEW, preview_answers
+from ..comparison.score_table import score_table
+from ..comparison.takeaway import describe_page, describe_zip, page_of, zip_of
+from ..components.alignment import alignment
+from ..components.events import BROWSER, DOWNLOAD_JS, HEAVY, QUICK, Changes, last
+from ..components.formatting import percent
+from ..components.html import note, why
+from ..i18n.names import translate_message
+from ..i18n.translate import translate
+from .pieces import card, empty_card, hint, title
 
 OPTIONAL: dict[str, ExportedRow] = {"download_control": "control", "download_floor": "floor"}  # not every run has them
 COPY_JS = """(run) => {

@@ -9,16 +9,17 @@ import gradio as gr
 
 import distill_core as core
 from distill_core import ALIVE, ENDED, RESUMABLE, Run, UserError
-from ui.access import ownership
-from ui.components.events import BROWSER, QUICK, Changes, each
-from ui.components.form import Form
-from ui.components.html import note, why
-from ui.components.tabs import open_tab_js
-from ui.i18n.names import translate_message
-from ui.i18n.translate import translate
-from ui.live.view import live
-from ui.steps import presets, time_budget
-from ui.steps.launch_bar import Bar, fault
+
+from ..access import ownership
+from ..components.events import BROWSER, QUICK, Changes, each
+from ..components.form import Form
+from ..components.html import note, why
+from ..components.tabs import open_tab_js
+from ..i18n.names import translate_message
+from ..i18n.translate import translate
+from ..live.view import live
+from . import presets, time_budget
+from .launch_bar import Bar, fault
 
 # The run's id goes into the address, so that a reload and a shared link show the same run. The browser remembers it as
 # well: on a public host that is all that History lists.

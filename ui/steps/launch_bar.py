@@ -13,15 +13,16 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, KnobError, UserError
-from ui.access.public_host import FILES
-from ui.components.events import BROWSER, QUICK, Changes, last
-from ui.components.form import Form
-from ui.components.formatting import count, duration, rounded, size
-from ui.components.tabs import open_tab_js
-from ui.components.templates import render
-from ui.i18n import names
-from ui.i18n.names import translate_message
-from ui.i18n.translate import format_number, translate
+
+from ..access.public_host import FILES
+from ..components.events import BROWSER, QUICK, Changes, last
+from ..components.form import Form
+from ..components.formatting import count, duration, rounded, size
+from ..components.tabs import open_tab_js
+from ..components.templates import render
+from ..i18n import names
+from ..i18n.names import translate_message
+from ..i18n.translate import format_number, translate
 
 STEPS = ("task", "teacher", "augment", "distil", "compare")
 AT = {"task": "task", "teacher": "teacher", "transfer": "augment", "student": "distil", "training": "distil"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ui.components.templates import environment
+from ..components.templates import environment
 
 _macros: Any = environment.get_template("steps/pieces.html").module
 

@@ -11,12 +11,13 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Setting, UserError
-from ui.components.events import BROWSER, QUICK, Changes, last
-from ui.components.form import RULE, Form
-from ui.components.templates import render
-from ui.i18n.names import components
-from ui.i18n.translate import format_number, translate, translate_or
-from ui.steps.pieces import hint, title
+
+from ..components.events import BROWSER, QUICK, Changes, last
+from ..components.form import RULE, Form
+from ..components.templates import render
+from ..i18n.names import components
+from ..i18n.translate import format_number, translate, translate_or
+from .pieces import hint, title
 
 DEFAULT = "best"
 OWN = ""  # the size that the preset itself has

@@ -12,13 +12,14 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Inspection, UserError
-from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
-from ui.components.form import COLUMNS, HUB, Form, make_control
-from ui.components.html import balance, findings, note, table, why
-from ui.components.templates import render
-from ui.i18n.names import components, task_title, translate_message
-from ui.i18n.translate import translate
-from ui.steps.pieces import empty_card
+
+from ..components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
+from ..components.form import COLUMNS, HUB, Form, make_control
+from ..components.html import balance, findings, note, table, why
+from ..components.templates import render
+from ..i18n.names import components, task_title, translate_message
+from ..i18n.translate import translate
+from .pieces import empty_card
 
 FILES = [".csv", ".tsv", ".jsonl", ".json", ".xlsx", ".parquet"]
 EXAMPLE = Path(__file__).with_name("example.csv")

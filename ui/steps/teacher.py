@@ -11,18 +11,19 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import Config, Estimate, HubError, TeacherError, UserError
-from ui.access import public_host
-from ui.components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
-from ui.components.form import OTHER, OTHER_NAME, Form, make_control
-from ui.components.formatting import count, duration, millions, percent, rounded
-from ui.components.formatting import size as size_of
-from ui.components.html import note, why
-from ui.components.templates import render
-from ui.gradio_patches import without_stub_file
-from ui.i18n.names import components, translate_message
-from ui.i18n.names import task_name as task_name
-from ui.i18n.translate import translate
-from ui.steps.pieces import hint
+
+from ..access import public_host
+from ..components.events import BROWSER, QUICK, SILENT_HEAVY, Changes, last
+from ..components.form import OTHER, OTHER_NAME, Form, make_control
+from ..components.formatting import count, duration, millions, percent, rounded
+from ..components.formatting import size as size_of
+from ..components.html import note, why
+from ..components.templates import render
+from ..gradio_patches import without_stub_file
+from ..i18n.names import components, translate_message
+from ..i18n.names import task_name as task_name
+from ..i18n.translate import translate
+from .pieces import hint
 
 # the row that was asked of an empty box, unless something was typed meanwhile
 ROW_JS = "(said, ...typed) => (!typed.some((text) => text?.trim()) && said?.row) || typed"

@@ -16,14 +16,15 @@ from markupsafe import Markup
 
 import distill_core as core
 from distill_core import BudgetSettings, UserError
-from ui.components.events import BROWSER, QUICK, Changes, last
-from ui.components.form import Form
-from ui.components.formatting import count, duration, rounded
-from ui.components.html import note
-from ui.components.templates import render
-from ui.i18n.names import translate_message
-from ui.i18n.translate import translate
-from ui.steps import launch_bar, presets
+
+from ..components.events import BROWSER, QUICK, Changes, last
+from ..components.form import Form
+from ..components.formatting import count, duration, rounded
+from ..components.html import note
+from ..components.templates import render
+from ..i18n.names import translate_message
+from ..i18n.translate import translate
+from . import launch_bar, presets
 
 TIMES = {"1": 1.0, "5": 5.0, "30": 30.0, "any": None}  # minutes
 KNOBS = ("teacher", "teacher_epochs", "max_tokens", "n_iter", "neighbours", "transfer_limit", "epochs")

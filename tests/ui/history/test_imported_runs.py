@@ -20,7 +20,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 import distill_core as core
 from distill_core.api import session
-from distill_core.cli import main
+from distill_core.cli import run_command
 from distill_core.config.schema import Config
 from distill_core.errors import DataError
 from distill_core.evaluation import latency
@@ -128,7 +128,7 @@ def seen(run: str, steps: Any, other: str) -> None:
     html += [part for part in refilled.values() if isinstance(part, str)]
     steps.distillation.controls(run)
     core.estimate(Config())
-    assert main(["show", run]) == 0 and main(["runs"]) == 0
+    assert run_command(["show", run]) == 0 and run_command(["runs"]) == 0
     for part in html:
         assert "<img" not in part, part[:2000]
 
