@@ -5,9 +5,10 @@ Knows nothing of labels or tasks.
 
 import zipfile
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill_core.data.table import (
     MAX_BYTES,
@@ -23,7 +24,12 @@ from distill_core.data.table import (
 from distill_core.errors import DataError
 from distill_core.messages import Message, message
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
 MAX_UNPACKED = 5 * MAX_BYTES  # of the XML, which says everything at length
+SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+TEXTS = (f"{SHEET}t", f"{SHEET}r/{SHEET}t")  # in an `is` element; a phonetic guide (rPh) is no text of the cell
 TITLE_ROWS = 20  # rows at the top among which the header is looked for, below a title
 
 
@@ -48,9 +54,11 @@ def read_workbook(path: Path, name: str, rows: int) -> Table:
         raise DataError(message("{name} holds more than {most:,.0f} MB of text. Take a sample of it.", name=name,
                                most=MAX_BYTES / 1e6))  # fmt: skip
     from openpyxl import load_workbook
+    from openpyxl.worksheet import _reader
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
     ReadOnlyWorksheet._get_size = lambda sheet: None  # it would parse a sheet that doesn't state its size twice
+    _reader.Text = _CellText  # openpyxl's own reads the formatting too, which takes a third of a workbook's time
     try:
         # by its name openpyxl refuses a workbook that is called .csv
         with path.open("rb") as stream, closing(load_workbook(stream, read_only=True, data_only=True)) as book:
@@ -89,6 +97,18 @@ def _lines(sheet: Any, name: str, rows: int) -> list[tuple[int, tuple[Cell, ...]
                                    most=MAX_BYTES / 1e6))  # fmt: skip
         found.append((number, tuple(cells)))
     return found
+
+
+@dataclass(frozen=True)
+class _CellText:
+    """Text of a cell that holds it itself and not by number: what stands in it or in its runs of one format."""
+
+    content: str
+
+    @classmethod
+    def from_tree(cls, element: "Element") -> "_CellText":
+        """Reads an `is` element of a sheet."""
+        return cls("".join(part.text or "" for path in TEXTS for part in element.iterfind(path)))
 
 
 def _cell(value: Any) -> Cell:

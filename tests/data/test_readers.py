@@ -5,7 +5,9 @@ import datetime
 import io
 import json
 import random
+import re
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pyarrow
@@ -232,6 +234,34 @@ def test_a_workbook_is_read(tmp_path: Path) -> None:
     assert "'Sheet' was read, not 'Codes'" in found.notes[0] and "header of x.xlsx is row 2" in found.notes[1]
     (tmp_path / "y.csv").write_bytes((tmp_path / "x.xlsx").read_bytes())
     assert read_table(tmp_path / "y.csv").rows == found.rows
+
+
+def test_cells_that_hold_their_own_text_are_read_without_formatting(tmp_path: Path) -> None:
+    """As programs write them that keep no table of texts: plain, in formatted runs, with a phonetic guide, empty."""
+    import openpyxl
+
+    inside = [
+        "<t>text</t>",
+        "<t>label</t>",
+        "<r><t>one </t></r><r><rPr><b/></rPr><t>two</t></r>",
+        "<t>a</t>",
+        '<t xml:space="preserve">東京</t><rPh sb="0" eb="2"><t>トウキョウ</t></rPh>',
+        "<t>b</t>",
+        "",
+        "<t>a</t>",
+    ]
+    cells = [f'<c t="inlineStr"><is>{text}</is></c>' for text in inside]
+    rows = "".join(f"<row>{left}{right}</row>" for left, right in zip(cells[::2], cells[1::2], strict=True))
+    book = openpyxl.Workbook()
+    book.save(tmp_path / "x.xlsx")
+    with zipfile.ZipFile(tmp_path / "x.xlsx") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    members[sheet] = re.sub(rb"<sheetData.*?/(sheetData)?>", f"<sheetData>{rows}</sheetData>".encode(), members[sheet])
+    with zipfile.ZipFile(tmp_path / "x.xlsx", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert read_table(tmp_path / "x.xlsx").rows == [("one two", "a"), ("東京", "b"), (None, "a")]
 
 
 def test_class_names_in_a_parquet_file_are_read(tmp_path: Path) -> None:
