@@ -20,6 +20,7 @@ from distill_core.faults import disk_code, is_out_of_memory
 from distill_core.messages import message, os_error_reason, unreadable_reason
 
 OMITTED = ("temperature", "texts_per_s")  # in a sentence below the table; of this machine alone
+SERVER = ("fastapi", "uvicorn")  # what server.py needs beside what predict.py does
 BARE = ("macro_f1",)  # without its interval: the accuracy's is enough
 
 
@@ -51,7 +52,7 @@ def write_package(
 ) -> None:  # fmt: skip
     """Write what makes an exported folder with its predict.py a package that pip installs as `name`: pyproject.toml,
     __init__.py, py.typed, requirements.txt, and a test that it gives these `answers`, texts and the probability of each
-    label."""
+    label; and what makes it an image: server.py and Dockerfile."""
     about = re.sub(r"[^\w .,:()/-]", "", about)[:200]  # it stands in code, and a teacher may have any name
     optional = "".join(f"{extra} = {json.dumps(list(needs))}\n" for extra, needs in extras.items())
     contents = {
@@ -84,11 +85,35 @@ package-dir = {{ "{name}" = "." }}
 """,
         "answers.json": json.dumps([{"text": text, "probabilities": shares} for text, shares in answers], indent=1)
         + "\n",
+        "Dockerfile": _dockerfile(name, libraries),
     }
     for file, content in contents.items():
         (folder / file).write_text(content, encoding="utf-8")
     shutil.rmtree(folder / "build" / "lib", ignore_errors=True)  # pip would pack what this export has not
     shutil.copyfile(str(exported_test.__file__), folder / "test_answers.py")
+    shutil.copyfile(Path(__file__).with_name("exported_server.py"), folder / "server.py")  # it imports a web framework
+
+
+def _dockerfile(name: str, libraries: Sequence[str]) -> str:
+    """Dockerfile of an image that answers with the model on port 8000."""
+    image, install = name.replace("_", "-"), "pip install --no-cache-dir --no-compile"
+    alone = [f"'{library}'" for library in libraries if library.startswith("tokenizers")]
+    others = [f"'{library}'" for library in libraries if f"'{library}'" not in alone]
+    commands = [
+        f"{install} {' '.join([*others, *SERVER])}",
+        *([f"{install} --no-deps {' '.join(alone)}"] if alone else []),
+    ]
+    return f"""# docker build -t {image} . && docker run -p 8000:8000 {image}
+FROM python:3.12-slim
+# Without bytecode, and without the libraries by which tokenizers would download one: the image is a quarter smaller.
+RUN {" && ".join(commands)}
+COPY . /model
+WORKDIR /model
+USER nobody
+EXPOSE 8000
+HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen as ask; ask('http://127.0.0.1:8000/health')"]
+CMD ["python", "server.py", "--host", "0.0.0.0"]
+"""
 
 
 def draw_texts(words: Sequence[str], sides: int, number: int = 8) -> list[str | tuple[str, ...]]:
@@ -158,7 +183,13 @@ def describe_package(name: str) -> str:
     return f"""Or installed, by `pip install .` in this folder, from any Python:
 
     from {name} import predict, predict_proba
-    predict(["a text", "another"])"""
+    predict(["a text", "another"])
+
+Behind an HTTP server, by `pip install {" ".join(SERVER)} && python server.py`, or as the image that the Dockerfile
+makes:
+
+    docker build -t {name.replace("_", "-")} . && docker run -p 8000:8000 {name.replace("_", "-")}
+    curl localhost:8000/predict -H "content-type: application/json" -d '{{"texts": ["a text"]}}'"""
 
 
 def describe_probabilities(temperature: float | None) -> str:

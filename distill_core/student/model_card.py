@@ -112,6 +112,7 @@ def _files(settings: dict[str, Any], parity: "Parity | None", loss: "Loss | None
         ("predict.py, requirements.txt", "predicts, from the shell or by `from predict import load`; what it needs"),
         ("pyproject.toml, `__init__.py`, py.typed", "make a package of the folder"),
         ("test_answers.py, answers.json", "a test that it answers as where it was exported"),
+        ("server.py, Dockerfile", "an HTTP server that answers with it, and an image of that"),
         (known, "its settings, and how texts become ids"),
     ]
     torch = "model.safetensors, network.py, encoder.py", "the network in torch"

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from broken import BREAKS, break_file
+from fastapi.testclient import TestClient
 
 from distill_core.data.dataset import Split
 from distill_core.errors import DataError
-from distill_core.evaluation import baseline_export, baseline_runtime, calibration
+from distill_core.evaluation import baseline_export, baseline_runtime, calibration, exported_server
 from distill_core.evaluation.baseline import Baseline, fit_baseline
 
 WORDS = [
@@ -123,7 +124,8 @@ def test_an_exported_baseline_predicts_with_numpy_alone(tmp_path: Path) -> None:
     files = {file.name for file in out.iterdir()}
     assert files == {
         "predict.py", "requirements.txt", "README.md", "baseline.json", "weights.npz", "pyproject.toml", "__init__.py",
-        "py.typed", "test_answers.py", "answers.json",
+        "py.typed", "test_answers.py", "answers.json", "server.py",
+        "Dockerfile",
     }  # fmt: skip
     assert (out / "requirements.txt").read_text() == "numpy>=2\n"
     expected = baseline_runtime.load(tmp_path / "floor")(["good 我 film", "bad"])
@@ -154,3 +156,13 @@ def test_the_folder_of_another_model_is_left_alone(tmp_path: Path) -> None:
         baseline_export.export(tmp_path / "floor", tmp_path / "student", REPORT)
     with pytest.raises(DataError, match=r"can't be written to .*student\.json"):
         baseline_export.export(tmp_path / "floor", tmp_path / "student" / "student.json" / "out", REPORT)
+
+
+def test_its_server_answers_with_it(tmp_path: Path) -> None:
+    saved(fitted(2, pair=True)[0], tmp_path / "floor")
+    model = baseline_export.load(baseline_export.export(tmp_path / "floor", tmp_path / "out", REPORT))
+    with TestClient(exported_server.make_app(model, ["testserver"])) as asked:
+        found = asked.post("/predict", json={"texts": [["good", "bad"]]}).json()["predictions"]
+        assert found == [{"label": model([("good", "bad")])[0].label, "unfamiliar": None,
+                          "probabilities": pytest.approx(model([("good", "bad")])[0].probabilities)}]  # fmt: skip
+        assert asked.get("/health").json() == {"status": "ok", "labels": model.labels, "pair": True}

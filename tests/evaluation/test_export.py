@@ -2,11 +2,14 @@
 
 import ast
 import json
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from distill_core.evaluation.export import draw_texts, package_name, write_package
@@ -79,6 +82,44 @@ def test_pip_installs_an_exported_student(exported: Any) -> None:
     earlier.write_text("")
     again = export.export(place / "student", folder, {**REPORT, "title": "my tickets"})
     assert (again / "pyproject.toml").is_file() and not earlier.exists()
+
+
+def test_its_server_answers_without_stillroom_and_refuses_what_it_cannot_read(exported: Any) -> None:
+    student, folder, place = exported
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code = "import runpy, sys; sys.modules['torch'] = sys.modules['distill_core'] = None; sys.argv = sys.argv[1:]; "
+    code += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    server = subprocess.Popen([sys.executable, "-c", code, str(folder / "server.py"), "--port", str(port)], cwd=place,
+                              stderr=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=8)) as asked:
+            assert asked.get("/health").json() == {"status": "ok", "labels": student.labels, "pair": False}
+            found = asked.post("/predict", json={"texts": ["good film", "plain"]}).json()["predictions"]
+            assert [one["label"] for one in found] == student.predict(["good film", "plain"]).tolist()
+            shares = student(["plain"])[0].probabilities
+            assert found[1]["probabilities"] == pytest.approx(shares, abs=1e-5)
+            assert asked.post("/predict", json={"text": "plain"}).json()["predictions"] == found[1:]
+            for content, words in (
+                ({}, "Give"), ({"text": "a", "texts": ["b"]}, "Give"), ({"texts": []}, "at least 1"),
+                ({"texts": [["a", "b"]]}, "should be one text"), ({"text": "a" * 100_001}, "at most 100000"),
+            ):  # fmt: skip
+                refused = asked.post("/predict", json=content)
+                assert refused.status_code == 422 and words in refused.text
+            assert asked.post("/predict", content=b" " * 5_000_001).status_code == 413
+            assert asked.get("/health", headers={"host": "elsewhere.example"}).status_code == 400
+    finally:
+        server.terminate()
+        assert server.wait(20) in (0, -signal.SIGTERM)
+
+
+def test_its_image_has_what_the_server_needs_and_no_more(exported: Any) -> None:
+    lines = (exported[1] / "Dockerfile").read_text().splitlines()
+    (install,) = [line for line in lines if line.startswith("RUN")]
+    first, alone = install.removeprefix("RUN ").split(" && ")
+    assert first.endswith("'numpy>=2' 'onnxruntime>=1.20' fastapi uvicorn") and "--no-deps 'tokenizers" in alone
+    assert lines[0].count("my-tickets-student") == 2 and 'CMD ["python", "server.py", "--host", "0.0.0.0"]' in lines
 
 
 def test_its_own_test_passes_and_tells_a_changed_answer(exported: Any) -> None:
