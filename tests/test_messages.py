@@ -35,6 +35,7 @@ TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 ELSEWHERE = {
     "evaluation/baseline_export.py": "the model card goes with the baseline into the world, in English",
     "evaluation/baseline_runtime.py": "the program that goes with an exported baseline",
+    "evaluation/exported_server.py": "the server that goes with an exported model",
     "evaluation/exported_test.py": "the test that goes with an exported model",
     "evaluation/export.py": "the part of every model card, in English",
     "evaluation/columns.py": "headings of the report, the command line and the model card, in English",

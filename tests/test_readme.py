@@ -1,12 +1,18 @@
 """The README tells the truth: its Python runs, its commands parse, its words are the code's."""
 
+import importlib.metadata
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from distill_core.cli.config_options import config_from_options
 from distill_core.cli.parser import parse
@@ -74,3 +80,23 @@ def test_it_names_what_is_there():
     for name in [*linked, "requirements.txt", "requirements-dev.txt", "app.py"]:
         assert (ROOT / name).is_file(), name
     assert not re.search(r"RESULTS_TABLE|SYSTEMS_312|TODO", README)
+
+
+def test_its_front_matter_makes_a_space():
+    """Of a Hugging Face Space: the Gradio of requirements.txt, a Python that the package allows, words short enough."""
+    card = yaml.safe_load(README.split("---")[1])
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    assert card["sdk"] == "gradio" and card["sdk_version"] == pins["gradio"] and (ROOT / card["app_file"]).is_file()
+    allowed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    assert SpecifierSet(allowed).contains(card["python_version"]) and isinstance(card["python_version"], str)
+    assert len(card["short_description"]) <= 60
+
+
+def test_the_pins_are_what_a_space_may_install_beside_gradio():
+    """A Space installs gradio[mcp] with them, whose own bounds are narrower: here of all that one's extra asks for."""
+    pins = re.findall(r"^([\w-]+)==([^\s#]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    versions = {canonicalize_name(name): version for name, version in pins}
+    for needed in map(Requirement, importlib.metadata.requires("gradio")):
+        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", "mcp", "oauth")):
+            version = versions.get(canonicalize_name(needed.name))
+            assert version is None or needed.specifier.contains(version), f"{needed} excludes {version}"

@@ -23,6 +23,7 @@ from distill_core.faults import explain_fault
 from distill_core.messages import Message, message, message_data, os_error_reason
 from distill_core.runs.connection import Connection, ReadOnlyConnection
 from distill_core.runs.curves import CurvePoint, Curves, is_same, training_of
+from distill_core.runs.network_disk import network_file_system
 from distill_core.runs.queries import RunColumns, RunQueries, storable
 from distill_core.runs.reader import RunReader
 
@@ -38,6 +39,11 @@ class Store(RunReader):
         can't be written to is read as far as that goes, and `refusal` says why."""
         self.home = Path(home_folder).absolute() if home_folder else home()
         self.path = self.home / "runs.db"
+        if kind := network_file_system(self.home):
+            raise UserError(message(
+                "The folder {folder} lies on a disk of the network ({kind}), where the list of runs would be damaged: "
+                "its locks don't hold there. Set STILLROOM_HOME to a folder on a disk of this machine.",
+                folder=str(self.home), kind=kind))  # fmt: skip
         try:
             # A folder that exists keeps its access rights.
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
