@@ -71,7 +71,18 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         sweep_uploads,
         warm_up,
     )
-    from distill_core.api.runs import Run, count, export_run, find, import_run, list_runs, run, run_tasks, start
+    from distill_core.api.runs import (
+        Run,
+        count,
+        export_run,
+        find,
+        import_run,
+        list_runs,
+        open_backup,
+        run,
+        run_tasks,
+        start,
+    )
     from distill_core.api.session import ExportedRow, close, home_refusal, open_app, predictor, temporary_folder
     from distill_core.cli import run_command
     from distill_core.cli.parser import AddCommand
@@ -130,6 +141,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
     )
     from distill_core.hub.models import is_offered
     from distill_core.messages import Message, MessageFormatter, message_data
+    from distill_core.runs.backup import Backup
     from distill_core.runs.queries import RunRecord
 
 _DOOR = {
@@ -155,7 +167,7 @@ _DOOR = {
         "preview", "sweep_uploads", "warm_up",
     ),
     "distill_core.api.runs": (
-        "Run", "count", "find", "list_runs", "export_run", "run", "run_tasks", "start", "import_run",
+        "Run", "count", "find", "list_runs", "export_run", "open_backup", "run", "run_tasks", "start", "import_run",
     ),
     "distill_core.cli": ("run_command",),
     "distill_core.cli.parser": ("AddCommand",),
@@ -171,6 +183,7 @@ _DOOR = {
         "LearningCurvePoint", "Metric", "MetricScores", "ModelCost", "Score",
         "Deferral", "DeferralLevel", "Difference", "DoubtfulRow", "Summary", "VariantScores",
     ),
+    "distill_core.runs.backup": ("Backup",),
     "distill_core.runs.queries": ("RunRecord",),
     "distill_core.config.schema": ("MODELS", "Config"),
     "distill_core.config.knobs": ("Knob", "Setting", "knobs", "settings"),

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "data/language.py": "the commonest words of languages, by which they are told apart",
     "tasks/synthetic/grammar.py": "the built-in reviews are English",
     "tasks/synthetic/lexicon.py": "the same",
+    "runs/backup.py": "what whoever runs a Space reads in its log",
     "serving/metrics.py": "counts for Prometheus",
     "serving/server.py": "what a program that asks is told",
     "student/export.py": "the program that goes with an exported student",

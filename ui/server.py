@@ -34,6 +34,7 @@ from .page import build
 from .theme import theme, variables
 
 UPLOAD_HOURS = 24  # that an upload stays on a public host
+BACKUP_SECONDS = 5  # between two looks for runs that have ended
 gradio_patches.light_sessions()
 gradio_patches.share_with_no_origin()
 gradio_patches.explain_errors(lambda: translate("host.misfit"), lambda: translate("host.mistake"))
@@ -102,6 +103,13 @@ def _sweep_uploads() -> None:
         time.sleep(3600)
 
 
+def _back_up(backup: core.Backup, ended: threading.Event) -> None:
+    """Takes in the runs that an earlier machine copied, and copies those that end from now on."""
+    backup.restore()
+    while not ended.wait(BACKUP_SECONDS):
+        backup.save()
+
+
 def serve(
     host: str = "127.0.0.1", port: int | None = None, browser: bool = False, mcp: bool = False,
     names: Sequence[str] = (),
@@ -109,6 +117,7 @@ def serve(
     """Serves the page of an opened app and blocks until it is ended. `mcp`: its endpoints are tools for an assistant
     too. `names`: see `options`."""
     demo = make_page()
+    ended, copying = threading.Event(), None
     try:
         _, address, _ = demo.launch(
             server_port=port, inbrowser=browser, prevent_thread_lock=True, **options(host, names) | {"mcp_server": mcp}
@@ -119,7 +128,13 @@ def serve(
         core.warm_up(is_idle)
         if core.public_host():
             threading.Thread(target=_sweep_uploads, daemon=True).start()
+        if backup := core.open_backup():
+            copying = threading.Thread(target=_back_up, args=(backup, ended), daemon=True)
+            copying.start()
         demo.block_thread()
     finally:
+        ended.set()
         gr.close_all(verbose=False)
+        if copying:
+            copying.join(BACKUP_SECONDS)
         core.close()

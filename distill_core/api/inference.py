@@ -188,7 +188,7 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     Example:
         >>> exported = core.export(run.id, folder / "student")
         >>> sorted(file.name for file in exported.glob("*.py"))
-        ['__init__.py', 'encoder.py', 'network.py', 'predict.py', 'test_answers.py']
+        ['__init__.py', 'encoder.py', 'network.py', 'predict.py', 'server.py', 'test_answers.py']
     """
     from distill_core.evaluation import baseline_export
     from distill_core.student import export as student_export

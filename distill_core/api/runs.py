@@ -26,6 +26,7 @@ from distill_core.teacher.catalog import saved_teachers
 
 if TYPE_CHECKING:
     from distill_core.evaluation.summary import Action, DoubtfulRow
+    from distill_core.runs.backup import Backup
     from distill_core.student.predictor import Predictor
 
 FOLLOW_SECONDS = 0.1
@@ -724,3 +725,20 @@ def import_run(file: Path | str) -> Run:
     store = session.store()
     store.require_writable()
     return Run(archive.import_run(store, Path(file)), store)
+
+
+def open_backup() -> "Backup | None":
+    """Open the backup of ended runs: of the folder that STILLROOM_BACKUP names, or of a Space's bucket at /data.
+
+    Returns:
+        The backup, whose `restore` imports what the store lacks and whose `save` copies what has ended since; None
+        where there is no such folder that can be written to, or the home can only be read.
+
+    Example:
+        >>> core.open_backup() is None
+        True
+    """
+    from distill_core.runs.backup import Backup, backup_folder
+
+    folder, store = backup_folder(), session.store()
+    return None if folder is None or store.refusal else Backup(store, folder)

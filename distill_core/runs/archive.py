@@ -181,16 +181,16 @@ def _finite(value: float) -> float | None:
 # ---- import
 
 
-def import_run(store: Store, file: Path) -> str:
-    """Import the run of `file`; its id, a new one where the old is in use. Raises DataError, and nothing is stored,
-    where anything in the file is not as `export_run` writes it."""
+def import_run(store: Store, file: Path, wanted: str = "") -> str:
+    """Import the run of `file`; its id, the `wanted` one or its own, or a new one where that is in use. Raises
+    DataError, and nothing is stored, where anything in the file is not as `export_run` writes it."""
     file = file.expanduser()
     place = Path(tempfile.mkdtemp(prefix=".import-", dir=store.home / "runs"))
     try:
         row, events, points = bounded.call(_unpack, file, place, name=file.name, budget=_budget(file))
         for name in ("run.json", "config.json", "summary.json", "events.jsonl", "points.jsonl"):
             (place / name).unlink(missing_ok=True)
-        return _adopt(store, place, row, events, points)
+        return _adopt(store, place, row, events, points, wanted)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -334,9 +334,10 @@ def _adopt(
     row: RunColumns,
     events: Iterable[tuple[float, Event]],
     points: Iterable[tuple[str, int, float]],
+    wanted: str,
 ) -> str:
     """Adopt the checked run: its files into a folder of its own, its rows into the store."""
-    run = row["id"] if row["id"] and not public_host() else new_run_id()
+    run = wanted or ("" if public_host() else row["id"]) or new_run_id()
     with suppress(UnknownRun):
         store.run(run)
         run = new_run_id()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,12 +22,14 @@ from distill_core.config.schema import Config
 from distill_core.errors import UserError
 from distill_core.events import Ended
 from distill_core.runs.store import Store
-from scripts.served import served
+from scripts.served import call, served
 from ui import endpoints
 from ui.access import ownership
 from ui.history import actions, run_list
 
 MINE, THEIRS = "a-key-of-mine-that-is-long", "a-key-of-theirs-that-is-long"
+PACKED = Path(__file__).parents[2] / "fixtures" / "506be2f" / "packed.zip"
+EARLIER = "a-run-of-an-earlier-disk"
 
 
 @pytest.fixture
@@ -209,9 +213,13 @@ def test_what_is_taken_in_is_the_takers_and_the_key_stays_at_home(
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app that takes itself for a Space."""
-    public = os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1"}
-    with served(tmp_path_factory.mktemp("space"), environment=public) as running:
+    """The address of an app that takes itself for a Space with a bucket, which has a run of an earlier disk."""
+    place = tmp_path_factory.mktemp("space")
+    (place / "bucket").mkdir()
+    shutil.copyfile(PACKED, place / "bucket" / f"{EARLIER}.zip")
+    public = os.environ | {"SPACE_ID": "owner/space", "GRADIO_SERVER_NAME": "127.0.0.1",
+                           "STILLROOM_BACKUP": str(place / "bucket")}  # fmt: skip
+    with served(place, environment=public) as running:
         yield running.address
 
 
@@ -251,6 +259,17 @@ def test_a_browser_gets_its_key_and_a_script_sends_its_own(space: str) -> None:
     own = script.predict({"epochs": 1, "n_iter": 0}, api_name="/start_run")
     assert "Only the browser that started this run can change it" in call("stop_run", own, cookie=kept)
     assert script.predict(own, api_name="/stop_run") in ("stopped", "stopping")
+
+
+def test_a_space_has_the_runs_of_its_bucket(space: str) -> None:
+    until = time.monotonic() + 60
+    while True:
+        try:
+            assert call(space, "run", EARLIER)["status"] == "finished"
+            return
+        except RuntimeError:  # not taken in yet
+            assert time.monotonic() < until
+            time.sleep(0.2)
 
 
 CALL = """async ([name, data]) => {
