@@ -34,9 +34,11 @@ TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 # Files of the engine whose texts, errors aside, never reach the page as sentences
 ELSEWHERE = {
     "evaluation/baseline_export.py": "the model card goes with the baseline into the world, in English",
+    "evaluation/baseline_html.py": "the words of an exported page, which are English, and why a baseline has none",
     "evaluation/baseline_runtime.py": "the program that goes with an exported baseline",
     "evaluation/exported_server.py": "the server that goes with an exported model",
     "evaluation/exported_test.py": "the test that goes with an exported model",
+    "evaluation/html_page.py": "the words of an exported page, which are English, and why a model has none",
     "evaluation/export.py": "the part of every model card, in English",
     "evaluation/columns.py": "headings of the report, the command line and the model card, in English",
     "student/model_card.py": "the model card goes with the student into the world, in English",

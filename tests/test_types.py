@@ -11,6 +11,8 @@ JSON_EDGES = {
     "json_types.py": 2,  # the alias itself
     "messages.py": 1,  # a message as it is stored
     "evaluation/baseline_export.py": 2,  # the report, for the card
+    "evaluation/baseline_html.py": 3,  # the report, for the page
+    "evaluation/html_page.py": 1,  # the same
     "evaluation/baseline_runtime.py": 1,  # travels with an exported baseline, and imports nothing of ours
     "evaluation/export.py": 2,  # the report, for every card
     "events.py": 3,  # the body of an event in pipe and store

@@ -193,9 +193,7 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
     from distill_core.evaluation import baseline_export
     from distill_core.student import export as student_export
 
-    if row not in get_args(ExportedRow):
-        raise UserError(message("{row} is no model that can be exported. Choose one of these: {rows}.", row=repr(row),
-                               rows=", ".join(get_args(ExportedRow))))  # fmt: skip
+    _check_row(row)
     source = runs.run(run)
     report, model = _report_for_card(source), session.model_folder(run, row)
     if row == "floor":
@@ -205,13 +203,13 @@ def export(run: str, folder: Path | str, row: ExportedRow = "student") -> Path:
 
 @file_question
 def export_html(run: str, file: Path | str, row: ExportedRow = "student") -> Path:
-    """Export the run's student or its control as one HTML file, which answers while one types: in any browser since
-    2023, from a disk, without a request to anybody.
+    """Export the run's student, its control or its baseline as one HTML file, which answers while one types: in any
+    browser since 2023, from a disk, without a request to anybody.
 
     Args:
         run: The run's id.
         file: The HTML file to write; an earlier one is replaced.
-        row: "student" or "control".
+        row: "student", "control", or "floor" for the simple baseline (TF-IDF).
 
     Returns:
         The file.
@@ -226,17 +224,24 @@ def export_html(run: str, file: Path | str, row: ExportedRow = "student") -> Pat
         >>> page.read_text("utf-8").startswith("<!doctype html>"), page.stat().st_size < 2_000_000
         (True, True)
     """
-    from distill_core.student import html_export, html_tokenizer
+    from distill_core.evaluation import baseline_html, html_page
+    from distill_core.student import html_export
 
-    if row not in ("student", "control"):
-        raise UserError(message("{row} can't be one HTML file: choose student or control.", row=repr(row)))
+    _check_row(row)
     source = runs.run(run)
     report, model = _report_for_card(source), session.model_folder(run, row)
+    write = baseline_html.write_html if row == "floor" else html_export.write_html
     try:
-        return html_export.write_html(model, Path(file), report, source.labelled_texts())
-    except html_tokenizer.NoHtml as reason:
+        return write(model, Path(file), report, source.labelled_texts())
+    except html_page.NoHtml as reason:
         raise UserError(message("It can't be one HTML file. {why} Export it as a folder instead.", why=str(reason))
                         ) from reason  # fmt: skip
+
+
+def _check_row(row: str) -> None:
+    if row not in get_args(ExportedRow):
+        raise UserError(message("{row} is no model that can be exported. Choose one of these: {rows}.", row=repr(row),
+                               rows=", ".join(get_args(ExportedRow))))  # fmt: skip
 
 
 def _report_for_card(run: runs.Run) -> dict[str, object]:

@@ -18,6 +18,11 @@ from distill_core.evaluation.export import (
 )  # fmt: skip
 from distill_core.messages import METRIC_NAMES
 
+EXPLAINED = (
+    "The teacher is a large model, the student the small one distilled from it, the control the same small model\n"
+    "without a teacher."
+)
+
 
 def load(folder: Path) -> baseline_runtime.Predictor:
     """The baseline in `folder`. Raises DataError where it is damaged."""
@@ -39,6 +44,14 @@ def export(baseline: Path, folder: Path, report: dict[str, Any]) -> Path:
         write_package(folder, name, title(report.get("task", "?")), ["numpy>=2"], {}, answers)
         (folder / "README.md").write_text(model_card(report, predictor, name), encoding="utf-8")
     return folder
+
+
+def limits(rows: object) -> str:
+    """What a baseline that was fitted to so many rows is not to be trusted with."""
+    return (
+        f"It knows no meanings: a word that its {rows} rows did not hold counts for nothing, and of the order of words "
+        "it\nsees two neighbours at most. It is not for texts of another kind, or in another language, than those rows."
+    )
 
 
 def title(task: str) -> str:
@@ -66,8 +79,7 @@ Its {METRIC_NAMES[metric]}: {column.cell(score)} (95 % interval {column.interval
 {rows.get("test", "?")} rows that it was not fitted to. In the table it is the row floor.
 
 {comparison_table(report)}
-The teacher is a large model, the student the small one distilled from it, the control the same small model without a
-teacher.
+{EXPLAINED}
 
 ## Use
 
@@ -80,8 +92,7 @@ teacher.
 
 ## Limits
 
-It knows no meanings: a word that its {rows.get("train", "?")} rows did not hold counts for nothing, and of the order of
-words it sees two neighbours at most. It is not for texts of another kind, or in another language, than those rows.
+{limits(rows.get("train", "?"))}
 {baseline_runtime.SETTINGS} lists the words and the pairs of neighbours in these rows: whoever has this folder can read
 them.
 """

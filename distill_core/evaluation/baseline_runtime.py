@@ -117,7 +117,7 @@ class Predictor:
         for terms in settings["vocabulary"]:
             self._columns.append({term: column for column, term in enumerate(terms, first)})
             first += len(terms)
-        self._idf, self._coefficients, self._intercepts = idf, coefficients, intercepts
+        self.idf, self.coefficients, self.intercepts = idf, coefficients, intercepts
 
     def __call__(self, texts: "Iterable[str | Sequence[str]]") -> list[Prediction]:
         """One prediction a text. Raises ValueError where a text is not of the kind the baseline was fitted on."""
@@ -151,13 +151,13 @@ class Predictor:
 
     def _scores(self, row: Sequence[str]) -> NDArray[np.float64]:
         """Scores (outputs,) of a row. Each side's TF-IDF vector has the length 1, or 0 where no term is known."""
-        scores = self._intercepts.astype(np.float64)
+        scores = self.intercepts.astype(np.float64)
         for text, columns in zip(row, self._columns, strict=True):
             counts = Counter(columns[term] for term in split_terms(text, self._words) if term in columns)
             if counts:
                 known = list(counts)
-                values = (1 + np.log(list(counts.values()))) * self._idf[known]
-                scores = scores + values / np.linalg.norm(values) @ self._coefficients[known]
+                values = (1 + np.log(list(counts.values()))) * self.idf[known]
+                scores = scores + values / np.linalg.norm(values) @ self.coefficients[known]
         return scores
 
 

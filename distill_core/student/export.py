@@ -8,10 +8,11 @@ from typing import Any
 
 from distill_core.cache import checksum
 from distill_core.evaluation.export import draw_texts, export_folder, package_name, write_package
+from distill_core.evaluation.rounding import Loss, Row
 from distill_core.registry import STUDENTS
 from distill_core.student import model_card, network, runtime
 from distill_core.student.folder import SETTINGS, read_student
-from distill_core.student.onnx_export import Loss, NoOnnx, Parity, Row, check, write_int8, write_onnx
+from distill_core.student.onnx_export import NoOnnx, Parity, check, write_int8, write_onnx
 from distill_core.student.persistence import load, vocabulary_module, write_settings
 from distill_core.student.predictor import Predictor
 from distill_core.student.runtime import CHECKSUMS, LEFT_OUT, NETWORKS

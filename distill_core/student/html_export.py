@@ -1,41 +1,41 @@
 """A student as one HTML file that answers in a browser, from a disk, and asks nothing of anybody.
 
-The page computes the student's own ONNX graph, whose operators `html/network.js` has, so that a component that writes
-ONNX needs no third text for its network. Its weights are rounded to 16 bits and, where the page would be heavy, those
-of the table to 8 with a scale for each row. Python can't ask the page; it asks the same rounded network instead, on the
-rows that the run was scored on: the gate. A test asks pages of every kind of student in a browser.
+The page (`evaluation/html_page`) computes the student's own ONNX graph, whose operators `html/network.js` has, so that
+a component that writes ONNX needs no third text for its network. Its weights are rounded to 16 bits and, where the page
+would be heavy, those of the table to 8 with a scale for each row. Python can't ask the page; it asks the same rounded
+network instead, on the rows that the run was scored on: the gate. A test asks pages of every kind of student in a
+browser.
 """
 
-import base64
-import gzip
-import hashlib
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from numpy.typing import NDArray
-from safetensors.numpy import save as serialised
 
-from distill_core.cache import write_atomic
-from distill_core.errors import DataError
-from distill_core.evaluation.export import comparison, describe_probabilities
-from distill_core.messages import message, os_error_reason, percent
+from distill_core.evaluation.export import describe_probabilities
+from distill_core.evaluation.html_page import (
+    NoHtml,
+    PageText,
+    Tensors,
+    describe_loss,
+    pack_model,
+    refuse_loss,
+    render_page,
+    write_page,
+)
+from distill_core.evaluation.rounding import LEAST_ROWS, Loss, Row, measure_loss
 from distill_core.student import model_card
-from distill_core.student.html_tokenizer import NoHtml, alphabet_vocabulary, page_vocabulary
-from distill_core.student.onnx_export import LEAST_ROWS, Loss, NoOnnx, Row, check, measure_loss, write_onnx
+from distill_core.student.html_tokenizer import alphabet_vocabulary, page_vocabulary
+from distill_core.student.onnx_export import NoOnnx, check, write_onnx
 from distill_core.student.persistence import load
 from distill_core.student.predictor import Predictor
 from distill_core.student.runtime import OnnxNetwork, Vocabulary
 from distill_core.student.runtime import Predictor as AnyPredictor
 
 FOLDER = Path(__file__).parent / "html"
-SCRIPTS = ("network.js", "tokenizer.js", "page.js")
-LIGHT, HEAVY, MOST = 1_000_000, 2_000_000, 25_000_000  # bytes: without 8 bits, with the whole tokenizer, at all
+SCRIPTS = ("network.js", "tokenizer.js", "student.js")
+LIGHT, HEAVY = 1_000_000, 2_000_000  # bytes of a page without 8 bits, and of one with the whole tokenizer
 FEW = 64  # numbers that are not worth rounding; among them are bounds that 16 bits can't hold
 LARGEST = 65_504  # that 16 bits can hold
 OPERATORS = {  # that `html/network.js` knows, with the attributes that it reads
@@ -47,7 +47,6 @@ OPERATORS = {  # that `html/network.js` knows, with the attributes that it reads
     "Unsqueeze": "", "Where": "",
 }  # fmt: skip
 FIXED = {"direction": (b"bidirectional",), "linear_before_reset": (1,), "to": (1, 6)}  # it knows these values alone
-Tensors = dict[str, NDArray[Any]]
 
 
 def write_html(student: Path, file: Path, report: dict[str, Any], scored: Sequence[tuple[Row, str]] = ()) -> Path:
@@ -60,14 +59,7 @@ def write_html(student: Path, file: Path, report: dict[str, Any], scored: Sequen
         check(predictor, onnx, [text for text, _ in scored])
     except NoOnnx as reason:
         raise NoHtml(str(reason)) from reason
-    page = build_page(predictor, onnx, report, scored)
-    try:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(file), page)
-    except OSError as error:
-        raise DataError(message("The page can't be written to {file} ({why}). Name a file that you may write.",
-                               file=str(file), why=os_error_reason(error))) from error  # fmt: skip
-    return Path(file)
+    return write_page(Path(file), build_page(predictor, onnx, report, scored))
 
 
 def build_page(
@@ -91,11 +83,7 @@ def build_page(
     if cut and cut is not vocabulary and not (cost := _loss(student, onnx, rounded, cut, scored)).is_too_much:
         vocabulary, loss = cut, cost
         packed = pack(student, nodes, tensors, vocabulary, columns)
-    if loss.is_too_much:
-        raise NoHtml(f"With weights of 16 bits its accuracy on {loss.rows:,} test rows is {percent(loss.after)} "
-                     f"instead of {percent(loss.before)}, and {loss.flips:,} answers are others.")  # fmt: skip
-    if len(packed) > MOST:
-        raise NoHtml(f"Its page would have {len(packed) / 1e6:,.0f} MB, and {MOST / 1e6:.0f} are the most.")
+    refuse_loss(loss)
     return render(student, packed, report, describe_rounding(loss, small, vocabulary is not student.vocabulary))
 
 
@@ -141,19 +129,12 @@ def pack(
         "vocabulary": {**words.specification, "max_tokens": most, "cut": cut},
         "settings": _page_settings(student.settings) | ({"columns": list(columns)} if columns else {}),
     }
-    strings = {name: json.dumps(value, ensure_ascii=False, separators=(",", ":")) for name, value in state.items()}
-    content = serialised({**tensors, **words.arrays}, metadata=strings)
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+    return pack_model({**tensors, **words.arrays}, state)
 
 
 def render(student: Predictor, packed: str, report: dict[str, Any], rounding: str) -> bytes:
-    """The page itself. Its policy forbids all requests, and every script but its own."""
-    settings, found = student.settings, comparison(report)
-    style, script = (
-        (FOLDER / "style.css").read_text("utf-8"),
-        "".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS),
-    )
-    policy = f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; base-uri 'none'; "
+    """The page with what it says of the student."""
+    settings = student.settings
     train = report.get("rows", {}).get("train", "?")
     control = settings.get("row") == "control"
     origin = f"A small network, {'trained' if control else 'distilled'} on the task {report.get('task', '?')} with " \
@@ -163,28 +144,19 @@ def render(student: Predictor, packed: str, report: dict[str, Any], rounding: st
         + ("the student's network, trained without a teacher. " if control else "the control is it without a teacher. ")
         + "The floor is a simple baseline (TF-IDF with logistic regression)."
     )
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
-    page = environment.get_template("page.html").render(
-        policy=Markup(policy + "form-action 'none'"), style=Markup(style), script=Markup(script), student=packed,
+    text = PageText(
         title=str(report.get("title") or model_card.title(report, settings)), pair=settings["pair"], origin=origin,
-        rounding=rounding, columns=" and ".join(report.get("columns", ())),
-        found=[str(sentence) for _, sentence in report.get("verdict") or ()],
-        probabilities=describe_probabilities(settings.get("temperature")), heads=found.heads,
-        rows=list(found.rows.items()), scored=found.scored, explained=explained,
+        rounding=rounding, probabilities=describe_probabilities(settings.get("temperature")), explained=explained,
         limits=model_card.limits(settings) + " It is no ground for a decision about a person that nobody looks at.",
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
     )  # fmt: skip
-    return page.encode("utf-8", "replace")
+    return render_page([FOLDER / name for name in SCRIPTS], packed, report, text)
 
 
 def describe_rounding(loss: Loss, small_table: bool, cut: bool) -> str:
     """What the weights are rounded to, what that cost, and whether characters were left out."""
     bits = "16 bits, those of its table to 8" if small_table else "16 bits"
-    cost = f"""{loss.flips:,} of {loss.rows:,} answers are others by that, and the accuracy on these test rows is {
-        percent(loss.after)
-    } instead of {percent(loss.before)}."""
     left_out = " Characters that its texts never held are unknown to this page." if cut else ""
-    return f"Its weights are rounded to {bits}. {cost if loss.rows else 'No test rows say what that costs.'}{left_out}"
+    return f"Its weights are rounded to {bits}. {describe_loss(loss)}{left_out}"
 
 
 def _loss(
@@ -226,8 +198,3 @@ def _page_settings(settings: dict[str, Any]) -> dict[str, Any]:
         wanted = "0.95" if "0.95" in thresholds else next(iter(thresholds))
         chosen["defer"] = {"agreement": float(wanted), "threshold": thresholds[wanted]}
     return chosen
-
-
-def _digest(text: str) -> str:
-    """A text's sha256, as a Content-Security-Policy names it."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
+from distill_core.evaluation.html_page import NoHtml
 from distill_core.student.runtime import Vocabulary
 
 Step = dict[str, Any]  # of a tokenizer.json: a normalizer, a pre-tokenizer, a model
@@ -34,10 +35,6 @@ CHARACTERS = {  # what characters a step asks for
 KEEPS_CHARACTERS = {"Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Sequence"}  # none is taken away
 SCRIPT = re.compile(r"[A-Z][a-z]{2,}")  # \p{Han}; a category has two letters at most
 SIGNS = r"^$\.*+?()[]{}|/"  # that JavaScript lets one escape
-
-
-class NoHtml(Exception):
-    """Why a student has no page of one file, as a sentence."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from distill_core.messages import METRIC_NAMES, percent
 from distill_core.student.runtime import LEFT_OUT
 
 if TYPE_CHECKING:
+    from distill_core.evaluation.rounding import Loss
     from distill_core.evaluation.summary import Deferral, Metric, TransferTexts
     from distill_core.events import Provenance
-    from distill_core.student.onnx_export import Loss, Parity
+    from distill_core.student.onnx_export import Parity
 
 CONTROL = """
 It is the control of a distillation: the network of the student from the same start, trained on the labelled rows and

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from distill_core.evaluation.objective import stored_objective
+from distill_core.evaluation.rounding import LEAST_ROWS, Loss, Row, measure_loss
 from distill_core.messages import percent
 from distill_core.registry import STUDENTS
 from distill_core.student.network import compute_logits
@@ -26,9 +27,6 @@ BATCHES = (1, 7, 64, 256)
 TEXTS = 500  # that the gate asks at most; more would tell no more
 ALONE = 100  # of them one by one
 TOLERANCE = 1e-4  # of the largest logit, and at least of 1: float32 sums in another order differ by a hundredth of that
-MOST_LOST = 0.005  # of the accuracy, by weights of 8 bits
-LEAST_ROWS = 200  # of which one is that much
-Row = tuple[str, ...]
 
 
 class NoOnnx(Exception):
@@ -46,30 +44,6 @@ class Parity:
     difference: float
     batches: tuple[int, ...]
     sides: int
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What weights of 8 bits cost on so many test rows: answers that became others, and accuracy before and after."""
-
-    rows: int
-    flips: int
-    before: float
-    after: float
-
-    @property
-    def is_too_much(self) -> bool:
-        """Whether it is more than half a point."""
-        return round((self.before - self.after) * self.rows) > MOST_LOST * self.rows
-
-
-def measure_loss(before: AnyPredictor, after: AnyPredictor, scored: Sequence[tuple[Row, str]]) -> Loss:
-    """What it costs on test rows with their labels to ask another instead; nothing where there are no rows."""
-    texts, labels = [text if len(text) > 1 else text[0] for text, _ in scored], [label for _, label in scored]
-    first, second = ([answer.label for answer in predictor(texts)] for predictor in (before, after))
-    right = [sum(map(str.__eq__, answers, labels)) for answers in (first, second)]
-    flips = sum(map(str.__ne__, first, second))
-    return Loss(len(labels), flips, *(count / max(1, len(labels)) for count in right))
 
 
 def write_onnx(student: Predictor) -> bytes:

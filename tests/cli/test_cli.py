@@ -338,6 +338,7 @@ def test_stop_and_resume(stillroom: Callable[..., Done], home: Path) -> None:
 def test_a_page_is_written_or_refused_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
+    from distill_core.evaluation import baseline_html, html_page
     from distill_core.student import html_export
 
     run = SimpleNamespace(id="a", data_name="toy", report=dict, summary=None, labelled_texts=list)
@@ -349,12 +350,14 @@ def test_a_page_is_written_or_refused_with_the_reason(
     assert capsys.readouterr().out == f"{tmp_path / 'control.html'}\n"
 
     def refuse(*_: object) -> None:
-        raise html_export.NoHtml("It is too odd.")
+        raise html_page.NoHtml("It is too odd.")
 
     monkeypatch.setattr(html_export, "write_html", refuse)
     assert run_command(["export", "a", str(tmp_path / "page.html"), "--html"]) == 2
     assert "It can't be one HTML file. It is too odd. Export it as a folder instead." in capsys.readouterr().err
-    assert run_command(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "floor"]) == 2
+    monkeypatch.setattr(baseline_html, "write_html", lambda model, file, *_: file.with_stem(model.name))
+    assert run_command(["export", "a", str(tmp_path / "page.html"), "--html", "--row", "floor"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'floor.html'}\n"
 
 
 class Echo:

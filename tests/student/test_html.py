@@ -13,8 +13,10 @@ from test_predictor import REPORT
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from distill_core.errors import DataError
+from distill_core.evaluation import html_page, rounding
+from distill_core.evaluation.html_page import NoHtml
 from distill_core.student import html_export, html_tokenizer, onnx_export, persistence, vocabulary
-from distill_core.student.html_tokenizer import NoHtml, to_javascript
+from distill_core.student.html_tokenizer import to_javascript
 from distill_core.student.onnx_graph import Graph
 from distill_core.student.runtime import OnnxNetwork, Vocabulary
 
@@ -64,7 +66,7 @@ def test_a_heavy_page_has_a_small_table_where_test_rows_say_that_it_costs_little
 
     assert "16 bits, those of its table to 8" in page(400)
     assert "rounded to 16 bits. " in page(199), "too few rows to say"
-    monkeypatch.setattr(onnx_export, "MOST_LOST", -1.0)
+    monkeypatch.setattr(rounding, "MOST_LOST", -1.0)
     with pytest.raises(NoHtml, match=r"With weights of 16 bits its accuracy on 400 test rows is \d+\.\d % instead of"):
         page(400)
 
@@ -76,12 +78,12 @@ def test_a_small_table_that_costs_more_than_half_a_point_is_left_out(monkeypatch
     monkeypatch.setattr(html_export, "LIGHT", 1000)
     measured = html_export.measure_loss
 
-    def costly(before: Any, after: Any, given: Any) -> onnx_export.Loss:
+    def costly(before: Any, after: Any, given: Any) -> rounding.Loss:
         worse = measured(before, after, given)
         asked.append(worse)
-        return worse if len(asked) != 2 else onnx_export.Loss(400, 3, 1.0, 1.0 - 3 / 400)
+        return worse if len(asked) != 2 else rounding.Loss(400, 3, 1.0, 1.0 - 3 / 400)
 
-    asked: list[onnx_export.Loss] = []
+    asked: list[rounding.Loss] = []
     monkeypatch.setattr(html_export, "measure_loss", costly)
     page = html_export.build_page(student, content, REPORT, scored(rows, answers)).decode()
     assert "rounded to 16 bits. 0 of 400" in " ".join(page.split())
@@ -109,7 +111,7 @@ def test_what_a_page_does_not_know_is_refused_with_a_sentence(tmp_path: Path, mo
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="The page can't be written to"):
         html_export.write_html(tmp_path / "student", tmp_path / "file" / "a.html", REPORT)
-    monkeypatch.setattr(html_export, "MOST", 10)
+    monkeypatch.setattr(html_page, "MOST", 10)
     with pytest.raises(NoHtml, match="Its page would have 0 MB"):
         html_export.build_page(student, onnx_export.write_onnx(student), REPORT)
 

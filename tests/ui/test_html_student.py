@@ -160,7 +160,7 @@ def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., SimpleNamesp
         allowed = (file.as_uri(), "blob:")
         tab.on("request", lambda asked: None if asked.url.startswith(allowed) else faults.append(asked.url))
         tab.goto(file.as_uri())
-        tab.evaluate("async () => { globalThis.ready = await student }")
+        tab.evaluate("async () => { globalThis.ready = await model }")
         return SimpleNamespace(tab=tab, network=OnnxNetwork(rounded), faults=faults)
 
     yield open_page

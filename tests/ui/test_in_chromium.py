@@ -169,6 +169,9 @@ def test_an_own_file_from_drop_to_download(page: Any, app: str, own_csv: Path, t
         page.locator("#download-floor").click()
     names = zipfile.ZipFile(io.BytesIO(Path(caught.value.path()).read_bytes())).namelist()
     assert {"baseline/predict.py", "baseline/README.md", "baseline/weights.npz"} <= set(names)
+    with page.expect_download() as caught:
+        page.locator("#download-floor-html").click()
+    assert "This is the row floor." in Path(caught.value.path()).read_text("utf-8")
 
     # The rows whose labels may be wrong, of the training and of the test: here there may be none.
     for place, name in (("closer", "labels"), ("differ-rows", "test-labels")):

@@ -28,9 +28,9 @@ def describe_zip(file: Path, row: core.ExportedRow) -> str:
     return note(translate("compare.handed", file=file.name, size=size(file.stat().st_size), libraries=names))
 
 
-def page_of(run: str, place: Path) -> str:
-    """The student of the run with that whole id as one HTML file in `place`; its path. Raises UserError."""
-    return str(core.export_html(run, place / f"student-{run[:8]}.html"))
+def page_of(run: str, row: core.ExportedRow, place: Path) -> str:
+    """That row of the run with that whole id as one HTML file in `place`; its path. Raises UserError."""
+    return str(core.export_html(run, place / f"{FOLDERS[row]}-{run[:8]}.html", row))
 
 
 def describe_page(file: Path) -> str:

@@ -33,7 +33,9 @@ from ..i18n.names import translate_message
 from ..i18n.translate import translate
 from .pieces import card, empty_card, hint, title
 
-OPTIONAL: dict[str, ExportedRow] = {"download_control": "control", "download_floor": "floor"}  # not every run has them
+OPTIONAL: dict[str, ExportedRow] = {  # not every run has them
+    "download_control": "control", "download_floor": "floor", "download_floor_html": "floor",
+}  # fmt: skip
 COPY_JS = """(run) => {
   const at = new URL(location)
   at.search = new URLSearchParams({ run })
@@ -186,7 +188,7 @@ class Compare:
 
     def export_html(self, run: str) -> Iterator[Changes]:
         """The student as one HTML file."""
-        yield from self._hand_out(partial(page_of, run), describe_page)
+        yield from self._hand_out(partial(page_of, run, "student"), describe_page)
 
     def export_control(self, run: str) -> Iterator[Changes]:
         """The control as a zip."""
@@ -195,6 +197,10 @@ class Compare:
     def export_floor(self, run: str) -> Iterator[Changes]:
         """The baseline as a zip."""
         yield from self._hand_out(partial(zip_of, run, "floor"), partial(describe_zip, row="floor"))
+
+    def export_floor_html(self, run: str) -> Iterator[Changes]:
+        """The baseline as one HTML file."""
+        yield from self._hand_out(partial(page_of, run, "floor"), describe_page)
 
     def scored(self, run: str) -> Iterator[Changes]:
         """The scored rows with everyone's answers, as CSV."""
@@ -318,6 +324,7 @@ def build() -> Compare:
                     ("download_html", "download-html"),
                     ("download_control", "download-control"),
                     ("download_floor", "download-floor"),
+                    ("download_floor_html", "download-floor-html"),
                     ("scored_rows", "download-rows"),
                     ("pack", "download-run"),
                     ("copy", "copy-link"),
@@ -366,6 +373,7 @@ def wire(step: Compare, live: gr.HTML) -> None:
         (step.buttons["download_html"].click, step.export_html, [live]),
         (step.buttons["download_control"].click, step.export_control, [live]),
         (step.buttons["download_floor"].click, step.export_floor, [live]),
+        (step.buttons["download_floor_html"].click, step.export_floor_html, [live]),
         (step.buttons["scored_rows"].click, step.scored, [live]),
         (step.buttons["pack"].click, step.packed, [live]),
         (step.save.click, step.predictions, asked),

@@ -561,7 +561,6 @@ SENTENCES: dict[str, str] = {
     "There is no student in {folder}: it has no {file}. Give the folder that export wrote.": "In {folder} ist kein Schüler: Es fehlt {file}. Den Ordner eines heruntergeladenen Schülers angeben.",
     "{folder} already holds something else. Name a new or an empty folder.": "{folder} enthält schon etwas anderes. Einen neuen oder leeren Ordner angeben.",
     "The model can't be written to {folder} ({why}). Name a folder you may write to.": "Das Modell lässt sich nicht nach {folder} schreiben ({why}). Einen Ordner angeben, in den geschrieben werden darf.",
-    "{row} can't be one HTML file: choose student or control.": "{row} kann keine einzelne HTML-Datei sein: student oder control wählen.",
     "It can't be one HTML file. {why} Export it as a folder instead.": "Es kann keine einzelne HTML-Datei sein. {why} Stattdessen als Ordner exportieren.",
     "The page can't be written to {file} ({why}). Name a file that you may write.": "Die Seite lässt sich nicht nach {file} schreiben ({why}). Eine Datei nennen, die geschrieben werden darf.",
     "{name} was given twice, or two students have that name. Rename one of the folders.": "{name} wurde zweimal angegeben, oder zwei Schüler heißen so. Einen der Ordner umbenennen.",

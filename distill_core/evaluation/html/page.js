@@ -6,38 +6,23 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/ // a spreadsheet computes a cell that begins so
 const TEXTS_AT_ONCE = 50 // between which the page may draw
 
-// The student within the page: base64 of a gzipped file of tensors.
+// The model within the page: base64 of a gzipped file of tensors, of which its own script makes what answers.
 async function unpack() {
-  const packed = Uint8Array.from(atob(element('student').textContent.trim()), (letter) => letter.charCodeAt(0))
+  const packed = Uint8Array.from(atob(element('model').textContent.trim()), (letter) => letter.charCodeAt(0))
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))
   const { tensors, strings } = readTensors(await new Response(stream).arrayBuffer())
-  const settings = JSON.parse(strings.settings)
-  const arrays = Object.fromEntries(['rows', 'scores', 'merges'].map((name) => [name, tensors.get(name)]))
-  const ids = buildVocabulary(JSON.parse(strings.vocabulary), arrays)
-  const network = buildNetwork(JSON.parse(strings.nodes), tensors)
-  return { settings, ids, predict: (sides) => predict(settings, network, sides.map(ids)) }
+  return buildModel(tensors, Object.fromEntries(Object.entries(strings).map(([name, text]) => [name, JSON.parse(text)])))
 }
 
-// Probability of each label, of the rows of ids of a text or a pair, and whether it is unlike what the student read.
-function predict(settings, network, sides) {
-  const logits = Array.from(network(sides), (logit) => logit / (settings.temperature ?? 1))
-  const most = Math.max(...logits)
-  const shares = logits.map((logit) => Math.exp(logit - most))
+// The answer that logits mean: the probability of each label, the likeliest one, and whether the text is unlike what
+// the model read.
+function toAnswer(logits, { temperature = 1 }, unfamiliar = false) {
+  const scaled = Array.from(logits, (logit) => logit / temperature)
+  const most = Math.max(...scaled)
+  const shares = scaled.map((logit) => Math.exp(logit - most))
   const total = shares.reduce((sum, share) => sum + share, 0)
   const probabilities = shares.map((share) => share / total)
-  return {
-    probabilities,
-    likeliest: probabilities.indexOf(Math.max(...probabilities)),
-    unfamiliar: isUnfamiliar(settings.familiarity, sides.flat()),
-  }
-}
-
-// Whether the pieces are rarer among the student's own texts than those of 99 of 100 of its rows.
-function isUnfamiliar(known, ids) {
-  if (!known) return false
-  known.table ??= Uint8Array.from(atob(known.surprisals), (letter) => letter.charCodeAt(0))
-  const sum = ids.reduce((all, id) => all + known.table[Math.min(id, known.table.length - 1)], 0)
-  return (sum - ids.length * known.mean) / (known.deviation * Math.sqrt(ids.length)) > known.threshold
+  return { probabilities, likeliest: probabilities.indexOf(Math.max(...probabilities)), unfamiliar }
 }
 
 function answerLine(label) {
@@ -109,7 +94,7 @@ function parseTable(text, delimiter) {
 }
 
 // The rows of a file: their cells, the names of its columns, and which of these hold the text, or the two of a pair. Of
-// a table these are the columns that the student was trained on, or text (and text2); else the file has one text a line.
+// a table these are the columns that the model was trained on, or text (and text2); else the file has one text a line.
 function readRows(text, name, { pair, columns: trained }) {
   text = text.replace(/^\ufeff/, '')
   const names = ['text', 'text2'].slice(0, pair ? 2 : 1)
@@ -161,13 +146,13 @@ async function predictAll({ settings, predict: ask }, { names, places, rows }, t
   return out.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('')
 }
 
-function manyTexts(student) {
+function manyTexts(model) {
   const button = element('save')
   const status = element('progress')
   const save = async (text, name) => {
     let table
     try {
-      table = readRows(text, name, student.settings)
+      table = readRows(text, name, model.settings)
     } catch (error) {
       status.textContent = error.message
       return
@@ -180,7 +165,7 @@ function manyTexts(student) {
     button.disabled = true
     try {
       const tell = (place) => (status.textContent = `${place.toLocaleString('en')} of ${rows.length.toLocaleString('en')}`)
-      const csv = await predictAll(student, table, tell)
+      const csv = await predictAll(model, table, tell)
       const link = document.createElement('a')
       link.href = URL.createObjectURL(new Blob(['\ufeff', csv], { type: 'text/csv' }))
       link.download = 'predictions.csv'
@@ -210,11 +195,11 @@ function manyTexts(student) {
   })
 }
 
-globalThis.student = unpack()
-globalThis.student.then(
-  (student) => {
-    liveAnswers(student)
-    manyTexts(student)
+globalThis.model = unpack()
+globalThis.model.then(
+  (model) => {
+    liveAnswers(model)
+    manyTexts(model)
   },
   (error) => {
     element('fault').hidden = false
