@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         teacher_title,
         teachers,
     )
+    from distill_core.api.classifier import DistilledClassifier
     from distill_core.api.estimates import (
         choices,
         estimate,
@@ -154,6 +155,7 @@ _DOOR = {
         "Alignment", "Answers", "LayerPair", "LayerReading", "Preview", "Reading", "Report", "ScoredText",
         "TeacherAnswer", "WordsBrought",
     ),
+    "distill_core.api.classifier": ("DistilledClassifier",),
     "distill_core.api.estimates": (
         "choices", "estimate", "profile", "schedule_profile", "settings_for", "teacher_estimates",
     ),
