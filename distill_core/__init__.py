@@ -85,6 +85,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         start,
     )
     from distill_core.api.session import ExportedRow, close, home_refusal, open_app, predictor, temporary_folder
+    from distill_core.api.takeaways import Takeaway, takeaways
     from distill_core.cli import run_command
     from distill_core.cli.parser import AddCommand
     from distill_core.config.choices import Choice
@@ -171,6 +172,7 @@ _DOOR = {
     "distill_core.api.runs": (
         "Run", "count", "find", "list_runs", "export_run", "open_backup", "run", "run_tasks", "start", "import_run",
     ),
+    "distill_core.api.takeaways": ("Takeaway", "takeaways"),
     "distill_core.cli": ("run_command",),
     "distill_core.cli.parser": ("AddCommand",),
     "distill_core.config.choices": ("Choice",),

@@ -33,6 +33,7 @@ ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type)}
 TELLERS = {"Note", "Ended", "say", "append"}  # what else a sentence is given to
 # Files of the engine whose texts, errors aside, never reach the page as sentences
 ELSEWHERE = {
+    "api/takeaways.py": "commands of the command line",
     "evaluation/baseline_export.py": "the model card goes with the baseline into the world, in English",
     "evaluation/baseline_html.py": "the words of an exported page, which are English, and why a baseline has none",
     "evaluation/baseline_runtime.py": "the program that goes with an exported baseline",

@@ -13,7 +13,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any
 
-from distill_core.api import catalog, estimates, inference, predictions, preview
+from distill_core.api import catalog, estimates, inference, predictions, preview, takeaways
 from distill_core.api import runs as api_runs
 from distill_core.api.predictions import TextOrPair
 from distill_core.api.runs import FOLLOW_SECONDS, Run
@@ -134,6 +134,7 @@ def show(options: argparse.Namespace) -> None:
         print(json.dumps(run.report()))
     else:
         tables.run(run)
+        tables.takeaways(takeaways.takeaways(run.id))
 
 
 def stop(options: argparse.Namespace) -> None:
@@ -151,6 +152,11 @@ def export(options: argparse.Namespace) -> None:
     print(folder)
     if reason := inference.left_out(folder).get("onnx"):
         print(f"It needs torch. {reason}", file=sys.stderr)
+
+
+def answers(options: argparse.Namespace) -> None:
+    """`answers`: write every model's answers to the rows that the run was scored on; print how many rows."""
+    print(inference.save_scored(api_runs.find(options.run).id, options.file))
 
 
 def serve(options: argparse.Namespace) -> None:

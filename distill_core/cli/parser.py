@@ -129,6 +129,10 @@ def parser(more: AddCommands | None = None) -> argparse.ArgumentParser:
                        "instead of a folder")  # fmt: skip
     added.add_argument("folder", metavar="FOLDER", help="a new or an empty folder; with --html the file")
 
+    added = command("answers", cli_commands.answers, "Write every model's answers to the scored rows as a CSV.")
+    _run_argument(added)
+    added.add_argument("file", metavar="CSV")
+
     added = command("serve", cli_commands.serve, "Answer over HTTP with students: of runs, or of exported folders.")
     added.add_argument("models", nargs="+", metavar="RUN|FOLDER", help="a run's id or its beginning, 'last', or the "
                        "folder of an exported student")  # fmt: skip

@@ -11,6 +11,7 @@ from rich.table import Table
 from distill_core.api import catalog
 from distill_core.api.answers import Preview, Report, WordsBrought
 from distill_core.api.runs import Run
+from distill_core.api.takeaways import Kind, Takeaway
 from distill_core.data.examples import shorten
 from distill_core.errors import UserError
 from distill_core.evaluation import diagnostics
@@ -242,6 +243,29 @@ def run(chosen: Run) -> None:
         out.print("Seconds: " + ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items()))
     if row.summary:
         comparison(chosen)
+
+
+TAKEAWAYS: dict[Kind, str] = {
+    "student": "the student, a folder that predicts from raw text and that pip installs",
+    "student_html": "the student, one HTML page that answers in a browser",
+    "control": "the control, such a folder",
+    "floor": "the simple baseline (TF-IDF), such a folder",
+    "floor_html": "the simple baseline, such a page",
+    "rows": "the scored rows, with every model's answers",
+    "run": "the whole run, for `unpack` on another machine",
+}
+
+
+def takeaways(found: Sequence[Takeaway]) -> None:
+    """Print what can be taken home of a run, with the commands that write it; nothing where there is nothing."""
+    if not found:
+        return
+    out = _console()
+    out.print("To take home:")
+    for one in found:
+        needs = f", needs {', '.join(one.needs)}" if one.needs else ""
+        out.print(escape(f"  {TAKEAWAYS[one.kind]} (about {one.bytes / 1e6:,.1f} MB{needs}):"), soft_wrap=True)
+        out.print(escape(f"    {one.command}"), soft_wrap=True)
 
 
 def preview(result: Preview) -> None:

@@ -8,6 +8,7 @@ import distill_core as core
 
 from ..components.formatting import size
 from ..components.html import note
+from ..components.templates import render
 from ..i18n.translate import translate
 
 # Names of the folders, and so of the zips.
@@ -36,3 +37,14 @@ def page_of(run: str, row: core.ExportedRow, place: Path) -> str:
 def describe_page(file: Path) -> str:
     """A line on the page that `page_of` made."""
     return note(translate("compare.handed.html", file=file.name, size=size(file.stat().st_size)))
+
+
+def takeaways(run: str) -> str:
+    """A table of what can be taken home of the run with that whole id: its size, what it needs, how it is used."""
+    rows = [
+        (translate(f"takeaway.{one.kind}"), size(one.bytes), ", ".join(one.needs) or translate("takeaway.nothing"),
+         translate(f"takeaway.{one.kind}.use"))
+        for one in core.takeaways(run)
+    ]  # fmt: skip
+    head = [translate(f"takeaway.{column}") for column in ("what", "size", "needs", "use")]
+    return render("comparison/takeaways.html", head=head, rows=rows) if rows else ""

@@ -24,7 +24,7 @@ from ..comparison.headline import PLACES_JS, headline
 from ..comparison.plots import figures, plots
 from ..comparison.predictions import PREVIEW, preview_answers
 from ..comparison.score_table import score_table
-from ..comparison.takeaway import describe_page, describe_zip, page_of, zip_of
+from ..comparison.takeaway import describe_page, describe_zip, page_of, takeaways, zip_of
 from ..components.alignment import alignment
 from ..components.events import BROWSER, DOWNLOAD_JS, HEAVY, QUICK, Changes, last
 from ..components.formatting import percent
@@ -75,6 +75,7 @@ class Compare:
     predicted: gr.HTML
     save: gr.Button
     takeaway: gr.Column
+    taken: gr.HTML
     buttons: dict[str, gr.Button]
     handed: gr.DownloadButton
     message: gr.HTML
@@ -85,6 +86,7 @@ class Compare:
         return [
             self.about, self.pictures, self.closer, self.answers, self.text2, self.answer, self.meeting, self.message,
             self.differing, self.who, self.search, self.shown, self.differ, self.more, self.predicted, self.takeaway,
+            self.taken,
             *(self.buttons[name] for name in OPTIONAL), self.defer,
         ]  # fmt: skip
 
@@ -111,6 +113,7 @@ class Compare:
             **{part: gr.Column(visible=own) for part in (self.answers, self.differing, self.takeaway)},
             **{self.buttons[name]: gr.Button(visible=shown_run.has_model(of)) for name, of in OPTIONAL.items()},
             self.defer: _answerers(row.summary),
+            self.taken: takeaways(shown_run.id),
         }
         return self._cleared(about) | changes | (self.list_differing(run, "any") if own else {})
 
@@ -119,7 +122,17 @@ class Compare:
         return {
             self.about: about,
             **dict.fromkeys(
-                (self.pictures, self.closer, self.answer, self.meeting, self.message, self.differ, self.predicted), ""
+                (
+                    self.pictures,
+                    self.closer,
+                    self.answer,
+                    self.meeting,
+                    self.message,
+                    self.differ,
+                    self.predicted,
+                    self.taken,
+                ),
+                "",
             ),
             **dict.fromkeys((self.answers, self.differing, self.takeaway), gr.Column(visible=False)),
             self.text2: gr.skip(),  # hidden with `answers`
@@ -331,7 +344,7 @@ def build() -> Compare:
                     ("again", "run-again"),
                 )
             }
-        gr.HTML(hint(translate("compare.download.info")))
+        taken = gr.HTML(elem_id="takeaways")
     message = gr.HTML()
     handed = gr.DownloadButton(visible="hidden", elem_id="dl")
     return Compare(
@@ -339,7 +352,7 @@ def build() -> Compare:
         meeting=meeting,
         who=who, search=search, shown=shown, differing=differing, differ=differ, more=more, file=file, columns=columns,
         defer=defer,
-        predicted=predicted, save=save, takeaway=takeaway, buttons=buttons, handed=handed, message=message,
+        predicted=predicted, save=save, takeaway=takeaway, taken=taken, buttons=buttons, handed=handed, message=message,
     )  # fmt: skip
 
 

@@ -423,6 +423,18 @@ def test_the_step_fills_every_part_for_every_kind_of_run(run: str, home: Path, s
     assert {*waiting} == parts and "no comparison yet" in waiting[step.about]
 
 
+def test_what_can_be_taken_home_is_listed_with_size_needs_and_use(run: str, home: Path, steps: Any) -> None:
+    step = steps.comparison
+    shown = step.show(run)[step.taken]
+    assert "The whole run, a zip" in shown and "onnxruntime" not in shown  # this one has no models
+    texts = [("good",), ("bad",)] * 5
+    fit_baseline(Split(texts, [1, 0] * 5), 2, pair=False).save(core.run(run).folder / "floor", ["no", "yes"], 1.0)
+    shown = step.show(run)[step.taken]
+    assert "whoever has it can read them" in shown and ">numpy<" in shown.replace("\n", "") and "KB" in shown
+    example = Store(home).runs(1, examples=True)[0].id
+    assert step.show(example)[step.taken] == ""
+
+
 def test_the_baseline_is_handed_out_where_the_run_has_one(run: str, steps: Any) -> None:
     step = steps.comparison
     button = step.buttons["download_floor"]
