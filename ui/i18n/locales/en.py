@@ -494,7 +494,7 @@ WORDS: dict[str, str] = {
     "takeaway.use": "How to use it",
     "takeaway.nothing": "nothing",
     "takeaway.student": "The student, a zip",
-    "takeaway.student.use": 'python predict.py "a text" in its folder, or pip install it. Where its network can’t be written for onnxruntime, its README.md says that it needs torch.',
+    "takeaway.student.use": 'python predict.py "a text" in its folder, or pip install it. A few kinds of network need torch instead of onnxruntime: its README.md says so.',
     "takeaway.student_html": "The student as one HTML page",
     "takeaway.student_html.use": "Open it in a browser: it answers while you type, without a connection, and can be mailed.",
     "takeaway.control": "The control, a zip",
