@@ -245,11 +245,12 @@ def _check_row(row: str) -> None:
 
 
 def _report_for_card(run: runs.Run) -> dict[str, object]:
-    """Report of a run with what a model card or page needs beside it: its summary, the name of its task or file, and
-    the columns of the text."""
+    """Report of a run with what a model card or page needs beside it: its summary and config, the name of its task or
+    file, and the columns of the text."""
     columns = trained_columns(run.id)
     texts = [columns[role] for role in ("text", "text2") if columns.get(role)]
-    return {**run.report(), "summary": run.summary or {}, "title": run.data_name, "columns": texts}
+    about = {"summary": run.summary or {}, "config": run.row.config, "title": run.data_name, "columns": texts}
+    return {**run.report(), **about}
 
 
 def left_out(folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from distill_core.evaluation.export import (
     describe_probabilities,
     draw_texts,
     export_folder,
+    front_matter,
     intact,
     package_name,
     write_package,
@@ -65,11 +66,8 @@ def model_card(report: dict[str, Any], predictor: baseline_runtime.Predictor, pa
     score, column = report.get("scores", {}).get("floor", {}), metric_column(metric)
     rows = {name: "?" if count is None else f"{count:,}" for name, count in report.get("rows", {}).items()}
     kind = "pairs of texts" if predictor.settings["pair"] else "texts"
-    return f"""---
-library_name: stillroom
-tags: [text-classification, tf-idf, logistic-regression]
----
-# {title(report.get("task", "?"))}
+    head = front_matter(report, predictor.labels, ("tf-idf", "logistic-regression"), "floor")
+    return f"""{head}# {title(report.get("task", "?"))}
 
 It weighs words and pairs of neighbouring words (TF-IDF) by logistic regression, and is no network. Stillroom fitted it
 to {rows.get("train", "?")} labelled {kind}, as the model that a distilled one has to beat.

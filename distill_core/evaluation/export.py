@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from distill_core.errors import DataError, UserError
 from distill_core.evaluation import diagnostics, exported_test
-from distill_core.evaluation.columns import cells, columns, headings, shown
+from distill_core.evaluation.columns import cells, columns, headings, metric_column, shown
 from distill_core.faults import disk_code, is_out_of_memory
-from distill_core.messages import message, os_error_reason, unreadable_reason
+from distill_core.hub.client import is_id
+from distill_core.messages import METRIC_NAMES, message, os_error_reason, unreadable_reason
 
 OMITTED = ("temperature", "texts_per_s")  # in a sentence below the table; of this machine alone
 SERVER = ("fastapi", "uvicorn")  # what server.py needs beside what predict.py does
@@ -168,6 +171,36 @@ def comparison(report: dict[str, Any]) -> Comparison:
     if report.get("tests_read"):
         scored += " " + diagnostics.describe_uses(report["tests_read"])
     return Comparison(headings(chosen, units=True), rows, scored)
+
+
+def front_matter(report: dict[str, Any], labels: Sequence[str], tags: Sequence[str], own: str) -> str:
+    """Head of a model card as the Hub reads it: what the model is for, its language, teacher and data where these are
+    on the Hub, and the comparison's rows with their intervals, its `own` first (Hugging Face's "model-index")."""
+    settings, metric = report.get("config") or {}, report.get("metric") or "accuracy"
+    teacher, data = str(report.get("summary", {}).get("teacher") or ""), str(settings.get("dataset") or "")
+    language = str(settings.get("language") or "")
+    column, named = metric_column(metric), METRIC_NAMES[metric]
+    metrics = [
+        {"type": metric, "value": round(score[column.key], 4),
+         "name": f"{named} of the {row}, 95 % interval {column.interval_cell(score)}"}
+        for row, score in sorted(report.get("scores", {}).items(), key=lambda one: one[0] != own)
+        if score.get(column.key) is not None
+    ]  # fmt: skip
+    name = str(report.get("title") or report.get("task") or "?")
+    head: dict[str, object] = {
+        "library_name": "stillroom", "pipeline_tag": "text-classification", "tags": ["text-classification", *tags],
+    }  # fmt: skip
+    if len(language) == 2:
+        head["language"] = [language]
+    if "/" in teacher and is_id(teacher):
+        head["base_model"] = teacher
+    if data and is_id(data):
+        head["datasets"] = [data]
+    if metrics:
+        task = {"type": "text-classification", "name": f"One of {len(labels)} labels"}
+        source = {"type": data or "own", "name": name, "split": str(report.get("scored_on") or "test")}
+        head["model-index"] = [{"name": name, "results": [{"task": task, "dataset": source, "metrics": metrics}]}]
+    return f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n"
 
 
 def comparison_table(report: dict[str, Any]) -> str:

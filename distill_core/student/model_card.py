@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distill_core.evaluation.columns import gap_share, teacher_share
 from distill_core.evaluation.deferral import thresholds
 from distill_core.evaluation.doubling import describe_doublings
-from distill_core.evaluation.export import comparison_table, describe_package, describe_probabilities
+from distill_core.evaluation.export import comparison_table, describe_package, describe_probabilities, front_matter
 from distill_core.messages import METRIC_NAMES, percent
 from distill_core.student.runtime import LEFT_OUT
 
@@ -43,11 +43,11 @@ def render(
     comes_to = "".join(f"\n- {sentence}" for sentence in found)
     train, transfer = counts.get("train", "?"), counts.get("transfer", "?")
     if settings.get("row") == "control":
-        how, tags = "Trained", "text-classification"
+        how = "Trained"
         origin, row, figures, deferral = CONTROL, "This is the row control", "", ""
         source = f"{train} labelled rows, without a teacher"
     else:
-        how, tags, origin = "Distilled", "text-classification, knowledge-distillation", ""
+        how, origin = "Distilled", ""
         row = "The control is this same student without a teacher"
         figures = f"""Share of the gap between control and teacher recovered: {
             _or_not_defined(gap_share, report.get("gap_recovered"))
@@ -57,11 +57,9 @@ Same answer as the teacher: {_or_not_defined(percent, report.get("agreement"))}.
 """
         deferral = _deferral(summary.get("deferral"))
         source = f"{train} labelled rows;\n{transfer} texts labelled by the teacher{_sources(summary.get('transfer'))}"
-    return f"""---
-library_name: stillroom
-tags: [{tags}]
----
-# {title(report, settings)}
+    own = str(settings.get("row", "student"))
+    head = front_matter(report, labels, ("knowledge-distillation",) if own == "student" else (), own)
+    return f"""{head}# {title(report, settings)}
 
 {how} with Stillroom on the task `{report.get("task", "?")}`. Labels: {", ".join(labels)}.
 {origin}{_cut(settings)}

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from tokenizers import Tokenizer
 
 from distill_core import tokenization
@@ -196,6 +197,26 @@ def test_the_card_shows_the_four_rows(tmp_path):
     assert "not calibrated" in card
     assert "recovered: 50.0 %" in card and "not defined" in card
     assert export.export(tmp_path / "student", out, REPORT) == out  # again, over itself
+
+
+def test_the_head_of_the_card_is_what_the_hub_reads(tmp_path):
+    persistence.save(predictor(), tmp_path / "student")
+
+    def head_of(report):
+        return ModelCard((export.export(tmp_path / "student", tmp_path / "out", report) / "README.md").read_text()).data
+
+    report = {**REPORT, "title": 'my: "tickets"', "summary": {"teacher": "owner/bert"},
+              "config": {"language": "de", "dataset": "owner/tickets"}}  # fmt: skip
+    head = head_of(report)
+    assert head.pipeline_tag == "text-classification" and head.library_name == "stillroom"
+    assert (head.language, head.base_model, head.datasets) == (["de"], "owner/bert", ["owner/tickets"])
+    assert "knowledge-distillation" in head.tags and head.model_name == 'my: "tickets"'
+    first, *others = head.eval_results
+    assert first.metric_value == REPORT["scores"]["student"]["accuracy"] and first.dataset_type == "owner/tickets"
+    assert "of the student, 95 % interval" in first.metric_name and len(others) == len(REPORT["scores"]) - 1
+    plain = head_of({**REPORT, "summary": {"teacher": "/home/ana/bert"}, "config": {"language": "auto"}})
+    assert plain.base_model is None and plain.language is None and plain.datasets is None
+    assert head_of({"task": "toy"}).eval_results is None
 
 
 def test_the_card_names_the_metric_of_the_task(tmp_path):
