@@ -72,6 +72,7 @@ if TYPE_CHECKING:  # the names of _DOOR once more, for a type checker: to it __g
         sweep_uploads,
         warm_up,
     )
+    from distill_core.api.publish import load_pushed, push
     from distill_core.api.runs import (
         Run,
         count,
@@ -172,6 +173,7 @@ _DOOR = {
     "distill_core.api.runs": (
         "Run", "count", "find", "list_runs", "export_run", "open_backup", "run", "run_tasks", "start", "import_run",
     ),
+    "distill_core.api.publish": ("load_pushed", "push"),
     "distill_core.api.takeaways": ("Takeaway", "takeaways"),
     "distill_core.cli": ("run_command",),
     "distill_core.cli.parser": ("AddCommand",),

@@ -1,5 +1,6 @@
 """A small Hub on loopback: enough of its protocol for the real loading code, and faults on demand."""
 
+import base64
 import hashlib
 import json
 import re
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 COMMIT = "c0ffee" * 6 + "beef"
 LARGE = (".safetensors", ".bin", ".parquet")  # stored with a sha256, as the Hub does
 API = re.compile(r"/api/(models|datasets)/((?:[^/]+/)?[^/]+?)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.+))?)?")
+PUSH = re.compile(r"/api/models/([^/]+/[^/]+)/(preupload|commit)/main")
 FILE = re.compile(r"/(datasets/)?((?:[^/]+/)?[^/]+)/resolve/([^/]+)/(.+)")
 
 
@@ -103,11 +105,39 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.headers.append(dict(self.headers))
         if fault := self.hub.due(path, "status", "hang", "reset", "portal"):
             return self.break_down(fault)
+        if path == "/api/validate-yaml":  # of a card's head
+            return self.send_json({"errors": [], "warnings": []})
+        if self.command == "POST" and (path == "/api/repos/create" or PUSH.fullmatch(path)):
+            return self.take(path, body)
         if found := FILE.fullmatch(path):
             return self.send_file("datasets" if found[1] else "models", found[2], found[3], found[4])
         if found := API.fullmatch(path):
             return self.send_api(found, asked, body)
         return self.refuse(404, "")
+
+    def take(self, path: str, body: bytes) -> None:
+        """What is pushed with the token "may-write": a new repository, and a commit of small files."""
+        if self.headers.get("Authorization") != "Bearer may-write":
+            return self.refuse(403, "")
+        if path == "/api/repos/create":
+            given = json.loads(body)
+            id = f"{given['organization']}/{given['name']}"
+            if ("models", id) in self.hub.repos:
+                return self.refuse(409, "")
+            self.hub.add("models", id, {}, private=given["visibility"] == "private")
+            return self.send_json({"url": f"http://127.0.0.1:{self.hub.port}/{id}", "name": id})
+        found = PUSH.fullmatch(path)
+        assert found
+        if found[2] == "preupload":
+            files = json.loads(body)["files"]
+            return self.send_json({"files": [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False,
+                                              "oid": None} for file in files]})  # fmt: skip
+        for line in map(json.loads, body.splitlines()):
+            if line["key"] == "file":
+                value = line["value"]
+                self.hub.repos["models", found[1]][value["path"]] = base64.b64decode(value["content"])
+        self.send_json({"commitUrl": f"http://127.0.0.1:{self.hub.port}/{found[1]}/commit/{COMMIT}",
+                        "commitOid": COMMIT, "hookOutput": ""})  # fmt: skip
 
     def break_down(self, fault: Fault) -> None:
         if fault.kind == "status":

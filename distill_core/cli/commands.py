@@ -13,7 +13,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any
 
-from distill_core.api import catalog, estimates, inference, predictions, preview, takeaways
+from distill_core.api import catalog, estimates, inference, predictions, preview, publish, takeaways
 from distill_core.api import runs as api_runs
 from distill_core.api.predictions import TextOrPair
 from distill_core.api.runs import FOLLOW_SECONDS, Run
@@ -166,6 +166,25 @@ def serve(options: argparse.Namespace) -> None:
 
     models = find_models(options.models, options.network, options.defer)
     serve_models(models, options.host, options.port, options.allow_host)
+
+
+def push(options: argparse.Namespace) -> int:
+    """`push`: name what would be sent, ask, push it, and print the address."""
+
+    def confirm(files: publish.Files) -> bool:
+        for name, size in files:
+            print(f"{size / 1e6:8.2f} MB  {name}", file=sys.stderr)
+        seen = "everybody can see it" if options.public else "private"
+        print(f"To the new model {options.id} on the Hub ({seen}).", file=sys.stderr)
+        return options.yes or input("Push? [y/N] ").strip().lower() in ("y", "yes")
+
+    address = publish.push(api_runs.find(options.run).id, options.id, options.row, public=options.public,
+                           confirm=confirm)  # fmt: skip
+    if not address:
+        print("Nothing was sent.", file=sys.stderr)
+        return STOPPED
+    print(address)
+    return DONE
 
 
 def pack(options: argparse.Namespace) -> None:

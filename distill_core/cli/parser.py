@@ -145,6 +145,14 @@ def parser(more: AddCommands | None = None) -> argparse.ArgumentParser:
     added.add_argument("--defer", metavar="SHARE", type=float, help="a run's teacher answers what its student is not "
                        "sure of; an exported student marks it")  # fmt: skip
 
+    added = command("push", cli_commands.push, "Push a run's student to a new repository on the Hub, with your own "
+                    "token; asks first.")  # fmt: skip
+    _run_argument(added)
+    _row_option(added)
+    added.add_argument("id", metavar="OWNER/NAME", help="the repository, which must be new")
+    added.add_argument("--public", action="store_true", help="let everybody see it; else it is private")
+    added.add_argument("--yes", action="store_true", help="push without asking")
+
     added = command("pack", cli_commands.pack, "Write a whole run, its student and its curves included, to one file.")
     _run_argument(added)
     added.add_argument("file", metavar="FILE")

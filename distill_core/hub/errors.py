@@ -75,10 +75,11 @@ def is_unreachable(error: Exception) -> bool:
     """True where the connection to the Hub failed, not the model or data set: then the cache may answer."""
     if {type(link).__name__ for link in _chain(error)} & {*_SILENT, "OfflineModeIsEnabled", "JSONDecodeError"}:
         return True
-    return any(status == 429 or status >= 500 for status in _statuses(error))
+    return any(status == 429 or status >= 500 for status in statuses(error))
 
 
-def _statuses(error: Exception) -> list[int]:
+def statuses(error: Exception) -> list[int]:
+    """Status codes of the answers that an error comes from."""
     responses = (getattr(link, "response", None) for link in _chain(error))
     codes = (getattr(response, "status_code", None) for response in responses)
     return [code for code in codes if isinstance(code, int)]
@@ -91,7 +92,7 @@ def explain_error(error: Exception, id: str, kind: Message, started: bool = Fals
         return error
     links = list(_chain(error))
     kinds = {type(link).__name__ for link in links}
-    statuses = _statuses(error)
+    codes = statuses(error)
     if any(isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT) for link in links):
         return HubError(message("The disk is full, so {id} could not be stored. Free some space and try again.", id=id))
     if "GatedRepoError" in kinds:
@@ -102,10 +103,10 @@ def explain_error(error: Exception, id: str, kind: Message, started: bool = Fals
         return HubError(message(OFFLINE, id=id))
     if "RevisionNotFoundError" in kinds:
         return HubError(message("{id} has changed on the Hub meanwhile. Try again.", id=id))
-    busy = next((status for status in statuses if status == 429 or status >= 500), None)
+    busy = next((status for status in codes if status == 429 or status >= 500), None)
     if busy:
         return HubError(message(_BUSY, status=str(busy), id=id))
-    if kinds & {"RepositoryNotFoundError", "DatasetNotFoundError"} or set(statuses) & {401, 403, 404}:
+    if kinds & {"RepositoryNotFoundError", "DatasetNotFoundError"} or set(codes) & {401, 403, 404}:
         return HubError(message("There is no {kind} {id} on the Hub, or it is private. Check the spelling.", kind=kind,
                                id=id))  # fmt: skip
     if kinds & {"JSONDecodeError", "FileMetadataError"}:
