@@ -341,7 +341,8 @@ def test_a_page_is_written_or_refused_with_the_reason(
     from distill_core.evaluation import baseline_html, html_page
     from distill_core.student import html_export
 
-    run = SimpleNamespace(id="a", data_name="toy", report=dict, summary=None, labelled_texts=list)
+    row = SimpleNamespace(config={})
+    run = SimpleNamespace(id="a", data_name="toy", report=dict, summary=None, labelled_texts=list, row=row)
     monkeypatch.setattr(runs, "find", lambda _: run)
     monkeypatch.setattr(runs, "run", lambda _: run)
     monkeypatch.setattr(session, "model_folder", lambda run, row: tmp_path / row)

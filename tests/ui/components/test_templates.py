@@ -92,6 +92,7 @@ FILLED: dict[str, dict[str, Any]] = {
                   "answer": SimpleNamespace(label=HOSTILE, probabilities=SHARES, probability=0.9)}],
     },
     "comparison/score_table.html": {"head": [HOSTILE] * 8, "rows": [{"who": "student", **FIGURES}], "reads": 2},
+    "comparison/takeaways.html": {"head": [HOSTILE] * 4, "rows": [[HOSTILE] * 4]},
     "comparison/verdict.html": {"notes": [(HOSTILE, HOSTILE)], "more": [(HOSTILE, HOSTILE)]},
     "components/alignment.html": {
         "ways": [{"name": "there", "rows": [HOSTILE], "columns": [HOSTILE, "b"], "shares": [[0.5, 0.5]]}],
