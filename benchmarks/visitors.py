@@ -40,7 +40,7 @@ GROWTH_LIMIT = 0.1  # of the memory
 PAUSE = (1.0, 5.0)  # seconds between a visitor's clicks, by chance between these
 PATIENCE = 240  # seconds until something that should happen is given up
 SHORT = {"task": "reviews", "epochs": 1, "n_iter": 0, "control": False}
-LONG = {"task": "reviews", "epochs": 500, "evaluations": 1000, "control": False}
+LONG = {"task": "reviews", "epochs": 1_000, "evaluations": 1000, "patience": 0, "control": False}
 WORDS = "warm cold funny dull bright quiet clever boring lovely weak soup film waiter story room music".split()  # noqa: SIM905
 
 
@@ -117,7 +117,9 @@ def main() -> int:
 async def crowd(app: App, visitors: int, seconds: float) -> tuple[Seen, list[float]]:
     """What so many visitors see in so many seconds, and the memory of the page's process in bytes at equal times."""
     seen, memory, draw = Seen(), list[float](), random.Random(visitors)
-    limits = httpx.Limits(max_connections=2)
+    # closed before the server does it after five seconds: a question on its way just then would be lost, which a
+    # browser asks again
+    limits = httpx.Limits(max_connections=2, keepalive_expiry=3)
     guests = [
         Visitor(number, httpx.AsyncClient(base_url=app.address, timeout=60, limits=limits,
                                           headers={"x-stillroom-key": f"visitor-{number}-{draw.getrandbits(128):x}"}),
